@@ -1,0 +1,82 @@
+"""Publishing files so that a reader finds the old one or the new one, whole, whatever instant the machine
+dies."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    The bytes are on the disk (fsync of the file, rename, fsync of the folder) when the block returns. After
+    an error nothing is published and the temporary file is removed. The file's mode follows the umask.
+
+    Args:
+        path: the file to create or replace; its folder is created where it is missing.
+
+    Raises:
+        OSError: the disk is full, the folder cannot be written, ...
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    fsync_folder(target.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable; a no-op where folders cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def claim_folder(path: str | os.PathLike[str]) -> Path:
+    """Create ``path``, or the first free of ``path_2``, ``path_3``, ...; return the one that was created.
+
+    ``mkdir`` is exclusive, so of two runs that start at the same instant each gets a folder of its own.
+
+    Raises:
+        OSError: the parent cannot be written, or a file stands where a folder should.
+    """
+    wanted = Path(path)
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        candidate = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
+        try:
+            candidate.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        return candidate
+
+
+def latest_folder(path: str | os.PathLike[str]) -> Path | None:
+    """Return the newest of the folders that ``claim_folder(path)`` made: the highest number, or None."""
+    wanted = Path(path)
+    numbered = {1: wanted} if wanted.is_dir() else {}
+    prefix = f"{wanted.name}_"
+    if wanted.parent.is_dir():
+        for entry in wanted.parent.iterdir():
+            suffix = entry.name.removeprefix(prefix)
+            if entry.name.startswith(prefix) and suffix.isdecimal() and int(suffix) > 1 and entry.is_dir():
+                numbered[int(suffix)] = entry
+    return numbered[max(numbered)] if numbered else None

@@ -1,0 +1,138 @@
+"""Where a run's lines and numbers go: the terminal, a text file, ``metrics.jsonl``, TensorBoard."""
+
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from tensorboardX import SummaryWriter
+from tensorboardX.proto.summary_pb2 import Summary
+
+from ding_cls.common.files import atomic_write
+
+
+class _StdoutHandler(logging.StreamHandler[TextIO]):
+    """Writes to whatever ``sys.stdout`` is at the time: a progress bar and a test both replace it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None:
+        raise AttributeError("the stream is always sys.stdout")
+
+
+def build_logger(
+    path: str, name: str | None = None, need_tb: bool = True, need_text: bool = True
+) -> tuple[logging.Logger | None, Any]:
+    """Return a text logger and a TensorBoard writer for one part of a run.
+
+    Args:
+        path: folder for the text file ``{name}.txt`` and the event files; it is created.
+        name: the part's name; 'default' when None.
+        need_tb: make the TensorBoard writer; else None is returned in its place.
+        need_text: make the text logger; else None is returned in its place.
+    """
+    label = name or "default"
+    logger = text_logger(label, os.path.join(path, f"{label}.txt")) if need_text else None
+    return logger, SummaryWriter(path) if need_tb else None
+
+
+def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> logging.Logger:
+    """Return a logger that prints plain lines and appends them, with the time, to ``file``.
+
+    It is not entered in Python's global table of loggers, so two runs in one process never share handlers.
+    """
+    logger = logging.Logger(name, logging.INFO)
+    logger.addHandler(_StdoutHandler())
+    if file is not None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        # errors='backslashreplace': a file name that is not UTF-8 must not end a run from inside a log line.
+        to_file = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace", delay=True)
+        to_file.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
+        logger.addHandler(to_file)
+    return logger
+
+
+def quiet_logger(name: str) -> logging.Logger:
+    """Return a logger for ranks other than 0: it prints warnings and errors alone."""
+    logger = text_logger(name)
+    logger.setLevel(logging.WARNING)
+    return logger
+
+
+def close_logger(logger: logging.Logger) -> None:
+    """Close a logger's files."""
+    for handler in list(logger.handlers):
+        handler.close()
+        logger.removeHandler(handler)
+
+
+def write_scalars(writer: Any, values: Mapping[str, float], step: int) -> None:
+    """Write several scalars to TensorBoard as one event.
+
+    Ten ``add_scalar`` calls of tensorboardX cost a millisecond; one event costs a tenth of it. Writers of
+    another make get one ``add_scalar`` a value.
+    """
+    if isinstance(writer, SummaryWriter) and writer.file_writer is not None:
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        writer.file_writer.add_summary(summary, step)
+        return
+    for tag, value in values.items():
+        writer.add_scalar(tag, value, step)
+
+
+class MetricsFile:
+    """``metrics.jsonl``: one JSON object a line, each with ``kind`` and ``train_iter``.
+
+    Args:
+        path: the file; its folder is created with the first row.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one row; numbers that are not finite are written as null, which every JSON reader accepts."""
+        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(plain) + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return all rows that are whole; a line cut off by a kill is left out."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return found
+
+    def cut_after(self, train_iter: int, *, kinds_at: frozenset[str] = frozenset()) -> None:
+        """Drop the rows that a resumed run will write again.
+
+        Args:
+            train_iter: the checkpoint's position; rows beyond it go.
+            kinds_at: kinds of rows that go at exactly this position too, because the checkpoint was written
+                before they were.
+        """
+        kept = [
+            row
+            for row in self.rows()
+            if row["train_iter"] < train_iter
+            or (row["train_iter"] == train_iter and row["kind"] not in kinds_at)
+        ]
+        if self.path.exists():
+            with atomic_write(self.path) as file:
+                file.write("".join(json.dumps(row) + "\n" for row in kept).encode())

@@ -1,0 +1,79 @@
+"""Tensors by name: how two state dicts differ, and moving things between devices and types."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def state_differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return one phrase for each key that is missing, left over, or of another shape, in the order of the
+    model.
+
+    Args:
+        expected: the model's own state dict.
+        given: the state dict that should fit it.
+    """
+    found = []
+    for name, tensor in expected.items():
+        if name not in given:
+            found.append(f"{name} {tuple(tensor.shape)} is missing")
+        elif tuple(given[name].shape) != tuple(tensor.shape):
+            found.append(f"{name} is {tuple(given[name].shape)}, the model's is {tuple(tensor.shape)}")
+    found.extend(f"{name} {tuple(given[name].shape)} is left over" for name in given if name not in expected)
+    return found
+
+
+def to_device(item: Any, device: str | torch.device, non_blocking: bool = True) -> Any:
+    """Return ``item`` with every tensor in it on ``device``; dicts, lists and tuples are walked.
+
+    Anything with a ``.to(device)`` of its own (a module, a batch) is asked for that.
+    """
+    if isinstance(item, torch.Tensor):
+        return item.to(device, non_blocking=non_blocking)
+    if isinstance(item, Mapping):
+        return {name: to_device(value, device, non_blocking) for name, value in item.items()}
+    if isinstance(item, Sequence) and not isinstance(item, str):
+        return _rebuild(item, [to_device(value, device, non_blocking) for value in item])
+    return item.to(device) if hasattr(item, "to") else item
+
+
+def to_tensor(item: Any, dtype: torch.dtype | None = None) -> Any:
+    """Return ``item`` with numbers, NumPy arrays and lists of numbers as tensors; dicts and lists are walked.
+
+    Args:
+        item: a number, array, tensor, or nested container of them; strings and None stay.
+        dtype: the tensors' type; None keeps each one's own.
+    """
+    if isinstance(item, torch.Tensor):
+        return item if dtype is None else item.to(dtype)
+    if isinstance(item, np.ndarray | np.number | bool | int | float):
+        return torch.as_tensor(item, dtype=dtype)
+    if isinstance(item, Mapping):
+        return {name: to_tensor(value, dtype) for name, value in item.items()}
+    if isinstance(item, list | tuple):
+        if item and all(isinstance(value, int | float) for value in item):
+            return torch.as_tensor(item, dtype=dtype)
+        return _rebuild(item, [to_tensor(value, dtype) for value in item])
+    return item
+
+
+def to_ndarray(item: Any, dtype: np.dtype[Any] | type | None = None) -> Any:
+    """Return ``item`` with every tensor as a NumPy array on the CPU; dicts, lists and tuples are walked."""
+    if isinstance(item, torch.Tensor):
+        array = item.detach().cpu().numpy()
+        return array if dtype is None else array.astype(dtype)
+    if isinstance(item, np.ndarray):
+        return item if dtype is None else item.astype(dtype)
+    if isinstance(item, Mapping):
+        return {name: to_ndarray(value, dtype) for name, value in item.items()}
+    if isinstance(item, list | tuple):
+        return _rebuild(item, [to_ndarray(value, dtype) for value in item])
+    return item
+
+
+def _rebuild(like: Any, values: list[Any]) -> Any:
+    if hasattr(like, "_fields"):
+        return type(like)(*values)
+    return tuple(values) if isinstance(like, tuple) else values

@@ -1,0 +1,49 @@
+"""The errors a user can cause, and the one that stops a run on purpose.
+
+Each carries one line: what was given and where it came from, what is allowed, what to do. The command line
+prints that line and leaves with the class's ``exit_code``.
+"""
+
+
+class DingError(Exception):
+    """Base of the family; catch it to catch every error that the user can mend."""
+
+    exit_code = 2
+
+
+class ConfigError(DingError):
+    """A config file, an override or an argument that cannot be used."""
+
+
+class DataError(DingError):
+    """A data folder, a picture or a class list that cannot be used."""
+
+
+class CheckpointError(DingError):
+    """A checkpoint that is missing, damaged, or made for another model."""
+
+
+class ModelError(DingError):
+    """An unknown model, or weights that do not fit it."""
+
+
+class DistributedError(DingError):
+    """Environment variables of a launcher that are missing, stale or contradict each other."""
+
+
+class RunStopped(SystemExit):
+    """A signal ended the run at a step boundary, after a checkpoint was written.
+
+    It is a ``SystemExit`` with code 75 (``EX_TEMPFAIL``: try again), so that any program that leaves it alone
+    tells its scheduler that the run can be resumed.
+
+    Args:
+        message: what was saved, and how to go on.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(75)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

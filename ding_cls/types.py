@@ -1,0 +1,103 @@
+"""Records and roles that several rooms share. It imports nothing but torch, and that only for type
+checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SampleKey(NamedTuple):
+    """Which sample, in which epoch: the whole randomness of its augmentation follows from it and the seed."""
+
+    epoch: int
+    sample_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What our loader yields.
+
+    Attributes:
+        images: uint8 ``(N, H, W, 3)`` pixels as decoded and cropped; or float ``(N, 3, H, W)`` that a user's
+            own transform has normalised already.
+        targets: int64 ``(N,)`` class numbers.
+        sample_ids: int64 ``(N,)`` positions in the dataset.
+        weights: float32 ``(N,)`` share of each sample in the loss; None: equal shares.
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    sample_ids: torch.Tensor
+    weights: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on ``device``; copies from pinned memory do not wait."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in page-locked memory; torch's DataLoader calls this."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def split(self, parts: int) -> list[Batch]:
+        """Return the batch as at most ``parts`` consecutive pieces that differ in length by one at most."""
+        size, extra = divmod(len(self), parts)
+        ends = [0]
+        for part in range(parts):
+            ends.append(ends[-1] + size + (part < extra))
+        return [self.part(begin, end) for begin, end in pairwise(ends) if end > begin]
+
+    def part(self, begin: int, end: int) -> Batch:
+        """Return the samples at positions ``begin`` to ``end - 1``."""
+        return self._map(lambda tensor: tensor[begin:end])
+
+    def with_images(self, images: torch.Tensor) -> Batch:
+        """Return the same samples with other pixels."""
+        return replace(self, images=images)
+
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        weights = None if self.weights is None else change(self.weights)
+        return Batch(change(self.images), change(self.targets), change(self.sample_ids), weights)
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Whatever changes during training, and therefore has its place in the checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Sized(Protocol):
+    """A data set with a known length."""
+
+    def __len__(self) -> int: ...
+
+
+class PositionedLoader(Protocol):
+    """A loader that can be told where to begin; ``BaseLearner.start`` asks for nothing more."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def set_position(self, epoch: int, first_batch: int) -> None: ...
+
+
+class PictureDataset(Protocol):
+    """What our loader wants of a data set: pixels before normalisation, and the names of the classes."""
+
+    classes: Sequence[str]
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> tuple[torch.Tensor, int]: ...

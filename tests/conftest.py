@@ -1,0 +1,65 @@
+"""What all tests share: quiet threads, tiny networks, tiny folders of pictures, an empty working directory."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from ding_cls.common.seed import generator
+
+# Two cores and many tiny tensors: threads would only wait for one another.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+class TinyNet(nn.Module):
+    """Convolution, BatchNorm, dropout, linear: everything that has state or randomness, at 8 px."""
+
+    def __init__(self, num_classes: int = 4) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.drop = nn.Dropout(0.25)
+        self.head = nn.Linear(8, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.drop(torch.relu(self.norm(self.stem(images))).mean((2, 3))))
+
+
+def write_pictures(root: Path, *, classes: tuple[str, ...], per_class: int, size_px: int = 12) -> Path:
+    """Write PNG class folders whose classes differ in brightness; the same pixels for the same arguments."""
+    for number, name in enumerate(classes):
+        folder = root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for index in range(per_class):
+            noise = torch.rand(size_px, size_px, 3, generator=generator(number, index))
+            pixels = (noise * 60 + 190 * number / max(len(classes) - 1, 1)).to(torch.uint8)
+            Image.fromarray(pixels.numpy()).save(folder / f"{index:03d}.png")
+    return root
+
+
+@pytest.fixture
+def tiny_net() -> TinyNet:
+    torch.manual_seed(0)
+    return TinyNet()
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Path:
+    """A folder with ``train`` (4 classes of 10) and ``val`` (4 classes of 5)."""
+    classes = ("ash", "birch", "cedar", "fir")
+    write_pictures(tmp_path / "pictures" / "train", classes=classes, per_class=10)
+    write_pictures(tmp_path / "pictures" / "val", classes=classes, per_class=5)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory: runs write below it."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
