@@ -1,0 +1,11 @@
+"""Configs: data in, checked data out. This room reads, merges, checks and saves; it must not know torch.
+
+A config file looks like Python and is never executed. ``defaults`` names every key; ``compile_config`` lays
+the user's values over them and reports all that is wrong at once, with the file and line that said it.
+"""
+
+from ding_cls.config.compile import compile_config
+from ding_cls.config.loader import read_config
+from ding_cls.config.merge import apply_overrides, deep_merge_dicts, save_config
+
+__all__ = ["apply_overrides", "compile_config", "deep_merge_dicts", "read_config", "save_config"]

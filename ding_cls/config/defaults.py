@@ -1,0 +1,178 @@
+"""Every key of a config, with its default, type, choices and meaning: plain data.
+
+The classes take their ``config`` from here (``defaults(POLICY)``), ``compile_config`` checks against it. A
+key that a user's own class declares in its ``config`` is known too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Tree: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One value of the tree.
+
+    Attributes:
+        default: the value when the config is silent.
+        types: accepted types; an int is accepted where float is, a bool is never an int.
+        choices: accepted values, in words; others of ``types`` are refused. Empty: any.
+        minimum: the smallest accepted number.
+        help: one line, with the unit.
+    """
+
+    default: Any
+    types: tuple[type, ...]
+    help: str
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A mapping whose keys belong to whoever reads it (hooks by name, a metric's stop values)."""
+
+    default: Mapping[str, Any]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A mapping with free keys, or one plain value."""
+
+    default: Any
+    types: tuple[type, ...]
+    help: str
+
+
+NONE = type(None)
+
+LEARNER: Tree = {
+    "train_iterations": Key(int(1e9), (int, float), "stop after this many updates", minimum=0),
+    "dataloader": {
+        "num_workers": Key(
+            2, (int,), "loader processes for each of training and evaluation; 0: none", minimum=0
+        ),
+    },
+    "log_policy": Key(True, (bool,), "log the policy's summary at the start"),
+    "log_show_freq": Key(10, (int, float), "updates between two log lines", minimum=1),
+    "is_multitask_pipeline": Key(False, (bool,), "accepted for compatibility; has no effect"),
+    "only_monitor_rank0": Key(True, (bool,), "accepted for compatibility; only rank 0 writes"),
+    "keep_checkpoints": Key(3, (int,), "how many iteration_N files to keep; 0: all", minimum=0),
+    "hook": Free(
+        {
+            "load_ckpt_before_run": "",
+            "log_show_after_iter": int(1e9),
+            "save_ckpt_after_iter": 1000,
+            "save_ckpt_after_run": True,
+        },
+        "hooks by short key TYPE_POSITION or as dict(name=, type=, priority=, position=, ext_args=)",
+    ),
+}
+
+LEARN: Tree = {
+    "multi_gpu": Key(
+        "auto", (bool, str), "the same switch as policy.multi_gpu", choices=("auto", True, False)
+    ),
+    "bp_update_sync": Key(
+        True, (bool,), "accepted for compatibility: gradients are always overlapped and in step"
+    ),
+    "train_epoch": Key(200, (int,), "epochs", minimum=0),
+    "batch_size": Key(32, (int,), "training samples per process and update", minimum=1),
+    "accumulation_steps": Key(
+        1, (int,), "pieces an update's batch is computed in, one after the other", minimum=1
+    ),
+    "learning_rate": Key(0.01, (float,), "learning rate after warm-up", minimum=0),
+    "lr_schedule": Key("step", (str,), "what follows warm-up", choices=("step", "cosine", "constant")),
+    "decay_epoch": Key(30, (int, float), "step: epochs between two decays", minimum=1e-9),
+    "decay_rate": Key(0.1, (float,), "step: factor of each decay", minimum=0),
+    "min_lr": Key(0.0, (float,), "cosine: learning rate at the end", minimum=0),
+    "warmup_lr": Key(1e-4, (float,), "learning rate at the first update, where warm-up begins", minimum=0),
+    "warmup_epoch": Key(3, (int, float), "epochs of linear warm-up; 0: none", minimum=0),
+    "weight_decay": Key(1e-4, (float,), "L2 penalty of all parameters", minimum=0),
+    "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
+    "nesterov": Key(False, (bool,), "Nesterov momentum"),
+    "label_smoothing": Key(
+        0.0, (float,), "share of the target spread over all classes, in [0, 1]", minimum=0
+    ),
+    "precision": Key("fp32", (str,), "arithmetic of the forward pass", choices=("fp32", "bf16", "fp16")),
+    "channels_last": Key(False, (bool,), "keep images and weights in NHWC memory order"),
+    "learner": LEARNER,
+}
+
+COLLECT: Tree = {
+    "learn_data_path": Key("", (str,), "folder of training pictures, one sub-folder per class"),
+    "eval_data_path": Key("", (str,), "folder of validation pictures, with the same sub-folders"),
+    "image_size": Key(224, (int,), "side of the square the network sees, in pixels", minimum=1),
+    "resize_size": Key(256, (int,), "evaluation: shorter side before the centre crop, in pixels", minimum=1),
+    "crop_scale": Key(
+        [0.08, 1.0], (list, tuple), "training: smallest and largest share of the area a crop covers"
+    ),
+    "crop_ratio": Key(
+        [3 / 4, 4 / 3], (list, tuple), "training: smallest and largest width / height of a crop"
+    ),
+    "hflip": Key(True, (bool,), "training: mirror every second picture, by chance"),
+    "mean": Key(
+        [0.485, 0.456, 0.406], (list, tuple), "subtracted from R, G, B in [0, 1]; ImageNet's by default"
+    ),
+    "std": Key([0.229, 0.224, 0.225], (list, tuple), "divides R, G, B after that; ImageNet's by default"),
+    "synthetic": Key(False, (bool,), "generate images instead of reading any"),
+    "synthetic_samples": Key(1280, (int,), "generated training images", minimum=1),
+    "synthetic_eval_samples": Key(320, (int,), "generated validation images", minimum=1),
+}
+
+EVALUATOR: Tree = {
+    "eval_freq": Key(
+        50, (int, float), "updates between two evaluations, looked at between epochs", minimum=1
+    ),
+    "stop_value": Either(
+        None, (int, float, NONE), "stop when the named keys reach these values; None: never"
+    ),
+    "multi_gpu": Key(None, (bool, NONE), "accepted for compatibility: the process group decides"),
+}
+
+POLICY: Tree = {
+    "type": Key("image_classification", (str,), "the policy's registered name"),
+    "cuda": Key(
+        "auto", (bool, str), "train on CUDA; auto: where there is one", choices=("auto", True, False)
+    ),
+    "multi_gpu": Key(
+        "auto",
+        (bool, str),
+        "one process per device, with DDP; auto: under a launcher",
+        choices=("auto", True, False),
+    ),
+    "model": Free(
+        {"name": "resnet18", "num_classes": None, "pretrained": False},
+        "name of the network, its number of classes (None: as in the data), pretrained (False, True or a "
+        "file), and any other argument of its constructor",
+    ),
+    "learn": LEARN,
+    "collect": COLLECT,
+    "eval": {
+        "batch_size": Key(32, (int,), "evaluation samples per process and batch", minimum=1),
+        "evaluator": EVALUATOR,
+    },
+}
+
+ROOT: Tree = {
+    "exp_name": Key("default_experiment", (str,), "the run's folder: everything the run writes lies in it"),
+    "seed": Key(0, (int,), "seed of everything random"),
+    "env": Free({}, "accepted for compatibility; has no effect"),
+    "policy": POLICY,
+}
+
+
+def defaults(tree: Tree) -> dict[str, Any]:
+    """Return the default values of a schema tree as nested plain dicts, copied."""
+    values: dict[str, Any] = {}
+    for name, entry in tree.items():
+        if isinstance(entry, dict):
+            values[name] = defaults(entry)
+        elif isinstance(entry.default, Mapping):
+            values[name] = dict(entry.default)
+        else:
+            values[name] = list(entry.default) if isinstance(entry.default, list) else entry.default
+    return values

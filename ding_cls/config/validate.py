@@ -1,0 +1,220 @@
+"""Checking a merged config against the schema: all problems, each in one line with the place that caused it.
+
+It must not know where values come from beyond the table of origins, nor build anything.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from ding_cls.config.defaults import NONE, Either, Free, Key, Tree
+from ding_cls.config.merge import not_plain
+
+_TYPE_NAMES = {
+    bool: "True or False",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    tuple: "a tuple",
+    dict: "a dict",
+    NONE: "None",
+}
+
+_MIN_LIKENESS = 0.6
+_HOP_PENALTY = 0.1
+
+
+class Validator:
+    """Checks one config and gathers what is wrong with it.
+
+    Args:
+        schema: the tree of keys.
+        declared: keys that the user's own classes add to it, with their defaults.
+        origins: which line set what; a path that is missing is placed where its section was set.
+    """
+
+    def __init__(self, schema: Tree, *, declared: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._schema = schema
+        self._declared = declared
+        self._origins = origins
+        self._known = [*_paths(schema), *_paths(declared)]
+
+    def check(self, cfg: dict[str, Any]) -> None:
+        """Gather the problems of ``cfg``; whole numbers and floats get the declared type in place."""
+        self._section(cfg, self._schema, self._declared, "")
+        self._sequences(cfg)
+        self._across(cfg)
+
+    def add(self, path: str, text: str) -> None:
+        """Note a problem: the path, what is wrong and how to mend it, and where the value was set."""
+        origin = self._origin(path)
+        self.problems.append(f"{path} {text}" + (f" ({origin})" if origin else ""))
+
+    def _section(
+        self, values: dict[str, Any], schema: Tree, declared: Mapping[str, Any], prefix: str
+    ) -> None:
+        for name, value in values.items():
+            path = f"{prefix}{name}"
+            entry, own = schema.get(name), declared.get(name)
+            if isinstance(entry, Key):
+                values[name] = self._value(path, value, entry)
+            elif isinstance(entry, Either) and not isinstance(value, dict):
+                values[name] = self._value(path, value, Key(entry.default, (*entry.types, dict), entry.help))
+            elif isinstance(entry, (Free, Either)):
+                self._free(path, value)
+            elif isinstance(entry, dict) or (isinstance(own, dict) and own):
+                if isinstance(value, dict):
+                    self._section(value, entry or {}, own if isinstance(own, dict) else {}, f"{path}.")
+                else:
+                    self.add(path, f"is {_shown(value)}; it must be a dict")
+            elif name in declared:
+                self.problems.extend(not_plain(value, path))
+            else:
+                self._unknown(path, [*schema, *declared])
+
+    def _value(self, path: str, value: Any, key: Key) -> Any:
+        converted = _as_number(value, key.types)
+        if type(converted) not in key.types or (key.choices and converted not in key.choices):
+            kinds = [kind for kind in key.types if kind is not int or float not in key.types]
+            wanted = [repr(choice) for choice in key.choices] or [_type_name(kind) for kind in kinds]
+            self.add(
+                path, f"is {_shown(value)}; it must be {'one of ' if key.choices else ''}{_either(wanted)}"
+            )
+        elif key.types == (float,) and not math.isfinite(converted):
+            self.add(path, f"is {value!r}; it must be a finite number")
+        elif key.minimum is not None and _is_number(converted) and not converted >= key.minimum:
+            self.add(path, f"is {value!r}; the smallest accepted value is {key.minimum:g}")
+        return converted
+
+    def _free(self, path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            self.problems.extend(not_plain(value, path))
+        else:
+            self.add(path, f"is {_shown(value)}; it must be a dict")
+
+    def _unknown(self, path: str, siblings: Sequence[str]) -> None:
+        alike = [known for known in self._known if _likeness(_leaf(path), _leaf(known)) >= _MIN_LIKENESS]
+        nearest = max(alike, key=lambda known: _nearness(path, known), default=None)
+        if nearest is not None:
+            self.add(path, f"is not a known key; did you mean {nearest}?")
+        else:
+            self.add(path, f"is not a known key; the keys here are {', '.join(dict.fromkeys(siblings))}")
+
+    def _sequences(self, cfg: dict[str, Any]) -> None:
+        collect = at(cfg, "policy.collect")
+        for name, length in (("crop_scale", 2), ("crop_ratio", 2), ("mean", 3), ("std", 3)):
+            path, values = f"policy.collect.{name}", at(collect, name)
+            if not isinstance(values, (list, tuple)):
+                continue
+            numbers = [_as_number(value, (float,)) for value in values]
+            if len(numbers) != length or not all(type(n) is float and math.isfinite(n) for n in numbers):
+                self.add(path, f"is {_shown(values)}; it must be a list of {length} numbers")
+                continue
+            collect[name] = numbers
+            if name != "mean" and min(numbers) <= 0:
+                self.add(path, f"is {_shown(values)}; its numbers must be greater than 0")
+            elif length == 2 and numbers[0] > numbers[1]:
+                self.add(path, f"is {_shown(values)}; the smaller number must come first")
+            elif name == "crop_scale" and numbers[1] > 1:
+                self.add(path, f"is {_shown(values)}; a crop covers at most the whole picture, 1.0")
+
+    def _across(self, cfg: dict[str, Any]) -> None:
+        learn, collect = at(cfg, "policy.learn"), at(cfg, "policy.collect")
+        smoothing = at(learn, "label_smoothing")
+        if _is_number(smoothing) and smoothing > 1:
+            self.add("policy.learn.label_smoothing", f"is {smoothing!r}; the largest accepted value is 1")
+        pieces, batch_size = at(learn, "accumulation_steps"), at(learn, "batch_size")
+        if _is_number(pieces) and _is_number(batch_size) and pieces > batch_size >= 1:
+            self.add(
+                "policy.learn.accumulation_steps",
+                f"is {pieces}; a batch of policy.learn.batch_size={batch_size} has no more pieces than that",
+            )
+        if at(learn, "nesterov") is True and at(learn, "momentum") == 0:
+            self.add("policy.learn.nesterov", "is True; it needs policy.learn.momentum greater than 0")
+        resize_size, image_size = at(collect, "resize_size"), at(collect, "image_size")
+        if _is_number(resize_size) and _is_number(image_size) and 1 <= resize_size < image_size:
+            # CenterCrop would fill up with black and say nothing.
+            self.add(
+                "policy.collect.resize_size",
+                f"is {resize_size}; it must be at least policy.collect.image_size={image_size}",
+            )
+        exp_name = cfg.get("exp_name")
+        if isinstance(exp_name, str) and (Path(exp_name).name in ("", "..") or "\0" in exp_name):
+            self.add("exp_name", f"is {exp_name!r}; it must be the name of a folder to create")
+
+    def _origin(self, path: str) -> str | None:
+        inside = (origin for known, origin in self._origins.items() if known.startswith(f"{path}."))
+        return self._origins.get(path) or next(inside, None) or self._section_origin(path)
+
+    def _section_origin(self, path: str) -> str | None:
+        while "." in path:
+            path = path.rpartition(".")[0]
+            if path in self._origins:
+                return self._origins[path]
+        return None
+
+
+def at(cfg: Any, path: str) -> Any:
+    """Return the value at a dotted path; None where a section is missing or is no dict."""
+    for name in path.split("."):
+        cfg = cfg.get(name) if isinstance(cfg, dict) else None
+    return cfg
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, entry in tree.items():
+        yield f"{prefix}{name}"
+        if isinstance(entry, dict):
+            yield from _paths(entry, f"{prefix}{name}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _as_number(value: Any, types: tuple[type, ...]) -> Any:
+    """Return an int as a float, or a whole float as an int, where only the other one is accepted."""
+    if type(value) is int and int not in types and float in types:
+        return float(value) if abs(value) < 2**1023 else math.inf
+    if type(value) is float and float not in types and int in types and value.is_integer():
+        return int(value)
+    return value
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _likeness(name: str, known: str) -> float:
+    return SequenceMatcher(None, name.lower(), known.lower()).ratio()
+
+
+def _nearness(path: str, known: str) -> float:
+    """Return how alike the last names are, less a little for each step between the two sections."""
+    here, there = path.split(".")[:-1], known.split(".")[:-1]
+    shared = sum(1 for _ in _common_prefix(here, there))
+    return _likeness(_leaf(path), _leaf(known)) - _HOP_PENALTY * (len(here) + len(there) - 2 * shared)
+
+
+def _common_prefix(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            return
+        yield one
+
+
+def _type_name(kind: type) -> str:
+    return _TYPE_NAMES.get(kind, f"a {kind.__name__}")
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
