@@ -1,0 +1,166 @@
+"""Weights of a file into a network: names matched, shapes compared, then loaded as a whole or not at all."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ding_cls.errors import ModelError
+from ding_cls.models.weights import read_weights
+from ding_cls.models.wrap import unwrap
+
+# What DataParallel, torch.compile, trainers, and libraries with a backbone and a head put in front.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.", "head.")
+# A file can have been through several of them.
+_MAX_RENAMINGS = 4
+_MAX_LISTED = 5
+_COUNTER = "num_batches_tracked"
+
+# Names in files on torchvision's server that its networks no longer use: those of DenseNet and of ViT.
+_OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.\w+$)")
+_OLD_MLP_BLOCK = re.compile(r"(?<=\.mlp\.)linear_([12])(?=\.)")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What ``load_pretrained`` did; as text it is one line for a log.
+
+    Attributes:
+        source: the file.
+        loaded: number of tensors taken from it.
+        total: number of tensors in the model, less BatchNorm's batch counters where an old file has none.
+        reinitialised: names of the tensors that keep the values they had before: the last layer's, or none.
+        left_out: parts of the file that this model has switched off, such as auxiliary classifiers.
+    """
+
+    source: str
+    loaded: int
+    total: int
+    reinitialised: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"loaded {self.loaded} of {self.total} tensors from {self.source}"
+        if self.reinitialised:
+            text += f"; newly initialised: {', '.join(self.reinitialised)}"
+        if self.left_out:
+            text += f"; left out: {', '.join(self.left_out)}"
+        return text
+
+
+def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadReport:
+    """Load the weights in a file into a model, in place.
+
+    Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
+    that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
+    last layer keeps its values where the file has another number of classes.
+
+    Args:
+        model: the network, bare or in a wrapper.
+        source: a file that ``torch.save`` wrote: a state dict, or a dict with one under 'model' or
+            'state_dict'.
+
+    Raises:
+        ModelError: if the file is missing or damaged, or a name or shape differs; the model is untouched.
+    """
+    model = unwrap(model)
+    state = model.state_dict()
+    found = _fit_names(read_weights(source), state)
+    swapped = _swapped_head(model, found, state)
+    differing = [*_differing(found, state, swapped), *_unexpected(model, found, state)]
+    if differing:
+        listed = "; ".join(differing[:_MAX_LISTED])
+        more = f"; and {len(differing) - _MAX_LISTED} more" if len(differing) > _MAX_LISTED else ""
+        raise ModelError(f"weights file {source} does not fit {type(model).__name__}: {listed}{more}")
+    taken = {key: value for key, value in found.items() if key in state and key not in swapped}
+    # Updated in place: the dict carries the versions of the modules, without which MNASNet refuses it.
+    state.update(taken)
+    model.load_state_dict(state)
+    return LoadReport(
+        source=str(source),
+        loaded=len(taken),
+        total=sum(key in found or not key.endswith(_COUNTER) for key in state),
+        reinitialised=swapped,
+        left_out=tuple(dict.fromkeys(key.split(".")[0] for key in found if key not in state)),
+    )
+
+
+def classifier_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """Return the layer that computes the logits and its name: the last Linear or Conv2d, as registered.
+
+    Raises:
+        ModelError: if the model has neither.
+    """
+    layers = [
+        (name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
+    ]
+    if not layers:
+        raise ModelError(f"{type(model).__name__} has no Linear or Conv2d layer that could be its classifier")
+    return layers[-1]
+
+
+def _fit_names(found: dict[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return ``found`` under the names that fit the most of ``state``, by as few renamings as possible."""
+    candidates = [tuple(found)]
+    newest = candidates
+    for _ in range(_MAX_RENAMINGS):
+        renamed = dict.fromkeys(tuple(map(rename, names)) for names in newest for rename in _RENAMINGS)
+        newest = [names for names in renamed if names not in candidates and len(set(names)) == len(names)]
+        candidates = candidates + newest
+    best = max(candidates, key=lambda names: sum(name in state for name in names))
+    return dict(zip(best, found.values(), strict=True))
+
+
+def _without(prefix: str) -> Callable[[str], str]:
+    return lambda name: name.removeprefix(prefix)
+
+
+def _modern_name(name: str) -> str:
+    name = _OLD_DENSE_LAYER.sub(r"\1", name)
+    return _OLD_MLP_BLOCK.sub(lambda match: "0" if match[1] == "1" else "3", name)
+
+
+_RENAMINGS: tuple[Callable[[str], str], ...] = (*map(_without, _PREFIXES), _modern_name)
+
+
+def _swapped_head(
+    model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[str, ...]:
+    """Return the names of the last layer's tensors where only the number of classes differs."""
+    head = classifier_layer(model)[0]
+    names = tuple(name for name in state if name.startswith(f"{head}."))
+    if any(name not in found for name in names):
+        return ()
+    pairs = [(found[name].shape, state[name].shape) for name in names]
+    fits = all(theirs[1:] == ours[1:] and len(theirs) == len(ours) for theirs, ours in pairs)
+    return names if fits and any(theirs != ours for theirs, ours in pairs) else ()
+
+
+def _differing(
+    found: Mapping[str, Tensor], state: Mapping[str, Tensor], swapped: tuple[str, ...]
+) -> Iterable[str]:
+    for name, ours in state.items():
+        theirs = found.get(name)
+        if theirs is None:
+            # Files from before torch 0.4.1 have no counters; BatchNorm does not need them for its usual
+            # momentum.
+            if not name.endswith(_COUNTER):
+                yield f"{name} (file: missing, model: {_shape(ours)})"
+        elif theirs.shape != ours.shape:
+            if name not in swapped:
+                yield f"{name} (file: {_shape(theirs)}, model: {_shape(ours)})"
+        elif ours.is_floating_point() and not theirs.is_floating_point():
+            yield f"{name} (file: {theirs.dtype}, model: {ours.dtype})"
+
+
+def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:
+    for name, theirs in found.items():
+        # A part that is switched off is there as an attribute, with the value None.
+        if name not in state and getattr(model, name.split(".")[0], theirs) is not None:
+            yield f"{name} (file: {_shape(theirs)}, model: missing)"
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

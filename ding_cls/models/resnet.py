@@ -1,0 +1,185 @@
+"""ResNet in its v1.5 form, written to be read; its weights interchange with torchvision's of the same name.
+
+It knows nothing but torch. Submodules are created and initialised in torchvision's order, so that the same
+seed gives the same initial values too.
+
+Source: Deep Residual Learning for Image Recognition, He et al. 2015, table 1 (arXiv:1512.03385). Deviation
+(v1.5): the stride of a bottleneck lies in its 3x3 convolution instead of its first 1x1.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+    """Return a 3x3 convolution without bias that keeps the size, divided by ``stride``."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False)
+
+
+def conv1x1(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+    """Return a 1x1 convolution without bias."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut: the block of ResNet-18 and -34.
+
+    Args:
+        in_channels: channels of the input.
+        width: channels of both convolutions, and of the output.
+        stride: of the first convolution.
+        downsample: brings the shortcut to the output's shape, where that differs from the input's.
+    """
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(in_channels, width, stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = conv3x3(width, width)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = downsample
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return relu(branch + shortcut), ``(N, width, H / stride, W / stride)``."""
+        shortcut = features if self.downsample is None else self.downsample(features)
+        branch = self.relu(self.bn1(self.conv1(features)))
+        branch = self.bn2(self.conv2(branch))
+        branch += shortcut
+        activated: Tensor = self.relu(branch)
+        return activated
+
+
+class Bottleneck(nn.Module):
+    """1x1 down, 3x3, 1x1 up, around a shortcut: the block of ResNet-50, -101 and -152.
+
+    Args:
+        in_channels: channels of the input.
+        width: channels inside; the output has four times as many.
+        stride: of the 3x3 convolution.
+        downsample: brings the shortcut to the output's shape, where that differs from the input's.
+    """
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, downsample: nn.Module | None) -> None:
+        super().__init__()
+        self.conv1 = conv1x1(in_channels, width)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = conv3x3(width, width, stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = conv1x1(width, width * self.expansion)
+        self.bn3 = nn.BatchNorm2d(width * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return relu(branch + shortcut), ``(N, 4 * width, H / stride, W / stride)``."""
+        shortcut = features if self.downsample is None else self.downsample(features)
+        branch = self.relu(self.bn1(self.conv1(features)))
+        branch = self.relu(self.bn2(self.conv2(branch)))
+        branch = self.bn3(self.conv3(branch))
+        branch += shortcut
+        activated: Tensor = self.relu(branch)
+        return activated
+
+
+class ResNet(nn.Module):
+    """The whole network: stem, four stages of blocks, mean over the plane, one linear layer.
+
+    Args:
+        block: the kind of block.
+        depths: number of blocks in each of the four stages.
+        num_classes: number of logits.
+        zero_init_residual: start each block as its shortcut: the last scale of its branch is zero. Source:
+            Accurate, Large Minibatch SGD, Goyal et al. 2017, section 5.1 (arXiv:1706.02677).
+    """
+
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        depths: Sequence[int],
+        *,
+        num_classes: int = 1000,
+        zero_init_residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.layer1 = _stage(block, depths[0], 64, 64, stride=1)
+        self.layer2 = _stage(block, depths[1], 64 * block.expansion, 128, stride=2)
+        self.layer3 = _stage(block, depths[2], 128 * block.expansion, 256, stride=2)
+        self.layer4 = _stage(block, depths[3], 256 * block.expansion, 512, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(512 * block.expansion, num_classes)
+        self._initialise(zero_init_residual)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits.
+
+        Args:
+            images: float ``(N, 3, H, W)``, normalised; H and W from 1 on, 224 in the paper.
+
+        Returns:
+            float ``(N, num_classes)``.
+        """
+        features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(features), 1))
+        return logits
+
+    def _initialise(self, zero_init_residual: bool) -> None:
+        # Source: Delving Deep into Rectifiers, He et al. 2015, section 2.2, fan-out form (arXiv:1502.01852).
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if not zero_init_residual:
+            return
+        for module in self.modules():
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
+            elif isinstance(module, BasicBlock):
+                nn.init.zeros_(module.bn2.weight)
+
+
+def resnet18(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
+    """Return ResNet-18 (11.7 million parameters with 1,000 classes)."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), num_classes=num_classes, zero_init_residual=zero_init_residual)
+
+
+def resnet34(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
+    """Return ResNet-34 (21.8 million parameters with 1,000 classes)."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+
+
+def resnet50(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
+    """Return ResNet-50 v1.5 (25.6 million parameters with 1,000 classes)."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+
+
+def resnet101(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
+    """Return ResNet-101 v1.5 (44.5 million parameters with 1,000 classes)."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+
+
+def resnet152(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
+    """Return ResNet-152 v1.5 (60.2 million parameters with 1,000 classes)."""
+    return ResNet(Bottleneck, (3, 8, 36, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+
+
+def _stage(
+    block: type[BasicBlock] | type[Bottleneck], depth: int, in_channels: int, width: int, *, stride: int
+) -> nn.Sequential:
+    out_channels = width * block.expansion
+    downsample = None
+    if stride != 1 or in_channels != out_channels:
+        downsample = nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
+    blocks = [block(in_channels, width, stride=stride, downsample=downsample)]
+    blocks += [block(out_channels, width, stride=1, downsample=None) for _ in range(1, depth)]
+    return nn.Sequential(*blocks)

@@ -1,0 +1,131 @@
+"""Files of weights: where torchvision's lie, and reading one safely into named tensors.
+
+It does not know the network they are for.
+"""
+
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+from torch import Tensor
+from torchvision.models import get_model_weights
+
+from ding_cls.errors import ModelError
+
+_STATE_KEYS = ("state_dict", "model")
+_CHUNK_BYTES = 1 << 20
+
+
+def fetch_weights(name: str) -> Path:
+    """Return the file of torchvision's default weights for a model, downloading it where it is not there yet.
+
+    Args:
+        name: a name of torchvision's classification models.
+
+    Raises:
+        ModelError: if there are none, or they cannot be downloaded: which file to bring, and where to.
+    """
+    url = _weights_url(name)
+    filename = Path(urlparse(url).path).name
+    path = Path(torch.hub.get_dir()) / "checkpoints" / filename
+    if path.exists():
+        return path
+    # The digits in the name are the beginning of the file's SHA-256.
+    digest = re.search(r"-([0-9a-f]{8,})\.", filename)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), digest and digest[1], progress=False)
+    except (
+        Exception
+    ) as error:  # urllib, http.client, the file system and the hash check raise without a common base
+        raise ModelError(
+            f"the pretrained weights of {name} cannot be downloaded ({_first_line(error)}); bring {url} "
+            f"to {path}, or give the path of a file as pretrained"
+        ) from error
+    return path
+
+
+def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read a state dict from a file that ``torch.save`` wrote; nothing in it is executed.
+
+    The state dict may lie under the key 'state_dict' or 'model'.
+
+    Args:
+        source: the file.
+
+    Returns:
+        tensors on the CPU by name, in the file's order and types.
+
+    Raises:
+        ModelError: if the file is missing, damaged, or holds something else.
+    """
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise ModelError(f"weights file {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    try:
+        _check_members(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what unpickling a damaged file raises depends on the damage
+        raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
+    return _find_state(content, path)
+
+
+def _weights_url(name: str) -> str:
+    try:
+        weights = get_model_weights(name)
+        return str(weights["DEFAULT"].url)
+    except (ValueError, KeyError) as error:
+        raise ModelError(
+            f"torchvision has no pretrained weights for {name}; give a file as pretrained"
+        ) from error
+
+
+def _check_members(path: Path) -> None:
+    """Compare the checksum of every member, which ``torch.load`` does not; older formats have none."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            # torch writes zero for all when it was told to compute none.
+            if member.CRC == 0:
+                continue
+            with archive.open(member) as stream:
+                while stream.read(_CHUNK_BYTES):
+                    pass
+
+
+def _find_state(content: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, Mapping):
+        for key in _STATE_KEYS:
+            if isinstance(content.get(key), Mapping):
+                return _find_state(content[key], path)
+        if content and all(isinstance(value, Tensor) for value in content.values()):
+            return {str(key): value for key, value in content.items()}
+        found = (
+            f"a dict with the keys {', '.join(map(repr, list(content)[:5]))}" if content else "an empty dict"
+        )
+    else:
+        found = f"a {type(content).__name__}"
+    raise ModelError(
+        f"weights file {path} holds {found}; expected tensors by name, "
+        f"or a dict with those under {' or '.join(map(repr, _STATE_KEYS))}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    forbidden = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+    if forbidden:
+        # An older file that was cut off within a name looks the same.
+        return (
+            f"it holds {forbidden[1]}, and opening that could run code; if it is not damaged, "
+            "save the state dict alone: torch.save(model.state_dict(), PATH)"
+        )
+    return f"it is damaged or no file of torch.save ({type(error).__name__}: {_first_line(error)})"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
