@@ -1,0 +1,107 @@
+"""What a metric is: ``IMetric`` for users, ``SumMetric`` for the exact ones."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+
+Direction = Literal["max", "min"]
+
+
+class IMetric(ABC):
+    """The evaluator's part that turns logits and targets into numbers; subclass it with these three
+    methods."""
+
+    @abstractmethod
+    def eval(self, inputs: Any, label: Any) -> dict[str, Any]:
+        """Return the metrics of one batch, by name."""
+
+    @abstractmethod
+    def reduce_mean(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the metrics of the whole set from those of its batches.
+
+        It is called once, with the batches of all ranks in the order of the data. A second positional
+        parameter, where the method has one, receives the number of samples of each batch.
+        """
+
+    @abstractmethod
+    def gt(self, metric1: Any, metric2: Any) -> bool:
+        """Return whether ``metric1`` is better than ``metric2``; ``metric2`` is None before the first
+        result."""
+
+
+class SumMetric(IMetric):
+    """A metric made of sums over samples, and therefore exact at any batch size and number of ranks.
+
+    A subclass names its sums, adds up one batch, and turns totals into results. The evaluator adds the
+    batches and the ranks (one packed reduction); integer sums stay integers all the way.
+
+    Attributes:
+        primary: the key of the result that decides which checkpoint is best.
+        directions: for each key of the result, whether larger ('max') or smaller ('min') is better.
+    """
+
+    primary: str
+    directions: ClassVar[Mapping[str, Direction]]
+
+    @abstractmethod
+    def zeros(self) -> dict[str, torch.Tensor]:
+        """Return the sums over no sample: 0-dim int64 or float64 tensors by name; ``count`` is the
+        samples."""
+
+    @abstractmethod
+    def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the sums over one batch, on the logits' device.
+
+        Args:
+            logits: float ``(N, C)``.
+            targets: int64 ``(N,)``, on the same device.
+        """
+
+    @abstractmethod
+    def result(self, totals: Mapping[str, float]) -> dict[str, float]:
+        """Return the metrics from the sums over all samples."""
+
+    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, float]:
+        return self.result({name: value.item() for name, value in self.sums(inputs, label).items()})
+
+    def reduce_mean(
+        self, inputs: list[dict[str, float]], counts: Sequence[int] | None = None
+    ) -> dict[str, float]:
+        shares = [1] * len(inputs) if counts is None else counts
+        total = sum(shares)
+        return {
+            name: math.fsum(each[name] * share for each, share in zip(inputs, shares, strict=True)) / total
+            for name in inputs[0]
+        }
+
+    def gt(self, metric1: Mapping[str, float], metric2: Mapping[str, float] | None) -> bool:
+        value = metric1[self.primary]
+        if math.isnan(value):
+            return False
+        return metric2 is None or self.is_better(self.primary, value, metric2[self.primary])
+
+    def is_better(self, name: str, value: float, other: float) -> bool:
+        """Return whether ``value`` beats ``other`` in the direction of the key ``name``; NaN never does."""
+        if math.isnan(value):
+            return False
+        if math.isnan(other):
+            return True
+        return value > other if self.directions[name] == "max" else value < other
+
+    def reached(self, result: Mapping[str, float], stop_value: Mapping[str, float] | float) -> bool:
+        """Return whether the result is at least as good as ``stop_value`` in every key that this names.
+
+        Args:
+            result: what ``result()`` gave.
+            stop_value: values by key, or one value for the primary key.
+
+        Raises:
+            KeyError: ``stop_value`` names a key that the result lacks.
+        """
+        wanted = stop_value if isinstance(stop_value, Mapping) else {self.primary: stop_value}
+        return all(
+            result[name] == goal or self.is_better(name, result[name], goal) for name, goal in wanted.items()
+        )

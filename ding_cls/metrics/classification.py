@@ -1,0 +1,96 @@
+"""Cross-entropy, top-1 and top-5 accuracy."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch.nn import functional
+
+from ding_cls.errors import DataError
+from ding_cls.metrics.base import Direction, SumMetric
+
+
+def target_ranks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return how many classes stand before the right one, for each sample: 0 means a top-1 hit.
+
+    Of equal logits the lower class number stands first, so a tie has one answer on every device; a row that
+    holds a NaN is never a hit. ``topk`` promises neither.
+
+    Args:
+        logits: float ``(N, C)``.
+        targets: int64 ``(N,)`` in ``[0, C)``.
+
+    Returns:
+        int64 ``(N,)`` in ``[0, C]``.
+    """
+    num_classes = logits.shape[1]
+    own = logits.gather(1, targets[:, None])
+    class_numbers = torch.arange(num_classes, device=logits.device)
+    before = (logits > own) | ((logits == own) & (class_numbers < targets[:, None]))
+    return before.sum(1).masked_fill(logits.isnan().any(1), num_classes)
+
+
+class ImageClassificationMetric(SumMetric):
+    """Mean cross-entropy ``loss``, and ``acc1`` and ``acc5`` in percent, 0 to 100.
+
+    With fewer than five classes ``acc5`` counts the first C; ``note`` says so once a batch was seen.
+
+    Args:
+        primary: the key that decides which checkpoint is best.
+    """
+
+    directions: ClassVar[Mapping[str, Direction]] = {"loss": "min", "acc1": "max", "acc5": "max"}
+
+    def __init__(self, primary: str = "acc1") -> None:
+        if primary not in self.directions:
+            raise ValueError(f"primary is '{primary}', but the results are {', '.join(self.directions)}")
+        self.primary = primary
+        self.loss = torch.nn.CrossEntropyLoss()
+        self.note = ""
+
+    @staticmethod
+    def accuracy(
+        inputs: torch.Tensor, label: torch.Tensor, topk: tuple[int, ...] = (1, 5)
+    ) -> dict[str, torch.Tensor]:
+        """Return ``{'acc1': ..., 'acc5': ...}`` in percent as 0-dim float32 tensors.
+
+        Args:
+            inputs: logits, float ``(N, C)``.
+            label: class numbers, int64 ``(N,)``.
+            topk: how many classes may hold the right one.
+        """
+        ranks = target_ranks(inputs, label)
+        return {f"acc{k}": (ranks < k).sum() * 100.0 / len(label) for k in topk}
+
+    def zeros(self) -> dict[str, torch.Tensor]:
+        sums = {name: torch.zeros((), dtype=torch.int64) for name in ("count", "top1", "top5", "bad_labels")}
+        return {**sums, "loss": torch.zeros((), dtype=torch.float64)}
+
+    def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        num_classes = logits.shape[1]
+        if num_classes < 5:
+            self.note = f"acc5 counts the first {num_classes} of {num_classes} classes: there are no five"
+        # An index out of range would abort a CUDA process; it is counted, and refused when the sums are read.
+        safe = targets.clamp(0, num_classes - 1)
+        ranks = target_ranks(logits, safe)
+        losses = functional.cross_entropy(logits.float(), safe, reduction="none")
+        return {
+            "count": torch.tensor(len(targets), device=logits.device),
+            "top1": (ranks < 1).sum(),
+            "top5": (ranks < 5).sum(),
+            "bad_labels": (safe != targets).sum(),
+            "loss": losses.double().sum(),
+        }
+
+    def result(self, totals: Mapping[str, float]) -> dict[str, float]:
+        if totals["bad_labels"]:
+            raise DataError(
+                f"{totals['bad_labels']} of {totals['count']} labels lie outside the network's classes; "
+                "the network and the data set disagree about the number of classes"
+            )
+        count = totals["count"]
+        return {
+            "loss": totals["loss"] / count,
+            "acc1": 100.0 * totals["top1"] / count,
+            "acc5": 100.0 * totals["top5"] / count,
+        }
