@@ -1,0 +1,35 @@
+"""From files to batches: pictures, folders, data sets, transforms, samplers, loaders.
+
+It must not know policies, models or configs: every part takes plain arguments.
+"""
+
+from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
+from ding_cls.data.digits import load_digits, write_digits
+from ding_cls.data.folders import SPLIT_NAMES, find_split
+from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
+from ding_cls.data.pictures import EXTENSIONS, decode_rgb, load_rgb
+from ding_cls.data.samplers import DistributedSampler, EpochBatches, EvalBatches
+from ding_cls.data.transforms import Preprocessing, TrainAugmentation, normalize, to_tensor
+
+__all__ = [
+    "DistributedSampler",
+    "EXTENSIONS",
+    "EpochBatches",
+    "EvalBatches",
+    "EvalLoader",
+    "ImageNetDataset",
+    "Preprocessing",
+    "SPLIT_NAMES",
+    "SyntheticDataset",
+    "TrainAugmentation",
+    "TrainLoader",
+    "build_eval_loader",
+    "build_train_loader",
+    "decode_rgb",
+    "find_split",
+    "load_digits",
+    "load_rgb",
+    "normalize",
+    "to_tensor",
+    "write_digits",
+]

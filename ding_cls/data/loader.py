@@ -1,0 +1,239 @@
+"""Batches from a data set: worker processes, one seed for each sample, errors in one line.
+
+What is yielded depends on the data set, the seed and the position alone, not on the number of workers. It
+must not know what is done with a batch.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ding_cls.common.seed import Stream, derive_seed, sample_randomness
+from ding_cls.data.samplers import EpochBatches, EvalBatches
+from ding_cls.errors import DataError
+from ding_cls.types import Batch, SampleKey
+
+_Sample = tuple[torch.Tensor, int, int]
+
+
+class TrainLoader:
+    """Training batches, epoch after epoch; made by `build_train_loader`.
+
+    Attributes:
+        dataset: what it reads.
+        batch_size: samples per process and batch, as used.
+        global_batch_size: samples per batch over all processes.
+    """
+
+    def __init__(self, dataset: Any, batches: EpochBatches, *, seed: int, num_workers: int) -> None:
+        self.dataset = dataset
+        self.batch_size = batches.batch_size
+        self.global_batch_size = batches.global_batch_size
+        self._batches = batches
+        self._loader = _torch_loader(dataset, batches, seed=seed, num_workers=num_workers)
+
+    def __len__(self) -> int:
+        """Return the number of batches in a whole epoch."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return the batches of the next epoch, from the position that was set.
+
+        Raises:
+            DataError: a picture cannot be read, or pictures of one batch differ in shape.
+        """
+        return _unwrapped(iter(self._loader))
+
+    def set_position(self, epoch: int, first_batch: int) -> None:
+        """Let the next ``iter()`` begin at ``first_batch`` of ``epoch``; later ones go on from there."""
+        self._batches.set_position(epoch, first_batch)
+
+
+class EvalLoader:
+    """The evaluation batches of one process, in data order; made by `build_eval_loader`.
+
+    Attributes:
+        dataset: what it reads.
+        batch_size: samples per batch.
+        first_batch: number of this process's first batch among all batches.
+    """
+
+    def __init__(self, dataset: Any, batches: EvalBatches, *, num_workers: int) -> None:
+        self.dataset = dataset
+        self.batch_size = batches.batch_size
+        self.first_batch = batches.first_batch
+        self._batches = batches
+        self._loader = _torch_loader(dataset, batches, seed=0, num_workers=num_workers)
+
+    def __len__(self) -> int:
+        """Return the number of this process's batches."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return this process's batches.
+
+        Raises:
+            DataError: a picture cannot be read, or pictures of one batch differ in shape.
+        """
+        return _unwrapped(iter(self._loader))
+
+
+def build_train_loader(
+    dataset: Any, batch_size: int, *, seed: int, num_workers: int = 0, rank: int = 0, world_size: int = 1
+) -> TrainLoader:
+    """Return a loader whose order and augmentation are functions of ``seed`` and position.
+
+    Args:
+        dataset: a `PictureDataset`, or any torch map-style data set of (float ``(3, H, W)``, class number).
+        batch_size: samples per process and batch.
+        seed: the run's; the same on all ranks.
+        num_workers: processes that read ahead; 0 reads in this one.
+        rank: this process.
+        world_size: number of processes.
+
+    Raises:
+        DataError: fewer samples than processes, or a number outside its range.
+    """
+    batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, world_size=world_size)
+    return TrainLoader(dataset, batches, seed=seed, num_workers=num_workers)
+
+
+def build_eval_loader(
+    dataset: Any, batch_size: int, *, num_workers: int = 0, rank: int = 0, world_size: int = 1
+) -> EvalLoader:
+    """Return a loader that shows each sample once, to exactly one process.
+
+    Args:
+        dataset: as in `build_train_loader`.
+        batch_size: samples per batch.
+        num_workers: processes that read ahead; 0 reads in this one.
+        rank: this process.
+        world_size: number of processes.
+
+    Raises:
+        DataError: a number outside its range.
+    """
+    batches = EvalBatches(len(dataset), batch_size, rank=rank, world_size=world_size)
+    return EvalLoader(dataset, batches, num_workers=num_workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A DataError on its way from a worker to the main process, which raises it there.
+
+    torch would wrap the exception itself in a traceback of forty lines.
+    """
+
+    message: str
+
+
+class _KeyedView(Dataset["_Sample | _Failure"]):
+    """A data set addressed by (epoch, index): the key decides what its random transforms draw."""
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self._dataset = dataset
+        self._seed = seed
+        self._load = getattr(dataset, "load", dataset.__getitem__)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, key: SampleKey) -> _Sample | _Failure:
+        epoch, index = key
+        try:
+            with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index)):
+                image, target = self._load(index)
+        except DataError as error:
+            return _Failure(str(error))
+        if not isinstance(image, torch.Tensor):
+            return _Failure(
+                f"sample {index} of the data set is a {type(image).__name__}; it must be a torch.Tensor"
+            )
+        return image, int(target), index
+
+
+def _collate(samples: Sequence[_Sample | _Failure]) -> Batch | _Failure:
+    good: list[_Sample] = []
+    for sample in samples:
+        if isinstance(sample, _Failure):
+            return sample
+        good.append(sample)
+    images, targets, sample_ids = zip(*good, strict=True)
+    failure = _shape_failure(images, sample_ids)
+    if failure is not None:
+        return failure
+    return Batch(
+        images=torch.stack(images),
+        targets=torch.tensor(targets, dtype=torch.int64),
+        sample_ids=torch.tensor(sample_ids, dtype=torch.int64),
+        weights=torch.ones(len(images), dtype=torch.float32),
+    )
+
+
+def _shape_failure(images: Sequence[torch.Tensor], sample_ids: Sequence[int]) -> _Failure | None:
+    first = images[0]
+    for image, sample_id in zip(images, sample_ids, strict=True):
+        if image.shape != first.shape:
+            return _Failure(
+                f"samples {sample_ids[0]} and {sample_id} have the shapes {tuple(first.shape)} and "
+                f"{tuple(image.shape)}; a batch needs one shape: end the transform with a resize or a crop"
+            )
+    if first.dtype == torch.uint8 and (first.dim() != 3 or first.shape[-1] != 3):
+        return _Failure(
+            f"sample {sample_ids[0]} is uint8 of shape {tuple(first.shape)}; uint8 means (H, W, 3), "
+            f"and channels first must be normalised floats"
+        )
+    return None
+
+
+def _unwrapped(batches: Iterator[Batch | _Failure]) -> Iterator[Batch]:
+    for batch in batches:
+        if isinstance(batch, _Failure):
+            raise DataError(batch.message)
+        yield batch
+
+
+def _torch_loader(
+    dataset: Any, batches: Sampler[list[SampleKey]], *, seed: int, num_workers: int
+) -> DataLoader[_Sample | _Failure]:
+    has_workers = num_workers > 0
+    return DataLoader(
+        _KeyedView(dataset, seed),
+        batch_sampler=batches,
+        num_workers=num_workers,
+        collate_fn=_collate,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_leave_signals_to_main if has_workers else None,
+        # forkserver takes seven seconds to start where fork takes under one.
+        multiprocessing_context="fork" if has_workers and sys.platform == "linux" else None,
+        # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
+        generator=torch.Generator(),
+        persistent_workers=has_workers,
+    )
+
+
+def _leave_signals_to_main(worker_id: int) -> None:
+    """Let a worker outlive a Ctrl-C or SIGTERM sent to the whole job: the main process decides.
+
+    torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
+    a worker at exit, so that one still counts; only Linux tells who sent a signal.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_on_sigterm_of, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_on_sigterm_of(main_pid: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != main_pid:
+        continue
+    os._exit(0)

@@ -1,0 +1,171 @@
+"""Join the processes that a launcher started, and leave them again.
+
+torchrun's variables count first, then SLURM's, then the caller's arguments; without any of them the process
+is alone and no group is made. What the variables mean is ``common.process``'s business.
+"""
+
+import os
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from ding_cls.common.process import Launch, read_launcher
+from ding_cls.errors import DistributedError
+
+DEFAULT_TIMEOUT = timedelta(minutes=5)
+
+# With any of these SLURM shows each task its own device only, as number 0.
+_SLURM_OWN_DEVICE = ("SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_GPU", "SLURM_GPU_BIND", "SLURM_TRES_PER_TASK")
+
+
+def dist_init(
+    backend: str | None = None,
+    addr: str | None = None,
+    port: int | None = None,
+    rank: int | None = None,
+    world_size: int | None = None,
+    timeout: timedelta | float = DEFAULT_TIMEOUT,
+) -> tuple[int, int]:
+    """Join the process group and choose this process's CUDA device; harmless when called again.
+
+    Where there is one process, no group is made. Under a launcher the arguments may repeat what it says,
+    never contradict it.
+
+    Args:
+        backend: "nccl", "gloo" or another of torch's; None: nccl with CUDA, else gloo.
+        addr: host of rank 0; without a launcher and without this, MASTER_ADDR.
+        port: TCP port of rank 0; without a launcher and without this, MASTER_PORT.
+        rank: this process's position, in [0, world_size).
+        world_size: number of processes.
+        timeout: how long to wait for the others, here and in every collective; a number is in seconds.
+
+    Returns:
+        The rank and the world size; (0, 1) in a single process.
+
+    Raises:
+        DistributedError: if the variables or the arguments are incomplete or contradict each other, if there
+        are
+            fewer devices than processes, or if the others do not come in time.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    launch = read_launcher(os.environ)
+    if launch is None:
+        launch = _from_arguments(addr, port, rank, world_size)
+    else:
+        _check_agreement(launch, addr=addr, port=port, rank=rank, world_size=world_size)
+    backend = _choose_backend(backend)
+    device = _choose_device(launch, own_each="nccl" in backend)
+    if launch.world_size > 1:
+        limit = timeout if isinstance(timeout, timedelta) else timedelta(seconds=timeout)
+        _join(launch, backend, limit, device if backend == "nccl" else None)
+    return launch.rank, launch.world_size
+
+
+def dist_finalize() -> None:
+    """End the process group; harmless without one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def local_rank() -> int:
+    """Return this process's position among those of its machine.
+
+    Where no launcher tells, the ranks are dealt out to the machine's CUDA devices in turn; 0 without CUDA.
+    The device itself is ``torch.cuda.current_device()`` after ``dist_init``: SLURM may show each task its own
+    one only.
+    """
+    launch = read_launcher(os.environ)
+    if launch is None:
+        is_member = dist.is_available() and dist.is_initialized()
+        launch = Launch("arguments", dist.get_rank(), dist.get_world_size()) if is_member else _ALONE
+    return _local_rank(launch)
+
+
+_ALONE = Launch("arguments", 0, 1)
+
+
+def _from_arguments(addr: str | None, port: int | None, rank: int | None, world_size: int | None) -> Launch:
+    if rank is None and world_size is None:
+        return _ALONE
+    if rank is None or world_size is None:
+        raise DistributedError(
+            f"dist_init got rank={rank} and world_size={world_size}; give both, or neither"
+        )
+    if not 0 <= rank < world_size:
+        raise DistributedError(f"dist_init got rank={rank}; it must lie in [0, world_size={world_size})")
+    if world_size == 1:
+        return _ALONE
+    addr = addr or os.environ.get("MASTER_ADDR")
+    found_port = str(port if port is not None else os.environ.get("MASTER_PORT", ""))
+    if not addr or not found_port.isdecimal() or not 0 < int(found_port) < 65536:
+        raise DistributedError(
+            f"dist_init got world_size={world_size}, addr={addr!r} and port={found_port or None}; "
+            f"it needs the host of rank 0 and a port in 1 to 65535 (or MASTER_ADDR and MASTER_PORT)"
+        )
+    return Launch("arguments", rank, world_size, None, addr, int(found_port))
+
+
+def _check_agreement(launch: Launch, **given: str | int | None) -> None:
+    for name, argument in given.items():
+        said = getattr(launch, name)
+        if argument is not None and said is not None and argument != said:
+            raise DistributedError(
+                f"dist_init got {name}={argument}, but {launch.launcher}'s environment says {name}={said}; "
+                f"leave the argument out, or start without a launcher"
+            )
+
+
+def _choose_backend(backend: str | None) -> str:
+    has_cuda = torch.cuda.is_available()
+    if backend is None:
+        return "nccl" if has_cuda else "gloo"
+    if "nccl" in backend and not has_cuda:
+        raise DistributedError(
+            f"backend={backend!r} needs CUDA, and there is no CUDA device; give 'gloo' or None"
+        )
+    return backend
+
+
+def _choose_device(launch: Launch, *, own_each: bool) -> torch.device | None:
+    """Make this process's CUDA device the current one; with ``own_each`` no two processes may share one."""
+    if not torch.cuda.is_available():
+        return None
+    index, num_devices = _local_rank(launch), torch.cuda.device_count()
+    has_own = launch.launcher == "SLURM" and any(os.environ.get(name) for name in _SLURM_OWN_DEVICE)
+    if index >= num_devices and own_each and not has_own:
+        name = "SLURM_LOCALID" if launch.launcher == "SLURM" else "LOCAL_RANK"
+        raise DistributedError(
+            f"{name}={index}, but this process sees {num_devices} CUDA device(s); start at most that many "
+            f"processes on a machine (CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'unset')})"
+        )
+    device = torch.device("cuda", index % num_devices)
+    torch.cuda.set_device(device)
+    return device
+
+
+def _local_rank(launch: Launch) -> int:
+    return launch.rank % max(torch.cuda.device_count(), 1) if launch.local_rank is None else launch.local_rank
+
+
+def _join(launch: Launch, backend: str, timeout: timedelta, device: torch.device | None) -> None:
+    # torchrun keeps the store itself, and only env:// knows how to find it after a restart.
+    host = f"[{launch.addr}]" if ":" in str(launch.addr) else launch.addr
+    method = "env://" if launch.launcher == "torchrun" else f"tcp://{host}:{launch.port}"
+    try:
+        dist.init_process_group(
+            backend,
+            init_method=method,
+            rank=launch.rank,
+            world_size=launch.world_size,
+            timeout=timeout,
+            device_id=device,
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DistributedError(
+            f"rank {launch.rank} of {launch.world_size} ({launch.launcher}, {backend}) could not join at "
+            f"MASTER_ADDR={launch.addr} MASTER_PORT={launch.port} within {timeout.total_seconds():g} s; "
+            f"check that every process runs and reaches that host and port: {reason}"
+        ) from error

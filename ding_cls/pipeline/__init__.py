@@ -1,0 +1,19 @@
+"""Where the rooms meet: builds the parts of a run in order, then starts them."""
+
+from ding_cls.pipeline.build import build_datasets, build_network, preprocessing_of
+from ding_cls.pipeline.evaluate import evaluate
+from ding_cls.pipeline.run import Run, TrainResult, open_run
+from ding_cls.pipeline.summary import print_summary
+from ding_cls.pipeline.train import train
+
+__all__ = [
+    "Run",
+    "TrainResult",
+    "build_datasets",
+    "build_network",
+    "evaluate",
+    "open_run",
+    "preprocessing_of",
+    "print_summary",
+    "train",
+]

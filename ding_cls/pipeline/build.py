@@ -1,0 +1,76 @@
+"""From a compiled config to data sets and a network."""
+
+from typing import Any
+
+import torch
+
+from ding_cls.data import ImageNetDataset, Preprocessing, SyntheticDataset, TrainAugmentation
+from ding_cls.errors import ConfigError
+from ding_cls.models import build_model, fetch_weights, load_pretrained
+
+Datasets = tuple[ImageNetDataset | SyntheticDataset, ImageNetDataset | SyntheticDataset]
+
+
+def preprocessing_of(cfg: Any) -> Preprocessing:
+    """Return what a run's evaluation, and whoever uses its checkpoint later, does to a picture."""
+    collect = cfg.policy.collect
+    return Preprocessing(
+        image_size=collect.image_size,
+        resize_size=max(collect.resize_size, collect.image_size),
+        mean=tuple(collect.mean),
+        std=tuple(collect.std),
+    )
+
+
+def build_datasets(cfg: Any) -> Datasets:
+    """Return the training and the evaluation set; both number their classes by the training folder's list.
+
+    Raises:
+        DataError: a folder is missing or empty, or the evaluation folder has a class that training lacks.
+    """
+    collect = cfg.policy.collect
+    if collect.synthetic:
+        num_classes = cfg.policy.model.num_classes or 1000
+        sizes = (collect.synthetic_samples, collect.synthetic_eval_samples)
+        train_set, eval_set = (
+            SyntheticDataset(size, num_classes, collect.image_size, seed=cfg.seed + number)
+            for number, size in enumerate(sizes)
+        )
+        return train_set, eval_set
+    augmentation = TrainAugmentation(
+        image_size=collect.image_size,
+        crop_scale=tuple(collect.crop_scale),
+        crop_ratio=tuple(collect.crop_ratio),
+        hflip=collect.hflip,
+        mean=tuple(collect.mean),
+        std=tuple(collect.std),
+    )
+    pictures = ImageNetDataset(collect.learn_data_path, True, augmentation)
+    judged = ImageNetDataset(collect.eval_data_path, False, preprocessing_of(cfg), classes=pictures.classes)
+    return pictures, judged
+
+
+def build_network(cfg: Any, num_classes: int) -> tuple[torch.nn.Module, str]:
+    """Return the network that ``policy.model`` names, and a line about the weights it begins with.
+
+    Args:
+        cfg: the compiled config.
+        num_classes: classes in the data.
+
+    Raises:
+        ConfigError: the config asks for another number of classes than the data have.
+        ModelError: an unknown name, or weights that are missing or do not fit.
+    """
+    arguments = dict(cfg.policy.model)
+    name, pretrained = arguments.pop("name"), arguments.pop("pretrained", False)
+    wanted = arguments.pop("num_classes", None)
+    if wanted is not None and wanted != num_classes:
+        raise ConfigError(
+            f"policy.model.num_classes is {wanted}, but the training data have {num_classes} classes; "
+            "leave the key out to take the data's"
+        )
+    network = build_model(name, num_classes=num_classes, **arguments)
+    if not pretrained:
+        return network, f"{name} with random weights"
+    report = load_pretrained(network, fetch_weights(name) if pretrained is True else pretrained)
+    return network, f"{name}: {report}"

@@ -1,0 +1,106 @@
+"""Judging a checkpoint on a folder of pictures."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.common.files import atomic_write
+from ding_cls.common.process import launched_world_size
+from ding_cls.config.merge import to_easydict
+from ding_cls.data import ImageNetDataset, Preprocessing, SyntheticDataset, build_eval_loader, find_split
+from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.errors import CheckpointError
+from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.models import build_model
+from ding_cls.policy import ImageClassificationPolicy
+from ding_cls.worker import MetricSerialEvaluator
+
+
+def evaluate(
+    checkpoint: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    split: str = "val",
+    batch_size: int | None = None,
+    model: torch.nn.Module | None = None,
+    out: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
+
+    Preprocessing and class numbers are the checkpoint's own.
+
+    Args:
+        checkpoint: a file that a run of this library wrote.
+        data: folder with the split's folder in it; None takes the folder that the run was trained on.
+        split: 'train', 'val' or 'test'.
+        batch_size: samples per process and batch; None takes the run's.
+        model: the network, for a run that was given a network instead of a name.
+        out: an ``.npz`` file for ``sample_ids``, ``targets`` and ``logits`` in the order of the data.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        DataError: the folder is missing, empty, or has classes that the checkpoint lacks.
+    """
+    state = read_checkpoint(checkpoint)
+    run = state.get("run") or {}
+    if not {"config", "class_names", "preprocessing"} <= run.keys():
+        raise CheckpointError(f"'{checkpoint}' does not say which model and preprocessing it was made for")
+    cfg = to_easydict(run["config"])
+    cfg.policy.cuda = "auto"
+    if launched_world_size() > 1:
+        dist_init()
+    try:
+        dataset = _dataset(
+            cfg, data, split, Preprocessing.from_state(run["preprocessing"]), run["class_names"]
+        )
+        loader = build_eval_loader(
+            dataset,
+            batch_size or cfg.policy.eval.batch_size,
+            num_workers=cfg.policy.learn.learner.dataloader.num_workers,
+            rank=get_rank(),
+            world_size=get_world_size(),
+        )
+        arguments = {**cfg.policy.model, "num_classes": len(run["class_names"]), "pretrained": False}
+        network = model if model is not None else build_model(arguments.pop("name"), **arguments)
+        policy = ImageClassificationPolicy(cfg.policy, model=network, enable_field=["eval"])
+        policy.eval_mode.set_attribute("class_names", tuple(run["class_names"]))
+        policy.eval_mode.set_attribute(
+            "prepare_batch", Preprocessing.from_state(run["preprocessing"]).prepare
+        )
+        policy.eval_mode.load_state_dict(state)
+        evaluator = MetricSerialEvaluator(
+            {}, [loader, ImageClassificationMetric()], policy.eval_mode, exp_name=None
+        )
+        evaluator.keep_predictions = out is not None
+        _, result = evaluator.eval(None, int(state.get("last_iter", 0)))
+        if out is not None and get_rank() == 0:
+            with atomic_write(Path(out)) as file:
+                arrays: dict[str, Any] = {
+                    name: tensor.numpy() for name, tensor in evaluator.predictions.items()
+                }
+                np.savez(file, **arrays)
+        return {**result, "num_samples": evaluator.num_evaluated}
+    finally:
+        dist_finalize()
+
+
+def _dataset(
+    cfg: Any,
+    data: str | os.PathLike[str] | None,
+    split: str,
+    preprocessing: Preprocessing,
+    classes: list[str],
+) -> ImageNetDataset | SyntheticDataset:
+    collect = cfg.policy.collect
+    if data is None and collect.synthetic:
+        return SyntheticDataset(
+            collect.synthetic_eval_samples, len(classes), collect.image_size, seed=cfg.seed + 1
+        )
+    if data is None and split == "val":
+        return ImageNetDataset(collect.eval_data_path, False, preprocessing, classes=classes)
+    folder = find_split(Path(collect.eval_data_path).parent if data is None else data, split)
+    return ImageNetDataset(folder, False, preprocessing, classes=classes)

@@ -1,0 +1,222 @@
+"""A run: its processes, its folder, its seed, and what it came to."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensorboardX import SummaryWriter
+
+from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.common.files import claim_folder, latest_folder
+from ding_cls.common.log import text_logger
+from ding_cls.common.seed import set_pkg_seed
+from ding_cls.config import compile_config, save_config
+from ding_cls.config.merge import plain_copy
+from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
+from ding_cls.errors import ConfigError
+from ding_cls.pipeline.build import preprocessing_of
+from ding_cls.policy import Policy
+from ding_cls.worker import BaseLearner, MetricSerialEvaluator
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run came to.
+
+    Attributes:
+        history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
+            ``val_loss``, ``val_acc1``, ``val_acc5``, ``seconds``. Accuracies are percentages.
+        best: the best evaluation's results; empty without one.
+        best_epoch: finished epochs at that evaluation: 0 is the untrained network; -1 without one.
+        final: the last evaluation's results.
+        model: the trained network, with its final weights.
+        run_folder: where everything lies.
+        images_per_s: training samples per second, all processes together, evaluation not counted.
+        minutes: wall time of this session.
+        was_complete: the run was finished before; nothing was trained.
+    """
+
+    history: list[dict[str, Any]]
+    best: dict[str, float]
+    best_epoch: int
+    final: dict[str, float]
+    model: torch.nn.Module
+    run_folder: Path
+    images_per_s: float
+    minutes: float
+    was_complete: bool
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The file with the best weights."""
+        return self.run_folder / "ckpt" / "ckpt_best.pth.tar"
+
+
+@dataclass(slots=True)
+class Run:
+    """An open run, as ``open_run`` gives it.
+
+    Attributes:
+        cfg: the compiled config; ``exp_name`` is the folder that was claimed.
+        rank: this process.
+        world_size: number of processes.
+        tb_logger: TensorBoard writer on rank 0, else None.
+        logger: prints the run's first and last lines, on rank 0.
+    """
+
+    cfg: Any
+    rank: int
+    world_size: int
+    tb_logger: Any
+    logger: logging.Logger
+    _checkpoint: Mapping[str, Any] | None
+    _began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def shard(self) -> dict[str, int]:
+        """``rank``, ``world_size`` and ``num_workers``, as ``build_train_loader`` and ``build_eval_loader``
+        take them."""
+        workers = self.cfg.policy.learn.learner.dataloader.num_workers
+        return {"rank": self.rank, "world_size": self.world_size, "num_workers": workers}
+
+    def connect(self, policy: Policy, learner: BaseLearner, loader: Any) -> None:
+        """Tell the policy what it cannot know, the checkpoints what they shall say; continue a resumed run.
+
+        Raises:
+            CheckpointError: the checkpoint to resume from was made for another model or other data.
+        """
+        preprocessing = preprocessing_of(self.cfg)
+        classes = tuple(loader.dataset.classes)
+        mode = policy.learn_mode
+        mode.set_attribute("seed", self.cfg.seed)
+        mode.set_attribute("prepare_batch", preprocessing.prepare)
+        mode.set_attribute("class_names", classes)
+        learner.describe_run(
+            {
+                "class_names": list(classes),
+                "preprocessing": preprocessing.state_dict(),
+                "config": plain_copy(self.cfg),
+                "num_train_samples": len(loader.dataset),
+                "global_batch_size": loader.global_batch_size,
+                "seed": self.cfg.seed,
+            }
+        )
+        if self.cfg.policy.learn.learner.log_policy:
+            learner.info(mode.info())
+        if self._checkpoint is not None:
+            self._report_changes(learner)
+            learner.load_checkpoint(self._checkpoint)
+
+    def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
+        """Close what the run opened and return what it came to."""
+        seconds = max(learner.training_seconds, 1e-9)
+        # The untrained network is judged too, as epoch 0; it has no row.
+        ends = {0: 0} | {row["train_iter"]: row["epoch"] + 1 for row in learner.history.rows}
+        result = TrainResult(
+            history=learner.history.rows,
+            best=dict(evaluator.best or {}),
+            best_epoch=ends.get(evaluator.best_iter, -1),
+            final=dict(evaluator.last_result),
+            model=policy.learn_mode.get_attribute("model"),
+            run_folder=Path(self.cfg.exp_name),
+            images_per_s=learner.num_samples * self.world_size / seconds,
+            minutes=(time.perf_counter() - self._began) / 60,
+            was_complete=self._checkpoint is not None and learner.num_samples == 0,
+        )
+        learner.close()
+        evaluator.close()
+        return result
+
+    def _report_changes(self, learner: BaseLearner) -> None:
+        saved = (self._checkpoint or {}).get("run", {}).get("config", {})
+        before, now = _leaves(saved), _leaves(plain_copy(self.cfg))
+        for key in sorted(before.keys() | now.keys()):
+            if key != "exp_name" and before.get(key) != now.get(key):
+                learner.logger.warning(
+                    f"{key} was {before.get(key)!r} in the checkpoint and is {now.get(key)!r} now"
+                )
+
+
+@contextmanager
+def open_run(
+    cfg: Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    resume: bool = False,
+    is_exact_name: bool = False,
+    origins: Mapping[str, str] | None = None,
+    **classes: Any,
+) -> Iterator[Run]:
+    """Open a run: processes, one folder for all of them, the checked config in it, the seed.
+
+    Args:
+        cfg: the config, as read.
+        seed: replaces the config's.
+        resume: continue the newest folder of that name, from its newest good checkpoint.
+        is_exact_name: with ``resume``: the very folder ``exp_name``, not a higher-numbered one.
+        origins: which line of which file set each key, for error messages.
+        classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
+
+    Raises:
+        ConfigError: keys or values that cannot be used, or there is no run to resume.
+        DistributedError: the launcher's variables cannot be used.
+        CheckpointError: none of the run's checkpoints is good.
+    """
+    compiled = compile_config(cfg, seed, save_cfg=False, origins=origins, **classes)
+    rank, world_size = dist_init() if compiled.policy.multi_gpu else (0, 1)
+    logger = text_logger("run")
+    logger.disabled = rank != 0
+    writer = None
+    try:
+        folder, checkpoint = _choose_folder(compiled.exp_name, rank, resume, is_exact_name, logger)
+        compiled.exp_name = folder
+        position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
+        if rank == 0:
+            save_config(compiled, Path(folder, "total_config.py"))
+            # A resumed run writes its events again from the checkpoint on: the viewer drops the older ones.
+            purge = {"purge_step": position + 1} if checkpoint is not None else {}
+            writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
+            logger.info(f"run folder: {Path(folder).resolve()}")
+        set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
+        yield Run(compiled, rank, world_size, writer, logger, checkpoint)
+    finally:
+        if writer is not None:
+            writer.close()
+        dist_finalize()
+
+
+def _choose_folder(
+    exp_name: str, rank: int, resume: bool, is_exact_name: bool, logger: logging.Logger
+) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the run's folder, the same on all ranks, and the checkpoint to continue from."""
+    if not resume:
+        try:
+            claimed = str(claim_folder(exp_name)) if rank == 0 else ""
+        except OSError as error:
+            raise ConfigError(f"the run's folder '{exp_name}' cannot be made: {error}") from error
+        return broadcast_object(claimed), None
+    folder = Path(exp_name) if is_exact_name and Path(exp_name).is_dir() else latest_folder(exp_name)
+    if folder is None:
+        raise ConfigError(f"there is no run '{exp_name}' to resume here; start it without --resume")
+    found = CheckpointKeeper(folder / "ckpt").newest_good(logger) if rank == 0 else None
+    path = broadcast_object(str(found[0]) if found else "")
+    if not path:
+        raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
+    logger.info(f"resuming from {path}")
+    return str(folder), found[1] if found else read_checkpoint(path)
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, Mapping) or not tree:
+        return {prefix: list(tree) if isinstance(tree, tuple) else tree}
+    return {
+        k: v
+        for name, branch in tree.items()
+        for k, v in _leaves(branch, f"{prefix}.{name}".lstrip(".")).items()
+    }

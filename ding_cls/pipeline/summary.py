@@ -1,0 +1,48 @@
+"""The last thing a run prints: what it did, where it lies, what to type next."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ding_cls.pipeline.run import TrainResult
+
+
+def print_summary(result: TrainResult) -> None:
+    """Print a table of the run's results, its files, and three commands that continue from here."""
+    console = Console(highlight=False, soft_wrap=True)
+    if result.was_complete:
+        console.print("This run was already complete; nothing was left to train.")
+    table = Table("", "loss", "acc1 %", "acc5 %")
+    for name, values in (("final", result.final), (f"best, epoch {result.best_epoch}", result.best)):
+        if values:
+            table.add_row(name, f"{values['loss']:.4f}", f"{values['acc1']:.2f}", f"{values['acc5']:.2f}")
+    console.print(table)
+    console.print(f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n")
+    folder = result.run_folder
+    for name, path in (
+        ("best checkpoint", result.best_checkpoint),
+        ("log", folder / "log" / "learner" / "learner.txt"),
+        ("TensorBoard", folder / "log" / "serial"),
+    ):
+        console.print(f"{name + ':':17}{path}", markup=False)
+    command = _command()
+    console.print(f"\nTo type next, in {Path.cwd()}:", markup=False)
+    for line in (
+        f"{command} eval {result.best_checkpoint} --split test",
+        f"{command} train --data YOUR_FOLDER --model resnet50 --epochs 30",
+        f"pip install tensorboard && tensorboard --logdir {folder / 'log'}",
+    ):
+        console.print(f"  {line}", markup=False)
+
+
+def _command() -> str:
+    """Return how this environment's ``ding-cls`` is called from the user's own shell."""
+    beside = Path(sys.executable).parent / "ding-cls"
+    if not beside.exists():
+        return f"{os.path.relpath(sys.executable)} -m ding_cls"
+    found = shutil.which("ding-cls")
+    return "ding-cls" if found and Path(found) == beside else os.path.relpath(beside)

@@ -1,0 +1,159 @@
+"""Training from a config file, or from a folder and a model's name."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ding_cls.config import apply_overrides
+from ding_cls.config.loader import read_config_with_origins
+from ding_cls.data import build_eval_loader, build_train_loader, find_split
+from ding_cls.errors import ConfigError
+from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.pipeline.build import build_datasets, build_network
+from ding_cls.pipeline.run import TrainResult, open_run
+from ding_cls.policy import ImageClassificationPolicy
+from ding_cls.worker import BaseLearner, MetricSerialEvaluator
+from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
+
+DEFAULT_EPOCHS = 30
+
+
+def train(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    model: str | torch.nn.Module | None = None,
+    pretrained: bool | str | os.PathLike[str] = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    synthetic: bool = False,
+    exp_name: str | None = None,
+    overrides: Sequence[str] = (),
+) -> TrainResult:
+    """Train a classifier.
+
+    Args:
+        config: a config file, or its content as nested dicts; None takes a recipe for folders of pictures:
+            SGD, cosine schedule, 224 px, and a checkpoint after each epoch.
+        data: folder with ``train/`` and ``val/`` (or ``valid/``, ``validation/``), one sub-folder per class.
+        model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
+        pretrained: True for torchvision's ImageNet weights, or a file of weights. The last layer is newly
+            initialised where its shape differs.
+        epochs: epochs in all.
+        seed: seed of everything random.
+        resume: continue the newest run of this name.
+        synthetic: generate images; ``data`` is not needed.
+        exp_name: the run's folder; without a config ``runs/{data}_{model}`` by default.
+        overrides: further values as ``'policy.learn.batch_size=64'``; they win over everything else.
+
+    Raises:
+        DingError: one line that says what cannot be used, and what to do.
+        RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+    """
+    cfg, origins = _read(
+        config, data=data, model=model, epochs=epochs, pretrained=pretrained, synthetic=synthetic
+    )
+    if exp_name is not None:
+        cfg["exp_name"] = exp_name
+    cfg = apply_overrides(cfg, overrides, origins=origins)
+    is_exact_name = exp_name is not None or any(each.startswith("exp_name=") for each in overrides)
+    classes = {
+        "policy": ImageClassificationPolicy,
+        "learner": BaseLearner,
+        "evaluator": MetricSerialEvaluator,
+    }
+    with open_run(
+        cfg, seed=seed, resume=resume, is_exact_name=is_exact_name, origins=origins, **classes
+    ) as run:
+        learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
+        train_set, eval_set = build_datasets(run.cfg)
+        train_loader = build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
+        eval_loader = build_eval_loader(eval_set, judge.batch_size, **run.shard)
+        if isinstance(model, torch.nn.Module):
+            network, about_weights = model, f"{type(model).__name__} as given"
+        else:
+            network, about_weights = build_network(run.cfg, len(train_set.classes))
+        run.logger.info(
+            f"{len(train_set):,} training and {len(eval_set):,} evaluation images, "
+            f"{len(train_set.classes)} classes"
+        )
+        run.logger.info(about_weights)
+        policy = ImageClassificationPolicy(run.cfg.policy, model=network)
+        learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
+        learner.register_hook(ImageClsLogShowHook("log_show", 0, freq=learn.learner.log_show_freq))
+        evaluator = MetricSerialEvaluator(
+            judge.evaluator,
+            [eval_loader, ImageClassificationMetric()],
+            policy.eval_mode,
+            run.tb_logger,
+            exp_name=run.cfg.exp_name,
+        )
+        run.connect(policy, learner, train_loader)
+        learner.start(train_loader, max_epochs=learn.train_epoch, evaluator=evaluator)
+        return run.finish(policy, learner, evaluator)
+
+
+def _read(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None,
+    *,
+    data: str | os.PathLike[str] | None,
+    model: str | torch.nn.Module | None,
+    epochs: int | None,
+    pretrained: bool | str | os.PathLike[str],
+    synthetic: bool,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the config that the arguments describe, as nested dicts, and which line set which key."""
+    origins: dict[str, str] = {}
+    if config is None:
+        if data is None and not synthetic:
+            raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
+        cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
+    elif isinstance(config, Mapping):
+        cfg = config
+    else:
+        cfg, origins = read_config_with_origins(config)
+    given: dict[str, Any] = {}
+    if data is not None:
+        given["policy.collect.learn_data_path"] = str(find_split(data, "train"))
+        given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
+    if synthetic:
+        given["policy.collect.synthetic"] = True
+    if isinstance(model, str):
+        given["policy.model.name"] = model
+    if pretrained:
+        given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
+    if epochs is not None:
+        given["policy.learn.train_epoch"] = epochs
+    return apply_overrides(
+        cfg, [f"{key}={value!r}" for key, value in given.items()], origins=origins
+    ), origins
+
+
+def _folder_recipe(
+    data: str | os.PathLike[str] | None,
+    model: str | torch.nn.Module | None,
+    epochs: int,
+    *,
+    is_pretrained: bool,
+) -> dict[str, Any]:
+    """Return the config for a folder of photographs: a small rate for loaded weights, else a larger."""
+    name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
+    folder = Path(data).resolve().name if data is not None else "synthetic"
+    return {
+        "exp_name": f"runs/{folder}_{name}",
+        "policy": {
+            "learn": {
+                "train_epoch": epochs,
+                "learning_rate": 0.01 if is_pretrained else 0.05,
+                "lr_schedule": "cosine",
+                "warmup_lr": 0.0,
+                "warmup_epoch": min(1.0, 0.2 * epochs),
+                "learner": {"hook": {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1}},
+            },
+            "eval": {"evaluator": {"eval_freq": 1}},
+        },
+    }

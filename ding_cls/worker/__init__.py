@@ -1,0 +1,8 @@
+"""The loop and the judge: learner, hooks, evaluator. It sees ``policy.modes``, never a concrete policy or a
+data set."""
+
+from ding_cls.metrics import IMetric
+from ding_cls.worker.evaluator import MetricSerialEvaluator
+from ding_cls.worker.learner import BaseLearner, LearnerHook
+
+__all__ = ["BaseLearner", "IMetric", "LearnerHook", "MetricSerialEvaluator"]

@@ -1,0 +1,334 @@
+"""The judge: a metric over the evaluation data, exactly, whatever the batch size and the number of ranks."""
+
+import inspect
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from easydict import EasyDict
+
+from ding_cls.common.log import close_logger, quiet_logger, text_logger, write_scalars
+from ding_cls.config.defaults import EVALUATOR, defaults
+from ding_cls.config.merge import deep_merge_dicts
+from ding_cls.distributed.comm import all_reduce_sums, gather_objects, get_rank, get_world_size
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.metrics import IMetric, SumMetric
+from ding_cls.policy.modes import EvalMode
+from ding_cls.types import Batch
+
+BEST_NAME = "ckpt_best.pth.tar"
+
+
+class EvaluationStoppedError(Exception):
+    """A signal came while an evaluation ran; nothing of it was kept."""
+
+
+class MetricSerialEvaluator:
+    """Applies a metric to all evaluation data, keeps the best result, and says when to stop.
+
+    A ``SumMetric`` is added up over batches and ranks in one packed reduction: the same digits at any batch
+    size and world size. Any other ``IMetric`` gives one dict a batch; its ``reduce_mean`` is called once,
+    with those of all ranks in the order of the data.
+
+    Args:
+        cfg: the config's ``policy.eval.evaluator`` section: ``eval_freq`` and ``stop_value``.
+        env: ``[dataloader, metric]``.
+        policy: the policy's eval mode.
+        tb_logger: a TensorBoard writer, or None.
+        exp_name: the run's folder; None writes no log file.
+        instance_name: this evaluator's name in log files and TensorBoard tags.
+
+    Attributes:
+        best: the best result so far; None before the first.
+        best_iter: the update at which it was measured; -1 before the first.
+        last_result: the latest result.
+        last_eval_iter: the update at which it was measured; -1 before the first.
+        has_reached_stop_value: whether it met ``stop_value``.
+        num_evaluated: how many samples it covers, all ranks together.
+        keep_predictions: set it to keep targets and logits of the next evaluation in ``predictions``.
+        predictions: ``sample_ids``, ``targets`` and ``logits`` in the order of the data, on the CPU.
+        is_interrupted: asked between batches; when it says True the evaluation is given up.
+    """
+
+    config: ClassVar[Mapping[str, Any]] = defaults(EVALUATOR)
+
+    @classmethod
+    def default_config(cls) -> EasyDict:
+        """Return a copy of the class's ``config``."""
+        return EasyDict(deep_merge_dicts(cls.config, {}))
+
+    def __init__(
+        self,
+        cfg: Mapping[str, Any],
+        env: Sequence[Any] | None = None,
+        policy: EvalMode | None = None,
+        tb_logger: Any = None,
+        exp_name: str | None = "default_experiment",
+        instance_name: str = "evaluator",
+    ) -> None:
+        self._cfg = EasyDict(deep_merge_dicts(self.default_config(), cfg))
+        self._rank, self._world_size = get_rank(), get_world_size()
+        self._exp_name, self._instance_name = exp_name, instance_name
+        self._tb_logger = tb_logger if self._rank == 0 else None
+        self._logger = quiet_logger(instance_name)
+        if self._rank == 0:
+            file = exp_name and os.path.join(".", exp_name, "log", instance_name, f"{instance_name}.txt")
+            self._logger = text_logger(instance_name, file)
+        self.keep_predictions = False
+        self.predictions: dict[str, torch.Tensor] = {}
+        self.is_interrupted: Callable[[], bool] = lambda: False
+        self._loader: Any = None
+        self._metric: Any = None
+        self._policy: Any = None
+        self._notes: set[str] = set()
+        self.reset(policy, env)
+
+    def reset(self, policy: EvalMode | None = None, env: Sequence[Any] | None = None) -> None:
+        """Forget all results; take another policy or other data where given."""
+        if env is not None:
+            self.reset_env(env)
+        if policy is not None:
+            self.reset_policy(policy)
+        self.best: dict[str, float] | None = None
+        self.best_iter = -1
+        self.last_result: dict[str, float] = {}
+        self.last_eval_iter = -1
+        self.has_reached_stop_value = False
+        self.num_evaluated = 0
+        self._asked_iter: int | None = None
+
+    def reset_env(self, env: Sequence[Any]) -> None:
+        """Take another ``[dataloader, metric]``.
+
+        Raises:
+            ConfigError: the second is no ``IMetric``.
+        """
+        self._loader, self._metric = env
+        if not isinstance(self._metric, IMetric):
+            raise ConfigError(
+                f"env is [dataloader, metric]; the metric is a {type(self._metric).__name__}, not an IMetric"
+            )
+
+    def reset_policy(self, policy: EvalMode) -> None:
+        """Take another policy's eval mode."""
+        self._policy = policy
+
+    def close(self) -> None:
+        """Close the log file."""
+        close_logger(self._logger)
+
+    def should_eval(self, train_iter: int) -> bool:
+        """Return whether ``eval_freq`` updates have passed since the last evaluation; at update 0 always."""
+        if train_iter == self.last_eval_iter:
+            return False
+        self._asked_iter = train_iter
+        return train_iter == 0 or train_iter - max(self.last_eval_iter, 0) >= self._cfg.eval_freq
+
+    def eval(
+        self, save_ckpt_fn: Callable[[str], Any] | None = None, train_iter: int = -1, envstep: int = -1
+    ) -> tuple[bool, dict[str, float]]:
+        """Evaluate all data; save a checkpoint if the result is the best.
+
+        Args:
+            save_ckpt_fn: called with ``'ckpt_best.pth.tar'`` when the result is the best so far.
+            train_iter: the number shown in the log line and on TensorBoard's axis.
+            envstep: accepted for programs that pass it; it is shown where it is positive.
+
+        Returns:
+            Whether ``stop_value`` is reached (never at update 0), and the result by name.
+
+        Raises:
+            DataError: not every sample was evaluated exactly once, or a label lies outside the classes.
+        """
+        self._check_classes()
+        self._policy.reset()
+        result = self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()
+        self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
+        self._asked_iter, self.last_result = None, result
+        self.has_reached_stop_value = train_iter > 0 and self._reached(result)
+        is_best = self._is_best(result)
+        if is_best:
+            self.best, self.best_iter = result, self.last_eval_iter
+        self._show(result, train_iter, envstep, is_best)
+        if is_best and save_ckpt_fn is not None:
+            save_ckpt_fn(BEST_NAME)
+        return self.has_reached_stop_value, result
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the results that decide about best and stop."""
+        return {
+            "best": self.best,
+            "best_iter": self.best_iter,
+            "last_result": self.last_result,
+            "last_eval_iter": self.last_eval_iter,
+            "has_reached_stop_value": self.has_reached_stop_value,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the results of ``state``."""
+        self.best, self.best_iter = state["best"], state["best_iter"]
+        self.last_result, self.last_eval_iter = state["last_result"], state["last_eval_iter"]
+        self.has_reached_stop_value = state["has_reached_stop_value"]
+
+    def _exact_result(self) -> dict[str, float]:
+        metric: SumMetric = self._metric
+        totals, kept = metric.zeros(), []
+        for batch, targets in self._batches():
+            logits = self._policy.forward(batch)
+            for name, value in metric.sums(logits, targets.to(logits.device)).items():
+                totals[name] = totals[name].to(value.device) + value
+            if self.keep_predictions:
+                kept.append((_sample_ids(batch), targets.cpu(), logits.cpu()))
+        sums = {name: value.item() for name, value in all_reduce_sums(totals).items()}
+        self._check_count(int(sums["count"]))
+        if self.keep_predictions:
+            self.predictions = _in_data_order(gather_objects(kept))
+        if note := getattr(metric, "note", ""):
+            self._note(note)
+        return metric.result(sums)
+
+    def _users_result(self) -> dict[str, float]:
+        """Gather one dict a batch from all ranks, in the order of the data, and reduce them once."""
+        first = getattr(self._loader, "first_batch", None)
+        own = []
+        for number, (batch, targets) in enumerate(self._batches()):
+            logits = self._policy.forward(batch)
+            values = {k: _plain(v) for k, v in self._metric.eval(logits, targets.to(logits.device)).items()}
+            # Shards by batches follow one another; those of a sampler are dealt out card by card.
+            order = (first + number, 0) if first is not None else (number, self._rank)
+            own.append((order, values, len(targets)))
+        gathered = sorted((each for rank in gather_objects(own) for each in rank), key=lambda each: each[0])
+        if not gathered:
+            raise DataError("the evaluation data are empty")
+        dicts, counts = [values for _, values, _ in gathered], [count for _, _, count in gathered]
+        self._check_count(sum(counts))
+        if _takes_counts(self._metric):
+            reduced = self._metric.reduce_mean(dicts, counts)
+        else:
+            if len(set(counts)) > 1:
+                self._note(
+                    f"batches of {min(counts)} to {max(counts)} samples count alike in "
+                    f"{type(self._metric).__name__}.reduce_mean; for the exact mean give it a second "
+                    "parameter, the number of samples of each"
+                )
+            reduced = self._metric.reduce_mean(dicts)
+        return {name: _plain(value) for name, value in reduced.items()}
+
+    def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
+        """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end."""
+        left = _num_valid(self._loader)
+        for data in self._loader:
+            if self.is_interrupted():
+                raise EvaluationStoppedError
+            batch, targets = (
+                (data, data.targets) if isinstance(data, Batch) else (data[0], torch.as_tensor(data[1]))
+            )
+            count = len(targets) if left is None else min(left, len(targets))
+            if count < len(targets):
+                batch = batch.part(0, count) if isinstance(batch, Batch) else batch[:count]
+                targets = targets[:count]
+            if left is not None:
+                left -= count
+            if count:
+                yield batch, targets
+
+    def _check_count(self, count: int) -> None:
+        """Compare the number evaluated with the data set's; an unknown sampler may choose what it likes."""
+        expected = len(self._loader.dataset) if hasattr(self._loader, "dataset") else count
+        if count == 0:
+            raise DataError("the evaluation data are empty")
+        if count == expected * self._world_size and _num_valid(self._loader) is None:
+            # Every rank went through the whole set: means and shares are those of one.
+            count = expected
+        self.num_evaluated = count
+        if count == expected:
+            return
+        message = f"{count} samples were evaluated, the data set holds {expected}"
+        if isinstance(getattr(self._loader, "sampler", None), torch.utils.data.SequentialSampler):
+            raise DataError(f"{message}; is drop_last on?")
+        self._note(f"{message}; the result is that of the samples its sampler chose")
+
+    def _check_classes(self) -> None:
+        trained = self._policy.get_attribute("class_names")
+        given = getattr(getattr(self._loader, "dataset", None), "classes", None)
+        if trained is None or given is None or tuple(trained) == tuple(given):
+            return
+        pairs = [(a, b) for a, b in zip(trained, given, strict=False) if a != b]
+        where = (
+            f"first '{pairs[0][0]}' and '{pairs[0][1]}'"
+            if pairs
+            else f"{len(trained)} and {len(given)} in number"
+        )
+        raise DataError(
+            f"the evaluation data's classes are not those of training: {where}; pass it the training list"
+        )
+
+    def _is_best(self, result: Mapping[str, float]) -> bool:
+        not_finite = [
+            name for name, value in result.items() if isinstance(value, float) and not math.isfinite(value)
+        ]
+        if not_finite:
+            self._note(f"{', '.join(not_finite)} is not finite at this evaluation; it cannot be the best")
+            return False
+        return self.best is None or bool(self._metric.gt(result, self.best))
+
+    def _reached(self, result: Mapping[str, float]) -> bool:
+        stop_value = self._cfg.stop_value
+        if stop_value is None:
+            return False
+        if isinstance(self._metric, SumMetric):
+            return self._metric.reached(result, stop_value)
+        return bool(self._metric.gt(result, stop_value))
+
+    def _show(self, result: Mapping[str, float], train_iter: int, envstep: int, is_best: bool) -> None:
+        where = f"after {train_iter} updates" if train_iter >= 0 else "now"
+        step = f", step {envstep}" if envstep > 0 else ""
+        values = "\t".join(f"{name}: {value:.4f}" for name, value in result.items())
+        marks = ("\tbest so far" if is_best else "") + (
+            "\tstop value reached" if self.has_reached_stop_value else ""
+        )
+        self._logger.info(f"Evaluation {where}{step}, {self.num_evaluated} samples\t{values}{marks}")
+        if self._tb_logger is not None:
+            scalars = {f"{self._instance_name}/{name}": value for name, value in result.items()}
+            write_scalars(self._tb_logger, scalars, max(train_iter, 0))
+
+    def _note(self, message: str) -> None:
+        """Log a message the first time it comes up."""
+        if message not in self._notes:
+            self._notes.add(message)
+            self._logger.info(message)
+
+
+def _num_valid(loader: Any) -> int | None:
+    """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, torch.utils.data.DistributedSampler):
+        return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
+    valid: int | None = getattr(sampler, "num_valid", None)
+    return valid
+
+
+def _takes_counts(metric: IMetric) -> bool:
+    parameters = inspect.signature(metric.reduce_mean).parameters.values()
+    positional = [
+        each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(positional) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+
+
+def _sample_ids(batch: Any) -> torch.Tensor:
+    return batch.sample_ids.cpu() if isinstance(batch, Batch) else torch.full((len(batch),), -1)
+
+
+def _in_data_order(ranks: Sequence[Sequence[tuple[torch.Tensor, ...]]]) -> dict[str, torch.Tensor]:
+    columns = zip(*(row for rank in ranks for row in rank), strict=True)
+    return {
+        name: torch.cat(column)
+        for name, column in zip(("sample_ids", "targets", "logits"), columns, strict=True)
+    }

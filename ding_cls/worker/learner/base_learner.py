@@ -1,0 +1,388 @@
+"""The loop: batches in, updates counted, hooks called."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, NoReturn
+
+from easydict import EasyDict
+
+from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.common.counting import CountVar
+from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
+from ding_cls.config.defaults import LEARNER, defaults
+from ding_cls.config.merge import deep_merge_dicts
+from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
+from ding_cls.errors import ConfigError, RunStopped
+from ding_cls.policy.modes import LearnMode
+from ding_cls.types import PositionedLoader, Stateful
+from ding_cls.worker.evaluator import EvaluationStoppedError, MetricSerialEvaluator
+from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.history import History, describe
+from ding_cls.worker.learner.hook import LearnerHook
+from ding_cls.worker.learner.learner_hook import (
+    LogReduceHook,
+    add_learner_hook,
+    build_learner_hook_by_cfg,
+    show_hooks,
+)
+from ding_cls.worker.learner.monitor import Monitor
+from ding_cls.worker.learner.progress import progress_bar
+from ding_cls.worker.learner.provenance import (
+    FORMAT,
+    check_facts,
+    check_format,
+    environment,
+    environment_changes,
+)
+from ding_cls.worker.learner.stop import StopSignals
+
+
+class BaseLearner:
+    """Runs a policy's learn mode over batches and calls hooks around each update.
+
+    ``start`` is the whole run. A program with a loop of its own calls ``call_hook('before_run')``,
+    ``train(batch)`` for each batch, and ``call_hook('after_run')`` instead.
+
+    Args:
+        cfg: the config's ``policy.learn.learner`` section; keys it lacks come from ``default_config()``.
+        policy: the policy's learn mode; may be assigned later.
+        tb_logger: a TensorBoard writer; None makes one in the run's folder, on rank 0.
+        dist_info: (rank, world_size); None asks the process group.
+        exp_name: the run's folder.
+        instance_name: this learner's name in log files and TensorBoard tags.
+
+    Attributes:
+        log_buffer: ``scalar``, ``scalars`` and ``histogram``: what the last update returned, until a hook
+            shows it.
+        monitor: running averages of the scalars.
+        history: one row an epoch (``start`` only).
+        data_time: seconds the last batch was waited for; whoever runs the loop assigns it.
+        epoch_info: (epoch, batch in it, batches in it); whoever runs the loop assigns it.
+        num_samples: samples this process has trained on since it started.
+        training_seconds: how long this process has trained, waiting for data included (``start`` only).
+        max_iter: the update at which the run ends; None outside ``start``.
+        eval_result: what the last evaluation gave (``start`` only).
+    """
+
+    config: ClassVar[Mapping[str, Any]] = defaults(LEARNER)
+
+    @classmethod
+    def default_config(cls) -> EasyDict:
+        """Return a copy of the class's ``config``."""
+        return EasyDict(deep_merge_dicts(cls.config, {}))
+
+    def __init__(
+        self,
+        cfg: Mapping[str, Any],
+        policy: LearnMode | None = None,
+        tb_logger: Any = None,
+        dist_info: tuple[int, int] | None = None,
+        exp_name: str = "default_experiment",
+        instance_name: str = "learner",
+    ) -> None:
+        self._cfg = EasyDict(deep_merge_dicts(self.default_config(), cfg))
+        self._policy = policy
+        self.rank, self.world_size = dist_info or (get_rank(), get_world_size())
+        self.exp_name, self.instance_name = exp_name, instance_name
+        folder = os.path.join(".", exp_name)
+        self.logger, self.tb_logger = quiet_logger(instance_name), tb_logger
+        if self.rank == 0:
+            log_folder = os.path.join(folder, "log", instance_name)
+            logger, own_tb_logger = build_logger(log_folder, instance_name, need_tb=tb_logger is None)
+            self.logger, self.tb_logger = logger or self.logger, tb_logger or own_tb_logger
+        self._owns_tb_logger = tb_logger is None
+        self._metrics = MetricsFile(os.path.join(folder, "log", "metrics.jsonl"))
+        self._keeper = CheckpointKeeper(os.path.join(folder, "ckpt"), keep=self._cfg.keep_checkpoints)
+        self.last_iter = CountVar()
+        self._last_step = -1
+        self.log_buffer: dict[str, dict[str, Any]] = {"scalar": {}, "scalars": {}, "histogram": {}}
+        self.monitor = Monitor()
+        self.history = History()
+        self.data_time: float = 0.0
+        self.epoch_info: tuple[int, int, int] = (0, 0, 0)
+        self.num_samples = 0
+        self.training_seconds = 0.0
+        self.max_iter: int | None = None
+        self.eval_result: dict[str, float] = {}
+        self.ckpt_name: str | None = None
+        self._updates_per_epoch: int | None = None
+        self._signals = StopSignals()
+        self._parts: dict[str, Stateful] = {"monitor": self.monitor, "history": self.history}
+        self._unclaimed: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
+        self._hooks = build_learner_hook_by_cfg(self._cfg.hook)
+        if self.world_size > 1 and not any(
+            isinstance(each, LogReduceHook) for each in self._hooks["after_iter"]
+        ):
+            self.register_hook(LogReduceHook("log_reduce_after_iter", 10, position="after_iter"))
+
+    @property
+    def policy(self) -> LearnMode:
+        """The policy's learn mode."""
+        if self._policy is None:
+            raise ConfigError(
+                "this learner has no policy yet; assign one: learner.policy = policy.learn_mode"
+            )
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: LearnMode) -> None:
+        self._policy = policy
+
+    @property
+    def train_iter(self) -> int:
+        """How many updates are finished."""
+        return self.last_iter.val
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are finished (``start`` only; 0 elsewhere)."""
+        return self.train_iter // self._updates_per_epoch if self._updates_per_epoch else 0
+
+    def start(
+        self, loader: PositionedLoader, *, max_epochs: int, evaluator: MetricSerialEvaluator | None = None
+    ) -> None:
+        """Train until ``max_epochs`` epochs are finished, evaluating between epochs and at the end.
+
+        A run that was resumed continues at its very batch. Evaluation is due before the first epoch, after
+        an epoch where ``evaluator.should_eval`` says so, and always for the final weights.
+
+        Args:
+            loader: yields the batches of an epoch; a loader without ``set_position`` can only begin an epoch.
+            max_epochs: epochs in all, those before a resume included.
+            evaluator: judges the policy; None trains without.
+
+        Raises:
+            RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+        """
+        self._updates_per_epoch = length = len(loader)
+        self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
+        self.policy.set_attribute("updates_per_epoch", length)
+        if evaluator is not None:
+            self.register_state("evaluator", evaluator)
+            evaluator.is_interrupted = self._wants_stop_now
+        with (
+            self._signals,
+            self._naming_last_checkpoint(),
+            StopVote() as agreement,
+            progress_bar(self) as show_progress,
+        ):
+            self.call_hook("before_run")
+            self.info("calling order\n" + show_hooks(self._hooks))
+            self.history.resume_clock()
+            while not self._is_over(evaluator):
+                epoch, first = divmod(self.train_iter, length)
+                seek(loader, epoch, first)
+                self.call_hook("before_epoch")
+                self.history.resume_clock()
+                for step, batch in enumerate(timed(loader, self), first):
+                    self.epoch_info = (epoch, step, length)
+                    self.train(batch)
+                    show_progress()
+                    if agreement.vote(self._signals.received is not None):
+                        self._save_and_stop()
+                    if self.train_iter >= self.max_iter:
+                        break
+            self.call_hook("after_run")
+
+    def train(self, data: Any, envstep: int = -1, policy_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Do one update and call the hooks around it.
+
+        Args:
+            data: a batch, as the policy takes it.
+            envstep: a position of the caller's own; it is kept in the checkpoint as ``last_step``.
+            policy_kwargs: further arguments of the policy's forward.
+        """
+        if envstep >= 0:
+            self._last_step = envstep
+        self.call_hook("before_iter")
+        outputs = self.policy.forward(data, **(policy_kwargs or {}))
+        count = batch_length(data)
+        if self.num_samples == 0 and is_sorted_by_class(data):
+            self.logger.warning(SORTED_WARNING)
+        self.num_samples += count
+        for name, value in outputs.items():
+            kind = (
+                "scalars"
+                if name.startswith("[scalars]")
+                else "histogram"
+                if name.startswith("[histogram]")
+                else "scalar"
+            )
+            self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
+        self.history.add(outputs, count)
+        self.last_iter.add(1)
+        self.call_hook("after_iter")
+
+    def call_hook(self, name: str) -> None:
+        """Call the hooks of one position, in order of priority."""
+        for hook in self._hooks[name]:
+            hook(self)
+
+    def register_hook(self, hook: LearnerHook) -> None:
+        """Add a hook at its place: after those of lower or equal priority."""
+        add_learner_hook(self._hooks, hook)
+
+    def register_state(self, name: str, part: Stateful) -> None:
+        """Give something that changes during training its place in the checkpoint, under ``name``.
+
+        State that was loaded before the part was registered is handed to it now.
+        """
+        self._parts[name] = part
+        if name in self._unclaimed:
+            part.load_state_dict(self._unclaimed.pop(name))
+
+    def describe_run(self, facts: Mapping[str, Any]) -> None:
+        """Keep plain facts in every checkpoint under ``run``: class names, preprocessing, the config.
+
+        Raises:
+            CheckpointError: a checkpoint was loaded whose classes or number of training pictures differ.
+        """
+        self._facts.update(facts)
+
+    def save_checkpoint(self, ckpt_name: str | None = None) -> None:
+        """Save everything that a resume needs; ranks other than 0 return at once.
+
+        Args:
+            ckpt_name: file name in ``./{exp_name}/ckpt``; None means ``iteration_{train_iter}.pth.tar``.
+
+        Raises:
+            OSError: the file could not be written; older files are untouched.
+        """
+        if self.rank != 0:
+            return
+        name = ckpt_name or self.ckpt_name or f"iteration_{self.train_iter}.pth.tar"
+        path = self._keeper.save(name, self._state())
+        self.logger.info(f"saved {path}")
+
+    def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
+        """Continue from a checkpoint: a file, or the state read from one.
+
+        Raises:
+            CheckpointError: it is missing, damaged, or made for another model or other data.
+        """
+        state = source if isinstance(source, Mapping) else read_checkpoint(source)
+        check_format(state)
+        check_facts(saved=state.get("run", {}), now=self._facts)
+        self.policy.load_state_dict(state)
+        self.last_iter.update(int(state.get("last_iter", 0)))
+        self._last_step = int(state.get("last_step", -1))
+        for name, part_state in state.get("parts", {}).items():
+            if name in self._parts:
+                self._parts[name].load_state_dict(part_state)
+            else:
+                self._unclaimed[name] = part_state
+        for change in environment_changes(state.get("environment", {})):
+            self.logger.warning(f"bit-equal numbers are not promised: {change}")
+        if self.rank == 0:
+            # The epoch's rows at this very update are written again when the epoch was not closed in the
+            # checkpoint.
+            reopened = frozenset({"epoch", "eval"}) if self.history.is_open else frozenset()
+            self._metrics.cut_after(self.train_iter, kinds_at=reopened)
+        self.logger.info(f"continuing after {self.train_iter} updates")
+
+    def record(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Append a row to ``./{exp_name}/log/metrics.jsonl``, on rank 0."""
+        if self.rank == 0:
+            self._metrics.append({"kind": kind, "train_iter": self.train_iter, **values})
+
+    def request_stop(self, reason: str) -> None:
+        """End ``start`` at the next step boundary as SIGTERM would: save, then raise ``RunStopped``."""
+        self._signals.request(reason)
+
+    def info(self, message: str) -> None:
+        """Log a message, a line at a time."""
+        for line in message.splitlines():
+            self.logger.info(line)
+
+    def debug(self, message: str) -> None:
+        """Log a message of interest to developers; it shows when the logger's level is DEBUG."""
+        self.logger.debug(message)
+
+    def close(self) -> None:
+        """Close the log files this learner opened."""
+        if self._owns_tb_logger and self.tb_logger is not None:
+            self.tb_logger.close()
+        close_logger(self.logger)
+
+    def _is_over(self, evaluator: MetricSerialEvaluator | None) -> bool:
+        """Do what is due between two epochs; return whether the run ends here."""
+        length, max_iter = self._updates_per_epoch or 1, self.max_iter or 0
+        is_done = self.train_iter >= max_iter
+        if self.train_iter % length and not is_done:
+            return False
+        if self.history.is_open:
+            self.call_hook("after_epoch")
+        should_stop = self._evaluate(evaluator, is_final=is_done)
+        if self.history.is_open:
+            row = self.history.close(
+                epoch=(self.train_iter - 1) // length, train_iter=self.train_iter, evaluation=self.eval_result
+            )
+            self.info(describe(row))
+            self.record("epoch", row)
+        return is_done or should_stop
+
+    def _evaluate(self, evaluator: MetricSerialEvaluator | None, *, is_final: bool) -> bool:
+        """Evaluate if it is due; return whether the stop value is reached."""
+        self.eval_result = {}
+        if evaluator is None:
+            return False
+        if evaluator.last_eval_iter == self.train_iter:
+            # A checkpoint written during this evaluation brought its outcome along.
+            self.eval_result = evaluator.last_result
+            return evaluator.has_reached_stop_value
+        if not (evaluator.should_eval(self.train_iter) or is_final):
+            return False
+        try:
+            should_stop, self.eval_result = evaluator.eval(
+                self.save_checkpoint, self.train_iter, self._last_step
+            )
+        except EvaluationStoppedError:
+            self._save_and_stop()
+        self.record("eval", self.eval_result)
+        self.call_hook("after_eval")
+        return should_stop
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            **self.policy.state_dict(),
+            "format": FORMAT,
+            "last_iter": self.train_iter,
+            "last_step": self._last_step,
+            "parts": {name: part.state_dict() for name, part in self._parts.items()} | self._unclaimed,
+            "run": self._facts,
+            "environment": environment(),
+        }
+
+    def _wants_stop_now(self) -> bool:
+        # Ranks cannot leave an evaluation one by one: the others would wait for them in its reduction.
+        return self.world_size == 1 and self._signals.received is not None
+
+    def _save_and_stop(self) -> NoReturn:
+        self.save_checkpoint()
+        raise RunStopped(
+            f"stopped by {self._signals.received or 'another rank'} after {self.train_iter} updates; "
+            f"everything is saved in './{self.exp_name}/ckpt'; go on with --resume"
+        )
+
+    @contextmanager
+    def _naming_last_checkpoint(self) -> Iterator[None]:
+        """After an error, say which checkpoint is the last good one; save nothing."""
+        try:
+            yield
+        except Exception:
+            files = self._keeper.iterations()
+            last = f"the last checkpoint is '{files[0]}'" if files else "there is no checkpoint yet"
+            self.logger.error(f"an error ended training after {self.train_iter} updates; {last}")
+            raise
+
+
+def create_learner(cfg: Mapping[str, Any], **kwargs: Any) -> BaseLearner:
+    """Return a learner built from its config section.
+
+    Args:
+        cfg: the config's ``policy.learn.learner`` section.
+        kwargs: the learner's other arguments.
+    """
+    return BaseLearner(cfg, **kwargs)

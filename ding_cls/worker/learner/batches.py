@@ -1,0 +1,67 @@
+"""What the loop needs to know of loaders and batches of any make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ding_cls.errors import CheckpointError
+from ding_cls.types import Batch
+
+if TYPE_CHECKING:
+    from ding_cls.worker.learner.base_learner import BaseLearner
+
+SORTED_WARNING = (
+    "the first batch comes sorted by class: is the training loader shuffled? "
+    "Give torch's DataLoader shuffle=True or our DistributedSampler"
+)
+
+
+def seek(loader: Any, epoch: int, first_batch: int) -> None:
+    """Make the next iteration of ``loader`` begin at a batch of an epoch.
+
+    Raises:
+        CheckpointError: the loader cannot begin in mid-epoch.
+    """
+    if hasattr(loader, "set_position"):
+        loader.set_position(epoch, first_batch)
+        return
+    if first_batch:
+        raise CheckpointError(
+            f"this run stands at batch {first_batch} of epoch {epoch}, and a {type(loader).__name__} can "
+            "only begin an epoch; use build_train_loader, or give the loader a method "
+            "set_position(epoch, first_batch)"
+        )
+    set_epoch = getattr(getattr(loader, "sampler", None), "set_epoch", None)
+    if set_epoch is not None:
+        set_epoch(epoch)
+
+
+def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
+    """Yield the batches; tell the learner how long each was waited for, and how long waiting and training
+    took."""
+    began = time.perf_counter()
+    for batch in loader:
+        engine.data_time = time.perf_counter() - began
+        yield batch
+        now = time.perf_counter()
+        engine.training_seconds += now - began
+        began = now
+
+
+def batch_length(data: Any) -> int:
+    """Return the number of samples in a batch of any form."""
+    if isinstance(data, list | tuple):
+        return len(data[0])
+    return len(data) if hasattr(data, "__len__") else 1
+
+
+def is_sorted_by_class(data: Any) -> bool:
+    """Return whether the batch's targets never fall: the mark of a loader that was not told to shuffle."""
+    targets = data.targets if isinstance(data, Batch) else data[1] if isinstance(data, list | tuple) else None
+    if not isinstance(targets, torch.Tensor) or targets.ndim != 1 or len(targets) < 8:
+        return False
+    return bool((targets[1:] >= targets[:-1]).all())

@@ -1,0 +1,192 @@
+"""The hooks that come with the learner: load, save, log, reduce."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ding_cls.common.log import write_scalars
+from ding_cls.distributed.comm import get_world_size, mean_over_ranks
+from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
+
+if TYPE_CHECKING:
+    from ding_cls.worker.learner.base_learner import BaseLearner
+
+NO_REDUCE_PREFIX = "noreduce_"
+
+
+@HOOKS.register("load_ckpt")
+class LoadCkptHook(LearnerHook):
+    """Load a checkpoint; an empty path loads none.
+
+    Args:
+        ext_args: ``load_path``, the file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int = 20,
+        *,
+        position: Position = "before_run",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._path = str((ext_args or {}).get("load_path", ""))
+
+    def __call__(self, engine: BaseLearner) -> None:
+        if self._path:
+            engine.load_checkpoint(self._path)
+
+
+@HOOKS.register("save_ckpt")
+class SaveCkptHook(LearnerHook):
+    """Save ``iteration_{n}.pth.tar``.
+
+    Args:
+        ext_args: ``freq``, the number of updates (at after_epoch: epochs) between two files; 1 by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int = 20,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._freq = int((ext_args or {}).get("freq", 1))
+
+    def __call__(self, engine: BaseLearner) -> None:
+        count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
+        if self.position == "after_run" or count % self._freq == 0:
+            engine.save_checkpoint()
+
+
+@HOOKS.register("log_reduce")
+class LogReduceHook(LearnerHook):
+    """Replace every logged scalar by its mean over the ranks, in one packed reduction.
+
+    Names that begin with ``noreduce_`` stay as they are, less the prefix. Times measured on the device stay
+    each rank's own: reading them would make the step wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int = 10,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+
+    def __call__(self, engine: BaseLearner) -> None:
+        scalars = engine.log_buffer["scalar"]
+        own = {name for name in scalars if name.startswith(NO_REDUCE_PREFIX)}
+        shared = {
+            k: v for k, v in scalars.items() if k not in own and isinstance(v, torch.Tensor | int | float)
+        }
+        if get_world_size() > 1 and shared:
+            scalars.update(mean_over_ranks(shared))
+        for name in own:
+            scalars[name.removeprefix(NO_REDUCE_PREFIX)] = scalars.pop(name)
+
+
+@HOOKS.register("log_show")
+class LogShowHook(LearnerHook):
+    """Every ``freq`` updates: one line, one row in ``metrics.jsonl``, one TensorBoard event.
+
+    Values are averages over the last ten updates. They stay on the device until the line is due. Ranks other
+    than 0 only clear the buffer.
+
+    Args:
+        ext_args: ``freq``, the number of updates between two lines; 1 by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int = 20,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._freq = int((ext_args or {}).get("freq", 1))
+        self._last: tuple[float, int, int] | None = None
+
+    def __call__(self, engine: BaseLearner) -> None:
+        buffer = engine.log_buffer
+        if engine.rank == 0:
+            for name, value in buffer["scalar"].items():
+                setattr(engine.monitor, name, value)
+            engine.monitor.time.step()
+            # The first line needs a moment to count from for images/s.
+            self._last = self._last or (
+                time.perf_counter() - engine.data_time,
+                engine.num_samples,
+                engine.train_iter - 1,
+            )
+            if engine.last_iter.val % self._freq == 0:
+                self._show(engine)
+        for values in buffer.values():
+            values.clear()
+
+    def _show(self, engine: BaseLearner) -> None:
+        averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
+        epoch, step, length = engine.epoch_info
+        now = time.perf_counter()
+        began, samples, updates = self._last or (now, engine.num_samples, engine.train_iter)
+        seconds = max(now - began, 1e-9)
+        rate = (engine.num_samples - samples) * engine.world_size / seconds
+        self._last = (now, engine.num_samples, engine.train_iter)
+        fields = [
+            f"Epoch: {epoch} [{step:>4d}/{length}]",
+            f"Loss: {averages.get('total_loss_avg', float('nan')):>6.4f}",
+            f"Data Time: {engine.data_time:.3f}",
+            f"Forward Time: {averages.get('forward_time_avg', 0.0):.3f}",
+            f"Backward Time: {averages.get('backward_time_avg', 0.0):.3f}",
+            f"GradSync Time: {averages.get('sync_time_avg', 0.0):.3f}",
+            f"LR: {averages.get('cur_lr_avg', 0.0):.3e}",
+        ]
+        if "acc1_avg" in averages:
+            fields.append(f"Acc1: {averages['acc1_avg']:.2f}")
+        fields.append(f"Images/s: {rate:.0f}")
+        if engine.max_iter is not None:
+            left = (engine.max_iter - engine.train_iter) * seconds / max(engine.train_iter - updates, 1)
+            fields.append(f"ETA: {clock(left)}")
+        engine.logger.info("\t".join(fields))
+        scalars = {**averages, "data_time_val": engine.data_time, "epoch_val": epoch}
+        engine.record("train", {"epoch": epoch, **scalars, "images_per_s": rate})
+        if engine.tb_logger is not None:
+            tags = {f"{engine.instance_name}/{name}": value for name, value in scalars.items()}
+            write_scalars(engine.tb_logger, tags, engine.last_iter.val)
+            for name, values in engine.log_buffer["histogram"].items():
+                engine.tb_logger.add_histogram(f"{engine.instance_name}/{name}", values, engine.last_iter.val)
+
+
+class ImageClsLogShowHook(LogShowHook):
+    """``LogShowHook`` with the interval as a plain argument.
+
+    Args:
+        name: as in ``LearnerHook``.
+        priority: as in ``LearnerHook``.
+        position: as in ``LearnerHook``.
+        freq: updates between two lines.
+    """
+
+    def __init__(
+        self, name: str, priority: int = 20, position: Position = "after_iter", freq: int = 1
+    ) -> None:
+        super().__init__(name, priority, position=position, ext_args={"freq": freq})
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as H:MM:SS."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

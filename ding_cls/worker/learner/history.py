@@ -1,0 +1,94 @@
+"""One row an epoch: what training and evaluation came to."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+
+class History:
+    """Sums up the open epoch and keeps the rows of the closed ones.
+
+    Attributes:
+        rows: for each closed epoch a dict with ``epoch`` (from 0), ``train_iter``, ``lr``, ``train_loss``,
+            ``train_acc1`` (percent), ``seconds``, and ``val_loss``, ``val_acc1``, ... where it was evaluated.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._sums: dict[str, Any] = {}
+        self._count = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether updates were added since the last row was closed."""
+        return self._count > 0
+
+    def resume_clock(self) -> None:
+        """Begin to count the open epoch's seconds."""
+        self._since = time.perf_counter()
+
+    def add(self, values: Mapping[str, Any], num_samples: int) -> None:
+        """Add one update; loss and accuracy are means over its ``num_samples``, and stay on the device."""
+        for name in ("total_loss", "acc1"):
+            if name in values:
+                value = values[name]
+                term = (
+                    value.double() * num_samples
+                    if isinstance(value, torch.Tensor)
+                    else float(value) * num_samples
+                )
+                self._sums[name] = self._sums.get(name, 0.0) + term
+        self._sums["lr"] = values.get("cur_lr", 0.0)
+        self._count += num_samples
+
+    def close(self, *, epoch: int, train_iter: int, evaluation: Mapping[str, float]) -> dict[str, Any]:
+        """Turn the open epoch into a row, and return it."""
+        self._stop_clock()
+        row = {"epoch": epoch, "train_iter": train_iter, "lr": float(self._sums.pop("lr", 0.0))}
+        for name, total in self._sums.items():
+            row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / self._count
+        row |= {f"val_{name}": value for name, value in evaluation.items()}
+        row["seconds"] = self._seconds
+        self.rows.append(row)
+        self._sums, self._count, self._seconds = {}, 0, 0.0
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return closed rows and the open sums; tensors stay exact."""
+        self._stop_clock()
+        self.resume_clock()
+        sums = {name: float(value) for name, value in self._sums.items()}
+        return {
+            "rows": [dict(row) for row in self.rows],
+            "sums": sums,
+            "count": self._count,
+            "seconds": self._seconds,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where ``state`` was taken."""
+        self.rows = [dict(row) for row in state["rows"]]
+        self._sums, self._count, self._seconds = dict(state["sums"]), state["count"], state["seconds"]
+
+    def _stop_clock(self) -> None:
+        if self._since is not None:
+            self._seconds += time.perf_counter() - self._since
+            self._since = None
+
+
+def describe(row: Mapping[str, Any]) -> str:
+    """Return the line that is logged at an epoch's end."""
+    parts = []
+    for name, value in row.items():
+        if name.startswith("val_") or name in ("train_loss", "train_acc1"):
+            parts.append(
+                f"{name.replace('_', ' ')} {value:.4f}"
+                if "loss" in name
+                else f"{name.replace('_', ' ')} {value:.2f}"
+            )
+    head = f"Epoch {row['epoch']} done after {row['train_iter']} updates, {row['seconds']:.1f} s"
+    return f"{head}: {', '.join(parts)}"

@@ -1,0 +1,38 @@
+"""Signals that ask a run to stop set a flag, and nothing more; the loop looks at it between two steps."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopSignals:
+    """A context in which SIGTERM and Ctrl-C set ``received``; a second one takes its usual effect at once."""
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        # Python delivers signals to the main thread, and lets only that one install handlers.
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {each: signal.signal(each, self._note) for each in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for each, handler in self._previous.items():
+            signal.signal(each, handler)
+        self._previous = {}
+
+    def request(self, reason: str) -> None:
+        """Ask for a stop as a signal would."""
+        self.received = self.received or reason
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = signal.Signals(number).name
+        for each, handler in self._previous.items():
+            signal.signal(each, handler)
