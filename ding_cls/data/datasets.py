@@ -119,16 +119,15 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
 class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
     """Generated pictures that a network can learn: a coarse coloured pattern for each class, under noise.
 
-    Sample ``i`` is a pure function of ``(seed, offset + i)``, and the patterns of ``seed`` alone. So a
-    validation set of the same task is one with the same seed and another offset.
+    Sample ``i`` is a pure function of ``(seed, i)``, and a class's pattern of the class number alone. So two
+    seeds are two draws from one task: give training and validation different ones.
 
     Args:
         num_samples: length of the data set.
-        num_classes: sample ``i`` has class ``(offset + i) % num_classes``.
+        num_classes: sample ``i`` has class ``i % num_classes``.
         size_px: side of the square pictures.
-        seed: of patterns and noise.
+        seed: of the noise.
         classes: names of the classes; ``class_0``, ``class_1``, ... where None.
-        offset: number of the first sample in the endless sequence of the seed.
 
     Raises:
         DataError: a number is below 1, or ``classes`` has another length than ``num_classes``.
@@ -142,7 +141,6 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
         *,
         seed: int = 0,
         classes: Sequence[str] | None = None,
-        offset: int = 0,
     ) -> None:
         if min(num_samples, num_classes, size_px) < 1:
             raise DataError(
@@ -152,11 +150,10 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
         if len(self.classes) != num_classes:
             raise DataError(f"classes has {len(self.classes)} names for num_classes={num_classes}")
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
-        self.targets = [(offset + index) % num_classes for index in range(num_samples)]
+        self.targets = [index % num_classes for index in range(num_samples)]
         self.preprocessing = Preprocessing(image_size=size_px, resize_size=size_px)
         self._size_px = size_px
         self._seed = seed
-        self._offset = offset
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -169,14 +166,14 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
     def load(self, index: int) -> tuple[torch.Tensor, int]:
         """Return (uint8 ``(S, S, 3)`` pixels, class number)."""
         target = self.targets[index]
-        number = self._offset + (index if index >= 0 else index + len(self))
-        draws = generator(Stream.SYNTHETIC, self._seed, 1, number)
+        number = index if index >= 0 else index + len(self)
+        draws = generator(Stream.SYNTHETIC, 1, self._seed, number)
         noise = torch.randint(0, 128, (self._size_px, self._size_px, 3), generator=draws, dtype=torch.uint8)
         return self._pattern(target) + noise, target
 
     def _pattern(self, target: int) -> torch.Tensor:
         """Return the class's 4 x 4 coloured fields in [0, 128), enlarged to the pictures' size."""
-        draws = generator(Stream.SYNTHETIC, self._seed, 0, target)
+        draws = generator(Stream.SYNTHETIC, 0, target)
         fields = torch.randint(0, 128, (4, 4, 3), generator=draws, dtype=torch.uint8)
         where = torch.arange(self._size_px) * 4 // self._size_px
         return fields[where][:, where]

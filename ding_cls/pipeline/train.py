@@ -84,7 +84,7 @@ def train(
         run.logger.info(about_weights)
         policy = ImageClassificationPolicy(run.cfg.policy, model=network)
         learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-        learner.register_hook(ImageClsLogShowHook("log_show", 0, freq=learn.learner.log_show_freq))
+        learner.register_hook(ImageClsLogShowHook("log_show", 20, freq=learn.learner.log_show_freq))
         evaluator = MetricSerialEvaluator(
             judge.evaluator,
             [eval_loader, ImageClassificationMetric()],

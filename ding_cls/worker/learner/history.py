@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from ding_cls.distributed.comm import all_reduce_sums
+
 
 class History:
     """Sums up the open epoch and keeps the rows of the closed ones.
@@ -46,11 +48,14 @@ class History:
         self._count += num_samples
 
     def close(self, *, epoch: int, train_iter: int, evaluation: Mapping[str, float]) -> dict[str, Any]:
-        """Turn the open epoch into a row, and return it."""
+        """Turn the open epoch, summed over the ranks, into a row, and return it; all ranks call it."""
         self._stop_clock()
         row = {"epoch": epoch, "train_iter": train_iter, "lr": float(self._sums.pop("lr", 0.0))}
-        for name, total in self._sums.items():
-            row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / self._count
+        totals = {name: torch.as_tensor(total, dtype=torch.float64) for name, total in self._sums.items()}
+        shared = all_reduce_sums({**totals, "count": torch.tensor(self._count)})
+        count = int(shared.pop("count"))
+        for name, total in shared.items():
+            row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
