@@ -1,0 +1,227 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import TensorDataset
+
+from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
+from ding_cls.data.loader import build_eval_loader, build_train_loader
+from ding_cls.data.transforms import Preprocessing, TrainAugmentation
+from ding_cls.errors import DataError
+from ding_cls.types import Batch
+
+
+@pytest.fixture
+def pictures(make_pictures):
+    return make_pictures("d", *(f"{name}/{number}.png" for name in ("ant", "cat") for number in range(7)))
+
+
+@pytest.fixture
+def dataset(pictures):
+    return ImageNetDataset(pictures, is_training=True, transform=TrainAugmentation(8))
+
+
+def draw_from_all_three(picture: Image.Image) -> torch.Tensor:
+    return torch.tensor([[[random.random()]], [[np.random.random()]], [[torch.rand(()).item()]]])
+
+
+def same(left: Batch, right: Batch) -> bool:
+    pairs = zip(
+        (left.images, left.targets, left.sample_ids, left.weights),
+        (right.images, right.targets, right.sample_ids, right.weights),
+        strict=True,
+    )
+    return all(torch.equal(*pair) for pair in pairs)
+
+
+def all_same(left: list[Batch], right: list[Batch]) -> bool:
+    return len(left) == len(right) and all(map(same, left, right))
+
+
+def two_epochs(dataset, num_workers: int) -> list[Batch]:
+    loader = build_train_loader(dataset, 4, seed=3, num_workers=num_workers)
+    return [*loader, *loader]
+
+
+def test_a_batch_holds_pixels_numbers_ids_and_weights(dataset):
+    batch = next(iter(build_train_loader(dataset, 4, seed=3)))
+    assert (batch.images.dtype, batch.images.shape) == (torch.uint8, (4, 8, 8, 3))
+    assert (batch.targets.dtype, batch.sample_ids.dtype) == (torch.int64, torch.int64)
+    assert batch.targets.tolist() == [dataset.targets[index] for index in batch.sample_ids]
+    assert torch.equal(batch.weights, torch.ones(4))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_the_number_of_workers_changes_no_bit(dataset, num_workers):
+    expected = two_epochs(dataset, 0)
+    assert len(expected) == 6
+    assert all_same(two_epochs(dataset, num_workers), expected)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_transforms_that_draw_from_any_generator_repeat_under_any_number_of_workers(pictures, num_workers):
+    dataset = ImageNetDataset(pictures, is_training=True, transform=draw_from_all_three)
+    expected = two_epochs(dataset, 0)
+    assert torch.cat([batch.images for batch in expected]).unique().numel() == 3 * 4 * 6
+    assert all_same(two_epochs(dataset, num_workers), expected)
+
+
+def test_order_and_augmentation_change_by_epoch(dataset):
+    loader = build_train_loader(dataset, 14, seed=3)
+    first, second = next(iter(loader)), next(iter(loader))
+    assert not torch.equal(first.sample_ids, second.sample_ids)
+    in_order = [batch.images[batch.sample_ids.argsort()] for batch in (first, second)]
+    assert not in_order[0].eq(in_order[1]).flatten(1).all(1).any()
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_set_position_continues_with_the_tail(dataset, num_workers):
+    epochs = two_epochs(dataset, 0)
+    loader = build_train_loader(dataset, 4, seed=3, num_workers=num_workers)
+    for epoch, first_batch in ((0, 1), (1, 2), (0, 0), (1, 3)):
+        loader.set_position(epoch, first_batch)
+        assert all_same(list(loader), epochs[3 * epoch + first_batch : 3 * epoch + 3])
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_epoch_left_in_the_middle_leaves_nothing_behind(dataset, num_workers):
+    expected = two_epochs(dataset, 0)
+    loader = build_train_loader(dataset, 4, seed=3, num_workers=num_workers)
+    assert same(next(iter(loader)), expected[0])
+    assert all_same(list(loader), expected[3:])
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_reading_leaves_the_global_generators_alone(dataset, num_workers):
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    two_epochs(dataset, num_workers)
+    list(build_eval_loader(dataset, 4, num_workers=num_workers))
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert all(np.array_equal(*pair) for pair in zip(np.random.get_state(), before[2], strict=True))
+
+
+def test_ranks_share_the_global_batches_of_one_process(dataset):
+    whole = list(build_train_loader(dataset, 6, seed=3))
+    loaders = [build_train_loader(dataset, 2, seed=3, rank=rank, world_size=3) for rank in range(3)]
+    assert {(each.batch_size, each.global_batch_size, len(each)) for each in loaders} == {(2, 6, 2)}
+    for number, parts in enumerate(zip(*loaders, strict=True)):
+        assert torch.equal(torch.cat([part.images for part in parts]), whole[number].images)
+        assert torch.equal(torch.cat([part.sample_ids for part in parts]), whole[number].sample_ids)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4])
+def test_evaluation_shows_each_sample_once_in_data_order(pictures, world_size):
+    dataset = ImageNetDataset(pictures, is_training=False, transform=Preprocessing(8, 8))
+    loaders = [build_eval_loader(dataset, 3, rank=rank, world_size=world_size) for rank in range(world_size)]
+    batches = [batch for loader in loaders for batch in loader]
+    assert torch.cat([batch.sample_ids for batch in batches]).tolist() == list(range(14))
+    assert [len(batch) for batch in batches] == [3, 3, 3, 3, 2]
+    assert [loader.first_batch for loader in loaders] == [
+        5 * rank // world_size for rank in range(world_size)
+    ]
+    assert sum(map(len, loaders)) == 5
+
+
+def test_any_map_style_data_set_works():
+    images, targets = torch.randn(6, 3, 4, 4), torch.tensor([1, 0, 2, 1, 0, 2])
+    (batch,) = build_eval_loader(TensorDataset(images, targets), 8)
+    assert torch.equal(batch.images, images)
+    assert torch.equal(batch.targets, targets)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_bad_picture_is_one_line_in_the_main_process(pictures, num_workers):
+    (pictures / "cat" / "3.png").write_bytes(b"")
+    dataset = ImageNetDataset(pictures, is_training=False, transform=Preprocessing(8, 8))
+    loader = build_eval_loader(dataset, 4, num_workers=num_workers)
+    for _ in range(2):
+        with pytest.raises(DataError) as caught:
+            list(loader)
+        path = pictures / "cat" / "3.png"
+        expected = f"'{path}' (class 'cat', index 10) is empty (0 bytes); delete it or replace it"
+        assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (
+            [torch.zeros(3, 4, 4), torch.zeros(3, 4, 5)],
+            r"samples 0 and 1 have the shapes \(3, 4, 4\) and \(3, 4, 5\)",
+        ),
+        ([torch.zeros(3, 4, 4, dtype=torch.uint8)] * 2, r"sample 0 is uint8 of shape \(3, 4, 4\)"),
+        (["a", "b"], "sample 0 of the data set is a str"),
+    ],
+)
+def test_images_that_make_no_batch_are_named(images, reason):
+    class Given:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return images[index], 0
+
+    with pytest.raises(DataError, match=reason):
+        list(build_eval_loader(Given(), 2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a worker who sent a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_outlive_a_signal_to_the_whole_job(number):
+    dataset = SyntheticDataset(12, 3, 8)
+    expected = list(build_train_loader(dataset, 2, seed=0))
+    loader = build_train_loader(dataset, 2, seed=0, num_workers=2)
+    batches = iter(loader)
+    received = [next(batches)]
+    workers = [worker.pid for worker in loader._loader._iterator._workers]
+    for pid in workers:
+        # From a third process: a worker does end on a SIGTERM of its own main process.
+        subprocess.run(["kill", f"-{number.value}", str(pid)], check=True)
+    received.extend(batches)
+    assert all_same(received, expected)
+    assert all(worker.is_alive() for worker in loader._loader._iterator._workers)
+    assert len(workers) == 2
+
+
+PROGRAM = """
+    import os, sys, time
+    from ding_cls.data import SyntheticDataset, build_train_loader
+    loader = build_train_loader(SyntheticDataset(64, 2, 8), 2, seed=0, num_workers=2)
+    batches = iter(loader)
+    next(batches)
+    print(*(worker.pid for worker in loader._loader._iterator._workers), flush=True)
+    {ending}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        pytest.param("raise SystemExit(75)", 75, id="exit"),
+        # torch's watchdog looks every five seconds.
+        pytest.param("time.sleep(60)", -signal.SIGKILL, id="killed", marks=pytest.mark.slow),
+    ],
+)
+def test_workers_are_gone_soon_after_the_main_process(ending, code):
+    program = textwrap.dedent(PROGRAM.format(ending=ending))
+    main = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    with main:
+        workers = [int(pid) for pid in main.stdout.readline().split()]
+        if code < 0:
+            main.kill()
+        assert main.wait(timeout=30) == code
+    assert len(workers) == 2
+    deadline = time.monotonic() + 15
+    while any(os.path.exists(f"/proc/{pid}") for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
