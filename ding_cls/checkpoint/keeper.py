@@ -19,7 +19,7 @@ class CheckpointKeeper:
     Args:
         folder: where the files lie; it is created with the first file.
         keep: how many ``iteration_N.pth.tar`` stay; older ones are removed after a newer one is on the disk.
-            0 keeps all. Files of other names are never removed.
+            0 keeps all. Files of other names, and of a higher N than the one just written, are never removed.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, keep: int = 3) -> None:
@@ -34,8 +34,10 @@ class CheckpointKeeper:
         """
         path = self.folder / name
         write_checkpoint(path, state)
-        if self._keep:
-            for old in self.iterations()[self._keep :]:
+        files = self.iterations()
+        if self._keep and path in files:
+            # After a fallback, damaged files of higher numbers lie here: they do not count.
+            for old in files[files.index(path) + self._keep :]:
                 old.unlink(missing_ok=True)
         return path
 

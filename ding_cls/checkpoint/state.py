@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import torch
 
 from ding_cls.common.files import atomic_write
 from ding_cls.errors import CheckpointError
+
+_PLAIN = (str, int, float, complex, bool, bytes, type(None), torch.Size, torch.dtype, torch.device)
+_IS_FOLDER = 0x10  # in the low byte of a zip member's external attributes, as MS-DOS had it
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
@@ -22,8 +26,10 @@ def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> 
         state: nested dicts, lists, tuples of tensors, numbers, strings, booleans and None.
 
     Raises:
+        CheckpointError: the state holds something else, which no load would accept; nothing is written.
         OSError: the disk is full, the folder cannot be written, ...
     """
+    _check_plain(dict(state), f"'{path}'")
     with atomic_write(path) as file:
         torch.save(dict(state), file)
 
@@ -42,13 +48,14 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise CheckpointError(f"there is no checkpoint '{file}'")
     try:
         with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()
-    # testzip raises what the damage suggests: a bad header, an impossible length, a codec that does not
-    # exist.
+            damaged = _odd_member(archive) or archive.testzip()
+    # zipfile raises what the damage suggests: a bad header, an impossible length, a password.
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{_sized(file)} is not a whole checkpoint: {error}") from error
     if damaged is not None:
-        raise CheckpointError(f"{_sized(file)} is damaged: the checksum of '{damaged}' does not fit")
+        raise CheckpointError(
+            f"{_sized(file)} is damaged: its part '{damaged}' does not fit its checksum or header"
+        )
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -62,6 +69,37 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise CheckpointError(f"'{file}' holds a {type(state).__name__}, not a checkpoint's dict")
     return state
+
+
+def _check_plain(value: Any, where: str) -> None:
+    """Refuse what ``read_checkpoint`` would refuse, while its author is still there.
+
+    The type itself is compared: a subclass, such as NumPy's float64 of float, is stored as a foreign class.
+    """
+    if isinstance(value, Mapping) and type(value) in (dict, OrderedDict):
+        for name, each in value.items():
+            _check_plain(name, f"{where}, a key")
+            _check_plain(each, f"{where}, {name!r}")
+    elif type(value) in (list, tuple, set):
+        for number, each in enumerate(value):
+            _check_plain(each, f"{where}, {number}")
+    elif not isinstance(value, torch.Tensor) and type(value) not in _PLAIN:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise CheckpointError(
+            f"{where}: a {kind} has no place in a checkpoint, only tensors and plain values"
+        )
+
+
+def _odd_member(archive: zipfile.ZipFile) -> str | None:
+    """Return the name of a member that torch never writes so.
+
+    A flipped bit can mark a member as a folder: its checksum fits, and torch reads nothing in its place,
+    which leaves the tensor with whatever the memory held. Another marks it as compressed.
+    """
+    for member in archive.infolist():
+        if member.external_attr & _IS_FOLDER or member.compress_type != zipfile.ZIP_STORED:
+            return member.filename
+    return None
 
 
 def _sized(file: Path) -> str:

@@ -30,6 +30,22 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
         raise AttributeError("the stream is always sys.stdout")
 
 
+class _AppendingHandler(logging.Handler):
+    """Opens the file for each line: nothing to close, and a file that was rotated away is begun anew."""
+
+    def __init__(self, file: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self._file = Path(file).absolute()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            # A file name that is not UTF-8 must not end a run from inside a log line.
+            with open(self._file, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(self.format(record) + "\n")
+        except OSError:
+            self.handleError(record)
+
+
 def build_logger(
     path: str, name: str | None = None, need_tb: bool = True, need_text: bool = True
 ) -> tuple[logging.Logger | None, Any]:
@@ -55,8 +71,7 @@ def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> loggin
     logger.addHandler(_StdoutHandler())
     if file is not None:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        # errors='backslashreplace': a file name that is not UTF-8 must not end a run from inside a log line.
-        to_file = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace", delay=True)
+        to_file = _AppendingHandler(file)
         to_file.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
         logger.addHandler(to_file)
     return logger

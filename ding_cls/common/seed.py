@@ -97,8 +97,9 @@ def set_pkg_seed(seed: int, use_cuda: bool | str = True) -> None:
         seed: any integer; all three get its low 32 bits.
         use_cuda: seed every CUDA device too, where there is one.
     """
-    random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)
-    torch.default_generator.manual_seed(seed & 0xFFFFFFFF)
+    low = seed & 0xFFFFFFFF
+    random.seed(low)
+    np.random.seed(low)
+    torch.default_generator.manual_seed(low)
     if use_cuda and torch.cuda.is_available():
-        torch.cuda.manual_seed_all(seed)
+        torch.cuda.manual_seed_all(low)

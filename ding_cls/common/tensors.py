@@ -1,6 +1,6 @@
 """Tensors by name: how two state dicts differ, and moving things between devices and types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def to_device(item: Any, device: str | torch.device, non_blocking: bool = True) 
         return item.to(device, non_blocking=non_blocking)
     if isinstance(item, Mapping):
         return {name: to_device(value, device, non_blocking) for name, value in item.items()}
-    if isinstance(item, Sequence) and not isinstance(item, str):
+    if isinstance(item, list | tuple):
         return _rebuild(item, [to_device(value, device, non_blocking) for value in item])
     return item.to(device) if hasattr(item, "to") else item
 
@@ -48,12 +48,12 @@ def to_tensor(item: Any, dtype: torch.dtype | None = None) -> Any:
     """
     if isinstance(item, torch.Tensor):
         return item if dtype is None else item.to(dtype)
-    if isinstance(item, np.ndarray | np.number | bool | int | float):
+    if isinstance(item, np.ndarray | np.number | np.bool_ | bool | int | float):
         return torch.as_tensor(item, dtype=dtype)
     if isinstance(item, Mapping):
         return {name: to_tensor(value, dtype) for name, value in item.items()}
     if isinstance(item, list | tuple):
-        if item and all(isinstance(value, int | float) for value in item):
+        if item and all(isinstance(value, int | float | np.number) for value in item):
             return torch.as_tensor(item, dtype=dtype)
         return _rebuild(item, [to_tensor(value, dtype) for value in item])
     return item
@@ -62,7 +62,9 @@ def to_tensor(item: Any, dtype: torch.dtype | None = None) -> Any:
 def to_ndarray(item: Any, dtype: np.dtype[Any] | type | None = None) -> Any:
     """Return ``item`` with every tensor as a NumPy array on the CPU; dicts, lists and tuples are walked."""
     if isinstance(item, torch.Tensor):
-        array = item.detach().cpu().numpy()
+        # NumPy has no bfloat16; every one of its values is a float32.
+        plain = item.float() if item.dtype == torch.bfloat16 else item
+        array = plain.detach().cpu().numpy()
         return array if dtype is None else array.astype(dtype)
     if isinstance(item, np.ndarray):
         return item if dtype is None else item.astype(dtype)

@@ -10,8 +10,8 @@ class EasyTimer:
     """A context manager that measures the block it wraps.
 
     On the CPU ``value`` is the block's time in seconds. On CUDA the block is marked by two events on the
-    current stream; ``value`` asks for them and waits, ``seconds()`` hands out a callable that a log line
-    reads later.
+    current stream; ``value`` asks for them and waits, ``lazy()`` hands out a record that a log line reads
+    later.
 
     Args:
         cuda: measure device time with CUDA events.

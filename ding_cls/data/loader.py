@@ -53,6 +53,10 @@ class TrainLoader:
         """
         return _unwrapped(iter(self._loader))
 
+    def close(self) -> None:
+        """End the reading processes now; without it they end when the loader is garbage."""
+        _end_workers(self._loader)
+
     def set_position(self, epoch: int, first_batch: int) -> None:
         """Let the next ``iter()`` begin at ``first_batch`` of ``epoch``; later ones go on from there."""
         self._batches.set_position(epoch, first_batch)
@@ -85,6 +89,10 @@ class EvalLoader:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
         """
         return _unwrapped(iter(self._loader))
+
+    def close(self) -> None:
+        """End the reading processes now; without it they end when the loader is garbage."""
+        _end_workers(self._loader)
 
 
 def build_train_loader(
@@ -175,7 +183,6 @@ def _collate(samples: Sequence[_Sample | _Failure]) -> Batch | _Failure:
         images=torch.stack(images),
         targets=torch.tensor(targets, dtype=torch.int64),
         sample_ids=torch.tensor(sample_ids, dtype=torch.int64),
-        weights=torch.ones(len(images), dtype=torch.float32),
     )
 
 
@@ -219,6 +226,14 @@ def _torch_loader(
         generator=torch.Generator(),
         persistent_workers=has_workers,
     )
+
+
+def _end_workers(loader: DataLoader[Any]) -> None:
+    # DataLoader has no close(): a loop that was left by an exception keeps its iterator alive in the traceback.
+    iterator = getattr(loader, "_iterator", None)
+    if iterator is not None:
+        iterator._shutdown_workers()
+        loader._iterator = None
 
 
 def _leave_signals_to_main(worker_id: int) -> None:

@@ -60,7 +60,7 @@ class ImageClassificationMetric(SumMetric):
             topk: how many classes may hold the right one.
         """
         ranks = target_ranks(inputs, label)
-        return {f"acc{k}": (ranks < k).sum() * 100.0 / len(label) for k in topk}
+        return {f"acc{k}": _hits(ranks, k, inputs.shape[1]) * 100.0 / len(label) for k in topk}
 
     def zeros(self) -> dict[str, torch.Tensor]:
         sums = {name: torch.zeros((), dtype=torch.int64) for name in ("count", "top1", "top5", "bad_labels")}
@@ -76,8 +76,8 @@ class ImageClassificationMetric(SumMetric):
         losses = functional.cross_entropy(logits.float(), safe, reduction="none")
         return {
             "count": torch.tensor(len(targets), device=logits.device),
-            "top1": (ranks < 1).sum(),
-            "top5": (ranks < 5).sum(),
+            "top1": _hits(ranks, 1, num_classes),
+            "top5": _hits(ranks, 5, num_classes),
             "bad_labels": (safe != targets).sum(),
             "loss": losses.double().sum(),
         }
@@ -94,3 +94,8 @@ class ImageClassificationMetric(SumMetric):
             "acc1": 100.0 * totals["top1"] / count,
             "acc5": 100.0 * totals["top5"] / count,
         }
+
+
+def _hits(ranks: torch.Tensor, k: int, num_classes: int) -> torch.Tensor:
+    # Clipped: a row with a NaN has the rank ``num_classes``, which is below 5 where there are fewer classes.
+    return (ranks < min(k, num_classes)).sum()

@@ -16,7 +16,7 @@ def preprocessing_of(cfg: Any) -> Preprocessing:
     collect = cfg.policy.collect
     return Preprocessing(
         image_size=collect.image_size,
-        resize_size=max(collect.resize_size, collect.image_size),
+        resize_size=collect.resize_size,
         mean=tuple(collect.mean),
         std=tuple(collect.std),
     )

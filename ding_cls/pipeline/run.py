@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tensorboardX import SummaryWriter
@@ -18,11 +18,14 @@ from ding_cls.common.log import text_logger
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.config import compile_config, save_config
 from ding_cls.config.merge import plain_copy
+from ding_cls.data import EvalLoader, TrainLoader
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline.build import preprocessing_of
 from ding_cls.policy import Policy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
+
+Loader = TypeVar("Loader", TrainLoader, EvalLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Run:
     logger: logging.Logger
     _checkpoint: Mapping[str, Any] | None
     _began: float = field(default_factory=time.perf_counter)
+    _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
     @property
     def shard(self) -> dict[str, int]:
@@ -85,7 +89,12 @@ class Run:
         workers = self.cfg.policy.learn.learner.dataloader.num_workers
         return {"rank": self.rank, "world_size": self.world_size, "num_workers": workers}
 
-    def connect(self, policy: Policy, learner: BaseLearner, loader: Any) -> None:
+    def own(self, loader: Loader) -> Loader:
+        """Return the loader; its reading processes end with the run, however that ends."""
+        self._loaders.append(loader)
+        return loader
+
+    def connect(self, policy: Policy, learner: BaseLearner, loader: TrainLoader) -> None:
         """Tell the policy what it cannot know, the checkpoints what they shall say; continue a resumed run.
 
         Raises:
@@ -169,10 +178,10 @@ def open_run(
         CheckpointError: none of the run's checkpoints is good.
     """
     compiled = compile_config(cfg, seed, save_cfg=False, origins=origins, **classes)
-    rank, world_size = dist_init() if compiled.policy.multi_gpu else (0, 1)
+    rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = text_logger("run")
     logger.disabled = rank != 0
-    writer = None
+    writer, run = None, None
     try:
         folder, checkpoint = _choose_folder(compiled.exp_name, rank, resume, is_exact_name, logger)
         compiled.exp_name = folder
@@ -184,11 +193,19 @@ def open_run(
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
             logger.info(f"run folder: {Path(folder).resolve()}")
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        yield Run(compiled, rank, world_size, writer, logger, checkpoint)
+        run = Run(compiled, rank, world_size, writer, logger, checkpoint)
+        yield run
     finally:
+        for loader in run._loaders if run is not None else ():
+            loader.close()
         if writer is not None:
             writer.close()
         dist_finalize()
+
+
+def _join(cfg: Any) -> tuple[int, int]:
+    # On a machine with CUDA the default backend is nccl, which moves nothing between CPUs.
+    return dist_init("gloo" if cfg.policy.cuda is False else None)
 
 
 def _choose_folder(

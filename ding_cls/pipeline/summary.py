@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -32,9 +33,9 @@ def print_summary(result: TrainResult) -> None:
     command = _command()
     console.print(f"\nTo type next, in {Path.cwd()}:", markup=False)
     for line in (
-        f"{command} eval {result.best_checkpoint} --split test",
+        f"{command} eval {quote(str(result.best_checkpoint))} --split test",
         f"{command} train --data YOUR_FOLDER --model resnet50 --epochs 30",
-        f"pip install tensorboard && tensorboard --logdir {folder / 'log'}",
+        f"pip install tensorboard && tensorboard --logdir {quote(str(folder / 'log'))}",
     ):
         console.print(f"  {line}", markup=False)
 
@@ -43,6 +44,6 @@ def _command() -> str:
     """Return how this environment's ``ding-cls`` is called from the user's own shell."""
     beside = Path(sys.executable).parent / "ding-cls"
     if not beside.exists():
-        return f"{os.path.relpath(sys.executable)} -m ding_cls"
+        return f"{quote(os.path.relpath(sys.executable))} -m ding_cls"
     found = shutil.which("ding-cls")
-    return "ding-cls" if found and Path(found) == beside else os.path.relpath(beside)
+    return "ding-cls" if found and Path(found) == beside else quote(os.path.relpath(beside))

@@ -71,8 +71,10 @@ def train(
     ) as run:
         learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
         train_set, eval_set = build_datasets(run.cfg)
-        train_loader = build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
-        eval_loader = build_eval_loader(eval_set, judge.batch_size, **run.shard)
+        train_loader = run.own(
+            build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
+        )
+        eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
         if isinstance(model, torch.nn.Module):
             network, about_weights = model, f"{type(model).__name__} as given"
         else:
@@ -143,14 +145,15 @@ def _folder_recipe(
     """Return the config for a folder of photographs: a small rate for loaded weights, else a larger."""
     name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
     folder = Path(data).resolve().name if data is not None else "synthetic"
+    rate = 0.01 if is_pretrained else 0.05
     return {
         "exp_name": f"runs/{folder}_{name}",
         "policy": {
             "learn": {
                 "train_epoch": epochs,
-                "learning_rate": 0.01 if is_pretrained else 0.05,
+                "learning_rate": rate,
                 "lr_schedule": "cosine",
-                "warmup_lr": 0.0,
+                "warmup_lr": rate / 10,
                 "warmup_epoch": min(1.0, 0.2 * epochs),
                 "learner": {"hook": {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1}},
             },

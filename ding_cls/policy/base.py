@@ -10,7 +10,6 @@ from easydict import EasyDict
 from ding_cls.common.tensors import state_differences
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import get_rank, get_world_size
-from ding_cls.distributed.env import local_rank
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.models.wrap import unwrap
@@ -51,7 +50,9 @@ class Policy(ABC):
     ) -> None:
         self._cfg = EasyDict(deep_merge_dicts(self.default_config(), cfg))
         self._cuda = _wants_cuda(self._cfg.cuda)
-        self._device = torch.device("cuda", local_rank()) if self._cuda else torch.device("cpu")
+        # dist_init has chosen the device of this process.
+        device = f"cuda:{torch.cuda.current_device()}" if self._cuda else "cpu"
+        self._device = torch.device(device)
         self._rank = get_rank()
         self._world_size = get_world_size()
         self._model = unwrap(self.default_model() if model is None else model).to(self._device)
@@ -128,10 +129,14 @@ class Policy(ABC):
         return f"{name}, {parameters:,} parameters ({trainable:,} trainable), on {self._device}"
 
     def _state_dict_learn(self) -> dict[str, Any]:
-        return {"model": self._model.state_dict()}
+        optimizer = getattr(self, "_optimizer", None)
+        own = {} if optimizer is None else {"optimizer": optimizer.state_dict()}
+        return {"model": self._model.state_dict(), **own}
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         self._load_weights(state["model"])
+        if "optimizer" in state and hasattr(self, "_optimizer"):
+            self._optimizer.load_state_dict(state["optimizer"])
 
     def _state_dict_eval(self) -> dict[str, Any]:
         return {"model": self._model.state_dict()}

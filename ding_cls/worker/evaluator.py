@@ -3,7 +3,7 @@
 import inspect
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any, ClassVar
 
 import torch
@@ -103,13 +103,20 @@ class MetricSerialEvaluator:
         """Take another ``[dataloader, metric]``.
 
         Raises:
-            ConfigError: the second is no ``IMetric``.
+            ConfigError: the second is no ``IMetric``, or a ``SumMetric`` without a key of ``stop_value``.
         """
         self._loader, self._metric = env
         if not isinstance(self._metric, IMetric):
             raise ConfigError(
                 f"env is [dataloader, metric]; the metric is a {type(self._metric).__name__}, not an IMetric"
             )
+        goals = self._cfg.stop_value
+        if isinstance(self._metric, SumMetric) and isinstance(goals, Mapping):
+            for name in goals.keys() - self._metric.directions.keys():
+                raise ConfigError(
+                    f"stop_value names '{name}'; {type(self._metric).__name__} gives "
+                    f"{', '.join(self._metric.directions)}"
+                )
 
     def reset_policy(self, policy: EvalMode) -> None:
         """Take another policy's eval mode."""
@@ -121,10 +128,12 @@ class MetricSerialEvaluator:
 
     def should_eval(self, train_iter: int) -> bool:
         """Return whether ``eval_freq`` updates have passed since the last evaluation; at update 0 always."""
-        if train_iter == self.last_eval_iter:
-            return False
-        self._asked_iter = train_iter
-        return train_iter == 0 or train_iter - max(self.last_eval_iter, 0) >= self._cfg.eval_freq
+        is_due = train_iter != self.last_eval_iter and (
+            train_iter == 0 or train_iter - max(self.last_eval_iter, 0) >= self._cfg.eval_freq
+        )
+        # Programs that pass an epoch to ``eval`` say the update here; a "no" is followed by no evaluation.
+        self._asked_iter = train_iter if is_due else None
+        return is_due
 
     def eval(
         self, save_ckpt_fn: Callable[[str], Any] | None = None, train_iter: int = -1, envstep: int = -1
@@ -146,12 +155,13 @@ class MetricSerialEvaluator:
         self._policy.reset()
         result = self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
-        self._asked_iter, self.last_result = None, result
+        # Copies: what is returned belongs to the caller, who may add to it.
+        self._asked_iter, self.last_result = None, dict(result)
         self.has_reached_stop_value = train_iter > 0 and self._reached(result)
         is_best = self._is_best(result)
         if is_best:
-            self.best, self.best_iter = result, self.last_eval_iter
-        self._show(result, train_iter, envstep, is_best)
+            self.best, self.best_iter = dict(result), self.last_eval_iter
+        self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
         if is_best and save_ckpt_fn is not None:
             save_ckpt_fn(BEST_NAME)
         return self.has_reached_stop_value, result
@@ -236,7 +246,8 @@ class MetricSerialEvaluator:
 
     def _check_count(self, count: int) -> None:
         """Compare the number evaluated with the data set's; an unknown sampler may choose what it likes."""
-        expected = len(self._loader.dataset) if hasattr(self._loader, "dataset") else count
+        dataset = getattr(self._loader, "dataset", None)
+        expected = len(dataset) if isinstance(dataset, Sized) else count
         if count == 0:
             raise DataError("the evaluation data are empty")
         if count == expected * self._world_size and _num_valid(self._loader) is None:
@@ -246,8 +257,10 @@ class MetricSerialEvaluator:
         if count == expected:
             return
         message = f"{count} samples were evaluated, the data set holds {expected}"
-        if isinstance(getattr(self._loader, "sampler", None), torch.utils.data.SequentialSampler):
-            raise DataError(f"{message}; is drop_last on?")
+        if getattr(getattr(self._loader, "batch_sampler", None), "drop_last", False):
+            raise DataError(f"{message}; its loader has drop_last=True, use drop_last=False")
+        if isinstance(_sampler(self._loader), torch.utils.data.SequentialSampler):
+            raise DataError(f"{message}; its loader does not go through the whole set")
         self._note(f"{message}; the result is that of the samples its sampler chose")
 
     def _check_classes(self) -> None:
@@ -303,11 +316,18 @@ class MetricSerialEvaluator:
 
 def _num_valid(loader: Any) -> int | None:
     """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
-    sampler = getattr(loader, "sampler", None)
+    sampler = _sampler(loader)
     if isinstance(sampler, torch.utils.data.DistributedSampler):
         return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
     valid: int | None = getattr(sampler, "num_valid", None)
     return valid
+
+
+def _sampler(loader: Any) -> Any:
+    """Return what chooses the loader's samples; None where that is not known."""
+    # torch's DataLoader shows a SequentialSampler in ``sampler`` when it was given a batch sampler instead.
+    batches = getattr(loader, "batch_sampler", None)
+    return getattr(loader if batches is None else batches, "sampler", None)
 
 
 def _takes_counts(metric: IMetric) -> bool:
@@ -319,7 +339,8 @@ def _takes_counts(metric: IMetric) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+    """Return a 0-dim tensor or a NumPy number as Python's own, which is all that a checkpoint holds."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _sample_ids(batch: Any) -> torch.Tensor:

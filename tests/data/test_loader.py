@@ -35,8 +35,8 @@ def draw_from_all_three(picture: Image.Image) -> torch.Tensor:
 
 def same(left: Batch, right: Batch) -> bool:
     pairs = zip(
-        (left.images, left.targets, left.sample_ids, left.weights),
-        (right.images, right.targets, right.sample_ids, right.weights),
+        (left.images, left.targets, left.sample_ids),
+        (right.images, right.targets, right.sample_ids),
         strict=True,
     )
     return all(torch.equal(*pair) for pair in pairs)
@@ -51,12 +51,12 @@ def two_epochs(dataset, num_workers: int) -> list[Batch]:
     return [*loader, *loader]
 
 
-def test_a_batch_holds_pixels_numbers_ids_and_weights(dataset):
+def test_a_batch_holds_pixels_numbers_and_ids_and_weighs_all_alike(dataset):
     batch = next(iter(build_train_loader(dataset, 4, seed=3)))
     assert (batch.images.dtype, batch.images.shape) == (torch.uint8, (4, 8, 8, 3))
     assert (batch.targets.dtype, batch.sample_ids.dtype) == (torch.int64, torch.int64)
     assert batch.targets.tolist() == [dataset.targets[index] for index in batch.sample_ids]
-    assert torch.equal(batch.weights, torch.ones(4))
+    assert batch.weights is None
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])

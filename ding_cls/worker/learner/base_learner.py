@@ -1,6 +1,7 @@
 """The loop: batches in, updates counted, hooks called."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
@@ -60,6 +61,7 @@ class BaseLearner:
         data_time: seconds the last batch was waited for; whoever runs the loop assigns it.
         epoch_info: (epoch, batch in it, batches in it); whoever runs the loop assigns it.
         num_samples: samples this process has trained on since it started.
+        step_began: ``time.perf_counter()`` when the last update began.
         training_seconds: how long this process has trained, waiting for data included (``start`` only).
         max_iter: the update at which the run ends; None outside ``start``.
         eval_result: what the last evaluation gave (``start`` only).
@@ -103,6 +105,7 @@ class BaseLearner:
         self.epoch_info: tuple[int, int, int] = (0, 0, 0)
         self.num_samples = 0
         self.training_seconds = 0.0
+        self.step_began = 0.0
         self.max_iter: int | None = None
         self.eval_result: dict[str, float] = {}
         self.ckpt_name: str | None = None
@@ -196,6 +199,7 @@ class BaseLearner:
         """
         if envstep >= 0:
             self._last_step = envstep
+        self.step_began = time.perf_counter()
         self.call_hook("before_iter")
         outputs = self.policy.forward(data, **(policy_kwargs or {}))
         count = batch_length(data)

@@ -122,16 +122,15 @@ class LogShowHook(LearnerHook):
 
     def __call__(self, engine: BaseLearner) -> None:
         buffer = engine.log_buffer
+        # Another log hook has shown and cleared this update already.
+        if not buffer["scalar"]:
+            return
         if engine.rank == 0:
             for name, value in buffer["scalar"].items():
                 setattr(engine.monitor, name, value)
             engine.monitor.time.step()
             # The first line needs a moment to count from for images/s.
-            self._last = self._last or (
-                time.perf_counter() - engine.data_time,
-                engine.num_samples,
-                engine.train_iter - 1,
-            )
+            self._last = self._last or (engine.step_began - engine.data_time, 0, engine.train_iter - 1)
             if engine.last_iter.val % self._freq == 0:
                 self._show(engine)
         for values in buffer.values():

@@ -13,6 +13,9 @@ from ding_cls.worker.learner.builtin_hooks import (
 )
 from ding_cls.worker.learner.hook import HOOKS, POSITIONS, LearnerHook, register_learner_hook
 
+# This design's configs write 'never' as an interval of a thousand million updates.
+NEVER = 1e9
+
 Hooks = dict[str, list[LearnerHook]]
 
 __all__ = [
@@ -35,8 +38,8 @@ def build_learner_hook_by_cfg(cfg: Mapping[str, Any]) -> Hooks:
 
     Args:
         cfg: either form by name. Short: ``TYPE_POSITION: value``, where the value is the interval for
-            log_show, save_ckpt and log_reduce, or the path for load_ckpt; False, 0, None and '' switch it
-            off. Long: ``dict(name=, type=, priority=, position=, ext_args=dict(...))``.
+            log_show, save_ckpt and log_reduce, or the path for load_ckpt; False, 0, None, '' and 1e9
+            switch it off. Long: ``dict(name=, type=, priority=, position=, ext_args=dict(...))``.
 
     Raises:
         ConfigError: a name, type or position that does not exist, or a value that does not fit.
@@ -85,7 +88,7 @@ def _from_short_form(key: str, value: Any) -> LearnerHook | None:
         )
     hook_type = key.removesuffix(f"_{position}")
     hook_class = HOOKS.get(hook_type)
-    if not value:
+    if not value or (isinstance(value, int | float) and value >= NEVER):
         return None
     if isinstance(value, str):
         ext_args: dict[str, Any] = {"load_path": value}

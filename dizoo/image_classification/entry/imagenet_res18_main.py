@@ -36,8 +36,10 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
 
         # Data. Class numbers come from the training folder; order and augmentation from (seed, epoch, index).
         train_set, eval_set = build_datasets(run.cfg)
-        train_loader = build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
-        eval_loader = build_eval_loader(eval_set, judge.batch_size, **run.shard)
+        train_loader = run.own(
+            build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
+        )
+        eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
 
         # Policy: network, optimizer, schedule and loss, seen through learn_mode and eval_mode.
         model, _ = build_network(run.cfg, len(train_set.classes))

@@ -1,0 +1,1 @@
+"""Tests of several processes; a package, so that its helper ``ranks`` can be imported."""

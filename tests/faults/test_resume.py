@@ -1,0 +1,85 @@
+"""A run that is stopped anywhere and resumed equals one that was not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ding_cls.errors import RunStopped
+from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny
+
+OPTIONS = {
+    "nesterov": ("policy.learn.nesterov=True",),
+    "step decay": ("policy.learn.lr_schedule=step", "policy.learn.decay_epoch=1"),
+    "accumulation": ("policy.learn.accumulation_steps=3",),
+    "bf16": ("policy.learn.precision=bf16",),
+    "fp16 with a scaler": ("policy.learn.precision=fp16",),
+    "channels_last": ("policy.learn.channels_last=True",),
+    "label smoothing": ("policy.learn.label_smoothing=0.1",),
+    "a checkpoint after each update": ("policy.learn.learner.hook.save_ckpt_after_iter=1",),
+    "a log line every third update": ("policy.learn.learner.hook.log_show_after_iter=3",),
+    "stop value reached": ("policy.eval.evaluator.stop_value={'acc1': 99.9}",),
+    "evaluation every second epoch": ("policy.eval.evaluator.eval_freq=10",),
+}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_stop_in_two_epochs_is_bit_equal(picture_folder: Path, workdir: Path, workers: int) -> None:
+    setting = f"policy.learn.learner.dataloader.num_workers={workers}"
+    assert assert_resumes_exactly(picture_folder, setting) == UPDATES
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_is_bit_equal(picture_folder: Path, workdir: Path, option: str) -> None:
+    settings = ("policy.learn.learner.dataloader.num_workers=0", *OPTIONS[option])
+    assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
+
+
+def test_a_run_stopped_three_times_is_bit_equal(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "whole", setting)
+    for number, stop_at in enumerate((2, 5, 9)):
+        with pytest.raises(RunStopped):
+            run_tiny(picture_folder, "thrice", setting, stop_at=stop_at, resume=number > 0)
+    run_tiny(picture_folder, "thrice", setting, resume=True)
+    assert_same(outcome("thrice"), outcome("whole"), where="stopped three times")
+
+
+def test_workers_may_change_between_stop_and_resume(picture_folder: Path, workdir: Path) -> None:
+    workers = "policy.learn.learner.dataloader.num_workers="
+    run_tiny(picture_folder, "whole", workers + "0")
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "moved", workers + "0", stop_at=3)
+    run_tiny(picture_folder, "moved", workers + "2", resume=True)
+    assert_same(outcome("moved"), outcome("whole"), where="0, then 2 workers")
+
+
+def test_evaluating_and_logging_change_nothing_in_training(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    often = run_tiny(picture_folder, "often", setting)
+    seldom = run_tiny(
+        picture_folder,
+        "seldom",
+        setting,
+        "policy.eval.evaluator.eval_freq=1000",
+        "policy.learn.learner.log_show_freq=7",
+    )
+    weights = often.model.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in seldom.model.state_dict().items())
+
+
+def test_a_finished_run_resumes_to_nothing(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "whole", setting)
+    before = outcome("whole")
+    again = run_tiny(picture_folder, "whole", setting, resume=True)
+    assert again.was_complete
+    assert_same(outcome("whole"), before, where="resumed after its end")
+
+
+def test_the_harness_notices_a_difference(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "one", setting)
+    run_tiny(picture_folder, "other", setting, "policy.learn.learning_rate=0.1000001")
+    with pytest.raises(AssertionError, match="tensors differ|for "):
+        assert_same(outcome("other"), outcome("one"), where="another rate")

@@ -1,0 +1,133 @@
+"""The resume harness: a run that is stopped anywhere and resumed equals one that was not, to the last bit.
+
+Every option of training goes through ``assert_resumes_exactly``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.errors import RunStopped
+from ding_cls.pipeline import TrainResult, train
+from ding_cls.worker import BaseLearner, LearnerHook
+from ding_cls.worker.learner import register_learner_hook
+from tests.conftest import TinyNet
+
+# 40 pictures in batches of 8: five updates an epoch, ten in all.
+UPDATES = 10
+SETTINGS = (
+    "policy.collect.image_size=8",
+    "policy.collect.resize_size=8",
+    "policy.learn.batch_size=8",
+    "policy.eval.batch_size=7",
+    "policy.learn.learning_rate=0.1",
+    "policy.learn.learner.log_show_freq=1",
+    "policy.learn.learner.keep_checkpoints=0",
+)
+# What a clock says cannot repeat; what names the run or the machine need not.
+_CLOCKS = {
+    "seconds",
+    "forward_time",
+    "backward_time",
+    "forward_time_avg",
+    "backward_time_avg",
+    "data_time_val",
+}
+_NAMES = {"images_per_s", "environment", "config"}
+
+
+class StopAt(LearnerHook):
+    """Asks for a stop after one update, as a signal that came during it would."""
+
+    def __init__(self, name: str, priority: int, *, position: Any, ext_args: Mapping[str, Any]) -> None:
+        super().__init__(name, priority, position=position)
+        self._at = ext_args["at"]
+
+    def __call__(self, engine: BaseLearner) -> None:
+        if engine.train_iter == self._at:
+            engine.request_stop("the harness")
+
+
+register_learner_hook("stop_at", StopAt)
+
+
+def run_tiny(
+    data: Path, exp_name: str, *settings: str, stop_at: int = 0, resume: bool = False
+) -> TrainResult:
+    """Train the tiny network for two epochs; with ``stop_at`` end after that update as SIGTERM would."""
+    torch.manual_seed(0)
+    hook = {"type": "stop_at", "position": "after_iter", "priority": 99, "ext_args": {"at": stop_at}}
+    stop = [f"policy.learn.learner.hook.stop_here={hook}"] if stop_at else []
+    # Whatever a session drew before must not matter.
+    network = TinyNet()
+    torch.manual_seed(stop_at + 17 * resume)
+    return train(
+        data=data,
+        model=network,
+        epochs=2,
+        seed=5,
+        exp_name=exp_name,
+        resume=resume,
+        overrides=[*SETTINGS, *settings, *stop],
+    )
+
+
+def outcome(exp_name: str) -> dict[str, Any]:
+    """Return everything a finished run left behind, less clocks: its last checkpoint and all its numbers."""
+    rows = [json.loads(line) for line in Path(exp_name, "log", "metrics.jsonl").read_text().splitlines()]
+    return {
+        "checkpoint": _without_clocks(
+            read_checkpoint(Path(exp_name, "ckpt", f"iteration_{UPDATES}.pth.tar"))
+        ),
+        "best": _without_clocks(read_checkpoint(Path(exp_name, "ckpt", "ckpt_best.pth.tar"))),
+        "rows": _without_clocks(rows),
+    }
+
+
+def assert_resumes_exactly(data: Path, *settings: str, stops: Iterable[int] = range(1, UPDATES + 1)) -> int:
+    """Stop at each of ``stops``, resume, and compare every bit with an uninterrupted run; return the number."""
+    run_tiny(data, "whole", *settings)
+    expected = outcome("whole")
+    assert sum(row["kind"] == "train" for row in expected["rows"]) in (UPDATES, UPDATES // 3)
+    count = 0
+    for stop_at in stops:
+        name = f"stopped_{stop_at}"
+        with pytest.raises(RunStopped) as stopped:
+            run_tiny(data, name, *settings, stop_at=stop_at)
+        assert stopped.value.code == 75
+        assert read_checkpoint(Path(name, "ckpt", f"iteration_{stop_at}.pth.tar"))["last_iter"] == stop_at
+        run_tiny(data, name, *settings, resume=True)
+        assert_same(outcome(name), expected, where=f"stopped after update {stop_at}")
+        count += 1
+    return count
+
+
+def assert_same(found: Any, expected: Any, *, where: str) -> None:
+    """Compare two trees of plain values and tensors, bit by bit."""
+    assert type(found) is type(expected), f"{where}: {type(found)} for {type(expected)}"
+    if isinstance(expected, Mapping):
+        assert list(found) == list(expected), f"{where}: keys differ"
+        for name in expected:
+            assert_same(found[name], expected[name], where=f"{where}.{name}")
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected), f"{where}: {len(found)} for {len(expected)}"
+        for number, pair in enumerate(zip(found, expected, strict=True)):
+            assert_same(*pair, where=f"{where}[{number}]")
+    elif isinstance(expected, torch.Tensor):
+        assert found.dtype == expected.dtype, where
+        assert torch.equal(found, expected), f"{where}: tensors differ"
+    else:
+        assert found == expected, f"{where}: {found!r} for {expected!r}"
+
+
+def _without_clocks(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {k: _without_clocks(v) for k, v in tree.items() if k not in _CLOCKS | _NAMES}
+    if isinstance(tree, list | tuple):
+        return [_without_clocks(each) for each in tree]
+    return tree
