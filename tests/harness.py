@@ -90,7 +90,7 @@ def outcome(exp_name: str) -> dict[str, Any]:
 
 
 def assert_resumes_exactly(data: Path, *settings: str, stops: Iterable[int] = range(1, UPDATES + 1)) -> int:
-    """Stop at each of ``stops``, resume, and compare every bit with an uninterrupted run; return the number."""
+    """Stop at each of ``stops``, resume, compare every bit with an uninterrupted run; return the count."""
     run_tiny(data, "whole", *settings)
     expected = outcome("whole")
     assert sum(row["kind"] == "train" for row in expected["rows"]) in (UPDATES, UPDATES // 3)

@@ -229,7 +229,7 @@ def _torch_loader(
 
 
 def _end_workers(loader: DataLoader[Any]) -> None:
-    # DataLoader has no close(): a loop that was left by an exception keeps its iterator alive in the traceback.
+    # DataLoader has no close(), and the traceback of a loop left by an exception keeps its iterator alive.
     iterator = getattr(loader, "_iterator", None)
     if iterator is not None:
         iterator._shutdown_workers()

@@ -81,5 +81,5 @@ def test_the_harness_notices_a_difference(picture_folder: Path, workdir: Path) -
     setting = "policy.learn.learner.dataloader.num_workers=0"
     run_tiny(picture_folder, "one", setting)
     run_tiny(picture_folder, "other", setting, "policy.learn.learning_rate=0.1000001")
-    with pytest.raises(AssertionError, match="tensors differ|for "):
+    with pytest.raises(AssertionError, match=r"tensors differ|for "):
         assert_same(outcome("other"), outcome("one"), where="another rate")
