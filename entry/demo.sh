@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The first command: set up, then train the main job. Without --data it trains on the handwritten digits that the
+# package carries. Arguments go to the main job; its run folder appears in the checkout.
+#
+#   bash entry/demo.sh [--data DIR] [--seed N] [key=value ...]
+set -eu
+ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+CALLER=$PWD
+. "$ROOT/entry/_setup.sh"
+
+# The job runs in the checkout: a relative folder of data still means the caller's.
+arguments=()
+previous=
+for argument in "$@"; do
+    if [[ $previous == --data && -e $CALLER/$argument ]]; then argument=$CALLER/$argument; fi
+    if [[ $argument == --data=* && -e $CALLER/${argument#--data=} ]]; then argument=--data=$CALLER/${argument#--data=}; fi
+    arguments+=("$argument")
+    previous=$argument
+done
+
+setup_environment
+cd "$ROOT"
+exec "$PYTHON" -m dizoo.image_classification.entry.imagenet_res18_main ${arguments[@]+"${arguments[@]}"}

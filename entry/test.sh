@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The second command: set up, then the linters and the tests.
+#
+#   bash entry/test.sh         what a newcomer runs: under five minutes on two cores
+#   bash entry/test.sh --ci    with the slow tests: at most 40 minutes
+#   bash entry/test.sh --all   with the long campaigns
+#
+# Further arguments go to pytest (bash entry/test.sh --ci -k resume). A test that cannot run on this machine skips
+# itself and is listed with its reason.
+set -eu
+ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+. "$ROOT/entry/_setup.sh"
+
+tests=(-m "not slow and not campaign and not gpu and not slurm")
+case "${1:-}" in
+--ci) tests=(-m "not campaign and not gpu") && shift ;;
+--all) tests=() && shift ;;
+esac
+
+failed=()
+step() {
+    local name=$1 begin=$SECONDS
+    shift
+    printf '== %s\n' "$name"
+    "$@" || failed+=("$name")
+    printf '   %d s\n' $((SECONDS - begin))
+}
+
+setup_environment dev
+cd "$ROOT"
+written=()
+for each in *.md ding_cls dizoo entry tests docs examples benchmarks; do
+    if [[ -e $each ]]; then written+=("$each"); fi
+done
+
+step "ruff check" "$PYTHON" -m ruff check .
+step "ruff format" "$PYTHON" -m ruff format --check .
+step "mypy" "$PYTHON" -m mypy
+step "lint-imports" "$ENVIRONMENT/bin/lint-imports"
+step "codespell" "$PYTHON" -m codespell_lib "${written[@]}"
+step "pytest" "$PYTHON" -m pytest -rs ${tests[@]+"${tests[@]}"} "$@"
+
+if ((${#failed[@]})); then
+    printf 'FAILED: %s\n' "${failed[*]}"
+    exit 1
+fi
+printf 'all passed in %d s\n' "$SECONDS"
