@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments after the program's name; None takes the process's.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(_parser(), argv)
     return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug)
 
 
@@ -41,7 +42,7 @@ def run_program(
     """
     parser = argparse.ArgumentParser(description="train, evaluate, and keep the best checkpoint")
     _add_run_arguments(parser)
-    arguments = parser.parse_args(argv)
+    arguments = _parse(parser, argv)
 
     def run() -> None:
         from ding_cls.pipeline.summary import print_summary
@@ -52,6 +53,17 @@ def run_program(
             print_summary(result)
 
     return _guarded(run, is_debugging=arguments.debug)
+
+
+def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; argparse takes ``key=value`` words on one side of the options only, so the rest is added here."""
+    arguments, rest = parser.parse_known_args(argv)
+    unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if rest:
+        arguments.words = [*arguments.words, *rest]
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,7 +131,7 @@ def _guarded(run: Callable[[], Any], *, is_debugging: bool) -> int:
         run()
     except DingError as error:
         if is_debugging:
-            raise
+            traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except RunStopped as stop:
@@ -141,6 +153,8 @@ def _train(arguments: argparse.Namespace) -> None:
     configs = [word for word in words if "=" not in word]
     if len(configs) > 1:
         raise ConfigError(f"one config file at a time; given were {', '.join(configs)}")
+    if configs and os.path.isdir(configs[0]):
+        raise ConfigError(f"'{configs[0]}' is a folder; a folder of pictures is given as --data {configs[0]}")
 
     from ding_cls.pipeline import print_summary, train
 

@@ -1,5 +1,4 @@
-"""Several processes as one run: joining them, packed collectives, and one module kept the same on all of
-them.
+"""Several processes as one run: joining them, packed collectives, one module kept the same on all of them.
 
 It must not know configs, policies or metrics. Everything here works in a single process too, as an identity.
 """

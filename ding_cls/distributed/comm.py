@@ -87,9 +87,8 @@ def all_reduce_sums(named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     Packed apart, counts stay exact integers at any size.
 
     Args:
-        named: int64 and float64 tensors, 0-dim or of any shape; the same names, dtypes and shapes on every
-        rank,
-            in any order.
+        named: int64 and float64 tensors, 0-dim or of any shape; the same names, dtypes and shapes on
+            every rank, in any order.
 
     Returns:
         New tensors under the same names, in the caller's order, on the devices they came from.
