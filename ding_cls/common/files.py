@@ -77,6 +77,11 @@ def latest_folder(path: str | os.PathLike[str]) -> Path | None:
     if wanted.parent.is_dir():
         for entry in wanted.parent.iterdir():
             suffix = entry.name.removeprefix(prefix)
-            if entry.name.startswith(prefix) and suffix.isdecimal() and int(suffix) > 1 and entry.is_dir():
+            if entry.name.startswith(prefix) and _is_number(suffix) and entry.is_dir():
                 numbered[int(suffix)] = entry
     return numbered[max(numbered)] if numbered else None
+
+
+def _is_number(suffix: str) -> bool:
+    """Return whether ``claim_folder`` would write it so: 2 and above, no leading zero, no foreign digits."""
+    return suffix.isdecimal() and int(suffix) > 1 and str(int(suffix)) == suffix

@@ -117,10 +117,13 @@ class MetricsFile:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one row; numbers that are not finite are written as null, which every JSON reader accepts."""
-        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(plain) + "\n")
+        # Bytes, because a text file opened for appending cannot be read from its end.
+        with open(self.path, "ab+") as file:
+            if file.tell() and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
+                # A kill cut the last line off; the new row must not be glued to it.
+                file.write(b"\n")
+            file.write(json.dumps(_finite(row)).encode() + b"\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all rows that are whole; a line cut off by a kill is left out."""
@@ -151,3 +154,11 @@ class MetricsFile:
         if self.path.exists():
             with atomic_write(self.path) as file:
                 file.write("".join(json.dumps(row) + "\n" for row in kept).encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

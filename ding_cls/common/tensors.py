@@ -18,10 +18,10 @@ def state_differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> 
     found = []
     for name, tensor in expected.items():
         if name not in given:
-            found.append(f"{name} {tuple(tensor.shape)} is missing")
-        elif tuple(given[name].shape) != tuple(tensor.shape):
-            found.append(f"{name} is {tuple(given[name].shape)}, the model's is {tuple(tensor.shape)}")
-    found.extend(f"{name} {tuple(given[name].shape)} is left over" for name in given if name not in expected)
+            found.append(f"{name} {_shape(tensor)} is missing")
+        elif _shape(given[name]) != _shape(tensor):
+            found.append(f"{name} is {_shape(given[name])}, the model's is {_shape(tensor)}")
+    found.extend(f"{name} {_shape(given[name])} is left over" for name in given if name not in expected)
     return found
 
 
@@ -79,3 +79,8 @@ def _rebuild(like: Any, values: list[Any]) -> Any:
     if hasattr(like, "_fields"):
         return type(like)(*values)
     return tuple(values) if isinstance(like, tuple) else values
+
+
+def _shape(value: Any) -> str:
+    # A stranger's file may hold anything under a parameter's name.
+    return str(tuple(value.shape)) if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"

@@ -1,0 +1,34 @@
+"""The counter that is handed around."""
+
+import pytest
+
+from ding_cls.common.counting import CountVar
+
+
+def test_it_begins_where_it_is_told() -> None:
+    assert CountVar().val == 0
+    assert CountVar(5).val == 5
+    assert CountVar(init_val=-2).val == -2
+
+
+def test_it_counts_up_and_is_set() -> None:
+    count = CountVar(3)
+    count.add(4)
+    count.add(-1)
+    assert count.val == 6
+    count.update(2**70)
+    count.add(1)
+    assert count.val == 2**70 + 1
+
+
+def test_all_holders_see_the_same_count() -> None:
+    count = CountVar()
+    holders = [count, count]
+    for _ in range(1000):
+        holders[0].add(1)
+    assert holders[1].val == 1000
+
+
+def test_the_count_changes_by_its_methods_alone() -> None:
+    with pytest.raises(AttributeError):
+        CountVar().val = 3  # type: ignore[misc]

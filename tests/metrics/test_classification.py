@@ -1,0 +1,186 @@
+"""Loss, acc1 and acc5 against scikit-learn, NumPy and torch; ties, NaN, few classes, labels out of range."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss, top_k_accuracy_score
+from torch.nn import functional
+
+from ding_cls.common.seed import generator
+from ding_cls.errors import DataError
+from ding_cls.metrics import ImageClassificationMetric, target_ranks
+
+NAN, INF = float("nan"), float("inf")
+
+
+def random_case(num_samples: int, num_classes: int, key: int) -> tuple[torch.Tensor, torch.Tensor]:
+    source = generator(key, num_samples, num_classes)
+    logits = torch.randn(num_samples, num_classes, generator=source) * 3
+    return logits, torch.randint(num_classes, (num_samples,), generator=source)
+
+
+def rank_by_sorting(logits: list[float], target: int) -> int:
+    """The place of the target when classes are sorted by (logit, descending; number, ascending)."""
+    if any(math.isnan(each) for each in logits):
+        return len(logits)
+    return sorted(range(len(logits)), key=lambda number: (-logits[number], number)).index(target)
+
+
+def test_ranks_equal_a_sort_by_logit_then_class_number() -> None:
+    checked = 0
+    for key in range(40):
+        logits, targets = random_case(25, 1 + key % 9, key)
+        # Rounding makes ties; some values become infinite, some NaN.
+        logits = logits.round()
+        logits[::7, 0] = INF
+        logits[1::7, -1] = -INF
+        if key % 4 == 0:
+            logits[2::7, 0] = NAN
+        expected = [
+            rank_by_sorting(row, target)
+            for row, target in zip(logits.tolist(), targets.tolist(), strict=True)
+        ]
+        assert target_ranks(logits, targets).tolist() == expected
+        checked += len(expected)
+    assert checked == 1000
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 4, 5, 10, 1000])
+def test_of_equal_logits_the_lowest_class_number_wins(num_classes: int) -> None:
+    targets = torch.arange(num_classes)
+    logits = torch.full((num_classes, num_classes), 0.25)
+    assert target_ranks(logits, targets).tolist() == list(range(num_classes))
+    assert ImageClassificationMetric().eval(logits, targets)["acc1"] == pytest.approx(100 / num_classes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_ties_have_one_answer_in_every_precision(dtype: torch.dtype) -> None:
+    logits = torch.tensor([[1.0, 3.0, 3.0, 0.0], [3.0, 3.0, 3.0, 3.0]], dtype=dtype)
+    assert target_ranks(logits, torch.tensor([1, 0])).tolist() == [0, 0]
+    assert target_ranks(logits, torch.tensor([2, 3])).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 4, 5, 6, 10])
+@pytest.mark.parametrize("where", ["target", "other", "all"])
+def test_a_row_with_a_nan_is_never_a_hit(num_classes: int, where: str) -> None:
+    logits, targets = torch.zeros(1, num_classes), torch.tensor([0])
+    if where == "all":
+        logits[:] = NAN
+    else:
+        logits[0, 0 if where == "target" else -1] = NAN
+    sums = ImageClassificationMetric().sums(logits, targets)
+    assert (int(sums["top1"]), int(sums["top5"]), int(sums["count"])) == (0, 0, 1)
+    accuracy = ImageClassificationMetric.accuracy(logits, targets)
+    assert [float(value) for value in accuracy.values()] == [0.0, 0.0]
+
+
+def test_a_nan_spoils_its_own_row_only() -> None:
+    logits = torch.tensor([[NAN, 9.0], [9.0, 0.0], [0.0, 9.0]])
+    sums = ImageClassificationMetric().sums(logits, torch.tensor([1, 0, 1]))
+    assert (int(sums["top1"]), int(sums["top5"])) == (2, 2)
+    assert math.isnan(float(sums["loss"]))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 4])
+def test_fewer_than_five_classes_clip_acc5_and_say_so(num_classes: int) -> None:
+    metric = ImageClassificationMetric()
+    logits, targets = random_case(50, num_classes, 3)
+    assert metric.note == ""
+    result = metric.eval(logits, targets)
+    assert result["acc5"] == 100.0
+    assert result["acc1"] == 100.0 * (logits.argmax(1) == targets).sum().item() / 50
+    assert metric.note == (f"acc5 counts the first {num_classes} of {num_classes} classes: there are no five")
+
+
+def test_five_classes_and_more_leave_no_note() -> None:
+    metric = ImageClassificationMetric()
+    metric.eval(*random_case(10, 5, 1))
+    assert metric.note == ""
+
+
+@pytest.mark.parametrize("num_samples", [1, 5, 97, 100, 101])
+@pytest.mark.parametrize("num_classes", [6, 10, 37])
+def test_results_equal_scikit_learn_and_torch(num_samples: int, num_classes: int) -> None:
+    logits, targets = random_case(num_samples, num_classes, 0)
+    result = ImageClassificationMetric().eval(logits, targets)
+    labels = np.arange(num_classes)
+    for k in (1, 5):
+        hits = top_k_accuracy_score(targets.numpy(), logits.numpy(), k=k, labels=labels, normalize=False)
+        assert result[f"acc{k}"] == 100.0 * int(hits) / num_samples
+    shares = logits.double().softmax(1).numpy()
+    shares /= shares.sum(1, keepdims=True)
+    assert result["loss"] == pytest.approx(log_loss(targets.numpy(), shares, labels=labels), rel=1e-6)
+    assert result["loss"] == pytest.approx(
+        functional.cross_entropy(logits.double(), targets).item(), rel=1e-6
+    )
+    assert all(type(value) is float for value in result.values())
+
+
+def test_accuracy_is_a_percentage_for_any_k() -> None:
+    logits, targets = random_case(97, 10, 5)
+    found = ImageClassificationMetric.accuracy(logits, targets, topk=(1, 2, 3, 5, 10, 20))
+    order = logits.argsort(1, descending=True)
+    for k in (1, 2, 3, 5, 10, 20):
+        hits = int((order[:, :k] == targets[:, None]).any(1).sum())
+        assert found[f"acc{k}"].dtype == torch.float32
+        assert float(found[f"acc{k}"]) == pytest.approx(100 * hits / 97, rel=1e-6)
+
+
+def test_sums_add_up_to_the_same_result_however_the_set_is_cut() -> None:
+    logits, targets = random_case(101, 7, 9)
+    metric = ImageClassificationMetric()
+    whole = metric.eval(logits, targets)
+    cuts = 0
+    for size in range(1, 102):
+        totals = metric.zeros()
+        for begin in range(0, 101, size):
+            part = metric.sums(logits[begin : begin + size], targets[begin : begin + size])
+            totals = {name: totals[name] + part[name] for name in totals}
+        result = metric.result({name: value.item() for name, value in totals.items()})
+        assert (result["acc1"], result["acc5"]) == (whole["acc1"], whole["acc5"])
+        assert result["loss"] == pytest.approx(whole["loss"], rel=1e-12)
+        cuts += 1
+    assert cuts == 101
+
+
+def test_zeros_are_the_sums_of_nothing() -> None:
+    metric = ImageClassificationMetric()
+    part = metric.sums(*random_case(3, 6, 0))
+    zeros = metric.zeros()
+    assert zeros.keys() == part.keys()
+    for name, value in zeros.items():
+        assert value.dtype == part[name].dtype
+        assert (value.shape, value.item()) == ((), 0)
+    assert {name for name, value in zeros.items() if value.dtype == torch.int64} == zeros.keys() - {"loss"}
+
+
+@pytest.mark.parametrize("bad", [-1, -100, 6, 7, 2**40])
+def test_a_label_outside_the_classes_is_an_error_with_numbers(bad: int) -> None:
+    logits, targets = random_case(9, 6, 2)
+    targets[4] = bad
+    with pytest.raises(DataError, match="1 of 9 labels lie outside the network's classes"):
+        ImageClassificationMetric().eval(logits, targets)
+
+
+def test_the_highest_label_is_still_inside() -> None:
+    logits = torch.eye(6)
+    assert ImageClassificationMetric().eval(logits, torch.arange(6))["acc1"] == 100.0
+
+
+def test_half_precision_logits_give_a_single_precision_loss() -> None:
+    logits, targets = random_case(64, 10, 4)
+    low = logits.bfloat16()
+    result = ImageClassificationMetric().eval(low, targets)
+    assert result["loss"] == pytest.approx(functional.cross_entropy(low.float(), targets).item(), rel=1e-6)
+
+
+def test_an_unknown_primary_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="primary is 'acc', but the results are loss, acc1, acc5"):
+        ImageClassificationMetric("acc")
+
+
+def test_the_directions_name_every_result() -> None:
+    result = ImageClassificationMetric().eval(*random_case(4, 6, 0))
+    assert result.keys() == ImageClassificationMetric.directions.keys()
