@@ -56,7 +56,7 @@ def run_program(
 
 
 def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse; argparse takes ``key=value`` words on one side of the options only, so the rest is added here."""
+    """Parse; argparse takes ``key=value`` words on one side of the options only; the rest is added."""
     arguments, rest = parser.parse_known_args(argv)
     unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
     if unknown:

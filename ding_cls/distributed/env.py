@@ -44,8 +44,8 @@ def dist_init(
         The rank and the world size; (0, 1) in a single process.
 
     Raises:
-        DistributedError: if the variables or the arguments are incomplete or contradict each other, if there are
-            fewer devices than processes, or if the others do not come in time.
+        DistributedError: if the variables or the arguments are incomplete or contradict each other, if there
+            are fewer devices than processes, or if the others do not come in time.
     """
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()

@@ -13,12 +13,12 @@ digits_res18_config = dict(
         multi_gpu="auto",
         model=dict(name="resnet18"),
         learn=dict(
-            train_epoch=6,
+            train_epoch=8,
             batch_size=64,
             learning_rate=0.05,
             lr_schedule="cosine",
             warmup_lr=0.001,
-            warmup_epoch=1,
+            warmup_epoch=2,
             weight_decay=5e-4,
             nesterov=True,
             learner=dict(

@@ -1,0 +1,259 @@
+"""The verbs do what they print, and what they write can be read and used again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import ding_cls
+from ding_cls.cli import main, run_program
+from ding_cls.config import read_config
+from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
+from dizoo.image_classification.entry import imagenet_res18_main as zoo
+from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
+from dizoo.image_classification.entry.imagenet_res18_config import imagenet_res18_config
+
+SMALL = [
+    "policy.cuda=False",
+    "policy.collect.image_size=32",
+    "policy.collect.resize_size=32",
+    "policy.learn.batch_size=8",
+    "policy.learn.learner.dataloader.num_workers=0",
+]
+ROW = {
+    "epoch",
+    "train_iter",
+    "lr",
+    "train_loss",
+    "train_acc1",
+    "val_loss",
+    "val_acc1",
+    "val_acc5",
+    "seconds",
+}
+
+
+def train_small(data: Path, *words: str) -> int:
+    argv = ["train", "--data", str(data), "--model", "squeezenet1_1", "--epochs", "1", "--seed", "3"]
+    return main([*argv, *SMALL, *words])
+
+
+def epoch_rows(folder: str) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in Path(folder, "log", "metrics.jsonl").read_text().splitlines()]
+    kept = [{k: v for k, v in row.items() if k != "seconds"} for row in rows if row["kind"] == "epoch"]
+    assert kept
+    return kept
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_run_without_a_config_returns_what_it_came_to(picture_folder: Path, workdir: Path) -> None:
+    result = ding_cls.train(data=picture_folder, model="squeezenet1_1", epochs=2, seed=0, overrides=SMALL)
+    assert result.run_folder == Path("runs/pictures_squeezenet1_1")
+    assert [set(row) for row in result.history] == [ROW, ROW]
+    assert [(row["epoch"], row["train_iter"]) for row in result.history] == [(0, 5), (1, 10)]
+    assert result.final == {name: result.history[-1][f"val_{name}"] for name in ("loss", "acc1", "acc5")}
+    assert result.best_epoch in (0, 1, 2)
+    if result.best_epoch:
+        assert result.best["acc1"] == result.history[result.best_epoch - 1]["val_acc1"]
+    assert isinstance(result.model, nn.Module)
+    assert result.best_checkpoint.is_file()
+    last = torch.load(result.run_folder / "ckpt" / "iteration_10.pth.tar", weights_only=True)
+    for name, weight in result.model.state_dict().items():
+        assert torch.equal(weight, last["model"][name]), name
+    expected = [{k: v for k, v in row.items() if k != "seconds"} for row in result.history]
+    written = epoch_rows(str(result.run_folder))
+    assert [{k: v for k, v in row.items() if k != "kind"} for row in written] == expected
+
+
+def test_a_network_of_ones_own_trains_and_is_evaluated(picture_folder: Path, workdir: Path) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 4))
+    result = ding_cls.train(data=picture_folder, model=network, epochs=1, seed=0, overrides=SMALL)
+    assert result.model is network
+    assert result.run_folder == Path("runs/pictures_sequential")
+    last = result.run_folder / "ckpt" / "iteration_5.pth.tar"
+    judged = ding_cls.evaluate(last, model=network)
+    assert judged == {**result.final, "num_samples": 20}
+
+
+def test_a_second_run_takes_the_next_name_and_repeats_the_first(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_small(picture_folder) == 0
+    name = "runs/pictures_squeezenet1_1"
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "To type next" in printed.out
+    assert f"eval {name}/ckpt/ckpt_best.pth.tar --split test" in printed.out
+    before = contents(name)
+
+    assert train_small(picture_folder) == 0
+    assert contents(name) == before
+    assert epoch_rows(f"{name}_2") == epoch_rows(name)
+
+    # What was compiled is itself a config: a third run from it repeats the first.
+    config = read_config(f"{name}/total_config.py")
+    assert (config.exp_name, config.seed, config.policy.model.name) == (name, 3, "squeezenet1_1")
+    assert main(["train", f"{name}/total_config.py"]) == 0
+    assert contents(name) == before
+    assert epoch_rows(f"{name}_3") == epoch_rows(name)
+    assert read_config(f"{name}_3/total_config.py") == {**config, "exp_name": f"{name}_3"}
+
+
+def test_resuming_a_finished_run_says_so(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_small(picture_folder) == 0
+    rows = epoch_rows("runs/pictures_squeezenet1_1")
+    capsys.readouterr()
+    assert train_small(picture_folder, "--resume") == 0
+    assert "already complete" in capsys.readouterr().out
+    assert os.listdir("runs") == ["pictures_squeezenet1_1"]
+    assert epoch_rows("runs/pictures_squeezenet1_1") == rows
+
+
+def test_eval_prints_and_writes_what_a_recount_gives(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_small(picture_folder) == 0
+    checkpoint = "runs/pictures_squeezenet1_1/ckpt/ckpt_best.pth.tar"
+    capsys.readouterr()
+    assert main(["eval", checkpoint, "--batch-size", "7", "--out", "predictions.npz"]) == 0
+    printed = capsys.readouterr().out.splitlines()[-1]
+    values = {name: float(value) for name, value in (each.split("=") for each in printed.split("\t"))}
+
+    saved = np.load("predictions.npz")
+    assert list(saved["sample_ids"]) == list(range(20))
+    assert list(saved["targets"]) == [number // 5 for number in range(20)]
+    hits = (saved["logits"].argmax(1) == saved["targets"]).sum()
+    logits = torch.from_numpy(saved["logits"]).double()
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(saved["targets"])).item()
+    assert values == {
+        "loss": pytest.approx(loss, rel=1e-5),
+        "acc1": 5.0 * hits,
+        "acc5": 100,
+        "num_samples": 20,
+    }
+
+    # The training split by name, and the same answer from the folder named outright.
+    assert main(["eval", checkpoint, "--split", "train"]) == 0
+    own = capsys.readouterr().out.splitlines()[-1]
+    assert own.endswith("num_samples=40")
+    assert main(["eval", checkpoint, "--split", "train", "--data", str(picture_folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == own
+
+
+def test_the_main_falls_back_to_the_digits_and_says_so(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DING_CLS_CACHE", str(workdir / "cache"))
+    argv = [
+        *SMALL,
+        "policy.model.name=squeezenet1_1",
+        "policy.learn.train_epoch=0",
+        "policy.eval.batch_size=180",
+    ]
+    assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == (
+        "No --data was given and there is no ImageNet at 'data/imagenet/train': training on the embedded set "
+        "of 1,797 handwritten digits."
+    )
+    assert second.startswith(f"Its pictures lie in {workdir / 'cache'}")
+    assert second.endswith("--data DIR trains on your own.")
+    assert any("Evaluation after 0 updates, 180 samples" in line for line in rest)
+    assert read_config("digits_res18/total_config.py").policy.collect.hflip is False
+
+
+def test_the_main_takes_a_folder_and_keeps_its_own_recipe(picture_folder: Path, workdir: Path) -> None:
+    (picture_folder / "val").rename(picture_folder / "validation")
+    argv = ["--data", str(picture_folder), "--seed", "5", *SMALL]
+    argv += ["policy.model.name=squeezenet1_1", "policy.learn.train_epoch=1"]
+    assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
+    config = read_config("imagenet_res18/total_config.py")
+    assert config.policy.collect.eval_data_path == str(picture_folder / "validation")
+    assert (config.seed, config.policy.learn.decay_epoch, config.policy.collect.hflip) == (5, 30, True)
+
+
+def test_synthetic_reads_no_files(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
+    argv = ["train", "--synthetic", "--model", "squeezenet1_1", "--epochs", "1", *SMALL, *words]
+    assert main([*argv, "policy.model.num_classes=3"]) == 0
+    assert "8 training and 4 evaluation images, 3 classes" in capsys.readouterr().out
+    assert os.listdir("runs") == ["synthetic_squeezenet1_1"]
+
+
+def test_the_time_of_a_single_update_counts(workdir: Path) -> None:
+    words = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
+    result = ding_cls.train(
+        synthetic=True,
+        model="squeezenet1_1",
+        epochs=1,
+        overrides=[*SMALL, *words, "policy.model.num_classes=3"],
+    )
+    assert 0 < 8 / result.images_per_s <= 60 * result.minutes
+
+
+def test_a_histogram_of_a_policy_reaches_the_log_hook(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The config's own log_show hook, whose line never comes, must not clear the buffer before it."""
+    seen: list[set[str]] = []
+
+    class Watching(ImageClsLogShowHook):
+        def __call__(self, engine: Any) -> None:
+            seen.append(set(engine.log_buffer["scalar"]))
+            super().__call__(engine)
+
+    monkeypatch.setattr(zoo, "ImageClsLogShowHook", Watching)
+    monkeypatch.setattr(sys.modules["ding_cls.pipeline.train"], "ImageClsLogShowHook", Watching)
+    words = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
+    words += ["policy.model.num_classes=3", "policy.model.name=squeezenet1_1", "policy.learn.train_epoch=1"]
+    assert main(["train", "--synthetic", *SMALL, *words]) == 0
+    assert run_program(zoo.main, imagenet_res18_config, argv=["--synthetic", *SMALL, *words]) == 0
+    assert len(seen) == 2
+    assert all("total_loss" in names for names in seen)
+
+
+def test_env_names_versions_and_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["env"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {line[:15].strip().removesuffix(":"): line[15:] for line in lines}
+    assert told["ding_cls"] == ding_cls.__version__
+    assert told["torch"] == torch.__version__
+    assert list(told) == [
+        "ding_cls",
+        "python",
+        "platform",
+        "torch",
+        "torchvision",
+        "numpy",
+        "pillow",
+        "CPU cores",
+        "torch threads",
+        "CUDA",
+    ]
+
+
+def test_help_names_every_verb_and_python_m_is_the_same_door() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ding_cls", "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("usage: ding-cls")
+    for verb in ("train", "eval", "env"):
+        assert f"\n    {verb} " in done.stdout
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"ding-cls {ding_cls.__version__}\n"
