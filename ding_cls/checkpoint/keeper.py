@@ -34,6 +34,7 @@ class CheckpointKeeper:
         """
         path = self.folder / name
         write_checkpoint(path, state)
+        self._sweep()
         files = self.iterations()
         if self._keep and path in files:
             # After a fallback, damaged files of higher numbers lie here: they do not count.
@@ -51,6 +52,11 @@ class CheckpointKeeper:
             if (match := _ITERATION.fullmatch(path.name))
         ]
         return [path for _, path in sorted(numbered, reverse=True)]
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed in the middle of a save left: a run has one writer, this one."""
+        for leftover in self.folder.glob(".*.pth.tar.*.tmp"):
+            leftover.unlink(missing_ok=True)
 
     def newest_good(self, logger: logging.Logger) -> tuple[Path, dict[str, Any]] | None:
         """Return the newest iteration file that passes its checks, with its state; None if there is no file

@@ -122,7 +122,7 @@ def _save_in_new_folder(values: dict[str, Any]) -> None:
         folder = claim_folder(exp_name)
         values["exp_name"] = str(folder)
         save_config(values, folder / "total_config.py")
-        # Known programs open a TensorBoard writer here on every rank; of mkdirs at once all but one would fail.
+        # Known programs open a TensorBoard writer here on every rank; of mkdirs at once all but one fail.
         (folder / "log" / "serial").mkdir(parents=True)
     except OSError as error:
         raise ConfigError(f"exp_name is {exp_name!r}; the run's folder cannot be written: {error}") from error

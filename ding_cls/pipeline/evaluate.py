@@ -1,6 +1,7 @@
 """Judging a checkpoint on a folder of pictures."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,16 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.merge import to_easydict
-from ding_cls.data import ImageNetDataset, Preprocessing, SyntheticDataset, build_eval_loader, find_split
+from ding_cls.data import (
+    EvalLoader,
+    ImageNetDataset,
+    Preprocessing,
+    SyntheticDataset,
+    build_eval_loader,
+    find_split,
+)
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
-from ding_cls.errors import CheckpointError
+from ding_cls.errors import CheckpointError, DataError
 from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.models import build_model
 from ding_cls.policy import ImageClassificationPolicy
@@ -43,7 +51,8 @@ def evaluate(
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        DataError: the folder is missing, empty, or has classes that the checkpoint lacks.
+        DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
+            written.
     """
     state = read_checkpoint(checkpoint)
     run = state.get("run") or {}
@@ -53,13 +62,14 @@ def evaluate(
     cfg.policy.cuda = "auto"
     if launched_world_size() > 1:
         dist_init()
+    loader: EvalLoader | None = None
     try:
         dataset = _dataset(
             cfg, data, split, Preprocessing.from_state(run["preprocessing"]), run["class_names"]
         )
         loader = build_eval_loader(
             dataset,
-            batch_size or cfg.policy.eval.batch_size,
+            cfg.policy.eval.batch_size if batch_size is None else batch_size,
             num_workers=cfg.policy.learn.learner.dataloader.num_workers,
             rank=get_rank(),
             world_size=get_world_size(),
@@ -78,13 +88,11 @@ def evaluate(
         evaluator.keep_predictions = out is not None
         _, result = evaluator.eval(None, int(state.get("last_iter", 0)))
         if out is not None and get_rank() == 0:
-            with atomic_write(Path(out)) as file:
-                arrays: dict[str, Any] = {
-                    name: tensor.numpy() for name, tensor in evaluator.predictions.items()
-                }
-                np.savez(file, **arrays)
+            _write_predictions(Path(out), evaluator.predictions)
         return {**result, "num_samples": evaluator.num_evaluated}
     finally:
+        if loader is not None:
+            loader.close()
         dist_finalize()
 
 
@@ -104,3 +112,12 @@ def _dataset(
         return ImageNetDataset(collect.eval_data_path, False, preprocessing, classes=classes)
     folder = find_split(Path(collect.eval_data_path).parent if data is None else data, split)
     return ImageNetDataset(folder, False, preprocessing, classes=classes)
+
+
+def _write_predictions(out: Path, predictions: Mapping[str, torch.Tensor]) -> None:
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in predictions.items()}
+    try:
+        with atomic_write(out) as file:
+            np.savez(file, **arrays)
+    except OSError as error:
+        raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error

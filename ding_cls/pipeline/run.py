@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from ding_cls.config import compile_config, save_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import EvalLoader, TrainLoader
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DingError
 from ding_cls.pipeline.build import preprocessing_of
 from ding_cls.policy import Policy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -36,7 +37,8 @@ class TrainResult:
         history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
             ``val_loss``, ``val_acc1``, ``val_acc5``, ``seconds``. Accuracies are percentages.
         best: the best evaluation's results; empty without one.
-        best_epoch: finished epochs at that evaluation: 0 is the untrained network; -1 without one.
+        best_epoch: the row of ``history`` with that evaluation; None where the untrained network was best, or
+            nothing was evaluated.
         final: the last evaluation's results.
         model: the trained network, with its final weights.
         run_folder: where everything lies.
@@ -47,7 +49,7 @@ class TrainResult:
 
     history: list[dict[str, Any]]
     best: dict[str, float]
-    best_epoch: int
+    best_epoch: int | None
     final: dict[str, float]
     model: torch.nn.Module
     run_folder: Path
@@ -119,18 +121,18 @@ class Run:
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
         if self._checkpoint is not None:
-            self._report_changes(learner)
+            if self.rank == 0:
+                self._report_changes(learner)
             learner.load_checkpoint(self._checkpoint)
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
         seconds = max(learner.training_seconds, 1e-9)
-        # The untrained network is judged too, as epoch 0; it has no row.
-        ends = {0: 0} | {row["train_iter"]: row["epoch"] + 1 for row in learner.history.rows}
+        epoch_at = {row["train_iter"]: row["epoch"] for row in learner.history.rows}
         result = TrainResult(
             history=learner.history.rows,
             best=dict(evaluator.best or {}),
-            best_epoch=ends.get(evaluator.best_iter, -1),
+            best_epoch=epoch_at.get(evaluator.best_iter),
             final=dict(evaluator.last_result),
             model=policy.learn_mode.get_attribute("model"),
             run_folder=Path(self.cfg.exp_name),
@@ -195,6 +197,11 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint)
         yield run
+    except DingError:
+        # A mistake found before training began shall not cost a folder: the next try takes the same name.
+        if rank == 0 and not resume and run is not None and not Path(compiled.exp_name, "ckpt").exists():
+            shutil.rmtree(compiled.exp_name)
+        raise
     finally:
         for loader in run._loaders if run is not None else ():
             loader.close()

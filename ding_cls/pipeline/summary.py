@@ -18,7 +18,8 @@ def print_summary(result: TrainResult) -> None:
     if result.was_complete:
         console.print("This run was already complete; nothing was left to train.")
     table = Table("", "loss", "acc1 %", "acc5 %")
-    for name, values in (("final", result.final), (f"best, epoch {result.best_epoch}", result.best)):
+    best = "best, untrained" if result.best_epoch is None else f"best, epoch {result.best_epoch}"
+    for name, values in (("final", result.final), (best, result.best)):
         if values:
             table.add_row(name, f"{values['loss']:.4f}", f"{values['acc1']:.2f}", f"{values['acc5']:.2f}")
     console.print(table)

@@ -86,7 +86,8 @@ def train(
         run.logger.info(about_weights)
         policy = ImageClassificationPolicy(run.cfg.policy, model=network)
         learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-        learner.register_hook(ImageClsLogShowHook("log_show", 20, freq=learn.learner.log_show_freq))
+        # Before the save hooks: the averages that a checkpoint holds include its own update.
+        learner.register_hook(ImageClsLogShowHook("log_show", 15, freq=learn.learner.log_show_freq))
         evaluator = MetricSerialEvaluator(
             judge.evaluator,
             [eval_loader, ImageClassificationMetric()],
@@ -154,7 +155,7 @@ def _folder_recipe(
                 "learning_rate": rate,
                 "lr_schedule": "cosine",
                 "warmup_lr": rate / 10,
-                "warmup_epoch": min(1.0, 0.2 * epochs),
+                "warmup_epoch": max(0.0, min(1.0, 0.2 * epochs)),
                 "learner": {"hook": {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1}},
             },
             "eval": {"evaluator": {"eval_freq": 1}},

@@ -136,7 +136,7 @@ class Policy(ABC):
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         self._load_weights(state["model"])
         if "optimizer" in state and hasattr(self, "_optimizer"):
-            self._optimizer.load_state_dict(state["optimizer"])
+            load_optimizer(self._optimizer, state["optimizer"])
 
     def _state_dict_eval(self) -> dict[str, Any]:
         return {"model": self._model.state_dict()}
@@ -173,6 +173,17 @@ class Policy(ABC):
             setter(value)
         else:
             setattr(self, f"_{name}", value)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Load what an optimizer remembers; its settings stay those of the config, as the learning rate does."""
+    settings = [
+        {name: value for name, value in group.items() if name not in ("params", "lr")}
+        for group in optimizer.param_groups
+    ]
+    optimizer.load_state_dict(dict(state))
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 def _wants_cuda(choice: bool | str) -> bool:

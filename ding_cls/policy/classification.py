@@ -14,7 +14,7 @@ from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
 from ding_cls.models import build_model
 from ding_cls.optim import LearningRate, LrScheduler, build_sgd
-from ding_cls.policy.base import Policy
+from ding_cls.policy.base import Policy, load_optimizer
 from ding_cls.types import Batch
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -70,11 +70,13 @@ class ImageClassificationPolicy(Policy):
     def _forward_learn(self, data: Any) -> dict[str, Any]:
         """Do one update: forward and backward of each piece, then the optimizer's step.
 
-        Nothing in it waits for the device: losses and accuracies are returned as 0-dim tensors.
+        Nothing in it waits for the device: losses and accuracies are returned as 0-dim tensors. The one
+        exception is fp16, where torch's GradScaler reads whether to skip the step.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
         batch = self._as_batch(data)
-        if not self._learn_model.training:
+        # DDP's wrapper does not notice that evaluation switched the network inside it.
+        if not self._model.training:
             self._learn_model.train()
         self._settle_buckets(batch)
         clock = _Phases()
@@ -84,6 +86,7 @@ class ImageClassificationPolicy(Policy):
         ):
             batch = self._prepared(batch)
             self._optimizer.zero_grad(set_to_none=True)
+            buffers = self._copied_buffers() if self._scaler.is_enabled() else []
             for piece, share, gradient_sync in self._pieces(batch):
                 with gradient_sync:
                     with self._forward_timer, self._autocast():
@@ -95,8 +98,7 @@ class ImageClassificationPolicy(Policy):
                 loss_sum = loss_sum + loss.detach()
                 hits = hits + (logits.detach().argmax(1) == piece.targets).sum()
             if self._scaler.is_enabled():
-                self._scaler.step(self._optimizer)
-                self._scaler.update()
+                self._scaled_step(buffers)
             else:
                 self._optimizer.step()
         self._train_iter += 1
@@ -130,7 +132,7 @@ class ImageClassificationPolicy(Policy):
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         self._load_weights(state["model"])
         if "optimizer" in state:
-            self._optimizer.load_state_dict(state["optimizer"])
+            load_optimizer(self._optimizer, state["optimizer"])
         if state.get("scaler"):
             self._scaler.load_state_dict(state["scaler"])
         if "lr_scheduler" in state:
@@ -184,14 +186,19 @@ class ImageClassificationPolicy(Policy):
         losses = functional.cross_entropy(logits, batch.targets, label_smoothing=smoothing, reduction="none")
         return (losses * batch.weights).sum() / batch.weights.sum()
 
-    def _pieces(self, batch: Batch) -> Iterator[tuple[Batch, float, AbstractContextManager[None]]]:
-        """Yield each piece of the batch, its share of the samples, and whether its backward pass reduces
+    def _pieces(
+        self, batch: Batch
+    ) -> Iterator[tuple[Batch, float | torch.Tensor, AbstractContextManager[None]]]:
+        """Yield each piece of the batch, its share of the loss, and whether its backward pass reduces
         gradients."""
         pieces = batch.split(self._cfg.learn.accumulation_steps)
         for number, piece in enumerate(pieces, 1):
             is_last = number == len(pieces)
             waits = nullcontext() if is_last or self._world_size == 1 else self._no_sync()
-            yield piece, len(piece) / len(batch), waits
+            if piece.weights is None or batch.weights is None:
+                yield piece, len(piece) / len(batch), waits
+            else:
+                yield piece, piece.weights.sum() / batch.weights.sum(), waits
 
     def _no_sync(self) -> AbstractContextManager[None]:
         without_sync: AbstractContextManager[None] = self._learn_model.no_sync()  # type: ignore[operator]
@@ -212,9 +219,10 @@ class ImageClassificationPolicy(Policy):
         """
         if self._are_buckets_settled:
             return
-        buffers = [buffer.clone() for buffer in self._model.buffers()]
+        buffers = self._copied_buffers()
         with torch_randomness(0, self._device):
-            prepared = self._prepared(batch)
+            # A piece of the size that training uses: the whole batch may not fit in memory.
+            prepared = self._prepared(batch).split(self._cfg.learn.accumulation_steps)[0]
             for _ in range(2):
                 with self._autocast():
                     logits = self._learn_model(self._images(prepared))
@@ -224,6 +232,19 @@ class ImageClassificationPolicy(Policy):
             for buffer, before in zip(self._model.buffers(), buffers, strict=True):
                 buffer.copy_(before)
         self._are_buckets_settled = True
+
+    def _scaled_step(self, buffers: list[torch.Tensor]) -> None:
+        """Step unless a gradient overflowed; a skipped update leaves BatchNorm's buffers alone too."""
+        self._scaler.step(self._optimizer)
+        (found_inf,) = self._scaler._found_inf_per_device(self._optimizer).values()
+        overflowed = found_inf > 0
+        with torch.no_grad():
+            for buffer, before in zip(self._model.buffers(), buffers, strict=True):
+                buffer.copy_(torch.where(overflowed, before, buffer))
+        self._scaler.update()
+
+    def _copied_buffers(self) -> list[torch.Tensor]:
+        return [buffer.clone() for buffer in self._model.buffers()]
 
     def _set_updates_per_epoch(self, count: int) -> None:
         self._lr_scheduler.updates_per_epoch = count

@@ -189,3 +189,11 @@ def test_no_file_is_no_error(make: bool, folder: Path) -> None:
     assert keeper.newest_good(LOGGER) is None
     assert keeper.iterations() == []
     assert folder.exists() is make
+
+
+def test_what_a_killed_save_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    keeper = CheckpointKeeper(tmp_path)
+    (tmp_path / ".iteration_7.pth.tar.4242.tmp").write_bytes(b"half a checkpoint")
+    (tmp_path / ".notes.tmp").write_bytes(b"the user's own")
+    keeper.save("iteration_8.pth.tar", {"last_iter": 8})
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".notes.tmp", "iteration_8.pth.tar"]

@@ -18,7 +18,7 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any) -> list
     """Return ``function(*args)`` of every rank, in rank order; a warning in a rank is an error."""
     context = multiprocessing.get_context("forkserver")
     # torch is imported once; after that a rank starts in milliseconds.
-    context.set_forkserver_preload(["torch.distributed", "ding_cls.distributed"])
+    context.set_forkserver_preload(["ding_cls.distributed", "ding_cls.worker", "ding_cls.data"])
     port = free_port()
     ends, processes = [], []
     for rank in range(world_size):

@@ -13,7 +13,7 @@ from ding_cls.common.counting import CountVar
 from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
+from ding_cls.distributed.comm import StopVote, barrier, get_rank, get_world_size
 from ding_cls.errors import ConfigError, RunStopped
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
@@ -114,6 +114,7 @@ class BaseLearner:
         self._parts: dict[str, Stateful] = {"monitor": self.monitor, "history": self.history}
         self._unclaimed: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
+        self._loaded_facts: Mapping[str, Any] = {}
         self._hooks = build_learner_hook_by_cfg(self._cfg.hook)
         if self.world_size > 1 and not any(
             isinstance(each, LogReduceHook) for each in self._hooks["after_iter"]
@@ -207,13 +208,7 @@ class BaseLearner:
             self.logger.warning(SORTED_WARNING)
         self.num_samples += count
         for name, value in outputs.items():
-            kind = (
-                "scalars"
-                if name.startswith("[scalars]")
-                else "histogram"
-                if name.startswith("[histogram]")
-                else "scalar"
-            )
+            kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
             self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
         self.history.add(outputs, count)
         self.last_iter.add(1)
@@ -243,6 +238,7 @@ class BaseLearner:
         Raises:
             CheckpointError: a checkpoint was loaded whose classes or number of training pictures differ.
         """
+        check_facts(saved=self._loaded_facts, now=facts)
         self._facts.update(facts)
 
     def save_checkpoint(self, ckpt_name: str | None = None) -> None:
@@ -270,6 +266,7 @@ class BaseLearner:
         check_format(state)
         check_facts(saved=state.get("run", {}), now=self._facts)
         self.policy.load_state_dict(state)
+        self._loaded_facts = state.get("run", {})
         self.last_iter.update(int(state.get("last_iter", 0)))
         self._last_step = int(state.get("last_step", -1))
         for name, part_state in state.get("parts", {}).items():
@@ -335,9 +332,12 @@ class BaseLearner:
         if evaluator.last_eval_iter == self.train_iter:
             # A checkpoint written during this evaluation brought its outcome along.
             self.eval_result = evaluator.last_result
+            if self.history.is_open:
+                self.record("eval", self.eval_result)
             return evaluator.has_reached_stop_value
         if not (evaluator.should_eval(self.train_iter) or is_final):
             return False
+        self.history.pool()
         try:
             should_stop, self.eval_result = evaluator.eval(
                 self.save_checkpoint, self.train_iter, self._last_step
@@ -364,7 +364,10 @@ class BaseLearner:
         return self.world_size == 1 and self._signals.received is not None
 
     def _save_and_stop(self) -> NoReturn:
+        self.history.pool()
         self.save_checkpoint()
+        # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
+        barrier()
         raise RunStopped(
             f"stopped by {self._signals.received or 'another rank'} after {self.train_iter} updates; "
             f"everything is saved in './{self.exp_name}/ckpt'; go on with --resume"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ding_cls.errors import CheckpointError
-from ding_cls.types import Batch
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -46,10 +45,13 @@ def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
     began = time.perf_counter()
     for batch in loader:
         engine.data_time = time.perf_counter() - began
-        yield batch
-        now = time.perf_counter()
-        engine.training_seconds += now - began
-        began = now
+        try:
+            yield batch
+        finally:
+            # The loop may be left at this batch: its last update counts too.
+            now = time.perf_counter()
+            engine.training_seconds += now - began
+            began = now
 
 
 def batch_length(data: Any) -> int:
@@ -60,8 +62,11 @@ def batch_length(data: Any) -> int:
 
 
 def is_sorted_by_class(data: Any) -> bool:
-    """Return whether the batch's targets never fall: the mark of a loader that was not told to shuffle."""
-    targets = data.targets if isinstance(data, Batch) else data[1] if isinstance(data, list | tuple) else None
+    """Return whether the batch's targets never fall: the mark of a loader that was not told to shuffle.
+
+    Our own loader's batches are not asked: it always shuffles.
+    """
+    targets = data[1] if isinstance(data, list | tuple) else None
     if not isinstance(targets, torch.Tensor) or targets.ndim != 1 or len(targets) < 8:
         return False
     return bool((targets[1:] >= targets[:-1]).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import torch
 
 from ding_cls.common.log import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
+from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class LoadCkptHook(LearnerHook):
         ext_args: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name, priority, position=position)
-        self._path = str((ext_args or {}).get("load_path", ""))
+        self._path = str(_options(name, ext_args, load_path="")["load_path"])
 
     def __call__(self, engine: BaseLearner) -> None:
         if self._path:
@@ -59,11 +61,14 @@ class SaveCkptHook(LearnerHook):
         ext_args: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name, priority, position=position)
-        self._freq = int((ext_args or {}).get("freq", 1))
+        self._freq = _interval(name, ext_args)
 
     def __call__(self, engine: BaseLearner) -> None:
         count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
         if self.position == "after_run" or count % self._freq == 0:
+            if engine.max_iter is not None:
+                # Inside ``start`` all ranks come here together.
+                engine.history.pool()
             engine.save_checkpoint()
 
 
@@ -73,6 +78,9 @@ class LogReduceHook(LearnerHook):
 
     Names that begin with ``noreduce_`` stay as they are, less the prefix. Times measured on the device stay
     each rank's own: reading them would make the step wait.
+
+    Args:
+        ext_args: ``freq`` is accepted and has no effect: every update is reduced.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class LogReduceHook(LearnerHook):
         ext_args: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name, priority, position=position)
+        _interval(name, ext_args)
 
     def __call__(self, engine: BaseLearner) -> None:
         scalars = engine.log_buffer["scalar"]
@@ -117,7 +126,7 @@ class LogShowHook(LearnerHook):
         ext_args: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name, priority, position=position)
-        self._freq = int((ext_args or {}).get("freq", 1))
+        self._freq = _interval(name, ext_args)
         self._last: tuple[float, int, int] | None = None
 
     def __call__(self, engine: BaseLearner) -> None:
@@ -183,6 +192,21 @@ class ImageClsLogShowHook(LogShowHook):
         self, name: str, priority: int = 20, position: Position = "after_iter", freq: int = 1
     ) -> None:
         super().__init__(name, priority, position=position, ext_args={"freq": freq})
+
+
+def _options(name: str, ext_args: Mapping[str, Any] | None, **known: Any) -> dict[str, Any]:
+    given = {} if ext_args is None else ext_args
+    if not isinstance(given, Mapping) or not given.keys() <= known.keys():
+        raise ConfigError(f"hook '{name}' got ext_args={given!r}; it takes a dict of: {', '.join(known)}")
+    return {**known, **given}
+
+
+def _interval(name: str, ext_args: Mapping[str, Any] | None) -> int:
+    freq = _options(name, ext_args, freq=1)["freq"]
+    is_number = isinstance(freq, int | float) and not isinstance(freq, bool)
+    if not is_number or not 1 <= freq < math.inf or freq != int(freq):
+        raise ConfigError(f"hook '{name}' has freq={freq!r}; it is a whole number of updates from 1 on")
+    return int(freq)
 
 
 def clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ding_cls.distributed.comm import all_reduce_sums
+from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
 
 
 class History:
@@ -21,13 +21,14 @@ class History:
         self.rows: list[dict[str, Any]] = []
         self._sums: dict[str, Any] = {}
         self._count = 0
+        self._is_open = False
         self._seconds = 0.0
         self._since: float | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether updates were added since the last row was closed."""
-        return self._count > 0
+        return self._is_open
 
     def resume_clock(self) -> None:
         """Begin to count the open epoch's seconds."""
@@ -46,21 +47,33 @@ class History:
                 self._sums[name] = self._sums.get(name, 0.0) + term
         self._sums["lr"] = values.get("cur_lr", 0.0)
         self._count += num_samples
+        self._is_open = True
 
     def close(self, *, epoch: int, train_iter: int, evaluation: Mapping[str, float]) -> dict[str, Any]:
         """Turn the open epoch, summed over the ranks, into a row, and return it; all ranks call it."""
         self._stop_clock()
         row = {"epoch": epoch, "train_iter": train_iter, "lr": float(self._sums.pop("lr", 0.0))}
-        totals = {name: torch.as_tensor(total, dtype=torch.float64) for name, total in self._sums.items()}
-        shared = all_reduce_sums({**totals, "count": torch.tensor(self._count)})
+        shared = self._totals()
         count = int(shared.pop("count"))
         for name, total in shared.items():
             row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
-        self._sums, self._count, self._seconds = {}, 0, 0.0
+        self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
         return row
+
+    def pool(self) -> None:
+        """Move the open sums of all ranks to rank 0, whose checkpoint then holds them; all ranks call it."""
+        if get_world_size() == 1:
+            return
+        shared = self._totals()
+        count = int(shared.pop("count"))
+        if get_rank() == 0:
+            self._sums |= shared
+            self._count = count
+        else:
+            self._forget_sums()
 
     def state_dict(self) -> dict[str, Any]:
         """Return closed rows and the open sums; tensors stay exact."""
@@ -75,9 +88,21 @@ class History:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where ``state`` was taken."""
+        """Continue where ``state`` was taken; the open sums are rank 0's."""
         self.rows = [dict(row) for row in state["rows"]]
         self._sums, self._count, self._seconds = dict(state["sums"]), state["count"], state["seconds"]
+        self._is_open = self._count > 0
+        if get_rank() > 0:
+            self._forget_sums()
+
+    def _totals(self) -> dict[str, torch.Tensor]:
+        sums = {name: value for name, value in self._sums.items() if name != "lr"}
+        totals = {name: torch.as_tensor(total, dtype=torch.float64) for name, total in sums.items()}
+        return all_reduce_sums({**totals, "count": torch.tensor(self._count)})
+
+    def _forget_sums(self) -> None:
+        self._count = 0
+        self._sums = {name: value if name == "lr" else 0.0 for name, value in self._sums.items()}
 
     def _stop_clock(self) -> None:
         if self._since is not None:

@@ -93,7 +93,7 @@ def _from_short_form(key: str, value: Any) -> LearnerHook | None:
     if isinstance(value, str):
         ext_args: dict[str, Any] = {"load_path": value}
     elif isinstance(value, int | float) and value >= 1:
-        ext_args = {"freq": int(value)}
+        ext_args = {"freq": value if isinstance(value, float) else int(value)}
     else:
         raise ConfigError(f"hook.{key} is {value!r}; it is a number of updates from 1 on, a path, or False")
     return hook_class(key, position=position, ext_args=ext_args)  # type: ignore[call-arg]

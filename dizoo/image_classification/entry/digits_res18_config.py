@@ -14,11 +14,11 @@ digits_res18_config = dict(
         model=dict(name="resnet18"),
         learn=dict(
             train_epoch=8,
-            batch_size=64,
-            learning_rate=0.05,
+            batch_size=32,
+            learning_rate=0.02,
             lr_schedule="cosine",
             warmup_lr=0.001,
-            warmup_epoch=2,
+            warmup_epoch=1,
             weight_decay=5e-4,
             nesterov=True,
             learner=dict(

@@ -49,7 +49,7 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
         learner.register_hook(
             ImageClsLogShowHook(
-                "image_cls_log_show", priority=20, position="after_iter", freq=learn.learner.log_show_freq
+                "image_cls_log_show", priority=15, position="after_iter", freq=learn.learner.log_show_freq
             )
         )
 

@@ -1,0 +1,99 @@
+"""From a compiled config to data sets and a network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ding_cls.config import compile_config
+from ding_cls.data import ImageNetDataset, SyntheticDataset
+from ding_cls.errors import ConfigError, DataError, ModelError
+from ding_cls.pipeline import build_datasets, build_network, preprocessing_of
+from ding_cls.policy import ImageClassificationPolicy
+
+
+def compiled(**policy: Any) -> Any:
+    return compile_config({"policy": policy}, 3, save_cfg=False, policy=ImageClassificationPolicy)
+
+
+def folders(root: Path, **collect: Any) -> dict[str, Any]:
+    return {"learn_data_path": str(root / "train"), "eval_data_path": str(root / "val"), **collect}
+
+
+def test_preprocessing_says_what_the_config_says() -> None:
+    cfg = compiled(collect={"image_size": 20, "resize_size": 24, "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]})
+    found = preprocessing_of(cfg)
+    assert (found.image_size, found.resize_size, found.mean, found.std) == (
+        20,
+        24,
+        (0.1, 0.2, 0.3),
+        (1, 2, 3),
+    )
+    assert preprocessing_of(compiled()).mean == (0.485, 0.456, 0.406)
+
+
+def test_both_sets_number_their_classes_by_the_training_folder(picture_folder: Path) -> None:
+    for path in (picture_folder / "val" / "birch").iterdir():
+        path.unlink()
+    (picture_folder / "val" / "birch").rmdir()
+    train_set, eval_set = build_datasets(
+        compiled(collect=folders(picture_folder, image_size=8, resize_size=8))
+    )
+    assert isinstance(train_set, ImageNetDataset)
+    assert (len(train_set), len(eval_set)) == (40, 15)
+    assert list(eval_set.classes) == list(train_set.classes) == ["ash", "birch", "cedar", "fir"]
+    assert sorted({eval_set.load(index)[1] for index in range(15)}) == [0, 2, 3]
+
+
+def test_a_class_that_training_lacks_is_an_error(picture_folder: Path) -> None:
+    (picture_folder / "val" / "ash").rename(picture_folder / "val" / "oak")
+    with pytest.raises(DataError, match="oak"):
+        build_datasets(compiled(collect=folders(picture_folder)))
+
+
+def test_synthetic_sets_differ_from_each_other_and_follow_the_seed() -> None:
+    collect = {"synthetic": True, "synthetic_samples": 6, "synthetic_eval_samples": 5, "image_size": 8}
+    cfg = compiled(collect=collect, model={"num_classes": 3})
+    train_set, eval_set = build_datasets(cfg)
+    assert isinstance(train_set, SyntheticDataset)
+    assert (len(train_set), len(eval_set), len(train_set.classes)) == (6, 5, 3)
+    assert train_set.load(0)[0].shape == (8, 8, 3)
+    assert not torch.equal(train_set.load(0)[0], eval_set.load(0)[0])
+    assert torch.equal(train_set.load(4)[0], build_datasets(cfg)[0].load(4)[0])
+    cfg.seed = 4
+    assert not torch.equal(train_set.load(4)[0], build_datasets(cfg)[0].load(4)[0])
+
+
+def test_a_network_has_as_many_classes_as_the_data() -> None:
+    network, about = build_network(compiled(model={"name": "squeezenet1_1"}), 7)
+    assert network.classifier[1].out_channels == 7
+    assert about == "squeezenet1_1 with random weights"
+
+
+def test_another_number_of_classes_is_an_error() -> None:
+    with pytest.raises(
+        ConfigError, match=r"num_classes is 5, but the training data have 7 classes; leave the key"
+    ):
+        build_network(compiled(model={"name": "squeezenet1_1", "num_classes": 5}), 7)
+
+
+def test_an_unknown_network_is_an_error() -> None:
+    with pytest.raises(ModelError, match="squeezenet1_1"):
+        build_network(compiled(model={"name": "squeezenet1_11"}), 7)
+
+
+def test_a_file_of_weights_is_loaded_and_told(tmp_path: Path) -> None:
+    donor, _ = build_network(compiled(model={"name": "squeezenet1_1"}), 5)
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    cfg = compiled(model={"name": "squeezenet1_1", "pretrained": str(tmp_path / "weights.pth")})
+    network, about = build_network(cfg, 7)
+    assert about.startswith("squeezenet1_1: ")
+    taken = network.state_dict()
+    same = []
+    for name, each in donor.state_dict().items():
+        if not name.startswith("classifier.1."):
+            assert torch.equal(taken[name], each), name
+            same.append(name)
+    assert len(same) == len(taken) - 2
+    assert taken["classifier.1.weight"].shape[0] == 7

@@ -1,0 +1,88 @@
+"""Judging a checkpoint: its own preprocessing and classes, each sample once."""
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from ding_cls.checkpoint import read_checkpoint, write_checkpoint
+from ding_cls.errors import CheckpointError, DataError, DingError
+from ding_cls.pipeline import evaluate
+from tests.conftest import TinyNet, write_pictures
+from tests.harness import run_tiny
+
+ALONE = "policy.learn.learner.dataloader.num_workers=0"
+CKPT = Path("run/ckpt/ckpt_best.pth.tar")
+
+
+@pytest.fixture
+def trained(picture_folder: Path, workdir: Path) -> Path:
+    run_tiny(picture_folder, "run", ALONE)
+    return picture_folder
+
+
+def test_results_equal_a_recount_of_the_saved_predictions(trained: Path) -> None:
+    results = [
+        evaluate(CKPT, model=TinyNet(), batch_size=size, out=Path(f"out_{size}.npz"))
+        for size in (1, 7, 20, 64)
+    ]
+    saved = np.load("out_7.npz")
+    assert saved["sample_ids"].tolist() == list(range(20))
+    assert saved["targets"].tolist() == [number for number in range(4) for _ in range(5)]
+    logits, targets = torch.from_numpy(saved["logits"]), torch.from_numpy(saved["targets"])
+    acc1 = 100 * (logits.argmax(1) == targets).double().mean().item()
+    loss = functional.cross_entropy(logits.double(), targets).item()
+    assert len(results) == 4
+    for result in results:
+        assert result["num_samples"] == 20
+        assert result["acc1"] == acc1
+        assert result["acc5"] == 100.0
+        assert result["loss"] == pytest.approx(loss, abs=1e-6)
+
+
+def test_another_folder_and_split(trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    # Class numbers are the checkpoint's, though 'fir' is this folder's first.
+    write_pictures(other / "test", classes=("fir",), per_class=3)
+    evaluate(CKPT, data=other, split="test", model=TinyNet(), out=Path("out.npz"))
+    assert np.load("out.npz")["targets"].tolist() == [3, 3, 3]
+    assert evaluate(CKPT, split="train", model=TinyNet())["num_samples"] == 40
+
+
+def test_a_folder_with_an_unknown_class_is_an_error(trained: Path, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "other" / "val", classes=("oak",), per_class=1)
+    with pytest.raises(DataError, match="oak"):
+        evaluate(CKPT, data=tmp_path / "other", model=TinyNet())
+
+
+def test_what_is_no_runs_checkpoint_is_an_error(trained: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"there is no checkpoint 'nowhere'"):
+        evaluate("nowhere")
+    state = read_checkpoint(CKPT)
+    write_checkpoint("bare.pth.tar", {"model": state["model"]})
+    with pytest.raises(CheckpointError, match=r"'bare\.pth\.tar' does not say which model and preprocessing"):
+        evaluate("bare.pth.tar", model=TinyNet())
+    with pytest.raises(CheckpointError, match="does not fit this TinyNet: 2 keys differ"):
+        evaluate(CKPT, model=TinyNet(5))
+    # A network that was handed over has no name that can be built.
+    state["run"]["config"]["policy"]["model"]["name"] = "tinynet"
+    write_checkpoint("own.pth.tar", state)
+    with pytest.raises(DingError, match="tinynet"):
+        evaluate("own.pth.tar")
+
+
+def test_no_process_is_left_after_a_result_and_after_an_error(trained: Path) -> None:
+    state = read_checkpoint(CKPT)
+    state["run"]["config"]["policy"]["learn"]["learner"]["dataloader"]["num_workers"] = 2
+    write_checkpoint("workers.pth.tar", state)
+    assert evaluate("workers.pth.tar", model=TinyNet())["num_samples"] == 20
+    assert multiprocessing.active_children() == []
+    (trained / "val" / "fir" / "004.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"004\.png") as caught:
+        evaluate("workers.pth.tar", model=TinyNet())
+    # The traceback, which keeps the loader's frame, still lives here.
+    assert caught.tb is not None
+    assert multiprocessing.active_children() == []

@@ -1,0 +1,115 @@
+"""A run's folder, seed and result."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboardX import SummaryWriter
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.errors import ConfigError
+from ding_cls.pipeline import TrainResult, open_run
+from ding_cls.policy import ImageClassificationPolicy
+from tests.harness import run_tiny
+
+CFG = {"exp_name": "run", "policy": {"cuda": False}}
+
+
+def opened(**arguments: Any) -> Any:
+    return open_run(CFG, policy=ImageClassificationPolicy, **arguments)
+
+
+def test_each_run_claims_a_folder_of_its_own(workdir: Path) -> None:
+    names = []
+    for _ in range(3):
+        with opened() as run:
+            names.append(run.cfg.exp_name)
+            assert Path(run.cfg.exp_name, "total_config.py").is_file()
+            assert (run.rank, run.world_size) == (0, 1)
+            assert isinstance(run.tb_logger, SummaryWriter)
+    assert names == ["run", "run_2", "run_3"]
+
+
+def test_the_seed_is_set_and_an_argument_wins(workdir: Path) -> None:
+    with opened(seed=11) as run:
+        assert run.cfg.seed == 11
+        found = torch.rand(1).item(), np.random.rand(), random.random()
+    torch.manual_seed(11)
+    np.random.seed(11)
+    random.seed(11)
+    assert found == (torch.rand(1).item(), np.random.rand(), random.random())
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(workdir: Path) -> None:
+    (workdir / "file").write_text("")
+    with (
+        pytest.raises(ConfigError, match="the run's folder 'file/run' cannot be made"),
+        open_run({"exp_name": "file/run", "policy": {"cuda": False}}, policy=ImageClassificationPolicy),
+    ):
+        pass
+
+
+def test_a_wrong_config_claims_nothing(workdir: Path) -> None:
+    with (
+        pytest.raises(ConfigError, match="learning_rat"),
+        open_run({"policy": {"learn": {"learning_rat": 1}}}),
+    ):
+        pass
+    assert list(workdir.iterdir()) == []
+
+
+def test_a_resume_takes_the_newest_of_the_name_or_the_very_one(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    for _ in range(2):
+        run_tiny(picture_folder, "run", alone)
+    for is_exact, folder in ((False, "run_2"), (True, "run")):
+        with opened(resume=True, is_exact_name=is_exact) as run:
+            assert run.cfg.exp_name == folder
+    assert sorted(each.name for each in workdir.iterdir()) == ["run", "run_2"]
+
+
+def test_a_resume_without_a_run_or_a_checkpoint_is_an_error(workdir: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no run 'run' to resume here"), opened(resume=True):
+        pass
+    assert list(workdir.iterdir()) == []
+    (workdir / "run").mkdir()
+    with pytest.raises(ConfigError, match="the run 'run' has no checkpoint yet"), opened(resume=True):
+        pass
+
+
+def test_loaders_and_the_writer_are_closed_however_a_run_ends(workdir: Path) -> None:
+    class Loader:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    loader: Any = Loader()
+    with opened() as run:
+        assert run.own(loader) is loader
+        assert run.shard == {"rank": 0, "world_size": 1, "num_workers": 2}
+    with pytest.raises(ZeroDivisionError), opened() as run:
+        print(1 / (run.own(loader).closed - 1))
+    assert loader.closed == 2
+
+
+def test_the_best_file_lies_in_the_runs_folder() -> None:
+    result = TrainResult([], {}, None, {}, torch.nn.Identity(), Path("a/b"), 0.0, 0.0, False)
+    assert result.best_checkpoint == Path("a/b/ckpt/ckpt_best.pth.tar")
+
+
+def test_the_best_epoch_is_that_of_the_best_file(picture_folder: Path, workdir: Path) -> None:
+    result = run_tiny(
+        picture_folder,
+        "run",
+        "policy.learn.learner.dataloader.num_workers=0",
+        "policy.learn.learning_rate=0.0",
+        "policy.learn.warmup_epoch=0",
+    )
+    # BatchNorm's statistics move without a rate: any of the three evaluations may be the best.
+    rows = {None: 0} | {row["epoch"]: row["train_iter"] for row in result.history}
+    assert rows == {None: 0, 0: 5, 1: 10}
+    assert read_checkpoint(result.best_checkpoint)["last_iter"] == rows[result.best_epoch]

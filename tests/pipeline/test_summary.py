@@ -1,0 +1,64 @@
+"""The last thing a run prints."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+
+from ding_cls.pipeline import TrainResult, print_summary
+
+NUMBERS = {"loss": 0.12344, "acc1": 98.7654, "acc5": 100.0}
+
+
+def result(folder: str = "runs/my run", *, was_complete: bool = False, best: bool = True) -> TrainResult:
+    return TrainResult(
+        history=[],
+        best={**NUMBERS, "acc1": 99.0} if best else {},
+        best_epoch=7 if best else None,
+        final=NUMBERS,
+        model=torch.nn.Identity(),
+        run_folder=Path(folder),
+        images_per_s=1234.4,
+        minutes=2.51,
+        was_complete=was_complete,
+    )
+
+
+def test_it_shows_results_files_and_three_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(result())
+    text = capsys.readouterr().out
+    for words in (
+        "final",
+        "0.1234",
+        "98.77",
+        "100.00",
+        "best, epoch 7",
+        "99.00",
+        "1234 images/s",
+        "2.5 minutes",
+    ):
+        assert words in text
+    lines = text.splitlines()
+    for name, path in (
+        ("best checkpoint:", "runs/my run/ckpt/ckpt_best.pth.tar"),
+        ("log:", "runs/my run/log/learner/learner.txt"),
+        ("TensorBoard:", "runs/my run/log/serial"),
+    ):
+        (line,) = [each for each in lines if each.startswith(name)]
+        assert line.endswith(path)
+    commands = lines[next(n for n, line in enumerate(lines) if line.startswith("To type next")) + 1 :]
+    assert len(commands) == 3
+    words = shlex.split(commands[0])
+    assert words[-4:] == ["eval", "runs/my run/ckpt/ckpt_best.pth.tar", "--split", "test"]
+    assert "train --data YOUR_FOLDER" in commands[1]
+    assert shlex.split(commands[2].replace("&&", ";"))[-1] == "runs/my run/log"
+
+
+def test_a_run_that_was_complete_says_so_and_one_without_a_best_has_no_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_summary(result(was_complete=True, best=False))
+    text = capsys.readouterr().out
+    assert text.startswith("This run was already complete; nothing was left to train.")
+    assert "best, epoch" not in text

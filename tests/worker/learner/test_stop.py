@@ -1,0 +1,86 @@
+"""Signals set a flag; the second one has its usual effect; handlers come back."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ding_cls.worker.learner.stop import StopSignals
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_the_flag_and_the_handlers_come_back(number: signal.Signals) -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    stop = StopSignals()
+    with stop:
+        assert stop.received is None
+        assert all(signal.getsignal(each) != before[each] for each in before)
+        os.kill(os.getpid(), number)
+        assert stop.received == number.name
+        # From here on a second signal has its usual effect.
+        assert {each: signal.getsignal(each) for each in before} == before
+    assert {each: signal.getsignal(each) for each in before} == before
+    assert stop.received == number.name
+
+
+def test_a_users_own_handler_comes_back_after_an_error() -> None:
+    calls = []
+    previous = signal.signal(signal.SIGTERM, lambda *args: calls.append(args))
+    try:
+        with pytest.raises(ZeroDivisionError), StopSignals() as stop:
+            raise ZeroDivisionError
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert len(calls) == 1
+        assert stop.received is None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_a_second_interrupt_is_a_keyboard_interrupt() -> None:
+    with StopSignals() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert stop.received == "SIGTERM"
+
+
+def test_a_second_sigterm_ends_the_process() -> None:
+    code = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from ding_cls.worker.learner.stop import StopSignals\n"
+        "with StopSignals():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM); print('first', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM); print('second', flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "first\n"), done.stderr
+
+
+def test_the_first_reason_stays() -> None:
+    stop = StopSignals()
+    stop.request("one")
+    stop.request("two")
+    assert stop.received == "one"
+
+
+def test_another_thread_leaves_the_handlers_alone() -> None:
+    before, found = signal.getsignal(signal.SIGTERM), []
+
+    def run() -> None:
+        with StopSignals() as stop:
+            found.append(signal.getsignal(signal.SIGTERM))
+            stop.request("asked")
+            found.append(stop.received)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [before, "asked"]
