@@ -1,4 +1,4 @@
-"""What all tests share: quiet threads, tiny networks, tiny folders of pictures, an empty working directory."""
+"""What all tests share: quiet threads, tiny networks, folders of pictures, an empty working directory."""
 
 import os
 from pathlib import Path

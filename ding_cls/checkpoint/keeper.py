@@ -54,7 +54,7 @@ class CheckpointKeeper:
         return [path for _, path in sorted(numbered, reverse=True)]
 
     def _sweep(self) -> None:
-        """Remove what a process that was killed in the middle of a save left: a run has one writer, this one."""
+        """Remove what a process that was killed in mid-save left: a run has one writer, this one."""
         for leftover in self.folder.glob(".*.pth.tar.*.tmp"):
             leftover.unlink(missing_ok=True)
 
