@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ding_cls import __version__
-from ding_cls.common.process import launched_rank
+from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.errors import ConfigError, DingError, RunStopped
+
+# What gloo and nccl say on the ranks that are left when another one ended.
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
 
 Program = Callable[..., Any]
 
@@ -117,7 +120,9 @@ def _add_run_arguments(parser: argparse.ArgumentParser, first: str = "key=value"
     )
     parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
-    parser.add_argument("--resume", action="store_true", help="continue the newest run of this name, exactly")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the run in the folder exp_name, to the last bit"
+    )
     _add_debug(parser)
 
 
@@ -132,8 +137,18 @@ def _guarded(run: Callable[[], Any], *, is_debugging: bool) -> int:
     except DingError as error:
         if is_debugging:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        # Every rank reads the same words and finds the same mistake in them: one says so.
+        if launched_rank() == 0 or not isinstance(error, ConfigError):
+            print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except RuntimeError as error:
+        if launched_world_size() == 1 or is_debugging or not any(sign in str(error) for sign in _LOST):
+            raise
+        print(
+            f"rank {launched_rank()} lost another rank, which says above or below why it ended",
+            file=sys.stderr,
+        )
+        return 1
     except RunStopped as stop:
         print(stop.message, file=sys.stderr)
         return int(stop.code or 0)

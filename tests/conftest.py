@@ -1,6 +1,7 @@
 """What all tests share: quiet threads, tiny networks, folders of pictures, an empty working directory."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,17 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("not run: there is no CUDA device")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def checkout_stays_clean() -> Iterator[None]:
+    """A test that forgets its working directory would write its run folders into the checkout."""
+    root = Path(__file__).parents[1]
+    before = {each.name for each in root.iterdir()}
+    yield
+    assert {each.name for each in root.iterdir()} - before <= {".mypy_cache", ".ruff_cache"}

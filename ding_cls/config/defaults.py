@@ -134,7 +134,7 @@ EVALUATOR: Tree = {
 }
 
 POLICY: Tree = {
-    "type": Key("image_classification", (str,), "the policy's registered name"),
+    "type": Key("image_classification", (str,), "accepted for compatibility; has no effect"),
     "cuda": Key(
         "auto", (bool, str), "train on CUDA; auto: where there is one", choices=("auto", True, False)
     ),

@@ -4,9 +4,13 @@ from typing import Any
 
 import torch
 
+from ding_cls.common.seed import torch_randomness
 from ding_cls.data import ImageNetDataset, Preprocessing, SyntheticDataset, TrainAugmentation
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import build_model, fetch_weights, load_pretrained
+
+# Marks a network that was handed in: its name alone cannot build it again.
+GIVEN = " (given)"
 
 Datasets = tuple[ImageNetDataset | SyntheticDataset, ImageNetDataset | SyntheticDataset]
 
@@ -70,7 +74,37 @@ def build_network(cfg: Any, num_classes: int) -> tuple[torch.nn.Module, str]:
             "leave the key out to take the data's"
         )
     network = build_model(name, num_classes=num_classes, **arguments)
+    check_network(network, cfg, num_classes)
     if not pretrained:
         return network, f"{name} with random weights"
     report = load_pretrained(network, fetch_weights(name) if pretrained is True else pretrained)
     return network, f"{name}: {report}"
+
+
+def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
+    """Send one black picture through the network before anything is trained.
+
+    Raises:
+        ConfigError: the network cannot take pictures of this size.
+        ModelError: what comes out is not one logit for each class.
+    """
+    name, size_px = type(network).__name__, cfg.policy.collect.image_size
+    weight = next(network.parameters(), torch.zeros(()))
+    picture = torch.zeros(1, 3, size_px, size_px, device=weight.device, dtype=weight.dtype)
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), torch_randomness(0):
+            logits = network(picture)
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"{name} cannot take pictures of {size_px} px ({reason}); set policy.collect.image_size"
+        ) from error
+    finally:
+        network.train(was_training)
+    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if shape != (1, num_classes):
+        raise ModelError(
+            f"{name} turns one picture into {shape}; for {num_classes} classes it must be (1, {num_classes})"
+        )

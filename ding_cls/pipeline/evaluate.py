@@ -11,7 +11,7 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_world_size
-from ding_cls.config.merge import to_easydict
+from ding_cls.config import compile_config, deep_merge_dicts
 from ding_cls.data import (
     EvalLoader,
     ImageNetDataset,
@@ -21,9 +21,10 @@ from ding_cls.data import (
     find_split,
 )
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
-from ding_cls.errors import CheckpointError, DataError
+from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.models import build_model
+from ding_cls.pipeline.build import GIVEN, build_datasets
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator
 
@@ -55,11 +56,15 @@ def evaluate(
             written.
     """
     state = read_checkpoint(checkpoint)
-    run = state.get("run") or {}
-    if not {"config", "class_names", "preprocessing"} <= run.keys():
+    run = state.get("run")
+    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
         raise CheckpointError(f"'{checkpoint}' does not say which model and preprocessing it was made for")
-    cfg = to_easydict(run["config"])
-    cfg.policy.cuda = "auto"
+    cfg = _config_of(run["config"], checkpoint)
+    if model is None and cfg.policy.model.name.endswith(GIVEN):
+        raise CheckpointError(
+            f"the run of '{checkpoint}' was given a network of its own: {cfg.policy.model.name}; hand it in: "
+            "ding_cls.evaluate(..., model=network)"
+        )
     if launched_world_size() > 1:
         dist_init()
     loader: EvalLoader | None = None
@@ -96,6 +101,15 @@ def evaluate(
         dist_finalize()
 
 
+def _config_of(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
+    """Return the run's config for this machine: its devices and processes, not the run's."""
+    machine = {"policy": {"cuda": "auto", "multi_gpu": "auto", "learn": {"multi_gpu": "auto"}}}
+    try:
+        return compile_config(deep_merge_dicts(saved, machine), save_cfg=False)
+    except (ConfigError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"the config in '{checkpoint}' cannot be used: {error}") from error
+
+
 def _dataset(
     cfg: Any,
     data: str | os.PathLike[str] | None,
@@ -105,9 +119,10 @@ def _dataset(
 ) -> ImageNetDataset | SyntheticDataset:
     collect = cfg.policy.collect
     if data is None and collect.synthetic:
-        return SyntheticDataset(
-            collect.synthetic_eval_samples, len(classes), collect.image_size, seed=cfg.seed + 1
-        )
+        if split == "test":
+            raise DataError("a run on synthetic images has no test split; it has 'train' and 'val'")
+        train_set, eval_set = build_datasets(cfg)
+        return train_set if split == "train" else eval_set
     if data is None and split == "val":
         return ImageNetDataset(collect.eval_data_path, False, preprocessing, classes=classes)
     folder = find_split(Path(collect.eval_data_path).parent if data is None else data, split)

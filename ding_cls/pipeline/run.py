@@ -120,10 +120,16 @@ class Run:
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
-        if self._checkpoint is not None:
-            if self.rank == 0:
-                self._report_changes(learner)
-            learner.load_checkpoint(self._checkpoint)
+        dropped = len(loader.dataset) - len(loader) * loader.global_batch_size
+        left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
+        learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
+        if self._checkpoint is None:
+            return
+        if self.rank == 0:
+            self._report_changes(learner)
+        learner.load_checkpoint(self._checkpoint)
+        if self.rank == 0:
+            save_config(self.cfg, Path(self.cfg.exp_name, "total_config.py"))
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
@@ -160,7 +166,6 @@ def open_run(
     *,
     seed: int | None = None,
     resume: bool = False,
-    is_exact_name: bool = False,
     origins: Mapping[str, str] | None = None,
     **classes: Any,
 ) -> Iterator[Run]:
@@ -169,8 +174,7 @@ def open_run(
     Args:
         cfg: the config, as read.
         seed: replaces the config's.
-        resume: continue the newest folder of that name, from its newest good checkpoint.
-        is_exact_name: with ``resume``: the very folder ``exp_name``, not a higher-numbered one.
+        resume: continue the run in the folder ``exp_name``, from its newest good checkpoint.
         origins: which line of which file set each key, for error messages.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
@@ -185,11 +189,12 @@ def open_run(
     logger.disabled = rank != 0
     writer, run = None, None
     try:
-        folder, checkpoint = _choose_folder(compiled.exp_name, rank, resume, is_exact_name, logger)
+        folder, checkpoint = _choose_folder(compiled.exp_name, rank, resume, logger)
         compiled.exp_name = folder
         position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
-            save_config(compiled, Path(folder, "total_config.py"))
+            if checkpoint is None:
+                save_config(compiled, Path(folder, "total_config.py"))
             # A resumed run writes its events again from the checkpoint on: the viewer drops the older ones.
             purge = {"purge_step": position + 1} if checkpoint is not None else {}
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
@@ -216,24 +221,40 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 
 def _choose_folder(
-    exp_name: str, rank: int, resume: bool, is_exact_name: bool, logger: logging.Logger
+    exp_name: str, rank: int, resume: bool, logger: logging.Logger
 ) -> tuple[str, Mapping[str, Any] | None]:
     """Return the run's folder, the same on all ranks, and the checkpoint to continue from."""
-    if not resume:
+    folder, path, error = "", "", ""
+    state: Mapping[str, Any] | None = None
+    if rank == 0:
         try:
-            claimed = str(claim_folder(exp_name)) if rank == 0 else ""
-        except OSError as error:
-            raise ConfigError(f"the run's folder '{exp_name}' cannot be made: {error}") from error
-        return broadcast_object(claimed), None
-    folder = Path(exp_name) if is_exact_name and Path(exp_name).is_dir() else latest_folder(exp_name)
-    if folder is None:
-        raise ConfigError(f"there is no run '{exp_name}' to resume here; start it without --resume")
-    found = CheckpointKeeper(folder / "ckpt").newest_good(logger) if rank == 0 else None
-    path = broadcast_object(str(found[0]) if found else "")
-    if not path:
+            if resume:
+                folder, path, state = _newest_checkpoint(Path(exp_name), logger)
+            else:
+                folder = str(claim_folder(exp_name))
+        except DingError as refused:
+            error = str(refused)
+        except OSError as refused:
+            error = f"the run's folder '{exp_name}' cannot be made: {refused}"
+    # All ranks learn of a refusal, or the others would wait for a name that never comes.
+    folder, path, error = broadcast_object((folder, path, error))
+    if error:
+        raise ConfigError(error)
+    return folder, (state or read_checkpoint(path)) if path else None
+
+
+def _newest_checkpoint(folder: Path, logger: logging.Logger) -> tuple[str, str, Mapping[str, Any]]:
+    if not folder.is_dir():
+        raise ConfigError(f"there is no run '{folder}' to resume here; start it without --resume")
+    found = CheckpointKeeper(folder / "ckpt").newest_good(logger)
+    if found is None:
         raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
+    path, state = found
     logger.info(f"resuming from {path}")
-    return str(folder), found[1] if found else read_checkpoint(path)
+    latest = latest_folder(folder)
+    if latest is not None and latest != folder:
+        logger.info(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
+    return str(folder), str(path), state
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:

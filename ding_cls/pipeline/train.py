@@ -12,7 +12,7 @@ from ding_cls.config.loader import read_config_with_origins
 from ding_cls.data import build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline.build import build_datasets, build_network
+from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
 from ding_cls.pipeline.run import TrainResult, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -45,7 +45,7 @@ def train(
             initialised where its shape differs.
         epochs: epochs in all.
         seed: seed of everything random.
-        resume: continue the newest run of this name.
+        resume: continue the run of this name, to the last bit.
         synthetic: generate images; ``data`` is not needed.
         exp_name: the run's folder; without a config ``runs/{data}_{model}`` by default.
         overrides: further values as ``'policy.learn.batch_size=64'``; they win over everything else.
@@ -60,15 +60,12 @@ def train(
     if exp_name is not None:
         cfg["exp_name"] = exp_name
     cfg = apply_overrides(cfg, overrides, origins=origins)
-    is_exact_name = exp_name is not None or any(each.startswith("exp_name=") for each in overrides)
     classes = {
         "policy": ImageClassificationPolicy,
         "learner": BaseLearner,
         "evaluator": MetricSerialEvaluator,
     }
-    with open_run(
-        cfg, seed=seed, resume=resume, is_exact_name=is_exact_name, origins=origins, **classes
-    ) as run:
+    with open_run(cfg, seed=seed, resume=resume, origins=origins, **classes) as run:
         learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
         train_set, eval_set = build_datasets(run.cfg)
         train_loader = run.own(
@@ -77,6 +74,7 @@ def train(
         eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
         if isinstance(model, torch.nn.Module):
             network, about_weights = model, f"{type(model).__name__} as given"
+            check_network(network, run.cfg, len(train_set.classes))
         else:
             network, about_weights = build_network(run.cfg, len(train_set.classes))
         run.logger.info(
@@ -125,8 +123,8 @@ def _read(
         given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
     if synthetic:
         given["policy.collect.synthetic"] = True
-    if isinstance(model, str):
-        given["policy.model.name"] = model
+    if model is not None:
+        given["policy.model.name"] = model if isinstance(model, str) else f"{type(model).__name__}{GIVEN}"
     if pretrained:
         given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
     if epochs is not None:

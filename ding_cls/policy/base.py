@@ -134,7 +134,7 @@ class Policy(ABC):
         return {"model": self._model.state_dict(), **own}
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(state["model"])
+        self._load_weights(weights_in(state))
         if "optimizer" in state and hasattr(self, "_optimizer"):
             load_optimizer(self._optimizer, state["optimizer"])
 
@@ -142,7 +142,7 @@ class Policy(ABC):
         return {"model": self._model.state_dict()}
 
     def _load_state_dict_eval(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(state["model"])
+        self._load_weights(weights_in(state))
 
     def _load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Load weights strictly; where they do not fit, the network is left as it was.
@@ -173,6 +173,23 @@ class Policy(ABC):
             setter(value)
         else:
             setattr(self, f"_{name}", value)
+
+
+def weights_in(state: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
+    """Return the network's weights in a checkpoint.
+
+    Raises:
+        CheckpointError: there are none under 'model'.
+    """
+    weights = state.get("model")
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(each, torch.Tensor) for each in weights.values()
+    ):
+        raise CheckpointError(
+            "the checkpoint holds no weights under 'model'; a file of weights alone is loaded with "
+            "policy.model.pretrained=FILE"
+        )
+    return weights
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

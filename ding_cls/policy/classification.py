@@ -14,7 +14,7 @@ from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
 from ding_cls.models import build_model
 from ding_cls.optim import LearningRate, LrScheduler, build_sgd
-from ding_cls.policy.base import Policy, load_optimizer
+from ding_cls.policy.base import Policy, load_optimizer, weights_in
 from ding_cls.types import Batch
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -130,7 +130,7 @@ class ImageClassificationPolicy(Policy):
         }
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(state["model"])
+        self._load_weights(weights_in(state))
         if "optimizer" in state:
             load_optimizer(self._optimizer, state["optimizer"])
         if state.get("scaler"):

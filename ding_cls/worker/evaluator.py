@@ -117,6 +117,9 @@ class MetricSerialEvaluator:
                     f"stop_value names '{name}'; {type(self._metric).__name__} gives "
                     f"{', '.join(self._metric.directions)}"
                 )
+            for name, goal in goals.items():
+                if isinstance(goal, bool) or not isinstance(goal, int | float) or not math.isfinite(goal):
+                    raise ConfigError(f"stop_value.{name} is {goal!r}; it is a number")
 
     def reset_policy(self, policy: EvalMode) -> None:
         """Take another policy's eval mode."""

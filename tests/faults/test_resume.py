@@ -1,10 +1,12 @@
 """A run that is stopped anywhere and resumed equals one that was not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import RunStopped
 from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny
 
@@ -83,3 +85,42 @@ def test_the_harness_notices_a_difference(picture_folder: Path, workdir: Path) -
     run_tiny(picture_folder, "other", setting, "policy.learn.learning_rate=0.1000001")
     with pytest.raises(AssertionError, match=r"tensors differ|for "):
         assert_same(outcome("other"), outcome("one"), where="another rate")
+
+
+def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    each_update = "policy.learn.learner.hook.save_ckpt_after_iter=1"
+    run_tiny(picture_folder, "whole", alone, each_update)
+    expected = outcome("whole")
+    for position in range(1, UPDATES):
+        # A kill right after this file was written: what came later is not there.
+        folder = f"killed_{position}"
+        shutil.copytree("whole", folder)
+        for later in range(position + 1, UPDATES + 1):
+            Path(folder, "ckpt", f"iteration_{later}.pth.tar").unlink()
+        run_tiny(picture_folder, folder, alone, each_update, resume=True)
+        assert_same(outcome(folder), expected, where=f"killed after update {position}")
+
+
+def test_an_end_moved_further_out_goes_on_with_the_cut_epoch(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    whole = run_tiny(picture_folder, "whole", alone)
+    run_tiny(picture_folder, "cut", alone, "policy.learn.learner.train_iterations=7")
+    moved = run_tiny(picture_folder, "cut", alone, resume=True)
+    assert [(row["epoch"], row["train_iter"]) for row in moved.history] == [(0, 5), (1, 10)]
+    for found, expected in zip(moved.history, whole.history, strict=True):
+        assert found["train_loss"] == expected["train_loss"]
+        assert found["val_loss"] == expected["val_loss"]
+
+
+def test_a_resume_does_not_load_the_file_it_began_with(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "source", alone)
+    load = f"policy.learn.learner.hook.load_ckpt_before_run=source/ckpt/iteration_{UPDATES // 2}.pth.tar"
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "run", alone, load, stop_at=7)
+    assert read_checkpoint("run/ckpt/iteration_7.pth.tar")["last_iter"] == 7
+    run_tiny(picture_folder, "run", alone, load, resume=True)
+    assert_same(
+        outcome("run")["checkpoint"]["model"], outcome("source")["checkpoint"]["model"], where="model"
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from ding_cls.checkpoint import keeper, read_checkpoint
 from ding_cls.cli import _guarded
@@ -318,10 +319,12 @@ def test_a_run_with_other_data_or_another_seed_is_refused(stopped: Path, tmp_pat
 
 
 def test_another_network_is_refused_with_its_first_keys(stopped: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"does not fit this TinyNet: 2 keys differ: .*head"):
+    wider = TinyNet()
+    wider.stem, wider.norm, wider.head = nn.Conv2d(3, 9, 3), nn.BatchNorm2d(9), nn.Linear(9, 4)
+    with pytest.raises(CheckpointError, match=r"does not fit this TinyNet: 7 keys differ: stem.weight is"):
         train(
             data=stopped,
-            model=TinyNet(5),
+            model=wider,
             epochs=2,
             seed=5,
             exp_name="stopped",

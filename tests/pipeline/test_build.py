@@ -10,7 +10,9 @@ from ding_cls.config import compile_config
 from ding_cls.data import ImageNetDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.pipeline import build_datasets, build_network, preprocessing_of
+from ding_cls.pipeline.build import check_network
 from ding_cls.policy import ImageClassificationPolicy
+from tests.conftest import TinyNet
 
 
 def compiled(**policy: Any) -> Any:
@@ -97,3 +99,31 @@ def test_a_file_of_weights_is_loaded_and_told(tmp_path: Path) -> None:
             same.append(name)
     assert len(same) == len(taken) - 2
     assert taken["classifier.1.weight"].shape[0] == 7
+
+
+def test_a_network_that_cannot_take_the_pictures_is_refused_before_training() -> None:
+    cfg = compiled(model={"name": "inception_v3"}, collect={"image_size": 16, "resize_size": 16})
+    with pytest.raises(ConfigError, match=r"^Inception3 cannot take pictures of 16 px .*image_size$"):
+        build_network(cfg, 4)
+
+
+@pytest.mark.parametrize(
+    "network", [torch.nn.Flatten(), torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))]
+)
+def test_a_network_without_one_logit_a_class_is_refused(network: torch.nn.Module) -> None:
+    cfg = compiled(collect={"image_size": 4, "resize_size": 4})
+    with pytest.raises(
+        ModelError, match=r"turns one picture into \(1, \d+\); for 3 classes it must be \(1, 3\)"
+    ):
+        check_network(network, cfg, 3)
+
+
+def test_checking_a_network_leaves_no_trace() -> None:
+    cfg = compiled(collect={"image_size": 8, "resize_size": 8})
+    network = TinyNet().train()
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    before = torch.get_rng_state()
+    check_network(network, cfg, 4)
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError, DataError, DingError
-from ding_cls.pipeline import evaluate
+from ding_cls.pipeline import evaluate, train
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import run_tiny
 
@@ -86,3 +86,26 @@ def test_no_process_is_left_after_a_result_and_after_an_error(trained: Path) -> 
     # The traceback, which keeps the loader's frame, still lives here.
     assert caught.tb is not None
     assert multiprocessing.active_children() == []
+
+
+def test_the_splits_of_a_synthetic_run_are_its_own(workdir: Path) -> None:
+    small = ["policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.model.num_classes=4"]
+    sizes = ["policy.collect.synthetic_samples=24", "policy.collect.synthetic_eval_samples=9"]
+    train(synthetic=True, model="squeezenet1_1", epochs=0, exp_name="made", overrides=[*small, *sizes, ALONE])
+    best = Path("made/ckpt/ckpt_best.pth.tar")
+    assert evaluate(best, split="train")["num_samples"] == 24
+    assert evaluate(best, split="val")["num_samples"] == 9
+    with pytest.raises(DataError, match="has no test split"):
+        evaluate(best, split="test")
+
+
+def test_a_network_that_was_handed_in_is_asked_for(trained: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"given a network of its own: TinyNet \(given\); hand it in"):
+        evaluate(CKPT)
+
+
+@pytest.mark.parametrize("run", [3, {"config": {"policy": 1}, "class_names": [], "preprocessing": {}}])
+def test_a_strangers_description_of_a_run_is_one_line(trained: Path, run: object) -> None:
+    write_checkpoint("odd.pth.tar", {**read_checkpoint(CKPT), "run": run})
+    with pytest.raises(CheckpointError, match="does not say which model|cannot be used"):
+        evaluate("odd.pth.tar", model=TinyNet())

@@ -10,7 +10,7 @@ import torch
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.errors import ConfigError
+from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.pipeline import TrainResult, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from tests.harness import run_tiny
@@ -61,14 +61,29 @@ def test_a_wrong_config_claims_nothing(workdir: Path) -> None:
     assert list(workdir.iterdir()) == []
 
 
-def test_a_resume_takes_the_newest_of_the_name_or_the_very_one(picture_folder: Path, workdir: Path) -> None:
+def test_a_resume_takes_the_folder_it_names_and_tells_of_a_later_one(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     alone = "policy.learn.learner.dataloader.num_workers=0"
     for _ in range(2):
         run_tiny(picture_folder, "run", alone)
-    for is_exact, folder in ((False, "run_2"), (True, "run")):
-        with opened(resume=True, is_exact_name=is_exact) as run:
-            assert run.cfg.exp_name == folder
+    capsys.readouterr()
+    with opened(resume=True) as run:
+        assert run.cfg.exp_name == "run"
+    assert (
+        "there is a later run, 'run_2'; to continue that one instead: exp_name=run_2"
+        in capsys.readouterr().out
+    )
     assert sorted(each.name for each in workdir.iterdir()) == ["run", "run_2"]
+
+
+def test_a_refused_resume_leaves_the_saved_config_alone(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "run", alone)
+    before = Path("run/total_config.py").read_bytes()
+    with pytest.raises(CheckpointError, match="global_batch_size differs"):
+        run_tiny(picture_folder, "run", alone, "policy.learn.batch_size=4", resume=True)
+    assert Path("run/total_config.py").read_bytes() == before
 
 
 def test_a_resume_without_a_run_or_a_checkpoint_is_an_error(workdir: Path) -> None:

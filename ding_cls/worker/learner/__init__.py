@@ -1,6 +1,7 @@
 """The loop over batches and the hooks around it."""
 
-from ding_cls.worker.learner.base_learner import BaseLearner, create_learner
+from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.create import create_learner
 from ding_cls.worker.learner.learner_hook import (
     LearnerHook,
     add_learner_hook,

@@ -32,7 +32,7 @@ from ding_cls.worker.learner.progress import progress_bar
 from ding_cls.worker.learner.provenance import (
     FORMAT,
     check_facts,
-    check_format,
+    check_form,
     environment,
     environment_changes,
 )
@@ -64,6 +64,7 @@ class BaseLearner:
         step_began: ``time.perf_counter()`` when the last update began.
         training_seconds: how long this process has trained, waiting for data included (``start`` only).
         max_iter: the update at which the run ends; None outside ``start``.
+        has_loaded: whether this learner continues from a checkpoint.
         eval_result: what the last evaluation gave (``start`` only).
     """
 
@@ -107,6 +108,7 @@ class BaseLearner:
         self.training_seconds = 0.0
         self.step_began = 0.0
         self.max_iter: int | None = None
+        self.has_loaded = False
         self.eval_result: dict[str, float] = {}
         self.ckpt_name: str | None = None
         self._updates_per_epoch: int | None = None
@@ -173,6 +175,7 @@ class BaseLearner:
             progress_bar(self) as show_progress,
         ):
             self.call_hook("before_run")
+            self._reopen_epoch()
             self.info("calling order\n" + show_hooks(self._hooks))
             self.history.resume_clock()
             while not self._is_over(evaluator):
@@ -263,10 +266,10 @@ class BaseLearner:
             CheckpointError: it is missing, damaged, or made for another model or other data.
         """
         state = source if isinstance(source, Mapping) else read_checkpoint(source)
-        check_format(state)
+        check_form(state)
         check_facts(saved=state.get("run", {}), now=self._facts)
         self.policy.load_state_dict(state)
-        self._loaded_facts = state.get("run", {})
+        self._loaded_facts, self.has_loaded = state.get("run", {}), True
         self.last_iter.update(int(state.get("last_iter", 0)))
         self._last_step = int(state.get("last_step", -1))
         for name, part_state in state.get("parts", {}).items():
@@ -276,11 +279,8 @@ class BaseLearner:
                 self._unclaimed[name] = part_state
         for change in environment_changes(state.get("environment", {})):
             self.logger.warning(f"bit-equal numbers are not promised: {change}")
-        if self.rank == 0:
-            # The epoch's rows at this very update are written again when the epoch was not closed in the
-            # checkpoint.
-            reopened = frozenset({"epoch", "eval"}) if self.history.is_open else frozenset()
-            self._metrics.cut_after(self.train_iter, kinds_at=reopened)
+        # Where the checkpoint was written before its epoch was closed, the rows of its end are written again.
+        self._cut_metrics(*(("epoch", "eval") if self.history.is_open else ()))
         self.logger.info(f"continuing after {self.train_iter} updates")
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
@@ -306,6 +306,16 @@ class BaseLearner:
         if self._owns_tb_logger and self.tb_logger is not None:
             self.tb_logger.close()
         close_logger(self.logger)
+
+    def _cut_metrics(self, *kinds: str) -> None:
+        if self.rank == 0:
+            self._metrics.cut_after(self.train_iter, kinds_at=frozenset(kinds))
+
+    def _reopen_epoch(self) -> None:
+        """Go on with an epoch that ``train_iterations`` had cut short, if the run now ends later."""
+        is_inside = self.train_iter % (self._updates_per_epoch or 1) != 0
+        if is_inside and self.train_iter < (self.max_iter or 0) and self.history.reopen(self.train_iter):
+            self._cut_metrics("epoch")
 
     def _is_over(self, evaluator: MetricSerialEvaluator | None) -> bool:
         """Do what is due between two epochs; return whether the run ends here."""
@@ -383,13 +393,3 @@ class BaseLearner:
             last = f"the last checkpoint is '{files[0]}'" if files else "there is no checkpoint yet"
             self.logger.error(f"an error ended training after {self.train_iter} updates; {last}")
             raise
-
-
-def create_learner(cfg: Mapping[str, Any], **kwargs: Any) -> BaseLearner:
-    """Return a learner built from its config section.
-
-    Args:
-        cfg: the config's ``policy.learn.learner`` section.
-        kwargs: the learner's other arguments.
-    """
-    return BaseLearner(cfg, **kwargs)

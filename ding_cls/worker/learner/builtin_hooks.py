@@ -22,7 +22,7 @@ NO_REDUCE_PREFIX = "noreduce_"
 
 @HOOKS.register("load_ckpt")
 class LoadCkptHook(LearnerHook):
-    """Load a checkpoint; an empty path loads none.
+    """Load a checkpoint; an empty path loads none, and a run that was resumed keeps its own.
 
     Args:
         ext_args: ``load_path``, the file.
@@ -40,7 +40,9 @@ class LoadCkptHook(LearnerHook):
         self._path = str(_options(name, ext_args, load_path="")["load_path"])
 
     def __call__(self, engine: BaseLearner) -> None:
-        if self._path:
+        if self._path and engine.has_loaded:
+            engine.info(f"'{self._path}' is not loaded: this run continues from its own checkpoint")
+        elif self._path:
             engine.load_checkpoint(self._path)
 
 

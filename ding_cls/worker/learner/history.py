@@ -22,6 +22,8 @@ class History:
         self._sums: dict[str, Any] = {}
         self._count = 0
         self._is_open = False
+        # The sums of the last row, should its epoch go on after all.
+        self._closed: dict[str, Any] = {}
         self._seconds = 0.0
         self._since: float | None = None
 
@@ -60,8 +62,18 @@ class History:
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
+        sums = {name: float(total) for name, total in shared.items()}
+        self._closed = {"sums": {"lr": row["lr"], **sums}, "count": count, "seconds": self._seconds}
         self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
         return row
+
+    def reopen(self, train_iter: int) -> bool:
+        """Take back the row closed at this update, if there is one: its epoch goes on after all."""
+        if not self.rows or self.rows[-1]["train_iter"] != train_iter:
+            return False
+        self.rows.pop()
+        self._open(self._closed)
+        return True
 
     def pool(self) -> None:
         """Move the open sums of all ranks to rank 0, whose checkpoint then holds them; all ranks call it."""
@@ -85,11 +97,16 @@ class History:
             "sums": sums,
             "count": self._count,
             "seconds": self._seconds,
+            "closed": self._closed,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where ``state`` was taken; the open sums are rank 0's."""
         self.rows = [dict(row) for row in state["rows"]]
+        self._closed = dict(state["closed"])
+        self._open(state)
+
+    def _open(self, state: Mapping[str, Any]) -> None:
         self._sums, self._count, self._seconds = dict(state["sums"]), state["count"], state["seconds"]
         self._is_open = self._count > 0
         if get_rank() > 0:

@@ -1,6 +1,6 @@
 """Hooks from configs, and how they are put in order. The hooks themselves are re-exported here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ding_cls.errors import ConfigError
@@ -112,8 +112,3 @@ def _from_long_form(key: str, value: Mapping[str, Any]) -> LearnerHook:
         return hook_class(**arguments)
     except TypeError as error:
         raise ConfigError(f"hook.{key} does not fit {hook_class.__name__}: {error}") from error
-
-
-def hook_names(hooks: Hooks, position: str) -> Sequence[str]:
-    """Return the names of the hooks at one position, in calling order."""
-    return [hook.name for hook in hooks.get(position, [])]

@@ -13,13 +13,27 @@ FORMAT = 1
 # What must not change between a checkpoint and its resume: positions and class numbers depend on it.
 _BINDING = ("class_names", "num_train_samples", "global_batch_size", "seed")
 
+_FORMS: dict[str, type] = {
+    "format": int,
+    "last_iter": int,
+    "last_step": int,
+    "run": dict,
+    "parts": dict,
+    "environment": dict,
+}
 
-def check_format(state: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint of a later version.
+
+def check_form(state: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint whose own entries are malformed, or of a later version.
 
     Raises:
-        CheckpointError: its format number is higher than this version's.
+        CheckpointError: names the entry.
     """
+    for name, form in _FORMS.items():
+        if not isinstance(state.get(name, form()), form):
+            raise CheckpointError(
+                f"the checkpoint's '{name}' is a {type(state[name]).__name__}, not a {form.__name__}"
+            )
     found = state.get("format", FORMAT)
     if found > FORMAT:
         raise CheckpointError(

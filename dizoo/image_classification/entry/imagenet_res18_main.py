@@ -42,7 +42,8 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
 
         # Policy: network, optimizer, schedule and loss, seen through learn_mode and eval_mode.
-        model, _ = build_network(run.cfg, len(train_set.classes))
+        model, about_weights = build_network(run.cfg, len(train_set.classes))
+        run.logger.info(about_weights)
         policy = ImageClassificationPolicy(run.cfg.policy, model=model, enable_field=["learn", "eval"])
 
         # Learner: the loop over batches, with hooks around each update. Register your own the same way.

@@ -18,7 +18,6 @@ from ding_cls.worker.learner.learner_hook import (
     LogReduceHook,
     LogShowHook,
     SaveCkptHook,
-    hook_names,
 )
 
 KNOWN = {
@@ -37,6 +36,10 @@ class Plain(LearnerHook):
 
 def plain(name: str, priority: int) -> Plain:
     return Plain(name, priority, position="after_iter")
+
+
+def hook_names(hooks: dict[str, list[LearnerHook]], position: str) -> list[str]:
+    return [hook.name for hook in hooks[position]]
 
 
 def test_the_short_keys() -> None:

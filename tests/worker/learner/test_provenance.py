@@ -7,7 +7,7 @@ from ding_cls.errors import CheckpointError
 from ding_cls.worker.learner.provenance import (
     FORMAT,
     check_facts,
-    check_format,
+    check_form,
     environment,
     environment_changes,
 )
@@ -17,9 +17,15 @@ FACTS = {"class_names": ["a", "b"], "num_train_samples": 10, "global_batch_size"
 
 def test_formats_up_to_ours_are_read() -> None:
     for state in ({}, {"format": FORMAT}, {"format": 0}):
-        check_format(state)
+        check_form(state)
     with pytest.raises(CheckpointError, match="has format 2; this version reads up to 1: update ding_cls"):
-        check_format({"format": FORMAT + 1})
+        check_form({"format": FORMAT + 1})
+
+
+@pytest.mark.parametrize("state", [{"format": "a"}, {"last_iter": 1.5}, {"run": 3}, {"parts": []}])
+def test_a_malformed_entry_is_named(state: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError, match=f"the checkpoint's '{next(iter(state))}' is a "):
+        check_form(state)
 
 
 @pytest.mark.parametrize(
