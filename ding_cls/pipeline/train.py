@@ -144,7 +144,7 @@ def _folder_recipe(
     """Return the config for a folder of photographs: a small rate for loaded weights, else a larger."""
     name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
     folder = Path(data).resolve().name if data is not None else "synthetic"
-    rate = 0.01 if is_pretrained else 0.05
+    rate = 0.01 if is_pretrained else 0.02
     return {
         "exp_name": f"runs/{folder}_{name}",
         "policy": {
