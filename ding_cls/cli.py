@@ -24,7 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments after the program's name; None takes the process's.
     """
-    arguments = _parse(_parser(), argv)
+    parser = _parser()
+    arguments = _parse(parser, argv)
+    if arguments.verb is None:
+        parser.print_help()
+        return 2
     return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug)
 
 
@@ -72,7 +76,8 @@ def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ding-cls", description="Train and judge image classifiers.")
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    parser.set_defaults(verb=None, debug=False)
+    verbs = parser.add_subparsers(metavar="VERB")
 
     train = verbs.add_parser("train", help="train from a config file, or from a folder and a model's name")
     train.set_defaults(verb=_train)
@@ -92,9 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = verbs.add_parser("eval", help="loss, acc1 and acc5 of a checkpoint")
     evaluate.set_defaults(verb=_evaluate)
-    evaluate.add_argument(
-        "checkpoint", metavar="CKPT", help="a file that a run wrote, such as NAME/ckpt/ckpt_best.pth.tar"
-    )
+    evaluate.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
     evaluate.add_argument(
         "--data", metavar="DIR", help="folder of the split's folder; by default the run's own"
     )
@@ -171,6 +174,12 @@ def _train(arguments: argparse.Namespace) -> None:
     if configs and os.path.isdir(configs[0]):
         raise ConfigError(f"'{configs[0]}' is a folder; a folder of pictures is given as --data {configs[0]}")
 
+    if configs and not os.path.exists(configs[0]) and not configs[0].endswith(".py"):
+        raise ConfigError(
+            f"there is no config file '{configs[0]}'; a model is named by --model {configs[0]}, "
+            f"a folder of pictures by --data {configs[0]}"
+        )
+
     from ding_cls.pipeline import print_summary, train
 
     result = train(
@@ -238,14 +247,17 @@ def _with_data(
 
     from ding_cls.config import apply_overrides
     from ding_cls.data import find_split, write_digits
+    from ding_cls.pipeline.train import resumed_config
 
     folder = config["policy"]["collect"]["learn_data_path"]
     names_data = any(word.startswith("policy.collect.") and "_data_path=" in word for word in arguments.words)
     is_free = not (arguments.data or arguments.synthetic or names_data)
     data = arguments.data
     if is_free and embedded is not None and not os.path.isdir(folder):
-        config, data = embedded, write_digits()
-        if launched_rank() == 0:
+        config = embedded
+        # A run that is resumed brings its own paths along.
+        data = None if arguments.resume else write_digits()
+        if launched_rank() == 0 and data is not None:
             print(
                 f"No --data was given and there is no ImageNet at '{folder}': training on the embedded set "
                 f"of 1,797 handwritten digits.\nIts pictures lie in {data}; --data DIR trains on your own."
@@ -258,4 +270,7 @@ def _with_data(
         }
     if arguments.synthetic:
         paths["synthetic"] = "True"
+    if arguments.resume:
+        names = [word.partition("=")[2] for word in arguments.words if word.startswith("exp_name=")]
+        config = resumed_config({**config, "exp_name": [config["exp_name"], *names][-1]})
     return apply_overrides(config, [*(f"policy.collect.{k}={v}" for k, v in paths.items()), *arguments.words])

@@ -3,6 +3,8 @@
 # package carries. Arguments go to the main job; its run folder appears in the checkout.
 #
 #   bash entry/demo.sh [--data DIR] [--seed N] [key=value ...]
+# 'sh entry/...' works too.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 CALLER=$PWD

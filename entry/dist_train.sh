@@ -4,6 +4,8 @@
 #   bash entry/dist_train.sh CONFIG N [key=value ...]
 #
 # On several machines: see NNODES, NODE_RANK, MASTER_ADDR and PORT in _torchrun.sh.
+# 'sh entry/...' works too.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$ROOT/entry/_setup.sh"

@@ -12,6 +12,8 @@ newest_best() {
     find . -name '.?*' -prune -o -path '*/ckpt/ckpt_best.pth.tar' -print | {
         newest=
         while IFS= read -r each; do
+            # A program with a loop of its own says nothing of its model: only it can judge its checkpoints.
+            [ -f "${each%/ckpt/*}/total_config.py" ] || continue
             # shellcheck disable=SC3013  # dash, bash and busybox all know -nt
             if [ -z "$newest" ] || [ "$each" -nt "$newest" ]; then newest=$each; fi
         done

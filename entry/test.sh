@@ -7,6 +7,8 @@
 #
 # Further arguments go to pytest (bash entry/test.sh --ci -k resume). A test that cannot run on this machine skips
 # itself and is listed with its reason.
+# 'sh entry/...' works too.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$ROOT/entry/_setup.sh"

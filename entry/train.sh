@@ -9,12 +9,15 @@ set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$ROOT/entry/_setup.sh"
 
-epochs=${1:-}
-data=${2:-}
+# Options and key=value may stand where EPOCHS or DATA is left out.
+is_option() { case $1 in --* | *=*) true ;; *) false ;; esac; }
+epochs=
+data=
+if [ $# -gt 0 ] && ! is_option "$1"; then epochs=$1 && shift; fi
+if [ $# -gt 0 ] && ! is_option "$1"; then data=$1 && shift; fi
 case $epochs in
 *[!0-9]*) die "EPOCHS must be a whole number, not '$epochs'; usage: sh entry/train.sh [EPOCHS] [DATA] [key=value ...]" ;;
 esac
-if [ $# -gt 2 ]; then shift 2; else shift $#; fi
 
 use_environment
 if [ -z "$data" ]; then

@@ -62,7 +62,9 @@ def run_tiny(
     """Train the tiny network for two epochs; with ``stop_at`` end after that update as SIGTERM would."""
     torch.manual_seed(0)
     hook = {"type": "stop_at", "position": "after_iter", "priority": 99, "ext_args": {"at": stop_at}}
-    stop = [f"policy.learn.learner.hook.stop_here={hook}"] if stop_at else []
+    # A resumed run begins with the config it was started with, this hook included.
+    hooks = {"stop_here": hook if stop_at else False, **({"act": False} if resume else {})}
+    stop = [f"policy.learn.learner.hook.{name}={value}" for name, value in hooks.items()]
     # Whatever a session drew before must not matter.
     network = TinyNet()
     torch.manual_seed(stop_at + 17 * resume)
@@ -73,7 +75,7 @@ def run_tiny(
         seed=5,
         exp_name=exp_name,
         resume=resume,
-        overrides=[*SETTINGS, *settings, *stop],
+        overrides=[*SETTINGS, *stop, *settings],
     )
 
 

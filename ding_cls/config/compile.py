@@ -4,6 +4,7 @@ It must not know torch: what only the machine can answer (``cuda='auto'``) stays
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from easydict import EasyDict
@@ -116,12 +117,22 @@ def _switches(cfg: dict[str, Any]) -> dict[str, bool]:
     return {path: value for path, value in spellings if isinstance(value, bool)}
 
 
+def save_run_config(cfg: Mapping[str, Any], folder: Path) -> None:
+    """Save a compiled config as ``total_config.py``, so that any number of processes can use it again.
+
+    How many there were is the launch's choice: False, from one process, is saved as ``'auto'``.
+    """
+    switch = cfg["policy"]["multi_gpu"] or "auto"
+    processes = {"policy": {"multi_gpu": switch, "learn": {"multi_gpu": switch}}}
+    save_config(deep_merge_dicts(cfg, processes), folder / "total_config.py")
+
+
 def _save_in_new_folder(values: dict[str, Any]) -> None:
     exp_name = values["exp_name"]
     try:
         folder = claim_folder(exp_name)
         values["exp_name"] = str(folder)
-        save_config(values, folder / "total_config.py")
+        save_run_config(values, folder)
         # Known programs open a TensorBoard writer here on every rank; of mkdirs at once all but one fail.
         (folder / "log" / "serial").mkdir(parents=True)
     except OSError as error:

@@ -34,6 +34,10 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
     root = Path(data_dir)
     wanted = SPLIT_NAMES.get(names, (names,)) if isinstance(names, str) else tuple(names)
     present = [root / name for name in wanted if (root / name).is_dir()]
+    if not present and root.name in SPLIT_NAMES["train"] and (root / os.pardir).is_dir():
+        raise DataError(
+            f"{str(root)!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
+        )
     if not present:
         raise DataError(
             f"{str(root)!r} has no folder {_either(wanted)}{_contents(root)}; "

@@ -43,7 +43,7 @@ def evaluate(
     Preprocessing and class numbers are the checkpoint's own.
 
     Args:
-        checkpoint: a file that a run of this library wrote.
+        checkpoint: a file that a run of this library wrote, or a run's folder: its best one.
         data: folder with the split's folder in it; None takes the folder that the run was trained on.
         split: 'train', 'val' or 'test'.
         batch_size: samples per process and batch; None takes the run's.
@@ -55,10 +55,15 @@ def evaluate(
         DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
             written.
     """
+    if Path(checkpoint).is_dir():
+        checkpoint = Path(checkpoint, "ckpt", "ckpt_best.pth.tar")
     state = read_checkpoint(checkpoint)
     run = state.get("run")
     if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
-        raise CheckpointError(f"'{checkpoint}' does not say which model and preprocessing it was made for")
+        raise CheckpointError(
+            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
+            "loop of its own wrote it; evaluate it there, or name another"
+        )
     cfg = _config_of(run["config"], checkpoint)
     if model is None and cfg.policy.model.name.endswith(GIVEN):
         raise CheckpointError(

@@ -17,7 +17,8 @@ from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.common.files import claim_folder, latest_folder
 from ding_cls.common.log import text_logger
 from ding_cls.common.seed import set_pkg_seed
-from ding_cls.config import compile_config, save_config
+from ding_cls.config import compile_config
+from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import EvalLoader, TrainLoader
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
@@ -45,6 +46,7 @@ class TrainResult:
         images_per_s: training samples per second, all processes together, evaluation not counted.
         minutes: wall time of this session.
         was_complete: the run was finished before; nothing was trained.
+        has_test_split: beside the folder of evaluation pictures lies one called ``test``.
     """
 
     history: list[dict[str, Any]]
@@ -56,6 +58,7 @@ class TrainResult:
     images_per_s: float
     minutes: float
     was_complete: bool
+    has_test_split: bool = False
 
     @property
     def best_checkpoint(self) -> Path:
@@ -129,7 +132,7 @@ class Run:
             self._report_changes(learner)
         learner.load_checkpoint(self._checkpoint)
         if self.rank == 0:
-            save_config(self.cfg, Path(self.cfg.exp_name, "total_config.py"))
+            save_run_config(self.cfg, Path(self.cfg.exp_name))
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
@@ -145,6 +148,7 @@ class Run:
             images_per_s=learner.num_samples * self.world_size / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
             was_complete=self._checkpoint is not None and learner.num_samples == 0,
+            has_test_split=Path(self.cfg.policy.collect.eval_data_path, os.pardir, "test").is_dir(),
         )
         learner.close()
         evaluator.close()
@@ -194,7 +198,7 @@ def open_run(
         position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
             if checkpoint is None:
-                save_config(compiled, Path(folder, "total_config.py"))
+                save_run_config(compiled, Path(folder))
             # A resumed run writes its events again from the checkpoint on: the viewer drops the older ones.
             purge = {"purge_step": position + 1} if checkpoint is not None else {}
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)

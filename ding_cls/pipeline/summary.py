@@ -23,7 +23,10 @@ def print_summary(result: TrainResult) -> None:
         if values:
             table.add_row(name, f"{values['loss']:.4f}", f"{values['acc1']:.2f}", f"{values['acc5']:.2f}")
     console.print(table)
-    console.print(f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n")
+    if not result.was_complete:
+        console.print(
+            f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n"
+        )
     folder = result.run_folder
     for name, path in (
         ("best checkpoint", result.best_checkpoint),
@@ -31,20 +34,19 @@ def print_summary(result: TrainResult) -> None:
         ("TensorBoard", folder / "log" / "serial"),
     ):
         console.print(f"{name + ':':17}{path}", markup=False)
-    command = _command()
     console.print(f"\nTo type next, in {Path.cwd()}:", markup=False)
+    split, logs = " --split test" if result.has_test_split else "", quote(str(folder / "log"))
     for line in (
-        f"{command} eval {quote(str(result.best_checkpoint))} --split test",
-        f"{command} train --data YOUR_FOLDER --model resnet50 --epochs 30",
-        f"pip install tensorboard && tensorboard --logdir {quote(str(folder / 'log'))}",
+        f"{_command('ding-cls')} eval {quote(str(result.best_checkpoint))}{split}",
+        f"{_command('ding-cls')} train --data YOUR_FOLDER --model resnet50 --epochs 30",
+        f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
     ):
         console.print(f"  {line}", markup=False)
 
 
-def _command() -> str:
-    """Return how this environment's ``ding-cls`` is called from the user's own shell."""
-    beside = Path(sys.executable).parent / "ding-cls"
-    if not beside.exists():
-        return f"{quote(os.path.relpath(sys.executable))} -m ding_cls"
+def _command(name: str) -> str:
+    """Return how a program of this environment is called from the user's own shell."""
+    beside = Path(sys.executable).parent / name
     found = shutil.which("ding-cls")
-    return "ding-cls" if found and Path(found) == beside else quote(os.path.relpath(beside))
+    is_active = found is not None and Path(found).parent == beside.parent
+    return name if is_active else quote(os.path.relpath(beside))

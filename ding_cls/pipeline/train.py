@@ -55,7 +55,14 @@ def train(
         RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
     """
     cfg, origins = _read(
-        config, data=data, model=model, epochs=epochs, pretrained=pretrained, synthetic=synthetic
+        config,
+        data=data,
+        model=model,
+        epochs=epochs,
+        pretrained=pretrained,
+        synthetic=synthetic,
+        resume=resume,
+        exp_name=_last_name(overrides) or exp_name,
     )
     if exp_name is not None:
         cfg["exp_name"] = exp_name
@@ -106,6 +113,8 @@ def _read(
     epochs: int | None,
     pretrained: bool | str | os.PathLike[str],
     synthetic: bool,
+    resume: bool,
+    exp_name: str | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the config that the arguments describe, as nested dicts, and which line set which key."""
     origins: dict[str, str] = {}
@@ -113,6 +122,8 @@ def _read(
         if data is None and not synthetic:
             raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
         cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
+        if resume:
+            cfg = resumed_config({**cfg, "exp_name": exp_name or cfg["exp_name"]})
     elif isinstance(config, Mapping):
         cfg = config
     else:
@@ -132,6 +143,22 @@ def _read(
     return apply_overrides(
         cfg, [f"{key}={value!r}" for key, value in given.items()], origins=origins
     ), origins
+
+
+def _last_name(overrides: Sequence[str]) -> str | None:
+    names = [each.partition("=")[2] for each in overrides if each.startswith("exp_name=")]
+    return names[-1] if names else None
+
+
+def resumed_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config that the run in ``exp_name`` was started with; ``cfg`` where there is none.
+
+    So ``--resume`` need not repeat what was typed at the start; what is typed now comes on top.
+    """
+    saved = Path(cfg["exp_name"], "total_config.py")
+    if not saved.is_file():
+        return dict(cfg)
+    return {**read_config_with_origins(saved)[0], "exp_name": cfg["exp_name"]}
 
 
 def _folder_recipe(

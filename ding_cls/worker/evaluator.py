@@ -37,7 +37,7 @@ class MetricSerialEvaluator:
         env: ``[dataloader, metric]``.
         policy: the policy's eval mode.
         tb_logger: a TensorBoard writer, or None.
-        exp_name: the run's folder; None writes no log file.
+        exp_name: the run's folder; None writes no log file and prints no line.
         instance_name: this evaluator's name in log files and TensorBoard tags.
 
     Attributes:
@@ -299,6 +299,9 @@ class MetricSerialEvaluator:
         return bool(self._metric.gt(result, stop_value))
 
     def _show(self, result: Mapping[str, float], train_iter: int, envstep: int, is_best: bool) -> None:
+        if self._exp_name is None:
+            # Whoever evaluates outside a run shows the result in its own way.
+            return
         where = f"after {train_iter} updates" if train_iter >= 0 else "now"
         step = f", step {envstep}" if envstep > 0 else ""
         values = "\t".join(f"{name}: {value:.4f}" for name, value in result.items())

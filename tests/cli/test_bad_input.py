@@ -183,7 +183,8 @@ def test_a_file_that_is_no_checkpoint(
 def test_a_file_of_weights_alone_cannot_be_judged(fails: Fails, workdir: Path) -> None:
     torch.save({"model": {}}, "weights.pth")
     assert fails("eval", "weights.pth") == (
-        "'weights.pth' does not say which model and preprocessing it was made for"
+        "'weights.pth' does not say which model and preprocessing it was made for: a program with a "
+        "loop of its own wrote it; evaluate it there, or name another"
     )
 
 

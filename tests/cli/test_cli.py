@@ -94,7 +94,7 @@ def test_a_second_run_takes_the_next_name_and_repeats_the_first(
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "To type next" in printed.out
-    assert f"eval {name}/ckpt/ckpt_best.pth.tar --split test" in printed.out
+    assert f"eval {name}/ckpt/ckpt_best.pth.tar\n" in printed.out
     before = contents(name)
 
     assert train_small(picture_folder) == 0
@@ -257,3 +257,30 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"ding-cls {ding_cls.__version__}\n"
+
+
+def test_a_resume_takes_the_runs_own_config_and_what_is_typed_on_top(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_small(picture_folder) == 0
+    name = "runs/pictures_squeezenet1_1"
+    typed = read_config(f"{name}/total_config.py")
+    capsys.readouterr()
+    assert main(["train", "--data", str(picture_folder), "--model", "squeezenet1_1", "--resume"]) == 0
+    assert "already complete" in capsys.readouterr().out
+    assert read_config(f"{name}/total_config.py") == typed
+    more = f"policy.learn.train_epoch={typed.policy.learn.train_epoch + 1}"
+    assert main(["train", "--data", str(picture_folder), "--model", "squeezenet1_1", "--resume", more]) == 0
+    assert f"is {typed.policy.learn.train_epoch + 1} now" in capsys.readouterr().out
+    assert read_config(f"{name}/total_config.py").policy.collect.image_size == typed.policy.collect.image_size
+
+
+def test_the_main_resumes_with_the_runs_own_config(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.model.num_classes=4"]
+    sizes = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
+    argv = ["--synthetic", *small, *sizes, "policy.learn.batch_size=4", "policy.learn.train_epoch=1"]
+    assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
+    capsys.readouterr()
+    argv = ["--synthetic", "--resume"]
+    assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
+    assert "already complete" in capsys.readouterr().out

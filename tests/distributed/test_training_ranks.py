@@ -134,6 +134,10 @@ def run_all(folder: Path, world_size: int, *runs: Run) -> list[list[dict[str, An
     return [list(each) for each in zip(*ranks, strict=True)]
 
 
+# A resumed run begins with the config it was started with, the signal included.
+NO_SIGNAL = "policy.learn.learner.hook.signal=False"
+
+
 def signal_at(update: int, rank: int) -> str:
     hook = {"type": "signal_at", "position": "after_iter", "priority": 99}
     return f"policy.learn.learner.hook.signal={hook | {'ext_args': {'at': update, 'rank': rank}}}"
@@ -216,7 +220,7 @@ def assert_stops_and_resumes(folder: Path, world_size: int, option: tuple[str, .
     runs = [Run("whole", option)]
     for update, rank in stops:
         name = f"stopped_{update}"
-        runs += [Run(name, (*option, signal_at(update, rank))), Run(name, option, resume=True)]
+        runs += [Run(name, (*option, signal_at(update, rank))), Run(name, (*option, NO_SIGNAL), resume=True)]
     _, *found = run_all(folder, world_size, *runs)
     # Evaluation switches the network to eval mode inside its wrapper; each update has switched it back.
     batches_seen = outcome(folder, "whole")["last"]["model"]["norm.num_batches_tracked"].item()

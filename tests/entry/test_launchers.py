@@ -322,10 +322,14 @@ def test_train_sh_sets_up_where_something_is_missing(active: Checkout) -> None:
 
 
 def test_evaluate_sh_takes_the_newest_best_checkpoint_and_says_so(active: Checkout, tmp_path: Path) -> None:
+    by_hand = tmp_path / "work" / "by_hand" / "ckpt"
+    by_hand.mkdir(parents=True)
+    (by_hand / "ckpt_best.pth.tar").touch()
     for age, run in [(300, "old run"), (100, "newest run"), (200, "older"), (0, ".hidden")]:
         best = tmp_path / "work" / run / "ckpt/ckpt_best.pth.tar"
         best.parent.mkdir(parents=True)
         best.touch()
+        (best.parents[1] / "total_config.py").touch()
         os.utime(best, (1e9 - age, 1e9 - age))
     result = active.run("sh", "entry/evaluate.sh", cwd=tmp_path / "work")
     taken = "./newest run/ckpt/ckpt_best.pth.tar"

@@ -106,7 +106,8 @@ def test_an_end_moved_further_out_goes_on_with_the_cut_epoch(picture_folder: Pat
     alone = "policy.learn.learner.dataloader.num_workers=0"
     whole = run_tiny(picture_folder, "whole", alone)
     run_tiny(picture_folder, "cut", alone, "policy.learn.learner.train_iterations=7")
-    moved = run_tiny(picture_folder, "cut", alone, resume=True)
+    later = "policy.learn.learner.train_iterations=1000000"
+    moved = run_tiny(picture_folder, "cut", alone, later, resume=True)
     assert [(row["epoch"], row["train_iter"]) for row in moved.history] == [(0, 5), (1, 10)]
     for found, expected in zip(moved.history, whole.history, strict=True):
         assert found["train_loss"] == expected["train_loss"]

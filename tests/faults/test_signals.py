@@ -244,7 +244,9 @@ def test_an_error_before_the_first_checkpoint_says_so(
 ) -> None:
     with pytest.raises(ZeroDivisionError):
         run_tiny(picture_folder, "broken", ALONE, act("raise", "before_iter", 2))
-    assert "an error ended training after 2 updates; there is no checkpoint yet" in capsys.readouterr().out
+    assert (
+        "an error ended training after 2 updates; there is none to resume from yet" in capsys.readouterr().out
+    )
     assert [each.name for each in Path("broken/ckpt").iterdir()] == ["ckpt_best.pth.tar"]
     with pytest.raises(ConfigError, match="has no checkpoint yet; start it anew without --resume"):
         run_tiny(picture_folder, "broken", ALONE, resume=True)
@@ -280,7 +282,7 @@ def test_a_torn_newest_file_is_named_and_the_one_before_it_used(
 
 
 def resumed(data: Path, *settings: str, seed: int = 5) -> None:
-    overrides = [*SETTINGS, ALONE, *settings]
+    overrides = [*SETTINGS, ALONE, "policy.learn.learner.hook.stop_here=False", *settings]
     train(
         data=data, model=TinyNet(), epochs=2, seed=seed, exp_name="stopped", resume=True, overrides=overrides
     )

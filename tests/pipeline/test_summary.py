@@ -22,6 +22,7 @@ def result(folder: str = "runs/my run", *, was_complete: bool = False, best: boo
         images_per_s=1234.4,
         minutes=2.51,
         was_complete=was_complete,
+        has_test_split=True,
     )
 
 

@@ -176,7 +176,7 @@ class BaseLearner:
         ):
             self.call_hook("before_run")
             self._reopen_epoch()
-            self.info("calling order\n" + show_hooks(self._hooks))
+            self.info("hooks in calling order, with their priorities\n" + show_hooks(self._hooks))
             self.history.resume_clock()
             while not self._is_over(evaluator):
                 epoch, first = divmod(self.train_iter, length)
@@ -390,6 +390,6 @@ class BaseLearner:
             yield
         except Exception:
             files = self._keeper.iterations()
-            last = f"the last checkpoint is '{files[0]}'" if files else "there is no checkpoint yet"
+            last = f"the last checkpoint is '{files[0]}'" if files else "there is none to resume from yet"
             self.logger.error(f"an error ended training after {self.train_iter} updates; {last}")
             raise

@@ -81,6 +81,9 @@ def show_hooks(hooks: Hooks) -> str:
 
 def _from_short_form(key: str, value: Any) -> LearnerHook | None:
     position = next((each for each in POSITIONS if key.endswith(f"_{each}")), None)
+    if position is None and value is False:
+        # A hook of the long form, switched off by its name.
+        return None
     if position is None:
         raise ConfigError(
             f"hook.{key} is neither TYPE_POSITION nor a dict; positions are {', '.join(POSITIONS)}, "

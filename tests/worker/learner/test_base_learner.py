@@ -140,7 +140,10 @@ def test_the_calling_order_is_logged_at_the_start(capsys: pytest.CaptureFixture[
     engine.register_hook(Note([], "second", 20, position="after_iter"))
     engine.register_hook(Note([], "first", 10, position="after_iter"))
     engine.start(Loader(1), max_epochs=1)
-    assert "calling order\nafter_iter: first (10), second (20)\n" in capsys.readouterr().out
+    assert (
+        "hooks in calling order, with their priorities\nafter_iter: first (10), second (20)\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_train_counts_updates_samples_and_hands_everything_on() -> None:
