@@ -54,12 +54,13 @@ def build_datasets(cfg: Any) -> Datasets:
     return pictures, judged
 
 
-def build_network(cfg: Any, num_classes: int) -> tuple[torch.nn.Module, str]:
+def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> tuple[torch.nn.Module, str]:
     """Return the network that ``policy.model`` names, and a line about the weights it begins with.
 
     Args:
         cfg: the compiled config.
         num_classes: classes in the data.
+        load_weights: load what ``policy.model.pretrained`` asks for; a resumed run has its own weights.
 
     Raises:
         ConfigError: the config asks for another number of classes than the data have.
@@ -75,6 +76,8 @@ def build_network(cfg: Any, num_classes: int) -> tuple[torch.nn.Module, str]:
         )
     network = build_model(name, num_classes=num_classes, **arguments)
     check_network(network, cfg, num_classes)
+    if not load_weights:
+        return network, f"{name} with the weights of the checkpoint"
     if not pretrained:
         return network, f"{name} with random weights"
     report = load_pretrained(network, fetch_weights(name) if pretrained is True else pretrained)

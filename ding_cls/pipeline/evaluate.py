@@ -58,18 +58,7 @@ def evaluate(
     if Path(checkpoint).is_dir():
         checkpoint = Path(checkpoint, "ckpt", "ckpt_best.pth.tar")
     state = read_checkpoint(checkpoint)
-    run = state.get("run")
-    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
-        raise CheckpointError(
-            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
-            "loop of its own wrote it; evaluate it there, or name another"
-        )
-    cfg = _config_of(run["config"], checkpoint)
-    if model is None and cfg.policy.model.name.endswith(GIVEN):
-        raise CheckpointError(
-            f"the run of '{checkpoint}' was given a network of its own: {cfg.policy.model.name}; hand it in: "
-            "ding_cls.evaluate(..., model=network)"
-        )
+    run, cfg = _description(state, checkpoint, has_model=model is not None)
     if launched_world_size() > 1:
         dist_init()
     loader: EvalLoader | None = None
@@ -84,13 +73,7 @@ def evaluate(
             rank=get_rank(),
             world_size=get_world_size(),
         )
-        arguments = {**cfg.policy.model, "num_classes": len(run["class_names"]), "pretrained": False}
-        network = model if model is not None else build_model(arguments.pop("name"), **arguments)
-        policy = ImageClassificationPolicy(cfg.policy, model=network, enable_field=["eval"])
-        policy.eval_mode.set_attribute("class_names", tuple(run["class_names"]))
-        policy.eval_mode.set_attribute(
-            "prepare_batch", Preprocessing.from_state(run["preprocessing"]).prepare
-        )
+        policy = _policy(cfg, run, model)
         policy.eval_mode.load_state_dict(state)
         evaluator = MetricSerialEvaluator(
             {}, [loader, ImageClassificationMetric()], policy.eval_mode, exp_name=None
@@ -104,6 +87,36 @@ def evaluate(
         if loader is not None:
             loader.close()
         dist_finalize()
+
+
+def _description(
+    state: Mapping[str, Any], checkpoint: str | os.PathLike[str], *, has_model: bool
+) -> tuple[dict[str, Any], Any]:
+    """Return what a checkpoint says about its run, and the run's config."""
+    run = state.get("run")
+    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
+        raise CheckpointError(
+            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
+            "loop of its own wrote it; evaluate it there, or name another"
+        )
+    cfg = _config_of(run["config"], checkpoint)
+    if not has_model and cfg.policy.model.name.endswith(GIVEN):
+        raise CheckpointError(
+            f"the run of '{checkpoint}' was given a network of its own: {cfg.policy.model.name}; hand it in: "
+            "ding_cls.evaluate(..., model=network)"
+        )
+    return run, cfg
+
+
+def _policy(cfg: Any, run: Mapping[str, Any], model: torch.nn.Module | None) -> ImageClassificationPolicy:
+    """Return a policy that can judge, with the run's classes and preprocessing, its weights not loaded."""
+    arguments = {**cfg.policy.model, "num_classes": len(run["class_names"]), "pretrained": False}
+    network = model if model is not None else build_model(arguments.pop("name"), **arguments)
+    policy = ImageClassificationPolicy(cfg.policy, model=network, enable_field=["eval"])
+    policy.eval_mode.set_attribute("class_names", tuple(run["class_names"]))
+    preprocessing = Preprocessing.from_state(run["preprocessing"])
+    policy.eval_mode.set_attribute("prepare_batch", preprocessing.prepare)
+    return policy
 
 
 def _config_of(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:

@@ -88,6 +88,11 @@ class Run:
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
     @property
+    def is_resumed(self) -> bool:
+        """Whether the run continues from a checkpoint."""
+        return self._checkpoint is not None
+
+    @property
     def shard(self) -> dict[str, int]:
         """``rank``, ``world_size`` and ``num_workers``, as ``build_train_loader`` and ``build_eval_loader``
         take them."""
@@ -147,7 +152,7 @@ class Run:
             run_folder=Path(self.cfg.exp_name),
             images_per_s=learner.num_samples * self.world_size / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
-            was_complete=self._checkpoint is not None and learner.num_samples == 0,
+            was_complete=self.is_resumed and learner.num_samples == 0,
             has_test_split=Path(self.cfg.policy.collect.eval_data_path, os.pardir, "test").is_dir(),
         )
         learner.close()

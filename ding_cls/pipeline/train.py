@@ -9,16 +9,17 @@ import torch
 
 from ding_cls.config import apply_overrides
 from ding_cls.config.loader import read_config_with_origins
-from ding_cls.data import build_eval_loader, build_train_loader, find_split
+from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
-from ding_cls.pipeline.run import TrainResult, open_run
+from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
 
 DEFAULT_EPOCHS = 30
+PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator": MetricSerialEvaluator}
 
 
 def train(
@@ -67,42 +68,43 @@ def train(
     if exp_name is not None:
         cfg["exp_name"] = exp_name
     cfg = apply_overrides(cfg, overrides, origins=origins)
-    classes = {
-        "policy": ImageClassificationPolicy,
-        "learner": BaseLearner,
-        "evaluator": MetricSerialEvaluator,
-    }
-    with open_run(cfg, seed=seed, resume=resume, origins=origins, **classes) as run:
-        learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
-        train_set, eval_set = build_datasets(run.cfg)
-        train_loader = run.own(
-            build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
-        )
-        eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
-        if isinstance(model, torch.nn.Module):
-            network, about_weights = model, f"{type(model).__name__} as given"
-            check_network(network, run.cfg, len(train_set.classes))
-        else:
-            network, about_weights = build_network(run.cfg, len(train_set.classes))
-        run.logger.info(
-            f"{len(train_set):,} training and {len(eval_set):,} evaluation images, "
-            f"{len(train_set.classes)} classes"
-        )
-        run.logger.info(about_weights)
-        policy = ImageClassificationPolicy(run.cfg.policy, model=network)
-        learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-        # Before the save hooks: the averages that a checkpoint holds include its own update.
-        learner.register_hook(ImageClsLogShowHook("log_show", 15, freq=learn.learner.log_show_freq))
-        evaluator = MetricSerialEvaluator(
-            judge.evaluator,
-            [eval_loader, ImageClassificationMetric()],
-            policy.eval_mode,
-            run.tb_logger,
-            exp_name=run.cfg.exp_name,
-        )
-        run.connect(policy, learner, train_loader)
-        learner.start(train_loader, max_epochs=learn.train_epoch, evaluator=evaluator)
+    with open_run(cfg, seed=seed, resume=resume, origins=origins, **PARTS) as run:
+        policy, learner, evaluator, loader = _assemble(run, model)
+        run.connect(policy, learner, loader)
+        learner.start(loader, max_epochs=run.cfg.policy.learn.train_epoch, evaluator=evaluator)
         return run.finish(policy, learner, evaluator)
+
+
+def _assemble(
+    run: Run, model: str | torch.nn.Module | None
+) -> tuple[ImageClassificationPolicy, BaseLearner, MetricSerialEvaluator, TrainLoader]:
+    """Build the parts of a run in order: data, network, policy, learner, evaluator."""
+    learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
+    train_set, eval_set = build_datasets(run.cfg)
+    num_classes = len(train_set.classes)
+    train_loader = run.own(build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard))
+    eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
+    if isinstance(model, torch.nn.Module):
+        network, about_weights = model, f"{type(model).__name__} as given"
+        check_network(network, run.cfg, num_classes)
+    else:
+        network, about_weights = build_network(run.cfg, num_classes, load_weights=not run.is_resumed)
+    run.logger.info(
+        f"{len(train_set):,} training and {len(eval_set):,} evaluation images, {num_classes} classes"
+    )
+    run.logger.info(about_weights)
+    policy = ImageClassificationPolicy(run.cfg.policy, model=network)
+    learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
+    # Before the save hooks: the averages that a checkpoint holds include its own update.
+    learner.register_hook(ImageClsLogShowHook("log_show", 15, freq=learn.learner.log_show_freq))
+    evaluator = MetricSerialEvaluator(
+        judge.evaluator,
+        [eval_loader, ImageClassificationMetric()],
+        policy.eval_mode,
+        run.tb_logger,
+        exp_name=run.cfg.exp_name,
+    )
+    return policy, learner, evaluator, train_loader
 
 
 def _read(

@@ -11,6 +11,7 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.config import read_config
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.models import build_model
 from ding_cls.pipeline import evaluate, train
 from tests.conftest import TinyNet
 from tests.harness import SETTINGS, run_tiny
@@ -158,3 +159,19 @@ def test_what_cannot_be_used_is_one_line(workdir: Path, arguments: dict[str, Any
         train(**arguments)
     assert "\n" not in str(caught.value).strip()
     assert list(workdir.iterdir()) == []
+
+
+def test_a_resume_does_not_need_the_file_of_weights_it_began_with(
+    picture_folder: Path, workdir: Path
+) -> None:
+    small = ["policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.learn.batch_size=8"]
+    torch.save(build_model("squeezenet1_1", num_classes=1000).state_dict(), "weights.pth")
+    arguments: dict[str, Any] = {
+        "data": picture_folder,
+        "model": "squeezenet1_1",
+        "exp_name": "run",
+        "overrides": small,
+    }
+    train(pretrained="weights.pth", epochs=1, **arguments)
+    Path("weights.pth").unlink()
+    assert train(resume=True, epochs=2, **arguments).history[-1]["epoch"] == 1

@@ -29,7 +29,7 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
     Args:
         cfg: the config, as in ``imagenet_res18_config``.
         seed: seed of everything random; None takes the config's.
-        resume: continue the newest run of the config's ``exp_name``, to the last bit.
+        resume: continue the run in the folder ``exp_name``, to the last bit.
     """
     with open_run(cfg, seed=seed, resume=resume, **PARTS) as run:
         learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
@@ -42,7 +42,8 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
 
         # Policy: network, optimizer, schedule and loss, seen through learn_mode and eval_mode.
-        model, about_weights = build_network(run.cfg, len(train_set.classes))
+        num_classes, is_new = len(train_set.classes), not run.is_resumed
+        model, about_weights = build_network(run.cfg, num_classes, load_weights=is_new)
         run.logger.info(about_weights)
         policy = ImageClassificationPolicy(run.cfg.policy, model=model, enable_field=["learn", "eval"])
 
