@@ -1,6 +1,7 @@
 """What all tests share: quiet threads, tiny networks, folders of pictures, an empty working directory."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from ding_cls.common.seed import generator
 # Two cores and many tiny tensors: threads would only wait for one another.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A job in the background of a shell is started deaf to Ctrl-C; tests that send it want it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class TinyNet(nn.Module):
@@ -69,6 +73,12 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("not run: there is no CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def away_from_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write below the current directory: it is an empty one, for each test its own."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,9 @@ class StopSignals:
     def __enter__(self) -> "StopSignals":
         # Python delivers signals to the main thread, and lets only that one install handlers.
         if threading.current_thread() is threading.main_thread():
-            self._previous = {each: signal.signal(each, self._note) for each in _SIGNALS}
+            # A shell has a job that it starts in the background ignore Ctrl-C: so it stays.
+            heard = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+            self._previous = {each: signal.signal(each, self._note) for each in heard}
         return self
 
     def __exit__(
