@@ -181,7 +181,8 @@ def test_workers_outlive_a_signal_to_the_whole_job(number):
     expected = list(build_train_loader(dataset, 2, seed=0))
     loader = build_train_loader(dataset, 2, seed=0, num_workers=2)
     batches = iter(loader)
-    received = [next(batches)]
+    # A batch of each worker: both have started, and set their signals.
+    received = [next(batches), next(batches)]
     workers = [worker.pid for worker in loader._loader._iterator._workers]
     for pid in workers:
         # From a third process: a worker does end on a SIGTERM of its own main process.

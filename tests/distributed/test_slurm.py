@@ -162,7 +162,8 @@ def test_two_tasks_of_srun_are_two_ranks(slurm: dict[str, str], tmp_path: Path) 
 
 def test_a_batch_script_is_alone_and_its_steps_are_not(slurm: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "join.py").write_text(JOIN)
-    (tmp_path / "job.sh").write_text(f"#!/bin/sh\n{sys.executable} join.py\nsrun {sys.executable} join.py\n")
+    python = shlex.quote(sys.executable)
+    (tmp_path / "job.sh").write_text(f"#!/bin/sh\n{python} join.py\nsrun {python} join.py\n")
     output = submit(slurm, "-n2", "job.sh", cwd=tmp_path)
     alone, *step = (json.loads(line) for line in output.splitlines())
     assert alone == [0, 1, 0, 0.0]
