@@ -14,7 +14,7 @@ from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
 from ding_cls.models import build_model
 from ding_cls.optim import LearningRate, LrScheduler, build_sgd
-from ding_cls.policy.base import Policy, load_optimizer, weights_in
+from ding_cls.policy.base import Policy
 from ding_cls.types import Batch
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -122,17 +122,14 @@ class ImageClassificationPolicy(Policy):
 
     def _state_dict_learn(self) -> dict[str, Any]:
         return {
-            "model": self._model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            **super()._state_dict_learn(),
             "scaler": self._scaler.state_dict(),
             "lr_scheduler": self._lr_scheduler.state_dict(),
             "train_iter": self._train_iter,
         }
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(weights_in(state))
-        if "optimizer" in state:
-            load_optimizer(self._optimizer, state["optimizer"])
+        super()._load_state_dict_learn(state)
         if state.get("scaler"):
             self._scaler.load_state_dict(state["scaler"])
         if "lr_scheduler" in state:
