@@ -271,6 +271,5 @@ def _with_data(
     if arguments.synthetic:
         paths["synthetic"] = "True"
     if arguments.resume:
-        names = [word.partition("=")[2] for word in arguments.words if word.startswith("exp_name=")]
-        config = resumed_config({**config, "exp_name": [config["exp_name"], *names][-1]})
+        config = resumed_config(config, arguments.words)
     return apply_overrides(config, [*(f"policy.collect.{k}={v}" for k, v in paths.items()), *arguments.words])

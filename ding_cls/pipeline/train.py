@@ -63,7 +63,8 @@ def train(
         pretrained=pretrained,
         synthetic=synthetic,
         resume=resume,
-        exp_name=_last_name(overrides) or exp_name,
+        exp_name=exp_name,
+        overrides=overrides,
     )
     if exp_name is not None:
         cfg["exp_name"] = exp_name
@@ -117,6 +118,7 @@ def _read(
     synthetic: bool,
     resume: bool,
     exp_name: str | None,
+    overrides: Sequence[str],
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the config that the arguments describe, as nested dicts, and which line set which key."""
     origins: dict[str, str] = {}
@@ -125,7 +127,7 @@ def _read(
             raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
         cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
         if resume:
-            cfg = resumed_config({**cfg, "exp_name": exp_name or cfg["exp_name"]})
+            cfg = resumed_config({**cfg, "exp_name": exp_name or cfg["exp_name"]}, overrides)
     elif isinstance(config, Mapping):
         cfg = config
     else:
@@ -147,20 +149,21 @@ def _read(
     ), origins
 
 
-def _last_name(overrides: Sequence[str]) -> str | None:
-    names = [each.partition("=")[2] for each in overrides if each.startswith("exp_name=")]
-    return names[-1] if names else None
-
-
-def resumed_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
+def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return the config that the run in ``exp_name`` was started with; ``cfg`` where there is none.
 
     So ``--resume`` need not repeat what was typed at the start; what is typed now comes on top.
+
+    Args:
+        cfg: what the run would be without a past.
+        overrides: ``key=value`` words; one of them may name another ``exp_name``. They are not applied here.
     """
-    saved = Path(cfg["exp_name"], "total_config.py")
+    names = [each.partition("=")[2] for each in overrides if each.startswith("exp_name=")]
+    exp_name = [cfg["exp_name"], *names][-1]
+    saved = Path(exp_name, "total_config.py")
     if not saved.is_file():
         return dict(cfg)
-    return {**read_config_with_origins(saved)[0], "exp_name": cfg["exp_name"]}
+    return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
 
 
 def _folder_recipe(
