@@ -1,38 +1,103 @@
-"""Parts by name."""
+"""Parts by name: ``dict(type='Name', ...)`` in a config becomes an object.
 
-from collections.abc import Callable, Iterator
+It must not know what the parts are, nor import torch.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from ding_cls.errors import ConfigError
 
-Part = TypeVar("Part")
+Part = TypeVar("Part", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Library(Generic[Part]):
+    """Names that a registry finds outside itself, such as the classes of ``torch.optim``.
+
+    Attributes:
+        origin: where the names come from; it stands in messages.
+        find: returns the part of a name, or None.
+        names: returns all names that ``find`` knows.
+    """
+
+    origin: str
+    find: Callable[[str], Part | None]
+    names: Callable[[], Iterable[str]]
 
 
 class Registry(Generic[Part]):
-    """A table from names to parts of one kind.
+    """A table from names to parts of one kind: classes, or functions that return the part.
 
     Args:
-        kind: what the parts are, in the singular; it stands in error messages.
+        name: what the parts are, in the singular; it stands in error messages.
+        libraries: where a name is looked up that was not registered; the first that has it wins.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, name: str, *, libraries: Sequence[Library[Part]] = ()) -> None:
+        self.name = name
+        self._libraries = tuple(libraries)
         self._parts: dict[str, Part] = {}
 
-    def register(self, name: str) -> Callable[[Part], Part]:
+    def register(self, name: str, *, force: bool = False) -> Callable[[Part], Part]:
         """Return a decorator that enters a part under ``name``.
 
+        Args:
+            name: may hide a library's.
+            force: replace what is registered under that name.
+
         Raises:
-            ConfigError: another part has that name already.
+            ConfigError: another part is registered under that name.
         """
 
         def enter(part: Part) -> Part:
-            if self._parts.setdefault(name, part) is not part:
-                raise ConfigError(f"a {self.kind} named '{name}' is registered already: {self._parts[name]}")
+            known = self._parts.get(name)
+            if known is not None and not force and not _is_same(known, part):
+                raise ConfigError(
+                    f"a {self.name} named '{name}' is registered already: {known}; choose another name, or "
+                    "replace it with force=True"
+                )
+            self._parts[name] = part
             return part
 
         return enter
+
+    @overload
+    def register_module(
+        self, name: str | Sequence[str] | None = None, force: bool = False, module: None = None
+    ) -> Callable[[Part], Part]: ...
+
+    @overload
+    def register_module(
+        self, name: str | Sequence[str] | None = None, force: bool = False, *, module: Part
+    ) -> Part: ...
+
+    def register_module(
+        self, name: str | Sequence[str] | None = None, force: bool = False, module: Part | None = None
+    ) -> Callable[[Part], Part] | Part:
+        """Enter a part under its own name: ``@BACKBONES.register_module()``, the form of mmcv's registries.
+
+        Args:
+            name: another name, or several.
+            force: as in ``register``.
+            module: the part, where this is called as a plain function.
+
+        Raises:
+            ConfigError: as in ``register``; or the decorator lacks its brackets.
+        """
+        if callable(name):
+            raise ConfigError(f"write @{self.name.upper()}S.register_module() with brackets")
+
+        def enter(part: Part) -> Part:
+            names = [part.__name__] if name is None else [name] if isinstance(name, str) else name
+            for each in names:
+                self.register(each, force=force)(part)
+            return part
+
+        return enter if module is None else enter(module)
 
     def get(self, name: str) -> Part:
         """Return the part of that name.
@@ -40,16 +105,109 @@ class Registry(Generic[Part]):
         Raises:
             ConfigError: there is none; the message names the nearest.
         """
+        part = self._find(name)
+        if part is None:
+            raise ConfigError(f"there is no {self.name} named '{name}'; {self._hint(name)}")
+        return part
+
+    def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
+        """Return the object that ``dict(type='Name', **arguments)`` describes; see ``build_from_cfg``."""
+        return build_from_cfg(cfg, self, default_args)
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name that ``get`` knows, sorted."""
+        return tuple(sorted({*self._parts, *(name for each in self._libraries for name in each.names())}))
+
+    def _find(self, name: str) -> Part | None:
         if name in self._parts:
             return self._parts[name]
-        near = get_close_matches(name, self._parts, n=3)
-        hint = (
-            f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(self._parts))}"
-        )
-        raise ConfigError(f"there is no {self.kind} named '{name}'; {hint}")
+        found = (library.find(name) for library in self._libraries)
+        return next((part for part in found if part is not None), None)
+
+    def _hint(self, name: str) -> str:
+        lowered = {known.lower(): known for known in self.names()}
+        near = [lowered[each] for each in get_close_matches(str(name).lower(), lowered, n=3)]
+        if near:
+            return f"did you mean {' or '.join(near)}?"
+        origins = "".join(f", and those of {library.origin}" for library in self._libraries)
+        return f"there are: {', '.join(sorted(self._parts)) or 'none registered'}{origins}"
 
     def __contains__(self, name: str) -> bool:
-        return name in self._parts
+        return self._find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+def build_from_cfg(
+    cfg: Mapping[str, Any], registry: Registry[Any], default_args: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the object that ``dict(type='Name', **arguments)`` describes.
+
+    What the part's constructor raises comes through as it is, with a note that says what was being built.
+
+    Args:
+        cfg: ``type`` is a name in the registry, or the class itself; it stays as it is.
+        registry: where the name is looked up.
+        default_args: arguments that hold where ``cfg`` is silent; ``type`` may be among them.
+
+    Raises:
+        ConfigError: ``cfg`` is no dict, lacks ``type``, or names a part or an argument that does not exist.
+    """
+    if not isinstance(cfg, Mapping):
+        raise ConfigError(f"a {registry.name} is described by dict(type='Name', ...), not by {cfg!r}")
+    arguments = {**(default_args or {}), **cfg}
+    if "type" not in arguments:
+        raise ConfigError(
+            f"a {registry.name} is described by dict(type='Name', ...); 'type' is missing in {dict(cfg)!r}"
+        )
+    kind = arguments.pop("type")
+    part = registry.get(kind) if isinstance(kind, str) else kind
+    if not callable(part):
+        raise ConfigError(f"the type of a {registry.name} is a name or a class, not {kind!r}")
+    _check_arguments(part, arguments, registry.name)
+    try:
+        return part(**arguments)
+    except Exception as error:
+        error.add_note(f"while building the {registry.name} '{_name_of(part)}' with {arguments}")
+        raise
+
+
+def _check_arguments(part: Callable[..., Any], arguments: Mapping[str, Any], kind: str) -> None:
+    """Refuse arguments that the constructor does not take, before it runs."""
+    try:
+        signature = inspect.signature(part)
+    except ValueError:
+        # Some classes written in C have none: they check for themselves.
+        return
+    parameters = signature.parameters.values()
+    named = [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    unknown = [] if takes_any else [name for name in arguments if name not in named]
+    missing = [
+        each.name
+        for each in parameters
+        if each.name in named and each.default is each.empty and each.name not in arguments
+    ]
+    if unknown:
+        near = get_close_matches(unknown[0], named, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"it takes: {', '.join(named) or 'none'}"
+        raise ConfigError(f"{kind} '{_name_of(part)}' has no argument '{unknown[0]}'; {hint}")
+    if missing:
+        raise ConfigError(f"{kind} '{_name_of(part)}' lacks the argument '{missing[0]}'")
+
+
+def _name_of(part: Callable[..., Any]) -> str:
+    return getattr(part, "__name__", repr(part))
+
+
+def _is_same(known: Any, part: Any) -> bool:
+    """Return whether the same definition is entered again, as when its module is reloaded."""
+    return known is part or (
+        (known.__module__, known.__qualname__) == (part.__module__, part.__qualname__)
+        and known.__module__ != "__main__"
+        and "<locals>" not in known.__qualname__
+    )

@@ -101,3 +101,83 @@ class PictureDataset(Protocol):
     def __len__(self) -> int: ...
 
     def load(self, index: int) -> tuple[torch.Tensor, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a run the next update stands; a schedule is a pure function of it.
+
+    Attributes:
+        train_iter: finished updates.
+        updates_per_epoch: updates in one epoch.
+        max_epochs: epochs in all.
+    """
+
+    train_iter: int
+    updates_per_epoch: int
+    max_epochs: int
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return self.train_iter // self.updates_per_epoch
+
+    @property
+    def max_iter(self) -> int:
+        """Updates in the whole run."""
+        return self.max_epochs * self.updates_per_epoch
+
+
+class Schedule(Protocol):
+    """A learning-rate schedule."""
+
+    def __call__(self, base_lr: float, position: Position) -> float: ...
+
+
+class Transform(Protocol):
+    """One step of a pipeline.
+
+    ``results`` holds what is known of a sample: ``img`` (uint8 ``(H, W, 3)`` RGB array until ``Normalize``,
+    float after), ``gt_label``, ``img_info``, ``img_prefix``, ``filename``. It returns the same dict, changed.
+    """
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any] | None: ...
+
+
+class Loss(Protocol):
+    """A loss of a batch: a scalar, or one value for each sample with ``reduction_override='none'``."""
+
+    def __call__(
+        self,
+        pred: torch.Tensor,
+        target: torch.Tensor,
+        weight: torch.Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+    ) -> torch.Tensor: ...
+
+
+class Backbone(Protocol):
+    """A network without its classifier: images ``(N, 3, H, W)`` to a tuple of maps, shallow to deep."""
+
+    def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]: ...
+
+
+class Neck(Protocol):
+    """What stands between backbone and head: a tuple of maps to a tuple of ``(N, D)`` vectors."""
+
+    def __call__(self, features: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]: ...
+
+
+class Head(Protocol):
+    """What turns a neck's vectors into logits ``(N, C)``, and names the losses of these."""
+
+    def __call__(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor: ...
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> Mapping[str, torch.Tensor]: ...
+
+
+class OptimizerConstructor(Protocol):
+    """Makes an optimizer for a network: groups its parameters, then builds what the config names."""
+
+    def __call__(self, model: torch.nn.Module) -> torch.optim.Optimizer: ...

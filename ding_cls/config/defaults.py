@@ -40,11 +40,12 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A mapping with free keys, or one plain value."""
+    """A mapping with free keys, or one plain value: of ``types``, and of ``choices`` where there are any."""
 
     default: Any
     types: tuple[type, ...]
     help: str
+    choices: tuple[Any, ...] = ()
 
 
 NONE = type(None)
@@ -70,6 +71,9 @@ LEARNER: Tree = {
         },
         "hooks by short key TYPE_POSITION or as dict(name=, type=, priority=, position=, ext_args=)",
     ),
+    "custom_hooks": Key(
+        [], (list, tuple), "further hooks, each dict(type=, priority='NORMAL', ...) with its own arguments"
+    ),
 }
 
 LEARN: Tree = {
@@ -85,13 +89,27 @@ LEARN: Tree = {
         1, (int,), "pieces an update's batch is computed in, one after the other", minimum=1
     ),
     "learning_rate": Key(0.01, (float,), "learning rate after warm-up", minimum=0),
-    "lr_schedule": Key("step", (str,), "what follows warm-up", choices=("step", "cosine", "constant")),
+    "lr_schedule": Either(
+        "step",
+        (str,),
+        "what follows warm-up; or dict(type=, ...) of a schedule by name, which brings its own warm-up",
+        choices=("step", "cosine", "constant"),
+    ),
     "decay_epoch": Key(30, (int, float), "step: epochs between two decays", minimum=1e-9),
     "decay_rate": Key(0.1, (float,), "step: factor of each decay", minimum=0),
     "min_lr": Key(0.0, (float,), "cosine: learning rate at the end", minimum=0),
     "warmup_lr": Key(1e-4, (float,), "learning rate at the first update, where warm-up begins", minimum=0),
     "warmup_epoch": Key(3, (int, float), "epochs of linear warm-up; 0: none", minimum=0),
-    "weight_decay": Key(1e-4, (float,), "L2 penalty of all parameters", minimum=0),
+    "weight_decay": Key(
+        1e-4, (float, NONE), "L2 penalty of all parameters; None: the optimizer's own default", minimum=0
+    ),
+    "optimizer": Free(
+        {"type": "SGD"},
+        "class of the optimizer and its further arguments; constructor= and paramwise_cfg= group parameters",
+    ),
+    "loss": Either(
+        None, (NONE,), "dict(type=, ...) of the loss; None: cross-entropy, or what the model's head brings"
+    ),
     "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
     "nesterov": Key(False, (bool,), "Nesterov momentum"),
     "label_smoothing": Key(
@@ -113,6 +131,13 @@ COLLECT: Tree = {
     "crop_ratio": Key(
         [3 / 4, 4 / 3], (list, tuple), "training: smallest and largest width / height of a crop"
     ),
+    "train": Either(
+        None, (NONE,), "dict(type=, pipeline=, ...) of the training set; None: the folder learn_data_path"
+    ),
+    "val": Either(
+        None, (NONE,), "dict(type=, pipeline=, ...) of the validation set; None: the folder eval_data_path"
+    ),
+    "test": Either(None, (NONE,), "dict(type=, pipeline=, ...) of a test set; training does not use it"),
     "hflip": Key(True, (bool,), "training: mirror every second picture, by chance"),
     "mean": Key(
         [0.485, 0.456, 0.406], (list, tuple), "subtracted from R, G, B in [0, 1]; ImageNet's by default"
@@ -147,12 +172,13 @@ POLICY: Tree = {
     "model": Free(
         {"name": "resnet18", "num_classes": None, "pretrained": False},
         "name of the network, its number of classes (None: as in the data), pretrained (False, True or a "
-        "file), and any other argument of its constructor",
+        "file), and any other argument of its constructor; or type= of a classifier and its parts",
     ),
     "learn": LEARN,
     "collect": COLLECT,
     "eval": {
         "batch_size": Key(32, (int,), "evaluation samples per process and batch", minimum=1),
+        "metric": Either(None, (NONE,), "dict(type=, ...) of the metric; None: loss, acc1 and acc5"),
         "evaluator": EVALUATOR,
     },
 }
@@ -161,6 +187,9 @@ ROOT: Tree = {
     "exp_name": Key("default_experiment", (str,), "the run's folder: everything the run writes lies in it"),
     "seed": Key(0, (int,), "seed of everything random"),
     "env": Free({}, "accepted for compatibility; has no effect"),
+    "custom_imports": Free(
+        {}, "dict(imports=[...]): modules with the user's own parts; imported only with --allow-code"
+    ),
     "policy": POLICY,
 }
 

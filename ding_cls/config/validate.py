@@ -63,7 +63,8 @@ class Validator:
             if isinstance(entry, Key):
                 values[name] = self._value(path, value, entry)
             elif isinstance(entry, Either) and not isinstance(value, dict):
-                values[name] = self._value(path, value, Key(entry.default, (*entry.types, dict), entry.help))
+                key = Key(entry.default, (*entry.types, dict), entry.help, choices=entry.choices)
+                values[name] = self._value(path, value, key)
             elif isinstance(entry, (Free, Either)):
                 self._free(path, value)
             elif isinstance(entry, dict) or (isinstance(own, dict) and own):
