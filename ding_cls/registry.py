@@ -35,10 +35,14 @@ class Registry(Generic[Part]):
     Args:
         name: what the parts are, in the singular; it stands in error messages.
         libraries: where a name is looked up that was not registered; the first that has it wins.
+
+    Attributes:
+        one: the name with its article.
     """
 
     def __init__(self, name: str, *, libraries: Sequence[Library[Part]] = ()) -> None:
         self.name = name
+        self.one = f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
         self._libraries = tuple(libraries)
         self._parts: dict[str, Part] = {}
 
@@ -57,7 +61,7 @@ class Registry(Generic[Part]):
             known = self._parts.get(name)
             if known is not None and not force and not _is_same(known, part):
                 raise ConfigError(
-                    f"a {self.name} named '{name}' is registered already: {known}; choose another name, or "
+                    f"{self.one} named '{name}' is registered already: {known}; choose another name, or "
                     "replace it with force=True"
                 )
             self._parts[name] = part
@@ -158,16 +162,16 @@ def build_from_cfg(
         ConfigError: ``cfg`` is no dict, lacks ``type``, or names a part or an argument that does not exist.
     """
     if not isinstance(cfg, Mapping):
-        raise ConfigError(f"a {registry.name} is described by dict(type='Name', ...), not by {cfg!r}")
+        raise ConfigError(f"{registry.one} is described by dict(type='Name', ...), not by {cfg!r}")
     arguments = {**(default_args or {}), **cfg}
     if "type" not in arguments:
         raise ConfigError(
-            f"a {registry.name} is described by dict(type='Name', ...); 'type' is missing in {dict(cfg)!r}"
+            f"{registry.one} is described by dict(type='Name', ...); 'type' is missing in {dict(cfg)!r}"
         )
     kind = arguments.pop("type")
     part = registry.get(kind) if isinstance(kind, str) else kind
     if not callable(part):
-        raise ConfigError(f"the type of a {registry.name} is a name or a class, not {kind!r}")
+        raise ConfigError(f"the type of {registry.one} is a name or a class, not {kind!r}")
     _check_arguments(part, arguments, registry.name)
     try:
         return part(**arguments)

@@ -1,11 +1,13 @@
 """Parts by name: entered once, found exactly, and a near name is offered."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ding_cls.errors import ConfigError
-from ding_cls.registry import Registry
+from ding_cls.registry import Library, Registry, build_from_cfg
 
 
 def twice(value: int) -> int:
@@ -30,7 +32,7 @@ def test_a_part_is_found_under_its_name(registry: Registry[Callable[[int], int]]
 
 
 def test_registering_returns_the_part_itself() -> None:
-    assert Registry[object]("part").register("x")(twice) is twice
+    assert Registry[Any]("part").register("x")(twice) is twice
 
 
 def test_names_are_listed_in_the_order_of_entry(registry: Registry[Callable[[int], int]]) -> None:
@@ -66,4 +68,119 @@ def test_a_name_like_no_other_lists_them_all_sorted(registry: Registry[Callable[
 
 
 def test_two_registries_know_nothing_of_each_other(registry: Registry[Callable[[int], int]]) -> None:
-    assert list(Registry[object]("function")) == []
+    assert list(Registry[Any]("function")) == []
+
+
+class Cat:
+    def __init__(self, name: str, lives: int = 9) -> None:
+        if lives < 1:
+            raise ValueError("no lives left")
+        self.name, self.lives = name, lives
+
+
+class Dog:
+    def __init__(self, **anything: Any) -> None:
+        self.given = anything
+
+
+@pytest.fixture
+def animals() -> Registry[Callable[..., Any]]:
+    found: Registry[Callable[..., Any]] = Registry(
+        "animal", libraries=[Library("the barn", vars(barn).get, lambda: ["Cow", "Cat"])]
+    )
+    found.register_module()(Cat)
+    found.register_module(name=["Dog", "Hound"])(Dog)
+    return found
+
+
+barn = SimpleNamespace(Cow=lambda milk: f"cow with {milk}", Cat=Dog)
+
+
+def test_a_dict_with_type_is_built_and_stays_as_it_is(animals: Registry[Callable[..., Any]]) -> None:
+    cfg = {"type": "Cat", "name": "Tom"}
+    cat = animals.build(cfg, {"lives": 7, "name": "nobody"})
+    assert (type(cat), cat.name, cat.lives) == (Cat, "Tom", 7)
+    assert cfg == {"type": "Cat", "name": "Tom"}
+
+
+def test_the_type_may_be_the_class_itself_or_a_default(animals: Registry[Callable[..., Any]]) -> None:
+    assert isinstance(build_from_cfg({"type": Cat, "name": "Tom"}, animals), Cat)
+    assert isinstance(build_from_cfg({"name": "Tom"}, animals, {"type": "Cat"}), Cat)
+
+
+def test_one_class_may_have_several_names(animals: Registry[Callable[..., Any]]) -> None:
+    assert animals.get("Dog") is animals.get("Hound") is Dog
+
+
+def test_a_plain_call_registers_and_returns_the_class(animals: Registry[Callable[..., Any]]) -> None:
+    class Bird: ...
+
+    assert animals.register_module(module=Bird) is Bird
+    assert animals.get("Bird") is Bird
+
+
+def test_what_is_registered_hides_a_library(animals: Registry[Callable[..., Any]]) -> None:
+    assert animals.get("Cat") is Cat
+    assert animals.build({"type": "Cow", "milk": 3}) == "cow with 3"
+    assert animals.names() == ("Cat", "Cow", "Dog", "Hound")
+
+
+def test_force_replaces(animals: Registry[Callable[..., Any]]) -> None:
+    with pytest.raises(ConfigError, match="an animal named 'Cat' is registered already"):
+        animals.register("Cat")(Dog)
+    animals.register("Cat", force=True)(Dog)
+    assert animals.get("Cat") is Dog
+
+
+def test_a_reloaded_class_takes_the_place_of_its_older_self(animals: Registry[Callable[..., Any]]) -> None:
+    newer = type("Cat", (), {"__module__": Cat.__module__, "__qualname__": Cat.__qualname__})
+    animals.register("Cat")(newer)
+    assert animals.get("Cat") is newer
+
+
+def test_a_decorator_without_brackets_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"\.register_module\(\) with brackets"):
+        Registry[Any]("animal").register_module(Cat)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        ("Cat", r"an animal is described by dict\(type='Name', ...\), not by 'Cat'"),
+        ({"name": "Tom"}, "'type' is missing in {'name': 'Tom'}"),
+        ({"type": "cat"}, "there is no animal named 'cat'; did you mean Cat"),
+        ({"type": "Whale"}, "there are: Cat, Dog, Hound, and those of the barn"),
+        ({"type": 3}, "the type of an animal is a name or a class, not 3"),
+        (
+            {"type": "Cat", "name": "Tom", "life": 3},
+            "animal 'Cat' has no argument 'life'; did you mean 'lives'",
+        ),
+        ({"type": "Cat", "name": "Tom", "q": 3}, "has no argument 'q'; it takes: name, lives"),
+        ({"type": "Cat"}, "animal 'Cat' lacks the argument 'name'"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_one_line(
+    cfg: Any, message: str, animals: Registry[Callable[..., Any]]
+) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
+        animals.build(cfg)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_constructors_own_error_comes_through_with_a_note(animals: Registry[Callable[..., Any]]) -> None:
+    with pytest.raises(ValueError, match="no lives left") as refused:
+        animals.build({"type": "Cat", "name": "Tom", "lives": 0})
+    assert str(refused.value) == "no lives left"
+    assert refused.value.__notes__ == ["while building the animal 'Cat' with {'name': 'Tom', 'lives': 0}"]
+
+
+def test_a_type_error_inside_a_constructor_is_not_taken_for_a_wrong_argument() -> None:
+    def broken(size: int) -> int:
+        return len(size)  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="has no len"):
+        build_from_cfg({"type": broken, "size": 3}, Registry[Any]("part"))
+
+
+def test_anything_goes_where_the_constructor_takes_anything(animals: Registry[Callable[..., Any]]) -> None:
+    assert animals.build({"type": "Dog", "bones": 2}).given == {"bones": 2}
