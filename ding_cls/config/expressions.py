@@ -5,8 +5,8 @@ the values mean.
 """
 
 import ast
-import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from ding_cls.config.operations import (
@@ -14,18 +14,21 @@ from ding_cls.config.operations import (
     FUNCTIONS,
     MAPPINGS,
     MAX_INT_BITS,
-    SCALARS,
+    TEXT_METHODS,
     arithmetic,
     call,
+    call_method,
     compare,
     elements,
+    format_text,
+    formatted,
     shortened,
 )
-from ding_cls.config.scope import Scope
+from ding_cls.config.scope import BASE, Scope
 from ding_cls.errors import ConfigError
 
 MAX_DEPTH = 100
-MAX_FORMAT_WIDTH = 100
+MAX_SHOWN_NODES = 20
 
 
 class Expressions:
@@ -42,7 +45,7 @@ class Expressions:
 
     def refused(self, node: ast.AST, reason: str) -> ConfigError:
         """Return the error that names the file and the node's line."""
-        return ConfigError(f"{reason} ({self.scope.file}:{getattr(node, 'lineno', 1)})")
+        return ConfigError(f"{reason} ({self.scope.place(getattr(node, 'lineno', 1))})")
 
     def value(self, node: ast.expr) -> Any:
         """Return the value of an expression.
@@ -97,7 +100,9 @@ class Expressions:
 
     def _value(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=str() | int() | float() | None as constant):
+            case ast.Constant(value=str() as text):
+                return self.scope.text(text)
+            case ast.Constant(value=int() | float() | None as constant):
                 return constant
             case ast.Name(id=name):
                 return self.scope.named(name)
@@ -133,6 +138,8 @@ class Expressions:
                 return self._boolean(isinstance(symbol, ast.And), values)
             case ast.Compare():
                 return self._compare(node)
+            case ast.Set(elts=[ast.Set(elts=[ast.Name() | ast.Attribute() as template])]):
+                return self._template(template)
         raise TypeError(f"a config file is data, in which {type(node).__name__} is not allowed")
 
     def _items(self, nodes: Sequence[ast.expr]) -> list[Any]:
@@ -155,15 +162,40 @@ class Expressions:
 
     def _call(self, node: ast.Call) -> Any:
         name = self._callee(node.func)
+        if isinstance(node.func, ast.Attribute) and not name:
+            return self._call_method(node, node.func)
         if name not in FUNCTIONS and name not in MAPPINGS:
-            callee = shortened(ast.unparse(node.func))
-            raise ValueError(f"{callee} cannot be called in a config file; allowed: {CALLABLE_TEXT}")
+            raise self._not_callable(node)
         arguments = self._items(node.args)
         if name in FUNCTIONS:
             if node.keywords:
                 raise TypeError(f"{name}() takes no keywords in a config file")
             return call(name, arguments, budget=self._budget)
         return self._build_dict(arguments, node, is_copied=name == "easydict.EasyDict")
+
+    def _call_method(self, node: ast.Call, method: ast.Attribute) -> Any:
+        root: ast.expr = method
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        is_unknown = isinstance(root, ast.Name) and root.id not in self.scope.names
+        if is_unknown or (method.attr != "format" and method.attr not in TEXT_METHODS):
+            raise self._not_callable(node)
+        owner = self.value(method.value)
+        if not isinstance(owner, str):
+            raise self._not_callable(node)
+        arguments = self._items(node.args)
+        if method.attr == "format":
+            names: dict[str, Any] = {}
+            self._add_keywords(names, node)
+            return format_text(owner, arguments, names, budget=self._budget)
+        if node.keywords:
+            raise TypeError(f"{method.attr}() takes no keywords in a config file")
+        return call_method(method.attr, owner, arguments, budget=self._budget)
+
+    def _not_callable(self, node: ast.Call) -> ValueError:
+        is_short = len(list(islice(ast.walk(node.func), MAX_SHOWN_NODES + 1))) <= MAX_SHOWN_NODES
+        callee = shortened(ast.unparse(node.func)) if is_short else "what stands before the brackets"
+        return ValueError(f"{callee} cannot be called in a config file; allowed: {CALLABLE_TEXT}")
 
     def _build_dict(self, arguments: list[Any], node: ast.Call, *, is_copied: bool) -> dict[Any, Any]:
         if len(arguments) > 1:
@@ -176,22 +208,36 @@ class Expressions:
             for pair in elements(source, self._budget):
                 key, value = elements(pair, self._budget)
                 self.scope.put(result, key, value, node.lineno)
+        self._add_keywords(result, node)
+        return result
+
+    def _add_keywords(self, result: dict[Any, Any], node: ast.Call) -> None:
+        named: set[Any] = set()
         for keyword in node.keywords:
             value = self.value(keyword.value)
+            names = (
+                [keyword.arg] if keyword.arg is not None else list(value) if isinstance(value, dict) else []
+            )
+            # Python would refuse the file: a silent winner hides a slip.
+            if twice := next((name for name in names if name in named), None):
+                raise self.refused(keyword, f"keyword {twice} is given twice")
+            named.update(names)
             if keyword.arg is None:
                 self.scope.unpack(result, value)
             else:
                 self.scope.put(result, keyword.arg, value, keyword.lineno)
-        return result
 
     def _callee(self, node: ast.expr) -> str:
+        """Return the full name of what is called, empty where it is neither imported nor built in."""
         if isinstance(node, ast.Name):
+            self.scope.check_not_lost(node.id)
             if node.id in self.scope.imports:
                 return self.scope.imports[node.id]
             is_builtin = node.id in (*FUNCTIONS, *MAPPINGS) and node.id not in self.scope.names
             return node.id if is_builtin else ""
         if isinstance(node, ast.Attribute):
-            return f"{self._callee(node.value)}.{node.attr}"
+            owner = self._callee(node.value)
+            return f"{owner}.{node.attr}" if owner else ""
         return ""
 
     def _unary(self, symbol: ast.unaryop, operand: Any) -> Any:
@@ -208,26 +254,39 @@ class Expressions:
             *(None if bound is None else self.value(bound) for bound in (node.lower, node.upper, node.step))
         )
 
+    def _template(self, node: ast.Name | ast.Attribute) -> Any:
+        """Return the value of ``{{ _base_.x }}`` or ``{{ fileDirname }}`` outside a string."""
+        if isinstance(node, ast.Name):
+            if node.id in self.scope.templates:
+                return self.scope.templates[node.id]
+        else:
+            root: ast.expr = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id == BASE:
+                return self.value(node)
+        raise TypeError("a config file is data, in which Set is not allowed")
+
     def _attribute(self, owner: ast.expr, name: str) -> Any:
         if isinstance(owner, ast.Name) and owner.id in self.scope.imports:
             raise ValueError(f"{owner.id}.{name} is not data; only os.path.join() is allowed")
         return self.scope.entry(self.value(owner), name)
 
     def _joined(self, parts: Sequence[ast.expr]) -> str:
-        text = "".join(self.value(part) for part in parts)
+        text = "".join(
+            self.scope.f_string_text(part.value)
+            if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            else self.value(part)
+            for part in parts
+        )
         self._budget.spend(len(text))
         return text
 
     def _formatted(self, node: ast.FormattedValue) -> str:
         value = self.value(node.value)
-        if not isinstance(value, SCALARS):
-            raise TypeError(f"an f-string holds numbers and strings, not {type(value).__name__}")
-        self._budget.spend(len(value) if isinstance(value, str) else 1)
         spec = "" if node.format_spec is None else self.value(node.format_spec)
-        if any(int(number) > MAX_FORMAT_WIDTH for number in re.findall(r"\d+", spec)):
-            raise ValueError(f"widths and precisions go up to {MAX_FORMAT_WIDTH} in an f-string")
-        converters: dict[int, Callable[[Any], str]] = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
-        return format(converters[node.conversion](value) if node.conversion in converters else value, spec)
+        conversion = "" if node.conversion < 0 else chr(node.conversion)
+        return formatted(value, conversion, spec, budget=self._budget)
 
     def _list_comprehension(self, element: ast.expr, loops: Sequence[ast.comprehension]) -> list[Any]:
         values: list[Any] = []

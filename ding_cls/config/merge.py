@@ -1,9 +1,8 @@
-"""Nested dicts: copied, merged, overridden by ``a.b.c=value``, saved. It must not know which keys exist."""
+"""Nested dicts: copied, merged, saved. It must not know which keys exist."""
 
-import ast
 import math
 import os
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from easydict import EasyDict
@@ -13,6 +12,7 @@ from ding_cls.errors import ConfigError
 
 _HEADER = "# Every value of the run, defaults included. Plain data: read_config reads it back.\n"
 _MAX_LINE = 100
+_METHODS = frozenset(name for name in dir(EasyDict) if not name.startswith("_"))
 
 
 def deep_merge_dicts(
@@ -29,37 +29,6 @@ def deep_merge_dicts(
     return merged
 
 
-def apply_overrides(
-    cfg: Mapping[str, Any], overrides: Sequence[str], *, origins: MutableMapping[str, str] | None = None
-) -> dict[str, Any]:
-    """Return ``cfg`` with the values of ``a.b.c=value`` strings set, an EasyDict if ``cfg`` is one.
-
-    A value is read as a Python literal; true, false and none in any case are True, False and None; anything
-    else is the string as it stands. Elements of lists go by index: ``a.0.b=value``. Missing dicts are made.
-
-    Args:
-        cfg: stays as it is.
-        overrides: applied in order; the last one wins.
-        origins: which line set what (see ``read_config_with_origins``); brought up to date in place.
-
-    Raises:
-        ConfigError: an override without ``=`` or with an empty key, or one that leads through a plain value.
-    """
-    values: dict[str, Any] = plain_copy(cfg)
-    for override in overrides:
-        path, equals, text = override.partition("=")
-        path = path.strip()
-        keys = path.split(".")
-        if not equals or not all(keys):
-            raise ConfigError(f"override {override!r} is not of the form key.key=value")
-        values = _replaced(values, keys, _parsed_value(text.strip()), override)
-        if origins is not None:
-            for stale in [known for known in origins if known.startswith(f"{path}.")]:
-                del origins[stale]
-            origins[path] = f"override {override}"
-    return to_easydict(values) if isinstance(cfg, EasyDict) else values
-
-
 def save_config(cfg: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Publish ``cfg`` as a Python file that ``read_config`` reads back as it is, to the last digit.
 
@@ -69,11 +38,12 @@ def save_config(cfg: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
         path: the file to create or replace, ``total_config.py`` by custom.
 
     Raises:
-        ConfigError: ``cfg`` holds something that is not plain data; it names the key.
+        ConfigError: ``cfg`` holds something that is not plain data, or that could not be read back; it names
+            the key.
         OSError: the file cannot be written.
     """
     values = plain_copy(cfg)
-    for problem in not_plain(values, ""):
+    for problem in [*not_plain(values, ""), *shadowing_keys(values, "")]:
         raise ConfigError(problem)
     with atomic_write(path) as file:
         file.write(f"{_HEADER}main_config = {_literal(values, indent=0)}\n".encode())
@@ -128,6 +98,33 @@ def key_problem(key: object) -> str | None:
     return None
 
 
+def is_shadowing(key: object, owner: Mapping[Any, Any]) -> bool:
+    """Whether a key of a config hides a method of the dict it is in: ``cfg.items`` would no longer be one.
+
+    The arguments of a part (a dict with a ``type``) are handed over by name, not read off a dict: there
+    ``keys=['img']`` is what it says.
+    """
+    return key in _METHODS and "type" not in owner
+
+
+def shadowing_problem(key: str, path: str) -> str:
+    """Return the line about a key that hides a method, at ``path``."""
+    return f"{path}: a key named {key!r} hides the dict method of that name; rename it"
+
+
+def shadowing_keys(value: Any, path: str) -> Iterator[str]:
+    """Yield a line for each key in ``value``, which lies at ``path``, that hides a dict's method."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if is_shadowing(key, value):
+                yield shadowing_problem(key, inner)
+            yield from shadowing_keys(item, inner)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from shadowing_keys(item, f"{path}.{index}")
+
+
 def not_plain(value: Any, path: str) -> Iterator[str]:
     """Yield a line for each part of ``value`` that is not data and cannot be saved; it lies at ``path``."""
     if isinstance(value, dict):
@@ -151,33 +148,6 @@ def _merged(original: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
         )
     return original
-
-
-def _replaced(node: Any, keys: Sequence[str], value: Any, override: str) -> Any:
-    """Return ``node`` with the entry that ``keys`` lead to replaced."""
-    key, inner = keys[0], keys[1:]
-    if isinstance(node, dict):
-        known = node.get(key)
-        child = {} if known is None else known
-        return {**node, key: _replaced(child, inner, value, override) if inner else value}
-    if isinstance(node, (list, tuple)):
-        if not key.isdecimal() or int(key) >= len(node):
-            raise ConfigError(f"override {override!r}: {key!r} is no index of a list of {len(node)} elements")
-        items = list(node)
-        items[int(key)] = _replaced(items[int(key)], inner, value, override) if inner else value
-        return type(node)(items)
-    raise ConfigError(f"override {override!r}: {key!r} cannot be set in {node!r}, which has no keys")
-
-
-def _parsed_value(text: str) -> Any:
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
-    return text if any(not_plain(value, "")) else value
 
 
 def _literal(value: Any, *, indent: int) -> str:

@@ -7,20 +7,29 @@ It must not know syntax trees beyond the operators' names.
 import ast
 import operator
 import os.path
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from string import Formatter
 from typing import Any, TypeAlias
 
 SCALARS = (str, int, float, bool, type(None))
 MAX_INT_BITS = 2048
 MAX_COST = 200_000
 MAX_ROUND_DIGITS = 100
+MAX_FORMAT_WIDTH = 100
 
 
 class Budget:
-    """What one file may spend: one unit for each expression, list element and character computed."""
+    """What a file and its bases may spend: one unit for each expression, element and character computed."""
 
     def __init__(self) -> None:
         self._left = MAX_COST
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is nothing left to read with."""
+        return self._left < 0
 
     def spend(self, amount: int = 1) -> None:
         """Pay before the work is done.
@@ -74,9 +83,31 @@ def call(name: str, arguments: list[Any], *, budget: Budget) -> Any:
     return FUNCTIONS[name](budget, *arguments)
 
 
+def call_method(name: str, text: str, arguments: list[Any], *, budget: Budget) -> Any:
+    """Return the result of one of ``TEXT_METHODS`` on a string."""
+    return TEXT_METHODS[name](budget, text, *arguments)
+
+
+def formatted(value: Any, conversion: str, spec: str, *, budget: Budget) -> str:
+    """Return a number or a string as a replacement field of a format string shows it."""
+    if not isinstance(value, SCALARS):
+        raise TypeError(f"a format string holds numbers and strings, not {type(value).__name__}")
+    budget.spend(len(value) if isinstance(value, str) else 1)
+    if any(int(number) > MAX_FORMAT_WIDTH for number in re.findall(r"\d+", spec)):
+        raise ValueError(f"widths and precisions go up to {MAX_FORMAT_WIDTH} in a format string")
+    converters: dict[str, Callable[[Any], str]] = {"s": str, "r": repr, "a": ascii}
+    return format(converters[conversion](value) if conversion in converters else value, spec)
+
+
+def format_text(template: str, arguments: Sequence[Any], names: Mapping[str, Any], *, budget: Budget) -> str:
+    """Return ``template.format(*arguments, **names)``; a field is a name or a number and no more."""
+    return _format(template, arguments, names, count(), budget)
+
+
 def shown(value: object) -> str:
-    """Return a value as a message shows it: its ``repr``, cut short."""
-    return shortened(repr(value))
+    """Return a value as a message shows it: its ``repr``, cut short, or its kind."""
+    # The repr of a list of shared lists takes exponential time.
+    return shortened(repr(value)) if isinstance(value, SCALARS) else f"a {type(value).__name__}"
 
 
 def shortened(text: str) -> str:
@@ -98,6 +129,49 @@ def _pay_for_walk(value: Any, budget: Budget) -> None:
             waiting.extend(elements(node, budget))
         elif isinstance(node, dict):
             waiting.extend(elements(list(node.values()), budget))
+
+
+def _format(
+    template: str, arguments: Sequence[Any], names: Mapping[str, Any], numbers: Iterator[int], budget: Budget
+) -> str:
+    pieces = []
+    for literal, field, spec, conversion in Formatter().parse(template):
+        budget.spend(len(literal) + 1)
+        pieces.append(literal)
+        if field is None:
+            continue
+        if field and not field.isidentifier() and not field.isdecimal():
+            raise ValueError(
+                f"field {shown(field)} of format(): only a name or a number is allowed in braces"
+            )
+        value = names[field] if field.isidentifier() else arguments[int(field or next(numbers))]
+        inner = _format(spec, arguments, names, numbers, budget) if spec else ""
+        pieces.append(formatted(value, conversion or "", inner, budget=budget))
+    return "".join(pieces)
+
+
+def _replace(budget: Budget, text: str, old: str, new: str) -> str:
+    budget.spend(len(text) + text.count(old) * len(new))
+    return text.replace(old, new)
+
+
+def _join_text(budget: Budget, text: str, parts: Any) -> str:
+    strings = elements(parts, budget)
+    budget.spend(sum(len(part) for part in strings) + len(text) * len(strings))
+    return text.join(strings)
+
+
+def _split(budget: Budget, text: str, separator: str | None = None) -> list[str]:
+    budget.spend(len(text))
+    return text.split(separator)
+
+
+def _plain_method(method: Callable[..., Any]) -> "Function":
+    def paid(budget: Budget, text: str, *arguments: str) -> Any:
+        budget.spend(len(text) + sum(len(each) for each in arguments))
+        return method(text, *arguments)
+
+    return paid
 
 
 def _range(budget: Budget, *bounds: int) -> list[int]:
@@ -168,9 +242,23 @@ FUNCTIONS: dict[str, Function] = {
     "os.path.join": _join,
 }
 
+TEXT_METHODS: dict[str, Function] = {
+    "endswith": _plain_method(str.endswith),
+    "join": _join_text,
+    "lower": _plain_method(str.lower),
+    "replace": _replace,
+    "split": _split,
+    "startswith": _plain_method(str.startswith),
+    "strip": _plain_method(str.strip),
+    "upper": _plain_method(str.upper),
+}
+
 MAPPINGS: Sequence[str] = ("dict", "easydict.EasyDict")
 IMPORTABLE: Sequence[str] = ("os", "os.path", "os.path.join", "easydict", "easydict.EasyDict")
-CALLABLE_TEXT = "dict, EasyDict, list, tuple, range, int, float, str, bool, len, round, os.path.join"
+CALLABLE_TEXT = (
+    "dict, EasyDict, list, tuple, range, int, float, str, bool, len, round, os.path.join, "
+    f"and {', '.join(sorted(['format', *TEXT_METHODS]))} of a string"
+)
 
 _NUMERIC: dict[type[ast.operator], Function] = {
     ast.Add: operator.add,

@@ -1,26 +1,41 @@
-"""What a config file has defined so far: its names, its imports, and the line that set each entry of a dict.
+"""What a config file has defined so far: its names, its imports, and the place that set each entry of a dict.
 
 It must not know syntax trees, nor what the values mean.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from ding_cls.config.operations import SCALARS, Budget, shown
+from ding_cls.errors import ConfigError
+
+BASE = "_base_"
+MAX_CONFIG_DEPTH = 50
+
+_TEMPLATE = re.compile(r"\{\{\s*(?:_base_\.([\w.]+)|(file\w+))\s*\}\}")
+_ENVIRONMENT = re.compile(r"\{\{\s*+['\"]?\s*+\$")
+# What is left of {{ fileBasename }} in an f-string, where Python reads two braces as one.
+_IN_F_STRING = re.compile(r"\{\s*(file\w+)\s*\}")
 
 
-class Lines:
-    """Which line set which entry of which dict; the dicts are told apart by identity."""
+class UnknownValueError(ConfigError):
+    """The value hangs on a statement that was refused before; it is no problem of its own."""
+
+
+class Places:
+    """Which place, ``file:line``, set which entry of which dict; the dicts are told apart by identity."""
 
     def __init__(self) -> None:
-        # The dict is held beside its lines: an id is free for another object once its owner is gone.
-        self._of: dict[int, tuple[dict[Any, Any], dict[Any, int]]] = {}
+        # The dict is held beside its places: an id is free for another object once its owner is gone.
+        self._of: dict[int, tuple[dict[Any, Any], dict[Any, str]]] = {}
 
-    def set(self, owner: dict[Any, Any], key: Any, line: int) -> None:
-        """Note the line of an entry."""
-        self._of.setdefault(id(owner), (owner, {}))[1][key] = line
+    def set(self, owner: dict[Any, Any], key: Any, place: str) -> None:
+        """Note the place of an entry."""
+        self._of.setdefault(id(owner), (owner, {}))[1][key] = place
 
-    def get(self, owner: dict[Any, Any], key: Any, default: int = 1) -> int:
-        """Return the line of an entry."""
+    def get(self, owner: dict[Any, Any], key: Any, default: str = "") -> str:
+        """Return the place of an entry."""
         return self._of[id(owner)][1].get(key, default) if id(owner) in self._of else default
 
 
@@ -29,30 +44,62 @@ class Scope:
 
     Args:
         file: the file's name, for messages.
+        budget: what reading may cost; shared by a file and its bases.
+        places: which place set what; shared likewise.
+        templates: the values of ``{{ fileDirname }}`` and its sisters.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(
+        self,
+        file: str,
+        *,
+        budget: Budget | None = None,
+        places: Places | None = None,
+        templates: Mapping[str, str] | None = None,
+    ) -> None:
         self.file = file
         self.names: dict[str, Any] = {}
         self.imports: dict[str, str] = {}
-        self.lines = Lines()
-        self.budget = Budget()
+        self.lost: set[str] = set()
+        self.budget = budget or Budget()
+        self.places = places or Places()
+        self.templates = dict(templates or {})
+
+    def place(self, line: int) -> str:
+        """Return how a message and a table of origins name a line of this file."""
+        return f"{self.file}:{line}"
 
     def named(self, name: str) -> Any:
         """Return the value of an earlier name."""
+        self.check_not_lost(name)
+        if name == BASE and name not in self.names:
+            raise ValueError("_base_ stands for the merged base files, and this file has none")
         if name not in self.names:
             raise ValueError(f"{name} is not the name of a value that stands further up")
         return self.names[name]
 
+    def check_not_lost(self, name: str) -> None:
+        """Raise UnknownValueError where the statement that sets a name was refused."""
+        if name in self.lost:
+            raise UnknownValueError(f"{name} is not known")
+
     def bind(self, name: str, value: Any, line: int) -> None:
         """Give a name a value."""
         self.imports.pop(name, None)
+        self.lost.discard(name)
         self.put(self.names, name, value, line)
 
     def bind_import(self, name: str, module: str) -> None:
         """Note that a name stands for something imported."""
         self.names.pop(name, None)
+        self.lost.discard(name)
         self.imports[name] = module
+
+    def lose(self, names: set[str]) -> None:
+        """Note that the statement which would have set these names was refused."""
+        for name in names:
+            self.names.pop(name, None)
+        self.lost |= names
 
     def entry(self, owner: Any, key: Any) -> Any:
         """Return ``owner[key]``."""
@@ -72,30 +119,80 @@ class Scope:
         else:
             raise ValueError(f"{type(owner).__name__} has no entry {shown(key)} to assign to")
 
-    def put(self, owner: dict[Any, Any], key: Any, value: Any, line: int) -> None:
-        """Set an entry of a dict and note its line."""
+    def put(self, owner: dict[Any, Any], key: Any, value: Any, line: int | str) -> None:
+        """Set an entry of a dict and note its line in this file, or its place in any."""
         # Only plain keys: the hash of a tuple of shared tuples takes exponential time.
         if not isinstance(key, SCALARS):
             raise TypeError(f"a key is a string, not {type(key).__name__}")
         owner[key] = value
-        self.lines.set(owner, key, line)
+        self.places.set(owner, key, self.place(line) if isinstance(line, int) else line)
 
     def unpack(self, owner: dict[Any, Any], source: Any) -> None:
-        """Set all entries of another dict, which keep their lines."""
+        """Set all entries of another dict, which keep their places."""
         if not isinstance(source, dict):
             raise TypeError(f"** needs a dict, not {type(source).__name__}")
         self.budget.spend(len(source))
         for key, value in source.items():
-            self.put(owner, key, value, self.lines.get(source, key))
+            self.put(owner, key, value, self.places.get(source, key))
 
-    def copied(self, value: Any) -> Any:
-        """Return what EasyDict makes of a value: containers of its own all the way down."""
+    def copied(self, value: Any, depth: int = 0) -> Any:
+        """Return a copy with containers of its own all the way down, so that nothing is shared in it.
+
+        Raises:
+            ValueError: it is nested too deeply, or contains itself.
+        """
+        return self._copied(value, depth, is_template=False)
+
+    def filled(self, value: Any) -> Any:
+        """Return a copy in which the templates in strings, ``{{ _base_.x }}`` and the like, are filled in."""
+        return self._copied(value, 0, is_template=True)
+
+    def text(self, text: str) -> Any:
+        """Return a string with its templates filled in, or the value of the one that is the whole string."""
+        if "{{" not in text:
+            return text
+        if _ENVIRONMENT.search(text):
+            raise ValueError(f"{shown(text)}: environment variables are not read in a config file")
+        whole = _TEMPLATE.fullmatch(text)
+        if whole and whole[1]:
+            return self.base_value(whole[1])
+        return _TEMPLATE.sub(self._inserted, text)
+
+    def f_string_text(self, text: str) -> str:
+        """Return the literal part of an f-string with ``{{ fileDirname }}`` and its sisters filled in."""
+        return _IN_F_STRING.sub(lambda found: self.templates.get(found[1], found[0]), text)
+
+    def base_value(self, path: str) -> Any:
+        """Return the value that ``_base_.a.b`` stands for."""
+        value = self.named(BASE)
+        for key in path.split("."):
+            value = self.entry(value, key)
+        return value
+
+    def _inserted(self, found: re.Match[str]) -> str:
+        if not found[1]:
+            return self.templates.get(found[2], found[0])
+        value = self.base_value(found[1])
+        if not isinstance(value, SCALARS):
+            raise TypeError(f"{found[0]} is a {type(value).__name__}, which cannot be part of a string")
+        text = str(value)
+        self.budget.spend(len(text))
+        return text
+
+    def _copied(self, value: Any, depth: int, *, is_template: bool) -> Any:
         self.budget.spend()
-        if isinstance(value, (list, tuple)):
-            return type(value)(self.copied(item) for item in value)
-        if not isinstance(value, dict):
+        if isinstance(value, str):
+            return self.text(value) if is_template else value
+        if not isinstance(value, (list, tuple, dict)):
             return value
+        if depth > MAX_CONFIG_DEPTH:
+            raise ValueError(f"the config is nested more than {MAX_CONFIG_DEPTH} deep, or contains itself")
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._copied(item, depth + 1, is_template=is_template) for item in value)
+        # An entry and its place take five times as long as an element of a list.
+        self.budget.spend(3 * len(value))
         copy: dict[Any, Any] = {}
         for key, item in value.items():
-            self.put(copy, key, self.copied(item), self.lines.get(value, key))
+            inner = self._copied(item, depth + 1, is_template=is_template)
+            self.put(copy, key, inner, self.places.get(value, key))
         return copy

@@ -4,7 +4,6 @@ import re
 import runpy
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +110,10 @@ def test_origins_go_into_lists_of_dicts_by_index_and_name_empty_dicts(tmp_path: 
         "[1 and 0, 0 or 'z', 0 and 1, 2 or 3]",
         "[[1, 2, 3][1:], 'abc'[-1], {'k': {'v': 5}}['k']['v'], (1, 2)[0]]",
         "[a + b for a, b in [(1, 2), (3, 4)]]",
+        "'{} {n:>{w}} {{}} {!r:.3}'.format(1, 'abc', n=2.5, w=6) + '{1}{0}'.format('a', 3)",
+        "['a,b'.split(','), ' x '.strip(), 'A'.lower(), 'a'.upper(), '-'.join(['a', 'b'])]",
+        "'aa'.replace('a', 'bc')",
+        "['abc'.startswith('ab'), 'abc'.endswith('b'), 'a  b'.split(), 'x.y'.strip('x')]",
     ],
 )
 def test_expressions_have_the_value_that_python_gives_them(tmp_path: Path, expression: str) -> None:
@@ -133,6 +136,7 @@ def test_expressions_have_the_value_that_python_gives_them(tmp_path: Path, expre
         ("_hidden = 5\nexp_name = 'x'\npolicy = dict(n=_hidden)\n", {"exp_name": "x", "policy": {"n": 5}}),
         ("a: int = 3\nb = c = 4\n(d, [e]) = (5, [6])\npass\n", {"a": 3, "b": 4, "c": 4, "d": 5, "e": 6}),
         ("from __future__ import annotations\nfrom os import path\na = path.join('x', 'y')\n", {"a": "x/y"}),
+        ("model = dict(a=1)\nlr_config = dict(b=2)\n", {"model": {"a": 1}, "lr_config": {"b": 2}}),
         ("import easydict\na = [1, 2]\na[0] = easydict.EasyDict(b=1)\n", {"a": [{"b": 1}, 2]}),
         ("", {}),
     ],
@@ -148,11 +152,52 @@ def test_easydict_copies_and_dict_shares_as_in_python(tmp_path: Path) -> None:
     assert config == {"a": {"x": {"y": 1, "z": 3}}, "b": {"x": {"y": 2}}, "c": {"x": {"y": 1, "z": 3}}}
 
 
-def test_keys_that_hide_dict_methods_are_plain_keys(tmp_path: Path) -> None:
-    config = read_config(_write(tmp_path, "a = dict(keys=['img'], items=1, update={'pop': 2})\n"))
-    assert config["a"]["keys"] == ["img"]
-    assert config.a.items == 1
-    assert config.a.update.pop == 2
+def test_keys_that_hide_dict_methods_are_refused_all_at_once(tmp_path: Path) -> None:
+    text = "a = dict(keys=['img'],\n  b=[dict(\n    update={'pop': 2})])\nc = {'item': 1}\n"
+    assert _refusal(tmp_path, text).splitlines() == [
+        "a.keys: a key named 'keys' hides the dict method of that name; rename it (recipe.py:1)",
+        "a.b.0.update: a key named 'update' hides the dict method of that name; rename it (recipe.py:3)",
+        "a.b.0.update.pop: a key named 'pop' hides the dict method of that name; rename it (recipe.py:3)",
+    ]
+
+
+def test_the_arguments_of_a_part_may_be_called_like_dict_methods(tmp_path: Path) -> None:
+    config = read_config(_write(tmp_path, "a = [dict(type='Collect', keys=['img'])]\n"))
+    assert config["a"][0]["keys"] == ["img"]
+
+
+def test_all_problems_of_a_file_come_together_and_what_follows_from_one_does_not(tmp_path: Path) -> None:
+    text = (
+        "import numpy as np\nimport os\na = np.pi\nb = [a, os.getcwd()]\nc = dict(x=b)\nc['y'] = 1\n"
+        "d = c['x'][0]\ndef f():\n  return 1\ne = f()\ng = 1 / 0\nh = 3\n"
+    )
+    assert [
+        re.sub(r"cannot.*allowed|allowed: .* \(", "... (", line)
+        for line in _refusal(tmp_path, text).splitlines()
+    ]
+    lines = _refusal(tmp_path, text).splitlines()
+    assert [line.rpartition("(")[2] for line in lines] == [
+        "recipe.py:1)",
+        "recipe.py:8)",
+        "recipe.py:11)",
+    ]
+
+
+def test_what_could_be_read_is_returned_beside_the_problems(tmp_path: Path) -> None:
+    problems: list[str] = []
+    text = "a = open('x')\nb = dict(c=1, items=2)\nd = a\ne = 3\n"
+    config, origins = read_config_with_origins(_write(tmp_path, text), problems=problems)
+    assert config == {"b": {"c": 1, "items": 2}, "e": 3}
+    assert origins == {"b.c": "recipe.py:2", "b.items": "recipe.py:2", "e": "recipe.py:4"}
+    assert [line.rpartition(" ")[2] for line in problems] == ["(recipe.py:1)", "(recipe.py:2)"]
+    assert problems[1].startswith("b.items: a key named 'items' hides")
+
+
+def test_a_report_ends_after_fifty_problems(tmp_path: Path) -> None:
+    lines = _refusal(tmp_path, "a = x\n" * 100).splitlines()
+    assert len(lines) == 51
+    assert lines[49].endswith("(recipe.py:50)")
+    assert lines[50] == "... and perhaps more: reading stopped after 50 problems"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +239,17 @@ def test_keys_that_hide_dict_methods_are_plain_keys(tmp_path: Path) -> None:
         ("main_config = 3\n", r"main_config must be a dict, not int \(recipe\.py:1\)"),
         ("a = {\n  1: 2}\n", r"key 1 is not a string \(recipe\.py:2\)"),
         ("a = {'__class__': 2}\n", r"key '__class__' is reserved by Python \(recipe\.py:1\)"),
-        ("_base_ = './other.py'\n", r"_base_ is not supported.* \(recipe\.py:1\)"),
+        ("_base_ = './other.py'\n", r"other\.py cannot be read: No such file .* \(recipe\.py:1\)"),
+        ("a = dict(b=1, b=2)\n", r"keyword b is given twice \(recipe\.py:1\)"),
+        ("x = dict(b=1)\na = dict(\n  b=2, **x)\n", r"keyword b is given twice \(recipe\.py:3\)"),
+        ("a = dict(b=1)\na._base_ = {{b}}\n", r"Set is not allowed \(recipe\.py:2\)"),
+        ("a = {{_base_.x}}\n", r"_base_ stands for the merged base files.* \(recipe\.py:1\)"),
+        ("a = '{b.c}'.format(b=1)\n", r"field 'b\.c' of format.* \(recipe\.py:1\)"),
+        ("a = '{}'.format([1])\n", r"a format string holds numbers and strings, not list \(recipe\.py:1\)"),
+        ("a = '{} {}'.format(1)\n", r"index out of range \(recipe\.py:1\)"),
+        ("a = 'x'.encode()\n", r"'x'\.encode cannot be called .* \(recipe\.py:1\)"),
+        ("a = 'x'.join(b=1)\n", r"join\(\) takes no keywords .* \(recipe\.py:1\)"),
+        ("a = dict(b=1)\nc = a.join('x')\n", r"a\.join cannot be called .* \(recipe\.py:2\)"),
     ],
 )
 def test_what_is_not_data_is_refused_with_file_and_line(tmp_path: Path, text: str, reason: str) -> None:
@@ -208,56 +263,6 @@ def test_nothing_in_a_refused_file_is_executed(tmp_path: Path) -> None:
     _refusal(tmp_path, f"a = open({str(witness)!r}, 'w').write('x')\n")
     _refusal(tmp_path, f"import os\na = [os.mkdir({str(witness)!r}) for i in [1]]\n")
     assert not witness.exists()
-
-
-def _doubled(first: str, step: str, last: str) -> str:
-    return "\n".join(
-        [f"a0 = {first}", *(f"a{i} = {step.replace('_', f'a{i - 1}')}" for i in range(1, 60)), last]
-    )
-
-
-HOSTILE = {
-    "power": "a = 9 ** 9 ** 9",
-    "string": "a = 'a' * 10 ** 9",
-    "list": "a = 10 ** 9 * [0]",
-    "range": "a = range(10 ** 9)",
-    "loops": "a = [i * j for i in range(10 ** 4) for j in range(10 ** 4)]",
-    "format": "a = f'{1:1000000000d}'",
-    "format width": "w = 10 ** 9\na = f'{1:{w}d}'",
-    "round": "a = round(1, -10 ** 9)",
-    "digits": "a = int('9' * 100000)",
-    "long number": "a = 0x" + "f" * 10_000,
-    "products": "a = 2 ** 2000\nb = a * a",
-    "parentheses": "a = " + "[" * 5000 + "]" * 5000,
-    "nesting": "a = " + "[" * 150 + "]" * 150,
-    "signs": "a = " + "-" * 100_000 + "1",
-    "sums": "a = " + "1+" * 100_000 + "1",
-    "attributes": "a = " + ".".join(["x"] * 5000),
-    "searches": "s = 'a' * 50000\na = [s + 'b' in s for i in range(50000)]",
-    "numbers from text": "s = '9' * 50000\na = [float(s) for i in range(50000)]",
-    "doubled list": _doubled("[1]", "[_, _]", "b = 1"),
-    "doubled text": _doubled("'x'", "_ + _", "b = 1"),
-    "doubled EasyDict": "from easydict import EasyDict\n"
-    + _doubled("{}", "dict(a=_, b=_)", "b = EasyDict(a59)"),
-    "doubled key": _doubled("(1,)", "(_, _)", "b = {a59: 1}"),
-    "doubled str": _doubled("[1]", "[_, _]", "b = str(a59)"),
-    "doubled comparison": _doubled(
-        "[1]", "[_, _]", _doubled("[1]", "[_, _]", "c = a59 == x").replace("x", "[a59]")
-    ),
-    "cycle": "a = {}\na['a'] = a\nmain_config = a",
-    "deep": "a = {}\n" + "a = dict(a=a)\n" * 2000,
-    "deep EasyDict": "from easydict import EasyDict\na = {}\n" + "a = dict(a=a)\n" * 2000 + "b = EasyDict(a)",
-    "null byte": "a = 1\0",
-    "large file": "a = 1\n" * 200_000,
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_quickly(tmp_path: Path, name: str) -> None:
-    started = time.process_time()
-    message = _refusal(tmp_path, HOSTILE[name])
-    assert "recipe.py" in message
-    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

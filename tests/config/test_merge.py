@@ -1,4 +1,4 @@
-"""Merging, overriding, saving: exact values in, exact values out, inputs as they were."""
+"""Merging and saving: exact values in, exact values out, inputs as they were."""
 
 import copy
 import math
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
-from ding_cls.config import apply_overrides, deep_merge_dicts, read_config, save_config
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config import deep_merge_dicts, read_config, save_config
 from ding_cls.errors import ConfigError
 
 
@@ -46,77 +45,6 @@ def test_none_merges_as_an_empty_dict() -> None:
     assert deep_merge_dicts({"a": 1}, None) == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("64", 64),
-        ("1e9", 1e9),
-        ("-0.5", -0.5),
-        ("True", True),
-        ("true", True),
-        ("FALSE", False),
-        ("none", None),
-        ("resnet50", "resnet50"),
-        ("'64'", "64"),
-        ("data/my photos", "data/my photos"),
-        ("a=b", "a=b"),
-        ("", ""),
-        ("[1, 'x']", [1, "x"]),
-        ("(1, 2)", (1, 2)),
-        ("{'acc1': 75.5}", {"acc1": 75.5}),
-        ("007", "007"),
-        ("b'x'", "b'x'"),
-        ("__import__('os')", "__import__('os')"),
-        ("[" * 300, "[" * 300),
-    ],
-)
-def test_an_override_reads_literals_and_else_the_bare_string(text: str, value: object) -> None:
-    cfg = apply_overrides({"a": {"b": 1}}, [f"a.b={text}"])
-    assert cfg == {"a": {"b": value}}
-    assert type(cfg["a"]["b"]) is type(value)
-
-
-def test_overrides_reach_lists_tuples_and_new_dicts_in_order() -> None:
-    cfg = EasyDict(steps=[{"lr": 1}, {"lr": 2}], mean=(1, 2, 3), eval=None)
-    before = copy.deepcopy(cfg)
-    changed = apply_overrides(
-        cfg,
-        ["steps.1.lr=5", "mean.0=9", "eval.stop.acc1=60", "new.key = x y ", "new.key=z", "steps.0={'a': 1}"],
-    )
-    assert changed == {
-        "steps": [{"a": 1}, {"lr": 5}],
-        "mean": (9, 2, 3),
-        "eval": {"stop": {"acc1": 60}},
-        "new": {"key": "z"},
-    }
-    assert changed.steps[1].lr == 5
-    assert cfg == before
-
-
-@pytest.mark.parametrize(
-    ("override", "reason"),
-    [
-        ("policy.cuda", r"'policy.cuda' is not of the form key.key=value"),
-        ("=3", r"'=3' is not of the form"),
-        ("a..b=3", r"'a..b=3' is not of the form"),
-        ("a.=3", r"is not of the form"),
-        ("steps.2=3", r"'steps.2=3': '2' is no index of a list of 2 elements"),
-        ("steps.x=3", r"'x' is no index of a list"),
-        ("name.x=3", r"'name.x=3': 'x' cannot be set in 'n', which has no keys"),
-    ],
-)
-def test_a_malformed_override_is_an_error_that_quotes_it(override: str, reason: str) -> None:
-    with pytest.raises(ConfigError, match=reason):
-        apply_overrides({"steps": [1, 2], "name": "n"}, [override])
-
-
-def test_an_override_becomes_the_origin_of_its_value(tmp_path: Path) -> None:
-    (tmp_path / "c.py").write_text("a = dict(b=1,\n  c=dict(d=2))\n")
-    cfg, origins = read_config_with_origins(tmp_path / "c.py")
-    apply_overrides(cfg, ["a.c={'e': 3}"], origins=origins)
-    assert origins == {"a.b": "c.py:1", "a.c": "override a.c={'e': 3}"}
-
-
 def test_a_saved_config_reads_back_exactly(tmp_path: Path) -> None:
     cfg = EasyDict(
         exp_name='it\'s a "run"\n\u00e4\\',
@@ -126,7 +54,7 @@ def test_a_saved_config_reads_back_exactly(tmp_path: Path) -> None:
         empty={"a": {}, "b": [], "c": ()},
         nested=[[{"x": 1}], [(2, [3])]],
         long=[f"class {index}" for index in range(40)],
-        policy={"keys": ["img"], "items": {"a b": 1}},
+        policy={"type": "Collect", "keys": ["img"], "items": {"a b": 1}},
     )
     save_config(cfg, tmp_path / "run" / "total_config.py")
     loaded = read_config(tmp_path / "run" / "total_config.py")
@@ -163,6 +91,7 @@ def test_values_that_are_numbers_strings_or_paths_are_saved_as_such(tmp_path: Pa
         ({"a": {"b": [1, object()]}}, r"^a\.b\.1 is a object; a config holds"),
         ({"a": {3: 1}}, r"^a\.3: key 3 is not a string"),
         ({"a": {1, 2}}, r"^a is a set; a config holds"),
+        ({"a": [{"items": 1}]}, r"^a\.0\.items: a key named 'items' hides the dict method of that name"),
     ],
 )
 def test_what_is_not_data_is_not_saved(tmp_path: Path, cfg: dict[str, object], reason: str) -> None:

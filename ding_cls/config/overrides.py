@@ -1,0 +1,299 @@
+"""Values set from the command line, ``a.b.c=value``: what a value's text means, and where it goes.
+
+It must not know which keys exist.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+from easydict import EasyDict
+
+from ding_cls.config.inherit import DELETE
+from ding_cls.config.merge import (
+    is_shadowing,
+    key_problem,
+    not_plain,
+    plain_copy,
+    shadowing_keys,
+    to_easydict,
+)
+from ding_cls.config.operations import MAX_INT_BITS
+from ding_cls.config.scope import MAX_CONFIG_DEPTH
+from ding_cls.errors import ConfigError
+
+MAX_OVERRIDE = 50_000
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_WORDS = {"true": True, "false": False, "none": None}
+_NAMED_FLOAT = re.compile(r"[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?(?:0[xob]\w+|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:e[-+]?\d+)?)", re.IGNORECASE
+)
+_STRING = re.compile(r"'(?:[^'\\]++|\\.)*+'|\"(?:[^\"\\]++|\\.)*+\"", re.DOTALL)
+
+
+def apply_overrides(
+    cfg: Mapping[str, Any], overrides: Sequence[str], *, origins: MutableMapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return ``cfg`` with the values of ``a.b.c=value`` strings set, an EasyDict if ``cfg`` is one.
+
+    A value is a number, a quoted string, true, false or none in any case; a list ``[a, b]``, a tuple
+    ``(a, b)``, a dict ``{a: b}`` or ``dict(a=b)`` of such values, as deep as you like; or, without quotes,
+    the string as it stands. ``a,b`` with no brackets is a list, so a string with a comma needs its quotes.
+    Elements of lists go by index: ``a.0.b=value``. Missing dicts are made.
+
+    A dict is laid over a dict that is there, unless it holds ``_delete_=True``; anything else replaces what
+    is there.
+
+    Args:
+        cfg: stays as it is.
+        overrides: applied in order; the last one wins.
+        origins: which line set what (see ``read_config_with_origins``); brought up to date in place.
+
+    Raises:
+        ConfigError: an override without ``=`` or with an empty key, or one that leads through a plain value.
+    """
+    values: dict[str, Any] = plain_copy(cfg)
+    for override in overrides:
+        values = _Override(override, origins).applied(values)
+    return to_easydict(values) if isinstance(cfg, EasyDict) else values
+
+
+def parsed_value(text: str) -> Any:
+    """Return the value that an override's text stands for (see ``apply_overrides``)."""
+    text = text.strip()
+    try:
+        return _Text(text).whole()
+    except (ValueError, RecursionError):
+        return text
+
+
+class _Override:
+    """One ``a.b.c=value``.
+
+    Args:
+        text: the whole.
+        origins: the table to bring up to date, or None.
+    """
+
+    def __init__(self, text: str, origins: MutableMapping[str, str] | None) -> None:
+        self._text = text
+        self._origins: MutableMapping[str, str] = {} if origins is None else origins
+
+    def applied(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values with this one set."""
+        path, equals, text = self._text.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise ConfigError(f"override {self._text!r} is not of the form key.key=value")
+        if len(self._text) > MAX_OVERRIDE or len(keys) > MAX_CONFIG_DEPTH:
+            raise ConfigError(
+                f"override {self._text[:60]!r}... is longer than {MAX_OVERRIDE} characters, or too deep"
+            )
+        result: dict[str, Any] = self._set(values, keys, parsed_value(text), "")
+        return result
+
+    def _set(self, node: Any, keys: Sequence[str], value: Any, prefix: str) -> Any:
+        """Return ``node``, which lies at ``prefix``, with the entry that ``keys`` lead to set."""
+        key, inner = keys[0], keys[1:]
+        path = f"{prefix}{key}"
+        if isinstance(node, dict):
+            if not inner:
+                return self._laid(node, key, value, path)
+            known = node.get(key)
+            changed = {**node, key: self._set({} if known is None else known, inner, value, f"{path}.")}
+            return self._checked(changed, key)
+        if isinstance(node, (list, tuple)):
+            if not key.isdecimal() or int(key) >= len(node):
+                raise self._refused(f"{key!r} is no index of a list of {len(node)} elements")
+            items = list(node)
+            index = int(key)
+            if inner:
+                items[index] = self._set(items[index], inner, value, f"{path}.")
+            else:
+                items[index] = self._laid({key: items[index]}, key, value, path)[key]
+            return type(node)(items)
+        raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys")
+
+    def _laid(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
+        """Return ``node`` with ``value`` laid over its entry ``key``, or put there."""
+        known = node.get(key)
+        if not isinstance(value, dict):
+            return self._checked({**node, key: self._new(value, path)}, key)
+        own = dict(value)
+        is_alone = own.pop(DELETE, False) or not isinstance(known, dict)
+        if is_alone:
+            self._forget(path)
+        merged: dict[str, Any] = {} if is_alone else dict(known or {})
+        for inner, item in own.items():
+            merged = self._laid(merged, inner, item, f"{path}.{inner}")
+        if not merged:
+            self._origins[path] = f"override {self._text}"
+        else:
+            self._origins.pop(path, None)
+        return self._checked({**node, key: merged}, key)
+
+    def _new(self, value: Any, path: str) -> Any:
+        for problem in [*not_plain(value, path), *shadowing_keys(value, path)]:
+            raise self._refused(problem)
+        self._forget(path)
+        self._note(value, path)
+        return value
+
+    def _forget(self, path: str) -> None:
+        for stale in [known for known in self._origins if known == path or known.startswith(f"{path}.")]:
+            del self._origins[stale]
+
+    def _note(self, value: Any, path: str) -> None:
+        if not (isinstance(value, dict) and value):
+            self._origins[path] = f"override {self._text}"
+        if isinstance(value, (dict, list, tuple)):
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(value, dict) or isinstance(item, (dict, list, tuple)):
+                    self._note(item, f"{path}.{key}")
+
+    def _checked(self, node: dict[str, Any], key: str) -> dict[str, Any]:
+        if problem := key_problem(key):
+            raise self._refused(problem)
+        if is_shadowing(key, node):
+            raise self._refused(f"a key named {key!r} hides the dict method of that name; rename it")
+        return node
+
+    def _refused(self, reason: str) -> ConfigError:
+        return ConfigError(f"override {self._text!r}: {reason}")
+
+
+class _Text:
+    """Parses the text of a value from left to right; ValueError where it is no more than a string."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def whole(self) -> Any:
+        """Return the value of the whole text."""
+        first = self._value("")
+        if self._at == len(self._text):
+            return first
+        items = [first]
+        while self._at < len(self._text):
+            self._take(",")
+            if self._at < len(self._text):
+                items.append(self._value(""))
+        return items
+
+    def _value(self, closing: str, depth: int = 0) -> Any:
+        """Return the value up to the next comma, or the bracket that closes what it is in."""
+        if depth > MAX_CONFIG_DEPTH:
+            raise ValueError("nested too deeply")
+        self._skip_blanks()
+        start = self._at
+        char = self._text[start : start + 1]
+        if self._text.startswith("dict(", start):
+            self._at += 5
+            return self._dict(")", "=", depth)
+        if char == "{":
+            self._at += 1
+            return self._dict("}", ":", depth)
+        if char and char in "([":
+            self._at += 1
+            items = self._items(_CLOSING[char], depth)
+            return tuple(items) if char == "(" else items
+        if string := _STRING.match(self._text, start):
+            self._at = string.end()
+            self._skip_blanks()
+            if self._at == len(self._text) or self._text[self._at] in f",{closing}":
+                return _literal(string[0])
+            self._at = start
+        return self._bare(closing)
+
+    def _bare(self, closing: str) -> Any:
+        """Return a number, a word, or a string without quotes."""
+        start, open_brackets = self._at, ""
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            if not open_brackets and char in f",{closing}":
+                break
+            if char in _CLOSING:
+                open_brackets += _CLOSING[char]
+            elif char == open_brackets[-1:]:
+                open_brackets = open_brackets[:-1]
+            self._at += 1
+        if open_brackets:
+            raise ValueError("a bracket is not closed")
+        return _scalar(self._text[start : self._at].strip())
+
+    def _items(self, closing: str, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not self._is_closed(closing):
+            items.append(self._value(closing, depth + 1))
+            self._separate(closing)
+        return items
+
+    def _dict(self, closing: str, separator: str, depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        while not self._is_closed(closing):
+            self._skip_blanks()
+            quoted = _STRING.match(self._text, self._at)
+            found = quoted or re.compile(r"[\w.\-]+").match(self._text, self._at)
+            if not found:
+                raise ValueError("a key is missing")
+            self._at = found.end()
+            self._skip_blanks()
+            self._take(separator)
+            key = _literal(found[0]) if quoted else found[0]
+            result[key] = self._value(closing, depth + 1)
+            self._separate(closing)
+        return result
+
+    def _is_closed(self, closing: str) -> bool:
+        self._skip_blanks()
+        if self._text[self._at : self._at + 1] != closing:
+            return False
+        self._at += 1
+        self._skip_blanks()
+        return True
+
+    def _separate(self, closing: str) -> None:
+        self._skip_blanks()
+        if self._text[self._at : self._at + 1] != closing:
+            self._take(",")
+
+    def _take(self, char: str) -> None:
+        if self._text[self._at : self._at + 1] != char:
+            raise ValueError(f"{char} is missing")
+        self._at += 1
+
+    def _skip_blanks(self) -> None:
+        while self._text[self._at : self._at + 1].isspace():
+            self._at += 1
+
+
+def _scalar(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _NAMED_FLOAT.fullmatch(text):
+        return float(text)
+    if not _NUMBER.fullmatch(text):
+        return text
+    try:
+        return _literal(text)
+    except ValueError:
+        return text
+
+
+def _literal(text: str) -> Any:
+    """Return the value of a number or a quoted string."""
+    try:
+        with warnings.catch_warnings():
+            # A backslash that starts no escape, as in 'C:\\data', stands for itself.
+            warnings.simplefilter("ignore")
+            value = ast.literal_eval(text)
+    except (SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        raise ValueError(str(error)) from error
+    if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
+        raise ValueError("the number is too large")
+    return value

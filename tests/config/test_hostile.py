@@ -1,0 +1,329 @@
+"""A stranger's config: whatever it holds, it is refused at once with file and line, nothing of it runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MAX_SECONDS = 1.0
+MAX_MEGABYTES = 100
+
+# Reads each config in a process of its own, forked so that only its own time and memory count. The audit hook
+# sees what Python is asked to do: the only files opened are configs, and nothing is imported or executed.
+RUNNER = """
+import json, os, resource, sys, time
+from ding_cls.config import read_config
+from ding_cls.errors import ConfigError
+from ding_cls.config.sources import SUFFIXES
+
+folder, names = sys.argv[1], sys.argv[2:]
+for suffix, text in ((".py", "a = f'{1}'"), (".yaml", "a: [1.5, yes, x]"), (".json", '{"a": 1}')):
+    warm = os.path.join(folder, "warm" + suffix)
+    with open(warm, "w") as file:
+        file.write(text)
+    read_config(warm)
+
+
+def peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+for name in names:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        events = []
+
+        def audit(event, arguments):
+            # A number is a file that is open already.
+            opened = arguments[0] if event == "open" else None
+            is_config = type(opened) is int or str(opened).endswith(SUFFIXES)
+            if not is_config and event not in ("compile", "builtins.id"):
+                events.append(f"{event} {arguments[:1]!r}"[:200])
+
+        before, started = peak_megabytes(), time.process_time()
+        sys.addaudithook(audit)
+        try:
+            read_config(os.path.join(folder, name))
+            message = "it was read"
+        except ConfigError as error:
+            message = str(error)
+        except BaseException as error:
+            message = f"not a ConfigError: {error!r}"
+        seen = list(events)
+        record = dict(
+            message=message[:2000], seconds=time.process_time() - started, events=seen,
+            megabytes=peak_megabytes() - before,
+        )
+        os.write(writing, json.dumps(record).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        print(json.dumps([name, json.loads(pipe.read())]), flush=True)
+    os.wait()
+"""
+
+
+def _doubled(first: str, step: str, last: str) -> str:
+    steps = [f"a{number} = {step.replace('_', f'a{number - 1}')}" for number in range(1, 60)]
+    return "\n".join([f"a0 = {first}", *steps, last])
+
+
+EASYDICT = "from easydict import EasyDict\n"
+
+
+def _laughs(levels: int) -> str:
+    lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, levels)]
+    return "a0: &a0 [lol, lol]\n" + "".join(lines)
+
+
+PYTHON = {
+    "import": "import subprocess\nsubprocess.run(['touch', 'witness'])",
+    "import from": "from os import system\nsystem('touch witness')",
+    "import in a name": "import os\na = os.system('touch witness')",
+    "dunder import": "a = __import__('os').system('touch witness')",
+    "eval": "a = eval('1')",
+    "exec": "a = [exec('x = 1') for i in [1]]",
+    "open": "a = open('witness', 'w').write('x')",
+    "getattr": "a = getattr(dict, 'mro')",
+    "builtins": "a = __builtins__['eval']('1')",
+    "globals": "a = globals()['__builtins__']",
+    "subclasses": "a = ().__class__.__bases__[0].__subclasses__()",
+    "class of a function": "a = dict.__class__",
+    "mro of a string": "a = ''.__class__.__mro__",
+    "class in a format": "a = '{0.__class__.__init__.__globals__}'.format(dict(b=1))",
+    "class in a keyword format": "a = '{x.__class__}'.format(x=1)",
+    "item in a format": "a = '{0[0]}'.format('abc')",
+    "format of a base": "a = '{0.__dict__}'.format(_base_)",
+    "class in an f-string": "a = f'{().__class__}'",
+    "dunder key": "a = {'__class__': 1}",
+    "dunder attribute": "a = dict(b=1)\na.__class__ = 2",
+    "environment": "import os\na = os.environ['HOME']",
+    "environment in braces": "a = '{{$HOME:x}}'",
+    "lambda": "a = (lambda: 1)()",
+    "decorator": "@print\ndef f():\n    pass",
+    "class body": "class A:\n    import os",
+    "metaclass": "class A(metaclass=print):\n    pass",
+    "loop": "while True:\n    pass",
+    "walrus": "a = [b := 1, b]",
+    "await": "async def f():\n    await f()",
+    "power": "a = 9 ** 9 ** 9",
+    "negative power of a huge number": "a = (10 ** 600) ** -1.5",
+    "repeated string": "a = 'a' * 10 ** 9",
+    "repeated list": "a = 10 ** 9 * [0]",
+    "repeated in a format": "a = '{:>{}}'.format('x', 10 ** 9)",
+    "width": "a = f'{1:1000000000d}'",
+    "precision": "a = '{:.999999999f}'.format(1.0)",
+    "replace": "a = 'x' * 50000\nb = a.replace('x', a)",
+    "replace nothing": "a = 'x' * 50000\nb = a.replace('', a)",
+    "join": "a = ['x'] * 50000\nb = ('y' * 50000).join(a)",
+    "strip": "a = ('x' * 90000).strip('y' * 60000 + 'x')\nb = a * 9",
+    "braces and blanks": "a = '{{" + " " * 400_000 + "'\nb = x",
+    "escaped quotes": "a = 1 " + "\\'" * 240_000,
+    "quotes that do not close": "a = " + "'\n\"\n" * 100_000,
+    "range": "a = range(10 ** 9)",
+    "loops": "a = [i * j for i in range(10 ** 4) for j in range(10 ** 4)]",
+    "round": "a = round(1, -10 ** 9)",
+    "digits": "a = int('9' * 100000)",
+    "doubled list": _doubled("[1]", "[_, _]", "b = 1"),
+    "doubled key": _doubled("(1,)", "(_, _)", "b = {a59: 1}"),
+    "doubled index": _doubled("[1]", "[_, _]", "b = 1").replace("a17 =", "x = {}[a16]\na17 ="),
+    "doubled text": _doubled("'x'", "_ + _", "b = 1"),
+    "doubled join": _doubled("'x'", "','.join([_, _])", "b = 1"),
+    "deep brackets": "a = " + "[" * 5000 + "]" * 5000,
+    "deep signs": "a = " + "-" * 50_000 + "1",
+    "deep sums": "a = " + "1+" * 25_000 + "1",
+    "deep dicts": "a = {}\n" + "a = dict(a=a)\n" * 2000,
+    "deep call": "a = " + "dict(b=" * 150 + "1" + ")" * 150,
+    "deep EasyDict": f"{EASYDICT}a = {{}}\n" + "a = dict(a=a)\n" * 2000 + "b = EasyDict(a)",
+    "nested lists": "a = " + "[" * 150 + "]" * 150,
+    "deep attributes": "a = " + ".".join(["x"] * 5000),
+    "products": "a = 2 ** 2000\nb = a * a",
+    "long number": "a = 0x" + "f" * 10_000,
+    "searches": "s = 'a' * 50000\na = [s + 'b' in s for i in range(50000)]",
+    "numbers from text": "s = '9' * 50000\na = [float(s) for i in range(50000)]",
+    "doubled EasyDict": EASYDICT + _doubled("{}", "dict(a=_, b=_)", "b = EasyDict(a59)"),
+    "doubled str": _doubled("[1]", "[_, _]", "b = str(a59)"),
+    "doubled comparison": _doubled("[1]", "[_, _]", "b = a17 == [a16, a16]"),
+    "contains itself": "a = {}\na['a'] = a\nmain_config = a",
+    "list contains itself": "a = [1]\na[0] = a",
+    "long": "a = 1\n" * 200_000,
+    "many words": "a = [" + "1," * 100_000 + "]",
+    "many statements": "1\n" * 29_000 + "a = x",
+    "coding": "# -*- coding: utf-7 -*-\na = '+AGE-'\nb = x",
+    "null byte": "a = 1\0",
+    "not UTF-8": "a = '\udcff'",
+    "base outside": "_base_ = '../../../../../../../../../../etc/passwd'",
+    "base of another kind": "_base_ = ['/etc/passwd']",
+    "base of the home folder": "_base_ = '~/settings.py'",
+    "base on the web": "_base_ = 'https://example.org/a.py'",
+    "base in a package": "_base_ = 'mmcls::resnet/a.py'",
+    "base that is no string": "_base_ = [['a.py']]",
+    "base with a long name": "_base_ = '" + "a" * 100_000 + ".py'",
+    "base with a null byte": "_base_ = 'a\\0.py'",
+    "base computed": "_base_ = open('x')",
+    "base of itself": "_base_ = './{name}'",
+    "base a thousand times": "_base_ = ['./{name}'] * 1000",
+    "base assigned twice": "_base_ = []\n_base_ = []",
+}
+YAML = {
+    "python object": "a: !!python/object/apply:os.system ['touch witness']",
+    "python name": "a: !!python/name:os.system",
+    "python tuple": "a: !!python/tuple [1, 2]",
+    "own tag": "a: !include /etc/passwd",
+    "standard tag": "a: !!binary aGVsbG8=",
+    "tag of the document": "!!python/object:os.Foo {}",
+    "a billion laughs": _laughs(9),
+    "alias of itself": "a: &a [*a]",
+    "merge of itself": "a: &a\n  <<: *a",
+    "merges of many": "a: &a {"
+    + "".join(f"k{i}: 1, " for i in range(3000))
+    + "}\nb: ["
+    + "{<<: *a}, " * 3000
+    + "]",
+    "deep flow": "a: " + "[" * 20_000,
+    "deep keys": "? " * 20_000,
+    "deep block": "\n".join(" " * level + "a:" for level in range(900)),
+    "sexagesimal": "a: 1" + ":59" * 10_000,
+    "long hexadecimal": "a: 0x" + "f" * 10_000,
+    "two documents": "a: 1\n---\nb: 2",
+    "list as a key": "? [1, 2]\n: 3",
+    "same key twice": "a: 1\na: 2",
+    "bases that are laughs": _laughs(9) + "_base_: [*a8]",
+    "indentation": "a: " + " " * 300_000 + "{{ _base_.x }}",
+    "base outside": "_base_: ../../../../../../../../../../../etc/hosts.yaml",
+    "environment in braces": "a: '{{$HOME:x}}'",
+}
+JSON = {
+    "deep": '{"a": ' + "[" * 20_000 + "]" * 20_000 + "}",
+    "deep dicts": '{"a": ' * 900 + "1" + "}" * 900,
+    "long number": '{"a": ' + "9" * 4000 + "}",
+    "longer number": '{"a": ' + "9" * 40_000 + "}",
+    "same key twice": '{"a": 1, "a": 2}',
+    "dunder key": '{"__class__": 1}',
+    "base outside": '{"_base_": "../../../../../../../../../../../etc/hosts.json"}',
+    "list": "[1, 2]",
+}
+
+
+def _cases() -> Iterator[tuple[str, str]]:
+    """Yield (name of the file, text) of each hostile file."""
+    for suffix, texts in ((".py", PYTHON), (".yaml", YAML), (".json", JSON)):
+        for name, text in texts.items():
+            file = f"{name.replace(' ', '_')}{suffix}"
+            yield file, text.replace("{name}", file)
+
+
+def _write_special(folder: Path) -> list[str]:
+    """Write configs whose base files are no ordinary files, or are many; return their names."""
+    os.mkfifo(folder / "pipe.py")
+    os.mkfifo(folder / "pipe_base.yaml")
+    (folder / "zero.py").symlink_to("/dev/zero")
+    (folder / "linked_base.py").symlink_to("/etc/passwd")
+    (folder / "circle_link.py").symlink_to("circle_link.py")
+    (folder / "folder.py").mkdir()
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "settings.json").write_text('{"token": 1}')
+    (folder / "large_base.py").write_text("a = 1\n" * 100_000)
+    for number in range(40):
+        (folder / f"bomb{number}.py").write_text(
+            f"_base_ = ['bomb{number + 1}.py', './bomb{number + 1}.py']\n"
+        )
+    for number in range(100):
+        wide = [f"wide{other}.py" for other in range(number + 1, 100)] * 2
+        (folder / f"wide{number}.py").write_text(f"_base_ = {wide[:100]}\n")
+    for number in range(3):
+        (folder / f"ring{number}.py").write_text(f"x{number} = 1\n_base_ = 'ring{(number + 1) % 3}.py'\n")
+    bases = {
+        "on_a_pipe.py": "pipe_base.yaml",
+        "on_a_device.py": "zero.py",
+        "on_a_link.py": "linked_base.py",
+        "on_a_circle_of_links.py": "circle_link.py",
+        "on_a_folder.py": "folder.py",
+        "on_a_hidden_file.py": "./.hidden/settings.json",
+        "on_a_large_file.py": "large_base.py",
+        "on_a_bomb.py": "bomb0.py",
+        "on_a_wide_bomb.py": "wide0.py",
+        "on_a_ring.py": "ring0.py",
+        "on_nothing.py": "no_such_file.py",
+    }
+    for name, base in bases.items():
+        (folder / name).write_text(f"\n_base_ = [\n    {base!r}]\n")
+    return ["pipe.py", "zero.py", "circle_link.py", "folder.py", *bases]
+
+
+NAMES = [name for name, _ in _cases()]
+SPECIAL = [
+    *("pipe.py", "zero.py", "circle_link.py", "folder.py", "on_a_pipe.py", "on_a_device.py", "on_a_link.py"),
+    *(
+        "on_a_circle_of_links.py",
+        "on_a_folder.py",
+        "on_a_hidden_file.py",
+        "on_a_large_file.py",
+        "on_a_bomb.py",
+    ),
+    *("on_a_wide_bomb.py", "on_a_ring.py", "on_nothing.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What became of each hostile file, by its name."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, text in _cases():
+        (folder / name).write_bytes(text.encode(errors="surrogateescape"))
+    assert _write_special(folder) == SPECIAL
+    command = [sys.executable, "-c", RUNNER, str(folder), *NAMES, *SPECIAL]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    assert not (folder / "witness").exists()
+    return dict(json.loads(line) for line in result.stdout.splitlines())
+
+
+def test_there_are_enough_of_them(records: dict[str, dict[str, Any]]) -> None:
+    assert len(records) == len(NAMES) + len(SPECIAL) > 100
+
+
+@pytest.mark.parametrize("name", [*NAMES, *SPECIAL])
+def test_a_hostile_config_is_refused_at_once_and_does_nothing(
+    records: dict[str, dict[str, Any]], name: str
+) -> None:
+    record = records[name]
+    lines = record["message"].splitlines()
+    assert lines
+    for line in lines:
+        assert re.search(r" \([\w./-]+:\d+\)$", line) or line.startswith("... and perhaps more"), line
+    assert record["events"] == []
+    assert record["seconds"] < MAX_SECONDS
+    assert record["megabytes"] < MAX_MEGABYTES
+
+
+def test_the_line_is_the_line_of_the_offence(records: dict[str, dict[str, Any]]) -> None:
+    offences = {
+        "import_in_a_name.py": "os.system cannot be called",
+        "class_in_a_format.py": "field '0.__class__.__init__.__globals__' of format()",
+        "python_object.yaml": "tag 'tag:yaml.org,2002:python/object/apply:os.system' is not allowed",
+        "base_outside.py": "is not a config file: its name must end in",
+        "base_of_itself.py": "base files inherit in a circle",
+        "on_a_pipe.py": "it is a folder, a device or a pipe",
+        "on_a_link.py": "is a link to what is not a config file",
+        "on_a_hidden_file.py": "is hidden, or lies in a hidden folder",
+        "on_a_ring.py": "circle: on_a_ring.py > ring0.py > ring1.py > ring2.py > ring0.py",
+        "on_a_bomb.py": "base files inherit over more than 20 levels",
+        "base_outside.yaml": "lies outside the tree of config files",
+    }
+    places = {
+        "import_in_a_name.py": "import_in_a_name.py:2",
+        "on_a_pipe.py": "on_a_pipe.py:3",
+        "on_a_ring.py": "ring2.py:2",
+        "on_a_link.py": "on_a_link.py:3",
+    }
+    for name, offence in offences.items():
+        assert offence in records[name]["message"]
+    for name, place in places.items():
+        assert f"({place})" in records[name]["message"]
