@@ -22,17 +22,54 @@ again.
 
 **A config file** uses Python's syntax and is read as data; it is never executed. It may hold assignments,
 literals, `dict()` `EasyDict()` `list()` `tuple()` `range()` `int()` `float()` `str()` `bool()` `len()`
-`round()`, arithmetic, `+` on lists, unpacking, subscripts and attributes of earlier names, comprehensions,
-f-strings and `os.path.join`; importing `easydict` and `os.path` is recognised. Anything else is refused
-with file and line. `_base_` is not supported yet. The config is the variable `main_config`, else the one
-named like the file, else the only one whose name ends in `_config` or `_cfg` where it is the last, else the
-file's own top-level names. For two whole examples see
+`round()`, arithmetic, `+` on lists, unpacking, subscripts and attributes of earlier names (assigning to them
+too), comprehensions, f-strings, `os.path.join`, and `format` `join` `split` `replace` `strip` `lower` `upper`
+`startswith` `endswith` of a string; importing `easydict` and `os.path` is recognised. Anything else is
+refused with file and line, and so is what computes or holds too much (60,000 words, 50 levels). Environment
+variables are not read. The config is the variable `main_config`, else the one named like the file, else the
+only one whose name ends in `_config` or `_cfg` where it is the last, else the file's own top-level names, of
+which those that start with `_` are the file's own. For two whole examples see
 [`imagenet_res18_config.py`](../dizoo/image_classification/entry/imagenet_res18_config.py) and
 [`digits_res18_config.py`](../dizoo/image_classification/entry/digits_res18_config.py).
 
-**On the command line** `key=value` sets any key by its dotted path (`policy.learn.batch_size=64`); the
-value is read as a Python literal, and as a plain string where it is none. It wins over `--data`, `--model`,
-`--epochs` and the like, and those win over the file.
+YAML (`pip install 'ding_cls[yaml]'`) and JSON are read too: the file's keys are the config. `1e-4` is a
+number in YAML; tags are refused.
+
+**Inheritance.** `_base_` names the file, or the list of files, that a config is laid over, relative to its
+own folder; bases may have bases, and be Python, YAML or JSON:
+
+```python
+_base_ = ["../_base_/models/resnet50.py", "../_base_/schedules/imagenet_bs256.py"]
+
+model = dict(head=dict(num_classes=10))  # laid over the base's, key by key
+lr_config = dict(_delete_=True, policy="CosineAnnealing", min_lr=0)  # instead of the base's
+optimizer = dict(lr=_base_.optimizer.lr / 8)  # or {{ _base_.optimizer.lr }}, in quotes or not
+work_dir = "runs/{{ fileBasenameNoExtension }}"  # also fileBasename, fileDirname, fileExtname
+```
+
+- The result is mmengine's: dicts are merged at every depth, anything else is replaced. A dict over a plain
+  value needs `_delete_=True`; two files of one list must not set the same key.
+- A base is a config file in the same tree of folders. Absolute paths, `~`, URLs, `package::file`, hidden
+  files and folders, links to other files, and climbing to the root folder with `../` are refused.
+- In a file that inherits or is inherited from, the config is `main_config`, else the variable that is named
+  like the file and ends in `_config` or `_cfg`, else the top-level names; over bases of top-level names only
+  `main_config` is special. Names like `model`, `data` or `lr_config` are never the whole config.
+- A key named like a dict's method (`items`, `keys`, `copy`, `update` ...) is refused, but for the arguments
+  of a part, a dict with a `type`.
+- Every problem of all files is reported at once, with file and line.
+
+**On the command line** `key=value`, or `--cfg-options key=value`, sets any key by its dotted path
+(`policy.learn.batch_size=64`), elements of lists by index (`train_pipeline.1.size=192`). It wins over
+`--data`, `--model`, `--epochs` and the like, and those win over the file.
+
+| text of the value | value |
+|---|---|
+| `64` `1e-4` `true` `none` | a number, `True`, `None`; `007` is a string |
+| `resnet50` `data/my photos` | the string as it stands |
+| `a,b,c` `[a, b]` | a list: `['a', 'b', 'c']`, `['a', 'b']` |
+| `'a,b'` | the string `a,b` |
+| `(224, -1)` `[(train,1),(val,1)]` | `(224, -1)`, `[('train', 1), ('val', 1)]` |
+| `{acc1: 75}` `dict(type=SGD, lr=0.1)` | a dict, laid over the old one (`_delete_: true`: replaces it) |
 
 **Hooks** have a short form, `TYPE_POSITION: value`, and a long one:
 
@@ -83,7 +120,7 @@ def _row(name: str, entry: Key | Free | Either) -> str:
         )
     if isinstance(entry, Either):
         types = f"dict, free keys, or {types}"
-    if isinstance(entry, Key) and entry.choices:
+    if isinstance(entry, (Key, Either)) and entry.choices:
         meaning += "; one of " + ", ".join(_code(each) for each in entry.choices)
     if isinstance(entry, Key) and entry.minimum is not None:
         meaning += f"; at least {_code(entry.minimum)}"

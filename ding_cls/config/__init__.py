@@ -4,8 +4,17 @@ A config file looks like Python and is never executed. ``defaults`` names every 
 the user's values over them and reports all that is wrong at once, with the file and line that said it.
 """
 
-from ding_cls.config.compile import compile_config
+from ding_cls.config.compile import checked_config, compile_config, resolve
 from ding_cls.config.loader import read_config
-from ding_cls.config.merge import apply_overrides, deep_merge_dicts, save_config
+from ding_cls.config.merge import deep_merge_dicts, save_config
+from ding_cls.config.overrides import apply_overrides
 
-__all__ = ["apply_overrides", "compile_config", "deep_merge_dicts", "read_config", "save_config"]
+__all__ = [
+    "apply_overrides",
+    "checked_config",
+    "compile_config",
+    "deep_merge_dicts",
+    "read_config",
+    "resolve",
+    "save_config",
+]

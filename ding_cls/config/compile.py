@@ -3,17 +3,20 @@
 It must not know torch: what only the machine can answer (``cuda='auto'``) stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from easydict import EasyDict
 
 from ding_cls.common.files import claim_folder
-from ding_cls.common.process import launched_rank, launched_world_size
+from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
-from ding_cls.config.validate import Validator, at
+from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.settle import check_settled, lay_over, move_arguments, override, settle_multi_gpu
+from ding_cls.config.translate import Translation, translate
+from ding_cls.config.validate import Validator
 from ding_cls.errors import ConfigError
 
 
@@ -57,21 +60,93 @@ def compile_config(
     Raises:
         ConfigError: all problems, one line each; or the run folder cannot be created.
     """
-    declared = _declared(policy, learner, evaluator)
-    given: dict[str, Any] = {} if seed is None else {"seed": seed}
-    values = defaults(ROOT)
-    for layer in (declared, plain_copy(cfg), given):
-        values = deep_merge_dicts(values, layer)
-    places = {**(origins or {}), **dict.fromkeys(given, "argument seed")}
-    validator = Validator(ROOT, declared=declared, origins=places)
-    validator.check(values)
-    _settle_multi_gpu(values, plain_copy(cfg), validator)
-    if validator.problems:
-        raise ConfigError("\n".join(validator.problems))
+    compiled = checked_config(cfg, seed, policy=policy, learner=learner, evaluator=evaluator, origins=origins)
     if save_cfg and launched_rank() == 0:
-        _save_in_new_folder(values)
+        _save_in_new_folder(compiled)
+    return compiled
+
+
+def checked_config(
+    cfg: Mapping[str, Any],
+    seed: int | None = None,
+    *,
+    policy: object = None,
+    learner: object = None,
+    evaluator: object = None,
+    origins: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
+) -> EasyDict:
+    """Return what ``compile_config`` does, and save nothing.
+
+    Args:
+        cfg: as there, like the rest.
+        seed: as there.
+        policy: as there.
+        learner: as there.
+        evaluator: as there.
+        origins: as there.
+        problems: lines that ``resolve`` has found, for the one report.
+
+    Raises:
+        ConfigError: all problems, one line each.
+    """
+    native = translate(cfg, origins)
+    given, places = native.cfg, native.origins
+    if seed is not None:
+        given["seed"], places["seed"] = seed, "argument seed"
+    declared = _declared(policy, learner, evaluator)
+    own = plain_copy(declared)
+    move_arguments(own, {})
+    clashes = move_arguments(given, places)
+    base = lay_over(defaults(ROOT), own)
+    values = lay_over(base, given)
+    validator = Validator(ROOT, declared=declared, origins=places)
+    for source, target in clashes:
+        validator.clash(source, target, "mean one thing; keep one of them")
+    validator.check(values)
+    check_settled(values, validator, base=base)
+    settle_multi_gpu(values, given, validator)
+    if found := [*problems, *native.problems, *validator.problems]:
+        raise ConfigError("\n".join(found))
     compiled: EasyDict = to_easydict(values)
     return compiled
+
+
+def resolve(
+    cfg: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    origins: Mapping[str, str] | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+) -> Translation:
+    """Return a config in the native spelling, with ``key=value`` words set in whichever spelling they have.
+
+    Words in the second spelling are set first, those in ours after translation: these win over what a file in
+    the second spelling says.
+
+    Args:
+        cfg: as read; stays as it is.
+        overrides: see ``apply_overrides``.
+        origins: which line set what; stays as it is.
+        given: values by native path that win over the file and give way to ``overrides``.
+
+    Raises:
+        ConfigError: an override that cannot be applied.
+    """
+    arguments = [f"{path}={value!r}" for path, value in (given or {}).items()]
+    native = [word for word in overrides if _path(word).partition(".")[0] in ROOT]
+    places = dict(origins or {})
+    values = apply_overrides(cfg, [word for word in overrides if word not in native], origins=places)
+    values, places, problems = translate(
+        values, places, overridden=[_path(word) for word in (*overrides, *arguments)]
+    )
+    for word in (*arguments, *native):
+        values = override(values, word, places)
+    return Translation(values, places, problems)
+
+
+def _path(override: str) -> str:
+    return override.partition("=")[0].strip()
 
 
 def _declared(policy: object, learner: object, evaluator: object) -> dict[str, Any]:
@@ -93,28 +168,6 @@ def _declared(policy: object, learner: object, evaluator: object) -> dict[str, A
             branch = {section: branch}
         tree = deep_merge_dicts(tree, plain_copy(branch))
     return tree
-
-
-def _settle_multi_gpu(values: dict[str, Any], cfg: dict[str, Any], validator: Validator) -> None:
-    """Make one of the two spellings of the switch, and True or False of ``'auto'``."""
-    if not isinstance(at(values, "policy.learn"), dict):
-        return
-    # What the user says goes before what a class declares.
-    explicit = _switches(cfg) or _switches(values)
-    world_size = launched_world_size()
-    if len(set(explicit.values())) == 2:
-        text = "contradicts policy.multi_gpu; they are one switch: set one of them"
-        validator.add("policy.learn.multi_gpu", text)
-    elif False in explicit.values() and world_size > 1:
-        text = f"is False, but a launcher started {world_size} processes; start one, or set it to 'auto'"
-        validator.add(next(iter(explicit)), text)
-    switch = next(iter(explicit.values()), world_size > 1)
-    values["policy"]["multi_gpu"] = values["policy"]["learn"]["multi_gpu"] = switch
-
-
-def _switches(cfg: dict[str, Any]) -> dict[str, bool]:
-    spellings = ((path, at(cfg, path)) for path in ("policy.multi_gpu", "policy.learn.multi_gpu"))
-    return {path: value for path, value in spellings if isinstance(value, bool)}
 
 
 def save_run_config(cfg: Mapping[str, Any], folder: Path) -> None:

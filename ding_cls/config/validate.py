@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.config.defaults import NONE, Either, Free, Key, Tree
-from ding_cls.config.merge import not_plain
+from ding_cls.config.merge import not_plain, plain_copy
+from ding_cls.errors import PartError
 
 _TYPE_NAMES = {
     bool: "True or False",
@@ -23,6 +24,16 @@ _TYPE_NAMES = {
     NONE: "None",
 }
 
+# What other systems call the same thing, where the name alone does not lead there.
+_SYNONYMS = {
+    "lr": "policy.learn.learning_rate",
+    "epochs": "policy.learn.train_epoch",
+    "max_epochs": "policy.learn.train_epoch",
+    "wd": "policy.learn.weight_decay",
+    "workers": "policy.learn.learner.dataloader.num_workers",
+    "img_size": "policy.collect.image_size",
+    "device": "policy.cuda",
+}
 _MIN_LIKENESS = 0.6
 _HOP_PENALTY = 0.1
 
@@ -51,8 +62,12 @@ class Validator:
 
     def add(self, path: str, text: str) -> None:
         """Note a problem: the path, what is wrong and how to mend it, and where the value was set."""
-        origin = self._origin(path)
-        self.problems.append(f"{path} {text}" + (f" ({origin})" if origin else ""))
+        self.problems.append(f"{path} {text}{bracketed(place_of(path, self._origins))}")
+
+    def clash(self, one: str, other: str, text: str) -> None:
+        """Note that two paths do not go together: both places, why, and how to mend it."""
+        places = [f"{path}{bracketed(place_of(path, self._origins))}" for path in (one, other)]
+        self.problems.append(f"{' and '.join(places)} {text}")
 
     def _section(
         self, values: dict[str, Any], schema: Tree, declared: Mapping[str, Any], prefix: str
@@ -63,47 +78,38 @@ class Validator:
             if isinstance(entry, Key):
                 values[name] = self._value(path, value, entry)
             elif isinstance(entry, Either) and not isinstance(value, dict):
-                key = Key(entry.default, (*entry.types, dict), entry.help, choices=entry.choices)
-                values[name] = self._value(path, value, key)
+                values[name] = self._value(
+                    path, value, Key(entry.default, (*entry.types, dict), entry.help, entry.choices)
+                )
             elif isinstance(entry, (Free, Either)):
                 self._free(path, value)
             elif isinstance(entry, dict) or (isinstance(own, dict) and own):
                 if isinstance(value, dict):
                     self._section(value, entry or {}, own if isinstance(own, dict) else {}, f"{path}.")
                 else:
-                    self.add(path, f"is {_shown(value)}; it must be a dict")
+                    self.add(path, mistyped(value, (dict,)))
             elif name in declared:
                 self.problems.extend(not_plain(value, path))
             else:
-                self._unknown(path, [*schema, *declared])
+                self.add(path, unknown_key(path, self._known, [*schema, *declared]))
 
     def _value(self, path: str, value: Any, key: Key) -> Any:
         converted = _as_number(value, key.types)
         if type(converted) not in key.types or (key.choices and converted not in key.choices):
-            kinds = [kind for kind in key.types if kind is not int or float not in key.types]
-            wanted = [repr(choice) for choice in key.choices] or [_type_name(kind) for kind in kinds]
-            self.add(
-                path, f"is {_shown(value)}; it must be {'one of ' if key.choices else ''}{_either(wanted)}"
-            )
+            self.add(path, mistyped(value, key.types, key.choices))
         elif key.types == (float,) and not math.isfinite(converted):
             self.add(path, f"is {value!r}; it must be a finite number")
         elif key.minimum is not None and _is_number(converted) and not converted >= key.minimum:
             self.add(path, f"is {value!r}; the smallest accepted value is {key.minimum:g}")
+        elif isinstance(converted, (list, tuple)):
+            self.problems.extend(not_plain(converted, path))
         return converted
 
     def _free(self, path: str, value: Any) -> None:
         if isinstance(value, dict):
             self.problems.extend(not_plain(value, path))
         else:
-            self.add(path, f"is {_shown(value)}; it must be a dict")
-
-    def _unknown(self, path: str, siblings: Sequence[str]) -> None:
-        alike = [known for known in self._known if _likeness(_leaf(path), _leaf(known)) >= _MIN_LIKENESS]
-        nearest = max(alike, key=lambda known: _nearness(path, known), default=None)
-        if nearest is not None:
-            self.add(path, f"is not a known key; did you mean {nearest}?")
-        else:
-            self.add(path, f"is not a known key; the keys here are {', '.join(dict.fromkeys(siblings))}")
+            self.add(path, mistyped(value, (dict,)))
 
     def _sequences(self, cfg: dict[str, Any]) -> None:
         collect = at(cfg, "policy.collect")
@@ -147,17 +153,6 @@ class Validator:
         if isinstance(exp_name, str) and (Path(exp_name).name in ("", "..") or "\0" in exp_name):
             self.add("exp_name", f"is {exp_name!r}; it must be the name of a folder to create")
 
-    def _origin(self, path: str) -> str | None:
-        inside = (origin for known, origin in self._origins.items() if known.startswith(f"{path}."))
-        return self._origins.get(path) or next(inside, None) or self._section_origin(path)
-
-    def _section_origin(self, path: str) -> str | None:
-        while "." in path:
-            path = path.rpartition(".")[0]
-            if path in self._origins:
-                return self._origins[path]
-        return None
-
 
 def at(cfg: Any, path: str) -> Any:
     """Return the value at a dotted path; None where a section is missing or is no dict."""
@@ -166,11 +161,67 @@ def at(cfg: Any, path: str) -> Any:
     return cfg
 
 
+def place_of(path: str, origins: Mapping[str, str]) -> str | None:
+    """Return what set the value at a path, or something in it, or the section around it."""
+    inside = (origin for known, origin in origins.items() if known.startswith(f"{path}."))
+    place = origins.get(path) or next(inside, None)
+    while place is None and "." in path:
+        path = path.rpartition(".")[0]
+        place = origins.get(path)
+    return place
+
+
+def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
+    """Return the line of a wrong part, with its path and place where only one part has that name."""
+    paths = list(_parts_named(error.name, plain_copy(cfg)))
+    if len(paths) != 1:
+        return str(error)
+    return f"{paths[0]}: {error}{bracketed(place_of(f'{paths[0]}.type', origins))}"
+
+
+def bracketed(place: str | None) -> str:
+    """Return what a line about a value ends with."""
+    return f" ({place})" if place else ""
+
+
+def mistyped(value: Any, types: Sequence[type], choices: Sequence[Any] = ()) -> str:
+    """Return what to say of a value of none of the types; with choices, of none of these and no dict."""
+    kinds = [kind for kind in types if kind is dict or not choices]
+    kinds = [kind for kind in kinds if kind is not int or float not in kinds]
+    wanted = [*map(repr, choices), *map(_type_name, kinds)]
+    return f"is {_shown(value)}; it must be {'one of ' if choices else ''}{_either(wanted)}"
+
+
+def unknown_key(path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
+    """Return what to say of a path that is none of the known ones: the nearest, or else its siblings."""
+    alike = [each for each in known if likeness(_leaf(path), _leaf(each)) >= _MIN_LIKENESS]
+    nearest = max(alike, key=lambda each: _nearness(path, each), default=_SYNONYMS.get(_leaf(path)))
+    if nearest is not None:
+        return f"is not a known key; did you mean {nearest}?"
+    return f"is not a known key; the keys here are {', '.join(dict.fromkeys(siblings))}"
+
+
+def likeness(name: str, known: str) -> float:
+    """Return how alike two names are, in [0, 1]; case does not count."""
+    return SequenceMatcher(None, name.lower(), known.lower()).ratio()
+
+
 def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for name, entry in tree.items():
         yield f"{prefix}{name}"
         if isinstance(entry, dict):
             yield from _paths(entry, f"{prefix}{name}.")
+
+
+def _parts_named(name: str, tree: Any, path: str = "") -> Iterator[str]:
+    if isinstance(tree, (list, tuple)):
+        tree = {str(index): each for index, each in enumerate(tree)}
+    if not isinstance(tree, dict):
+        return
+    if tree.get("type") == name:
+        yield path
+    for key, value in tree.items():
+        yield from _parts_named(name, value, f"{path}.{key}" if path else str(key))
 
 
 def _is_number(value: Any) -> bool:
@@ -190,15 +241,11 @@ def _leaf(path: str) -> str:
     return path.rpartition(".")[2]
 
 
-def _likeness(name: str, known: str) -> float:
-    return SequenceMatcher(None, name.lower(), known.lower()).ratio()
-
-
 def _nearness(path: str, known: str) -> float:
     """Return how alike the last names are, less a little for each step between the two sections."""
     here, there = path.split(".")[:-1], known.split(".")[:-1]
     shared = sum(1 for _ in _common_prefix(here, there))
-    return _likeness(_leaf(path), _leaf(known)) - _HOP_PENALTY * (len(here) + len(there) - 2 * shared)
+    return likeness(_leaf(path), _leaf(known)) - _HOP_PENALTY * (len(here) + len(there) - 2 * shared)
 
 
 def _common_prefix(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:

@@ -114,7 +114,7 @@ def test_the_nearest_key_is_found_across_sections(cfg: dict[str, Any], nearest: 
 
 def test_a_key_like_no_other_lists_the_keys_of_its_section() -> None:
     (problem,) = _problems({"policy": {"eval": {"zzz": 1}}})
-    assert problem == "policy.eval.zzz is not a known key; the keys here are batch_size, evaluator"
+    assert problem == "policy.eval.zzz is not a known key; the keys here are batch_size, metric, evaluator"
 
 
 def test_all_problems_come_together_each_in_a_line_with_its_origin(tmp_path: Path) -> None:

@@ -1,0 +1,219 @@
+"""One place for each value: what can be said in two ways is brought to one, and contradictions are found.
+
+It works on native keys, and must not look up any part by its name.
+"""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+from ding_cls.common.process import launched_world_size
+from ding_cls.config.merge import deep_merge_dicts, plain_copy
+from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.validate import Validator, at, mistyped, place_of
+
+_LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
+_SGD_ONLY = {
+    f"{_LEARN}.optimizer.momentum": f"{_LEARN}.momentum",
+    f"{_LEARN}.optimizer.nesterov": f"{_LEARN}.nesterov",
+}
+_DATA = {
+    f"{_COLLECT}.train.data_prefix": f"{_COLLECT}.learn_data_path",
+    f"{_COLLECT}.val.data_prefix": f"{_COLLECT}.eval_data_path",
+}
+# From an argument of a part to the key that says the same.
+MOVES = {
+    f"{_LEARN}.optimizer.lr": f"{_LEARN}.learning_rate",
+    f"{_LEARN}.optimizer.weight_decay": f"{_LEARN}.weight_decay",
+    **_SGD_ONLY,
+    **_DATA,
+}
+# What the native schedules read, and a schedule by name does not.
+_SCALARS = ("decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
+# A network by its name brings all its parts.
+_BESIDE_NAME = ("num_classes", "pretrained")
+_PARTS = (
+    f"{_LEARN}.optimizer",
+    f"{_LEARN}.lr_schedule",
+    f"{_LEARN}.loss",
+    f"{_COLLECT}.train",
+    f"{_COLLECT}.val",
+    f"{_COLLECT}.test",
+    "policy.eval.metric",
+)
+_PARTS_OF_A_CLASSIFIER = (f"{_MODEL}.backbone", f"{_MODEL}.neck", f"{_MODEL}.head", f"{_MODEL}.head.loss")
+_LISTS_OF_PARTS = (
+    f"{_LEARN}.learner.custom_hooks",
+    f"{_COLLECT}.train.pipeline",
+    f"{_COLLECT}.val.pipeline",
+    f"{_COLLECT}.test.pipeline",
+)
+
+
+def move_arguments(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> list[tuple[str, str]]:
+    """Move arguments of parts to the keys that say the same, in place, and their origins with them.
+
+    Returns:
+        Pairs of paths that are both given; they are left as they are.
+    """
+    clashes = []
+    for source, target in MOVES.items():
+        if not _is_movable(cfg, source):
+            continue
+        if at(cfg, target) not in (None, ""):
+            clashes.append((source, target))
+            continue
+        place = place_of(source, origins)
+        put(cfg, target, at(cfg, source))
+        _drop(cfg, source)
+        origins.pop(source, None)
+        if place:
+            origins[target] = place
+    return clashes
+
+
+def lay_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``cfg`` laid over it: merged, but one network is not made of two.
+
+    ``policy.model.type`` replaces the ``name`` of ``base``, and a ``name`` its ``type`` and parts.
+    """
+    under, over = at(base, _MODEL), at(cfg, _MODEL)
+    if not isinstance(under, Mapping) or not isinstance(over, Mapping):
+        return deep_merge_dicts(base, cfg)
+    if "type" in over and "name" not in over:
+        base = _with_model(base, {key: value for key, value in under.items() if key != "name"})
+    elif "name" in over and "type" in under:
+        base = _with_model(base, {key: value for key, value in under.items() if key in _BESIDE_NAME})
+    return deep_merge_dicts(base, cfg)
+
+
+def lay_policy_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``lay_over`` of two ``policy`` sections, as plain dicts."""
+    merged: dict[str, Any] = lay_over({"policy": plain_copy(base)}, {"policy": plain_copy(cfg)})["policy"]
+    return merged
+
+
+def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str]) -> dict[str, Any]:
+    """Return ``cfg`` with ``key=value`` set, and without what says the same elsewhere: the word wins."""
+    path = word.partition("=")[0].strip()
+    values: dict[str, Any] = plain_copy(cfg)
+    model = at(values, _MODEL)
+    if isinstance(model, dict) and path == f"{_MODEL}.name" and "type" in model:
+        values["policy"]["model"] = {key: value for key, value in model.items() if key in _BESIDE_NAME}
+    elif isinstance(model, dict) and path == f"{_MODEL}.type":
+        model.pop("name", None)
+    values = apply_overrides(values, [word], origins=origins)
+    for source, target in MOVES.items():
+        if f"{source}.".startswith(f"{path}.") and _is_movable(values, source):
+            _drop(values, target)
+    move_arguments(values, origins)
+    return values
+
+
+def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
+    """Note what contradicts itself in a whole config.
+
+    Args:
+        values: the config over its defaults.
+        validator: gathers the problems.
+        base: the defaults, those of the user's classes among them. A value that equals its default counts as
+            not said: a saved config says all of them.
+    """
+    model, loss, schedule = (at(values, path) for path in (_MODEL, f"{_LEARN}.loss", f"{_LEARN}.lr_schedule"))
+    if isinstance(model, dict) and "name" in model and "type" in model:
+        validator.clash(f"{_MODEL}.name", f"{_MODEL}.type", "name two networks; leave one of them out")
+    has_head = isinstance(at(model, "head"), dict) and "type" in (model or {})
+    if has_head and loss is not None:
+        text = "say what is minimised, and a head always does; set policy.model.head.loss alone"
+        validator.clash(f"{_LEARN}.loss", f"{_MODEL}.head", text)
+    if at(values, f"{_LEARN}.label_smoothing"):
+        for path, is_there in ((f"{_LEARN}.loss", loss is not None), (f"{_MODEL}.head", has_head)):
+            if is_there:
+                text = "say what is minimised; leave label_smoothing out and name a loss that smooths"
+                validator.clash(f"{_LEARN}.label_smoothing", path, text)
+    for name in _SCALARS if isinstance(schedule, dict) else ():
+        path = f"{_LEARN}.{name}"
+        if at(values, path) != at(base, path):
+            text = "contradict each other: a schedule by name has its own arguments, its warm-up among them"
+            validator.clash(path, f"{_LEARN}.lr_schedule", text)
+    for path, part in _parts(values):
+        _check_part(path, part, validator)
+
+
+def settle_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:
+    """Make one of the two spellings of the switch, and True or False of ``'auto'``."""
+    if not isinstance(at(values, "policy.learn"), dict):
+        return
+    # What the user says goes before what a class declares.
+    explicit = _switches(cfg) or _switches(values)
+    world_size = launched_world_size()
+    if len(set(explicit.values())) == 2:
+        text = "contradicts policy.multi_gpu; they are one switch: set one of them"
+        validator.add("policy.learn.multi_gpu", text)
+    elif False in explicit.values() and world_size > 1:
+        text = f"is False, but a launcher started {world_size} processes; start one, or set it to 'auto'"
+        validator.add(next(iter(explicit)), text)
+    switch = next(iter(explicit.values()), world_size > 1)
+    values["policy"]["multi_gpu"] = values["policy"]["learn"]["multi_gpu"] = switch
+
+
+def _switches(cfg: Mapping[str, Any]) -> dict[str, bool]:
+    spellings = ((path, at(cfg, path)) for path in ("policy.multi_gpu", "policy.learn.multi_gpu"))
+    return {path: value for path, value in spellings if isinstance(value, bool)}
+
+
+def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what describes a part by its ``type``, with its path."""
+    is_classifier = at(values, f"{_MODEL}.type") == "ImageClassifier"
+    for path in (*_PARTS, *(_PARTS_OF_A_CLASSIFIER if is_classifier else ())):
+        if isinstance(at(values, path), dict):
+            yield path, at(values, path)
+    for path in _LISTS_OF_PARTS:
+        parts = at(values, path)
+        for index, part in enumerate(parts if isinstance(parts, (list, tuple)) else ()):
+            yield f"{path}.{index}", part
+
+
+def _check_part(path: str, part: Any, validator: Validator) -> None:
+    if not isinstance(part, dict):
+        validator.add(path, mistyped(part, (dict,)))
+    elif "type" not in part:
+        validator.add(path, "has no 'type'; a part is described by dict(type='Name', ...)")
+    elif not isinstance(part["type"], str):
+        validator.add(f"{path}.type", mistyped(part["type"], (str,)))
+
+
+def _with_model(tree: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    return {**tree, "policy": {**tree["policy"], "model": model}}
+
+
+def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
+    section = at(cfg, _around(source))
+    if not isinstance(section, dict) or _last(source) not in section:
+        return False
+    if source in _DATA:
+        return at(cfg, source) is not None
+    return source not in _SGD_ONLY or section.get("type", "SGD") == "SGD"
+
+
+def put(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path in place; sections that are missing are made."""
+    *sections, name = path.split(".")
+    for each in sections:
+        inner = tree.get(each)
+        tree[each] = inner if isinstance(inner, dict) else {}
+        tree = tree[each]
+    tree[name] = value
+
+
+def _drop(tree: dict[str, Any], path: str) -> None:
+    section = at(tree, _around(path))
+    if isinstance(section, dict):
+        section.pop(_last(path), None)
+
+
+def _around(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]

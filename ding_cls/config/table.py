@@ -1,0 +1,334 @@
+"""mmclassification's names for a config, row by row: ours, and how a value gets there.
+
+Plain data for ``translate``; ``docs/second-spelling.md`` is drawn from it. A feature that is new here costs
+one line: the row's ``LATER`` becomes the native key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Fate(StrEnum):
+    """What becomes of a value that has no native key."""
+
+    NO_EFFECT = "no effect"
+    LATER = "not supported yet"
+
+
+NO_EFFECT, LATER = Fate.NO_EFFECT, Fate.LATER
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A condition on the whole config, in words and as a test."""
+
+    words: str
+    holds: Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One name of the second spelling.
+
+    Attributes:
+        old: its dotted path; ``*`` stands for each element of a list.
+        new: the native path or paths; or what becomes of it. Keys of a dict that have no row of their own
+            move along with it.
+        help: what there is to know, in one line.
+        convert: turns its value into the native one.
+        types: types that ``convert`` takes; empty: any.
+        nothing: values that ask for what happens anyway.
+        only: the only values supported; empty: all.
+        when: the row holds only then.
+        is_general: gives way to another row with the same native path.
+    """
+
+    old: str
+    new: str | tuple[str, ...] | Fate
+    help: str = ""
+    convert: Callable[[Any], Any] | None = None
+    types: tuple[type, ...] = ()
+    nothing: tuple[Any, ...] = ()
+    only: tuple[Any, ...] = ()
+    when: When | None = None
+    is_general: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The native paths."""
+        if isinstance(self.new, Fate):
+            return ()
+        return (self.new,) if isinstance(self.new, str) else self.new
+
+
+FP16_HOOKS = ("Fp16OptimizerHook", "GradientCumulativeFp16OptimizerHook")
+_PLAIN_OPTIMIZER_HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
+_DISK = (None, {"backend": "disk"})
+
+# mmcv capitalises a policy in lower case; names of two words must be written as its classes are.
+_SCHEDULES = {
+    name.lower(): name
+    for name in (
+        "Fixed",
+        "Step",
+        "Exp",
+        "Poly",
+        "Inv",
+        "CosineAnnealing",
+        "CosineAnnealingCooldown",
+        "FlatCosineAnnealing",
+        "CosineRestart",
+        "LinearAnnealing",
+        "Cyclic",
+        "OneCycle",
+    )
+}
+# Their learning rates do not depend on where the run ends.
+_ENDLESS = ("fixed", "step", "exp", "inv", "cosinerestart")
+
+
+def section(cfg: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a top-level section; an empty one where it is missing or is no dict."""
+    value = cfg.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def is_sgd(cfg: Mapping[str, Any]) -> bool:
+    """Return whether the optimizer is SGD, whose momentum is a native key of its own."""
+    return bool(section(cfg, "optimizer").get("type", "SGD") == "SGD")
+
+
+def counts_iters(cfg: Mapping[str, Any]) -> bool:
+    """Return whether the run's length is given in iterations."""
+    return bool(section(cfg, "runner").get("type") == "IterBasedRunner")
+
+
+def saves_by_epoch(cfg: Mapping[str, Any]) -> bool:
+    """Return whether ``checkpoint_config.interval`` counts epochs."""
+    return bool(section(cfg, "checkpoint_config").get("by_epoch", not counts_iters(cfg)))
+
+
+def _is_endless(cfg: Mapping[str, Any]) -> bool:
+    return str(section(cfg, "lr_config").get("policy", "fixed")).lower() in _ENDLESS
+
+
+_SGD = When("the optimizer is SGD", is_sgd)
+_BY_EPOCH = When("by_epoch=True, as it is with an EpochBasedRunner", saves_by_epoch)
+_BY_ITER = When("by_epoch=False", lambda cfg: not saves_by_epoch(cfg))
+_EPOCH_RUNNER = When("the runner is an EpochBasedRunner", lambda cfg: not counts_iters(cfg))
+_ITER_RUNNER = When("the runner is an IterBasedRunner", counts_iters)
+_ENDLESS_SCHEDULE = When("lr_config does not ask where the run ends", _is_endless)
+_ENDING_SCHEDULE = When("lr_config asks where the run ends", lambda cfg: not _is_endless(cfg))
+
+
+def _schedule(name: str) -> str:
+    return _SCHEDULES.get(name.lower(), name)
+
+
+def _interval(interval: int) -> int | bool:
+    return interval if interval > 0 else False
+
+
+def _dataset(datasets: Any) -> Any:
+    return {"type": "ConcatDataset", "datasets": list(datasets)}
+
+
+_LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
+_HOOK = f"{_LEARNER}.hook"
+
+TABLE: tuple[Row, ...] = (
+    Row("model", "policy.model", "the network and its parts"),
+    Row("model.pretrained", "policy.model.pretrained", nothing=(None,)),
+    Row("model.init_cfg", LATER, nothing=(None, [])),
+    Row("model.train_cfg", "policy.model.train_cfg", nothing=(None, {})),
+    Row("model.train_cfg.augments", LATER, nothing=(None, [])),
+    Row("optimizer", f"{_LEARN}.optimizer", "its class and further arguments"),
+    Row("optimizer.lr", f"{_LEARN}.learning_rate"),
+    Row("optimizer.weight_decay", f"{_LEARN}.weight_decay"),
+    Row("optimizer.momentum", f"{_LEARN}.momentum", when=_SGD),
+    Row("optimizer.nesterov", f"{_LEARN}.nesterov", when=_SGD),
+    Row("optimizer.paramwise_cfg", f"{_LEARN}.optimizer.paramwise_cfg", nothing=(None,)),
+    Row("optimizer.constructor", f"{_LEARN}.optimizer.constructor", nothing=(None,)),
+    Row("paramwise_cfg", f"{_LEARN}.optimizer.paramwise_cfg", nothing=(None,)),
+    Row("optimizer_config.type", LATER, nothing=(*_PLAIN_OPTIMIZER_HOOKS, *FP16_HOOKS)),
+    Row("optimizer_config.grad_clip", LATER, nothing=(None,)),
+    Row("optimizer_config.detect_anomalous_params", LATER, nothing=(False,)),
+    Row(
+        "optimizer_config.cumulative_iters",
+        f"{_LEARN}.accumulation_steps",
+        "an update is one batch here: batch_size is multiplied by it, and what counts iterations divided",
+    ),
+    Row("optimizer_config.update_interval", LATER, nothing=(1,)),
+    Row("optimizer_config.loss_scale", f"{_LEARN}.precision", "fp16", lambda _: "fp16", only=("dynamic",)),
+    Row("optimizer_config.use_fp16", LATER, nothing=(False,)),
+    Row("optimizer_config.distributed", NO_EFFECT, "gradients are reduced by DDP"),
+    Row("optimizer_config.coalesce", NO_EFFECT, "gradients are reduced by DDP"),
+    Row("optimizer_config.bucket_size_mb", NO_EFFECT, "gradients are reduced by DDP"),
+    Row("lr_config", f"{_LEARN}.lr_schedule", "the schedule's arguments, its warm-up among them"),
+    Row(
+        "lr_config.policy",
+        f"{_LEARN}.lr_schedule.type",
+        "in upper or lower case",
+        _schedule,
+        types=(str,),
+    ),
+    Row("momentum_config", LATER, nothing=(None,)),
+    Row("fp16.loss_scale", f"{_LEARN}.precision", "fp16", lambda _: "fp16", only=("dynamic",)),
+    Row("runner.type", LATER, nothing=("EpochBasedRunner", "IterBasedRunner")),
+    Row("runner.max_epochs", f"{_LEARN}.train_epoch"),
+    Row(
+        "runner.max_iters",
+        (f"{_LEARNER}.train_iterations", f"{_LEARN}.train_epoch"),
+        "an epoch has one update at least, so that the epochs never end first",
+        when=_ENDLESS_SCHEDULE,
+    ),
+    Row("runner.max_iters", LATER, when=_ENDING_SCHEDULE),
+    Row("total_epochs", f"{_LEARN}.train_epoch"),
+    Row(
+        "checkpoint_config.interval",
+        f"{_HOOK}.save_ckpt_after_epoch",
+        "-1: never",
+        _interval,
+        types=(int,),
+        when=_BY_EPOCH,
+    ),
+    Row(
+        "checkpoint_config.interval",
+        f"{_HOOK}.save_ckpt_after_iter",
+        "-1: never",
+        _interval,
+        types=(int,),
+        when=_BY_ITER,
+    ),
+    Row("checkpoint_config.by_epoch", NO_EFFECT, "says what interval counts", types=(bool,)),
+    Row(
+        "checkpoint_config.max_keep_ckpts",
+        f"{_LEARNER}.keep_checkpoints",
+        "-1: all",
+        lambda count: max(count, 0),
+        types=(int,),
+    ),
+    Row("checkpoint_config.save_last", f"{_HOOK}.save_ckpt_after_run"),
+    Row("checkpoint_config.save_optimizer", LATER, nothing=(True,)),
+    Row("checkpoint_config.out_dir", LATER, nothing=(None,)),
+    Row("checkpoint_config.sync_buffer", LATER, nothing=(False,)),
+    Row("checkpoint_config.filename_tmpl", LATER, nothing=(None,)),
+    Row("checkpoint_config.file_client_args", LATER, nothing=_DISK),
+    Row("checkpoint_config.create_symlink", NO_EFFECT, "there are no links: --resume finds the newest"),
+    Row("checkpoint_config.meta", NO_EFFECT, "every checkpoint holds classes, config and versions"),
+    Row("checkpoint_config.type", LATER, nothing=("CheckpointHook",)),
+    Row("log_config.interval", f"{_LEARNER}.log_show_freq"),
+    Row("log_config.hooks.*", LATER, "others of mmcv's loggers"),
+    Row("log_config.hooks.*.type", LATER, nothing=("TextLoggerHook", "TensorboardLoggerHook")),
+    Row("log_config.hooks.*.by_epoch", NO_EFFECT, "a line names the epoch and the update"),
+    Row("log_level", LATER, nothing=("INFO", None)),
+    Row("custom_hooks", f"{_LEARNER}.custom_hooks", nothing=(None,)),
+    Row("workflow", LATER, "an epoch of training, then evaluation", nothing=([["train", 1]], None)),
+    Row("work_dir", "exp_name", nothing=(None,)),
+    Row("resume_from", f"{_HOOK}.load_ckpt_before_run", nothing=(None,)),
+    Row("load_from", "policy.model.pretrained", nothing=(None,)),
+    Row("auto_resume", LATER, "the command line has --resume", nothing=(False, None)),
+    Row("data.samples_per_gpu", (f"{_LEARN}.batch_size", "policy.eval.batch_size"), is_general=True),
+    Row("data.workers_per_gpu", f"{_LEARNER}.dataloader.num_workers", is_general=True),
+    Row("data.train_dataloader.samples_per_gpu", f"{_LEARN}.batch_size"),
+    Row("data.train_dataloader.workers_per_gpu", f"{_LEARNER}.dataloader.num_workers"),
+    Row("data.val_dataloader.samples_per_gpu", "policy.eval.batch_size"),
+    Row("data.val_dataloader.workers_per_gpu", NO_EFFECT, "as many as for training"),
+    Row("data.test_dataloader.samples_per_gpu", NO_EFFECT, "results do not depend on it"),
+    Row("data.test_dataloader.workers_per_gpu", NO_EFFECT, "as many as for training"),
+    Row("data.shuffle", LATER, nothing=(True,)),
+    Row("data.train_dataloader.shuffle", LATER, nothing=(True,)),
+    Row("data.val_dataloader.shuffle", LATER, nothing=(False,)),
+    Row("data.test_dataloader.shuffle", LATER, nothing=(False,)),
+    Row("data.drop_last", LATER, "for training alone", nothing=(True,)),
+    Row("data.train_dataloader.drop_last", LATER, nothing=(True,)),
+    Row("data.val_dataloader.drop_last", LATER, nothing=(False,)),
+    Row("data.test_dataloader.drop_last", LATER, nothing=(False,)),
+    *(
+        Row(f"{where}.{name}", fate, text, nothing=nothing)
+        for where in ("data", "data.train_dataloader", "data.val_dataloader", "data.test_dataloader")
+        for name, fate, text, nothing in (
+            ("persistent_workers", NO_EFFECT, "for speed alone", ()),
+            ("pin_memory", NO_EFFECT, "for speed alone", ()),
+            ("prefetch_factor", NO_EFFECT, "for speed alone", ()),
+            ("round_up", LATER, "", ()),
+            ("sampler_cfg", LATER, "", (None,)),
+            ("seed", LATER, "", (None,)),
+        )
+    ),
+    *(
+        Row(
+            f"data.{phase}",
+            f"policy.collect.{phase}",
+            "the data set; a list becomes a ConcatDataset",
+            _dataset,
+            types=(list, tuple),
+            nothing=(None,),
+        )
+        for phase in ("train", "val", "test")
+    ),
+    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None,)),
+    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None,)),
+    Row("sampler", LATER, nothing=(None,)),
+    Row(
+        "evaluation.interval",
+        "policy.eval.evaluator.eval_freq",
+        "1: after each epoch",
+        only=(1,),
+        when=_EPOCH_RUNNER,
+    ),
+    Row("evaluation.interval", LATER, when=_ITER_RUNNER),
+    Row("evaluation.by_epoch", NO_EFFECT, "the runner decides, as in mmclassification"),
+    Row("evaluation.start", LATER, nothing=(None, 0, 1)),
+    Row("evaluation.dynamic_intervals", LATER, nothing=(None,)),
+    Row("evaluation.metric", LATER, nothing=("accuracy", ["accuracy"])),
+    Row("evaluation.metric_options.topk", LATER, "acc1 and acc5 always", nothing=(1, [1], [1, 5])),
+    Row("evaluation.metric_options.thrs", LATER, nothing=(None, 0, 0.0)),
+    Row("evaluation.metric_options.average_mode", LATER, nothing=("macro",)),
+    Row(
+        "evaluation.save_best",
+        LATER,
+        "the best is kept always, by acc1",
+        nothing=(None, False, True, "auto", "accuracy", "accuracy_top-1"),
+    ),
+    Row("evaluation.rule", LATER, nothing=(None, "greater")),
+    Row("evaluation.greater_keys", LATER, nothing=(None,)),
+    Row("evaluation.less_keys", LATER, nothing=(None,)),
+    Row("evaluation.out_dir", LATER, nothing=(None,)),
+    Row("evaluation.file_client_args", LATER, nothing=_DISK),
+    Row("evaluation.test_fn", LATER, nothing=(None,)),
+    Row("evaluation.indices", LATER, nothing=(None,)),
+    Row("evaluation.broadcast_bn_buffer", LATER, nothing=(True,)),
+    Row("evaluation.gpu_collect", NO_EFFECT, "sums are reduced, no results gathered"),
+    Row("evaluation.tmpdir", NO_EFFECT, "sums are reduced, no results gathered"),
+    Row("evaluation.logger", NO_EFFECT),
+    Row("dist_params", NO_EFFECT, "nccl with CUDA, else gloo; address and port are the launcher's"),
+    Row("find_unused_parameters", LATER, nothing=(False, None)),
+    Row("cudnn_benchmark", NO_EFFECT, "algorithms are not chosen by their speed here"),
+    Row("mp_start_method", NO_EFFECT, "how workers start changes no result"),
+    Row("opencv_num_threads", NO_EFFECT, "pictures are not read with OpenCV"),
+    Row("deterministic", LATER, nothing=(False, None)),
+    Row("diff_seed", LATER, nothing=(False, None)),
+    Row("gpu_ids", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, [0])),
+    Row("gpus", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, 1)),
+    Row(
+        "device",
+        "policy.cuda",
+        "",
+        lambda name: name == "cuda",
+        nothing=(None, "auto"),
+        only=("cuda", "cpu"),
+    ),
+    Row("launcher", NO_EFFECT, "the launcher's variables tell"),
+    Row("local_rank", NO_EFFECT, "the launcher's variables tell"),
+    Row("profiler_config", LATER, nothing=(None,)),
+    Row("auto_scale_lr.enable", LATER, nothing=(False,)),
+    Row("auto_scale_lr.base_batch_size", NO_EFFECT, "the rate is not scaled; lint compares the two"),
+)
+
+ROOTS = tuple(dict.fromkeys(row.old.partition(".")[0] for row in TABLE))
+
+# One of these says how to train; what else is missing then means mmclassification's default, not ours.
+TRAINING = ("optimizer", "optimizer_config", "lr_config", "runner", "total_epochs")

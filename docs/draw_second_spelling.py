@@ -1,0 +1,82 @@
+"""Write ``docs/second-spelling.md`` from ``ding_cls/config/table.py``; run ``python`` with this file."""
+
+from pathlib import Path
+
+from ding_cls.config.table import LATER, NO_EFFECT, TABLE, TRAINING, Row
+
+PAGE = Path(__file__).resolve().parent / "second-spelling.md"
+
+HEAD = f"""\
+# The second spelling of a config
+
+Written by `python docs/draw_second_spelling.py` from
+[`ding_cls/config/table.py`](../ding_cls/config/table.py); edit that file, not this page.
+
+A config may use the top-level names of mmclassification 0.x: `model`, `data`, `optimizer`, `lr_config`,
+`runner` and the others below. They are translated to the keys of [the native tree](config.md) before anything
+is checked, so both spellings of a run compile to the same tree. The two may be mixed in one file, as long as
+no value is said in both: that is an error which names both places. On the command line either spelling works,
+and a native key wins over what a file says in the second spelling.
+
+**What is left out** has mmclassification's default, not ours, wherever numbers depend on it:
+
+| left out | then |
+|---|---|
+| `momentum`, `nesterov` of an SGD | `policy.learn.momentum=0.0`, `policy.learn.nesterov=False` |
+| `weight_decay` of an optimizer | `policy.learn.weight_decay=None`: the optimizer's own default |
+| `lr` of an optimizer | an error: write it down |
+| `lr_config` | a constant learning rate, no warm-up |
+| `evaluation` | an evaluation after each epoch; as always here, also before the first and at the end |
+| `checkpoint_config.interval` | no checkpoints but the last; with `checkpoint_config=None` likewise |
+| `checkpoint_config.max_keep_ckpts` | all are kept |
+| `checkpoint_config` | our own default, a checkpoint every 1,000 updates: no number depends on it |
+| `by_epoch` under an `IterBasedRunner` | `False`, in `lr_config` and `checkpoint_config` |
+| `loss_scale` of `fp16` | mmcv's static 512, which is not supported yet |
+
+The rows on `lr_config` and `evaluation` hold where the config says how to train, with any of
+{", ".join(f"`{name}`" for name in TRAINING)}; the others where their section is there.
+
+**Accumulation.** mmcv counts batches; an update of `cumulative_iters=k` batches is *one* batch here, computed
+in `k` pieces. So `policy.learn.batch_size` becomes `samples_per_gpu * k`, and what counts iterations is
+divided by `k` and rounded up: `log_config.interval`, `runner.max_iters`, `checkpoint_config.interval` and
+`lr_config.warmup_iters` unless they count epochs; `lr_config.step` is rounded down, which is exact. The rate
+of a warm-up by iterations is that of the first of an update's batches, where mmcv takes the last's. An epoch
+ends with its last whole update.
+
+**An epoch's last batch**, where it is incomplete, is left out in training; mmclassification trains on it.
+
+**Variables of the file**, such as `img_norm_cfg`, are let go, as nothing reads them. One that is spelt almost
+like a key is an error.
+
+**How to read the table.** A key without a row of its own moves along with the dict it is in:
+`optimizer.betas` becomes `policy.learn.optimizer.betas`. *Not supported yet* is an error with file and line,
+except for the values named, which ask for what happens anyway.
+"""
+
+
+def page() -> str:
+    """Return the text of ``docs/second-spelling.md``."""
+    return "\n".join([HEAD, "| second spelling | here | notes |", "|---|---|---|", *map(_row, TABLE), ""])
+
+
+def _row(row: Row) -> str:
+    here = ", ".join(f"`{target}`" for target in row.targets) or f"*{row.new}*"
+    return f"| `{row.old}` | {here} | {'; '.join(_notes(row))} |"
+
+
+def _notes(row: Row) -> list[str]:
+    notes = [f"where {row.when.words}"] if row.when else []
+    notes += [row.help] if row.help else []
+    if row.only:
+        notes.append(f"only {_values(row.only)}")
+    if row.nothing and row.new is not NO_EFFECT:
+        notes.append(f"{'accepted' if row.new is LATER else 'nothing is set by'}: {_values(row.nothing)}")
+    return notes
+
+
+def _values(values: tuple[object, ...]) -> str:
+    return ", ".join(f"`{value!r}`" for value in values)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

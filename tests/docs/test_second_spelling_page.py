@@ -1,0 +1,38 @@
+"""``docs/second-spelling.md`` is drawn from the table, by the script beside it."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ding_cls.config.table import TABLE
+from ding_cls.config.translate import translate
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("draw_second_spelling", DOCS / "draw_second_spelling.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_up_to_date(script: ModuleType) -> None:
+    written = (DOCS / "second-spelling.md").read_text(encoding="utf-8")
+    assert written == script.page(), "the table has changed; run: python docs/draw_second_spelling.py"
+
+
+def test_every_row_of_the_table_is_on_the_page(script: ModuleType) -> None:
+    table = script.page().split("| second spelling | here | notes |")[1]
+    rows = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [row.old for row in TABLE]
+
+
+def test_the_example_of_a_key_that_moves_along_is_true() -> None:
+    native = translate({"optimizer": {"type": "Adam", "lr": 0.1, "betas": (0.9, 0.99)}}).cfg
+    assert native["policy"]["learn"]["optimizer"]["betas"] == (0.9, 0.99)
