@@ -15,6 +15,19 @@ class ConfigError(DingError):
     """A config file, an override or an argument that cannot be used."""
 
 
+class PartError(ConfigError):
+    """A ``type='Name'`` that no registry knows, or an argument that its constructor does not take.
+
+    Args:
+        message: the line.
+        name: what stands behind ``type``, so that whoever has the config can say where.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class DataError(DingError):
     """A data folder, a picture or a class list that cannot be used."""
 

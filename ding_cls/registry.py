@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, overload
 
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, PartError
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -93,7 +93,7 @@ class Registry(Generic[Part]):
             ConfigError: as in ``register``; or the decorator lacks its brackets.
         """
         if callable(name):
-            raise ConfigError(f"write @{self.name.upper()}S.register_module() with brackets")
+            raise ConfigError("a registry's decorator is written with brackets: @REGISTRY.register_module()")
 
         def enter(part: Part) -> Part:
             names = [part.__name__] if name is None else [name] if isinstance(name, str) else name
@@ -111,7 +111,7 @@ class Registry(Generic[Part]):
         """
         part = self._find(name)
         if part is None:
-            raise ConfigError(f"there is no {self.name} named '{name}'; {self._hint(name)}")
+            raise PartError(f"there is no {self.name} named '{name}'; {self._hint(name)}", name)
         return part
 
     def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
@@ -199,9 +199,9 @@ def _check_arguments(part: Callable[..., Any], arguments: Mapping[str, Any], kin
     if unknown:
         near = get_close_matches(unknown[0], named, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it takes: {', '.join(named) or 'none'}"
-        raise ConfigError(f"{kind} '{_name_of(part)}' has no argument '{unknown[0]}'; {hint}")
+        raise PartError(f"{kind} '{_name_of(part)}' has no argument '{unknown[0]}'; {hint}", _name_of(part))
     if missing:
-        raise ConfigError(f"{kind} '{_name_of(part)}' lacks the argument '{missing[0]}'")
+        raise PartError(f"{kind} '{_name_of(part)}' lacks the argument '{missing[0]}'", _name_of(part))
 
 
 def _name_of(part: Callable[..., Any]) -> str:

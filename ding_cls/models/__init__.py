@@ -1,29 +1,73 @@
-"""Networks: our ResNets, any torchvision classifier by name, weights into them, wrappers around them.
+"""Networks: our ResNets, any torchvision classifier by name, networks of parts, losses, weights, wrappers.
 
-A model maps images to logits. This room must not know data, losses, optimizers or configs.
+A model maps images to logits; one of parts also computes the losses that its head brings. This room must not
+know data, optimizers or configs: what it builds by name it gets as plain dicts.
 """
 
-from ding_cls.models.build import build_model, model_names
+from ding_cls.models.backbones import ResNet as ResNetBackbone
+from ding_cls.models.build import build_model, model_names, new_network, pretrained_file
+from ding_cls.models.classifier import ImageClassifier, Outputs
+from ding_cls.models.heads import ClsHead, LinearClsHead
+from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
+from ding_cls.models.necks import GlobalAveragePooling
 from ding_cls.models.pretrained import LoadReport, classifier_layer, load_pretrained
+from ding_cls.models.reduction import reduce_loss, weight_reduce_loss, weighted_loss
+from ding_cls.models.registries import (
+    BACKBONES,
+    CLASSIFIERS,
+    HEADS,
+    LOSSES,
+    MODELS,
+    NECKS,
+    build_backbone,
+    build_classifier,
+    build_head,
+    build_loss,
+    build_neck,
+)
 from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from ding_cls.models.weights import fetch_weights, read_weights
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [
+    "BACKBONES",
+    "CLASSIFIERS",
+    "HEADS",
+    "LOSSES",
+    "MODELS",
+    "NECKS",
     "BaseModelWrapper",
+    "ClsHead",
+    "CrossEntropyLoss",
+    "GlobalAveragePooling",
+    "ImageClassifier",
+    "LabelSmoothLoss",
+    "LinearClsHead",
     "LoadReport",
+    "Outputs",
     "ResNet",
+    "ResNetBackbone",
+    "build_backbone",
+    "build_classifier",
+    "build_head",
+    "build_loss",
     "build_model",
+    "build_neck",
     "classifier_layer",
     "fetch_weights",
     "load_pretrained",
     "model_names",
     "model_wrap",
+    "new_network",
+    "pretrained_file",
     "read_weights",
+    "reduce_loss",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnet101",
     "resnet152",
     "unwrap",
+    "weight_reduce_loss",
+    "weighted_loss",
 ]

@@ -1,4 +1,4 @@
-"""A classification network by its name.
+"""A classification network by its name, or of the parts that a dict names.
 
 The names are torchvision's; our own ResNets stand in for those of the same name. Weights come from
 ``pretrained``.
@@ -7,19 +7,22 @@ The names are torchvision's; our own ResNets stand in for those of the same name
 import difflib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torchvision
 from torch import nn
 from torchvision.models import get_model_builder, list_models
 
-from ding_cls.errors import ModelError
+from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.pretrained import load_pretrained
+from ding_cls.models.registries import build_classifier
 from ding_cls.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from ding_cls.models.weights import fetch_weights
 
 _LOGGER = logging.getLogger(__name__)
+
+_DEFAULT_NAME = "resnet18"
 
 _OURS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
@@ -66,6 +69,54 @@ def build_model(
     source = fetch_weights(name) if pretrained is True else pretrained
     _LOGGER.info("%s: %s", name, load_pretrained(model, source))
     return model
+
+
+def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Module:
+    """Return the network that a dict describes, with new weights.
+
+    Args:
+        description: ``dict(name=, ...)`` with the arguments of ``build_model``, or ``dict(type=, ...)`` of a
+            registered network. ``pretrained`` and ``num_classes`` in it are not looked at.
+        num_classes: number of logits; a head that says its own keeps it.
+
+    Raises:
+        ConfigError: an unknown type or argument, or both ``type`` and the ``name`` of another network.
+        ModelError: an unknown name, or parts that make no network.
+    """
+    arguments = {k: v for k, v in description.items() if k not in ("pretrained", "num_classes")}
+    if arguments.get("type") is None:
+        arguments.pop("type", None)
+        return build_model(arguments.pop("name", _DEFAULT_NAME), num_classes=num_classes, **arguments)
+    # The default of the config's schema stands beside every type.
+    name = arguments.pop("name", _DEFAULT_NAME)
+    if name != _DEFAULT_NAME:
+        raise ConfigError(f"a network has the name {name!r} and the type {arguments['type']!r}; keep one")
+    network: nn.Module = build_classifier(arguments, num_classes=num_classes)
+    return network
+
+
+def pretrained_file(network: nn.Module, description: Mapping[str, Any]) -> str | os.PathLike[str] | None:
+    """Return the file of the weights that ``pretrained`` asks for; None where it asks for none.
+
+    Args:
+        network: what ``new_network`` returned.
+        description: what it was built from; ``pretrained`` is False, a file, or True for torchvision's
+            weights, which are downloaded once.
+
+    Raises:
+        ModelError: there are no such weights, or they cannot be downloaded.
+    """
+    pretrained = description.get("pretrained", False)
+    if pretrained is not True:
+        return pretrained or None
+    if description.get("type") is None:
+        return fetch_weights(description.get("name", _DEFAULT_NAME))
+    backbone = getattr(network, "backbone", network)
+    if not hasattr(backbone, "torchvision_name"):
+        raise ModelError(
+            f"there are no pretrained weights for a {type(backbone).__name__}; give a file as pretrained"
+        )
+    return fetch_weights(str(backbone.torchvision_name))
 
 
 def _new_model(name: str, num_classes: int, kwargs: dict[str, Any]) -> nn.Module:

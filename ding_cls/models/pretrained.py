@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ding_cls.errors import ModelError
+from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.weights import read_weights
 from ding_cls.models.wrap import unwrap
 
@@ -17,6 +18,8 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.", "head.")
 _MAX_RENAMINGS = 4
 _MAX_LISTED = 5
 _COUNTER = "num_batches_tracked"
+# Of a network of parts: what a file need not have, because another task has another.
+_REPLACEABLE = ("neck.", "head.")
 
 # Names in files on torchvision's server that its networks no longer use: those of DenseNet and of ViT.
 _OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.\w+$)")
@@ -31,7 +34,8 @@ class LoadReport:
         source: the file.
         loaded: number of tensors taken from it.
         total: number of tensors in the model, less BatchNorm's batch counters where an old file has none.
-        reinitialised: names of the tensors that keep the values they had before: the last layer's, or none.
+        reinitialised: names of the tensors that keep the values they had before: the last layer's, or none;
+            in a network of parts those of a neck or head that the file does not have.
         left_out: parts of the file that this model has switched off, such as auxiliary classifiers.
     """
 
@@ -57,6 +61,9 @@ def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadRep
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
     last layer keeps its values where the file has another number of classes.
 
+    In a network of parts a file of a whole network finds its place: its last layer, ``fc``, in the head, the
+    rest in the backbone. A neck or head keeps its values where the file's is another, or is not there.
+
     Args:
         model: the network, bare or in a wrapper.
         source: a file that ``torch.save`` wrote: a state dict, or a dict with one under 'model' or
@@ -68,7 +75,8 @@ def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadRep
     model = unwrap(model)
     state = model.state_dict()
     found = _fit_names(read_weights(source), state)
-    swapped = _swapped_head(model, found, state)
+    has_parts = isinstance(model, ImageClassifier)
+    swapped = _new_parts(found, state) if has_parts else _swapped_layer(model, found, state)
     differing = [*_differing(found, state, swapped), *_unexpected(model, found, state)]
     if differing:
         listed = "; ".join(differing[:_MAX_LISTED])
@@ -78,12 +86,13 @@ def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadRep
     # Updated in place: the dict carries the versions of the modules, without which MNASNet refuses it.
     state.update(taken)
     model.load_state_dict(state)
+    left_out = [key for key in found if key not in state]
     return LoadReport(
         source=str(source),
         loaded=len(taken),
         total=sum(key in found or not key.endswith(_COUNTER) for key in state),
         reinitialised=swapped,
-        left_out=tuple(dict.fromkeys(key.split(".")[0] for key in found if key not in state)),
+        left_out=tuple(dict.fromkeys(_part_of(model, key) for key in left_out)),
     )
 
 
@@ -122,10 +131,28 @@ def _modern_name(name: str) -> str:
     return _OLD_MLP_BLOCK.sub(lambda match: "0" if match[1] == "1" else "3", name)
 
 
-_RENAMINGS: tuple[Callable[[str], str], ...] = (*map(_without, _PREFIXES), _modern_name)
+def _name_in_parts(name: str) -> str:
+    if name.startswith(("backbone.", *_REPLACEABLE)):
+        return name
+    return f"head.{name}" if name.startswith("fc.") else f"backbone.{name}"
 
 
-def _swapped_head(
+_RENAMINGS: tuple[Callable[[str], str], ...] = (*map(_without, _PREFIXES), _modern_name, _name_in_parts)
+
+
+def _new_parts(found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Return the names of the tensors of a neck or a head that is not built as that of the file."""
+    return tuple(name for part in _REPLACEABLE for name in _differing_part(part, found, state))
+
+
+def _differing_part(part: str, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    ours = tuple(name for name in state if name.startswith(part))
+    theirs = {name for name in found if name.startswith(part)}
+    is_same = theirs == set(ours) and all(found[name].shape == state[name].shape for name in ours)
+    return () if is_same else ours
+
+
+def _swapped_layer(
     model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
     """Return the names of the last layer's tensors where only the number of classes differs."""
@@ -146,7 +173,7 @@ def _differing(
         if theirs is None:
             # Files from before torch 0.4.1 have no counters; BatchNorm does not need them for its usual
             # momentum.
-            if not name.endswith(_COUNTER):
+            if not name.endswith(_COUNTER) and name not in swapped:
                 yield f"{name} (file: missing, model: {_shape(ours)})"
         elif theirs.shape != ours.shape:
             if name not in swapped:
@@ -157,9 +184,29 @@ def _differing(
 
 def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:
     for name, theirs in found.items():
-        # A part that is switched off is there as an attribute, with the value None.
-        if name not in state and getattr(model, name.split(".")[0], theirs) is not None:
+        is_replaced = isinstance(model, ImageClassifier) and name.startswith(_REPLACEABLE)
+        if name not in state and not is_replaced and not _switched_off(model, name):
             yield f"{name} (file: {_shape(theirs)}, model: missing)"
+
+
+def _switched_off(model: nn.Module, name: str) -> str:
+    """Return the part of the model that a tensor belongs to and that is switched off; '' where it is not.
+
+    Such a part is there as an attribute, with the value None.
+    """
+    parts = name.split(".")[:-1]
+    owner: object = model
+    for depth, part in enumerate(parts, 1):
+        if not hasattr(owner, part):
+            return ""
+        owner = getattr(owner, part)
+        if owner is None:
+            return ".".join(parts[:depth])
+    return ""
+
+
+def _part_of(model: nn.Module, name: str) -> str:
+    return _switched_off(model, name) or name.rpartition(".")[0]
 
 
 def _shape(tensor: Tensor) -> str:

@@ -88,6 +88,16 @@ class Bottleneck(nn.Module):
         return activated
 
 
+# The kind of block, and the number of blocks in each of the four stages. Source: table 1 of the paper.
+DEPTHS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
+}
+
+
 class ResNet(nn.Module):
     """The whole network: stem, four stages of blocks, mean over the plane, one linear layer.
 
@@ -112,13 +122,13 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        self.layer1 = _stage(block, depths[0], 64, 64, stride=1)
-        self.layer2 = _stage(block, depths[1], 64 * block.expansion, 128, stride=2)
-        self.layer3 = _stage(block, depths[2], 128 * block.expansion, 256, stride=2)
-        self.layer4 = _stage(block, depths[3], 256 * block.expansion, 512, stride=2)
+        self.layer1 = stage(block, depths[0], 64, 64, stride=1)
+        self.layer2 = stage(block, depths[1], 64 * block.expansion, 128, stride=2)
+        self.layer3 = stage(block, depths[2], 128 * block.expansion, 256, stride=2)
+        self.layer4 = stage(block, depths[3], 256 * block.expansion, 512, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
-        self._initialise(zero_init_residual)
+        initialise(self, zero_init_residual=zero_init_residual)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits.
@@ -134,48 +144,36 @@ class ResNet(nn.Module):
         logits: Tensor = self.fc(torch.flatten(self.avgpool(features), 1))
         return logits
 
-    def _initialise(self, zero_init_residual: bool) -> None:
-        # Source: Delving Deep into Rectifiers, He et al. 2015, section 2.2, fan-out form (arXiv:1502.01852).
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if not zero_init_residual:
-            return
-        for module in self.modules():
-            if isinstance(module, Bottleneck):
-                nn.init.zeros_(module.bn3.weight)
-            elif isinstance(module, BasicBlock):
-                nn.init.zeros_(module.bn2.weight)
-
 
 def resnet18(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
     """Return ResNet-18 (11.7 million parameters with 1,000 classes)."""
-    return ResNet(BasicBlock, (2, 2, 2, 2), num_classes=num_classes, zero_init_residual=zero_init_residual)
+    return ResNet(*DEPTHS[18], num_classes=num_classes, zero_init_residual=zero_init_residual)
 
 
 def resnet34(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
     """Return ResNet-34 (21.8 million parameters with 1,000 classes)."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+    return ResNet(*DEPTHS[34], num_classes=num_classes, zero_init_residual=zero_init_residual)
 
 
 def resnet50(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
     """Return ResNet-50 v1.5 (25.6 million parameters with 1,000 classes)."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+    return ResNet(*DEPTHS[50], num_classes=num_classes, zero_init_residual=zero_init_residual)
 
 
 def resnet101(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
     """Return ResNet-101 v1.5 (44.5 million parameters with 1,000 classes)."""
-    return ResNet(Bottleneck, (3, 4, 23, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+    return ResNet(*DEPTHS[101], num_classes=num_classes, zero_init_residual=zero_init_residual)
 
 
 def resnet152(num_classes: int = 1000, *, zero_init_residual: bool = False) -> ResNet:
     """Return ResNet-152 v1.5 (60.2 million parameters with 1,000 classes)."""
-    return ResNet(Bottleneck, (3, 8, 36, 3), num_classes=num_classes, zero_init_residual=zero_init_residual)
+    return ResNet(*DEPTHS[152], num_classes=num_classes, zero_init_residual=zero_init_residual)
 
 
-def _stage(
+def stage(
     block: type[BasicBlock] | type[Bottleneck], depth: int, in_channels: int, width: int, *, stride: int
 ) -> nn.Sequential:
+    """Return ``depth`` blocks in a row; the first of them has the stride."""
     out_channels = width * block.expansion
     downsample = None
     if stride != 1 or in_channels != out_channels:
@@ -183,3 +181,20 @@ def _stage(
     blocks = [block(in_channels, width, stride=stride, downsample=downsample)]
     blocks += [block(out_channels, width, stride=1, downsample=None) for _ in range(1, depth)]
     return nn.Sequential(*blocks)
+
+
+def initialise(network: nn.Module, *, zero_init_residual: bool) -> None:
+    """Draw new weights for all convolutions, in the order of their registration.
+
+    Source: Delving Deep into Rectifiers, He et al. 2015, section 2.2, fan-out form (arXiv:1502.01852).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    if not zero_init_residual:
+        return
+    for module in network.modules():
+        if isinstance(module, Bottleneck):
+            nn.init.zeros_(module.bn3.weight)
+        elif isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)

@@ -1,5 +1,6 @@
 """The base of every policy: what it owns, where it runs, and the two modes through which others see it."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from easydict import EasyDict
 
 from ding_cls.common.tensors import state_differences
 from ding_cls.config.merge import deep_merge_dicts
+from ding_cls.config.settle import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import CheckpointError, ConfigError
@@ -48,7 +50,7 @@ class Policy(ABC):
         model: torch.nn.Module | None = None,
         enable_field: Sequence[str] | None = None,
     ) -> None:
-        self._cfg = EasyDict(deep_merge_dicts(self.default_config(), cfg))
+        self._cfg = EasyDict(lay_policy_over(self.default_config(), cfg))
         self._cuda = _wants_cuda(self._cfg.cuda)
         # dist_init has chosen the device of this process.
         device = f"cuda:{torch.cuda.current_device()}" if self._cuda else "cpu"
@@ -193,14 +195,18 @@ def weights_in(state: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Load what an optimizer remembers; its settings stay those of the config, as the learning rate does."""
-    settings = [
-        {name: value for name, value in group.items() if name not in ("params", "lr")}
-        for group in optimizer.param_groups
+    """Load what an optimizer remembers; its settings stay those of the config, as the learning rate does.
+
+    Settings are the arguments of its constructor; whatever else a group holds, such as a count of steps, is
+    remembered.
+    """
+    settings = {*inspect.signature(type(optimizer)).parameters, "lr_mult"} - {"params", "lr"}
+    own = [
+        {name: value for name, value in group.items() if name in settings} for group in optimizer.param_groups
     ]
     optimizer.load_state_dict(dict(state))
-    for group, own in zip(optimizer.param_groups, settings, strict=True):
-        group.update(own)
+    for group, values in zip(optimizer.param_groups, own, strict=True):
+        group.update(values)
 
 
 def _wants_cuda(choice: bool | str) -> bool:

@@ -1,27 +1,31 @@
-"""Image classification: SGD with momentum on cross-entropy."""
+"""Image classification: one update, from a batch to the optimizer's step."""
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import torch
-from torch.nn import functional
 
 from ding_cls.common.seed import Stream, derive_seed, torch_randomness
 from ding_cls.common.timing import EasyTimer
 from ding_cls.config.defaults import POLICY, defaults
+from ding_cls.config.merge import plain_copy
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
-from ding_cls.models import build_model
-from ding_cls.optim import LearningRate, LrScheduler, build_sgd
+from ding_cls.models import Outputs, load_pretrained, new_network, pretrained_file
 from ding_cls.policy.base import Policy
+from ding_cls.policy.losses import loss_of, total
+from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.types import Batch
 
+_LOGGER = logging.getLogger(__name__)
+_ALWAYS_LOGGED = ("cur_lr", "total_loss", "forward_time", "backward_time", "sync_time")
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class ImageClassificationPolicy(Policy):
-    """Trains a network that turns images into logits.
+    """Trains a network that turns images into logits, or one that brings its losses (``computes_loss``).
 
     It takes our loader's ``Batch`` and the ``[images, targets]`` of any torch DataLoader. Attributes that
     others may set through the modes: ``prepare_batch`` (a callable that turns uint8 images into normalised
@@ -33,39 +37,28 @@ class ImageClassificationPolicy(Policy):
     _prepare_batch: Callable[[Batch], Batch] | None = None
 
     def default_model(self) -> torch.nn.Module:
-        """Return the network that ``cfg.model`` names; 1,000 classes when it names no number."""
-        arguments = dict(self._cfg.model)
-        arguments["num_classes"] = arguments.get("num_classes") or 1000
-        return build_model(arguments.pop("name"), **arguments)
+        """Return the network that ``cfg.model`` describes; 1,000 classes when it names no number."""
+        description = plain_copy(self._cfg.model)
+        network = new_network(description, num_classes=description.get("num_classes") or 1000)
+        weights = pretrained_file(network, description)
+        if weights is not None:
+            _LOGGER.info("%s: %s", type(network).__name__, load_pretrained(network, weights))
+        return network
 
     def _init_learn(self) -> None:
         learn = self._cfg.learn
         if learn.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
-        self._optimizer = build_sgd(
-            self._model,
-            lr=learn.learning_rate,
-            momentum=learn.momentum,
-            weight_decay=learn.weight_decay,
-            nesterov=learn.nesterov,
-        )
-        schedule = LearningRate(
-            learn.learning_rate,
-            schedule=learn.lr_schedule,
-            total_epochs=learn.train_epoch,
-            decay_epoch=learn.decay_epoch,
-            decay_rate=learn.decay_rate,
-            min_lr=learn.min_lr,
-            warmup_lr=learn.warmup_lr,
-            warmup_epochs=learn.warmup_epoch,
-        )
-        self._lr_scheduler = LrScheduler(schedule, self._optimizer)
+        self._optimizer = optimizer_of(self._model, learn)
+        self._lr_scheduler = lr_scheduler_of(self._optimizer, learn)
+        self._loss = loss_of(self._model, learn, self._device)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=learn.precision == "fp16")
         self._learn_model = wrap_ddp(self._model, self._device) if self._world_size > 1 else self._model
         self._are_buckets_settled = self._world_size == 1
         self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
         self._seed = torch.initial_seed()
         self._train_iter = 0
+        self._logged = [*_ALWAYS_LOGGED, "acc1"]
 
     def _forward_learn(self, data: Any) -> dict[str, Any]:
         """Do one update: forward and backward of each piece, then the optimizer's step.
@@ -79,8 +72,7 @@ class ImageClassificationPolicy(Policy):
         if not self._model.training:
             self._learn_model.train()
         self._settle_buckets(batch)
-        clock = _Phases()
-        loss_sum = hits = torch.zeros((), device=self._device)
+        clock, sums = _Phases(), _Sums(self._device)
         with torch_randomness(
             derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank), self._device
         ):
@@ -90,31 +82,35 @@ class ImageClassificationPolicy(Policy):
             for piece, share, gradient_sync in self._pieces(batch):
                 with gradient_sync:
                     with self._forward_timer, self._autocast():
-                        logits = self._learn_model(self._images(piece))
-                        loss = self._loss(logits.float(), piece) * share
+                        outputs = self._outputs(piece)
+                        loss = total(outputs.losses) * share
                     with self._backward_timer:
                         torch.autograd.backward(self._scaler.scale(loss))
                 clock.add(self._forward_timer, self._backward_timer)
-                loss_sum = loss_sum + loss.detach()
-                hits = hits + (logits.detach().argmax(1) == piece.targets).sum()
+                sums.add(loss, outputs, piece.targets, share)
             if self._scaler.is_enabled():
                 self._scaled_step(buffers)
             else:
                 self._optimizer.step()
         self._train_iter += 1
-        return {
+        found = {
             "cur_lr": learning_rate,
-            "total_loss": loss_sum,
+            "total_loss": sums.loss,
             "forward_time": clock.forward,
             "backward_time": clock.backward,
             # DDP reduces gradients while the backward pass runs: what it costs beyond that is in
             # backward_time.
             "sync_time": 0.0,
-            "acc1": hits * (100.0 / len(batch)),
+            **sums.accuracy(len(batch)),
         }
+        # A loss that bears the name of something else would hide it.
+        found |= {name: value for name, value in sums.by_name.items() if name not in found}
+        self._logged = list(found)
+        return found
 
     def _monitor_vars_learn(self) -> list[str]:
-        return ["cur_lr", "total_loss", "forward_time", "backward_time", "sync_time", "acc1"]
+        """Return the names of the last update: there is no accuracy where the head gives losses alone."""
+        return list(self._logged)
 
     def _info_learn(self) -> str:
         processes = f", {self._world_size} processes" if self._world_size > 1 else ""
@@ -176,12 +172,13 @@ class ImageClassificationPolicy(Policy):
             return batch.images.to(memory_format=torch.channels_last)
         return batch.images
 
-    def _loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        smoothing = self._cfg.learn.label_smoothing
-        if batch.weights is None:
-            return functional.cross_entropy(logits, batch.targets, label_smoothing=smoothing)
-        losses = functional.cross_entropy(logits, batch.targets, label_smoothing=smoothing, reduction="none")
-        return (losses * batch.weights).sum() / batch.weights.sum()
+    def _outputs(self, piece: Batch) -> Outputs:
+        """Return logits and losses of a piece; it is their sum that is minimised."""
+        if self._loss is None:
+            weights = () if piece.weights is None else (piece.weights,)
+            return Outputs(*self._learn_model(self._images(piece), piece.targets, *weights))
+        logits = self._learn_model(self._images(piece)).float()
+        return Outputs(logits, {"loss": self._loss(logits, piece.targets, piece.weights)})
 
     def _pieces(
         self, batch: Batch
@@ -222,8 +219,8 @@ class ImageClassificationPolicy(Policy):
             prepared = self._prepared(batch).split(self._cfg.learn.accumulation_steps)[0]
             for _ in range(2):
                 with self._autocast():
-                    logits = self._learn_model(self._images(prepared))
-                torch.autograd.backward(self._loss(logits.float(), prepared))
+                    loss = total(self._outputs(prepared).losses)
+                torch.autograd.backward(loss)
                 self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             for buffer, before in zip(self._model.buffers(), buffers, strict=True):
@@ -245,6 +242,42 @@ class ImageClassificationPolicy(Policy):
 
     def _set_updates_per_epoch(self, count: int) -> None:
         self._lr_scheduler.updates_per_epoch = count
+
+    def _set_class_names(self, names: Sequence[str]) -> None:
+        self._class_names = tuple(names)
+        if hasattr(self._model, "CLASSES"):
+            setattr(self._model, "CLASSES", self._class_names)  # noqa: B010 (mypy knows no such attribute)
+
+
+class _Sums:
+    """Loss and hits of the pieces of one update, on the device.
+
+    Attributes:
+        loss: the sum of all losses.
+        by_name: each loss, where there are several.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), device=device)
+        self.by_name: dict[str, torch.Tensor] = {}
+        self._hits: torch.Tensor | None = torch.zeros((), device=device)
+
+    def add(
+        self, loss: torch.Tensor, outputs: Outputs, targets: torch.Tensor, share: float | torch.Tensor
+    ) -> None:
+        """Add a piece, of which ``loss`` is the total, its share applied."""
+        self.loss = self.loss + loss.detach()
+        if len(outputs.losses) > 1:
+            for name, value in outputs.losses.items():
+                self.by_name[name] = self.by_name.get(name, 0.0) + value.detach() * share
+        if outputs.logits is None or self._hits is None:
+            self._hits = None
+        else:
+            self._hits = self._hits + (outputs.logits.detach().argmax(1) == targets).sum()
+
+    def accuracy(self, count: int) -> dict[str, torch.Tensor]:
+        """Return ``acc1`` in percent of ``count`` samples; nothing where there were no logits."""
+        return {} if self._hits is None else {"acc1": self._hits * (100.0 / count)}
 
 
 class _Phases:

@@ -8,8 +8,16 @@ import torch
 import torchvision
 from torch import nn
 
-from ding_cls.errors import ModelError
-from ding_cls.models import ResNet, build_model, classifier_layer, model_names
+from ding_cls.errors import ConfigError, ModelError
+from ding_cls.models import (
+    ImageClassifier,
+    ResNet,
+    build_model,
+    classifier_layer,
+    model_names,
+    new_network,
+    pretrained_file,
+)
 
 # name: side in pixels of the smallest square that suits a test.
 SMALL = {
@@ -139,3 +147,41 @@ def test_loading_is_logged_in_one_line(tmp_path: Path, caplog: pytest.LogCapture
     assert caplog.messages == [
         f"resnet18: loaded 120 of 122 tensors from {path}; newly initialised: fc.weight, fc.bias"
     ]
+
+
+PARTS = {
+    "type": "ImageClassifier",
+    "backbone": {"type": "ResNet", "depth": 18},
+    "neck": {"type": "GlobalAveragePooling"},
+    "head": {"type": "LinearClsHead", "in_channels": 512},
+}
+# What the config's schema puts beside every type.
+DEFAULTS = {"name": "resnet18", "num_classes": None, "pretrained": False}
+
+
+def test_a_dict_describes_a_network_by_name_or_by_type() -> None:
+    named = new_network({"name": "squeezenet1_1", "dropout": 0.25, "num_classes": 9}, num_classes=3)
+    assert (named.classifier[0].p, named.classifier[1].out_channels) == (0.25, 3)
+    assert isinstance(new_network({"type": None}, num_classes=3), ResNet)
+    description = {**DEFAULTS, **PARTS}
+    network = new_network(description, num_classes=3)
+    assert isinstance(network, ImageClassifier)
+    assert network.head.fc.out_features == 3
+    assert description == {**DEFAULTS, **PARTS}
+
+
+def test_a_network_has_a_name_or_a_type() -> None:
+    with pytest.raises(ConfigError, match="name 'resnet50' and the type 'ImageClassifier'; keep one"):
+        new_network({**PARTS, "name": "resnet50"}, num_classes=3)
+
+
+def test_the_weights_asked_for_are_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ding_cls.models.build.fetch_weights", lambda name: Path(f"{name}.pth"))
+    parts = new_network(PARTS, num_classes=3)
+    for description in (PARTS, DEFAULTS):
+        assert pretrained_file(parts, description) is None
+        assert pretrained_file(parts, {**description, "pretrained": "w.pth"}) == "w.pth"
+        assert pretrained_file(parts, {**description, "pretrained": True}) == Path("resnet18.pth")
+    own = ImageClassifier(nn.Conv2d(3, 4, 3))
+    with pytest.raises(ModelError, match="no pretrained weights for a Conv2d; give a file as pretrained"):
+        pretrained_file(own, {**PARTS, "pretrained": True})

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DataParallel
 
 from ding_cls.errors import ModelError
-from ding_cls.models import LoadReport, build_model, load_pretrained, model_wrap, resnet18
+from ding_cls.models import (
+    ImageClassifier,
+    LinearClsHead,
+    LoadReport,
+    build_model,
+    load_pretrained,
+    model_wrap,
+    resnet18,
+)
 
 Rename = Callable[[str], str]
 
@@ -209,3 +217,98 @@ def test_a_network_that_checks_its_version_is_loaded(tmp_path: Path) -> None:
     torch.save(dict(state), tmp_path / "w.pth")
     model = build_model("mnasnet0_5", num_classes=3, pretrained=tmp_path / "w.pth")
     assert same(snapshot(model), state)
+
+
+# Networks of parts
+
+
+def of_parts(num_classes: int = 7, **backbone: object) -> ImageClassifier:
+    torch.manual_seed(2)
+    return ImageClassifier(
+        {"type": "ResNet", "depth": 18, **backbone},
+        {"type": "GlobalAveragePooling"},
+        {"type": "LinearClsHead", "num_classes": num_classes, "in_channels": 512},
+    )
+
+
+def named_in_parts(name: str) -> str:
+    return f"head.{name}" if name.startswith("fc.") else f"backbone.{name}"
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
+def test_a_whole_network_finds_its_place_in_parts(saved: tuple[Path, dict[str, Tensor]], prefix: str) -> None:
+    path, state = saved
+    torch.save({"state_dict": {prefix + name: value for name, value in state.items()}}, path)
+    model = of_parts()
+    report = load_pretrained(model, path)
+    assert str(report) == f"loaded 122 of 122 tensors from {path}"
+    assert same(snapshot(model), {named_in_parts(name): value for name, value in state.items()})
+
+
+def test_parts_find_their_place_in_parts(saved: tuple[Path, dict[str, Tensor]]) -> None:
+    path, state = saved
+    torch.save({named_in_parts(name): value for name, value in state.items()}, path)
+    model = of_parts()
+    assert load_pretrained(model, path).loaded == 122
+    assert same(snapshot(model), {named_in_parts(name): value for name, value in state.items()})
+
+
+def test_another_number_of_classes_keeps_the_new_head_of_parts(saved: tuple[Path, dict[str, Tensor]]) -> None:
+    path, state = saved
+    model = of_parts(5)
+    head = snapshot(model.head)
+    report = load_pretrained(model, path)
+    assert report.reinitialised == ("head.fc.weight", "head.fc.bias")
+    assert report.left_out == ()
+    assert same(snapshot(model.head), head)
+    assert torch.equal(model.backbone.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
+
+
+def test_a_neck_and_a_head_of_ones_own_stay_new(saved: tuple[Path, dict[str, Tensor]]) -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(16, 2)
+
+        def forward(self, vectors: Tensor) -> Tensor:
+            return self.out(vectors)
+
+        def loss(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+            return {"loss": logits.mean()}
+
+    path, _ = saved
+    model = ImageClassifier({"type": "ResNet", "depth": 18}, nn.Linear(512, 16), Head())
+    before = {name: value for name, value in snapshot(model).items() if not name.startswith("backbone.")}
+    report = load_pretrained(model, path)
+    assert report.loaded == 120
+    assert (
+        report.reinitialised
+        == tuple(before)
+        == ("neck.weight", "neck.bias", "head.out.weight", "head.out.bias")
+    )
+    assert report.left_out == ("head.fc",)
+    assert same({name: snapshot(model)[name] for name in before}, before)
+
+
+def test_stages_that_are_not_there_are_left_out(saved: tuple[Path, dict[str, Tensor]]) -> None:
+    path, state = saved
+    backbone = {"type": "ResNet", "depth": 18, "num_stages": 3, "out_indices": (2,)}
+    model = ImageClassifier(backbone, {"type": "GlobalAveragePooling"}, LinearClsHead(7, 256))
+    report = load_pretrained(model, path)
+    assert report.left_out == ("backbone.layer4",)
+    assert report.reinitialised == ("head.fc.weight", "head.fc.bias")
+    assert torch.equal(model.backbone.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
+
+
+def test_a_backbone_that_is_not_the_files_is_refused(tmp_path: Path) -> None:
+    state = resnet18(num_classes=7).state_dict()
+    del state["layer4.1.bn2.bias"]
+    state["layer1.0.conv1.bias"] = torch.zeros(64)
+    torch.save(state, tmp_path / "w.pth")
+    model = of_parts()
+    before = snapshot(model)
+    with pytest.raises(ModelError) as caught:
+        load_pretrained(model, tmp_path / "w.pth")
+    assert "backbone.layer4.1.bn2.bias (file: missing, model: (512,))" in str(caught.value)
+    assert "backbone.layer1.0.conv1.bias (file: (64,), model: missing)" in str(caught.value)
+    assert same(snapshot(model), before)

@@ -1,0 +1,80 @@
+"""From one value for each element to a loss: weights of samples, the mean, the sum.
+
+It must not know which loss the values come from.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from ding_cls.errors import ConfigError
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
+    """Return ``loss`` itself ('none'), the mean of its elements ('mean') or their sum ('sum').
+
+    Raises:
+        ConfigError: another word.
+    """
+    if reduction == "none":
+        return loss
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    raise ConfigError(f"the reduction of a loss is {reduction!r}; it must be one of {', '.join(REDUCTIONS)}")
+
+
+def weight_reduce_loss(
+    loss: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    avg_factor: float | Tensor | None = None,
+) -> Tensor:
+    """Weight the values of a loss and reduce them.
+
+    Args:
+        loss: float, one value for each element; the first axis counts samples.
+        weight: of each element, or ``(N,)``: of each sample. None: all 1.
+        reduction: 'none', 'mean' or 'sum'.
+        avg_factor: with 'mean': what the sum is divided by, instead of the number of elements.
+
+    Raises:
+        ConfigError: an unknown reduction, or ``avg_factor`` with 'sum'.
+    """
+    if weight is not None:
+        loss = loss * weight.to(loss.dtype).reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
+    if avg_factor is None or reduction == "none":
+        return reduce_loss(loss, reduction)
+    if reduction != "mean":
+        raise ConfigError(
+            f"a loss with reduction={reduction!r} cannot be averaged over samples; use reduction='mean'"
+        )
+    return loss.sum() / avg_factor
+
+
+def weighted_loss(loss_func: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Turn ``loss_func(pred, target, **arguments)``, one value for each element, into a whole loss.
+
+    The result is called as ``loss(pred, target, weight=None, reduction='mean', avg_factor=None,
+    **arguments)``; the first three of these are those of ``weight_reduce_loss``.
+    """
+
+    @functools.wraps(loss_func)
+    def loss(
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        avg_factor: float | Tensor | None = None,
+        **arguments: Any,
+    ) -> Tensor:
+        return weight_reduce_loss(loss_func(pred, target, **arguments), weight, reduction, avg_factor)
+
+    # Whoever asks for the signature shall see what it is called with, not what it was made of.
+    del loss.__wrapped__
+    return loss

@@ -1,0 +1,82 @@
+"""The tables of parts: whole networks, backbones, necks, heads, losses; and building a part from a dict.
+
+It must not know any part of ours: they enter themselves when their modules are imported.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from ding_cls.models.torch_losses import TORCH_LOSSES
+from ding_cls.registry import Registry, build_from_cfg
+
+CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier")
+MODELS = CLASSIFIERS
+BACKBONES: Registry[Callable[..., Any]] = Registry("backbone")
+NECKS: Registry[Callable[..., Any]] = Registry("neck")
+HEADS: Registry[Callable[..., Any]] = Registry("head")
+LOSSES: Registry[Callable[..., Any]] = Registry("loss", libraries=[TORCH_LOSSES])
+
+Part = Mapping[str, Any] | nn.Module
+
+
+def build_backbone(cfg: Part) -> Any:
+    """Return the backbone of ``dict(type=, ...)``; a module comes back as it is."""
+    return _built(cfg, BACKBONES)
+
+
+def build_neck(cfg: Part) -> Any:
+    """Return the neck of ``dict(type=, ...)``; a module comes back as it is."""
+    return _built(cfg, NECKS)
+
+
+def build_head(cfg: Part) -> Any:
+    """Return the head of ``dict(type=, ...)``; a module comes back as it is."""
+    return _built(cfg, HEADS)
+
+
+def build_loss(cfg: Part) -> Any:
+    """Return the loss of ``dict(type=, ...)``; a module comes back as it is."""
+    return _built(cfg, LOSSES)
+
+
+def build_classifier(cfg: Part, *, num_classes: int | None = None) -> Any:
+    """Return the whole network of ``dict(type=, ...)``; a module comes back as it is.
+
+    Args:
+        cfg: for an ``ImageClassifier`` with its parts as dicts of their own.
+        num_classes: number of classes where ``cfg`` is silent, for the head, or for a network without parts
+            whose constructor takes it.
+    """
+    if num_classes is None or not isinstance(cfg, Mapping):
+        return _built(cfg, CLASSIFIERS)
+    filled = _with_num_classes(cfg, CLASSIFIERS, num_classes)
+    if isinstance(filled.get("head"), Mapping):
+        filled["head"] = _with_num_classes(filled["head"], HEADS, num_classes)
+    return _built(filled, CLASSIFIERS)
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function can be called with the keyword ``name``."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        # Some functions written in C have none.
+        return False
+    is_named = name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+    return is_named or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+
+
+def _built(cfg: Part, registry: Registry[Any]) -> Any:
+    return cfg if isinstance(cfg, nn.Module) else build_from_cfg(cfg, registry)
+
+
+def _with_num_classes(cfg: Mapping[str, Any], registry: Registry[Any], num_classes: int) -> dict[str, Any]:
+    kind = cfg.get("type")
+    constructor = registry.get(kind) if isinstance(kind, str) else kind
+    is_silent = cfg.get("num_classes") is None
+    if not (is_silent and callable(constructor) and takes(constructor, "num_classes")):
+        return dict(cfg)
+    return {**cfg, "num_classes": num_classes}

@@ -1,0 +1,113 @@
+"""The losses of ``torch.nn`` by class name, called as every loss here is called."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ding_cls.errors import ConfigError
+from ding_cls.models.reduction import weight_reduce_loss
+from ding_cls.registry import Library
+
+# Tensors in torch's constructors; a config, which is plain data, holds lists.
+_TENSORS = ("weight", "pos_weight")
+_BATCH_MEAN = "batchmean"
+
+
+class TorchLoss(nn.Module):
+    """A loss of ``torch.nn`` that also takes weights of samples, an averaging factor, another reduction.
+
+    Without weights the mean is torch's own, to the last bit. It runs over all elements, or is divided by the
+    sum of the class weights. With weights, a sample's own elements are averaged first.
+
+    Args:
+        loss: torch's loss.
+        loss_weight: factor of the result.
+    """
+
+    def __init__(self, loss: nn.Module, *, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        # Class weights are settings: a file of the network's weights shall not hold them.
+        for name, buffer in list(loss.named_buffers(recurse=False)):
+            loss.register_buffer(name, buffer, persistent=False)
+        self.loss = loss
+        self.loss_weight = loss_weight
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        reduction_override: str | None = None,
+    ) -> Tensor:
+        """Return the loss.
+
+        Args:
+            pred: float, in the form that torch's loss takes; the first axis counts samples.
+            target: in the form that torch's loss takes.
+            weight: float ``(N,)``, weights of the samples.
+            avg_factor: what a sum over samples is divided by; their number itself means torch's own mean.
+            reduction_override: 'none', 'mean' or 'sum', instead of the loss's own.
+
+        Raises:
+            ConfigError: weights for a loss that gives no value for each sample; ``avg_factor`` with 'sum'.
+        """
+        reduction = reduction_override or str(getattr(self.loss, "reduction", "mean"))
+        # A number is compared, a tensor is not: that would wait for the device.
+        is_count = isinstance(avg_factor, int | float) and avg_factor == len(pred)
+        is_plain = avg_factor is None or reduction == "none" or (reduction != "sum" and is_count)
+        if weight is None and is_plain:
+            return self._reduced(pred, target, reduction) * self.loss_weight
+        values = self._reduced(pred, target, "none")
+        if values.dim() == 0 or len(values) != len(pred):
+            name = type(self.loss).__name__
+            raise ConfigError(f"{name} gives no value for each sample; its samples cannot be weighted")
+        if values.dim() > 1:
+            elements = values.flatten(1)
+            # KLDivLoss has a fourth reduction: a mean over samples, a sum over a sample's elements.
+            values = elements.sum(1) if reduction == _BATCH_MEAN else elements.mean(1)
+        reduction = "mean" if reduction == _BATCH_MEAN else reduction
+        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+
+    def _reduced(self, pred: Tensor, target: Tensor, reduction: str) -> Tensor:
+        loss = self.loss
+        if reduction != getattr(loss, "reduction", reduction):
+            # A shallow copy: it shares the class weights, wherever they have been moved.
+            loss = copy.copy(loss)
+            loss.reduction = reduction  # type: ignore[assignment]
+        value: Tensor = loss(pred, target)
+        return value
+
+
+def _find(name: str) -> Callable[..., TorchLoss] | None:
+    kind = getattr(nn, name, None) if name.endswith("Loss") else None
+    return _adapted(kind) if isinstance(kind, type) and issubclass(kind, nn.Module) else None
+
+
+def _names() -> list[str]:
+    return [name for name in dir(nn) if _find(name) is not None]
+
+
+def _adapted(kind: type[nn.Module]) -> Callable[..., TorchLoss]:
+    """Return a constructor with the arguments of torch's, and ``loss_weight``."""
+
+    def build(*, loss_weight: float = 1.0, **arguments: Any) -> TorchLoss:
+        for name in _TENSORS:
+            if isinstance(arguments.get(name), list | tuple):
+                arguments[name] = torch.tensor(arguments[name], dtype=torch.get_default_dtype())
+        return TorchLoss(kind(**arguments), loss_weight=loss_weight)
+
+    own = inspect.signature(build).parameters["loss_weight"]
+    signature = inspect.signature(kind)
+    build.__name__ = build.__qualname__ = kind.__name__
+    build.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), own]
+    )
+    return build
+
+
+TORCH_LOSSES: Library[Callable[..., Any]] = Library("torch.nn", _find, _names)
