@@ -111,11 +111,18 @@ class Position:
         train_iter: finished updates.
         updates_per_epoch: updates in one epoch.
         max_epochs: epochs in all.
+
+    Raises:
+        ValueError: a number is negative, or ``updates_per_epoch`` is 0.
     """
 
     train_iter: int
     updates_per_epoch: int
     max_epochs: int
+
+    def __post_init__(self) -> None:
+        if self.train_iter < 0 or self.updates_per_epoch < 1 or self.max_epochs < 0:
+            raise ValueError(f"{self}: numbers start at 0, and updates_per_epoch at 1")
 
     @property
     def epoch(self) -> int:
@@ -129,7 +136,10 @@ class Position:
 
 
 class Schedule(Protocol):
-    """A learning-rate schedule."""
+    """A learning-rate schedule: the learning rate of the update at a position, for a base learning rate.
+
+    It remembers nothing, so that a resumed run goes on with the same rates.
+    """
 
     def __call__(self, base_lr: float, position: Position) -> float: ...
 

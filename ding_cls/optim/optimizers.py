@@ -1,32 +1,34 @@
-"""Optimizers, built from plain arguments."""
+"""Optimizers by name: those that users register, and every class of ``torch.optim``, exactly torch's."""
+
+import inspect
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch.optim import Optimizer
+
+from ding_cls.registry import Library, Registry
 
 
-def build_sgd(
-    model: nn.Module,
-    *,
-    lr: float,
-    momentum: float = 0.9,
-    weight_decay: float = 1e-4,
-    nesterov: bool = False,
-) -> torch.optim.SGD:
-    """Return torch's own SGD over every trainable parameter, in one group.
+def _find(name: str) -> type[Optimizer] | None:
+    found = getattr(torch.optim, name, None)
+    is_optimizer = inspect.isclass(found) and issubclass(found, Optimizer) and found is not Optimizer
+    return found if is_optimizer else None
 
-    Everything not named here stays torch's default, so that a plain loop computes the same bits.
 
-    Args:
-        model: whose parameters to train; those with ``requires_grad=False`` are left out.
-        lr: learning rate.
-        momentum: share of the last step that is kept.
-        weight_decay: L2 penalty of all parameters, biases and BatchNorm's included.
-        nesterov: Nesterov's form of momentum.
+def _names() -> list[str]:
+    return [name for name in vars(torch.optim) if _find(name)]
 
-    Raises:
-        ValueError: if there is nothing to train, or torch refuses a value.
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not parameters:
-        raise ValueError(f"{type(model).__name__} has no trainable parameters; set requires_grad on some")
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+
+OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry(
+    "optimizer", libraries=[Library("torch.optim", _find, _names)]
+)
+
+
+def takes_argument(part: Callable[..., object], name: str) -> bool:
+    """Return whether a class or function can be called with an argument of that name."""
+    try:
+        parameters = inspect.signature(part).parameters
+    except ValueError:
+        # Some classes written in C have no signature: they check for themselves.
+        return True
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())

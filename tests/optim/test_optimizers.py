@@ -1,38 +1,134 @@
-"""build_sgd is torch's SGD and nothing else."""
+"""Optimizers by name: torch's own classes, a user's, and that each of them trains and resumes."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from ding_cls.optim import build_sgd
+from ding_cls.errors import ConfigError
+from ding_cls.optim import OPTIMIZERS, build_optimizer
+from ding_cls.optim.optimizers import takes_argument
+from ding_cls.policy.base import load_optimizer
+
+# LBFGS needs a closure, SparseAdam gradients that are sparse.
+UNUSABLE = {"LBFGS", "SparseAdam"}
+# Muon takes weights of linear layers only.
+ONLY_MATRICES = {"Muon"}
+TRAINABLE = sorted({*OPTIMIZERS.names()} - UNUSABLE - ONLY_MATRICES)
 
 
-def build_network() -> nn.Module:
+def build_network(*, bias: bool = True) -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    norm = nn.BatchNorm1d(4, affine=bias)
+    return nn.Sequential(nn.Linear(3, 4, bias=bias), norm, nn.Linear(4, 2, bias=bias))
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_steps_equal_a_plain_loops_bits(nesterov: bool) -> None:
-    ours, plain = build_network(), build_network()
-    options = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": nesterov}
-    optimizers = build_sgd(ours, **options), torch.optim.SGD(plain.parameters(), **options)
-    for seed in range(5):
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, seeds: Iterable[int]) -> None:
+    for seed in seeds:
         inputs = torch.randn(6, 3, generator=torch.Generator().manual_seed(seed))
-        for model, optimizer in zip((ours, plain), optimizers, strict=True):
-            optimizer.zero_grad()
-            model(inputs).square().mean().backward()
-            optimizer.step()
-    for key, value in plain.state_dict().items():
-        assert torch.equal(ours.state_dict()[key], value), key
-    assert not torch.equal(ours[0].weight, build_network()[0].weight)
+        optimizer.zero_grad()
+        model(inputs).square().mean().backward()
+        optimizer.step()
 
 
-def test_second_step_is_what_the_formula_says() -> None:
+def assert_same_weights(found: nn.Module, expected: nn.Module) -> None:
+    for key, value in expected.state_dict().items():
+        assert torch.equal(found.state_dict()[key], value), key
+
+
+def test_every_class_of_torch_is_found_and_is_torchs() -> None:
+    classes = {
+        name
+        for name, each in vars(torch.optim).items()
+        if inspect.isclass(each) and issubclass(each, torch.optim.Optimizer) and each.__name__ != "Optimizer"
+    }
+    assert {*OPTIMIZERS.names()} == classes
+    assert len(classes) >= 15
+    assert all(OPTIMIZERS.get(name) is getattr(torch.optim, name) for name in classes)
+
+
+@pytest.mark.parametrize("name", ["Optimizer", "lr_scheduler", "optimizer", "swa_utils", "__name__"])
+def test_what_is_no_optimizer_of_torch_is_none_here(name: str) -> None:
+    assert name not in OPTIMIZERS
+
+
+def test_nearly_every_one_of_them_trains() -> None:
+    assert {*TRAINABLE, *ONLY_MATRICES, *UNUSABLE} == {*OPTIMIZERS.names()}
+    assert len(TRAINABLE) >= 12
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+@pytest.mark.parametrize("paramwise", [None, {"norm_decay_mult": 0.0, "bias_lr_mult": 2.0}])
+def test_steps_equal_a_plain_loops_bits_and_resume(name: str, paramwise: dict[str, Any] | None) -> None:
+    # Rprop has no weight decay.
+    decays = takes_argument(OPTIMIZERS.get(name), "weight_decay")
+    if paramwise and not decays:
+        paramwise = {"bias_lr_mult": 2.0}
+    arguments = {"lr": 0.01, **({"weight_decay": 0.1} if decays else {})}
+    cfg = {"type": name, **arguments, "paramwise_cfg": paramwise}
+    models = whole, stopped, resumed, plain = [build_network() for _ in range(4)]
+    optimizers = [build_optimizer(model, cfg) for model in models[:3]]
+    train(whole, optimizers[0], range(4))
+    assert all(type(each) is getattr(torch.optim, name) for each in optimizers)
+    assert not torch.equal(whole[0].weight, plain[0].weight)
+
+    train(stopped, optimizers[1], range(2))
+    assert not torch.equal(whole[0].weight, stopped[0].weight)
+    resumed.load_state_dict(stopped.state_dict())
+    load_optimizer(optimizers[2], optimizers[1].state_dict())
+    train(resumed, optimizers[2], range(2, 4))
+    assert_same_weights(resumed, whole)
+
+    if paramwise is None:
+        train(plain, getattr(torch.optim, name)(plain.parameters(), **arguments), range(4))
+        assert_same_weights(whole, plain)
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_MATRICES))
+def test_what_takes_matrices_only_says_so_itself_and_trains_them(name: str) -> None:
+    with pytest.raises(ValueError, match="2D parameters"):
+        build_optimizer(build_network(), {"type": name, "lr": 0.01})
+    model, plain = build_network(bias=False), build_network(bias=False)
+    train(model, build_optimizer(model, {"type": name, "lr": 0.01}), range(2))
+    train(plain, getattr(torch.optim, name)(plain.parameters(), lr=0.01), range(2))
+    assert_same_weights(model, plain)
+
+
+def test_lbfgs_is_refused() -> None:
+    for kind in ("LBFGS", torch.optim.LBFGS):
+        with pytest.raises(ConfigError, match=r"'LBFGS' needs a closure .* choose another"):
+            build_optimizer(build_network(), {"type": kind, "lr": 0.1})
+
+
+def test_torchs_own_error_comes_through_with_a_short_note() -> None:
+    with pytest.raises(ValueError, match=r"^Invalid learning rate: -1\n") as caught:
+        build_optimizer(build_network(), {"type": "SGD", "lr": -1})
+    (note,) = caught.value.__notes__
+    assert note == "while building the optimizer 'SGD' with {'lr': -1, 'params': <6 parameters>}"
+
+
+@pytest.mark.parametrize(
+    ("cfg", "expected"),
+    [
+        ({"type": "AdmaW"}, "there is no optimizer named 'AdmaW'; did you mean AdamW"),
+        ({"type": "SGD", "momentun": 0.9}, "optimizer 'SGD' has no argument 'momentun'; did you mean 'mom"),
+        ({"lr": 0.1}, "'type' is missing"),
+        ({"type": "SGD", "constructor": "Default"}, "there is no optimizer_builder named 'Default'"),
+    ],
+)
+def test_a_wrong_name_is_told(cfg: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        build_optimizer(build_network(), cfg)
+
+
+def test_second_step_of_sgd_is_what_the_formula_says() -> None:
     model = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         model.weight.fill_(2.0)
-    optimizer = build_sgd(model, lr=0.5, momentum=0.5, weight_decay=0.25)
+    optimizer = build_optimizer(model, {"type": "SGD", "lr": 0.5, "momentum": 0.5, "weight_decay": 0.25})
     for _ in range(2):
         optimizer.zero_grad()
         model(torch.ones(1, 1)).sum().backward()
@@ -42,21 +138,53 @@ def test_second_step_is_what_the_formula_says() -> None:
 
 
 def test_all_else_is_torchs_default() -> None:
-    group = build_sgd(build_network(), lr=0.1, momentum=0.8, weight_decay=0.0).param_groups[0]
+    cfg = {"type": "SGD", "lr": 0.1, "momentum": 0.8, "weight_decay": 0.0, "nesterov": False}
+    groups = build_optimizer(build_network(), cfg).param_groups
     expected = torch.optim.SGD(build_network().parameters(), lr=0.1, momentum=0.8).param_groups[0]
-    assert {k: v for k, v in group.items() if k != "params"} == {
-        k: v for k, v in expected.items() if k != "params"
-    }
+    assert [{k: v for k, v in group.items() if k != "params"} for group in groups] == [
+        {k: v for k, v in expected.items() if k != "params"}
+    ]
 
 
-def test_frozen_parameters_are_left_out() -> None:
-    model = build_network()
-    model[0].requires_grad_(False)
-    parameters = build_sgd(model, lr=0.1).param_groups[0]["params"]
-    assert [id(each) for each in parameters] == [id(each) for each in model[1:].parameters()]
+def test_a_users_optimizer_is_found_by_its_decorator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OPTIMIZERS, "_parts", {})
+
+    @OPTIMIZERS.register_module()
+    class SignSgd(torch.optim.Optimizer):
+        def __init__(self, params: Any, lr: float = 0.1, floor: float = 0.0) -> None:
+            super().__init__(params, {"lr": lr, "floor": floor})
+
+        @torch.no_grad()
+        def step(self, closure: Callable[[], float] | None = None) -> None:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.sub_(parameter.grad.sign(), alpha=group["lr"])
+
+    model, before = build_network(), build_network()
+    optimizer = build_optimizer(model, {"type": "SignSgd", "lr": 0.5, "floor": 1.0})
+    assert type(optimizer) is SignSgd
+    assert optimizer.defaults == {"lr": 0.5, "floor": 1.0}
+    train(model, optimizer, [0])
+    assert (model[2].weight - before[2].weight).abs().tolist() == [[0.5] * 4] * 2
 
 
-@pytest.mark.parametrize("model", [nn.ReLU(), nn.Linear(2, 2).requires_grad_(False)])
-def test_nothing_to_train_is_an_error(model: nn.Module) -> None:
-    with pytest.raises(ValueError, match="has no trainable parameters"):
-        build_sgd(model, lr=0.1)
+def test_whatever_is_no_optimizer_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"made by Default.*, is a list; it must be a torch.optim.Optimizer"
+    ):
+        build_optimizer(build_network(), {"type": lambda params: list(params)})
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (torch.optim.SGD, True),
+        (torch.optim.Rprop, False),
+        (lambda params, **others: None, True),
+        (lambda params, lr: None, False),
+        (lambda params, *, weight_decay: None, True),
+        (dict, True),
+    ],
+)
+def test_it_is_known_whether_an_argument_is_taken(part: Any, expected: bool) -> None:
+    assert takes_argument(part, "weight_decay") is expected
