@@ -15,14 +15,17 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ding_cls.common.seed import Stream, generator
-from ding_cls.data.folders import check_classes, list_classes, list_pictures
+from ding_cls.data.folders import check_classes, list_classes, list_samples
 from ding_cls.data.pictures import load_rgb
+from ding_cls.data.pipelines import PipelinePreprocessing
+from ding_cls.data.registries import DATASETS
 from ding_cls.data.transforms import Preprocessing, TrainAugmentation, to_tensor
 from ding_cls.errors import DataError
 
-Geometry = Preprocessing | TrainAugmentation
+Geometry = Preprocessing | TrainAugmentation | PipelinePreprocessing
 
 
+@DATASETS.register_module()
 class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
     """Pictures in one folder for each class: ``root/CLASS/picture.jpg``, also in folders below ``CLASS``.
 
@@ -30,7 +33,8 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         root: folder of the class folders.
         is_training: augment, and refuse a class folder without pictures.
         transform: a `TrainAugmentation` or `Preprocessing` (by default the one or the other, by
-            ``is_training``), or any callable from a Pillow RGB image to a tensor, which then also normalises.
+            ``is_training``), a `PipelinePreprocessing`, or any callable from a Pillow RGB image to a tensor,
+            which then also normalises.
         classes: class names in the order of their numbers; the folder's own names in bytewise order where
             None. Give the training set's list to every other split.
 
@@ -42,7 +46,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         samples: (path relative to ``root``, class number), by folder and path in bytewise order.
         targets: class number of each sample.
         transform: what is applied to each picture.
-        geometry: ``transform`` where it is a `Preprocessing` or `TrainAugmentation`, else None.
+        geometry: ``transform`` where it is one of ours, else None.
         preprocessing: what evaluation does to the same pictures; None with a user's own transform.
 
     Raises:
@@ -68,7 +72,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         self.classes = folders if classes is None else tuple(classes)
         check_classes(folders, self.classes, self.root)
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
-        self.samples = self._list_samples(folders)
+        self.samples = list_samples(self.root, folders, self.class_to_idx, refuse_empty=is_training)
         self.targets = [target for _, target in self.samples]
 
     def __len__(self) -> int:
@@ -91,7 +95,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         path = os.path.join(self.root, relative)
         label = f"{path!r} (class {self.classes[target]!r}, index {index})"
         transformed = self.transform(load_rgb(path, label=label))
-        if self.geometry is not None:
+        if self.geometry is not None and isinstance(transformed, Image.Image):
             return to_tensor(transformed), target
         if not isinstance(transformed, torch.Tensor):
             raise DataError(
@@ -100,22 +104,8 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
             )
         return transformed, target
 
-    def _list_samples(self, folders: Sequence[str]) -> list[tuple[str, int]]:
-        samples: list[tuple[str, int]] = []
-        for name in folders:
-            pictures = list_pictures(os.path.join(self.root, name))
-            if self.is_training and not pictures:
-                folder = os.path.join(self.root, name)
-                raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
-            samples.extend((f"{name}/{picture}", self.class_to_idx[name]) for picture in pictures)
-        if not samples:
-            raise DataError(
-                f"{self.root!r} has {len(folders)} class folders but no pictures in them; "
-                f"it should look like {os.path.join(self.root, folders[0], 'picture.jpg')}"
-            )
-        return samples
 
-
+@DATASETS.register_module()
 class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
     """Generated pictures that a network can learn: a coarse coloured pattern for each class, under noise.
 

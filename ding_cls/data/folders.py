@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ding_cls.data.pictures import EXTENSIONS
@@ -67,11 +67,50 @@ def list_classes(root: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=os.fsencode))
 
 
-def list_pictures(folder: str) -> list[str]:
+def list_samples(
+    root: str,
+    folders: Sequence[str],
+    numbers: Mapping[str, int],
+    *,
+    extensions: Sequence[str] = EXTENSIONS,
+    refuse_empty: bool,
+) -> list[tuple[str, int]]:
+    """Return (path relative to ``root``, class number) of each picture, by folder and path in bytewise order.
+
+    Args:
+        root: folder of the class folders.
+        folders: names of the class folders.
+        numbers: class number by name.
+        extensions: endings of picture files, in lower case.
+        refuse_empty: a class folder without pictures is an error.
+
+    Raises:
+        DataError: there are no pictures at all, or a folder holds none and that is refused.
+    """
+    samples: list[tuple[str, int]] = []
+    for name in folders:
+        folder = os.path.join(root, name)
+        pictures = list_pictures(folder, extensions)
+        if refuse_empty and not pictures:
+            raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
+        samples.extend((f"{name}/{picture}", numbers[name]) for picture in pictures)
+    if not samples:
+        raise DataError(
+            f"{root!r} has {len(folders)} class folders but no pictures in them; "
+            f"it should look like {os.path.join(root, folders[0], 'picture.jpg')}"
+        )
+    return samples
+
+
+def list_pictures(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
     """Return the picture files below ``folder`` as relative paths with ``/``, in bytewise order.
 
     Hidden files and folders, special files and dangling links are left out. Links to files count as files.
     Each folder is read once, however many links lead to it, so a loop of links ends.
+
+    Args:
+        folder: where to look.
+        extensions: endings of picture files, in lower case.
 
     Raises:
         DataError: a folder cannot be read.
@@ -92,7 +131,7 @@ def list_pictures(folder: str) -> list[str]:
             inner = f"{relative}/{entry.name}" if relative else entry.name
             if entry.is_dir():
                 (links if entry.is_symlink() else pending).append(inner)
-            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file():
+            elif os.path.splitext(entry.name)[1].lower() in extensions and entry.is_file():
                 found.append(inner)
     return sorted(found, key=os.fsencode)
 

@@ -26,7 +26,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # A wider strip is cut to this many times its shorter side before it is resized; see Preprocessing.__call__.
-_LONGEST_STRIP = 32
+LONGEST_STRIP = 32
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
@@ -87,7 +87,7 @@ class Preprocessing:
     def __call__(self, picture: Image.Image) -> Image.Image:
         """Return the square of ``image_size`` that the network sees."""
         # A strip of 1 x 60,000 pixels would be resized to 256 x 15,360,000: 12 GB. The cut shows its middle.
-        limit = _LONGEST_STRIP * min(picture.size)
+        limit = LONGEST_STRIP * min(picture.size)
         if max(picture.size) > limit:
             width, height = (min(limit, side) for side in picture.size)
             left, top = (picture.width - width) // 2, (picture.height - height) // 2
