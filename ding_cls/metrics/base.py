@@ -2,10 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
+
+from ding_cls.registry import Registry
 
 Direction = Literal["max", "min"]
 
@@ -105,3 +107,6 @@ class SumMetric(IMetric):
         return all(
             result[name] == goal or self.is_better(name, result[name], goal) for name, goal in wanted.items()
         )
+
+
+METRICS: Registry[Callable[..., Any]] = Registry("metric")

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from ding_cls.errors import DataError
-from ding_cls.metrics.base import Direction, SumMetric
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.metrics.base import METRICS, Direction, SumMetric
 
 
 def target_ranks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -30,6 +30,7 @@ def target_ranks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return before.sum(1).masked_fill(logits.isnan().any(1), num_classes)
 
 
+@METRICS.register_module()
 class ImageClassificationMetric(SumMetric):
     """Mean cross-entropy ``loss``, and ``acc1`` and ``acc5`` in percent, 0 to 100.
 
@@ -37,13 +38,16 @@ class ImageClassificationMetric(SumMetric):
 
     Args:
         primary: the key that decides which checkpoint is best.
+
+    Raises:
+        ConfigError: there is no such key.
     """
 
     directions: ClassVar[Mapping[str, Direction]] = {"loss": "min", "acc1": "max", "acc5": "max"}
 
     def __init__(self, primary: str = "acc1") -> None:
         if primary not in self.directions:
-            raise ValueError(f"primary is '{primary}', but the results are {', '.join(self.directions)}")
+            raise ConfigError(f"primary is '{primary}', but the results are {', '.join(self.directions)}")
         self.primary = primary
         self.loss = torch.nn.CrossEntropyLoss()
         self.note = ""

@@ -3,6 +3,14 @@ data set."""
 
 from ding_cls.metrics import IMetric
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner import BaseLearner, LearnerHook
+from ding_cls.worker.learner import HOOKS, BaseLearner, Hook, LearnerHook, Priority
 
-__all__ = ["BaseLearner", "IMetric", "LearnerHook", "MetricSerialEvaluator"]
+__all__ = [
+    "HOOKS",
+    "BaseLearner",
+    "Hook",
+    "IMetric",
+    "LearnerHook",
+    "MetricSerialEvaluator",
+    "Priority",
+]

@@ -14,7 +14,7 @@ from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import all_reduce_sums, gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import IMetric, SumMetric
+from ding_cls.metrics import IMetric, SumMetric, show_value
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 
@@ -208,7 +208,7 @@ class MetricSerialEvaluator:
         own = []
         for number, (batch, targets) in enumerate(self._batches()):
             logits = self._policy.forward(batch)
-            values = {k: _plain(v) for k, v in self._metric.eval(logits, targets.to(logits.device)).items()}
+            values = {k: _number(v) for k, v in self._metric.eval(logits, targets.to(logits.device)).items()}
             # Shards by batches follow one another; those of a sampler are dealt out card by card.
             order = (first + number, 0) if first is not None else (number, self._rank)
             own.append((order, values, len(targets)))
@@ -304,13 +304,14 @@ class MetricSerialEvaluator:
             return
         where = f"after {train_iter} updates" if train_iter >= 0 else "now"
         step = f", step {envstep}" if envstep > 0 else ""
-        values = "\t".join(f"{name}: {value:.4f}" for name, value in result.items())
+        values = "\t".join(f"{name}: {show_value(value)}" for name, value in result.items())
         marks = ("\tbest so far" if is_best else "") + (
             "\tstop value reached" if self.has_reached_stop_value else ""
         )
         self._logger.info(f"Evaluation {where}{step}, {self.num_evaluated} samples\t{values}{marks}")
         if self._tb_logger is not None:
-            scalars = {f"{self._instance_name}/{name}": value for name, value in result.items()}
+            numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
+            scalars = {f"{self._instance_name}/{name}": value for name, value in numbers.items()}
             write_scalars(self._tb_logger, scalars, max(train_iter, 0))
 
     def _note(self, message: str) -> None:
@@ -344,9 +345,18 @@ def _takes_counts(metric: IMetric) -> bool:
     return len(positional) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
-def _plain(value: Any) -> Any:
-    """Return a 0-dim tensor or a NumPy number as Python's own, which is all that a checkpoint holds."""
+def _number(value: Any) -> Any:
+    """Return a 0-dim tensor or a NumPy number as Python's own, anything else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _plain(value: Any) -> Any:
+    """Return tensors and NumPy's numbers and arrays as Python's own, which checkpoints and JSON can hold."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.tolist() if hasattr(value, "ndim") else value
 
 
 def _sample_ids(batch: Any) -> torch.Tensor:

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, top_k_accuracy_score
 from torch.nn import functional
 
 from ding_cls.common.seed import generator
-from ding_cls.errors import DataError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import ImageClassificationMetric, target_ranks
 
 NAN, INF = float("nan"), float("inf")
@@ -177,7 +177,7 @@ def test_half_precision_logits_give_a_single_precision_loss() -> None:
 
 
 def test_an_unknown_primary_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="primary is 'acc', but the results are loss, acc1, acc5"):
+    with pytest.raises(ConfigError, match="primary is 'acc', but the results are loss, acc1, acc5"):
         ImageClassificationMetric("acc")
 
 

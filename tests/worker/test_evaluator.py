@@ -1,5 +1,6 @@
 """What the evaluator counts, against brute force: each sample once, whatever loader, sampler and metric."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,55 @@ def test_whatever_number_a_metric_returns_is_a_plain_float(value: Any, tmp_path:
     # NumPy's numbers could not be read back: the run would be lost at its first resume.
     write_checkpoint(tmp_path / "state", evaluator.state_dict())
     assert read_checkpoint(tmp_path / "state")["best"] == {"score": 2.5}
+
+
+def test_results_of_any_kind_are_shown_saved_and_written(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Everything(DingStyleMetric):
+        def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, Any]:
+            return {"guesses": inputs.argmax(1), "table": np.ones((2, 2))}
+
+        def reduce_mean(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+            # What eval returned comes here as it was: tensors can be put together.
+            guesses = torch.cat([each["guesses"] for each in inputs])
+            tables = np.stack([each["table"] for each in inputs])
+            return {
+                "score": np.float32(0.5),
+                "counts": guesses.bincount(minlength=8),
+                "table": tables.sum(0),
+                "parts": {"a": torch.tensor(1.5), "b": (np.int64(2), None)},
+                "word": "fine",
+            }
+
+    samples, policy = numbered(6)
+    counts = np.bincount(policy.logits.argmax(1).numpy(), minlength=8).tolist()
+    writer = Writer()
+    env = [DataLoader(samples, 3), Everything()]
+    evaluator = MetricSerialEvaluator({}, env, policy.mode(), writer, exp_name="run")
+    _, result = evaluator.eval(None, 4)
+    assert result == {
+        "score": 0.5,
+        "counts": counts,
+        "table": [[2.0, 2.0], [2.0, 2.0]],
+        "parts": {"a": 1.5, "b": [2, None]},
+        "word": "fine",
+    }
+    assert f"score: 0.5000\tcounts: {counts}\ttable: [[2.0, 2.0], [2.0, 2.0]]\t" in capsys.readouterr().out
+    assert writer.values == {"evaluator/score": 0.5}
+    write_checkpoint("state", evaluator.state_dict())
+    assert read_checkpoint("state")["last_result"] == result
+    assert json.loads(json.dumps(result)) == result
+
+
+class Writer:
+    """Stands where a TensorBoard writer stands."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        self.values[tag] = value
 
 
 def test_what_is_no_metric_is_refused() -> None:

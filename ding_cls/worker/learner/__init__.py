@@ -2,21 +2,30 @@
 
 from ding_cls.worker.learner.base_learner import BaseLearner
 from ding_cls.worker.learner.create import create_learner
+from ding_cls.worker.learner.hook import HOOKS, Priority
 from ding_cls.worker.learner.learner_hook import (
     LearnerHook,
     add_learner_hook,
     build_learner_hook_by_cfg,
+    learner_hooks,
     merge_hooks,
     register_learner_hook,
     show_hooks,
 )
+from ding_cls.worker.learner.method_hooks import Hook
+from ding_cls.worker.learner.runner import Runner
 
 __all__ = [
+    "HOOKS",
     "BaseLearner",
+    "Hook",
     "LearnerHook",
+    "Priority",
+    "Runner",
     "add_learner_hook",
     "build_learner_hook_by_cfg",
     "create_learner",
+    "learner_hooks",
     "merge_hooks",
     "register_learner_hook",
     "show_hooks",

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
 from easydict import EasyDict
@@ -21,12 +20,8 @@ from ding_cls.worker.evaluator import EvaluationStoppedError, MetricSerialEvalua
 from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
 from ding_cls.worker.learner.history import History, describe
 from ding_cls.worker.learner.hook import LearnerHook
-from ding_cls.worker.learner.learner_hook import (
-    LogReduceHook,
-    add_learner_hook,
-    build_learner_hook_by_cfg,
-    show_hooks,
-)
+from ding_cls.worker.learner.hook_calls import HookCalls, free_state_name, state_of, states_kept
+from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.monitor import Monitor
 from ding_cls.worker.learner.progress import progress_bar
 from ding_cls.worker.learner.provenance import (
@@ -36,7 +31,7 @@ from ding_cls.worker.learner.provenance import (
     environment,
     environment_changes,
 )
-from ding_cls.worker.learner.stop import StopSignals
+from ding_cls.worker.learner.stop import StopSignals, naming_last_checkpoint
 
 
 class BaseLearner:
@@ -64,6 +59,8 @@ class BaseLearner:
         step_began: ``time.perf_counter()`` when the last update began.
         training_seconds: how long this process has trained, waiting for data included (``start`` only).
         max_iter: the update at which the run ends; None outside ``start``.
+        updates_per_epoch: updates in one epoch; None outside ``start``.
+        outputs: what the latest update returned, by name.
         has_loaded: whether this learner continues from a checkpoint.
         eval_result: what the last evaluation gave (``start`` only).
     """
@@ -111,17 +108,21 @@ class BaseLearner:
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
         self.ckpt_name: str | None = None
-        self._updates_per_epoch: int | None = None
+        self.updates_per_epoch: int | None = None
+        self.outputs: dict[str, Any] = {}
         self._signals = StopSignals()
-        self._parts: dict[str, Stateful] = {"monitor": self.monitor, "history": self.history}
+        self._calls = HookCalls()
+        self._parts: dict[str, Stateful] = {
+            "monitor": self.monitor,
+            "history": self.history,
+            "hook_calls": self._calls,
+        }
         self._unclaimed: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._loaded_facts: Mapping[str, Any] = {}
-        self._hooks = build_learner_hook_by_cfg(self._cfg.hook)
-        if self.world_size > 1 and not any(
-            isinstance(each, LogReduceHook) for each in self._hooks["after_iter"]
-        ):
-            self.register_hook(LogReduceHook("log_reduce_after_iter", 10, position="after_iter"))
+        self._hooks = learner_hooks(self._cfg, world_size=self.world_size)
+        for hook in [each for line in self._hooks.values() for each in line]:
+            self._register_state_of(hook)
 
     @property
     def policy(self) -> LearnMode:
@@ -144,7 +145,7 @@ class BaseLearner:
     @property
     def epoch(self) -> int:
         """How many epochs are finished (``start`` only; 0 elsewhere)."""
-        return self.train_iter // self._updates_per_epoch if self._updates_per_epoch else 0
+        return self.train_iter // self.updates_per_epoch if self.updates_per_epoch else 0
 
     def start(
         self, loader: PositionedLoader, *, max_epochs: int, evaluator: MetricSerialEvaluator | None = None
@@ -162,7 +163,7 @@ class BaseLearner:
         Raises:
             RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
         """
-        self._updates_per_epoch = length = len(loader)
+        self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
         self.policy.set_attribute("updates_per_epoch", length)
         if evaluator is not None:
@@ -170,7 +171,7 @@ class BaseLearner:
             evaluator.is_interrupted = self._wants_stop_now
         with (
             self._signals,
-            self._naming_last_checkpoint(),
+            naming_last_checkpoint(self, self._keeper),
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
@@ -181,7 +182,8 @@ class BaseLearner:
             while not self._is_over(evaluator):
                 epoch, first = divmod(self.train_iter, length)
                 seek(loader, epoch, first)
-                self.call_hook("before_epoch")
+                with states_kept(self._parts, is_repeated=first > 0):
+                    self.call_hook("before_epoch")
                 self.history.resume_clock()
                 for step, batch in enumerate(timed(loader, self), first):
                     self.epoch_info = (epoch, step, length)
@@ -205,7 +207,7 @@ class BaseLearner:
             self._last_step = envstep
         self.step_began = time.perf_counter()
         self.call_hook("before_iter")
-        outputs = self.policy.forward(data, **(policy_kwargs or {}))
+        self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
         count = batch_length(data)
         if self.num_samples == 0 and is_sorted_by_class(data):
             self.logger.warning(SORTED_WARNING)
@@ -219,12 +221,13 @@ class BaseLearner:
 
     def call_hook(self, name: str) -> None:
         """Call the hooks of one position, in order of priority."""
-        for hook in self._hooks[name]:
+        for hook in self._calls.due(name, self._hooks[name], self.train_iter):
             hook(self)
 
     def register_hook(self, hook: LearnerHook) -> None:
-        """Add a hook at its place: after those of lower or equal priority."""
-        add_learner_hook(self._hooks, hook)
+        """Add a hook at its place: after those of lower or equal priority. A state that it has is saved."""
+        place_hook(self._hooks, hook)
+        self._register_state_of(hook)
 
     def register_state(self, name: str, part: Stateful) -> None:
         """Give something that changes during training its place in the checkpoint, under ``name``.
@@ -307,19 +310,24 @@ class BaseLearner:
             self.tb_logger.close()
         close_logger(self.logger)
 
+    def _register_state_of(self, hook: LearnerHook) -> None:
+        part = state_of(hook)
+        if part is not None and all(part is not each for each in self._parts.values()):
+            self.register_state(free_state_name(hook, self._parts), part)
+
     def _cut_metrics(self, *kinds: str) -> None:
         if self.rank == 0:
             self._metrics.cut_after(self.train_iter, kinds_at=frozenset(kinds))
 
     def _reopen_epoch(self) -> None:
         """Go on with an epoch that ``train_iterations`` had cut short, if the run now ends later."""
-        is_inside = self.train_iter % (self._updates_per_epoch or 1) != 0
+        is_inside = self.train_iter % (self.updates_per_epoch or 1) != 0
         if is_inside and self.train_iter < (self.max_iter or 0) and self.history.reopen(self.train_iter):
             self._cut_metrics("epoch")
 
     def _is_over(self, evaluator: MetricSerialEvaluator | None) -> bool:
         """Do what is due between two epochs; return whether the run ends here."""
-        length, max_iter = self._updates_per_epoch or 1, self.max_iter or 0
+        length, max_iter = self.updates_per_epoch or 1, self.max_iter or 0
         is_done = self.train_iter >= max_iter
         if self.train_iter % length and not is_done:
             return False
@@ -344,6 +352,7 @@ class BaseLearner:
             self.eval_result = evaluator.last_result
             if self.history.is_open:
                 self.record("eval", self.eval_result)
+                self.call_hook("after_eval")
             return evaluator.has_reached_stop_value
         if not (evaluator.should_eval(self.train_iter) or is_final):
             return False
@@ -382,14 +391,3 @@ class BaseLearner:
             f"stopped by {self._signals.received or 'another rank'} after {self.train_iter} updates; "
             f"everything is saved in './{self.exp_name}/ckpt'; go on with --resume"
         )
-
-    @contextmanager
-    def _naming_last_checkpoint(self) -> Iterator[None]:
-        """After an error, say which checkpoint is the last good one; save nothing."""
-        try:
-            yield
-        except Exception:
-            files = self._keeper.iterations()
-            last = f"the last checkpoint is '{files[0]}'" if files else "there is none to resume from yet"
-            self.logger.error(f"an error ended training after {self.train_iter} updates; {last}")
-            raise

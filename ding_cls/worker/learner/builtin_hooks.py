@@ -31,7 +31,7 @@ class LoadCkptHook(LearnerHook):
     def __init__(
         self,
         name: str,
-        priority: int = 20,
+        priority: int | str = 20,
         *,
         position: Position = "before_run",
         ext_args: Mapping[str, Any] | None = None,
@@ -57,7 +57,7 @@ class SaveCkptHook(LearnerHook):
     def __init__(
         self,
         name: str,
-        priority: int = 20,
+        priority: int | str = 20,
         *,
         position: Position = "after_iter",
         ext_args: Mapping[str, Any] | None = None,
@@ -88,7 +88,7 @@ class LogReduceHook(LearnerHook):
     def __init__(
         self,
         name: str,
-        priority: int = 10,
+        priority: int | str = 10,
         *,
         position: Position = "after_iter",
         ext_args: Mapping[str, Any] | None = None,
@@ -122,7 +122,7 @@ class LogShowHook(LearnerHook):
     def __init__(
         self,
         name: str,
-        priority: int = 20,
+        priority: int | str = 20,
         *,
         position: Position = "after_iter",
         ext_args: Mapping[str, Any] | None = None,
@@ -191,7 +191,7 @@ class ImageClsLogShowHook(LogShowHook):
     """
 
     def __init__(
-        self, name: str, priority: int = 20, position: Position = "after_iter", freq: int = 1
+        self, name: str, priority: int | str = 20, position: Position = "after_iter", freq: int = 1
     ) -> None:
         super().__init__(name, priority, position=position, ext_args={"freq": freq})
 

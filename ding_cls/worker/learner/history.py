@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
+from ding_cls.metrics import is_percentage, show_value
 
 
 class History:
@@ -14,7 +15,8 @@ class History:
 
     Attributes:
         rows: for each closed epoch a dict with ``epoch`` (from 0), ``train_iter``, ``lr``, ``train_loss``,
-            ``train_acc1`` (percent), ``seconds``, and ``val_loss``, ``val_acc1``, ... where it was evaluated.
+            ``train_acc1`` (percent), ``seconds``, and where it was evaluated what the metric gave:
+            ``val_loss``, ``val_acc1``, ...
     """
 
     def __init__(self) -> None:
@@ -129,13 +131,9 @@ class History:
 
 def describe(row: Mapping[str, Any]) -> str:
     """Return the line that is logged at an epoch's end."""
-    parts = []
-    for name, value in row.items():
-        if name.startswith("val_") or name in ("train_loss", "train_acc1"):
-            parts.append(
-                f"{name.replace('_', ' ')} {value:.4f}"
-                if "loss" in name
-                else f"{name.replace('_', ' ')} {value:.2f}"
-            )
+    shown = [name for name in row if name.startswith("val_") or name in ("train_loss", "train_acc1")]
+    parts = [
+        f"{name.replace('_', ' ')} {show_value(row[name], 2 if is_percentage(name) else 4)}" for name in shown
+    ]
     head = f"Epoch {row['epoch']} done after {row['train_iter']} updates, {row['seconds']:.1f} s"
     return f"{head}: {', '.join(parts)}"

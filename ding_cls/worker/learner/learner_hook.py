@@ -1,4 +1,4 @@
-"""Hooks from configs, and how they are put in order. The hooks themselves are re-exported here."""
+"""Hooks from configs, and how they are put in order. The built-in hooks are re-exported here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,16 @@ from ding_cls.worker.learner.builtin_hooks import (
     LogShowHook,
     SaveCkptHook,
 )
-from ding_cls.worker.learner.hook import HOOKS, POSITIONS, LearnerHook, register_learner_hook
+from ding_cls.worker.learner.custom_hooks import build_custom_hooks
+from ding_cls.worker.learner.hook import (
+    HOOKS,
+    POSITIONS,
+    LearnerHook,
+    move_hook,
+    register_learner_hook,
+    show_priority,
+)
+from ding_cls.worker.learner.hook_calls import state_of
 
 # This design's configs write 'never' as an interval of a thousand million updates.
 NEVER = 1e9
@@ -27,10 +36,34 @@ __all__ = [
     "SaveCkptHook",
     "add_learner_hook",
     "build_learner_hook_by_cfg",
+    "learner_hooks",
     "merge_hooks",
+    "place_hook",
     "register_learner_hook",
     "show_hooks",
 ]
+
+
+def learner_hooks(cfg: Mapping[str, Any], *, world_size: int = 1) -> Hooks:
+    """Return the hooks that a learner begins with, by position and in calling order.
+
+    Those of ``hook`` come first, then ``custom_hooks`` in the order of the list, then the reduction over the
+    ranks where there are several and none is named.
+
+    Args:
+        cfg: the config's ``policy.learn.learner`` section.
+        world_size: number of processes.
+
+    Raises:
+        ConfigError: see ``build_learner_hook_by_cfg`` and ``build_custom_hooks``.
+    """
+    described = [hook for line in build_learner_hook_by_cfg(cfg.get("hook", {})).values() for hook in line]
+    hooks: Hooks = {position: [] for position in POSITIONS}
+    for hook in [*described, *build_custom_hooks(cfg.get("custom_hooks", ()))]:
+        place_hook(hooks, hook)
+    if world_size > 1 and not any(isinstance(each, LogReduceHook) for each in hooks["after_iter"]):
+        add_learner_hook(hooks, LogReduceHook("log_reduce_after_iter", 10, position="after_iter"))
+    return hooks
 
 
 def build_learner_hook_by_cfg(cfg: Mapping[str, Any]) -> Hooks:
@@ -59,6 +92,22 @@ def add_learner_hook(hooks: Hooks, hook: LearnerHook) -> None:
     line.insert(place, hook)
 
 
+def place_hook(hooks: Hooks, hook: LearnerHook) -> None:
+    """Insert a hook at its place, and move those that save behind every hook with a state at that position.
+
+    A file that was written before such a hook's call would hold its state of one update earlier, and the
+    resumed run would never make up for that call.
+    """
+    add_learner_hook(hooks, hook)
+    line = hooks[hook.position]
+    last = max((number for number, each in enumerate(line) if state_of(each) is not None), default=0)
+    priority = line[last].priority
+    for saver in [each for each in line[:last] if isinstance(each, SaveCkptHook)]:
+        line.remove(saver)
+        move_hook(saver, priority=priority)
+        add_learner_hook(hooks, saver)
+
+
 def merge_hooks(hooks1: Hooks, hooks2: Hooks) -> Hooks:
     """Return all hooks of both; of equal priority, those of ``hooks1`` come first."""
     merged: Hooks = {position: [] for position in POSITIONS}
@@ -70,9 +119,9 @@ def merge_hooks(hooks1: Hooks, hooks2: Hooks) -> Hooks:
 
 
 def show_hooks(hooks: Hooks) -> str:
-    """Return the calling order, one line a position: ``after_iter: log_reduce (10), log_show (20)``."""
+    """Return the calling order, one line a position: ``after_iter: log_reduce (10), counter (50 NORMAL)``."""
     lines = [
-        f"{position}: " + ", ".join(f"{hook.name} ({hook.priority})" for hook in hooks[position])
+        f"{position}: " + ", ".join(f"{hook.name} ({show_priority(hook)})" for hook in hooks[position])
         for position in POSITIONS
         if hooks.get(position)
     ]
@@ -89,8 +138,7 @@ def _from_short_form(key: str, value: Any) -> LearnerHook | None:
             f"hook.{key} is neither TYPE_POSITION nor a dict; positions are {', '.join(POSITIONS)}, "
             f"types {', '.join(sorted(HOOKS))}"
         )
-    hook_type = key.removesuffix(f"_{position}")
-    hook_class = HOOKS.get(hook_type)
+    hook_class = _learner_hook_class(key, key.removesuffix(f"_{position}"))
     if not value or (isinstance(value, int | float) and value >= NEVER):
         return None
     if isinstance(value, str):
@@ -99,7 +147,8 @@ def _from_short_form(key: str, value: Any) -> LearnerHook | None:
         ext_args = {"freq": value if isinstance(value, float) else int(value)}
     else:
         raise ConfigError(f"hook.{key} is {value!r}; it is a number of updates from 1 on, a path, or False")
-    return hook_class(key, position=position, ext_args=ext_args)  # type: ignore[call-arg]
+    hook: LearnerHook = hook_class(key, position=position, ext_args=ext_args)
+    return hook
 
 
 def _from_long_form(key: str, value: Mapping[str, Any]) -> LearnerHook:
@@ -110,8 +159,16 @@ def _from_long_form(key: str, value: Mapping[str, Any]) -> LearnerHook:
             f"hook.{key} lacks {' and '.join(missing)}; "
             "the form is dict(type=, priority=, position=, ext_args=)"
         )
-    hook_class = HOOKS.get(arguments.pop("type"))
+    arguments["type"] = _learner_hook_class(key, arguments["type"])
     try:
-        return hook_class(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"hook.{key} does not fit {hook_class.__name__}: {error}") from error
+        hook: LearnerHook = HOOKS.build(arguments)
+    except ConfigError as error:
+        raise ConfigError(f"hook.{key}: {error}") from error
+    return hook
+
+
+def _learner_hook_class(key: str, name: str) -> Any:
+    found = HOOKS.get(name)
+    if not (isinstance(found, type) and issubclass(found, LearnerHook)):
+        raise ConfigError(f"hook.{key} names {name}, which is no LearnerHook; list it in custom_hooks")
+    return found

@@ -1,9 +1,18 @@
-"""Signals that ask a run to stop set a flag, and nothing more; the loop looks at it between two steps."""
+"""How a run ends early: by a signal, which only sets a flag that the loop looks at, or by an error."""
+
+from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ding_cls.checkpoint import CheckpointKeeper
+
+if TYPE_CHECKING:
+    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -15,7 +24,7 @@ class StopSignals:
         self.received: str | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> "StopSignals":
+    def __enter__(self) -> StopSignals:
         # Python delivers signals to the main thread, and lets only that one install handlers.
         if threading.current_thread() is threading.main_thread():
             # A shell has a job that it starts in the background ignore Ctrl-C: so it stays.
@@ -38,3 +47,15 @@ class StopSignals:
         self.received = signal.Signals(number).name
         for each, handler in self._previous.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Iterator[None]:
+    """After an error in the block, say which checkpoint is the last good one; save nothing."""
+    try:
+        yield
+    except Exception:
+        files = keeper.iterations()
+        last = f"the last checkpoint is '{files[0]}'" if files else "there is none to resume from yet"
+        engine.logger.error(f"an error ended training after {engine.train_iter} updates; {last}")
+        raise

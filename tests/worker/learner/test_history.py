@@ -121,3 +121,12 @@ def test_the_line_at_an_epochs_end() -> None:
         "Epoch 2 done after 30 updates, 1.3 s: "
         "train loss 0.1250, train acc1 99.12, val loss 1.0000, val acc1 50.00"
     )
+
+
+def test_the_line_shows_whatever_a_metric_gives() -> None:
+    row = {"epoch": 0, "train_iter": 3, "lr": 0.1, "val_f1": 0.98765, "val_tiny": 2e-6, "val_hits": 12}
+    row |= {"val_best class": "fir", "val_counts": [3, 4], "val_none": None, "seconds": 0.0}
+    assert describe(row) == (
+        "Epoch 0 done after 3 updates, 0.0 s: val f1 0.9877, val tiny 2.00e-06, val hits 12, "
+        "val best class fir, val counts [3, 4], val none None"
+    )

@@ -12,12 +12,14 @@ from ding_cls.worker.learner import (
     register_learner_hook,
     show_hooks,
 )
-from ding_cls.worker.learner.hook import POSITIONS, LearnerHook
+from ding_cls.worker.learner.hook import HOOKS, POSITIONS, LearnerHook
 from ding_cls.worker.learner.learner_hook import (
     LoadCkptHook,
     LogReduceHook,
     LogShowHook,
     SaveCkptHook,
+    learner_hooks,
+    place_hook,
 )
 
 KNOWN = {
@@ -31,6 +33,22 @@ KNOWN = {
 
 class Plain(LearnerHook):
     def __call__(self, engine: Any) -> None:
+        return None
+
+
+@HOOKS.register_module("methods_of_the_tests")
+class Methods:
+    def after_iter(self, runner: Any) -> None:
+        return None
+
+
+class Counter(Plain):
+    """One with a state."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Any) -> None:
         return None
 
 
@@ -92,15 +110,15 @@ def test_a_users_class_is_built_with_its_own_arguments() -> None:
     cfg = {"x": {"type": "mine_of_the_tests", "position": "before_epoch", "word": "hello"}}
     (hook,) = build_learner_hook_by_cfg(cfg)["before_epoch"]
     assert (hook.word, hook.priority) == ("hello", 5)
-    with pytest.raises(ConfigError, match=r"hook\.x does not fit Mine: .*word"):
+    with pytest.raises(ConfigError, match=r"hook\.x: hook 'Mine' lacks the argument 'word'"):
         build_learner_hook_by_cfg({"x": {"type": "mine_of_the_tests", "position": "before_epoch"}})
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"save_ckpt": 5}, r"hook\.save_ckpt is neither TYPE_POSITION nor a dict; positions are before_run"),
     ({"save_ckpt_after_step": 5}, r"hook\.save_ckpt_after_step is neither TYPE_POSITION nor a dict"),
-    ({"save_cktp_after_iter": 5}, r"no learner hook named 'save_cktp'; did you mean save_ckpt"),
-    ({"save_cktp_after_iter": False}, r"no learner hook named 'save_cktp'"),
+    ({"save_cktp_after_iter": 5}, r"no hook named 'save_cktp'; did you mean save_ckpt"),
+    ({"save_cktp_after_iter": False}, r"no hook named 'save_cktp'"),
     ({"save_ckpt_after_iter": -1}, r"hook\.save_ckpt_after_iter is -1; it is a number of updates from 1 on"),
     ({"save_ckpt_after_iter": 0.5}, r"hook\.save_ckpt_after_iter is 0\.5"),
     ({"save_ckpt_after_iter": 1.5}, r"'save_ckpt_after_iter' has freq=1\.5"),
@@ -111,10 +129,15 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"x": {"position": "after_iter"}}, r"hook\.x lacks type; the form is dict\(type=, priority="),
     ({"x": {"type": "save_ckpt"}}, r"hook\.x lacks position"),
     ({"x": {}}, r"hook\.x lacks type and position"),
-    ({"x": {"type": "nothing", "position": "after_iter"}}, r"no learner hook named 'nothing'"),
+    ({"x": {"type": "nothing", "position": "after_iter"}}, r"no hook named 'nothing'"),
     ({"x": {"type": "save_ckpt", "position": "after"}}, r"hook 'x' asks for position 'after'"),
-    ({"x": {"type": "save_ckpt", "position": "after_iter", "priority": "high"}}, r"priority 'high'"),
-    ({"x": {"type": "save_ckpt", "position": "after_iter", "freq": 3}}, r"hook\.x does not fit SaveCkptHook"),
+    ({"x": {"type": "save_ckpt", "position": "after_iter", "priority": "hgih"}}, r"did you mean HIGH\?"),
+    (
+        {"x": {"type": "save_ckpt", "position": "after_iter", "freq": 3}},
+        r"hook\.x: .* has no argument 'freq'",
+    ),
+    ({"x": {"type": "methods_of_the_tests", "position": "after_iter"}}, r"no LearnerHook; list it in custom"),
+    ({"methods_of_the_tests_after_iter": 1}, r"methods_of_the_tests, which is no LearnerHook; list it in"),
     ({"x": {"type": "save_ckpt", "position": "after_iter", "ext_args": {"freq": 0}}}, r"'x' has freq=0"),
 ]
 
@@ -142,3 +165,83 @@ def test_merging_keeps_priorities_and_changes_neither() -> None:
 
 def test_no_hooks_show_nothing() -> None:
     assert show_hooks(build_learner_hook_by_cfg({})) == ""
+
+
+def test_priorities_by_name_in_both_forms_and_in_the_calling_order() -> None:
+    long = {"type": "save_ckpt", "position": "after_iter", "priority": "Low"}
+    hooks = build_learner_hook_by_cfg({"keep": long, "log_show_after_iter": 10})
+    add_learner_hook(hooks, plain("number", 70))
+    assert show_hooks(hooks) == "after_iter: log_show_after_iter (20), keep (70 LOW), number (70)"
+
+
+def test_a_users_own_error_comes_through_the_long_form() -> None:
+    class Odd(Plain):
+        def __init__(self, name: str, *, position: Any) -> None:
+            super().__init__(name, position=position)
+            len(5)  # type: ignore[arg-type]
+
+    register_learner_hook("odd_of_the_tests", Odd)
+    with pytest.raises(TypeError, match=r"object of type 'int' has no len\(\)") as caught:
+        build_learner_hook_by_cfg({"x": {"type": "odd_of_the_tests", "position": "after_iter"}})
+    assert "while building the hook 'Odd'" in caught.value.__notes__[0]
+
+
+# All hooks of a learner
+
+
+def test_a_learners_hooks_are_those_of_both_sections_in_order() -> None:
+    cfg = {
+        "hook": {"save_ckpt_after_iter": 5, "log_show_after_iter": 10},
+        "custom_hooks": [{"type": "methods_of_the_tests"}, {"type": "methods_of_the_tests", "priority": 20}],
+    }
+    assert show_hooks(learner_hooks(cfg)) == (
+        "after_iter: save_ckpt_after_iter (20), log_show_after_iter (20), methods_of_the_tests_2 (20), "
+        "methods_of_the_tests (50 NORMAL)"
+    )
+    assert hook_names(learner_hooks({}), "after_iter") == []
+
+
+def test_several_processes_reduce_unless_a_hook_does_already() -> None:
+    assert hook_names(learner_hooks({}, world_size=2), "after_iter") == ["log_reduce_after_iter"]
+    own = {"hook": {"mine": {"type": "log_reduce", "position": "after_iter", "priority": 3}}}
+    assert show_hooks(learner_hooks(own, world_size=2)) == "after_iter: mine (3)"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_a_save_runs_behind_every_hook_whose_state_it_saves(order: tuple[int, ...]) -> None:
+    described = [
+        SaveCkptHook("save", position="after_iter"),
+        Counter("counter", "NORMAL", position="after_iter"),
+        plain("between", 40),
+    ]
+    hooks: dict[str, list[LearnerHook]] = {}
+    for number in order:
+        place_hook(hooks, described[number])
+    place_hook(hooks, plain("behind", 50))
+    assert [(hook.name, hook.priority) for hook in hooks["after_iter"]] == [
+        ("between", 40),
+        ("counter", 50),
+        ("save", 50),
+        ("behind", 50),
+    ]
+
+
+def test_a_save_stays_where_no_state_stands_behind_it() -> None:
+    hooks: dict[str, list[LearnerHook]] = {}
+    place_hook(hooks, SaveCkptHook("save", position="after_iter"))
+    place_hook(hooks, Counter("counter", 20 - 1, position="after_iter"))
+    place_hook(hooks, Counter("elsewhere", 90, position="after_epoch"))
+    place_hook(hooks, plain("stateless", 90))
+    assert (
+        show_hooks(hooks)
+        == "after_iter: counter (19), save (20), stateless (90)\nafter_epoch: elsewhere (90)"
+    )
+
+
+def test_a_state_in_the_section_hook_is_minded_too() -> None:
+    register_learner_hook("counter_of_the_tests", Counter)
+    cfg = {
+        "save_ckpt_after_iter": 1,
+        "mine": {"type": "counter_of_the_tests", "priority": 60, "position": "after_iter"},
+    }
+    assert show_hooks(learner_hooks({"hook": cfg})) == "after_iter: mine (60), save_ckpt_after_iter (60)"

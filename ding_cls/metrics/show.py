@@ -1,0 +1,26 @@
+"""Results as text: percentages, losses, and whatever else a metric returns."""
+
+import re
+from typing import Any
+
+_MAX_LENGTH = 60
+_PERCENTAGE = re.compile(r"(?:train_|val_)?acc\d+")
+
+
+def is_percentage(name: str) -> bool:
+    """Return whether a result of this name is a percentage: ``acc1``, ``acc5``, ``val_acc1``."""
+    return _PERCENTAGE.fullmatch(name) is not None
+
+
+def show_value(value: Any, digits: int = 4) -> str:
+    """Return a result in one short line of text.
+
+    Args:
+        value: a number, with ``digits`` after the point, more where they would all be 0; or anything else.
+        digits: of numbers that are not whole by their type.
+    """
+    if isinstance(value, float):
+        is_tiny = 0 < abs(value) < 0.5 * 10**-digits
+        return f"{value:.2e}" if is_tiny else f"{value:.{digits}f}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."

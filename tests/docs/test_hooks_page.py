@@ -1,0 +1,47 @@
+"""What docs/hooks.md says of order, names and counts is what the code does."""
+
+import re
+from pathlib import Path
+
+from ding_cls.config import compile_config
+from ding_cls.pipeline.hooks import run_hooks
+from ding_cls.worker.learner import Hook, Priority, Runner, show_hooks
+from ding_cls.worker.learner.hook import POSITIONS
+from ding_cls.worker.learner.method_hooks import METHODS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+
+
+def rows(head: str) -> list[list[str]]:
+    """Return the cells of the table whose first line begins with ``head``."""
+    lines = PAGE[PAGE.index(head) :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_priorities_are_the_codes() -> None:
+    assert {name.strip("`"): int(number) for name, number in rows("| name | number |")} == {
+        each.name: each.value for each in Priority
+    }
+
+
+def test_the_order_is_that_of_a_run() -> None:
+    (order,) = re.findall(r"```text\n(.*?)\n```", PAGE, re.S)
+    hook = {"save_ckpt_after_epoch": 1}
+    cfg = compile_config({"policy": {"learn": {"learner": {"hook": hook}}}}, save_cfg=False)
+    assert order == show_hooks(run_hooks(cfg, world_size=2))
+
+
+def test_every_position_and_method_has_its_row() -> None:
+    table = rows("| position | methods |")
+    assert {position.strip("`") for position, _, _ in table} == set(POSITIONS)
+    for position, methods, _ in table:
+        assert tuple(re.findall(r"`(\w+)`", methods)) == METHODS[position.strip("`")]  # type: ignore[index]
+
+
+def test_every_name_of_the_runner_and_the_base_class_exists() -> None:
+    named = [name for cell, _ in rows("| `runner.` |") for name in re.findall(r"`(\w+)", cell)]
+    assert len(named) == 16
+    public = {name for name in dir(Runner) if not name.startswith("_")}
+    assert set(named) == public
+    helpers = re.findall(r"`(every_n_\w+|is_last_\w+)`", PAGE)
+    assert set(helpers) == {name for name in vars(Hook) if name.startswith(("every_", "is_"))}

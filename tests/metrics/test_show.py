@@ -1,0 +1,46 @@
+"""Results as text."""
+
+from typing import Any
+
+import pytest
+
+from ding_cls.metrics import is_percentage, show_value
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.12344, 4, "0.1234"),
+        (98.7654, 2, "98.77"),
+        (100.0, 2, "100.00"),
+        (0.0, 4, "0.0000"),
+        (-1.5, 2, "-1.50"),
+        (3.21e-7, 4, "3.21e-07"),
+        (0.00005, 4, "0.0001"),
+        (0.004, 2, "4.00e-03"),
+        (float("nan"), 4, "nan"),
+        (float("inf"), 4, "inf"),
+        (12, 4, "12"),
+        (True, 4, "True"),
+        (None, 4, "None"),
+        ("a\nb", 4, "a b"),
+        ([1, 2.5], 4, "[1, 2.5]"),
+        ("x" * 61, 4, "x" * 60 + "..."),
+    ],
+)
+def test_every_kind_of_result_is_one_short_line(value: Any, digits: int, text: str) -> None:
+    assert show_value(value, digits) == text
+
+
+def test_four_digits_are_the_rule() -> None:
+    assert show_value(1.0) == "1.0000"
+
+
+@pytest.mark.parametrize("name", ["acc1", "acc5", "acc10", "val_acc1", "train_acc1"])
+def test_accuracies_of_ours_are_percentages(name: str) -> None:
+    assert is_percentage(name)
+
+
+@pytest.mark.parametrize("name", ["loss", "acc", "accuracy", "acc1_std", "macc1", "errors", "val_loss"])
+def test_other_results_are_what_their_metric_means(name: str) -> None:
+    assert not is_percentage(name)
