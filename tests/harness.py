@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import RunStopped
+from ding_cls.models import BACKBONES, HEADS
 from ding_cls.pipeline import TrainResult, train
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
@@ -56,17 +59,69 @@ class StopAt(LearnerHook):
 register_learner_hook("stop_at", StopAt)
 
 
+@BACKBONES.register_module()
+class TinyBackbone(nn.Module):
+    """``TinyNet`` without its last layer: convolution, BatchNorm, dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.drop = nn.Dropout(0.25)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.drop(torch.relu(self.norm(self.stem(images)))),)
+
+
+@HEADS.register_module()
+class TinyHead(nn.Module):
+    """A head with two losses."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, num_classes)
+
+    def forward(self, vectors: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return self.fc(vectors[-1])
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"loss": functional.cross_entropy(logits, targets), "size": 0.01 * logits.square().mean()}
+
+
+@HEADS.register_module()
+class OneCallTinyHead(TinyHead):
+    """The form that gives losses alone."""
+
+    def forward_train(self, x: Any, gt_label: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.loss(self(x), gt_label)
+
+
+def tiny_parts(head: str, **arguments: Any) -> str:
+    """Return the setting of a tiny network of parts that the config builds."""
+    parts = {
+        "type": "ImageClassifier",
+        "backbone": {"type": "TinyBackbone"},
+        "neck": {"type": "GlobalAveragePooling"},
+        "head": {"type": head, **arguments},
+    }
+    return f"policy.model={parts}"
+
+
 def run_tiny(
     data: Path, exp_name: str, *settings: str, stop_at: int = 0, resume: bool = False
 ) -> TrainResult:
-    """Train the tiny network for two epochs; with ``stop_at`` end after that update as SIGTERM would."""
+    """Train the tiny network for two epochs; with ``stop_at`` end after that update as SIGTERM would.
+
+    Settings of ``policy.model`` have the config build the network instead.
+    """
     torch.manual_seed(0)
     hook = {"type": "stop_at", "position": "after_iter", "priority": 99, "ext_args": {"at": stop_at}}
     # A resumed run begins with the config it was started with, this hook included.
     hooks = {"stop_here": hook if stop_at else False, **({"act": False} if resume else {})}
     stop = [f"policy.learn.learner.hook.{name}={value}" for name, value in hooks.items()]
     # Whatever a session drew before must not matter.
-    network = TinyNet()
+    is_described = any(each.startswith("policy.model") for each in settings)
+    network = None if is_described else TinyNet()
     torch.manual_seed(stop_at + 17 * resume)
     return train(
         data=data,

@@ -1,8 +1,9 @@
 """Where the rooms meet: builds the parts of a run in order, then starts them."""
 
-from ding_cls.pipeline.build import build_datasets, build_network, preprocessing_of
+from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.evaluate import evaluate
 from ding_cls.pipeline.run import Run, TrainResult, open_run
+from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.summary import print_summary
 from ding_cls.pipeline.train import train
 

@@ -1,61 +1,49 @@
 """From a compiled config to data sets and a network."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ding_cls.common.seed import torch_randomness
-from ding_cls.data import ImageNetDataset, Preprocessing, SyntheticDataset, TrainAugmentation
+from ding_cls.config.merge import plain_copy
+from ding_cls.data import SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models import build_model, fetch_weights, load_pretrained
+from ding_cls.models import ImageClassifier, load_pretrained, new_network, pretrained_file
+from ding_cls.pipeline.splits import check_normalization, evaluation_set, note_image_size, training_set
 
 # Marks a network that was handed in: its name alone cannot build it again.
 GIVEN = " (given)"
 
-Datasets = tuple[ImageNetDataset | SyntheticDataset, ImageNetDataset | SyntheticDataset]
 
+def build_datasets(cfg: Any) -> tuple[Any, Any]:
+    """Return the training and the evaluation set; both number their classes by the training set's list.
 
-def preprocessing_of(cfg: Any) -> Preprocessing:
-    """Return what a run's evaluation, and whoever uses its checkpoint later, does to a picture."""
-    collect = cfg.policy.collect
-    return Preprocessing(
-        image_size=collect.image_size,
-        resize_size=collect.resize_size,
-        mean=tuple(collect.mean),
-        std=tuple(collect.std),
-    )
-
-
-def build_datasets(cfg: Any) -> Datasets:
-    """Return the training and the evaluation set; both number their classes by the training folder's list.
+    Where dicts describe both, ``policy.collect.image_size`` of ``cfg`` follows their pictures.
 
     Raises:
-        DataError: a folder is missing or empty, or the evaluation folder has a class that training lacks.
+        ConfigError: a data set or a pipeline cannot be built.
+        DataError: a folder is missing or empty, the evaluation set has a class that training lacks, or the
+            two are normalised by different numbers.
     """
     collect = cfg.policy.collect
     if collect.synthetic:
-        num_classes = cfg.policy.model.num_classes or 1000
+        num_classes = next(iter(configured_num_classes(cfg).values()), 1000)
         sizes = (collect.synthetic_samples, collect.synthetic_eval_samples)
         train_set, eval_set = (
             SyntheticDataset(size, num_classes, collect.image_size, seed=cfg.seed + number)
             for number, size in enumerate(sizes)
         )
         return train_set, eval_set
-    augmentation = TrainAugmentation(
-        image_size=collect.image_size,
-        crop_scale=tuple(collect.crop_scale),
-        crop_ratio=tuple(collect.crop_ratio),
-        hflip=collect.hflip,
-        mean=tuple(collect.mean),
-        std=tuple(collect.std),
-    )
-    pictures = ImageNetDataset(collect.learn_data_path, True, augmentation)
-    judged = ImageNetDataset(collect.eval_data_path, False, preprocessing_of(cfg), classes=pictures.classes)
-    return pictures, judged
+    train_set = training_set(cfg)
+    eval_set = evaluation_set(cfg, "val", train_set.classes)
+    check_normalization(cfg, train_set, eval_set)
+    note_image_size(cfg, eval_set)
+    return train_set, eval_set
 
 
 def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> tuple[torch.nn.Module, str]:
-    """Return the network that ``policy.model`` names, and a line about the weights it begins with.
+    """Return the network that ``policy.model`` describes, and a line about the weights it begins with.
 
     Args:
         cfg: the compiled config.
@@ -66,22 +54,38 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
         ConfigError: the config asks for another number of classes than the data have.
         ModelError: an unknown name, or weights that are missing or do not fit.
     """
-    arguments = dict(cfg.policy.model)
-    name, pretrained = arguments.pop("name"), arguments.pop("pretrained", False)
-    wanted = arguments.pop("num_classes", None)
-    if wanted is not None and wanted != num_classes:
-        raise ConfigError(
-            f"policy.model.num_classes is {wanted}, but the training data have {num_classes} classes; "
-            "leave the key out to take the data's"
-        )
-    network = build_model(name, num_classes=num_classes, **arguments)
+    for key, wanted in configured_num_classes(cfg).items():
+        if wanted != num_classes:
+            raise ConfigError(
+                f"{key} is {wanted}, but the training data have {num_classes} classes; "
+                "leave the key out to take the data's"
+            )
+    description = plain_copy(cfg.policy.model)
+    network = new_network(description, num_classes=num_classes)
     check_network(network, cfg, num_classes)
+    name = _name_of(network, description)
     if not load_weights:
         return network, f"{name} with the weights of the checkpoint"
-    if not pretrained:
+    weights = pretrained_file(network, description)
+    if weights is None:
         return network, f"{name} with random weights"
-    report = load_pretrained(network, fetch_weights(name) if pretrained is True else pretrained)
-    return network, f"{name}: {report}"
+    return network, f"{name}: {load_pretrained(network, weights)}"
+
+
+def configured_num_classes(cfg: Any) -> dict[str, int]:
+    """Return which keys of the config set the number of classes, and to what; none: it is the data's."""
+    model = cfg.policy.model
+    head = model.get("head")
+    owners = {"policy.model.head": head if isinstance(head, Mapping) else {}, "policy.model": model}
+    numbers = {f"{key}.num_classes": owner.get("num_classes") for key, owner in owners.items()}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
+def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
+    if not isinstance(network, ImageClassifier):
+        return str(description.get("type") or description.get("name"))
+    parts = [type(each).__name__ for each in network.children()]
+    return f"{type(network).__name__} of {', '.join(parts)}"
 
 
 def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
@@ -101,9 +105,7 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
             logits = network(picture)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(
-            f"{name} cannot take pictures of {size_px} px ({reason}); set policy.collect.image_size"
-        ) from error
+        raise ConfigError(_misfit(network, picture, name, reason)) from error
     finally:
         network.train(was_training)
     shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -111,3 +113,21 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
         raise ModelError(
             f"{name} turns one picture into {shape}; for {num_classes} classes it must be (1, {num_classes})"
         )
+
+
+def _misfit(network: torch.nn.Module, picture: torch.Tensor, name: str, reason: str) -> str:
+    """Return what is wrong with a network that failed on a picture: the picture's size, or its own parts."""
+    size = f"{name} cannot take pictures of {picture.shape[-1]} px ({reason}); set policy.collect.image_size"
+    if not isinstance(network, ImageClassifier):
+        return size
+    try:
+        with torch.no_grad(), torch_randomness(0):
+            features = network.extract_feat(picture)
+    except (RuntimeError, ValueError, AssertionError, IndexError):
+        return f"{size}, or see whether the neck fits the backbone"
+    given = features if isinstance(features, tuple | list) else (features,)
+    shapes = ", ".join(str(tuple(each.shape)) for each in given if isinstance(each, torch.Tensor))
+    return (
+        f"the head {type(network.head).__name__} does not fit backbone and neck, which give one picture's "
+        f"features as {shapes} ({reason}); set policy.model.head.in_channels"
+    )

@@ -12,19 +12,13 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_world_size
 from ding_cls.config import compile_config, deep_merge_dicts
-from ding_cls.data import (
-    EvalLoader,
-    ImageNetDataset,
-    Preprocessing,
-    SyntheticDataset,
-    build_eval_loader,
-    find_split,
-)
+from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, preprocessing_from_state
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import CheckpointError, ConfigError, DataError
-from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.models import build_model
-from ding_cls.pipeline.build import GIVEN, build_datasets
+from ding_cls.metrics import build_metric
+from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
+from ding_cls.pipeline.splits import evaluation_set
+from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator
 
@@ -37,10 +31,11 @@ def evaluate(
     batch_size: int | None = None,
     model: torch.nn.Module | None = None,
     out: str | os.PathLike[str] | None = None,
+    allow_code: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
-    Preprocessing and class numbers are the checkpoint's own.
+    Preprocessing, class numbers and metric are the run's own; another metric gives its own results.
 
     Args:
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one.
@@ -49,6 +44,7 @@ def evaluate(
         batch_size: samples per process and batch; None takes the run's.
         model: the network, for a run that was given a network instead of a name.
         out: an ``.npz`` file for ``sample_ids``, ``targets`` and ``logits`` in the order of the data.
+        allow_code: import the modules that the run's ``custom_imports`` names.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
@@ -59,13 +55,13 @@ def evaluate(
         checkpoint = Path(checkpoint, "ckpt", "ckpt_best.pth.tar")
     state = read_checkpoint(checkpoint)
     run, cfg = _description(state, checkpoint, has_model=model is not None)
+    import_user_code(cfg, is_allowed=allow_code)
     if launched_world_size() > 1:
         dist_init()
     loader: EvalLoader | None = None
     try:
-        dataset = _dataset(
-            cfg, data, split, Preprocessing.from_state(run["preprocessing"]), run["class_names"]
-        )
+        preprocessing = preprocessing_from_state(run["preprocessing"])
+        dataset = _dataset(cfg, data, split, preprocessing, run["class_names"])
         loader = build_eval_loader(
             dataset,
             cfg.policy.eval.batch_size if batch_size is None else batch_size,
@@ -76,7 +72,7 @@ def evaluate(
         policy = _policy(cfg, run, model)
         policy.eval_mode.load_state_dict(state)
         evaluator = MetricSerialEvaluator(
-            {}, [loader, ImageClassificationMetric()], policy.eval_mode, exp_name=None
+            {}, [loader, build_metric(cfg.policy.eval.metric)], policy.eval_mode, exp_name=None
         )
         evaluator.keep_predictions = out is not None
         _, result = evaluator.eval(None, int(state.get("last_iter", 0)))
@@ -100,9 +96,11 @@ def _description(
             "loop of its own wrote it; evaluate it there, or name another"
         )
     cfg = _config_of(run["config"], checkpoint)
-    if not has_model and cfg.policy.model.name.endswith(GIVEN):
+    # A network of parts has no name.
+    name = str(cfg.policy.model.get("name", ""))
+    if not has_model and name.endswith(GIVEN):
         raise CheckpointError(
-            f"the run of '{checkpoint}' was given a network of its own: {cfg.policy.model.name}; hand it in: "
+            f"the run of '{checkpoint}' was given a network of its own: {name}; hand it in: "
             "ding_cls.evaluate(..., model=network)"
         )
     return run, cfg
@@ -110,11 +108,12 @@ def _description(
 
 def _policy(cfg: Any, run: Mapping[str, Any], model: torch.nn.Module | None) -> ImageClassificationPolicy:
     """Return a policy that can judge, with the run's classes and preprocessing, its weights not loaded."""
-    arguments = {**cfg.policy.model, "num_classes": len(run["class_names"]), "pretrained": False}
-    network = model if model is not None else build_model(arguments.pop("name"), **arguments)
+    network = model
+    if network is None:
+        network, _ = build_network(cfg, len(run["class_names"]), load_weights=False)
     policy = ImageClassificationPolicy(cfg.policy, model=network, enable_field=["eval"])
     policy.eval_mode.set_attribute("class_names", tuple(run["class_names"]))
-    preprocessing = Preprocessing.from_state(run["preprocessing"])
+    preprocessing = preprocessing_from_state(run["preprocessing"])
     policy.eval_mode.set_attribute("prepare_batch", preprocessing.prepare)
     return policy
 
@@ -132,19 +131,15 @@ def _dataset(
     cfg: Any,
     data: str | os.PathLike[str] | None,
     split: str,
-    preprocessing: Preprocessing,
+    preprocessing: AnyPreprocessing,
     classes: list[str],
-) -> ImageNetDataset | SyntheticDataset:
-    collect = cfg.policy.collect
-    if data is None and collect.synthetic:
+) -> Any:
+    if data is None and cfg.policy.collect.synthetic:
         if split == "test":
             raise DataError("a run on synthetic images has no test split; it has 'train' and 'val'")
         train_set, eval_set = build_datasets(cfg)
         return train_set if split == "train" else eval_set
-    if data is None and split == "val":
-        return ImageNetDataset(collect.eval_data_path, False, preprocessing, classes=classes)
-    folder = find_split(Path(collect.eval_data_path).parent if data is None else data, split)
-    return ImageNetDataset(folder, False, preprocessing, classes=classes)
+    return evaluation_set(cfg, split, classes, preprocessing=preprocessing, data=data)
 
 
 def _write_predictions(out: Path, predictions: Mapping[str, torch.Tensor]) -> None:

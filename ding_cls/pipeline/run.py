@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,14 @@ from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.common.files import claim_folder, latest_folder
 from ding_cls.common.log import text_logger
 from ding_cls.common.seed import set_pkg_seed
-from ding_cls.config import compile_config
+from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.validate import part_placed
 from ding_cls.data import EvalLoader, TrainLoader
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
-from ding_cls.errors import ConfigError, DingError
-from ding_cls.pipeline.build import preprocessing_of
+from ding_cls.errors import ConfigError, DingError, PartError
+from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.policy import Policy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
@@ -36,7 +37,8 @@ class TrainResult:
 
     Attributes:
         history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
-            ``val_loss``, ``val_acc1``, ``val_acc5``, ``seconds``. Accuracies are percentages.
+            ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
+            ``seconds``. Accuracies are percentages.
         best: the best evaluation's results; empty without one.
         best_epoch: the row of ``history`` with that evaluation; None where the untrained network was best, or
             nothing was evaluated.
@@ -47,6 +49,7 @@ class TrainResult:
         minutes: wall time of this session.
         was_complete: the run was finished before; nothing was trained.
         has_test_split: beside the folder of evaluation pictures lies one called ``test``.
+        needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
     """
 
     history: list[dict[str, Any]]
@@ -59,6 +62,7 @@ class TrainResult:
     minutes: float
     was_complete: bool
     has_test_split: bool = False
+    needs_code: bool = False
 
     @property
     def best_checkpoint(self) -> Path:
@@ -153,7 +157,8 @@ class Run:
             images_per_s=learner.num_samples * self.world_size / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
             was_complete=self.is_resumed and learner.num_samples == 0,
-            has_test_split=Path(self.cfg.policy.collect.eval_data_path, os.pardir, "test").is_dir(),
+            has_test_split=_has_test_split(self.cfg.policy.collect),
+            needs_code=bool(self.cfg.custom_imports),
         )
         learner.close()
         evaluator.close()
@@ -176,6 +181,7 @@ def open_run(
     seed: int | None = None,
     resume: bool = False,
     origins: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
     **classes: Any,
 ) -> Iterator[Run]:
     """Open a run: processes, one folder for all of them, the checked config in it, the seed.
@@ -185,6 +191,7 @@ def open_run(
         seed: replaces the config's.
         resume: continue the run in the folder ``exp_name``, from its newest good checkpoint.
         origins: which line of which file set each key, for error messages.
+        problems: what ``ding_cls.config.resolve`` found wrong, to be told together with the rest.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
     Raises:
@@ -192,7 +199,7 @@ def open_run(
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
     """
-    compiled = compile_config(cfg, seed, save_cfg=False, origins=origins, **classes)
+    compiled = checked_config(cfg, seed, origins=origins, problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = text_logger("run")
     logger.disabled = rank != 0
@@ -211,10 +218,12 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint)
         yield run
-    except DingError:
+    except DingError as error:
         # A mistake found before training began shall not cost a folder: the next try takes the same name.
         if rank == 0 and not resume and run is not None and not Path(compiled.exp_name, "ckpt").exists():
             shutil.rmtree(compiled.exp_name)
+        if isinstance(error, PartError):
+            raise ConfigError(part_placed(error, compiled, origins or {})) from error
         raise
     finally:
         for loader in run._loaders if run is not None else ():
@@ -264,6 +273,11 @@ def _newest_checkpoint(folder: Path, logger: logging.Logger) -> tuple[str, str, 
     if latest is not None and latest != folder:
         logger.info(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
     return str(folder), str(path), state
+
+
+def _has_test_split(collect: Any) -> bool:
+    folder = collect.eval_data_path
+    return collect.test is not None or (bool(folder) and Path(folder, os.pardir, "test").is_dir())
 
 
 def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:

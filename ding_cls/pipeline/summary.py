@@ -7,8 +7,10 @@ from pathlib import Path
 from shlex import quote
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.metrics import is_percentage, show_value
 from ding_cls.pipeline.run import TrainResult
 
 
@@ -17,12 +19,7 @@ def print_summary(result: TrainResult) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if result.was_complete:
         console.print("This run was already complete; nothing was left to train.")
-    table = Table("", "loss", "acc1 %", "acc5 %")
-    best = "best, untrained" if result.best_epoch is None else f"best, epoch {result.best_epoch}"
-    for name, values in (("final", result.final), (best, result.best)):
-        if values:
-            table.add_row(name, f"{values['loss']:.4f}", f"{values['acc1']:.2f}", f"{values['acc5']:.2f}")
-    console.print(table)
+    console.print(_results(result))
     if not result.was_complete:
         console.print(
             f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n"
@@ -36,12 +33,25 @@ def print_summary(result: TrainResult) -> None:
         console.print(f"{name + ':':17}{path}", markup=False)
     console.print(f"\nTo type next, in {Path.cwd()}:", markup=False)
     split, logs = " --split test" if result.has_test_split else "", quote(str(folder / "log"))
+    code = " --allow-code" if result.needs_code else ""
     for line in (
-        f"{_command('ding-cls')} eval {quote(str(result.best_checkpoint))}{split}",
+        f"{_command('ding-cls')} eval {quote(str(result.best_checkpoint))}{split}{code}",
         f"{_command('ding-cls')} train --data YOUR_FOLDER --model resnet50 --epochs 30",
         f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
     ):
         console.print(f"  {line}", markup=False)
+
+
+def _results(result: TrainResult) -> Table:
+    """Return a table of the final and the best results, one column for each that the metric gives."""
+    names = list({**result.final, **result.best})
+    table = Table("", *(f"{name} %" if is_percentage(name) else escape(str(name)) for name in names))
+    best = "best, untrained" if result.best_epoch is None else f"best, epoch {result.best_epoch}"
+    for label, values in (("final", result.final), (best, result.best)):
+        if values:
+            cells = (show_value(values.get(name, ""), 2 if is_percentage(name) else 4) for name in names)
+            table.add_row(label, *map(escape, cells))
+    return table
 
 
 def _command(name: str) -> str:

@@ -7,16 +7,20 @@ from typing import Any
 
 import torch
 
-from ding_cls.config import apply_overrides
+from ding_cls.config import resolve
+from ding_cls.config.defaults import ROOT
 from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.translate import Translation
+from ding_cls.config.validate import at
 from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
-from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.metrics import build_metric
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
+from ding_cls.pipeline.hooks import log_hook
 from ding_cls.pipeline.run import Run, TrainResult, open_run
+from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
-from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
 
 DEFAULT_EPOCHS = 30
 PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator": MetricSerialEvaluator}
@@ -34,14 +38,16 @@ def train(
     synthetic: bool = False,
     exp_name: str | None = None,
     overrides: Sequence[str] = (),
+    allow_code: bool = False,
 ) -> TrainResult:
     """Train a classifier.
 
     Args:
-        config: a config file, or its content as nested dicts; None takes a recipe for folders of pictures:
-            SGD, cosine schedule, 224 px, and a checkpoint after each epoch.
+        config: a config file in either spelling, or its content as nested dicts; None takes a recipe for
+            folders of pictures: SGD, cosine schedule, 224 px, and a checkpoint after each epoch.
         data: folder with ``train/`` and ``val/`` (or ``valid/``, ``validation/``), one sub-folder per class.
-        model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
+        model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits; it replaces
+            a network that the config puts together.
         pretrained: True for torchvision's ImageNet weights, or a file of weights. The last layer is newly
             initialised where its shape differs.
         epochs: epochs in all.
@@ -49,13 +55,15 @@ def train(
         resume: continue the run of this name, to the last bit.
         synthetic: generate images; ``data`` is not needed.
         exp_name: the run's folder; without a config ``runs/{data}_{model}`` by default.
-        overrides: further values as ``'policy.learn.batch_size=64'``; they win over everything else.
+        overrides: further values as ``'policy.learn.batch_size=64'``, in either spelling; they win over
+            everything else.
+        allow_code: import the modules that ``custom_imports`` names.
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
         RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
     """
-    cfg, origins = _read(
+    described = read_run(
         config,
         data=data,
         model=model,
@@ -66,17 +74,16 @@ def train(
         exp_name=exp_name,
         overrides=overrides,
     )
-    if exp_name is not None:
-        cfg["exp_name"] = exp_name
-    cfg = apply_overrides(cfg, overrides, origins=origins)
-    with open_run(cfg, seed=seed, resume=resume, origins=origins, **PARTS) as run:
-        policy, learner, evaluator, loader = _assemble(run, model)
+    import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
+    cfg, origins, problems = described
+    with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
+        policy, learner, evaluator, loader = assemble(run, model)
         run.connect(policy, learner, loader)
         learner.start(loader, max_epochs=run.cfg.policy.learn.train_epoch, evaluator=evaluator)
         return run.finish(policy, learner, evaluator)
 
 
-def _assemble(
+def assemble(
     run: Run, model: str | torch.nn.Module | None
 ) -> tuple[ImageClassificationPolicy, BaseLearner, MetricSerialEvaluator, TrainLoader]:
     """Build the parts of a run in order: data, network, policy, learner, evaluator."""
@@ -96,11 +103,10 @@ def _assemble(
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-    # Before the save hooks: the averages that a checkpoint holds include its own update.
-    learner.register_hook(ImageClsLogShowHook("log_show", 15, freq=learn.learner.log_show_freq))
+    learner.register_hook(log_hook(run.cfg))
     evaluator = MetricSerialEvaluator(
         judge.evaluator,
-        [eval_loader, ImageClassificationMetric()],
+        [eval_loader, build_metric(judge.metric)],
         policy.eval_mode,
         run.tb_logger,
         exp_name=run.cfg.exp_name,
@@ -108,7 +114,7 @@ def _assemble(
     return policy, learner, evaluator, train_loader
 
 
-def _read(
+def read_run(
     config: str | os.PathLike[str] | Mapping[str, Any] | None,
     *,
     data: str | os.PathLike[str] | None,
@@ -119,10 +125,12 @@ def _read(
     resume: bool,
     exp_name: str | None,
     overrides: Sequence[str],
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the config that the arguments describe, as nested dicts, and which line set which key."""
+) -> Translation:
+    """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong."""
     origins: dict[str, str] = {}
+    unreadable: list[str] = []
     if config is None:
+        overrides = [_in_our_words(word) for word in overrides]
         if data is None and not synthetic:
             raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
         cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
@@ -131,22 +139,37 @@ def _read(
     elif isinstance(config, Mapping):
         cfg = config
     else:
-        cfg, origins = read_config_with_origins(config)
+        cfg, origins = read_config_with_origins(config, problems=unreadable)
     given: dict[str, Any] = {}
+    if exp_name is not None:
+        given["exp_name"] = exp_name
     if data is not None:
         given["policy.collect.learn_data_path"] = str(find_split(data, "train"))
         given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
-        given["policy.model.name"] = model if isinstance(model, str) else f"{type(model).__name__}{GIVEN}"
+        name = model if isinstance(model, str) else f"{type(model).__name__}{GIVEN}"
+        is_composed = "type" in (at(resolve(cfg).cfg, "policy.model") or {})
+        # The weights that a composed network begins with are its own.
+        whole = {"policy.model": {"name": name, "_delete_": True}}
+        given |= whole if is_composed else {"policy.model.name": name}
     if pretrained:
         given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
-    return apply_overrides(
-        cfg, [f"{key}={value!r}" for key, value in given.items()], origins=origins
-    ), origins
+    described = resolve(cfg, overrides, origins, given=given)
+    if config is None and isinstance(at(described.cfg, "policy.learn.lr_schedule"), dict):
+        # A schedule by name brings its own warm-up: the recipe's, which nobody typed, gives way.
+        for name in ("warmup_lr", "warmup_epoch"):
+            if f"policy.learn.{name}" not in described.origins:
+                described.cfg["policy"]["learn"].pop(name, None)
+    return described._replace(problems=[*unreadable, *described.problems])
+
+
+def folder_of(config: object) -> Path | None:
+    """Return the folder of a config file: the user's own modules may lie beside it."""
+    return Path(config).parent if isinstance(config, str | os.PathLike) else None
 
 
 def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -156,14 +179,22 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
 
     Args:
         cfg: what the run would be without a past.
-        overrides: ``key=value`` words; one of them may name another ``exp_name``. They are not applied here.
+        overrides: ``key=value`` words; one of them may name another ``exp_name``, or ``work_dir``. They are
+            not applied here.
     """
-    names = [each.partition("=")[2] for each in overrides if each.startswith("exp_name=")]
-    exp_name = [cfg["exp_name"], *names][-1]
-    saved = Path(exp_name, "total_config.py")
+    words = [_in_our_words(word) for word in overrides]
+    exp_name = resolve(cfg, words).cfg.get("exp_name", ROOT["exp_name"].default)
+    saved = Path(str(exp_name), "total_config.py")
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
+
+
+def _in_our_words(override: str) -> str:
+    """Return ``work_dir=...`` as ``exp_name=...``: a recipe or a saved run, which has that key, was named by
+    nobody in the other spelling."""
+    path, equals, value = override.partition("=")
+    return f"exp_name={value}" if equals and path.strip() == "work_dir" else override
 
 
 def _folder_recipe(

@@ -65,6 +65,10 @@ SIGNATURES = [
     ),
     ("ding_cls.worker", "IMetric", "()"),
     ("ding_cls.worker.learner", "LearnerHook", "(name, priority=100, *, position)"),
+    ("ding_cls.worker", "Hook", "()"),
+    ("ding_cls.worker.learner", "Hook", "()"),
+    ("ding_cls.worker.learner", "learner_hooks", "(cfg, *, world_size=1)"),
+    ("ding_cls.metrics", "build_metric", "(cfg=None)"),
     ("ding_cls.worker.learner", "register_learner_hook", "(name, hook_type)"),
     ("ding_cls.worker.learner", "add_learner_hook", "(hooks, hook)"),
     ("ding_cls.worker.learner", "build_learner_hook_by_cfg", "(cfg)"),
@@ -141,12 +145,12 @@ SIGNATURES = [
         "ding_cls",
         "train",
         "(config=None, *, data=None, model=None, pretrained=False, epochs=None, seed=None, resume=False, "
-        "synthetic=False, exp_name=None, overrides=())",
+        "synthetic=False, exp_name=None, overrides=(), allow_code=False)",
     ),
     (
         "ding_cls",
         "evaluate",
-        "(checkpoint, *, data=None, split='val', batch_size=None, model=None, out=None)",
+        "(checkpoint, *, data=None, split='val', batch_size=None, model=None, out=None, allow_code=False)",
     ),
 ]
 
@@ -456,3 +460,57 @@ def test_one_switch_has_two_spellings() -> None:
     compiled = compile_config(config_module.imagenet_res18_config, seed=3, save_cfg=False)
     assert compiled.policy.multi_gpu is compiled.policy.learn.multi_gpu is False
     assert compiled.seed == 3
+
+
+def test_the_registries_of_hooks_and_metrics_stay() -> None:
+    from ding_cls import metrics, worker
+    from ding_cls.worker import learner
+
+    assert worker.HOOKS is learner.HOOKS
+    assert worker.Priority is learner.Priority
+    assert {"load_ckpt", "save_ckpt", "log_show", "log_reduce"} <= set(worker.HOOKS.names())
+    assert "ImageClassificationMetric" in metrics.METRICS
+
+
+def test_the_names_of_priorities_stay_and_a_priority_is_an_int() -> None:
+    from ding_cls.worker import Priority
+
+    assert {each.name: int(each) for each in Priority} == {
+        "HIGHEST": 0,
+        "VERY_HIGH": 10,
+        "HIGH": 30,
+        "ABOVE_NORMAL": 40,
+        "NORMAL": 50,
+        "BELOW_NORMAL": 60,
+        "LOW": 70,
+        "VERY_LOW": 90,
+        "LOWEST": 100,
+    }
+    for priority in (30, "HIGH", "high", Priority.HIGH):
+        assert type(SaveCkptHook("x", priority).priority) is int
+        assert SaveCkptHook("x", priority).priority == 30
+
+
+def test_the_methods_that_hooks_of_mmcv_have_stay() -> None:
+    from ding_cls.worker import Hook
+    from ding_cls.worker.learner import Runner
+
+    positions = ["run", "epoch", "iter", "train_epoch", "train_iter"]
+    methods = [f"{when}_{what}" for what in positions for when in ("before", "after")]
+    for name in [*methods, "after_val_epoch"]:
+        assert parameters(getattr(Hook, name), is_method=True) == "(runner)"
+    for name in ("every_n_iters", "every_n_epochs", "every_n_inner_iters"):
+        assert parameters(getattr(Hook, name), is_method=True) == "(runner, n)"
+    told = [
+        "iter",
+        "epoch",
+        "inner_iter",
+        "max_iters",
+        "max_epochs",
+        "model",
+        "optimizer",
+        "logger",
+        "outputs",
+    ]
+    more = ["log_buffer", "eval_result", "work_dir", "rank", "world_size", "learner"]
+    assert all(hasattr(Runner, name) for name in [*told, *more, "current_lr"])

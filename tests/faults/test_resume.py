@@ -1,15 +1,31 @@
 """A run that is stopped anywhere and resumed equals one that was not."""
 
+import random
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.data import PIPELINES
 from ding_cls.errors import RunStopped
-from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny
+from ding_cls.metrics import METRICS, IMetric
+from ding_cls.worker import HOOKS, BaseLearner, Hook, LearnerHook
+from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny, tiny_parts
 
+NAMED = {
+    "type": "CustomDataset",
+    "pipeline": [
+        {"type": "LoadImageFromFile"},
+        {"type": "RandomResizedCrop", "size": 8},
+        {"type": "torchvision/ColorJitter", "brightness": 0.4, "hue": 0.1},
+        {"type": "ResumeSpeckle"},
+        {"type": "Normalize", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
+    ],
+}
 OPTIONS = {
     "nesterov": ("policy.learn.nesterov=True",),
     "step decay": ("policy.learn.lr_schedule=step", "policy.learn.decay_epoch=1"),
@@ -18,11 +34,130 @@ OPTIONS = {
     "fp16 with a scaler": ("policy.learn.precision=fp16",),
     "channels_last": ("policy.learn.channels_last=True",),
     "label smoothing": ("policy.learn.label_smoothing=0.1",),
+    "a loss by name": ("policy.learn.loss={'type': 'LabelSmoothLoss', 'label_smooth_val': 0.1}",),
+    "a loss of torch": ("policy.learn.loss={'type': 'MultiMarginLoss'}",),
+    "a network of parts": (tiny_parts("LinearClsHead", in_channels=8),),
+    "a head with two losses, in pieces": (tiny_parts("TinyHead"), "policy.learn.accumulation_steps=3"),
+    "a head that gives losses alone": (tiny_parts("OneCallTinyHead"),),
     "a checkpoint after each update": ("policy.learn.learner.hook.save_ckpt_after_iter=1",),
     "a log line every third update": ("policy.learn.learner.hook.log_show_after_iter=3",),
     "stop value reached": ("policy.eval.evaluator.stop_value={'acc1': 99.9}",),
     "evaluation every second epoch": ("policy.eval.evaluator.eval_freq=10",),
+    "AdamW": ("policy.learn.optimizer.type=AdamW", "policy.learn.weight_decay=0.05"),
+    "Adam in groups": ("policy.learn.optimizer={'type': 'Adam', 'paramwise_cfg': {'bias_lr_mult': 2.0}}",),
+    "RMSprop": ("policy.learn.optimizer={'type': 'RMSprop', 'momentum': 0.9, 'centered': True}",),
+    "ASGD": ("policy.learn.optimizer.type=ASGD",),
+    "NAdam": ("policy.learn.optimizer.type=NAdam",),
+    "Rprop": ("policy.learn.optimizer.type=Rprop", "policy.learn.weight_decay=None"),
+    "a custom key": ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'head': {'lr_mult': 0.1}}}",),
+    "Step with warm-up": (
+        "policy.learn.lr_schedule={'type': 'Step', 'step': [1], 'warmup': 'linear', 'warmup_iters': 7}",
+    ),
+    "CosineAnnealing by update": (
+        "policy.learn.lr_schedule={'type': 'CosineAnnealing', 'min_lr': 0.0, 'by_epoch': False}",
+    ),
+    "Poly with warm-up by epoch": (
+        "policy.learn.lr_schedule={'type': 'Poly', 'by_epoch': False, 'warmup': 'exp', 'warmup_iters': 1, "
+        "'warmup_by_epoch': True}",
+    ),
+    "OneCycle": ("policy.learn.lr_schedule={'type': 'OneCycle', 'max_lr': 0.2}",),
+    "a hook with a state": ("policy.learn.learner.custom_hooks=[{'type': 'NudgeWeights', 'step': 0.01}]",),
+    "a hook with methods and a state": (
+        "policy.learn.learner.custom_hooks=[{'type': 'NudgeAtPositions', 'priority': 'LOWEST'}]",
+    ),
+    "two hooks of one class and a metric of one's own": (
+        "policy.learn.learner.custom_hooks=[{'type': 'NudgeAtPositions'}, {'type': 'NudgeAtPositions'}]",
+        "policy.eval.metric={'type': 'ErrorCount', 'scale': 3}",
+    ),
+    "a pipeline by names": (f"policy.collect.train={NAMED!r}",),
+    "AdamW in fp16": ("policy.learn.optimizer.type=AdamW", "policy.learn.precision=fp16"),
 }
+
+
+@HOOKS.register_module()
+class NudgeWeights(LearnerHook):
+    """Moves the weights after each update, by as much as the losses so far say."""
+
+    def __init__(
+        self, name: str, priority: Any = "NORMAL", *, position: Any = "after_iter", step: float
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self.step, self.total = step, 0.0
+
+    def __call__(self, engine: BaseLearner) -> None:
+        self.total += float(engine.outputs["total_loss"])
+        nudge(engine.policy.get_attribute("model"), self.step * self.total)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"total": self.total}
+
+    def load_state_dict(self, state: Any) -> None:
+        self.total = state["total"]
+
+
+@HOOKS.register_module()
+class NudgeAtPositions(Hook):
+    """Does so at every position whose calls a run has once, and keeps which they were."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def before_train_iter(self, runner: Any) -> None:
+        self._nudge(runner, f"before {runner.iter}")
+
+    def after_train_iter(self, runner: Any) -> None:
+        if self.every_n_iters(runner, 2):
+            self._nudge(runner, f"after {runner.iter}")
+
+    def after_train_epoch(self, runner: Any) -> None:
+        self._nudge(runner, f"epoch {runner.epoch}")
+
+    def after_val_epoch(self, runner: Any) -> None:
+        self._nudge(runner, f"evaluation {sorted(runner.eval_result)}")
+
+    def _nudge(self, runner: Any, call: str) -> None:
+        self.calls.append(call)
+        nudge(runner.model, 0.001 * len(self.calls))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"calls": self.calls}
+
+    def load_state_dict(self, state: Any) -> None:
+        self.calls = list(state["calls"])
+
+
+@METRICS.register_module()
+class ErrorCount(IMetric):
+    """A user's metric: three methods, arguments, a result that is no number, and its own idea of the best."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+
+    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, Any]:
+        return {"errors": self.scale * (inputs.argmax(1) != label).sum(), "guesses": inputs.argmax(1)}
+
+    def reduce_mean(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        guesses = torch.cat([each["guesses"] for each in inputs])
+        return {"errors": sum(each["errors"] for each in inputs), "guesses": guesses.bincount(minlength=4)}
+
+    def gt(self, metric1: dict[str, Any], metric2: dict[str, Any] | None) -> bool:
+        return metric2 is None or metric1["errors"] <= metric2["errors"]
+
+
+@torch.no_grad()
+def nudge(model: torch.nn.Module, step: float) -> None:
+    for parameter in model.parameters():
+        parameter.add_(step)
+
+
+@PIPELINES.register_module()
+class ResumeSpeckle:
+    """A user's own step, which draws from NumPy and from Python."""
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        results["img"] = results["img"].copy()
+        results["img"][np.random.randint(8), random.randrange(8)] = np.random.randint(256, size=3)
+        return results
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -87,10 +222,17 @@ def test_the_harness_notices_a_difference(picture_folder: Path, workdir: Path) -
         assert_same(outcome("other"), outcome("one"), where="another rate")
 
 
-def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workdir: Path) -> None:
+HOOKS_OF_ALL_KINDS = (
+    "policy.learn.learner.custom_hooks=[{'type': 'NudgeWeights', 'step': 0.01, 'priority': 'LOW'}, "
+    "{'type': 'NudgeAtPositions'}, {'type': 'NudgeAtPositions', 'priority': 'HIGHEST'}]"
+)
+
+
+@pytest.mark.parametrize("hooks", ["policy.learn.learner.custom_hooks=[]", HOOKS_OF_ALL_KINDS])
+def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workdir: Path, hooks: str) -> None:
     alone = "policy.learn.learner.dataloader.num_workers=0"
     each_update = "policy.learn.learner.hook.save_ckpt_after_iter=1"
-    run_tiny(picture_folder, "whole", alone, each_update)
+    run_tiny(picture_folder, "whole", alone, each_update, hooks)
     expected = outcome("whole")
     for position in range(1, UPDATES):
         # A kill right after this file was written: what came later is not there.
@@ -98,7 +240,7 @@ def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workd
         shutil.copytree("whole", folder)
         for later in range(position + 1, UPDATES + 1):
             Path(folder, "ckpt", f"iteration_{later}.pth.tar").unlink()
-        run_tiny(picture_folder, folder, alone, each_update, resume=True)
+        run_tiny(picture_folder, folder, alone, each_update, hooks, resume=True)
         assert_same(outcome(folder), expected, where=f"killed after update {position}")
 
 

@@ -1,6 +1,7 @@
 """Judging a checkpoint: its own preprocessing and classes, each sample once."""
 
 import multiprocessing
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from torch.nn import functional
 
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
-from ding_cls.errors import CheckpointError, DataError, DingError
+from ding_cls.errors import CheckpointError, ConfigError, DataError, DingError
+from ding_cls.metrics import METRICS, IMetric
 from ding_cls.pipeline import evaluate, train
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import run_tiny
@@ -109,3 +111,53 @@ def test_a_strangers_description_of_a_run_is_one_line(trained: Path, run: object
     write_checkpoint("odd.pth.tar", {**read_checkpoint(CKPT), "run": run})
     with pytest.raises(DingError, match=r"does not say which model|preprocessing record has the keys"):
         evaluate("odd.pth.tar", model=TinyNet())
+
+
+def test_the_runs_own_metric_judges(picture_folder: Path, workdir: Path) -> None:
+    run_tiny(
+        picture_folder,
+        "run",
+        ALONE,
+        "policy.eval.metric={'type': 'ImageClassificationMetric', 'primary': 'loss'}",
+    )
+    assert set(evaluate(CKPT, model=TinyNet())) == {"loss", "acc1", "acc5", "num_samples"}
+    state = read_checkpoint(CKPT)
+    state["run"]["config"]["policy"]["eval"]["metric"] = {"type": "t_evaluated", "scale": 2.0}
+    write_checkpoint("other.pth.tar", state)
+    result = evaluate("other.pth.tar", model=TinyNet())
+    assert result == {"share": 2.0 * (100 - evaluate(CKPT, model=TinyNet())["acc1"]) / 100, "num_samples": 20}
+
+
+@METRICS.register_module("t_evaluated")
+class ErrorShare(IMetric):
+    """A user's metric with an argument."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, float]:
+        return {"share": (inputs.argmax(1) != label).double().mean().item()}
+
+    def reduce_mean(self, inputs: list[dict[str, float]], counts: list[int]) -> dict[str, float]:  # type: ignore[override]
+        errors = sum(each["share"] * count for each, count in zip(inputs, counts, strict=True))
+        return {"share": self.scale * errors / sum(counts)}
+
+    def gt(self, metric1: dict[str, float], metric2: dict[str, float] | None) -> bool:
+        return metric2 is None or metric1["share"] < metric2["share"]
+
+
+def test_a_run_with_code_of_its_own_is_judged_only_with_leave(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("t_own_metric.py").write_text(
+        "from ding_cls.metrics import METRICS, ImageClassificationMetric\n"
+        "METRICS.register('t_own_metric')(type('OwnMetric', (ImageClassificationMetric,), {}))\n"
+    )
+    state = read_checkpoint(CKPT)
+    state["run"]["config"]["custom_imports"] = {"imports": ["t_own_metric"]}
+    state["run"]["config"]["policy"]["eval"]["metric"] = {"type": "t_own_metric"}
+    write_checkpoint("own.pth.tar", state)
+    with pytest.raises(ConfigError, match="custom_imports wants to import t_own_metric: code runs only with"):
+        evaluate("own.pth.tar", model=TinyNet())
+    assert "t_own_metric" not in sys.modules
+    assert evaluate("own.pth.tar", model=TinyNet(), allow_code=True) == evaluate(CKPT, model=TinyNet())

@@ -61,6 +61,16 @@ def test_a_wrong_config_claims_nothing(workdir: Path) -> None:
     assert list(workdir.iterdir()) == []
 
 
+def test_problems_found_before_are_told_with_the_rest(workdir: Path) -> None:
+    cfg = {"policy": {"learn": {"batch_size": 0}}}
+    with (
+        pytest.raises(ConfigError, match=r"^found before\npolicy\.learn\.batch_size is 0.*\(mine\.py:3\)$"),
+        open_run(cfg, problems=["found before"], origins={"policy.learn.batch_size": "mine.py:3"}),
+    ):
+        pass
+    assert list(workdir.iterdir()) == []
+
+
 def test_a_resume_takes_the_folder_it_names_and_tells_of_a_later_one(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """The last thing a run prints."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,22 @@ def test_a_run_that_was_complete_says_so_and_one_without_a_best_has_no_row(
     text = capsys.readouterr().out
     assert text.startswith("This run was already complete; nothing was left to train.")
     assert "best, epoch" not in text
+
+
+def test_the_columns_are_what_the_metric_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    final = {"f1": 0.98765, "tiny": 3e-7, "hits": 12, "acc1": 50.0, "[word]": "[fine]"}
+    print_summary(replace(result(), final=final, best={"f1": 0.99, "only here": 1.0}))
+    lines = capsys.readouterr().out.splitlines()
+    header, rows = lines[1], [line for line in lines if "final" in line or "best, epoch 7" in line]
+    cells = [[cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]] for line in (header, *rows)]
+    assert cells == [
+        ["", "f1", "tiny", "hits", "acc1 %", "[word]", "only here"],
+        ["final", "0.9877", "3.00e-07", "12", "50.00", "[fine]", ""],
+        ["best, epoch 7", "0.9900", "", "", "", "", "1.0000"],
+    ]
+
+
+def test_a_run_with_code_of_its_own_is_judged_with_leave(capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(replace(result(), needs_code=True))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if " eval " in line]
+    assert shlex.split(line)[-3:] == ["--split", "test", "--allow-code"]

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.cli import main
 from ding_cls.config import read_config
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.metrics import METRICS, IMetric
 from ding_cls.models import build_model
-from ding_cls.pipeline import evaluate, train
+from ding_cls.pipeline import evaluate, print_summary, train
+from ding_cls.pipeline.train import resumed_config
 from tests.conftest import TinyNet
 from tests.harness import SETTINGS, run_tiny
 
@@ -175,3 +179,168 @@ def test_a_resume_does_not_need_the_file_of_weights_it_began_with(
     train(pretrained="weights.pth", epochs=1, **arguments)
     Path("weights.pth").unlink()
     assert train(resume=True, epochs=2, **arguments).history[-1]["epoch"] == 1
+
+
+def test_another_metric_fills_rows_results_and_the_choice_of_the_best(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setting = "policy.eval.metric={'type': 't_worst_guess', 'offset': 2}"
+    result = run_tiny(picture_folder, "run", ALONE, setting)
+    print_summary(result)
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    judged = [row for row in rows if row["kind"] == "eval"]
+    assert [list(row) for row in judged] == 3 * [["kind", "train_iter", "share", "class", "counts"]]
+    assert all(row["share"] > 2 for row in judged)
+    assert [row["val_share"] for row in result.history] == [row["share"] for row in judged[1:]]
+    assert result.final == {name: judged[-1][name] for name in ("share", "class", "counts")}
+    # Its own gt prefers the larger share.
+    assert result.best["share"] == max(row["share"] for row in judged)
+    printed = capsys.readouterr().out
+    assert (
+        f"val share {result.final['share']:.4f}, val class {result.final['class']}, val counts [" in printed
+    )
+    assert f"share: {judged[0]['share']:.4f}\tclass: {judged[0]['class']}\tcounts: [" in printed
+    assert re.search(rf"│ final +│ {result.final['share']:.4f} │ {result.final['class']} +│", printed)
+    judged_again = evaluate(result.best_checkpoint, model=TinyNet())
+    assert judged_again == {**result.best, "num_samples": 20}
+
+
+def test_a_result_that_is_no_number_is_printed_by_eval(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [*TINY_PICTURES, ALONE, "policy.eval.metric={'type': 't_worst_guess', 'offset': 2}"]
+    result = train(data=picture_folder, model="squeezenet1_1", epochs=0, exp_name="run", overrides=small)
+    capsys.readouterr()
+    assert main(["eval", "run"]) == 0
+    share, name, counts = (result.best[each] for each in ("share", "class", "counts"))
+    assert capsys.readouterr().out == f"share={share:.6g}\tclass={name}\tcounts={counts}\tnum_samples=20\n"
+
+
+@METRICS.register_module("t_worst_guess")
+class WorstGuess(IMetric):
+    """A user's metric: how many guesses fall on the most frequent class; the more, the better."""
+
+    def __init__(self, offset: float) -> None:
+        self.offset = offset
+
+    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, Any]:
+        return {"counts": inputs.argmax(1).bincount(minlength=4)}
+
+    def reduce_mean(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        counts = sum(each["counts"] for each in inputs)
+        share = self.offset + (counts.max() / counts.sum()).item()
+        return {"share": share, "class": "abcd"[int(counts.argmax())], "counts": counts}
+
+    def gt(self, metric1: dict[str, Any], metric2: dict[str, Any] | None) -> bool:
+        return metric2 is None or metric1["share"] > metric2["share"]
+
+
+def test_an_unknown_metric_is_one_line_and_costs_no_folder(picture_folder: Path, workdir: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="there is no metric named 't_worst_gess'; did you mean t_worst_guess"
+    ):
+        run_tiny(picture_folder, "run", ALONE, "policy.eval.metric={'type': 't_worst_gess'}")
+    with pytest.raises(
+        ConfigError, match=r"custom_hooks\.0: there is no hook named 'save_cktp'; did you mean save_ckpt"
+    ):
+        run_tiny(picture_folder, "run", ALONE, "policy.learn.learner.custom_hooks=[{'type': 'save_cktp'}]")
+    assert list(workdir.iterdir()) == []
+
+
+SECOND_SPELLING = """
+model = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', num_classes=4, in_channels=512))
+data = dict(samples_per_gpu=8, workers_per_gpu=0)
+optimizer = dict(type='SGD', lr=0.05, momentum=0.9)
+runner = dict(type='EpochBasedRunner', max_epochs=3)
+checkpoint_config = dict(interval=1)
+log_config = dict(interval=2)
+work_dir = 'from_file'
+"""
+TINY_PICTURES = ("policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.cuda=False")
+
+
+def test_the_second_spelling_trains_with_the_arguments_of_ours(picture_folder: Path, workdir: Path) -> None:
+    Path("mm.py").write_text(SECOND_SPELLING)
+    # A network's name replaces the one that is put together; words of either spelling are set.
+    words = (*TINY_PICTURES, "data.samples_per_gpu=20", "optimizer.lr=0.25")
+    result = train("mm.py", data=picture_folder, model="squeezenet1_1", epochs=1, overrides=words)
+    assert result.run_folder == Path("from_file")
+    assert [(row["epoch"], row["train_iter"], row["lr"]) for row in result.history] == [(0, 2, 0.25)]
+    saved = read_config("from_file/total_config.py").policy
+    assert (saved.learn.batch_size, saved.eval.batch_size, saved.learn.learner.log_show_freq) == (20, 20, 2)
+    assert saved.model == {"name": "squeezenet1_1", "num_classes": None, "pretrained": False}
+    assert saved.collect.learn_data_path == str(picture_folder / "train")
+
+
+def test_a_network_that_is_put_together_trains_and_is_judged(picture_folder: Path, workdir: Path) -> None:
+    Path("mm.py").write_text(SECOND_SPELLING)
+    result = train("mm.py", data=picture_folder, epochs=1, exp_name="named", overrides=TINY_PICTURES)
+    assert result.run_folder == Path("named")
+    assert type(result.model).__name__ == "ImageClassifier"
+    judged = evaluate(result.best_checkpoint)
+    assert {name: judged[name] for name in result.best} == result.best
+
+
+def test_what_is_wrong_in_either_spelling_is_told_together(workdir: Path) -> None:
+    Path("mm.py").write_text(SECOND_SPELLING + "optimizer_config = dict(grad_clip=dict(max_norm=1))\n")
+    with pytest.raises(ConfigError) as caught:
+        train("mm.py", synthetic=True, overrides=["policy.learn.lr_rate=1", "policy.learn.batch_size=0"])
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    for start in ("optimizer_config.grad_clip", "policy.learn.lr_rate", "policy.learn.batch_size"):
+        assert any(line.startswith(start) for line in lines), lines
+    assert sorted(each.name for each in workdir.iterdir()) == ["mm.py"]
+
+
+@pytest.mark.parametrize("word", ["exp_name=begun", "work_dir=begun", " work_dir = begun"])
+def test_a_resume_finds_its_config_by_either_name_of_the_folder(
+    picture_folder: Path, workdir: Path, word: str
+) -> None:
+    small = [*TINY_PICTURES, ALONE, "policy.learn.batch_size=20"]
+    train(
+        data=picture_folder, model="squeezenet1_1", epochs=1, exp_name="begun", overrides=[*small, "seed=3"]
+    )
+    again = train(data=picture_folder, model="squeezenet1_1", epochs=2, resume=True, overrides=[word])
+    assert again.run_folder == Path("begun")
+    assert [(row["epoch"], row["train_iter"]) for row in again.history] == [(0, 2), (1, 4)]
+    assert read_config("begun/total_config.py").seed == 3
+    assert resumed_config({"work_dir": "begun"}, ())["seed"] == 3
+    assert resumed_config({"exp_name": "elsewhere"}, (word,))["exp_name"] == "begun"
+    assert resumed_config({"exp_name": "elsewhere"}, ()) == {"exp_name": "elsewhere"}
+
+
+def test_the_recipes_warm_up_gives_way_to_a_schedule_by_name(picture_folder: Path, workdir: Path) -> None:
+    schedule = "policy.learn.lr_schedule={'type': 'Step', 'step': [1], 'gamma': 0.5}"
+    result = run_tiny(picture_folder, "run", ALONE, schedule)
+    assert [row["lr"] for row in result.history] == [0.1, 0.05]
+    with pytest.raises(ConfigError, match=r"policy\.learn\.warmup_epoch .* contradict each other"):
+        run_tiny(picture_folder, "other", ALONE, schedule, "policy.learn.warmup_epoch=1")
+
+
+def test_a_config_with_code_of_its_own_needs_leave(picture_folder: Path, workdir: Path) -> None:
+    folder = workdir / "configs"
+    folder.mkdir()
+    (folder / "t_own_parts.py").write_text(
+        "from ding_cls.worker import HOOKS, Hook\n"
+        "HOOKS.register('t_own_hook')(type('OwnHook', (Hook,), {'before_run': lambda self, runner: "
+        "runner.logger.info('it runs')}))\n"
+    )
+    (folder / "own.py").write_text(
+        SECOND_SPELLING
+        + "custom_imports = dict(imports=['t_own_parts'])\ncustom_hooks = [dict(type='t_own_hook')]\n"
+    )
+    with pytest.raises(ConfigError, match="custom_imports wants to import t_own_parts"):
+        train("configs/own.py", data=picture_folder, model="squeezenet1_1", epochs=0, overrides=TINY_PICTURES)
+    assert not Path("from_file").exists()
+    result = train(
+        "configs/own.py",
+        data=picture_folder,
+        model="squeezenet1_1",
+        epochs=0,
+        overrides=TINY_PICTURES,
+        allow_code=True,
+    )
+    assert result.needs_code
+    assert "it runs" in Path("from_file/log/learner/learner.txt").read_text()

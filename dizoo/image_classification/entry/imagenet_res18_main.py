@@ -10,7 +10,7 @@ from typing import Any
 
 from ding_cls.cli import run_program
 from ding_cls.data import build_eval_loader, build_train_loader
-from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.metrics import ImageClassificationMetric, build_metric
 from ding_cls.pipeline import TrainResult, build_datasets, build_network, open_run
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
@@ -56,7 +56,7 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         )
 
         # Evaluator: the metric over all evaluation data, exactly, whatever the number of processes.
-        metric = ImageClassificationMetric()
+        metric = build_metric(judge.metric)
         evaluator = MetricSerialEvaluator(
             judge.evaluator, [eval_loader, metric], policy.eval_mode, run.tb_logger, exp_name=run.cfg.exp_name
         )

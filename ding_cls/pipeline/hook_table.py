@@ -1,0 +1,54 @@
+"""The order in which a run calls its hooks, as text: the same hooks, built from the same config."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ding_cls.config.merge import to_easydict
+from ding_cls.pipeline.hooks import run_hooks
+from ding_cls.worker.learner.hook import show_priority
+from ding_cls.worker.learner.method_hooks import MethodHook
+
+_UPDATE, _EVALUATION = "an update", "an evaluation"
+# As the loop comes to them; what stands between the positions is no hook.
+_ORDER = (
+    "before_run",
+    "before_epoch",
+    "before_iter",
+    _UPDATE,
+    "after_iter",
+    "after_epoch",
+    _EVALUATION,
+    "after_eval",
+    "after_run",
+)
+
+
+def hook_table(cfg: Mapping[str, Any], *, world_size: int = 1) -> str:
+    """Return a line for each hook: position, priority, name and class, in calling order.
+
+    Args:
+        cfg: a compiled config; its hooks must be registered.
+        world_size: number of processes.
+
+    Raises:
+        ConfigError: a hook, an argument, a position or a priority that does not exist.
+    """
+    hooks = run_hooks(to_easydict(cfg), world_size=world_size)
+    rows: list[tuple[str, str, str, str]] = []
+    for position in _ORDER:
+        if position == _UPDATE:
+            rows.append(("", "", "- the update -", "ImageClassificationPolicy"))
+        elif position == _EVALUATION:
+            rows.append(("", "", "- evaluation, where due -", "MetricSerialEvaluator"))
+        elif not hooks.get(position):
+            rows.append((position, "", "", ""))
+        for number, hook in enumerate(hooks.get(position, ())):
+            owner = hook.owner if isinstance(hook, MethodHook) else hook
+            name = position if number == 0 else ""
+            rows.append((name, show_priority(hook), hook.name, type(owner).__name__))
+    rows.insert(0, ("POSITION", "PRIORITY", "HOOK", "CLASS"))
+    widths = [max(len(row[column]) for row in rows) + 2 for column in range(3)]
+    return "\n".join(
+        "".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip()
+        for row in rows
+    )

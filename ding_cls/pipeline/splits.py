@@ -1,0 +1,329 @@
+"""One split of the data from a compiled config: a folder of pictures, or the data set that a dict describes.
+
+It must not know networks or loaders.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ding_cls.common.seed import sample_randomness
+from ding_cls.config.merge import plain_copy
+from ding_cls.data import (
+    DATASETS,
+    AnyPreprocessing,
+    Compose,
+    ImageNetDataset,
+    Normalization,
+    Preprocessing,
+    TrainAugmentation,
+    build_dataset,
+    find_split,
+    pipeline_preprocessing,
+)
+from ding_cls.errors import ConfigError, DataError
+
+_PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
+# The argument that holds a data set's folder: mmclassification's name, and ImageNetDataset's.
+_FOLDERS = ("data_prefix", "root")
+
+
+def preprocessing_of(cfg: Any) -> AnyPreprocessing:
+    """Return what a run's evaluation, and whoever uses its checkpoint later, does to a picture.
+
+    Raises:
+        ConfigError: the validation set's pipeline cannot be built.
+    """
+    collect = cfg.policy.collect
+    section = _section(collect, "val")
+    if section is None or "pipeline" not in _arguments_of(section):
+        return Preprocessing(
+            image_size=collect.image_size,
+            resize_size=collect.resize_size,
+            mean=tuple(collect.mean),
+            std=tuple(collect.std),
+        )
+    return pipeline_preprocessing(_evaluation_pipeline(collect), mean=collect.mean, std=collect.std)
+
+
+def training_set(cfg: Any) -> Any:
+    """Return the training set: ``policy.collect.train``, or the folder ``learn_data_path``.
+
+    Raises:
+        ConfigError: the data set or its pipeline cannot be built.
+        DataError: its folder is missing or empty.
+    """
+    collect = cfg.policy.collect
+    augmentation = TrainAugmentation(
+        image_size=collect.image_size,
+        crop_scale=tuple(collect.crop_scale),
+        crop_ratio=tuple(collect.crop_ratio),
+        hflip=collect.hflip,
+        mean=tuple(collect.mean),
+        std=tuple(collect.std),
+    )
+    section = _section(collect, "train")
+    if section is None:
+        return ImageNetDataset(collect.learn_data_path, True, augmentation)
+    return _built(
+        _with_folder(section, "train", collect.learn_data_path),
+        "train",
+        {"transform": augmentation, "pipeline": _training_pipeline(collect), "is_training": True},
+    )
+
+
+def evaluation_set(
+    cfg: Any,
+    split: str,
+    classes: Sequence[str],
+    *,
+    preprocessing: AnyPreprocessing | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Return a split as evaluation sees it: without augmentation, its classes numbered by a given list.
+
+    ``policy.collect.train``, ``val`` or ``test`` describes it; else it is a folder of pictures. A test set
+    that nothing describes is read as ``val`` is, from the folder beside it.
+
+    Args:
+        cfg: a compiled config.
+        split: 'train', 'val' or 'test'.
+        classes: class names of the training set, in the order of their numbers.
+        preprocessing: what a checkpoint says of its pictures; the config's own where None.
+        data: folder with the split's folder in it, instead of what the config says.
+
+    Raises:
+        ConfigError: the data set or its pipeline cannot be built.
+        DataError: its folder is missing or empty, it has a class that training lacks, or its pipeline
+            normalises by other numbers.
+    """
+    collect = cfg.policy.collect
+    preprocessing = preprocessing_of(cfg) if preprocessing is None else preprocessing
+    own = _section(collect, split)
+    section = _section(collect, "val") if own is None and split == "test" else own
+    if section is None:
+        folder = _folder(collect, split) if data is None else find_split(data, split)
+        return ImageNetDataset(folder, False, preprocessing, classes=classes)
+    if data is not None or own is None:
+        section = _moved(section, find_split(data, split) if data is not None else _folder(collect, split))
+    else:
+        section = _with_folder(section, split, _own_folder(collect, split, section))
+    if own is None:
+        # It lists the samples of another split.
+        section.pop("ann_file", None)
+    pipeline = _evaluation_pipeline(collect)
+    if split == "train" and "pipeline" in _arguments_of(section):
+        section["pipeline"] = pipeline
+    offered = {
+        "transform": preprocessing,
+        "pipeline": pipeline,
+        "classes": list(classes),
+        "test_mode": True,
+        "is_training": False,
+    }
+    dataset = _built(section, split, offered)
+    _check_classes(dataset, classes, split)
+    _check_deferred(dataset, preprocessing, split)
+    return dataset
+
+
+def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
+    """Check that both sets of a run are normalised by the same numbers, as far as they state any.
+
+    Raises:
+        DataError: they are not, or a first sample cannot be loaded.
+    """
+    collect = cfg.policy.collect
+    if _section(collect, "train") is None and _section(collect, "val") is None:
+        return
+    default = Normalization(tuple(collect.mean), tuple(collect.std))
+    trained, used = (
+        _normalization(each) or (None if _first_picture(each).is_floating_point() else default)
+        for each in (train_set, eval_set)
+    )
+    if trained is not None and used is not None and trained != used:
+        raise DataError(_two_normalizations("training", trained, used))
+
+
+def note_image_size(cfg: Any, eval_set: Any) -> None:
+    """Write into ``policy.collect.image_size`` how large the pictures are that two described sets give.
+
+    Where a folder's pictures or a pipeline of ours are made from that value, it stays; and where the
+    pictures are no squares.
+
+    Raises:
+        DataError: the first sample cannot be loaded.
+    """
+    collect = cfg.policy.collect
+    if not all(_describes_pictures(_section(collect, split)) for split in ("train", "val")):
+        return
+    picture = _first_picture(eval_set)
+    height, width = picture.shape[1:] if picture.is_floating_point() else picture.shape[:2]
+    if height == width:
+        collect.image_size = int(height)
+        collect.resize_size = max(collect.resize_size, int(height))
+
+
+def _section(collect: Any, split: str) -> dict[str, Any] | None:
+    section = None if collect.synthetic else collect.get(split)
+    return None if section is None else plain_copy(section)
+
+
+def _folder(collect: Any, split: str) -> str | os.PathLike[str]:
+    """Return the folder of a split that no dict describes."""
+    if split in _PATHS:
+        return str(collect[_PATHS[split]])
+    section = _section(collect, "val") or {}
+    beside = next((section[name] for name in _FOLDERS if section.get(name)), collect.eval_data_path)
+    return find_split(Path(beside).parent, split)
+
+
+def _own_folder(collect: Any, split: str, section: Mapping[str, Any]) -> str:
+    """Return the folder that the config names beside a split's dict; empty where it names none."""
+    if split in _PATHS:
+        return str(collect[_PATHS[split]])
+    takes_none = not _arguments_of(section) & set(_FOLDERS)
+    return "" if takes_none or any(section.get(name) for name in _FOLDERS) else str(_folder(collect, split))
+
+
+def _with_folder(section: dict[str, Any], split: str, path: str) -> dict[str, Any]:
+    """Return the description with the folder of ``learn_data_path`` or ``eval_data_path`` in it."""
+    name = next((each for each in _FOLDERS if each in _arguments_of(section)), None)
+    if not path or name is None:
+        return section
+    given = section.get(name)
+    if given and Path(given) != Path(path):
+        raise ConfigError(
+            f"policy.collect.{split}.{name} is {given!r}, and policy.collect.{_PATHS[split]} is {path!r}; "
+            "they mean the same folder: give one of them"
+        )
+    return {**section, name: path}
+
+
+def _moved(section: dict[str, Any], folder: str | os.PathLike[str]) -> dict[str, Any]:
+    name = next((each for each in _FOLDERS if each in _arguments_of(section)), None)
+    if name is None:
+        raise DataError(
+            f"the data set {section.get('type')!r} takes no folder (data_prefix), so it cannot read "
+            f"{str(folder)!r}; describe the split in policy.collect"
+        )
+    return {**section, name: str(folder)}
+
+
+def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any]) -> Any:
+    """Return the data set of a description; of what is offered it gets the arguments that it takes."""
+    takes = _arguments_of(section)
+    dataset = build_dataset(section, {name: value for name, value in offered.items() if name in takes})
+    if not hasattr(dataset, "classes") or not hasattr(dataset, "__len__"):
+        raise DataError(
+            f"policy.collect.{split}: a {type(dataset).__name__} has no 'classes' (names in the order of "
+            "their numbers) or no length; derive it from ding_cls.data.BaseDataset, or give it both"
+        )
+    return dataset
+
+
+def _arguments_of(section: Mapping[str, Any]) -> set[str]:
+    """Return the names that the constructor of a description's type takes; none without a type."""
+    kind = section.get("type")
+    part = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if not callable(part):
+        return set()
+    names: set[str] = set()
+    for function in _constructors(part):
+        parameters = inspect.signature(function).parameters.values()
+        names.update(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break
+    return names
+
+
+def _constructors(part: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
+    """Return a function itself; of a class its constructors, the most derived one first."""
+    if not inspect.isclass(part):
+        return [part]
+    return [
+        vars(each)["__init__"] for each in part.__mro__ if each is not object and "__init__" in vars(each)
+    ]
+
+
+def _training_pipeline(collect: Any) -> list[dict[str, Any]]:
+    crop = {
+        "type": "RandomResizedCrop",
+        "size": collect.image_size,
+        "scale": list(collect.crop_scale),
+        "ratio": list(collect.crop_ratio),
+    }
+    return [{"type": "LoadImageFromFile"}, crop, *([{"type": "RandomFlip"}] if collect.hflip else [])]
+
+
+def _evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
+    """Return the validation set's own pipeline, or the usual one."""
+    pipeline = (_section(collect, "val") or {}).get("pipeline")
+    if pipeline is not None:
+        return list(pipeline)
+    return [
+        {"type": "LoadImageFromFile"},
+        {"type": "Resize", "size": [collect.resize_size, -1]},
+        {"type": "CenterCrop", "crop_size": collect.image_size},
+    ]
+
+
+def _describes_pictures(section: Mapping[str, Any] | None) -> bool:
+    """Return whether a description says all about its pictures, so that nothing of ours is filled in."""
+    return section is not None and not (_arguments_of(section) - section.keys()) & {"pipeline", "transform"}
+
+
+def _normalization(dataset: Any) -> Normalization | None:
+    """Return the numbers that a data set's pictures are normalised by, where it states any."""
+    pipeline, geometry = getattr(dataset, "pipeline", None), getattr(dataset, "geometry", None)
+    if isinstance(pipeline, Compose):
+        return pipeline.normalization
+    if isinstance(geometry, (Preprocessing, TrainAugmentation)):
+        return Normalization(geometry.mean, geometry.std)
+    return geometry.normalization if geometry is not None else None
+
+
+def _check_deferred(dataset: Any, preprocessing: AnyPreprocessing, split: str) -> None:
+    """Check that what a data set leaves to the batch is what batches are normalised by."""
+    deferred = dataset.pipeline.deferred if isinstance(getattr(dataset, "pipeline", None), Compose) else None
+    if isinstance(preprocessing, Preprocessing):
+        used = Normalization(preprocessing.mean, preprocessing.std)
+    else:
+        used = preprocessing.normalization
+    if deferred is not None and deferred != used:
+        raise DataError(_two_normalizations(f"policy.collect.{split}", deferred, used))
+
+
+def _two_normalizations(who: str, theirs: Normalization, used: Normalization) -> str:
+    return (
+        f"{who} normalises by {theirs}, evaluation by {used}; give both the same numbers, in Normalize or in "
+        "policy.collect.mean and policy.collect.std"
+    )
+
+
+def _first_picture(dataset: Any) -> torch.Tensor:
+    load = getattr(dataset, "load", dataset.__getitem__)
+    with sample_randomness(0):
+        sample = load(0)
+    is_pair = isinstance(sample, (tuple, list)) and len(sample) == 2
+    if not is_pair or not isinstance(sample[0], torch.Tensor) or sample[0].ndim != 3:
+        raise DataError(
+            f"the first sample of {type(dataset).__name__} is no pair of a picture and a class number; a "
+            "picture is a tensor: uint8 (H, W, 3), or float (3, H, W)"
+        )
+    return sample[0]
+
+
+def _check_classes(dataset: Any, classes: Sequence[str], split: str) -> None:
+    pairs = enumerate(zip_longest(dataset.classes, classes))
+    for number, (given, trained) in pairs:
+        if given != trained:
+            raise DataError(
+                f"class {number} of policy.collect.{split} is {given!r}, and {trained!r} in training; "
+                "give it the training set's list, or leave 'classes' out"
+            )

@@ -1,0 +1,227 @@
+"""What a dry run says is what the run does, and it leaves nothing behind."""
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.pipeline import dry_run as module
+from ding_cls.pipeline import train
+from ding_cls.pipeline.dry_report import DryRun, Timing
+from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+
+SETTINGS = [
+    "policy.cuda=False",
+    "policy.collect.image_size=32",
+    "policy.collect.resize_size=32",
+    "policy.learn.batch_size=16",
+    "policy.eval.batch_size=8",
+    "policy.learn.learner.dataloader.num_workers=0",
+    "policy.learn.learner.log_show_freq=1",
+]
+CLASSES = 4
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, temporary: Path) -> None:
+    arguments: dict[str, Any] = {"data": picture_folder, "model": "squeezenet1_1", "epochs": 4, "seed": 3}
+    told = dry_run(**arguments, overrides=SETTINGS)
+    assert tree(workdir) == {}
+    assert tree(temporary) == {}
+
+    result = train(**arguments, overrides=SETTINGS)
+    assert told.run_folder == str(result.run_folder)
+    rows = [
+        json.loads(line) for line in (result.run_folder / "log" / "metrics.jsonl").read_text().splitlines()
+    ]
+    updates = [row for row in rows if row["kind"] == "train"]
+    evaluations = [row for row in rows if row["kind"] == "eval"]
+    # 40 training pictures make two batches of 16.
+    assert (told.updates_per_epoch, told.num_updates, told.num_left_out) == (2, len(updates), 8) == (2, 8, 8)
+    assert told.loss == pytest.approx(updates[0]["total_loss_avg"], rel=1e-6)
+    assert told.expected_loss == math.log(CLASSES)
+    assert told.learning_rates[0] == (0, pytest.approx(updates[0]["cur_lr_avg"]))
+    # Warm-up takes 0.8 of four epochs, so the second begins 0.2 epochs down the cosine.
+    assert told.learning_rates[1] == (2, pytest.approx(0.01 * (1 + math.cos(math.pi * 0.2 / 3.2))))
+    assert told.learning_rates[2][0] == 7
+    assert 0 < told.learning_rates[2][1] < 0.02
+    assert told.num_evaluations == len(evaluations) == 5
+    assert (told.num_train, told.num_eval, told.num_classes, told.eval_batches) == (40, 20, CLASSES, 3)
+    files = list((result.run_folder / "ckpt").iterdir())
+    assert told.num_checkpoints == len(files) == 4
+    # The rest of a file is names, the config and the table of contents.
+    largest = max(file.stat().st_size for file in files)
+    assert 0.97 * largest < told.checkpoint_bytes < largest
+    count = sum(each.numel() for each in result.model.parameters())
+    assert (told.num_parameters, told.num_trainable) == (count, count)
+    assert told.shapes == {
+        "images": "uint8 (16, 32, 32, 3), in the network float32 (16, 3, 32, 32)",
+        "targets": "int64 (16,)",
+        "logits": "float32 (16, 4)",
+    }
+    # Two batches: the first is not counted.
+    assert (told.train_timing.count, told.eval_timing.count) == (1, 2)
+    assert told.seconds > 0
+    assert told.remarks == ()
+
+    before = tree(workdir)
+    again = dry_run(**arguments, overrides=SETTINGS)
+    assert tree(workdir) == before
+    assert again.run_folder == f"{result.run_folder}_2"
+    assert again.loss == told.loss
+
+
+def test_errors_are_those_of_the_run_and_nothing_is_left(
+    picture_folder: Path, workdir: Path, temporary: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"policy\.learn\.lr_rate is not a known key"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "policy.learn.lr_rate=1"])
+    with pytest.raises(ConfigError, match="exp_name is 5"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "exp_name=5"])
+    with pytest.raises(ConfigError, match="num_classes is 7, but the training data have 4"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "policy.model.num_classes=7"])
+    for picture in (picture_folder / "train" / "ash").iterdir():
+        picture.write_bytes(b"no picture")
+    with pytest.raises(DataError, match="is text, not a picture; delete it or replace it"):
+        dry_run(data=picture_folder, model="squeezenet1_1", overrides=SETTINGS)
+    assert tree(workdir) == {}
+    assert tree(temporary) == {}
+
+
+def test_the_users_code_needs_leave(workdir: Path) -> None:
+    Path("mine.py").write_text("custom_imports = dict(imports='my_parts')\n")
+    with pytest.raises(ConfigError, match="code runs only with --allow-code"):
+        dry_run("mine.py", synthetic=True, overrides=SETTINGS)
+    Path("my_parts.py").write_text("raise ValueError('it ran')\n")
+    with pytest.raises(ConfigError, match="it ran"):
+        dry_run("mine.py", synthetic=True, overrides=SETTINGS, allow_code=True)
+
+
+def report(**changes: Any) -> DryRun:
+    whole = DryRun(
+        run_folder="runs/pets",
+        num_train=12_800,
+        num_eval=500,
+        num_classes=10,
+        num_left_out=0,
+        shapes={"logits": "float32 (32, 10)"},
+        num_parameters=11_181_642,
+        num_trainable=5_130,
+        loss=2.4,
+        expected_loss=math.log(10),
+        train_timing=Timing(0.01, 0.09, 5),
+        eval_timing=Timing(0.01, 0.04, 5),
+        memory_bytes=1_500_000_000,
+        memory_kind="of the GPU at most",
+        updates_per_epoch=400,
+        num_updates=36_000,
+        num_evaluations=91,
+        eval_batches=16,
+        global_batch_size=32,
+        learning_rates=((0, 0.001), (400, 0.1), (35_999, 1e-8)),
+        checkpoint_bytes=89_500_000,
+        num_checkpoints=4,
+        free_bytes=60_000_000_000,
+        remarks=(),
+    )
+    return replace(whole, **changes)
+
+
+def test_a_report_is_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_dry_run(report(remarks=("this", "that")))
+    assert (
+        capsys.readouterr().out
+        == """\
+run folder:    runs/pets (nothing is written to it now)
+pictures:      12,800 to train on, 500 to judge, 10 classes
+logits:        float32 (32, 10)
+parameters:    11,181,642, of which 5,130 are trained
+first loss:    2.4000; guessing costs ln(10) = 2.3026
+updates:       36,000, 400 an epoch with 32 pictures each
+learning rate: 0.001 at first, 0.1 at most (update 400), 1e-08 at last
+one update:    100 ms = data 10 ms + step 90 ms (from 5 of them)
+evaluation:    91 x 16 batches, each 50 ms = data 10 ms + forward 40 ms (from 5 of them)
+time in all:   about 1 h 1 min, without saving and starting
+memory:        1.5 GB of the GPU at most
+checkpoints:   4 x 89.5 MB = 358 MB; 60 GB are free
+look at this:  this
+look at this:  that
+"""
+    )
+
+
+def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    print_dry_run(report(expected_loss=None, num_left_out=7, eval_timing=Timing(1.0, 2.0, 0)))
+    lines = capsys.readouterr().out.splitlines()
+    assert "first loss:    2.4000" in lines
+    assert (
+        "updates:       36,000, 400 an epoch with 32 pictures each, 7 left out of each, always others"
+        in lines
+    )
+    assert lines[8].endswith("(from one, starting up included)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({"loss": math.nan}, "the first loss is not finite"),
+        ({"loss": 30.0}, "the first loss is far above guessing"),
+        ({"loss": 1.0}, "the first loss is far below guessing"),
+        ({"free_bytes": 300_000_000}, "the checkpoints need more than is free"),
+        ({"num_updates": 9}, "the first log line is due after 10 updates"),
+        ({"train_timing": Timing(0.1, 0.09, 5)}, "waiting for data takes most of an update"),
+    ],
+)
+def test_what_deserves_a_second_look_is_named(changes: dict[str, Any], remark: str) -> None:
+    (found,) = module._remarks(report(**changes), {1}, 10)
+    assert found.startswith(remark)
+
+
+def test_without_reason_there_is_no_remark() -> None:
+    assert list(module._remarks(report(), {400}, 10)) == []
+    assert list(module._remarks(report(loss=30.0, expected_loss=None), {400}, 10)) == []
+    (found,) = module._remarks(report(), set(), 10)
+    assert found.startswith("no checkpoint is due before the end")
+
+
+def test_the_size_of_a_state_is_that_of_its_tensors() -> None:
+    state = {"a": torch.zeros(3, dtype=torch.float64), "b": [torch.zeros(2, 2), 5, ("x", torch.zeros(1))]}
+    assert module._size_of(state) == 24 + 16 + 4
+
+
+def test_the_folder_that_a_run_would_claim(workdir: Path) -> None:
+    wanted = Path("runs/x")
+    assert module._free_name(wanted) == wanted
+    assert module._existing(wanted) == Path.cwd()
+    for name in ("x", "x_2"):
+        os.makedirs(f"runs/{name}")
+    assert module._free_name(wanted) == Path("runs/x_3")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
+def test_peak_memory_is_what_was_in_use_at_once() -> None:
+    memory = module._PeakMemory(is_cuda=False)
+    assert memory.peak() < 20_000_000
+    for _ in range(3):
+        block = bytearray(b"x") * 100_000_000
+        del block
+    assert 80_000_000 < memory.peak() < 200_000_000
