@@ -214,7 +214,7 @@ def test_a_histogram_of_a_policy_reaches_the_log_hook(workdir: Path, monkeypatch
             super().__call__(engine)
 
     monkeypatch.setattr(zoo, "ImageClsLogShowHook", Watching)
-    monkeypatch.setattr(sys.modules["ding_cls.pipeline.train"], "ImageClsLogShowHook", Watching)
+    monkeypatch.setattr(sys.modules["ding_cls.pipeline.hooks"], "ImageClsLogShowHook", Watching)
     words = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
     words += ["policy.model.num_classes=3", "policy.model.name=squeezenet1_1", "policy.learn.train_epoch=1"]
     assert main(["train", "--synthetic", *SMALL, *words]) == 0
@@ -284,3 +284,66 @@ def test_the_main_resumes_with_the_runs_own_config(workdir: Path, capsys: pytest
     argv = ["--synthetic", "--resume"]
     assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
     assert "already complete" in capsys.readouterr().out
+
+
+TINY = [
+    "policy.collect.synthetic_samples=8",
+    "policy.collect.synthetic_eval_samples=4",
+    "policy.model.num_classes=3",
+    "policy.model.name=squeezenet1_1",
+]
+
+
+def test_a_dry_run_prints_what_a_run_would_be_like_and_writes_nothing(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", "--synthetic", "--epochs", "3", "--work-dir", "mine", "--dry-run", *SMALL, *TINY]
+    assert main(argv) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = dict(line.split(":", 1) for line in printed.out.splitlines() if not line.startswith("look"))
+    assert lines["run folder"].strip() == "mine (nothing is written to it now)"
+    assert lines["pictures"].strip() == "8 to train on, 4 to judge, 3 classes"
+    assert lines["logits"].strip() == "float32 (8, 3)"
+    assert lines["updates"].strip() == "3, 1 an epoch with 8 pictures each"
+    assert os.listdir() == []
+
+
+def test_a_dry_run_looks_at_beginnings_only(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--synthetic", "--dry-run", "--resume"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --dry-run looks at the beginning of a new run; leave out --resume\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--cfg-options", "runner.max_epochs=0"], ["runner.max_epochs=0"]])
+def test_train_takes_words_of_the_second_spelling(workdir: Path, words: list[str]) -> None:
+    Path("theirs.py").write_text(
+        "data = dict(samples_per_gpu=4)\nrunner = dict(type='EpochBasedRunner', max_epochs=7)\n"
+        "work_dir = 'given'\n"
+    )
+    small = [word for word in SMALL if "learn.batch_size" not in word]
+    argv = ["train", "--synthetic", *small, *TINY, "--work-dir", "runs/typed", *words, "theirs.py"]
+    assert main(argv) == 0
+    config = read_config("runs/typed/total_config.py")
+    assert (config.policy.learn.train_epoch, config.policy.learn.batch_size) == (0, 4)
+
+
+def test_a_main_takes_cfg_options_and_imports_with_leave(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--synthetic", *SMALL, *TINY, "--cfg-options", "policy.learn.train_epoch=0", "seed=5"]
+    assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=argv) == 0
+    config = read_config("imagenet_res18/total_config.py")
+    assert (config.policy.learn.train_epoch, config.seed) == (0, 5)
+    capsys.readouterr()
+    argv = ["--synthetic", "runner.max_epochs=5"]
+    assert run_program(zoo.main, imagenet_res18_config, argv=argv) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "policy.learn.train_epoch and runner.max_epochs (override runner.max_epochs=5) are two " in line
+    argv = ["--synthetic", "custom_imports.imports=not_there_at_all"]
+    assert run_program(zoo.main, imagenet_res18_config, argv=argv) == 2
+    assert "code runs only with --allow-code" in capsys.readouterr().err
+    assert run_program(zoo.main, imagenet_res18_config, argv=[*argv, "--allow-code"]) == 2
+    assert "ModuleNotFoundError: No module named 'not_there_at_all'" in capsys.readouterr().err
+    assert os.listdir() == ["imagenet_res18"]

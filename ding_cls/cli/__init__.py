@@ -1,0 +1,41 @@
+"""The command line: parsing only. A verb imports what it needs, so that ``--help`` answers at once.
+
+Each module holds one group of verbs: ``add_verbs`` enters them in the parser, and each function that a verb
+names takes the parsed arguments and returns an exit code, or None for 0.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from ding_cls import __version__
+from ding_cls.cli import config, environment, hooks, judge, run
+from ding_cls.cli.arguments import parse
+from ding_cls.cli.exits import guarded as _guarded
+from ding_cls.cli.run import run_program
+
+__all__ = ["main", "run_program"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``ding-cls`` and return its exit code: 0 done, 2 the user's input, 75 stopped by a signal and
+    resumable; ``config diff`` and ``config lint`` return 1 where they found something.
+
+    Args:
+        argv: the arguments after the program's name; None takes the process's.
+    """
+    parser = _parser()
+    arguments = parse(parser, argv)
+    if arguments.verb is None:
+        arguments.helper.print_help()
+        return 2
+    return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ding-cls", description="Train and judge image classifiers.")
+    parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
+    parser.set_defaults(verb=None, debug=False, helper=parser)
+    verbs = parser.add_subparsers(metavar="VERB")
+    for group in (run, judge, config, hooks, environment):
+        group.add_verbs(verbs)
+    return parser

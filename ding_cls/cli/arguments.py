@@ -1,0 +1,92 @@
+"""What several verbs share: ``key=value`` words, ``--cfg-options``, ``--allow-code``, ``--debug``."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ding_cls.errors import ConfigError
+
+FILE = "a config file or a run's folder"
+
+# argparse does not name the class that add_subparsers returns.
+Verbs: TypeAlias = Any
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; argparse takes ``key=value`` words on one side of the options only; the rest is added.
+
+    What ``--cfg-options`` collected joins the words, behind them: the last of two values of one key wins.
+    """
+    arguments, rest = parser.parse_known_args(argv)
+    unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if hasattr(arguments, "words"):
+        arguments.words = [*arguments.words, *rest, *getattr(arguments, "cfg_options", ())]
+    return arguments
+
+
+def add_words(parser: argparse.ArgumentParser, *, first: str = "key=value", files: str = "") -> None:
+    """Add what names a config and changes it: words, and ``--cfg-options`` as another spelling of them.
+
+    Args:
+        parser: where to add them.
+        first: how the words are shown.
+        files: which of them are no values, in words.
+    """
+    values = "values such as policy.learn.batch_size=64"
+    parser.add_argument("words", nargs="*", metavar=first, help=f"{files}, and {values}" if files else values)
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="the same as the plain words; a.0.b=value reaches into lists",
+    )
+
+
+def add_allow_code(parser: argparse.ArgumentParser) -> None:
+    """Add ``--allow-code``."""
+    parser.add_argument(
+        "--allow-code", action="store_true", help="import the modules that the config's custom_imports names"
+    )
+
+
+def add_debug(parser: argparse.ArgumentParser) -> None:
+    """Add ``--debug``."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def files_and_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words that name files or folders, and the ``key=value`` words.
+
+    A file whose own name holds ``=`` is a file: a run's folder may be called ``lr=0.1``.
+    """
+    files = [word for word in words if "=" not in word or os.path.exists(word)]
+    return files, [word for word in words if word not in files]
+
+
+def one_config(files: Sequence[str]) -> str | None:
+    """Return the only file named; None without one.
+
+    Raises:
+        ConfigError: there are two.
+    """
+    if len(files) > 1:
+        raise ConfigError(f"one config file at a time; given were {', '.join(files)}")
+    return files[0] if files else None
+
+
+def config_and_overrides(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the config file or run folder that words name, and their ``key=value`` words.
+
+    Raises:
+        ConfigError: they name none, or two.
+    """
+    files, overrides = files_and_overrides(words)
+    file = one_config(files)
+    if file is None:
+        raise ConfigError("say which config: a file, or a run's folder")
+    return file, overrides

@@ -1,0 +1,113 @@
+"""``ding-cls config show | diff | lint``: a config looked at, never run."""
+
+import argparse
+
+from ding_cls.cli.arguments import (
+    FILE,
+    Verbs,
+    add_debug,
+    add_words,
+    config_and_overrides,
+    files_and_overrides,
+)
+from ding_cls.cli.exits import print_text
+from ding_cls.errors import ConfigError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    config = verbs.add_parser("config", help="show, compare and check configs; nothing is run")
+    config.set_defaults(helper=config)
+    actions = config.add_subparsers(metavar="ACTION")
+
+    show = actions.add_parser(
+        "show",
+        help="what a config says after inheritance and overrides, and which line set what",
+        description="Print a config as Python text, with the file and line that set each value.",
+    )
+    show.set_defaults(verb=_show)
+    show.add_argument(
+        "--full", action="store_true", help="the whole tree that a run would use, defaults included"
+    )
+    _add_arguments(show, first="FILE [key=value ...]", files=FILE)
+
+    diff = actions.add_parser(
+        "diff",
+        help="where two configs lead to different runs",
+        description="Compare what two configs come to, defaults included and exp_name apart; both spellings "
+        "of one run are equal. key=value words change the second. Exit code 0: equal, 1: different, 2: an "
+        "error.",
+    )
+    diff.set_defaults(verb=_diff)
+    _add_arguments(diff, first="A B [key=value ...]", files="two config files or runs' folders")
+
+    lint = actions.add_parser(
+        "lint",
+        help="known traps: settings that are allowed and nearly always a mistake",
+        description="Look for known traps; one line each: where, rule, key, what happens, what to do. "
+        "Exit code 0: none, 1: found some, 2: an error.",
+    )
+    lint.set_defaults(verb=_lint)
+    lint.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="how many will train; by default the launcher's number, or 1",
+    )
+    _add_arguments(lint, first="FILE [key=value ...]", files=FILE)
+
+
+def _add_arguments(parser: argparse.ArgumentParser, *, first: str, files: str) -> None:
+    add_words(parser, first=first, files=files)
+    add_debug(parser)
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from ding_cls.config.show import show_config
+    from ding_cls.config.subject import read_subject
+
+    subject = read_subject(*config_and_overrides(arguments.words))
+    if arguments.full:
+        print_text(show_config(subject.tree, subject.origin))
+    else:
+        print_text(show_config(subject.written, subject.written_origin))
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from ding_cls.config.diff import differences, show_differences
+    from ding_cls.config.subject import read_subject
+
+    files, overrides = files_and_overrides(arguments.words)
+    if len(files) != 2:
+        raise ConfigError(
+            f"say which two configs to compare, files or runs' folders; given were {len(files)}"
+        )
+    left, right = read_subject(files[0]), read_subject(files[1], overrides)
+    # Two runs never share a folder, and the folder changes nothing about a run.
+    found = [each for each in differences(left.tree, right.tree) if each.left_path != "exp_name"]
+    if not found:
+        print_text("no difference (exp_name is not compared)")
+        return 0
+    text = show_differences(found, left_origin=left.origin, right_origin=right.origin)
+    print_text(f"- {left.name}\n+ {right.name}\n\n{text}")
+    return 1
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    from ding_cls.config.lint import RULES, lint, show_findings
+    from ding_cls.config.subject import read_subject
+
+    if arguments.processes is not None and arguments.processes < 1:
+        raise ConfigError(f"--processes {arguments.processes} must be at least 1")
+    subject = read_subject(*config_and_overrides(arguments.words))
+    findings = lint(subject, processes=arguments.processes)
+    _, problems = subject.tree_as_it_is
+    if findings and problems:
+        print_text(show_findings(findings, subject))
+    if problems:
+        raise ConfigError(problems)
+    if not findings:
+        print_text(f"{subject.name}: none of {len(RULES)} known traps")
+        return 0
+    print_text(show_findings(findings, subject))
+    return 1

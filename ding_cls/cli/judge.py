@@ -1,0 +1,41 @@
+"""``ding-cls eval``."""
+
+import argparse
+
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.common.process import launched_rank
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    evaluate = verbs.add_parser("eval", help="loss, acc1 and acc5 of a checkpoint")
+    evaluate.set_defaults(verb=_evaluate)
+    evaluate.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
+    evaluate.add_argument(
+        "--data", metavar="DIR", help="folder of the split's folder; by default the run's own"
+    )
+    evaluate.add_argument("--split", choices=("train", "val", "test"), default="val", help="val by default")
+    evaluate.add_argument(
+        "--batch-size", type=int, metavar="N", help="images per batch; by default the run's"
+    )
+    evaluate.add_argument(
+        "--out", metavar="FILE", help="write sample ids, targets and logits to this .npz file"
+    )
+    add_allow_code(evaluate)
+    add_debug(evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from ding_cls.pipeline import evaluate
+
+    result = evaluate(
+        arguments.checkpoint,
+        data=arguments.data,
+        split=arguments.split,
+        batch_size=arguments.batch_size,
+        out=arguments.out,
+        allow_code=arguments.allow_code,
+    )
+    if launched_rank() == 0:
+        shown = {k: f"{v:.6g}" if isinstance(v, (int, float)) else v for k, v in result.items()}
+        print("\t".join(f"{name}={value}" for name, value in shown.items()))

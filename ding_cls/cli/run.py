@@ -1,0 +1,181 @@
+"""``ding-cls train``, and the command line of a zoo entry's main."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ding_cls.cli.arguments import (
+    Verbs,
+    add_allow_code,
+    add_debug,
+    add_words,
+    files_and_overrides,
+    one_config,
+    parse,
+)
+from ding_cls.cli.exits import guarded
+from ding_cls.common.process import launched_rank
+from ding_cls.errors import ConfigError
+
+Program = Callable[..., Any]
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    train = verbs.add_parser("train", help="train from a config file, or from a folder and a model's name")
+    train.set_defaults(verb=_train)
+    train.add_argument(
+        "--model", metavar="NAME", help="resnet50, mobilenet_v2, or any other classifier of torchvision"
+    )
+    train.add_argument(
+        "--pretrained",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="FILE",
+        help="begin with ImageNet weights, or a file's",
+    )
+    train.add_argument("--epochs", type=int, metavar="N", help="epochs in all")
+    train.add_argument("--work-dir", metavar="DIR", help="the run's folder; the same as exp_name=DIR")
+    train.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build everything, do a few updates, print shapes, loss, time, memory and disk; keep nothing",
+    )
+    _add_run_arguments(train, first="[CONFIG] [key=value ...]", files="a config file")
+
+
+def run_program(
+    program: Program,
+    config: Mapping[str, Any],
+    *,
+    embedded: Mapping[str, Any] | None = None,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Run a zoo entry's ``main(cfg, seed, resume=)`` from the command line and return the exit code.
+
+    Args:
+        program: the entry's main.
+        config: its config.
+        embedded: the config to take instead when no data are named and the config's folder is not there.
+        argv: the arguments after the program's name; None takes the process's.
+    """
+    parser = argparse.ArgumentParser(description="train, evaluate, and keep the best checkpoint")
+    _add_run_arguments(parser)
+    arguments = parse(parser, argv)
+
+    def run() -> None:
+        from ding_cls.pipeline.summary import print_summary
+        from ding_cls.pipeline.user_code import import_user_code
+
+        cfg = _with_data(config, arguments, embedded)
+        import_user_code(cfg, is_allowed=arguments.allow_code)
+        result = program(cfg, arguments.seed, resume=arguments.resume)
+        if launched_rank() == 0:
+            print_summary(result)
+
+    return guarded(run, is_debugging=arguments.debug)
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser, *, first: str = "key=value", files: str = "") -> None:
+    add_words(parser, first=first, files=files)
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder with train/ and val/, one sub-folder per class in each"
+    )
+    parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the run in the folder exp_name, to the last bit"
+    )
+    add_allow_code(parser)
+    add_debug(parser)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    files, overrides = files_and_overrides(arguments.words)
+    pretrained = arguments.pretrained
+    if isinstance(pretrained, str) and "=" in pretrained and not os.path.exists(pretrained):
+        # '--pretrained key=value': the flag stood before an override, not before a file.
+        overrides.append(pretrained)
+        pretrained = True
+    config = one_config(files)
+    if config is not None:
+        _check_config_word(config)
+    if arguments.dry_run and arguments.resume:
+        raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
+    settings = {
+        "data": arguments.data,
+        "model": arguments.model,
+        "pretrained": pretrained,
+        "epochs": arguments.epochs,
+        "seed": arguments.seed,
+        "synthetic": arguments.synthetic,
+        "exp_name": arguments.work_dir,
+        "overrides": overrides,
+        "allow_code": arguments.allow_code,
+    }
+    if arguments.dry_run:
+        from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+
+        report = dry_run(config, **settings)
+        if launched_rank() == 0:
+            print_dry_run(report)
+        return
+
+    from ding_cls.pipeline import print_summary, train
+
+    result = train(config, resume=arguments.resume, **settings)
+    if launched_rank() == 0:
+        print_summary(result)
+
+
+def _check_config_word(word: str) -> None:
+    if os.path.isdir(word):
+        raise ConfigError(f"'{word}' is a folder; a folder of pictures is given as --data {word}")
+    if not os.path.exists(word) and not word.endswith((".py", ".json", ".yaml", ".yml")):
+        raise ConfigError(
+            f"there is no config file '{word}'; a model is named by --model {word}, "
+            f"a folder of pictures by --data {word}"
+        )
+
+
+def _with_data(
+    config: Mapping[str, Any], arguments: argparse.Namespace, embedded: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the config with what the command line says about data, and its overrides."""
+    stray = [word for word in arguments.words if "=" not in word]
+    if stray:
+        raise ConfigError(
+            f"'{stray[0]}' is not key=value; a folder of pictures is given as --data {stray[0]}"
+        )
+
+    from ding_cls.config import resolve
+    from ding_cls.data import find_split, write_digits
+    from ding_cls.pipeline.train import resumed_config
+
+    folder = config["policy"]["collect"]["learn_data_path"]
+    names_data = any(word.startswith("policy.collect.") and "_data_path=" in word for word in arguments.words)
+    is_free = not (arguments.data or arguments.synthetic or names_data)
+    data = arguments.data
+    if is_free and embedded is not None and not os.path.isdir(folder):
+        config = embedded
+        # A run that is resumed brings its own paths along.
+        data = None if arguments.resume else write_digits()
+        if launched_rank() == 0 and data is not None:
+            print(
+                f"No --data was given and there is no ImageNet at '{folder}': training on the embedded set "
+                f"of 1,797 handwritten digits.\nIts pictures lie in {data}; --data DIR trains on your own."
+            )
+    given: dict[str, Any] = {}
+    if data is not None:
+        given["policy.collect.learn_data_path"] = str(find_split(data, "train"))
+        given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
+    if arguments.synthetic:
+        given["policy.collect.synthetic"] = True
+    if arguments.resume:
+        config = resumed_config(config, arguments.words)
+    described = resolve(config, arguments.words, given=given)
+    if described.problems:
+        raise ConfigError("\n".join(described.problems))
+    return described.cfg

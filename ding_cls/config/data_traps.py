@@ -1,0 +1,135 @@
+"""Traps in what is trained and judged on: pictures, pipelines, loading.
+
+Each rule is a pure function; it stays silent where it cannot know.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ding_cls.config.finding import Checked, Finding
+from ding_cls.config.pipelines import Pipeline, pipeline_of, unwrapped
+
+# Decoding what is cut to less takes less than an update does.
+_PHOTOGRAPH_PX = 128
+
+
+def unequal_sizes(cfg: Checked) -> Iterator[Finding]:
+    """Training and evaluation pipelines that end at two sizes."""
+    train, val = _pipelines(cfg)
+    if train.size and val.size and train.size[0] != val.size[0]:
+        yield Finding(
+            "unequal-sizes",
+            val.size[1],
+            f"evaluation sees {_sized(val.size[0])} px, training {_sized(train.size[0])} px "
+            f"({cfg.origin(train.size[1])})",
+            "use one size, unless a larger evaluation is meant (FixRes)",
+        )
+
+
+def unequal_normalisation(cfg: Checked) -> Iterator[Finding]:
+    """Training and evaluation pipelines that normalise by different numbers."""
+    train, val = _pipelines(cfg)
+    for name in ("mean", "std", "to_rgb"):
+        old, new = train.normalisation.get(name), val.normalisation.get(name)
+        if train.normalisation and val.normalisation and _listed(old) != _listed(new):
+            yield Finding(
+                "unequal-normalisation",
+                f"{val.normalize_path}.{name}",
+                f"evaluation normalises with {name}={new}, training with {old} "
+                f"({cfg.origin(train.normalize_path)})",
+                "name one dict of mean, std and to_rgb, and unpack it in both",
+            )
+
+
+def squashed(cfg: Checked) -> Iterator[Finding]:
+    """``Resize(size=256)``, which here makes a square, before a crop that expects the shorter side."""
+    for pipeline in _pipelines(cfg):
+        for path, transform, following in pipeline.steps:
+            size = transform.get("size")
+            is_cropped = any(step.get("type") == "CenterCrop" for step in following)
+            if transform.get("type") == "Resize" and isinstance(size, int) and is_cropped:
+                yield Finding(
+                    "squashed",
+                    f"{path}.size",
+                    f"Resize(size={size}) squashes every picture to {size} x {size} before CenterCrop; "
+                    "torchvision's would not",
+                    f"for the shorter side write size=({size}, -1)",
+                )
+
+
+def swapped_channels(cfg: Checked) -> Iterator[Finding]:
+    """Files read as BGR and normalised by numbers in the order R, G, B."""
+    for pipeline in _pipelines(cfg):
+        mean = pipeline.normalisation.get("mean")
+        is_from_files = any(step.get("type") == "LoadImageFromFile" for _, step, _ in pipeline.steps)
+        is_rgb = isinstance(mean, (list, tuple)) and len(mean) == 3 and mean[0] > mean[1] > mean[2]
+        if is_from_files and is_rgb and pipeline.normalisation.get("to_rgb") is False:
+            yield Finding(
+                "swapped-channels",
+                f"{pipeline.normalize_path}.to_rgb",
+                f"to_rgb=False leaves a file's pixels as B, G, R, and mean={mean} is in the order R, G, B",
+                "set to_rgb=True, or turn mean and std around",
+            )
+
+
+def random_evaluation(cfg: Checked) -> Iterator[Finding]:
+    """A random transform where every evaluation should see the same pictures."""
+    _, val = _pipelines(cfg)
+    for path, transform, _ in val.steps:
+        kind = str(transform.get("type"))
+        if kind.startswith("Random") or kind in ("AutoAugment", "RandAugment", "ColorJitter", "Lighting"):
+            yield Finding(
+                "random-evaluation",
+                path,
+                f"{kind} changes evaluation pictures by chance: two evaluations cannot be compared",
+                "take it out of the evaluation pipeline; Resize and CenterCrop do the same each time",
+            )
+
+
+def judged_on_training_data(cfg: Checked) -> Iterator[Finding]:
+    """One set of pictures for training and evaluation."""
+    train, val = (_source(cfg, name) for name in ("train", "val"))
+    if train and train == val and not cfg.at("policy.collect.synthetic"):
+        has_sections = cfg.at("policy.collect.val") is not None
+        yield Finding(
+            "judged-on-training-data",
+            "policy.collect.val" if has_sections else "policy.collect.eval_data_path",
+            f"evaluation reads the training pictures ({train[0]}): it measures what was learnt by heart",
+            "name a folder, an annotation file or test_mode=True of its own for it",
+        )
+
+
+def loading_in_the_way(cfg: Checked) -> Iterator[Finding]:
+    """Photographs decoded between the updates."""
+    path = "policy.learn.learner.dataloader.num_workers"
+    train, _ = _pipelines(cfg)
+    size_px = train.size[0][0] if train.size else cfg.number("policy.collect.image_size")
+    if cfg.at(path) == 0 and size_px >= _PHOTOGRAPH_PX and not cfg.at("policy.collect.synthetic"):
+        yield Finding(
+            "loading-in-the-way",
+            path,
+            "no process reads ahead: the device waits while each batch of pictures is decoded",
+            f"set {path} to the number of CPU cores per process, at most 8",
+        )
+
+
+def _pipelines(cfg: Checked) -> tuple[Pipeline, Pipeline]:
+    train, val = (pipeline_of(cfg.at(path), path) for path in ("policy.collect.train", "policy.collect.val"))
+    return train, val
+
+
+def _source(cfg: Checked, split: str) -> tuple[Any, ...] | None:
+    """Return what decides which pictures a split reads; None where that is not known."""
+    dataset, _ = unwrapped(cfg.at(f"policy.collect.{split}"), "")
+    key = {"train": "learn_data_path", "val": "eval_data_path"}[split]
+    folder = dataset.get("data_prefix") or cfg.at(f"policy.collect.{key}")
+    names = ("type", "ann_file", "test_mode", "imgs")
+    return (folder, *(str(dataset.get(name) or "") for name in names)) if folder else None
+
+
+def _sized(size: tuple[int, int]) -> str:
+    return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

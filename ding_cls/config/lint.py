@@ -1,0 +1,50 @@
+"""Known traps of configs: settings that are allowed and nearly always a mistake."""
+
+from collections.abc import Sequence
+
+from ding_cls.common.process import launched_world_size
+from ding_cls.config import data_traps, training_traps
+from ding_cls.config.finding import Checked, Finding, Rule
+from ding_cls.config.subject import Subject
+
+RULES: tuple[Rule, ...] = (
+    training_traps.rate_and_batch,
+    training_traps.decay_after_end,
+    training_traps.warmup_too_long,
+    training_traps.rate_upside_down,
+    training_traps.clip_before_unscale,
+    training_traps.softened_twice,
+    training_traps.frozen_at_random,
+    training_traps.nothing_saved_between,
+    training_traps.stop_value_in_the_wrong_unit,
+    training_traps.best_by_what,
+    data_traps.unequal_sizes,
+    data_traps.unequal_normalisation,
+    data_traps.squashed,
+    data_traps.swapped_channels,
+    data_traps.random_evaluation,
+    data_traps.judged_on_training_data,
+    data_traps.loading_in_the_way,
+)
+
+
+def lint(subject: Subject, *, processes: int | None = None) -> list[Finding]:
+    """Return the traps that a config has stepped into, in the order of ``RULES``.
+
+    A config that cannot be used is looked at all the same.
+
+    Args:
+        subject: the config.
+        processes: how many will train; None: as many as the launcher started, 1 without one.
+    """
+    tree, _ = subject.tree_as_it_is
+    checked = Checked(tree, subject.written, subject.origin, processes or launched_world_size())
+    return [finding for rule in RULES for finding in rule(checked)]
+
+
+def show_findings(findings: Sequence[Finding], subject: Subject) -> str:
+    """Return a line for each finding: where, which rule, what happens, what to do."""
+    return "\n".join(
+        f"{subject.origin(each.path)}: {each.rule}: {each.path}: {each.what}; {each.remedy}"
+        for each in findings
+    )

@@ -1,0 +1,126 @@
+"""A config as the tools look at it: what is written, what it comes to, and where each value came from.
+
+It must not run anything that the config names: no import, no data, no network.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ding_cls.config.compile import checked_config, resolve
+from ding_cls.config.defaults import ROOT, defaults
+from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.merge import plain_copy
+from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.settle import lay_over
+from ding_cls.config.translate import Translation
+from ding_cls.errors import ConfigError
+
+DEFAULT = "default"
+DERIVED = "derived"
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One config under inspection.
+
+    Attributes:
+        name: the file or run folder, as the user gave it.
+        written: the values as they are spelt after inheritance and overrides.
+        origins: which line or override set what in ``written``.
+        resolved: the same in the native spelling, with origins of its own, and what could not be taken over.
+    """
+
+    name: str
+    written: Mapping[str, Any]
+    origins: Mapping[str, str]
+    resolved: Translation
+
+    @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The compiled config, as nested plain dicts.
+
+        Raises:
+            ConfigError: keys or values that cannot be used.
+        """
+        native = self.resolved
+        checked = checked_config(native.cfg, origins=native.origins, problems=native.problems)
+        tree: dict[str, Any] = plain_copy(checked)
+        return tree
+
+    @cached_property
+    def tree_as_it_is(self) -> tuple[dict[str, Any], str]:
+        """``tree``, and an empty string.
+
+        Where the config cannot be used: its values over the defaults, and the reasons, a line each.
+        """
+        try:
+            return self.tree, ""
+        except ConfigError as error:
+            return lay_over(_DEFAULTS, self.resolved.cfg), str(error)
+
+    def written_origin(self, path: str) -> str:
+        """Return where a value of ``written`` was set."""
+        return nearest_origin(self.origins, path) or ""
+
+    def origin(self, path: str) -> str:
+        """Return where a value of ``tree``, or else of ``written``, was set.
+
+        ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
+        """
+        if value_at(self.resolved.cfg, path) is not _MISSING:
+            return nearest_origin(self.resolved.origins, path) or ""
+        if value_at(self.written, path) is not _MISSING:
+            return self.written_origin(path)
+        tree, _ = self.tree_as_it_is
+        default = value_at(_DEFAULTS, path)
+        is_settled = default is not _MISSING and default != value_at(tree, path)
+        return DERIVED if is_settled and not isinstance(default, dict) else DEFAULT
+
+
+def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Subject:
+    """Read a config file, or the ``total_config.py`` of a run's folder, and apply ``key=value`` words.
+
+    Raises:
+        ConfigError: it cannot be read, or an override cannot be applied.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "total_config.py"
+        if not file.is_file():
+            raise ConfigError(f"'{path}' is no run's folder: there is no total_config.py in it")
+    values, places = read_config_with_origins(file)
+    origins = dict(places)
+    written = apply_overrides(values, overrides, origins=origins)
+    return Subject(str(path), written, origins, resolve(values, overrides, places))
+
+
+def nearest_origin(origins: Mapping[str, str], path: str) -> str | None:
+    """Return the origin of a path, or of the first value inside it, or of the value it lies in."""
+    if path in origins:
+        return origins[path]
+    inside = next((origin for each, origin in origins.items() if each.startswith(f"{path}.")), None)
+    while inside is None and path:
+        path = path.rpartition(".")[0]
+        inside = origins.get(path)
+    return inside
+
+
+def value_at(tree: Any, path: str) -> Any:
+    """Return the value at a dotted path, through lists by index; a marker that equals nothing without one."""
+    for name in path.split("."):
+        if isinstance(tree, Mapping) and name in tree:
+            tree = tree[name]
+        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
+            tree = tree[int(name)]
+        else:
+            return _MISSING
+    return tree
+
+
+_DEFAULTS = defaults(ROOT)
