@@ -23,7 +23,7 @@ class PartError(ConfigError):
         name: what stands behind ``type``, so that whoever has the config can say where.
     """
 
-    def __init__(self, message: str, name: str) -> None:
+    def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
         self.name = name
 

@@ -137,8 +137,8 @@ CASES: dict[str, list[Case]] = {
         Case("no such optimizer", "train --synthetic policy.learn.optimizer.type=Adan2"),
         Case("no such loss", "train --synthetic policy.learn.loss.type=LabelSmothLos"),
         Case("no such schedule", "train --synthetic policy.learn.lr_schedule=dict(type=Stepp)"),
-        Case("no such metric", "train --synthetic policy.eval.metric.type=Acuracy"),
-        Case("no such hook", "train --synthetic policy.learn.learner.custom_hooks=[dict(type=EMAHok)]"),
+        Case("no such metric", "train --synthetic policy.eval.metric.type=ImageClasificationMetric"),
+        Case("no such hook", "train --synthetic policy.learn.learner.custom_hooks=[dict(type=save_ckp)]"),
         Case(
             "no such priority",
             "train --synthetic policy.learn.learner.custom_hooks=[dict(type=log_show,priority=NORMALL)]",

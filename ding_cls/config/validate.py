@@ -176,7 +176,8 @@ def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
     paths = list(_parts_named(error.name, plain_copy(cfg)))
     if len(paths) != 1:
         return str(error)
-    return f"{paths[0]}: {error}{bracketed(place_of(f'{paths[0]}.type', origins))}"
+    path = "" if str(error).startswith(paths[0]) else f"{paths[0]}: "
+    return f"{path}{error}{bracketed(place_of(f'{paths[0]}.type', origins))}"
 
 
 def bracketed(place: str | None) -> str:

@@ -29,10 +29,9 @@ def build_custom_hooks(entries: Iterable[Any]) -> list[LearnerHook]:
     for number, entry in enumerate(entries):
         try:
             hooks += _built(entry, taken)
-        except PartError:
-            raise
         except ConfigError as error:
-            raise ConfigError(f"policy.learn.learner.custom_hooks.{number}: {error}") from error
+            message = f"policy.learn.learner.custom_hooks.{number}: {error}"
+            raise PartError(message, error.name if isinstance(error, PartError) else "") from error
     return hooks
 
 
