@@ -29,7 +29,7 @@ CASES = [case for cases in SCRIPT.CASES.values() for case in cases]
 def test_the_message_on_the_page_is_what_is_printed(case: object) -> None:
     code, printed = SCRIPT.outcome(case)
     assert code == 2
-    assert f"{SCRIPT.shown(case, printed)}\n" in SCRIPT.PAGE.read_text(encoding="utf-8"), (
+    assert SCRIPT.shown(case, printed) in SCRIPT.PAGE.read_text(encoding="utf-8"), (
         "the message has changed; look at it and run: python docs/draw_errors.py"
     )
 
