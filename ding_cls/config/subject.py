@@ -17,6 +17,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.settle import lay_over
 from ding_cls.config.translate import Translation
+from ding_cls.config.validate import place_of
 from ding_cls.errors import ConfigError
 
 DEFAULT = "default"
@@ -66,7 +67,7 @@ class Subject:
 
     def written_origin(self, path: str) -> str:
         """Return where a value of ``written`` was set."""
-        return nearest_origin(self.origins, path) or ""
+        return place_of(path, self.origins) or ""
 
     def origin(self, path: str) -> str:
         """Return where a value of ``tree``, or else of ``written``, was set.
@@ -74,7 +75,7 @@ class Subject:
         ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
         """
         if value_at(self.resolved.cfg, path) is not _MISSING:
-            return nearest_origin(self.resolved.origins, path) or ""
+            return place_of(path, self.resolved.origins) or ""
         if value_at(self.written, path) is not _MISSING:
             return self.written_origin(path)
         tree, _ = self.tree_as_it_is
@@ -98,17 +99,6 @@ def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
     return Subject(str(path), written, origins, resolve(values, overrides, places))
-
-
-def nearest_origin(origins: Mapping[str, str], path: str) -> str | None:
-    """Return the origin of a path, or of the first value inside it, or of the value it lies in."""
-    if path in origins:
-        return origins[path]
-    inside = next((origin for each, origin in origins.items() if each.startswith(f"{path}.")), None)
-    while inside is None and path:
-        path = path.rpartition(".")[0]
-        inside = origins.get(path)
-    return inside
 
 
 def value_at(tree: Any, path: str) -> Any:
