@@ -269,8 +269,8 @@ TABLE: tuple[Row, ...] = (
         )
         for phase in ("train", "val", "test")
     ),
-    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None,)),
-    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None,)),
+    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None, "")),
+    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None, "")),
     Row("sampler", LATER, nothing=(None,)),
     Row(
         "evaluation.interval",

@@ -173,8 +173,11 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
             if not isinstance(info, Mapping) or "gt_label" not in info:
                 raise DataError(f"{owner}.load_annotations(): entry {index} is {info!r}; it lacks 'gt_label'")
         labels = self.get_gt_labels()
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
         if labels.ndim != 1:
-            return
+            name = described_sample(self.data_infos[0])
+            raise DataError(f"gt_label has {labels[0].size} numbers for {name}; it must be one class number")
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(f"{owner}.load_annotations(): gt_label must be whole numbers, not {labels.dtype}")
         if self.CLASSES is None:

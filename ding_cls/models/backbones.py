@@ -89,7 +89,7 @@ class ResNet(nn.Module):
         """
         features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         maps = []
-        for number, blocks in enumerate(self._stages()):
+        for number, blocks in enumerate(self._stages()[: max(self.out_indices) + 1]):
             features = blocks(features)
             if number in self.out_indices:
                 maps.append(features)
@@ -110,6 +110,9 @@ class ResNet(nn.Module):
         return [each for each in stages if each is not None]
 
     def _freeze(self) -> None:
+        # Nobody sees their maps: DDP would wait for gradients that never come.
+        for module in self._stages()[max(self.out_indices) + 1 :]:
+            module.requires_grad_(False)
         if self.frozen_stages < 0:
             return
         for module in (self.conv1, self.bn1, *self._stages()[: self.frozen_stages]):

@@ -107,6 +107,11 @@ def pretrained_file(network: nn.Module, description: Mapping[str, Any]) -> str |
         ModelError: there are no such weights, or they cannot be downloaded.
     """
     pretrained = description.get("pretrained", False)
+    if isinstance(pretrained, str) and "://" in pretrained:
+        raise ModelError(
+            f"pretrained={pretrained!r}: addresses are not fetched yet; download the file, or set "
+            "pretrained=True"
+        )
     if pretrained is not True:
         return pretrained or None
     if description.get("type") is None:

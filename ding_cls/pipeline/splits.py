@@ -68,6 +68,11 @@ def training_set(cfg: Any) -> Any:
         std=tuple(collect.std),
     )
     section = _section(collect, "train")
+    if section is None and not collect.learn_data_path:
+        raise DataError(
+            "no training data are named: set policy.collect.learn_data_path (data.train.data_prefix), "
+            "or --data DIR"
+        )
     if section is None:
         return ImageNetDataset(collect.learn_data_path, True, augmentation)
     return _built(
@@ -113,9 +118,14 @@ def evaluation_set(
         section = _moved(section, find_split(data, split) if data is not None else _folder(collect, split))
     else:
         section = _with_folder(section, split, _own_folder(collect, split, section))
-    if own is None:
-        # It lists the samples of another split.
-        section.pop("ann_file", None)
+    if own is None and "ann_file" in section:
+        # It lists the samples of another split; without it ours read the folder.
+        if not _is_ours(section):
+            raise DataError(
+                "the run describes no test set, and val's ann_file lists other pictures; "
+                f"set policy.collect.{split}"
+            )
+        del section["ann_file"]
     pipeline = _evaluation_pipeline(collect)
     if split == "train" and "pipeline" in _arguments_of(section):
         section["pipeline"] = pipeline
@@ -194,8 +204,13 @@ def _own_folder(collect: Any, split: str, section: Mapping[str, Any]) -> str:
 def _with_folder(section: dict[str, Any], split: str, path: str) -> dict[str, Any]:
     """Return the description with the folder of ``learn_data_path`` or ``eval_data_path`` in it."""
     name = next((each for each in _FOLDERS if each in _arguments_of(section)), None)
-    if not path or name is None:
+    if name is None:
         return section
+    if not path:
+        # A data set of the user's that reads no folder may still want the argument.
+        parameter = inspect.signature(_part(section)).parameters.get(name)
+        is_required = parameter is not None and parameter.default is parameter.empty
+        return {name: "", **section} if is_required and not _is_ours(section) else section
     given = section.get(name)
     if given and Path(given) != Path(path):
         raise ConfigError(
@@ -229,8 +244,7 @@ def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any]) -> A
 
 def _arguments_of(section: Mapping[str, Any]) -> set[str]:
     """Return the names that the constructor of a description's type takes; none without a type."""
-    kind = section.get("type")
-    part = DATASETS.get(kind) if isinstance(kind, str) else kind
+    part = _part(section)
     if not callable(part):
         return set()
     names: set[str] = set()
@@ -240,6 +254,15 @@ def _arguments_of(section: Mapping[str, Any]) -> set[str]:
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break
     return names
+
+
+def _part(section: Mapping[str, Any]) -> Any:
+    kind = section.get("type")
+    return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def _is_ours(section: Mapping[str, Any]) -> bool:
+    return str(_part(section).__module__).startswith("ding_cls.")
 
 
 def _constructors(part: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
