@@ -250,3 +250,13 @@ def resnet_of_parts(whole: nn.Module) -> ImageClassifier:
     parts.backbone.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("fc.")})
     parts.head.fc.load_state_dict(whole.fc.state_dict())
     return parts
+
+
+def test_values_without_loss_in_their_names_are_not_minimised() -> None:
+    class Chatty(TwoLosses):
+        def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+            return {"loss": logits.mean(), "logit_norm": logits.norm(), "accumulated_loss": 2.0}
+
+    found = network(Chatty())(IMAGES, TARGETS)
+    assert list(found.losses) == ["loss", "accumulated_loss"]
+    assert found.losses["accumulated_loss"].item() == 2.0
