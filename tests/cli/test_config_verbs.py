@@ -1,5 +1,6 @@
 """``config show | diff | lint`` and ``hooks``: what they print, and their exit codes."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -218,7 +219,7 @@ def test_cfg_options_are_overrides_wherever_they_stand(types: Types) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(workdir: Path) -> None:
     Path("long.py").write_text("main_config = dict(env={f'k{n}': n for n in range(5000)})\n")
-    command = f"{sys.executable} -m ding_cls config show long.py | head -n 1"
+    command = f"{shlex.quote(sys.executable)} -m ding_cls config show long.py | head -n 1"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False, timeout=60
     )

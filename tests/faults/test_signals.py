@@ -408,7 +408,8 @@ def test_the_command_line_stops_and_resumes(workdir: Path, number: signal.Signal
         os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=200)
     assert process.returncode == 75
-    (line,) = errors.splitlines()
+    first, line = filter(None, errors.splitlines())
+    assert first.startswith("stopping after this update, and saving")
     assert line.startswith(f"stopped by {number.name} after ")
     assert line.endswith("--resume")
     assert processes_of(process.pid) == []
