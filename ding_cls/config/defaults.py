@@ -49,6 +49,8 @@ class Either:
 
 
 NONE = type(None)
+# This design's configs write 'never' as an interval of a thousand million updates.
+NEVER = 1e9
 
 LEARNER: Tree = {
     "train_iterations": Key(int(1e9), (int, float), "stop after this many updates", minimum=0),

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ding_cls.config.defaults import NEVER
 from ding_cls.config.subject import DEFAULT
 from ding_cls.config.validate import at
-
-# This design's configs write 'never' as an interval of a thousand million updates.
-NEVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)

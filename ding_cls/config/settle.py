@@ -9,7 +9,7 @@ from typing import Any
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.validate import Validator, at, mistyped, place_of
+from ding_cls.config.validate import Validator, at, last_name, mistyped, place_of
 
 _LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
 _SGD_ONLY = {
@@ -190,7 +190,7 @@ def _with_model(tree: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any
 
 def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
     section = at(cfg, _around(source))
-    if not isinstance(section, dict) or _last(source) not in section:
+    if not isinstance(section, dict) or last_name(source) not in section:
         return False
     if source in _DATA:
         # A data set without a folder says so by an empty one.
@@ -211,12 +211,8 @@ def put(tree: dict[str, Any], path: str, value: Any) -> None:
 def _drop(tree: dict[str, Any], path: str) -> None:
     section = at(tree, _around(path))
     if isinstance(section, dict):
-        section.pop(_last(path), None)
+        section.pop(last_name(path), None)
 
 
 def _around(path: str) -> str:
     return path.rpartition(".")[0]
-
-
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]

@@ -18,13 +18,11 @@ from ding_cls.config.origins import OriginTable
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.settle import lay_over
 from ding_cls.config.translate import Translation
-from ding_cls.config.validate import place_of
+from ding_cls.config.validate import MISSING, place_of, value_at
 from ding_cls.errors import ConfigError
 
 DEFAULT = "default"
 DERIVED = "derived"
-
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,13 @@ class Subject:
 
         ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
         """
-        if value_at(self.resolved.cfg, path) is not _MISSING:
+        if value_at(self.resolved.cfg, path) is not MISSING:
             return place_of(path, self._places_resolved) or ""
-        if value_at(self.written, path) is not _MISSING:
+        if value_at(self.written, path) is not MISSING:
             return self.written_origin(path)
         tree, _ = self.tree_as_it_is
         default = value_at(_DEFAULTS, path)
-        is_settled = default is not _MISSING and default != value_at(tree, path)
+        is_settled = default is not MISSING and default != value_at(tree, path)
         return DERIVED if is_settled and not isinstance(default, dict) else DEFAULT
 
 
@@ -109,18 +107,6 @@ def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
     return Subject(str(path), written, origins, resolve(values, overrides, places, variables=variables))
-
-
-def value_at(tree: Any, path: str) -> Any:
-    """Return the value at a dotted path, through lists by index; a marker that equals nothing without one."""
-    for name in path.split("."):
-        if isinstance(tree, Mapping) and name in tree:
-            tree = tree[name]
-        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
-            tree = tree[int(name)]
-        else:
-            return _MISSING
-    return tree
 
 
 _DEFAULTS = defaults(ROOT)

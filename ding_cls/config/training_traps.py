@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ding_cls.config.finding import NEVER, Checked, Finding
+from ding_cls.config.defaults import NEVER
+from ding_cls.config.finding import Checked, Finding
 from ding_cls.config.validate import at
 
 _MIXERS = re.compile(r"mixup|cutmix|resizemix", re.I)

@@ -24,7 +24,18 @@ from ding_cls.config.table import (
     is_sgd,
     section,
 )
-from ding_cls.config.validate import MAX_GUESSES, UNKNOWN, is_alike, mistyped, place_of, unknown_key
+from ding_cls.config.validate import (
+    MAX_GUESSES,
+    MISSING,
+    UNKNOWN,
+    bracketed,
+    is_alike,
+    last_name,
+    mistyped,
+    place_of,
+    unknown_key,
+    value_at,
+)
 
 # Where a value stands that no line has set.
 MM_DEFAULT = "mmclassification's default"
@@ -87,7 +98,6 @@ def translate(
     work = _Work(values, places, overridden, variables)
     translated = work.run(is_whole=is_whole)
     places = {**work.moved_origins, **work.native_origins}
-    move_arguments(translated, places)
     return Translation(translated, places, [*problems, *work.problems])
 
 
@@ -150,7 +160,7 @@ class _Work:
             self._carry(path, value, around[1], inner=path.removeprefix(around[0]))
         elif pattern not in _SECTIONS:
             siblings = [
-                _last(each) for each in _ROWS if each.rpartition(".")[0] == pattern.rpartition(".")[0]
+                last_name(each) for each in _ROWS if each.rpartition(".")[0] == pattern.rpartition(".")[0]
             ]
             self._add(path, self._unknown(path, list(_ROWS), siblings))
         elif value is not None and value != {}:
@@ -179,7 +189,7 @@ class _Work:
             other_path, other_row = self._sources[target]
             if row.is_general:
                 return
-            if not other_row.is_general and not _is_same(_at(self._moved, target), value):
+            if not other_row.is_general and not _is_same(value_at(self._moved, target), value):
                 self._clash(other_path, path, "mean one thing and differ")
                 return
         put(self._moved, target, value)
@@ -216,13 +226,13 @@ class _Work:
 
     def _count_updates(self) -> None:
         """Turn numbers of batches into numbers of updates, of ``cumulative_iters`` batches each."""
-        count = _at(self._moved, f"{_LEARN}.accumulation_steps")
+        count = value_at(self._moved, f"{_LEARN}.accumulation_steps")
         if type(count) is not int or count < 2:
             return
-        batch_size = _at(self._moved, f"{_LEARN}.batch_size")
+        batch_size = value_at(self._moved, f"{_LEARN}.batch_size")
         if type(batch_size) is int:
             put(self._moved, f"{_LEARN}.batch_size", batch_size * count)
-        schedule = _at(self._moved, f"{_LEARN}.lr_schedule")
+        schedule = value_at(self._moved, f"{_LEARN}.lr_schedule")
         schedule = schedule if isinstance(schedule, dict) else {}
         counted = [
             f"{_LEARNER}.log_show_freq",
@@ -232,7 +242,7 @@ class _Work:
         if not schedule.get("warmup_by_epoch"):
             counted.append(f"{_LEARN}.lr_schedule.warmup_iters")
         for path in counted:
-            length = _at(self._moved, path)
+            length = value_at(self._moved, path)
             if type(length) is int:
                 put(self._moved, path, -(-length // count))
         if schedule.get("by_epoch") is False and "step" in schedule:
@@ -290,17 +300,17 @@ class _Work:
             self.moved_origins.note(path, MM_DEFAULT)
 
     def _says(self, path: str) -> bool:
-        return _at(self._moved, path) is not _MISSING or _at(self._native, path) is not _MISSING
+        return value_at(self._moved, path) is not MISSING or value_at(self._native, path) is not MISSING
 
     def _clash(self, one: str, other: str, text: str) -> None:
-        places = [f"{path}{_bracketed(place_of(path, self._origins))}" for path in (one, other)]
+        places = [f"{path}{bracketed(place_of(path, self._origins))}" for path in (one, other)]
         self.problems.append(f"{' and '.join(places)} {text}; keep one of them")
 
     def _unknown(self, path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
         return UNKNOWN if len(self.problems) >= MAX_GUESSES else unknown_key(path, known, siblings)
 
     def _add(self, path: str, text: str) -> None:
-        self.problems.append(f"{path} {text}{_bracketed(place_of(path, self._origins))}")
+        self.problems.append(f"{path} {text}{bracketed(place_of(path, self._origins))}")
 
 
 def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
@@ -308,12 +318,12 @@ def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]
     for key in ("_base_", "_delete_"):
         if key in cfg:
             del cfg[key]
-            place = _bracketed(place_of(key, origins))
+            place = bracketed(place_of(key, origins))
             yield f"{key} has a meaning in a config file alone; read the file with read_config{place}"
     for path, value in leaves(cfg):
         found = _FOR_FILES.search(repr(value)) if isinstance(value, (str, list, tuple)) else None
         if found:
-            place = _bracketed(place_of(path, origins))
+            place = bracketed(place_of(path, origins))
             yield f"{path} holds '{found[0]}', which has a meaning in a config file alone{place}"
 
 
@@ -324,14 +334,6 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         return
     for key, item in value.items():
         yield from leaves(item, f"{path}.{key}" if path else str(key))
-
-
-def _at(tree: Any, path: str) -> Any:
-    for name in path.split("."):
-        if not isinstance(tree, dict) or name not in tree:
-            return _MISSING
-        tree = tree[name]
-    return tree
 
 
 def _divided(step: Any, count: int) -> Any:
@@ -359,15 +361,6 @@ def _pattern(path: str) -> str:
     return re.sub(r"\.\d+(?=\.|$)", ".*", path)
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
-def _bracketed(place: str | None) -> str:
-    return f" ({place})" if place else ""
-
-
-_MISSING = object()
 _ROWS: dict[str, list[Row]] = {}
 for _row in TABLE:
     _ROWS.setdefault(_row.old, []).append(_row)

@@ -36,6 +36,9 @@ _SYNONYMS = {
     "img_size": "policy.collect.image_size",
     "device": "policy.cuda",
 }
+MISSING = object()
+"""What ``value_at`` returns for nothing; it equals no value."""
+
 _MIN_LIKENESS = 0.6
 _HOP_PENALTY = 0.1
 # A name with more characters is like no other.
@@ -169,6 +172,23 @@ def at(cfg: Any, path: str) -> Any:
     return cfg
 
 
+def value_at(tree: Any, path: str) -> Any:
+    """Return the value at a dotted path, through lists by index; ``MISSING`` where there is none."""
+    for name in path.split("."):
+        if isinstance(tree, Mapping) and name in tree:
+            tree = tree[name]
+        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
+            tree = tree[int(name)]
+        else:
+            return MISSING
+    return tree
+
+
+def last_name(path: str) -> str:
+    """Return what stands behind the last dot of a path."""
+    return path.rpartition(".")[2]
+
+
 def place_of(path: str, origins: Mapping[str, str]) -> str | None:
     """Return what set the value at a path, or something in it, or the section around it."""
     place = origins.get(path) or _place_inside(path, origins)
@@ -217,8 +237,8 @@ def unknown_key(path: str, known: Sequence[str], siblings: Sequence[str]) -> str
     if path in known:
         # A key of a dict that holds dots: YAML's 'policy.learn.batch_size: 5'.
         return "is one flat key; write it nested, a dict in a dict"
-    alike = [each for each in known if is_alike(_leaf(path), _leaf(each), _MIN_LIKENESS)]
-    nearest = max(alike, key=lambda each: _nearness(path, each), default=_SYNONYMS.get(_leaf(path)))
+    alike = [each for each in known if is_alike(last_name(path), last_name(each), _MIN_LIKENESS)]
+    nearest = max(alike, key=lambda each: _nearness(path, each), default=_SYNONYMS.get(last_name(path)))
     if nearest is not None:
         return f"{UNKNOWN}; did you mean {nearest}?"
     return f"{UNKNOWN}; the keys here are {', '.join(dict.fromkeys(siblings))}"
@@ -277,15 +297,11 @@ def _as_number(value: Any, types: tuple[type, ...]) -> Any:
     return value
 
 
-def _leaf(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
 def _nearness(path: str, known: str) -> float:
     """Return how alike the last names are, less a little for each step between the two sections."""
     here, there = path.split(".")[:-1], known.split(".")[:-1]
     shared = sum(1 for _ in _common_prefix(here, there))
-    return likeness(_leaf(path), _leaf(known)) - _HOP_PENALTY * (len(here) + len(there) - 2 * shared)
+    return likeness(last_name(path), last_name(known)) - _HOP_PENALTY * (len(here) + len(there) - 2 * shared)
 
 
 def _common_prefix(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:

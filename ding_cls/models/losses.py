@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.reduction import weight_reduce_loss
+from ding_cls.models.reduction import counts_samples, weight_reduce_loss
 from ding_cls.models.registries import LOSSES
 
 _SMOOTHINGS = ("original", "classy_vision", "multi_label")
@@ -160,9 +160,8 @@ class LabelSmoothLoss(nn.Module):
 
 
 def _is_plain_mean(reduction: str, avg_factor: float | Tensor | None, pred: Tensor) -> bool:
-    """Return whether a mean over the samples is asked for; a tensor is not read, which would wait."""
-    is_count = isinstance(avg_factor, int | float) and avg_factor == len(pred)
-    return reduction == "mean" and (avg_factor is None or is_count)
+    """Return whether a mean over the samples is asked for."""
+    return reduction == "mean" and (avg_factor is None or counts_samples(avg_factor, pred))
 
 
 def _one_hot(target: Tensor, pred: Tensor) -> Tensor:

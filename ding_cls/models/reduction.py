@@ -57,6 +57,14 @@ def weight_reduce_loss(
     return loss.sum() / avg_factor
 
 
+def counts_samples(avg_factor: float | Tensor | None, pred: Tensor) -> bool:
+    """Return whether an averaging factor is known to be the number of samples.
+
+    A number is compared, a tensor is not: reading it would wait for the device.
+    """
+    return isinstance(avg_factor, int | float) and avg_factor == len(pred)
+
+
 def weighted_loss(loss_func: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Turn ``loss_func(pred, target, **arguments)``, one value for each element, into a whole loss.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.reduction import weight_reduce_loss
+from ding_cls.models.reduction import counts_samples, weight_reduce_loss
 from ding_cls.registry import Library
 
 # Tensors in torch's constructors; a config, which is plain data, holds lists.
@@ -57,9 +57,8 @@ class TorchLoss(nn.Module):
             ConfigError: weights for a loss that gives no value for each sample; ``avg_factor`` with 'sum'.
         """
         reduction = reduction_override or str(getattr(self.loss, "reduction", "mean"))
-        # A number is compared, a tensor is not: that would wait for the device.
-        is_count = isinstance(avg_factor, int | float) and avg_factor == len(pred)
-        is_plain = avg_factor is None or reduction == "none" or (reduction != "sum" and is_count)
+        counts = counts_samples(avg_factor, pred)
+        is_plain = avg_factor is None or reduction == "none" or (reduction != "sum" and counts)
         if weight is None and is_plain:
             return self._reduced(pred, target, reduction) * self.loss_weight
         values = self._reduced(pred, target, "none")

@@ -135,15 +135,12 @@ class Run:
         dropped = len(loader.dataset) - len(loader) * loader.global_batch_size
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
-        if self._checkpoint is None:
+        if self._checkpoint is not None:
             if self.rank == 0:
-                # Building the data has told the size of their pictures.
-                save_run_config(self.cfg, Path(self.cfg.exp_name))
-            return
+                self._report_changes(learner)
+            learner.load_checkpoint(self._checkpoint)
         if self.rank == 0:
-            self._report_changes(learner)
-        learner.load_checkpoint(self._checkpoint)
-        if self.rank == 0:
+            # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:

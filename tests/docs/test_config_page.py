@@ -1,24 +1,16 @@
 """``docs/config.md`` is drawn from the schema, by the script beside it."""
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from ding_cls.config.defaults import ROOT, Tree
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from tests.docs.scripts import DOCS, script_of
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_config", DOCS / "draw_config.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_of("draw_config")
 
 
 def test_the_page_is_up_to_date(script: ModuleType) -> None:

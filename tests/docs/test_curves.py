@@ -1,6 +1,5 @@
 """``docs/draw_curves.py`` draws what ``metrics.jsonl`` holds."""
 
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -9,19 +8,14 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("matplotlib")
+from tests.docs.scripts import script_of
 
-SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "draw_curves.py"
+pytest.importorskip("matplotlib")
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_curves", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_of("draw_curves")
 
 
 def _write_run(folder: Path, rows: list[dict[str, Any]]) -> Path:

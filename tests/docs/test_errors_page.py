@@ -1,27 +1,10 @@
 """docs/errors.md is what the command line prints: every message on it is produced here."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from tests.docs.scripts import script_of
 
-
-def loaded() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_errors", DOCS / "draw_errors.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Its records are dataclasses, which look their module up by name.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = loaded()
+SCRIPT = script_of("draw_errors")
 CASES = [case for cases in SCRIPT.CASES.values() for case in cases]
 
 

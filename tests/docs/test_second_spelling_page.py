@@ -1,25 +1,17 @@
 """``docs/second-spelling.md`` is drawn from the table, by the script beside it."""
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from ding_cls.config.table import TABLE
 from ding_cls.config.translate import translate
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from tests.docs.scripts import DOCS, script_of
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_second_spelling", DOCS / "draw_second_spelling.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_of("draw_second_spelling")
 
 
 def test_the_page_is_up_to_date(script: ModuleType) -> None:

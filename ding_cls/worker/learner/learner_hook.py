@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ding_cls.config.defaults import NEVER
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.builtin_hooks import (
     ImageClsLogShowHook,
@@ -21,9 +22,6 @@ from ding_cls.worker.learner.hook import (
     show_priority,
 )
 from ding_cls.worker.learner.hook_calls import state_of
-
-# This design's configs write 'never' as an interval of a thousand million updates.
-NEVER = 1e9
 
 Hooks = dict[str, list[LearnerHook]]
 
