@@ -21,11 +21,13 @@ class PartError(ConfigError):
     Args:
         message: the line.
         name: what stands behind ``type``, so that whoever has the config can say where.
+        argument: the argument that the constructor does not take.
     """
 
-    def __init__(self, message: str, name: str = "") -> None:
+    def __init__(self, message: str, name: str = "", argument: str = "") -> None:
         super().__init__(message)
         self.name = name
+        self.argument = argument
 
 
 class DataError(DingError):

@@ -199,7 +199,9 @@ def _check_arguments(part: Callable[..., Any], arguments: Mapping[str, Any], kin
     if unknown:
         near = get_close_matches(unknown[0], named, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it takes: {', '.join(named) or 'none'}"
-        raise PartError(f"{kind} '{_name_of(part)}' has no argument '{unknown[0]}'; {hint}", _name_of(part))
+        raise PartError(
+            f"{kind} '{_name_of(part)}' has no argument '{unknown[0]}'; {hint}", _name_of(part), unknown[0]
+        )
     if missing:
         raise PartError(f"{kind} '{_name_of(part)}' lacks the argument '{missing[0]}'", _name_of(part))
 

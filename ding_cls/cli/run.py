@@ -103,6 +103,9 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.no_validate:
         overrides.append("policy.eval.evaluator.validate=False")
     config = one_config(files)
+    if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
+        arguments.work_dir = arguments.work_dir or config
+        config = os.path.join(config, "total_config.py")
     if config is not None:
         _check_config_word(config)
     if arguments.dry_run and arguments.resume:
@@ -134,6 +137,10 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _check_config_word(word: str) -> None:
+    if os.path.isfile(os.path.join(word, "total_config.py")):
+        raise ConfigError(
+            f"'{word}' is a run's folder; --resume continues it, its total_config.py begins one like it"
+        )
     if os.path.isdir(word):
         raise ConfigError(f"'{word}' is a folder; a folder of pictures is given as --data {word}")
     if not os.path.exists(word) and not word.endswith((".py", ".json", ".yaml", ".yml")):

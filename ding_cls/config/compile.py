@@ -3,7 +3,7 @@
 It must not know torch: what only the machine can answer (``cuda='auto'``) stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.settle import check_settled, lay_over, move_arguments, override, settle_multi_gpu
-from ding_cls.config.translate import Translation, translate
-from ding_cls.config.validate import Validator
+from ding_cls.config.table import ROOTS
+from ding_cls.config.translate import Translation, leaves, translate
+from ding_cls.config.validate import Validator, place_of
 from ding_cls.errors import ConfigError
 
 
@@ -118,6 +119,7 @@ def resolve(
     origins: Mapping[str, str] | None = None,
     *,
     given: Mapping[str, Any] | None = None,
+    variables: Collection[str] | None = None,
 ) -> Translation:
     """Return a config in the native spelling, with ``key=value`` words set in whichever spelling they have.
 
@@ -129,20 +131,47 @@ def resolve(
         overrides: see ``apply_overrides``.
         origins: which line set what; stays as it is.
         given: values by native path that win over the file and give way to ``overrides``.
+        variables: see ``translate``.
 
     Raises:
         ConfigError: an override that cannot be applied.
     """
     arguments = [f"{path}={value!r}" for path, value in (given or {}).items()]
     native = [word for word in overrides if _path(word).partition(".")[0] in ROOT]
+    others = [word for word in overrides if word not in native]
     places = dict(origins or {})
-    values = apply_overrides(cfg, [word for word in overrides if word not in native], origins=places)
+    if any(key in ROOTS for key in cfg):
+        cfg = apply_overrides(cfg, others, origins=places)
+        others = []
     values, places, problems = translate(
-        values, places, overridden=[_path(word) for word in (*overrides, *arguments)]
+        cfg, places, overridden=[_path(word) for word in (*overrides, *arguments)], variables=variables
     )
-    for word in (*arguments, *native):
+    for word in arguments:
+        values = override(values, word, places)
+    if others:
+        # Words of one spelling on a config in the other: the words win, as native ones do.
+        values, said = _said_natively(values, others, places)
+        problems += said
+    for word in native:
         values = override(values, word, places)
     return Translation(values, places, problems)
+
+
+def _said_natively(
+    values: dict[str, Any], words: Sequence[str], places: dict[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Set words in the second spelling in a native config; return it and what was wrong with the words."""
+    origins: dict[str, str] = {}
+    said = translate(
+        apply_overrides({}, words, origins=origins),
+        origins,
+        overridden=[_path(each) for each in words],
+        is_whole=False,
+    )
+    for path, value in leaves(said.cfg) if said.cfg else ():
+        values = override(values, f"{path}={value!r}", places)
+        places[path] = place_of(path, said.origins) or path
+    return values, said.problems
 
 
 def _path(override: str) -> str:

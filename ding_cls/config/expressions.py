@@ -6,6 +6,7 @@ the values mean.
 
 import ast
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -77,7 +78,7 @@ class Expressions:
         """
         match target:
             case ast.Name(id=name):
-                self.scope.bind(name, value, target.lineno)
+                self._bind(target, name, value)
             case ast.Subscript(value=owner, slice=index):
                 self._assign_entry(target, owner, self.value(index), value)
             case ast.Attribute(value=owner, attr=name):
@@ -92,9 +93,21 @@ class Expressions:
             case _:
                 raise self.refused(target, f"a config file cannot assign to {type(target).__name__}")
 
+    def _bind(self, target: ast.expr, name: str, value: Any) -> None:
+        try:
+            self.scope.bind(name, value, target.lineno)
+        except ValueError as error:
+            raise self.refused(target, str(error)) from error
+
     def _assign_entry(self, target: ast.expr, owner: ast.expr, key: Any, value: Any) -> None:
+        root = owner
+        while isinstance(root, (ast.Attribute, ast.Subscript)):
+            root = root.value
+        # To change a part of a value is not to use it.
+        unread = {root.id} - self.scope.read if isinstance(root, ast.Name) else set()
         try:
             self.scope.set_entry(self.value(owner), key, value, target.lineno)
+            self.scope.read -= unread
         except (TypeError, ValueError) as error:
             raise self.refused(target, str(error)) from error
 
@@ -119,7 +132,7 @@ class Expressions:
             case ast.UnaryOp(op=symbol, operand=operand):
                 return self._unary(symbol, self.value(operand))
             case ast.Subscript(value=owner, slice=index):
-                return self.scope.entry(self.value(owner), self._index(index))
+                return self._entry(owner, partial(self._index, index))
             case ast.Attribute(value=owner, attr=name):
                 return self._attribute(owner, name)
             case ast.JoinedStr(values=parts):
@@ -270,7 +283,12 @@ class Expressions:
     def _attribute(self, owner: ast.expr, name: str) -> Any:
         if isinstance(owner, ast.Name) and owner.id in self.scope.imports:
             raise ValueError(f"{owner.id}.{name} is not data; only os.path.join() is allowed")
-        return self.scope.entry(self.value(owner), name)
+        return self._entry(owner, lambda: name)
+
+    def _entry(self, owner: ast.expr, key: Callable[[], Any]) -> Any:
+        if isinstance(owner, ast.Name) and owner.id == BASE:
+            return self.scope.of_base(key())
+        return self.scope.entry(self.value(owner), key())
 
     def _joined(self, parts: Sequence[ast.expr]) -> str:
         text = "".join(
@@ -302,13 +320,14 @@ class Expressions:
         return result
 
     def _in_own_scope(self, loops: Sequence[ast.comprehension], emit: Callable[[], None]) -> None:
-        outer = self.scope.names
+        outer, bound = self.scope.names, self.scope.loop_names
         self._budget.spend(len(outer))
         self.scope.names = dict(outer)
+        self.scope.loop_names = set(bound or ())
         try:
             self._loop(loops, emit)
         finally:
-            self.scope.names = outer
+            self.scope.names, self.scope.loop_names = outer, bound
 
     def _loop(self, loops: Sequence[ast.comprehension], emit: Callable[[], None]) -> None:
         if not loops:

@@ -14,8 +14,15 @@ from ding_cls.config.scope import MAX_CONFIG_DEPTH, Scope
 from ding_cls.errors import ConfigError
 
 # {{ _base_.x }} without quotes is neither YAML nor JSON; with quotes it is a string in both.
+# Those in comments and in strings that have quotes already are passed over.
 _BARE = re.compile(
-    r"(^|[:,\[{]|^[ \t]*-)([ \t]*)(\{\{[ \t]*[\w.]+[ \t]*\}\})(?=[ \t]*(?:[,\]}#\r\n]|$))", re.MULTILINE
+    r"""
+    (?:^|(?<=[ \t]))\#[^\n]*+
+    | ((?:^[ \t]*+(?:-[ \t]*+)*+|[:,\[{][ \t]*+)(?:&\S++[ \t]++)?+)
+      (?: "(?:[^"\\]|\\.)*+" | '(?:[^']|'')*+'
+      | (\{\{[ \t]*[\w.]+[ \t]*\}\})(?=[ \t]*(?:[,\]}\#\r\n]|$)) )
+    """,
+    re.MULTILINE | re.VERBOSE | re.DOTALL,
 )
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],:\n]|[^\s{}\[\],:"]+')
 # YAML 1.1, which PyYAML reads, wants a dot and a sign: 1e-4 would be a string.
@@ -68,7 +75,7 @@ def json_values(text: str, scope: Scope) -> dict[Any, Any]:
 
 
 def _quoted(text: str) -> str:
-    return _BARE.sub(r'\1\2"\3"', text)
+    return _BARE.sub(lambda found: f'{found[1]}"{found[2]}"' if found[2] else found[0], text)
 
 
 def _as_mapping(value: Any, scope: Scope) -> dict[Any, Any]:

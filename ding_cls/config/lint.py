@@ -1,6 +1,7 @@
 """Known traps of configs: settings that are allowed and nearly always a mistake."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ding_cls.common.process import launched_world_size
 from ding_cls.config import data_traps, training_traps
@@ -39,7 +40,12 @@ def lint(subject: Subject, *, processes: int | None = None) -> list[Finding]:
     """
     tree, _ = subject.tree_as_it_is
     checked = Checked(tree, subject.written, subject.origin, processes or launched_world_size())
-    return [finding for rule in RULES for finding in rule(checked)]
+    findings: list[Finding] = []
+    for rule in RULES:
+        # A value of a type that the rule does not expect is the validator's business, or the part's.
+        with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            findings += rule(checked)
+    return findings
 
 
 def show_findings(findings: Sequence[Finding], subject: Subject) -> str:

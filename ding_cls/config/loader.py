@@ -20,7 +20,7 @@ from ding_cls.config.inherit import laid_over
 from ding_cls.config.merge import is_shadowing, key_problem, shadowing_problem, to_easydict
 from ding_cls.config.operations import Budget
 from ding_cls.config.problems import Problems, TooManyProblemsError
-from ding_cls.config.scope import BASE, Places, Scope
+from ding_cls.config.scope import BASE, CHARACTERS_A_UNIT, Places, Scope
 from ding_cls.config.sources import MAX_FILES, Sources, base_file
 from ding_cls.config.statements import base_statement, interpret, parsed
 from ding_cls.errors import ConfigError
@@ -83,7 +83,7 @@ def read_config(path: str | os.PathLike[str]) -> EasyDict:
 
 
 def read_config_with_origins(
-    path: str | os.PathLike[str], *, problems: list[str] | None = None
+    path: str | os.PathLike[str], *, problems: list[str] | None = None, variables: set[str] | None = None
 ) -> tuple[dict[str, Any], Origins]:
     """Return the config that a file holds as plain dicts, and which line set what.
 
@@ -96,6 +96,8 @@ def read_config_with_origins(
             missing from the config, a key that hides a dict's method is still in it, of two bases that clash
             the later one wins. So a caller can check what there is and report everything at once. Without a
             list they are all raised.
+        variables: takes those top-level names of the config that an expression has used: one further down in
+            the same file, or one of an inheriting file by ``_base_.name``.
 
     Raises:
         ConfigError: as ``read_config``; with ``problems`` only where there is nothing to go on with.
@@ -108,6 +110,9 @@ def read_config_with_origins(
         raise ConfigError("\n".join(reader.problems.lines)) from None
     except ConfigError as error:
         raise ConfigError("\n".join([*reader.problems.lines, str(error)])) from error
+    except MemoryError as error:
+        last = f"the config takes more memory than there is ({reader.leaf.name}:1)"
+        raise ConfigError("\n".join([*reader.problems.lines, last])) from error
     except ValueError as error:
         # The budget is spent on laying files over each other, where no line is to blame.
         last = f"{error} ({reader.leaf.name}:1)"
@@ -116,6 +121,8 @@ def read_config_with_origins(
         raise ConfigError("\n".join(reader.problems.lines))
     if problems is not None:
         problems.extend(reader.problems.lines)
+    if variables is not None:
+        variables |= reader.variables & values.keys()
     return values, origins
 
 
@@ -155,6 +162,7 @@ class _Reader:
         self._budget = Budget()
         self._places = Places()
         self.problems = Problems(self._budget)
+        self.variables: set[str] = set()
         self._sources = Sources()
         self._read: dict[str, _FileConfig] = {}
 
@@ -180,6 +188,7 @@ class _Reader:
         else:
             bases, own = self._plain(text, scope, file, [*chain, file])
             is_named = None
+        self.variables |= scope.read_of_base if is_named else scope.read_of_base | scope.read
         private = frozenset() if is_named else frozenset(filter(_is_private, own))
         return _FileConfig(
             laid_over(bases.values, own, scope=scope, problems=self.problems),
@@ -316,7 +325,7 @@ class _Reader:
         return tree
 
     def _published(self, value: Any, path: str, place: str, origins: Origins) -> Any:
-        self._budget.spend()
+        self._budget.spend(1 + len(path) // CHARACTERS_A_UNIT)
         if path and not (isinstance(value, dict) and value):
             origins[path] = place
         if isinstance(value, (list, tuple)):

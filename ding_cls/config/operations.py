@@ -144,10 +144,22 @@ def _format(
             raise ValueError(
                 f"field {shown(field)} of format(): only a name or a number is allowed in braces"
             )
-        value = names[field] if field.isidentifier() else arguments[int(field or next(numbers))]
+        value = _field_value(field or str(next(numbers)), arguments, names)
         inner = _format(spec, arguments, names, numbers, budget) if spec else ""
         pieces.append(formatted(value, conversion or "", inner, budget=budget))
     return "".join(pieces)
+
+
+def _field_value(field: str, arguments: Sequence[Any], names: Mapping[str, Any]) -> Any:
+    if field.isidentifier():
+        if field in names:
+            return names[field]
+        remedy = f"write .format({shortened(field)}=...)"
+    else:
+        if int(field) < len(arguments):
+            return arguments[int(field)]
+        remedy = f"it gets {len(arguments)} without a name"
+    raise ValueError(f"field {{{shortened(field)}}} of format() has no value; {remedy}")
 
 
 def _replace(budget: Budget, text: str, old: str, new: str) -> str:

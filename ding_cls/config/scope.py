@@ -12,6 +12,10 @@ from ding_cls.errors import ConfigError
 
 BASE = "_base_"
 MAX_CONFIG_DEPTH = 50
+# The table of origins repeats a key in the path of each value below it.
+MAX_KEY = 200
+# Looking through text is this much cheaper than computing a value.
+CHARACTERS_A_UNIT = 64
 
 _TEMPLATE = re.compile(r"\{\{\s*(?:_base_\.([\w.]+)|(file\w+))\s*\}\}")
 _ENVIRONMENT = re.compile(r"\{\{\s*+['\"]?\s*+\$")
@@ -47,6 +51,11 @@ class Scope:
         budget: what reading may cost; shared by a file and its bases.
         places: which place set what; shared likewise.
         templates: the values of ``{{ fileDirname }}`` and its sisters.
+
+    Attributes:
+        read: the file's own names that an expression has used, and
+        read_of_base: the names of the base files that one has.
+        loop_names: names that the comprehensions around the current expression have bound.
     """
 
     def __init__(
@@ -61,6 +70,9 @@ class Scope:
         self.names: dict[str, Any] = {}
         self.imports: dict[str, str] = {}
         self.lost: set[str] = set()
+        self.read: set[str] = set()
+        self.read_of_base: set[str] = set()
+        self.loop_names: set[str] | None = None
         self.budget = budget or Budget()
         self.places = places or Places()
         self.templates = dict(templates or {})
@@ -71,6 +83,21 @@ class Scope:
 
     def named(self, name: str) -> Any:
         """Return the value of an earlier name."""
+        value = self._known(name)
+        if name == BASE:
+            self.budget.spend(len(value))
+            self.read_of_base.update(value)
+        return value
+
+    def of_base(self, key: Any) -> Any:
+        """Return ``_base_[key]``."""
+        value = self.entry(self._known(BASE), key)
+        self.read_of_base.add(key)
+        return value
+
+    def _known(self, name: str) -> Any:
+        if name != BASE and name not in (self.loop_names or ()):
+            self.read.add(name)
         self.check_not_lost(name)
         if name == BASE and name not in self.names:
             raise ValueError("_base_ stands for the merged base files, and this file has none")
@@ -88,6 +115,8 @@ class Scope:
         self.imports.pop(name, None)
         self.lost.discard(name)
         self.put(self.names, name, value, line)
+        if self.loop_names is not None:
+            self.loop_names.add(name)
 
     def bind_import(self, name: str, module: str) -> None:
         """Note that a name stands for something imported."""
@@ -124,6 +153,8 @@ class Scope:
         # Only plain keys: the hash of a tuple of shared tuples takes exponential time.
         if not isinstance(key, SCALARS):
             raise TypeError(f"a key is a string, not {type(key).__name__}")
+        if isinstance(key, str) and len(key) > MAX_KEY:
+            raise ValueError(f"a key has at most {MAX_KEY} characters, not {len(key)}: {shown(key)}")
         owner[key] = value
         self.places.set(owner, key, self.place(line) if isinstance(line, int) else line)
 
@@ -149,8 +180,10 @@ class Scope:
 
     def text(self, text: str) -> Any:
         """Return a string with its templates filled in, or the value of the one that is the whole string."""
+        self.budget.spend(len(text) // CHARACTERS_A_UNIT)
         if "{{" not in text:
             return text
+        self.budget.spend(len(text))
         if _ENVIRONMENT.search(text):
             raise ValueError(f"{shown(text)}: environment variables are not read in a config file")
         whole = _TEMPLATE.fullmatch(text)
@@ -160,22 +193,26 @@ class Scope:
 
     def f_string_text(self, text: str) -> str:
         """Return the literal part of an f-string with ``{{ fileDirname }}`` and its sisters filled in."""
-        return _IN_F_STRING.sub(lambda found: self.templates.get(found[1], found[0]), text)
+        self.budget.spend(len(text))
+        return _IN_F_STRING.sub(lambda found: self._paid(self.templates.get(found[1], found[0])), text)
 
     def base_value(self, path: str) -> Any:
         """Return the value that ``_base_.a.b`` stands for."""
-        value = self.named(BASE)
-        for key in path.split("."):
+        first, *others = path.split(".")
+        value = self.of_base(first)
+        for key in others:
             value = self.entry(value, key)
         return value
 
     def _inserted(self, found: re.Match[str]) -> str:
         if not found[1]:
-            return self.templates.get(found[2], found[0])
+            return self._paid(self.templates.get(found[2], found[0]))
         value = self.base_value(found[1])
         if not isinstance(value, SCALARS):
             raise TypeError(f"{found[0]} is a {type(value).__name__}, which cannot be part of a string")
-        text = str(value)
+        return self._paid(str(value))
+
+    def _paid(self, text: str) -> str:
         self.budget.spend(len(text))
         return text
 

@@ -107,6 +107,8 @@ def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str
     for source, target in MOVES.items():
         if f"{source}.".startswith(f"{path}.") and _is_movable(values, source):
             _drop(values, target)
+        elif target == path and _is_movable(values, source):
+            _drop(values, source)
     move_arguments(values, origins)
     return values
 
@@ -193,7 +195,8 @@ def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
     if not isinstance(section, dict) or _last(source) not in section:
         return False
     if source in _DATA:
-        return at(cfg, source) is not None
+        # A data set without a folder says so by an empty one.
+        return at(cfg, source) not in (None, "")
     return source not in _SGD_ONLY or section.get("type", "SGD") == "SGD"
 
 

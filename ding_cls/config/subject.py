@@ -14,9 +14,11 @@ from ding_cls.config.compile import checked_config, resolve
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.origins import OriginTable
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.settle import lay_over
 from ding_cls.config.translate import Translation
+from ding_cls.config.validate import place_of
 from ding_cls.errors import ConfigError
 
 DEFAULT = "default"
@@ -64,9 +66,17 @@ class Subject:
         except ConfigError as error:
             return lay_over(_DEFAULTS, self.resolved.cfg), str(error)
 
+    @cached_property
+    def _places_written(self) -> OriginTable:
+        return OriginTable(self.origins)
+
+    @cached_property
+    def _places_resolved(self) -> OriginTable:
+        return OriginTable(self.resolved.origins)
+
     def written_origin(self, path: str) -> str:
         """Return where a value of ``written`` was set."""
-        return nearest_origin(self.origins, path) or ""
+        return place_of(path, self._places_written) or ""
 
     def origin(self, path: str) -> str:
         """Return where a value of ``tree``, or else of ``written``, was set.
@@ -74,7 +84,7 @@ class Subject:
         ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
         """
         if value_at(self.resolved.cfg, path) is not _MISSING:
-            return nearest_origin(self.resolved.origins, path) or ""
+            return place_of(path, self._places_resolved) or ""
         if value_at(self.written, path) is not _MISSING:
             return self.written_origin(path)
         tree, _ = self.tree_as_it_is
@@ -94,21 +104,11 @@ def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
         file = file / "total_config.py"
         if not file.is_file():
             raise ConfigError(f"'{path}' is no run's folder: there is no total_config.py in it")
-    values, places = read_config_with_origins(file)
+    variables: set[str] = set()
+    values, places = read_config_with_origins(file, variables=variables)
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
-    return Subject(str(path), written, origins, resolve(values, overrides, places))
-
-
-def nearest_origin(origins: Mapping[str, str], path: str) -> str | None:
-    """Return the origin of a path, or of the first value inside it, or of the value it lies in."""
-    if path in origins:
-        return origins[path]
-    inside = next((origin for each, origin in origins.items() if each.startswith(f"{path}.")), None)
-    while inside is None and path:
-        path = path.rpartition(".")[0]
-        inside = origins.get(path)
-    return inside
+    return Subject(str(path), written, origins, resolve(values, overrides, places, variables=variables))
 
 
 def value_at(tree: Any, path: str) -> Any:

@@ -301,8 +301,8 @@ TABLE: tuple[Row, ...] = (
         )
         for phase in ("train", "val", "test")
     ),
-    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None,)),
-    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None,)),
+    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None, "")),
+    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None, "")),
     Row("sampler", _SAMPLER, "RepeatAugSampler", nothing=(None,)),
     Row("evaluation", f"{_EVALUATOR}.validate", "None: train without", lambda _: False, when=_NO_EVALUATION),
     Row(

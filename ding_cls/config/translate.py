@@ -5,12 +5,13 @@ what the table says, nor look up any part by its name.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.hook_keys import hooks_to_keys
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
+from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
 from ding_cls.config.settle import move_arguments, put
 from ding_cls.config.table import (
     FP16_HOOKS,
@@ -24,7 +25,7 @@ from ding_cls.config.table import (
     is_sgd,
     section,
 )
-from ding_cls.config.validate import likeness, mistyped, place_of, unknown_key
+from ding_cls.config.validate import MAX_GUESSES, UNKNOWN, is_alike, mistyped, place_of, unknown_key
 
 # Where a value stands that no line has set.
 MM_DEFAULT = "mmclassification's default"
@@ -32,6 +33,11 @@ MM_DEFAULT = "mmclassification's default"
 # mmclassification keeps a file's variables in its config: what is this much like a key was meant as one.
 _MISSPELT = 0.8
 _MMCV_LOSS_SCALE = 512.0
+_OF_MMPRETRAIN = (
+    *("optim_wrapper", "param_scheduler", "default_hooks", "env_cfg", "visualizer", "randomness"),
+    *("train_cfg", "val_cfg", "test_cfg", "train_dataloader", "val_dataloader", "test_dataloader"),
+    *("val_evaluator", "test_evaluator", "data_preprocessor"),
+)
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # Counted in batches their learning rates are no function of the number of updates alone.
@@ -55,7 +61,12 @@ class Translation(NamedTuple):
 
 
 def translate(
-    cfg: Mapping[str, Any], origins: Mapping[str, str] | None = None, *, overridden: Collection[str] = ()
+    cfg: Mapping[str, Any],
+    origins: Mapping[str, str] | None = None,
+    *,
+    overridden: Collection[str] = (),
+    is_whole: bool = True,
+    variables: Collection[str] | None = None,
 ) -> Translation:
     """Return a config with native keys alone; one that has no others comes back as it is.
 
@@ -66,15 +77,18 @@ def translate(
         cfg: the user's values; stays as it is.
         origins: which line set what (see ``read_config_with_origins``).
         overridden: paths, in either spelling, that the command line sets.
+        is_whole: whether ``cfg`` describes a run, so that what it leaves out has a default.
+        variables: top-level names that the files use; any other that is no key is an error. None: unknown.
     """
     values, places = plain_copy(cfg), dict(origins or {})
     move_arguments(values, places)
     problems = list(_leftovers(values, places))
     if not any(key in ROOTS for key in values):
         return Translation(values, places, [*problems, *hooks_to_keys(values, places)])
-    work = _Work(values, places, overridden)
-    translated = work.run()
+    work = _Work(values, places, overridden, variables)
+    translated = work.run(is_whole=is_whole)
     places = {**work.moved_origins, **work.native_origins}
+    move_arguments(translated, places)
     problems += [*work.problems, *hooks_to_keys(translated, places)]
     return Translation(translated, places, problems)
 
@@ -82,28 +96,37 @@ def translate(
 class _Work:
     """One translation: what has moved so far, and what was wrong with it."""
 
-    def __init__(self, cfg: dict[str, Any], origins: dict[str, str], overridden: Collection[str]) -> None:
+    def __init__(
+        self,
+        cfg: dict[str, Any],
+        origins: dict[str, str],
+        overridden: Collection[str],
+        variables: Collection[str] | None,
+    ) -> None:
+        self._variables = variables
         self.problems: list[str] = []
-        self.moved_origins: dict[str, str] = {}
+        self.moved_origins = GrowingOrigins()
         self.native_origins = {
             path: place for path, place in origins.items() if path.partition(".")[0] in ROOT
         }
-        self._cfg, self._origins, self._overridden = cfg, origins, overridden
+        self._cfg, self._origins, self._overridden = cfg, OriginTable(origins), overridden
         self._native = {key: value for key, value in cfg.items() if key in ROOT}
         self._moved: dict[str, Any] = {}
         self._sources: dict[str, tuple[str, Row]] = {}
 
-    def run(self) -> dict[str, Any]:
+    def run(self, *, is_whole: bool) -> dict[str, Any]:
         """Return the native config."""
         for key, value in self._cfg.items():
             if key in ROOTS:
                 self._walk(key, value, None)
             elif key not in ROOT:
                 self._check_variable(key, value)
-        self._add_implied()
+        if is_whole:
+            self._add_implied()
         self._count_updates()
         self._check_both_spellings()
-        self._add_defaults()
+        if is_whole:
+            self._add_defaults()
         return deep_merge_dicts(self._moved, self._native)
 
     def _walk(self, path: str, value: Any, around: tuple[str, Row] | None) -> None:
@@ -131,7 +154,7 @@ class _Work:
             siblings = [
                 _last(each) for each in _ROWS if each.rpartition(".")[0] == pattern.rpartition(".")[0]
             ]
-            self._add(path, unknown_key(path, list(_ROWS), siblings))
+            self._add(path, self._unknown(path, list(_ROWS), siblings))
         elif value is not None and value != {}:
             self._add(path, mistyped(value, (dict,)))
 
@@ -163,22 +186,25 @@ class _Work:
                 return
         put(self._moved, target, value)
         self._sources[target] = path, row
-        self.moved_origins = {
-            each: place for each, place in self.moved_origins.items() if not _is_inside(each, target)
-        }
-        inside = [each for each in self._origins if _is_inside(each, path)]
+        self.moved_origins.drop(target)
+        inside = [*([path] if path in self._origins else []), *self._origins.inside(path)]
         if inside and has_same_shape:
-            self.moved_origins |= {target + each.removeprefix(path): self._origins[each] for each in inside}
+            for each in inside:
+                self.moved_origins.note(target + each.removeprefix(path), self._origins[each])
         elif place := place_of(path, self._origins):
-            self.moved_origins[target] = place
+            self.moved_origins.note(target, place)
 
     def _check_variable(self, key: Any, value: Any) -> None:
         """Let a file's variable go; keep what was meant as a key, for the validator to refuse."""
         known = [*ROOTS, *ROOT]
-        is_misspelt = max(likeness(str(key), each) for each in known) >= _MISSPELT
+        is_misspelt = any(is_alike(str(key), each, _MISSPELT) for each in known)
+        if key in _OF_MMPRETRAIN:
+            self._add(str(key), "is mmpretrain 1.x's spelling; that of mmclassification 0.x is read here")
+            return
         is_typed = any(path.partition(".")[0] == key for path in self._overridden)
-        if is_misspelt or is_typed:
-            self._add(str(key), unknown_key(str(key), known, known))
+        is_unused = self._variables is not None and key not in self._variables
+        if is_misspelt or is_typed or is_unused:
+            self._add(str(key), self._unknown(str(key), known, known))
 
     def _add_implied(self) -> None:
         """Say what mmcv's own defaults say."""
@@ -227,12 +253,20 @@ class _Work:
             self._add("lr_config.by_epoch", text)
 
     def _check_both_spellings(self) -> None:
-        native = [path for path, value in _leaves(self._native) if not isinstance(value, dict)]
-        for path, value in _leaves(self._moved):
-            for other in native:
-                if isinstance(value, dict) or not (_is_inside(path, other) or _is_inside(other, path)):
+        native = OriginTable(
+            {path: "" for path, value in leaves(self._native) if not isinstance(value, dict)}
+        )
+        order = {target: index for index, target in enumerate(self._sources)}
+        for path, value in leaves(self._moved):
+            if isinstance(value, dict):
+                continue
+            around = [each for each in sections_of(path) if each in native]
+            for other in (*around, *native.inside(path)):
+                targets = [each for each in sections_of(path) if each in order]
+                if not targets:
+                    # Nobody said it: what mmcv's own defaults add to a section that clashes already.
                     continue
-                target = next(each for each in self._sources if _is_inside(path, each))
+                target = min(targets, key=lambda each: order[each])
                 old = self._sources[target][0] + path.removeprefix(target)
                 self._clash(other, old, "are two spellings of one value")
 
@@ -263,7 +297,7 @@ class _Work:
     def _default(self, path: str, value: Any) -> None:
         if not self._says(path):
             put(self._moved, path, value)
-            self.moved_origins[path] = MM_DEFAULT
+            self.moved_origins.note(path, MM_DEFAULT)
 
     def _says(self, path: str) -> bool:
         return _at(self._moved, path) is not _MISSING or _at(self._native, path) is not _MISSING
@@ -271,6 +305,9 @@ class _Work:
     def _clash(self, one: str, other: str, text: str) -> None:
         places = [f"{path}{_bracketed(place_of(path, self._origins))}" for path in (one, other)]
         self.problems.append(f"{' and '.join(places)} {text}; keep one of them")
+
+    def _unknown(self, path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
+        return UNKNOWN if len(self.problems) >= MAX_GUESSES else unknown_key(path, known, siblings)
 
     def _add(self, path: str, text: str) -> None:
         self.problems.append(f"{path} {text}{_bracketed(place_of(path, self._origins))}")
@@ -283,20 +320,20 @@ def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]
             del cfg[key]
             place = _bracketed(place_of(key, origins))
             yield f"{key} has a meaning in a config file alone; read the file with read_config{place}"
-    for path, value in _leaves(cfg):
+    for path, value in leaves(cfg):
         found = _FOR_FILES.search(repr(value)) if isinstance(value, (str, list, tuple)) else None
         if found:
             place = _bracketed(place_of(path, origins))
             yield f"{path} holds '{found[0]}', which has a meaning in a config file alone{place}"
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each value that is no dict, or an empty one, with its path."""
     if not isinstance(value, dict) or not value:
         yield path, value
         return
     for key, item in value.items():
-        yield from _leaves(item, f"{path}.{key}" if path else str(key))
+        yield from leaves(item, f"{path}.{key}" if path else str(key))
 
 
 def _at(tree: Any, path: str) -> Any:

@@ -7,11 +7,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ding_cls.config.defaults import NONE, Either, Free, Key, Tree
 from ding_cls.config.merge import not_plain, plain_copy
+from ding_cls.config.origins import OriginTable
 from ding_cls.errors import PartError
 
 _TYPE_NAMES = {
@@ -37,6 +39,11 @@ _SYNONYMS = {
 }
 _MIN_LIKENESS = 0.6
 _HOP_PENALTY = 0.1
+# A name with more characters is like no other.
+_MAX_ALIKE = 100
+UNKNOWN = "is not a known key"
+# In a longer report the lines go on without a guess at what was meant.
+MAX_GUESSES = 50
 
 
 class Validator:
@@ -52,7 +59,7 @@ class Validator:
         self.problems: list[str] = []
         self._schema = schema
         self._declared = declared
-        self._origins = origins
+        self._origins = OriginTable(origins)
         self._known = [*_paths(schema), *_paths(declared)]
 
     def check(self, cfg: dict[str, Any]) -> None:
@@ -94,7 +101,8 @@ class Validator:
             elif name in declared:
                 self.problems.extend(not_plain(value, path))
             else:
-                self.add(path, unknown_key(path, self._known, [*schema, *declared]))
+                is_late = len(self.problems) >= MAX_GUESSES
+                self.add(path, UNKNOWN if is_late else unknown_key(path, self._known, [*schema, *declared]))
 
     def _value(self, path: str, value: Any, key: Key) -> Any:
         converted = _as_number(value, key.types)
@@ -171,12 +179,18 @@ def fits(pattern: str, value: str) -> bool:
 
 def place_of(path: str, origins: Mapping[str, str]) -> str | None:
     """Return what set the value at a path, or something in it, or the section around it."""
-    inside = (origin for known, origin in origins.items() if known.startswith(f"{path}."))
-    place = origins.get(path) or next(inside, None)
+    place = origins.get(path) or _place_inside(path, origins)
     while place is None and "." in path:
         path = path.rpartition(".")[0]
         place = origins.get(path)
     return place
+
+
+def _place_inside(path: str, origins: Mapping[str, str]) -> str | None:
+    if isinstance(origins, OriginTable):
+        inside = origins.inside(path)
+        return origins[inside[0]] if inside else None
+    return next((origin for known, origin in origins.items() if known.startswith(f"{path}.")), None)
 
 
 def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
@@ -185,7 +199,12 @@ def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
     if len(paths) != 1:
         return str(error)
     path = "" if str(error).startswith(paths[0]) else f"{paths[0]}: "
-    return f"{path}{error}{bracketed(place_of(f'{paths[0]}.type', origins))}"
+    chosen = place_of(f"{paths[0]}.type", origins)
+    given = origins.get(f"{paths[0]}.{error.argument}", chosen)
+    if chosen is None or given == chosen or given is None or given.startswith("override "):
+        return f"{path}{error}{bracketed(given)}"
+    # The usual reason: a file names another type, and its base's arguments are still there.
+    return f"{path}{error}; '{error.argument}' comes from {given}: put _delete_=True beside type ({chosen})"
 
 
 def bracketed(place: str | None) -> str:
@@ -203,16 +222,36 @@ def mistyped(value: Any, types: Sequence[type], choices: Sequence[Any] = ()) -> 
 
 def unknown_key(path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
     """Return what to say of a path that is none of the known ones: the nearest, or else its siblings."""
-    alike = [each for each in known if likeness(_leaf(path), _leaf(each)) >= _MIN_LIKENESS]
+    if path in known:
+        # A key of a dict that holds dots: YAML's 'policy.learn.batch_size: 5'.
+        return "is one flat key; write it nested, a dict in a dict"
+    alike = [each for each in known if is_alike(_leaf(path), _leaf(each), _MIN_LIKENESS)]
     nearest = max(alike, key=lambda each: _nearness(path, each), default=_SYNONYMS.get(_leaf(path)))
     if nearest is not None:
-        return f"is not a known key; did you mean {nearest}?"
-    return f"is not a known key; the keys here are {', '.join(dict.fromkeys(siblings))}"
+        return f"{UNKNOWN}; did you mean {nearest}?"
+    return f"{UNKNOWN}; the keys here are {', '.join(dict.fromkeys(siblings))}"
 
 
 def likeness(name: str, known: str) -> float:
     """Return how alike two names are, in [0, 1]; case does not count."""
     return SequenceMatcher(None, name.lower(), known.lower()).ratio()
+
+
+def is_alike(name: str, known: str, least: float) -> bool:
+    """Return whether ``likeness`` is at least so much; of quite different names it says no at once."""
+    longer, shorter = (name, known) if len(name) > len(known) else (known, name)
+    if len(longer) > _MAX_ALIKE or 2 * len(shorter) / max(len(longer) + len(shorter), 1) < least:
+        return False
+    one, other = _low_bytes(name), _low_bytes(known)
+    # At most these characters of each match one of the other.
+    shared = min(len(one) - len(one.translate(None, other)), len(other) - len(other.translate(None, one)))
+    return 2 * shared / max(len(one) + len(other), 1) >= least and likeness(name, known) >= least
+
+
+@lru_cache(1000)
+def _low_bytes(name: str) -> bytes:
+    """Return a byte for each character; equal characters have equal bytes."""
+    return name.lower().encode("utf-32-le", "surrogatepass")[::4]
 
 
 def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -121,7 +121,7 @@ class ResNet(nn.Module):
         """
         features = self._stem(images)
         maps = []
-        for number, blocks in enumerate(self._stages()):
+        for number, blocks in enumerate(self._stages()[: max(self.out_indices) + 1]):
             features = self._through(blocks, features)
             if number in self.out_indices:
                 maps.append(features)
@@ -185,6 +185,9 @@ class ResNet(nn.Module):
         return [each for each in stages if each is not None]
 
     def _freeze(self) -> None:
+        # Nobody sees their maps: DDP would wait for gradients that never come.
+        for module in self._stages()[max(self.out_indices) + 1 :]:
+            module.requires_grad_(False)
         if self.frozen_stages < 0:
             return
         for module in (*self._stem_modules(), *self._stages()[: self.frozen_stages]):

@@ -155,7 +155,10 @@ def _weight_keyword(head: nn.Module, method: str, weights: Tensor | None) -> dic
 
 
 def _only_losses(head: nn.Module, found: Any) -> dict[str, Tensor]:
-    """Return the losses among what a head gave, each as one float32 number; accuracies are left out."""
+    """Return the losses among what a head gave, each as one float32 number.
+
+    As in mmclassification these are the values with ``loss`` in their names; the rest is left out.
+    """
     if not isinstance(found, Mapping):
         raise ModelError(
             f"the head {type(head).__name__} gave {type(found).__name__} as its losses; "
@@ -164,15 +167,19 @@ def _only_losses(head: nn.Module, found: Any) -> dict[str, Tensor]:
     losses = {
         str(name): _number(value)
         for name, value in found.items()
-        if not isinstance(value, Mapping) and not str(name).startswith("acc")
+        if not isinstance(value, Mapping) and "loss" in str(name)
     }
     if not losses:
-        raise ModelError(f"the head {type(head).__name__} gave no loss, only {list(found)}")
+        raise ModelError(
+            f"the head {type(head).__name__} gave no loss, only {list(found)}; a loss has 'loss' in its name"
+        )
     return losses
 
 
-def _number(value: Tensor | list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+def _number(value: Any) -> Tensor:
     if isinstance(value, list | tuple):
         return torch.stack([_number(each) for each in value]).sum()
+    if not isinstance(value, Tensor):
+        return torch.tensor(float(value))
     # One number goes through as it is, to the last bit.
     return (value if value.dim() == 0 else value.mean()).float()

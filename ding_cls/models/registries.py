@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from ding_cls.errors import ModelError
 from ding_cls.models.families import FAMILY_BACKBONES
 from ding_cls.models.timm_backbone import TIMM_BACKBONES
 from ding_cls.models.torch_losses import TORCH_LOSSES
@@ -44,8 +45,13 @@ def build_head(cfg: Part) -> Any:
 
 
 def build_loss(cfg: Part) -> Any:
-    """Return the loss of ``dict(type=, ...)``; a module comes back as it is."""
-    return _built(cfg, LOSSES)
+    """Return the loss of ``dict(type=, ...)``; a module comes back as it is.
+
+    One that takes ``(pred, target)`` alone, as torch's own do, can be called like the others.
+    """
+    loss = _built(cfg, LOSSES)
+    call = loss.forward if isinstance(loss, nn.Module) else loss
+    return loss if takes(call, "weight") and takes(call, "avg_factor") else _PlainLoss(loss)
 
 
 def build_classifier(cfg: Part, *, num_classes: int | None = None) -> Any:
@@ -62,6 +68,22 @@ def build_classifier(cfg: Part, *, num_classes: int | None = None) -> Any:
     if isinstance(filled.get("head"), Mapping):
         filled["head"] = _with_num_classes(filled["head"], HEADS, num_classes)
     return _built(filled, CLASSIFIERS)
+
+
+class _PlainLoss(nn.Module):
+    """A loss of the user's that knows neither weights nor averaging factors."""
+
+    def __init__(self, loss: Callable[..., Any]) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, pred: Any, target: Any, weight: Any = None, **ignored: Any) -> Any:
+        if weight is not None:
+            raise ModelError(
+                f"the samples have weights, which the loss {type(self.loss).__name__} cannot use: "
+                "it takes no argument 'weight'"
+            )
+        return self.loss(pred, target)
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:

@@ -178,6 +178,9 @@ def _timed(batches: Iterable[Any], use: Callable[[Any], Any]) -> Timing:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         seconds.append((received - asked, time.perf_counter() - received))
+    if not seconds:
+        # A rank for which no batch is left.
+        return Timing(0.0, 0.0, 0)
     kept = seconds[1:] or seconds
     data, step = (sum(each) / len(kept) for each in zip(*kept, strict=True))
     return Timing(data, step, len(seconds) - 1)

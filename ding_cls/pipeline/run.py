@@ -164,6 +164,9 @@ class Run:
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
         if self._checkpoint is None:
+            if self.rank == 0:
+                # Building the data has told the size of their pictures.
+                save_run_config(self.cfg, Path(self.cfg.exp_name))
             return
         if self.rank == 0:
             self._report_changes(learner)
@@ -246,7 +249,7 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint)
         yield run
-    except DingError as error:
+    except Exception as error:
         # A mistake found before training began shall not cost a folder: the next try takes the same name.
         if rank == 0 and not resume and run is not None and not _checkpoints(compiled).exists():
             shutil.rmtree(compiled.exp_name)

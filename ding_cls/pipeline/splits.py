@@ -3,6 +3,7 @@
 It must not know networks or loaders.
 """
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -33,6 +34,7 @@ from ding_cls.pipeline.descriptions import (
     changed,
     filled,
     inner_of,
+    part_of,
     tells_its_folder,
     with_pipeline,
     without_loading,
@@ -77,6 +79,11 @@ def training_set(cfg: Any) -> Any:
         std=tuple(collect.std),
     )
     section = _section(collect, "train")
+    if section is None and not collect.learn_data_path:
+        raise DataError(
+            "no training data are named: set policy.collect.learn_data_path (data.train.data_prefix), "
+            "or --data DIR"
+        )
     if section is None:
         dataset: Any = ImageNetDataset(collect.learn_data_path, True, augmentation)
     else:
@@ -125,9 +132,14 @@ def evaluation_set(
         section = _moved(section, find_split(data, split) if data is not None else _folder(collect, split))
     else:
         section = _with_folder(section, split, _own_folder(collect, split, section))
-    if own is None:
-        # It lists the samples of another split.
-        section.pop("ann_file", None)
+    if own is None and "ann_file" in section:
+        # It lists the samples of another split; without it ours read the folder.
+        if not _is_ours(section):
+            raise DataError(
+                "the run describes no test set, and val's ann_file lists other pictures; "
+                f"set policy.collect.{split}"
+            )
+        del section["ann_file"]
     pipeline = _evaluation_pipeline(collect)
     if split == "train":
         section = changed(section, lambda inner: with_pipeline(inner, pipeline))
@@ -216,8 +228,13 @@ def _with_folder(section: dict[str, Any], split: str, path: str) -> dict[str, An
 
 def _with_own_folder(section: dict[str, Any], split: str, path: str) -> dict[str, Any]:
     name = next((each for each in FOLDERS if each in arguments_of(section)), None)
-    if not path or name is None:
+    if name is None:
         return section
+    if not path:
+        # A data set of the user's that reads no folder may still want the argument.
+        parameter = inspect.signature(part_of(section)).parameters.get(name)
+        is_required = parameter is not None and parameter.default is parameter.empty
+        return {name: "", **section} if is_required and not _is_ours(section) else section
     given = section.get(name)
     if given and Path(given) != Path(path):
         raise ConfigError(
@@ -253,6 +270,10 @@ def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any]) -> A
                 f"policy.collect.{split}: with_label=False leaves nothing to learn or to judge by"
             )
     return dataset
+
+
+def _is_ours(section: Mapping[str, Any]) -> bool:
+    return str(part_of(section).__module__).startswith("ding_cls.")
 
 
 def _training_pipeline(collect: Any) -> list[dict[str, Any]]:

@@ -78,6 +78,9 @@ def train(
     )
     import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
     cfg, origins, problems = described
+    if cfg.get("custom_imports") and (folder := folder_of(config)) is not None:
+        # Whoever opens a checkpoint of this run finds the modules again.
+        cfg["custom_imports"].setdefault("folder", str(folder.resolve()))
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
         policy, learner, evaluator, loader = assemble(run, model)
         run.connect(policy, learner, loader)
@@ -136,8 +139,8 @@ def read_run(
     """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong."""
     origins: dict[str, str] = {}
     unreadable: list[str] = []
+    variables: set[str] | None = None
     if config is None:
-        overrides = [_in_our_words(word) for word in overrides]
         if data is None and not synthetic:
             raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
         cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
@@ -146,7 +149,8 @@ def read_run(
     elif isinstance(config, Mapping):
         cfg = config
     else:
-        cfg, origins = read_config_with_origins(config, problems=unreadable)
+        variables = set()
+        cfg, origins = read_config_with_origins(config, problems=unreadable, variables=variables)
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
@@ -166,13 +170,16 @@ def read_run(
         given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
-    described = resolve(cfg, overrides, origins, given=given)
+    described = resolve(cfg, overrides, origins, given=given, variables=variables)
     if config is None and isinstance(at(described.cfg, "policy.learn.lr_schedule"), dict):
         # A schedule by name brings its own warm-up: the recipe's, which nobody typed, gives way.
         for name in ("warmup_lr", "warmup_epoch"):
             if f"policy.learn.{name}" not in described.origins:
                 described.cfg["policy"]["learn"].pop(name, None)
     fill_input_statistics(described.cfg)
+    if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
+        # Two configs that are silent about it would else be one run to --resume.
+        described.cfg["exp_name"] = Path(config).stem
     return described._replace(problems=[*unreadable, *described.problems])
 
 
@@ -191,19 +198,11 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
         overrides: ``key=value`` words; one of them may name another ``exp_name``, or ``work_dir``. They are
             not applied here.
     """
-    words = [_in_our_words(word) for word in overrides]
-    exp_name = resolve(cfg, words).cfg.get("exp_name", ROOT["exp_name"].default)
+    exp_name = resolve(cfg, overrides).cfg.get("exp_name", ROOT["exp_name"].default)
     saved = Path(str(exp_name), "total_config.py")
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
-
-
-def _in_our_words(override: str) -> str:
-    """Return ``work_dir=...`` as ``exp_name=...``: a recipe or a saved run, which has that key, was named by
-    nobody in the other spelling."""
-    path, equals, value = override.partition("=")
-    return f"exp_name={value}" if equals and path.strip() == "work_dir" else override
 
 
 def _folder_recipe(

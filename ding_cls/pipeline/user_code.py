@@ -8,10 +8,11 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
+from types import ModuleType
 from typing import Any
 
 from ding_cls.errors import ConfigError
@@ -24,12 +25,13 @@ def import_user_code(
 ) -> tuple[str, ...]:
     """Import the modules that ``cfg.custom_imports`` names, so that they enter their parts in the registries.
 
-    While they are imported, modules are looked for in the current folder and in ``folder`` too.
+    While they are imported, modules are looked for in the current folder and in the config's too.
 
     Args:
         cfg: a config, as read or compiled.
         is_allowed: whether the user said ``--allow-code``.
-        folder: the config file's.
+        folder: the config file's; ``custom_imports.folder``, which a run notes for its checkpoints, is
+            searched too.
 
     Returns:
         The names of the modules that were imported.
@@ -38,7 +40,8 @@ def import_user_code(
         ConfigError: imports are asked for and not allowed, the section has another form, or an import fails
             (with ``allow_failed_imports=True`` that is a warning).
     """
-    names, may_fail = _asked_for(cfg.get("custom_imports") or {})
+    section = cfg.get("custom_imports") or {}
+    names, may_fail = _asked_for(section)
     if not names:
         return ()
     if not is_allowed:
@@ -47,10 +50,11 @@ def import_user_code(
             "(in Python: allow_code=True); look at it first, then add the flag"
         )
     imported = []
-    with _searching(os.getcwd(), *([] if folder is None else [os.path.abspath(folder)])):
+    folders = [os.path.abspath(each) for each in (os.getcwd(), folder, section.get("folder")) if each]
+    with _searching(*folders):
         for name in names:
             try:
-                importlib.import_module(name)
+                _check_is_own(importlib.import_module(name), folders)
             except Exception as error:
                 message = f"custom_imports: '{name}' cannot be imported: {_told(error)}"
                 if not may_fail:
@@ -65,7 +69,7 @@ def _asked_for(section: Any) -> tuple[list[str], bool]:
     """Return the modules to import, and whether one may be missing."""
     if not isinstance(section, Mapping):
         raise ConfigError(f"custom_imports is {section!r}; the form is {FORM}")
-    if unknown := sorted(section.keys() - {"imports", "allow_failed_imports"}):
+    if unknown := sorted(section.keys() - {"imports", "allow_failed_imports", "folder"}):
         raise ConfigError(
             f"custom_imports.{unknown[0]} is not a known key; there are imports and allow_failed_imports"
         )
@@ -87,6 +91,20 @@ def _searching(*folders: str) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def _check_is_own(module: ModuleType, folders: Sequence[str]) -> None:
+    """Refuse a module of Python's or of a library's where the user's file of that name was meant."""
+    file = module.__file__
+    if file is None:
+        return
+    name = module.__name__.partition(".")[0]
+    for folder in map(Path, folders):
+        meant = next((each for each in (folder / f"{name}.py", folder / name) if each.exists()), None)
+        if meant is not None and not Path(file).resolve().is_relative_to(folder.resolve()):
+            raise ImportError(f"'{name}' is {file}, not {meant.name} of {folder}; give yours another name")
+        if meant is not None:
+            return
 
 
 def _told(error: Exception) -> str:

@@ -79,7 +79,8 @@ def optimizer_of(model: torch.nn.Module, learn: Mapping[str, Any]) -> Optimizer:
     kind = given.setdefault("type", "SGD")
     part = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
     keys = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-    if isinstance(part, type) and issubclass(part, torch.optim.SGD):
+    if kind == "SGD" or part is torch.optim.SGD:
+        # A class of the user's under another name takes these among its own arguments.
         keys |= {name: name for name in ("momentum", "nesterov") if takes_argument(part, name)}
     for name, key in keys.items():
         if name in given:

@@ -147,3 +147,40 @@ def test_yaml_reads_the_same_without_libyaml(tmp_path: Path, monkeypatch: pytest
     assert read_config_with_origins(path) == with_libyaml
     with pytest.raises(ConfigError, match=r"computes too much"):
         read_config(_write(tmp_path, "a: [" + "1, " * 29_000 + "]", "c.yaml"))
+
+
+QUOTED_JSON = r"""{
+  "a": "x, {{ fileBasename }}, y",
+  "b": ["[{{ fileBasename }}]", {{ fileBasename }}, "\", {{ fileBasename }}, "],
+  "c": "# {{ fileBasename }}",
+  "d": {{ fileBasename }}
+}"""
+QUOTED_YAML = """\
+a: "x, {{ fileBasename }}, y"  # don't: 'x, {{ y }}
+b: ['[{{ fileBasename }}]', {{ fileBasename }}, 'it''s, {{ fileBasename }}, ']
+c: &c "first line,
+  {{ fileBasename }}, last line"
+d: {{ fileBasename }}  # "
+e: *c
+f:
+- {{ fileBasename }}
+- - {{ fileBasename }}
+  - ': {{ fileBasename }}'
+"""
+
+
+def test_templates_in_the_middle_of_a_string_get_no_quotes(tmp_path: Path) -> None:
+    assert read_config(_write(tmp_path, QUOTED_JSON, "c.json")) == {
+        "a": "x, c.json, y",
+        "b": ["[c.json]", "c.json", '", c.json, '],
+        "c": "# c.json",
+        "d": "c.json",
+    }
+    assert read_config(_write(tmp_path, QUOTED_YAML, "c.yaml")) == {
+        "a": "x, c.yaml, y",
+        "b": ["[c.yaml]", "c.yaml", "it's, c.yaml, "],
+        "c": "first line, c.yaml, last line",
+        "d": "c.yaml",
+        "e": "first line, c.yaml, last line",
+        "f": ["c.yaml", ["c.yaml", ": c.yaml"]],
+    }

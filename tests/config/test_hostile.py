@@ -5,11 +5,19 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ding_cls.config import read_config
+from ding_cls.config.lint import lint
+from ding_cls.config.show import show_config
+from ding_cls.config.subject import read_subject
+from ding_cls.config.validate import is_alike
+from ding_cls.errors import ConfigError
 
 MAX_SECONDS = 1.0
 MAX_MEGABYTES = 100
@@ -77,6 +85,9 @@ def _doubled(first: str, step: str, last: str) -> str:
 EASYDICT = "from easydict import EasyDict\n"
 
 
+BIG = "A" * 400_000
+
+
 def _laughs(levels: int) -> str:
     lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, levels)]
     return "a0: &a0 [lol, lol]\n" + "".join(lines)
@@ -126,6 +137,18 @@ PYTHON = {
     "braces and blanks": "a = '{{" + " " * 400_000 + "'\nb = x",
     "escaped quotes": "a = 1 " + "\\'" * 240_000,
     "quotes that do not close": "a = " + "'\n\"\n" * 100_000,
+    "template again and again": f"a = ['{{{{ fileBasename }}}}{BIG}' for i in range(40000)]",
+    "many templates in one string": "a = '" + "{{ fileDirname }}" * 20_000 + "'",
+    "many templates in one f-string": "a = f'" + "{{ fileDirname }}" * 20_000 + "'",
+    "text again and again": f"a = [len('{'{a' * 200_000}') for i in range(30000)]",
+    "long key": f"x = {{'{BIG}': {{f'{{i}}': i for i in range(12000)}}}}",
+    "long key from a name": f"k = '{BIG}'\nx = {{k: {{str(i): i for i in range(2000)}}}}",
+    "long keyword": f"a = dict({BIG}=1)",
+    "long name": f"{BIG} = 1",
+    "long name in a loop": f"a = [1 for {BIG} in [1]]",
+    "long paths": "a = {f'k{i}': i for i in range(12000)}\n"
+    + "".join(f"a = {{'{'K' * 200}': a}}\n" for _ in range(45)),
+    "whole base again and again": "_base_ = 'many_names.py'\na = [_base_ for i in range(30000)]",
     "range": "a = range(10 ** 9)",
     "loops": "a = [i * j for i in range(10 ** 4) for j in range(10 ** 4)]",
     "round": "a = round(1, -10 ** 9)",
@@ -186,6 +209,9 @@ YAML = {
     + "}\nb: ["
     + "{<<: *a}, " * 3000
     + "]",
+    "template by alias": f"a: &a '{{{{ fileBasename }}}}{BIG}'\nb: [" + "*a," * 2000 + "]",
+    "short template by alias": f"a: &a '{{{{ fileBasename }}}}{BIG[:50_000]}'\nb: [" + "*a," * 2000 + "]",
+    "long key": f"? {BIG[:900]}\n: 1",
     "deep flow": "a: " + "[" * 20_000,
     "deep keys": "? " * 20_000,
     "deep block": "\n".join(" " * level + "a:" for level in range(900)),
@@ -202,6 +228,7 @@ YAML = {
 JSON = {
     "deep": '{"a": ' + "[" * 20_000 + "]" * 20_000 + "}",
     "deep dicts": '{"a": ' * 900 + "1" + "}" * 900,
+    "long key": f'{{"{BIG}": 1}}',
     "long number": '{"a": ' + "9" * 4000 + "}",
     "longer number": '{"a": ' + "9" * 40_000 + "}",
     "same key twice": '{"a": 1, "a": 2}',
@@ -229,6 +256,7 @@ def _write_special(folder: Path) -> list[str]:
     (folder / "folder.py").mkdir()
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "settings.json").write_text('{"token": 1}')
+    (folder / "many_names.py").write_text("".join(f"a{number} = 1\n" for number in range(9000)))
     (folder / "large_base.py").write_text("a = 1\n" * 100_000)
     for number in range(40):
         (folder / f"bomb{number}.py").write_text(
@@ -307,6 +335,13 @@ def test_the_line_is_the_line_of_the_offence(records: dict[str, dict[str, Any]])
     offences = {
         "import_in_a_name.py": "os.system cannot be called",
         "class_in_a_format.py": "field '0.__class__.__init__.__globals__' of format()",
+        "template_again_and_again.py": "the file computes too much",
+        "template_by_alias.yaml": "the file computes too much",
+        "text_again_and_again.py": "the file computes too much",
+        "long_paths.py": "the file computes too much",
+        "whole_base_again_and_again.py": "the file computes too much",
+        "long_key.py": "a key has at most 200 characters, not 400000: 'AAAA",
+        "long_name.py": "a key has at most 200 characters, not 400000: 'AAAA",
         "python_object.yaml": "tag 'tag:yaml.org,2002:python/object/apply:os.system' is not allowed",
         "base_outside.py": "is not a config file: its name must end in",
         "base_of_itself.py": "base files inherit in a circle",
@@ -327,3 +362,60 @@ def test_the_line_is_the_line_of_the_offence(records: dict[str, dict[str, Any]])
         assert offence in records[name]["message"]
     for name, place in places.items():
         assert f"({place})" in records[name]["message"]
+
+
+def test_too_little_memory_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spent(*_: object) -> None:
+        raise MemoryError
+
+    (tmp_path / "c.py").write_text("a = [1]\n")
+    monkeypatch.setattr("ding_cls.config.loader.interpret", spent)
+    with pytest.raises(ConfigError, match=r"takes more memory than there is \(c\.py:1\)$"):
+        read_config(tmp_path / "c.py")
+
+
+def _keys(count: int, value: str = "i", prefix: str = "k") -> str:
+    return f"{{f'{prefix}{{i}}': {value} for i in range({count})}}"
+
+
+# Each is read, and then looked at by the tools: the work must not grow with the square of the size.
+LARGE = {
+    "a dict of the second spelling": f"model = {_keys(8000)}\n",
+    "unknown keys": f"policy = {_keys(8000)}\n",
+    "unknown sections": f"policy = {_keys(6000, 'dict(a=1)', 'epoch')}\n",
+    "variables": "".join(f"v{number} = 1\n" for number in range(9000)) + "model = dict(type='A')\n",
+    "both spellings": f"model = {_keys(4000)}\npolicy = dict(model={_keys(4000)})\n",
+    "two dicts": f"data = dict(train={_keys(3000)}, val={_keys(3000)})\nrunner = {_keys(2000)}\n",
+    "a list": f"model = dict(l=[dict(a=1)] + list(range(8000)), **{_keys(6000)})\n",
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_config_is_shown_and_linted_in_no_time(tmp_path: Path, name: str) -> None:
+    (tmp_path / "c.py").write_text(LARGE[name])
+    started = time.process_time()
+    subject = read_subject(tmp_path / "c.py")
+    read = time.process_time()
+    tree, _ = subject.tree_as_it_is
+    show_config(tree, subject.origin)
+    show_config(subject.written, subject.written_origin)
+    lint(subject)
+    # Showing and linting read the config three times more; the square would take ten times as long.
+    assert read - started < 2 * MAX_SECONDS
+    assert time.process_time() - read < 3 * MAX_SECONDS
+
+
+def test_a_name_of_any_length_is_like_no_other() -> None:
+    assert is_alike("learning_rat", "learning_rate", 0.9)
+    assert is_alike("LearningRate", "learning_rate", 0.9)
+    assert not is_alike("a" * 400_000, "a" * 400_000, 0.1)
+    assert not is_alike("\ud800", "lr", 0.1)
+
+
+def test_after_fifty_problems_lines_make_no_guesses(tmp_path: Path) -> None:
+    (tmp_path / "c.py").write_text(f"policy = {_keys(80, prefix='cuda')}\n")
+    _, problems = read_subject(tmp_path / "c.py").tree_as_it_is
+    lines = problems.splitlines()
+    assert len(lines) == 80
+    assert lines[49] == "policy.cuda49 is not a known key; did you mean policy.cuda? (c.py:1)"
+    assert lines[50] == "policy.cuda50 is not a known key (c.py:1)"

@@ -296,3 +296,68 @@ def test_a_file_in_the_root_folder_may_have_bases_beside_it() -> None:
     assert base_file("b/c.py", Path(os.sep, "leaf.py")) == Path(os.sep, "b", "c.py")
     with pytest.raises(ValueError, match="outside the tree"):
         base_file("../b/c.py", Path(os.sep, "a", "leaf.py"))
+
+
+def _variables(leaf: Path) -> set[str]:
+    variables: set[str] = set()
+    read_config_with_origins(leaf, variables=variables)
+    return variables
+
+
+def test_the_names_that_expressions_use_are_told(tmp_path: Path) -> None:
+    leaf = write_files(
+        tmp_path,
+        """\
+--- base.py
+dataset_type = 'ImageNet'
+img_norm_cfg = dict(mean=[1.0])
+train_pipeline = [dict(type='Normalize', **img_norm_cfg)]
+data = dict(train=dict(type=dataset_type, pipeline=train_pipeline))
+width = 2
+height = dict(low=dict(depth=3))
+total = 5
+colour = 'red'
+optimizer = dict(lr=0.1)
+--- more.yaml
+rate: 0.1
+text: '{{ fileBasename }}'
+--- leaf.py
+_base_ = ['base.py', 'more.yaml']
+a = _base_.width + _base_['height'].low.depth
+b = '{{ _base_.total }}'
+c = f'{_base_.colour}'
+d = [i for i in [1] if i]
+i = 1
+e = [f for f in d]
+f = 2
+g = dict(h=1)
+g['h'] = 2
+g.k = 3
+j = {{ _base_.rate }}
+""",
+    )
+    of_base = {"dataset_type", "img_norm_cfg", "train_pipeline"}
+    assert _variables(leaf) == {*of_base, "width", "height", "total", "colour", "rate", "d"}
+
+
+def test_the_whole_base_stands_for_all_its_names(tmp_path: Path) -> None:
+    leaf = write_files(
+        tmp_path,
+        """\
+--- base.py
+a = 1
+b = dict(c=2)
+--- leaf.py
+_base_ = 'base.py'
+d = dict(**_base_)
+e = d
+""",
+    )
+    assert _variables(leaf) == {"a", "b", "d"}
+
+
+def test_a_name_beside_the_variable_that_is_the_config_is_no_key_of_it(tmp_path: Path) -> None:
+    leaf = write_files(
+        tmp_path, "--- leaf.py\nexp_name = 'x'\nmain_config = dict(exp_name=exp_name, seed=1)\n"
+    )
+    assert _variables(leaf) == set()

@@ -48,7 +48,7 @@ class TwoLosses(Base):
         return self.fc(vectors[-1])
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"loss": functional.cross_entropy(logits, targets), "aux": logits.square().mean()}
+        return {"loss": functional.cross_entropy(logits, targets), "aux_loss": logits.square().mean()}
 
 
 class OneCall(Base):
@@ -117,8 +117,8 @@ def test_parts_are_built_from_dicts() -> None:
 def test_every_loss_of_a_head_comes_out_by_its_name() -> None:
     model = network(TwoLosses()).eval()
     found = model(IMAGES, TARGETS)
-    assert list(found.losses) == ["loss", "aux"]
-    assert torch.equal(found.losses["aux"], found.logits.square().mean())
+    assert list(found.losses) == ["loss", "aux_loss"]
+    assert torch.equal(found.losses["aux_loss"], found.logits.square().mean())
 
 
 def test_weights_of_samples_reach_a_head_that_takes_them() -> None:
@@ -174,11 +174,11 @@ def test_a_forward_train_of_ones_own_goes_before_loss() -> None:
     class More(LinearClsHead):
         def forward_train(self, x: Any, gt_label: torch.Tensor, **kwargs: Any) -> dict[str, torch.Tensor]:
             losses = super().forward_train(x, gt_label, **kwargs)
-            return {**losses, "more": losses["loss"] * 2}
+            return {**losses, "more_loss": losses["loss"] * 2}
 
     found = network(More(3, 4))(IMAGES, TARGETS, WEIGHTS)
-    assert list(found.losses) == ["loss", "more"]
-    assert torch.equal(found.losses["more"], 2 * found.losses["loss"])
+    assert list(found.losses) == ["loss", "more_loss"]
+    assert torch.equal(found.losses["more_loss"], 2 * found.losses["loss"])
 
 
 @pytest.mark.parametrize(
@@ -250,3 +250,13 @@ def resnet_of_parts(whole: nn.Module) -> ImageClassifier:
     parts.backbone.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("fc.")})
     parts.head.fc.load_state_dict(whole.fc.state_dict())
     return parts
+
+
+def test_values_without_loss_in_their_names_are_not_minimised() -> None:
+    class Chatty(TwoLosses):
+        def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
+            return {"loss": logits.mean(), "logit_norm": logits.norm(), "accumulated_loss": 2.0}
+
+    found = network(Chatty())(IMAGES, TARGETS)
+    assert list(found.losses) == ["loss", "accumulated_loss"]
+    assert found.losses["accumulated_loss"].item() == 2.0

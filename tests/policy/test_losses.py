@@ -126,9 +126,9 @@ def test_several_losses_are_added_and_each_is_logged() -> None:
     loss, aux = functional.cross_entropy(logits, each.targets), logits.square().mean()
     (loss + aux).backward()
     found = policy.learn_mode.forward(each)
-    assert list(found)[-3:] == ["acc1", "loss", "aux"]
+    assert list(found)[-3:] == ["acc1", "loss", "aux_loss"]
     assert torch.equal(found["loss"], loss)
-    assert torch.equal(found["aux"], aux)
+    assert torch.equal(found["aux_loss"], aux)
     assert torch.equal(found["total_loss"], loss + aux)
     assert policy.learn_mode.monitor_vars() == list(found)
     pairs = zip(policy._model.parameters(), model.parameters(), strict=True)
@@ -139,7 +139,7 @@ def test_pieces_of_several_losses_add_up() -> None:
     whole, split = build(parts(TwoLosses())), build(parts(TwoLosses()), accumulation_steps=3)
     for step in range(3):
         expected, found = whole.learn_mode.forward(batch(step)), split.learn_mode.forward(batch(step))
-        for name in ("total_loss", "loss", "aux", "acc1"):
+        for name in ("total_loss", "loss", "aux_loss", "acc1"):
             assert found[name].item() == pytest.approx(expected[name].item(), abs=1e-6)
         assert near(weights_of(split), weights_of(whole))
 
@@ -157,11 +157,11 @@ def test_pieces_of_a_network_of_parts_add_up(weights: bool) -> None:
 def test_a_loss_that_bears_the_name_of_something_logged_hides_nothing() -> None:
     class Named(TwoLosses):
         def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-            return {"total_loss": logits.mean(), "cur_lr": logits.square().mean()}
+            return {"total_loss": logits.mean(), "loss": logits.square().mean()}
 
     found = build(parts(Named())).learn_mode.forward(batch(0))
     logits = parts(Named())(batch(0).images)
-    assert found["cur_lr"] == 0.1
+    assert torch.equal(found["loss"], logits.square().mean())
     assert torch.equal(found["total_loss"], logits.mean() + logits.square().mean())
 
 
@@ -393,4 +393,4 @@ def test_a_network_of_parts_has_no_loss_beside_its_own() -> None:
 def test_one_loss_is_its_own_total() -> None:
     one, two = torch.tensor(1.5), torch.tensor(2.25)
     assert total({"loss": one}) is one
-    assert total({"loss": one, "aux": two}).item() == 3.75
+    assert total({"loss": one, "aux_loss": two}).item() == 3.75

@@ -84,7 +84,9 @@ def test_what_cannot_be_used_is_named(optimizer: dict[str, Any], expected: str) 
         optimizer_of(network(), learn(optimizer=optimizer))
 
 
-def test_a_users_sgd_gets_the_scalars_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_class_named_sgd_gets_the_scalars_and_one_of_another_name_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(OPTIMIZERS, "_parts", {})
 
     @OPTIMIZERS.register_module()
@@ -92,7 +94,11 @@ def test_a_users_sgd_gets_the_scalars_that_it_takes(monkeypatch: pytest.MonkeyPa
         def __init__(self, params: Any, lr: float, momentum: float) -> None:
             super().__init__(params, lr=lr, momentum=momentum)
 
-    cfg = learn(optimizer={"type": "HeavyBall"}, momentum=0.75, weight_decay=None)
+    cfg = learn(optimizer={"type": "HeavyBall", "momentum": 0.6}, momentum=0.75, weight_decay=None)
+    (group,) = settings_of(optimizer_of(network(), cfg))
+    assert (group["lr"], group["momentum"]) == (0.01, 0.6)
+    OPTIMIZERS.register("SGD")(HeavyBall)
+    cfg = learn(optimizer={"type": "SGD"}, momentum=0.75, weight_decay=None)
     (group,) = settings_of(optimizer_of(network(), cfg))
     assert (group["lr"], group["momentum"]) == (0.01, 0.75)
 

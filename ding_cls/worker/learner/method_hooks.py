@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,7 @@ def method_hooks(owner: object, name: str, priority: int | str) -> list[MethodHo
     own = _own_methods(owner)
     for method in own:
         _check_is_called(type(owner).__name__, method)
+        _check_takes_runner(owner, method)
     hooks = [
         MethodHook(name, priority, position=position, owner=owner, method=defined[0])
         for position, methods in METHODS.items()
@@ -158,6 +160,15 @@ def _own_methods(owner: object) -> list[str]:
             if definer is not Hook and (definer is type(owner) or definer.__name__ != "Hook"):
                 found.append(name)
     return found
+
+
+def _check_takes_runner(owner: object, method: str) -> None:
+    try:
+        inspect.signature(getattr(owner, method)).bind(None)
+    except TypeError as error:
+        raise ConfigError(
+            f"hook {type(owner).__name__}: {method} is called with one argument, the runner: {error}"
+        ) from error
 
 
 def _check_is_called(hook: str, method: str) -> None:

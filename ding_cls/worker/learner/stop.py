@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number).name
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, b"\nstopping after this update, and saving; another signal ends it at once, unsaved\n")
         for each, handler in self._previous.items():
             signal.signal(each, handler)
 

@@ -240,3 +240,13 @@ def test_the_methods_of_the_base_do_nothing() -> None:
     for _, method in CALLED:
         if method != "after_eval":
             assert getattr(Hook(), method)(runner) is None
+
+
+def test_a_method_that_wants_more_than_the_runner_is_refused_before_the_run() -> None:
+    class Greedy:
+        def after_train_iter(self, runner: Any, batch_idx: int) -> None: ...
+
+    with pytest.raises(
+        ConfigError, match="hook Greedy: after_train_iter is called with one argument, the runner"
+    ):
+        method_hooks(Greedy(), "greedy", 50)

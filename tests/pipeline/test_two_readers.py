@@ -1,0 +1,100 @@
+"""What two readers of the config language found, each as a promise, through the doors that users take."""
+
+from pathlib import Path
+
+import pytest
+
+import ding_cls
+from ding_cls.cli import main
+from ding_cls.config import read_config
+from tests.harness import SETTINGS
+
+_SAID_BY_TESTS = ("policy.learn.learning_rate", "policy.learn.batch_size")
+_KEPT = [word for word in SETTINGS if not word.startswith(_SAID_BY_TESTS)]
+SMALL = [*_KEPT, "policy.learn.learner.dataloader.num_workers=0", "policy.cuda=False"]
+PARTS = """
+data = dict(samples_per_gpu=8)
+model = dict(type="ImageClassifier", backbone=dict(type="ResNet", depth=18, out_indices=(0,)),
+             neck=dict(type="GlobalAveragePooling"), head=dict(type="LinearClsHead", in_channels=64))
+optimizer = dict(type="SGD", lr=0.1)
+lr_config = dict(policy="step", step=[1])
+runner = dict(type="EpochBasedRunner", max_epochs=1)
+"""
+
+
+@pytest.fixture
+def mm(workdir: Path) -> Path:
+    (workdir / "small.py").write_text(PARTS)
+    return workdir / "small.py"
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    return capsys.readouterr().err.removeprefix("error: ").strip()
+
+
+def test_a_run_is_named_after_its_config_file(picture_folder: Path, mm: Path) -> None:
+    result = ding_cls.train(mm, data=picture_folder, overrides=SMALL)
+    assert result.run_folder == Path("small")
+
+
+def test_a_stage_that_nobody_sees_is_not_trained(picture_folder: Path, mm: Path) -> None:
+    network = ding_cls.train(mm, data=picture_folder, overrides=SMALL).model
+    trained = {name.split(".")[1] for name, each in network.named_parameters() if each.requires_grad}
+    assert trained == {"conv1", "bn1", "layer1", "fc"}
+
+
+def test_words_of_the_second_spelling_win_over_a_native_config(picture_folder: Path, workdir: Path) -> None:
+    (workdir / "ours.py").write_text("policy = dict(learn=dict(learning_rate=0.5, train_epoch=3))\n")
+    words = ["optimizer.lr=0.25", "runner.max_epochs=1", "work_dir=mine", "data.samples_per_gpu=4"]
+    ding_cls.train("ours.py", data=picture_folder, overrides=[*SMALL, *words])
+    learn = read_config("mine/total_config.py").policy.learn
+    assert (learn.learning_rate, learn.train_epoch, learn.batch_size, learn.momentum) == (0.25, 1, 4, 0.9)
+
+
+def test_a_run_is_resumed_by_its_folder(
+    picture_folder: Path, mm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ding_cls.train(mm, data=picture_folder, overrides=[*SMALL, "exp_name=first"])
+    assert main(["train", "first", "--resume", "runner.max_epochs=2"]) == 0
+    assert Path("first/ckpt/iteration_10.pth.tar").exists()
+    assert "'first' is a run's folder; --resume continues it" in error_of(capsys, "train", "first")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        (
+            "_base_ = 'small.py'\nlr_config = dict(policy='CosineAnnealing', min_lr=0)\n",
+            [],
+            "'step' comes from small.py:6: put _delete_=True beside type (child.py:2)",
+        ),
+        ("_base_ = 'small.py'\n", ["lr_config.polcy=step"], "(override lr_config.polcy=step)"),
+        ("_base_ = 'small.py'\nbatch = 3\n", [], "batch is not a known key"),
+        ("_base_ = 'small.py'\nrandomness = dict(seed=0)\n", [], "randomness is mmpretrain 1.x's spelling"),
+        ("_base_ = 'small.py'\nload_from = 'https://a.b/c.pth'\n", [], "addresses are not fetched yet"),
+    ],
+)
+def test_the_message_names_the_cause(
+    picture_folder: Path,
+    mm: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    words: list[str],
+    message: str,
+) -> None:
+    Path("child.py").write_text(text)
+    data = ["--data", str(picture_folder)]
+    assert message in error_of(capsys, "train", "child.py", *data, *SMALL, *words)
+    assert not Path("child").exists()
+
+
+def test_a_variable_that_is_used_is_no_key(picture_folder: Path, mm: Path) -> None:
+    Path("child.py").write_text("_base_ = 'small.py'\nrate = 0.125\noptimizer = dict(lr=rate)\n")
+    ding_cls.train("child.py", data=picture_folder, overrides=SMALL)
+    assert read_config("child/total_config.py").policy.learn.learning_rate == 0.125
+
+
+def test_no_data_are_named(mm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error_of(capsys, "train", "small.py").startswith("no training data are named: set policy.collect")
