@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 class SampleKey(NamedTuple):
-    """Which sample, in which epoch: the whole randomness of its augmentation follows from it and the seed."""
+    """Which sample, in which epoch: the whole randomness of its augmentation follows from it and the seed.
+
+    Attributes:
+        epoch: from 0.
+        sample_id: position in the data set.
+        repeat: how often the epoch has shown the sample before.
+    """
 
     epoch: int
     sample_id: int
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class Batch:
     Attributes:
         images: uint8 ``(N, H, W, 3)`` pixels as decoded and cropped; or float ``(N, 3, H, W)`` that a user's
             own transform has normalised already.
-        targets: int64 ``(N,)`` class numbers.
+        targets: int64 ``(N,)`` class numbers; float32 ``(N, C)``, one for each class (several labels, soft
+            targets); or int64 ``(N, K)`` class numbers of several tasks.
         sample_ids: int64 ``(N,)`` positions in the dataset.
         weights: float32 ``(N,)`` share of each sample in the loss; None: equal shares.
     """
@@ -100,7 +108,7 @@ class PictureDataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def load(self, index: int) -> tuple[torch.Tensor, int]: ...
+    def load(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class Position:
         train_iter: finished updates.
         updates_per_epoch: updates in one epoch.
         max_epochs: epochs in all.
+        max_iters: updates in all, where the run ends inside an epoch; None: whole epochs.
 
     Raises:
         ValueError: a number is negative, or ``updates_per_epoch`` is 0.
@@ -119,6 +128,7 @@ class Position:
     train_iter: int
     updates_per_epoch: int
     max_epochs: int
+    max_iters: int | None = None
 
     def __post_init__(self) -> None:
         if self.train_iter < 0 or self.updates_per_epoch < 1 or self.max_epochs < 0:
@@ -132,7 +142,7 @@ class Position:
     @property
     def max_iter(self) -> int:
         """Updates in the whole run."""
-        return self.max_epochs * self.updates_per_epoch
+        return self.max_epochs * self.updates_per_epoch if self.max_iters is None else self.max_iters
 
 
 class Schedule(Protocol):

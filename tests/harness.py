@@ -73,6 +73,22 @@ class TinyBackbone(nn.Module):
         return (self.drop(torch.relu(self.norm(self.stem(images)))),)
 
 
+@BACKBONES.register_module()
+class TinyLayers(nn.Module):
+    """Two layers in a list called ``layers``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.layers = nn.ModuleList(nn.Conv2d(4, 4, 1) for _ in range(2))
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        maps = self.stem(images)
+        for layer in self.layers:
+            maps = layer(torch.relu(maps))
+        return (maps,)
+
+
 @HEADS.register_module()
 class TinyHead(nn.Module):
     """A head with two losses."""
@@ -134,13 +150,11 @@ def run_tiny(
     )
 
 
-def outcome(exp_name: str) -> dict[str, Any]:
+def outcome(exp_name: str, *, last: int = UPDATES) -> dict[str, Any]:
     """Return everything a finished run left behind, less clocks: its last checkpoint and all its numbers."""
     rows = [json.loads(line) for line in Path(exp_name, "log", "metrics.jsonl").read_text().splitlines()]
     return {
-        "checkpoint": _without_clocks(
-            read_checkpoint(Path(exp_name, "ckpt", f"iteration_{UPDATES}.pth.tar"))
-        ),
+        "checkpoint": _without_clocks(read_checkpoint(Path(exp_name, "ckpt", f"iteration_{last}.pth.tar"))),
         "best": _without_clocks(read_checkpoint(Path(exp_name, "ckpt", "ckpt_best.pth.tar"))),
         "rows": _without_clocks(rows),
     }

@@ -86,9 +86,9 @@ def test_it_cannot_be_changed_in_place() -> None:
         batch_of(1).targets = torch.zeros(1)  # type: ignore[misc]
 
 
-def test_a_sample_key_is_a_pair_and_orders_like_one() -> None:
-    assert SampleKey(epoch=1, sample_id=5) == (1, 5)
-    assert sorted([SampleKey(1, 0), SampleKey(0, 9)]) == [(0, 9), (1, 0)]
+def test_a_sample_key_is_a_tuple_and_orders_like_one() -> None:
+    assert SampleKey(epoch=1, sample_id=5) == (1, 5, 0)
+    assert sorted([SampleKey(1, 0), SampleKey(0, 9, 2)]) == [(0, 9, 2), (1, 0, 0)]
 
 
 def test_stateful_is_recognised_by_its_two_methods() -> None:

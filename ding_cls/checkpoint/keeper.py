@@ -10,7 +10,28 @@ from typing import Any
 from ding_cls.checkpoint.state import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError
 
+BEST_NAME = "ckpt_best.pth.tar"
 _ITERATION = re.compile(r"iteration_(\d+)\.pth\.tar")
+
+
+def checkpoint_folder(exp_name: str | os.PathLike[str], out_dir: str | None = None) -> Path:
+    """Return where the checkpoints of a run lie: in its own folder, or in one of its name in ``out_dir``."""
+    return Path(exp_name, "ckpt") if out_dir is None else Path(out_dir, Path(exp_name).resolve().name)
+
+
+def best_file(folder: str | os.PathLike[str]) -> Path:
+    """Return the file of the best weights; where nothing was evaluated that of the latest.
+
+    Args:
+        folder: a run's, or that of its checkpoints.
+    """
+    inside = Path(folder, "ckpt")
+    for place in (inside, Path(folder)):
+        best = place / BEST_NAME
+        files = [best] if best.is_file() else CheckpointKeeper(place).iterations()
+        if files:
+            return files[0]
+    return inside / BEST_NAME
 
 
 class CheckpointKeeper:
@@ -26,20 +47,35 @@ class CheckpointKeeper:
         self.folder = Path(folder)
         self._keep = keep
 
-    def save(self, name: str, state: Mapping[str, Any]) -> Path:
+    def save(
+        self, name: str, state: Mapping[str, Any], *, alias: str | None = None, is_only: bool = False
+    ) -> Path:
         """Write ``state`` under ``name``, then remove what exceeds ``keep``; return the file.
+
+        Args:
+            name: the file's.
+            state: what it holds.
+            alias: a further name of the same file, which takes no space of its own and goes with it.
+            is_only: the alias of the file that this one replaces goes too.
 
         Raises:
             OSError: the file could not be written; all older files are still there.
         """
         path = self.folder / name
+        outdated = self._aliases(path) if is_only else []
         write_checkpoint(path, state)
         self._sweep()
+        if alias is not None:
+            self._link(path, self.folder / alias)
+        for old in outdated:
+            if old.name != alias:
+                old.unlink(missing_ok=True)
         files = self.iterations()
         if self._keep and path in files:
             # After a fallback, damaged files of higher numbers lie here: they do not count.
             for old in files[files.index(path) + self._keep :]:
-                old.unlink(missing_ok=True)
+                for each in (*self._aliases(old), old):
+                    each.unlink(missing_ok=True)
         return path
 
     def iterations(self) -> list[Path]:
@@ -52,6 +88,19 @@ class CheckpointKeeper:
             if (match := _ITERATION.fullmatch(path.name))
         ]
         return [path for _, path in sorted(numbered, reverse=True)]
+
+    def _link(self, path: Path, alias: Path) -> None:
+        # Its name ends as that of any file which a killed process leaves behind.
+        new = self.folder / f".{alias.name}.pth.tar.link.tmp"
+        new.unlink(missing_ok=True)
+        os.link(path, new)
+        new.replace(alias)
+
+    def _aliases(self, path: Path) -> list[Path]:
+        """Return the further names of a file."""
+        if not path.is_file() or path.stat().st_nlink == 1:
+            return []
+        return [each for each in self.folder.iterdir() if each.samefile(path) and each.name != path.name]
 
     def _sweep(self) -> None:
         """Remove what a process that was killed in mid-save left: a run has one writer, this one."""

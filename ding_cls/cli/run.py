@@ -38,6 +38,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     train.add_argument("--epochs", type=int, metavar="N", help="epochs in all")
     train.add_argument("--work-dir", metavar="DIR", help="the run's folder; the same as exp_name=DIR")
+    train.add_argument("--no-validate", action="store_true", help="train without evaluating")
     train.add_argument(
         "--dry-run",
         action="store_true",
@@ -99,6 +100,8 @@ def _train(arguments: argparse.Namespace) -> None:
         # '--pretrained key=value': the flag stood before an override, not before a file.
         overrides.append(pretrained)
         pretrained = True
+    if arguments.no_validate:
+        overrides.append("policy.eval.evaluator.validate=False")
     config = one_config(files)
     if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
         arguments.work_dir = arguments.work_dir or config

@@ -26,6 +26,7 @@ class Stream(IntEnum):
     STEP = 3
     SAMPLER = 4
     SYNTHETIC = 5
+    SPLIT = 6
 
 
 def derive_seed(*fields: int) -> int:

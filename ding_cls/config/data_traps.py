@@ -3,7 +3,7 @@
 Each rule is a pure function; it stays silent where it cannot know.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.finding import Checked, Finding
@@ -11,6 +11,16 @@ from ding_cls.config.pipelines import Pipeline, pipeline_of, unwrapped
 
 # Decoding what is cut to less takes less than an update does.
 _PHOTOGRAPH_PX = 128
+# Transforms that change a picture by chance, beside those whose names say so.
+_WHOLE = "AugMix AutoAugment ColorJitter Cutout Lighting RandAugment TrivialAugmentWide"
+_SINGLE = (
+    "AutoContrast Brightness ColorTransform Contrast Equalize Invert Posterize Rotate Sharpness Shear "
+    "Solarize SolarizeAdd Translate"
+)
+_BY_CHANCE = frozenset([*_WHOLE.split(), *_SINGLE.split()])
+
+# Wrappers that take a part of their data set.
+_DIVIDING = ("KFoldDataset", "SplitDataset")
 
 
 def unequal_sizes(cfg: Checked) -> Iterator[Finding]:
@@ -29,7 +39,8 @@ def unequal_sizes(cfg: Checked) -> Iterator[Finding]:
 def unequal_normalisation(cfg: Checked) -> Iterator[Finding]:
     """Training and evaluation pipelines that normalise by different numbers."""
     train, val = _pipelines(cfg)
-    for name in ("mean", "std", "to_rgb"):
+    is_ordered = _orders_channels(train) or _orders_channels(val)
+    for name in ("mean", "std") if is_ordered else ("mean", "std", "to_rgb"):
         old, new = train.normalisation.get(name), val.normalisation.get(name)
         if train.normalisation and val.normalisation and _listed(old) != _listed(new):
             yield Finding(
@@ -63,6 +74,7 @@ def swapped_channels(cfg: Checked) -> Iterator[Finding]:
         mean = pipeline.normalisation.get("mean")
         is_from_files = any(step.get("type") == "LoadImageFromFile" for _, step, _ in pipeline.steps)
         is_rgb = isinstance(mean, (list, tuple)) and len(mean) == 3 and mean[0] > mean[1] > mean[2]
+        is_from_files = is_from_files and not _orders_channels(pipeline)
         if is_from_files and is_rgb and pipeline.normalisation.get("to_rgb") is False:
             yield Finding(
                 "swapped-channels",
@@ -77,7 +89,7 @@ def random_evaluation(cfg: Checked) -> Iterator[Finding]:
     _, val = _pipelines(cfg)
     for path, transform, _ in val.steps:
         kind = str(transform.get("type"))
-        if kind.startswith("Random") or kind in ("AutoAugment", "RandAugment", "ColorJitter", "Lighting"):
+        if kind.startswith("Random") or kind in _BY_CHANCE:
             yield Finding(
                 "random-evaluation",
                 path,
@@ -113,6 +125,11 @@ def loading_in_the_way(cfg: Checked) -> Iterator[Finding]:
         )
 
 
+def _orders_channels(pipeline: Pipeline) -> bool:
+    """Return whether a ``Lighting`` makes R, G, B of files, so that ``Normalize(to_rgb=False)`` is right."""
+    return any(step.get("type") == "Lighting" and step.get("to_rgb", True) for _, step, _ in pipeline.steps)
+
+
 def _pipelines(cfg: Checked) -> tuple[Pipeline, Pipeline]:
     train, val = (pipeline_of(cfg.at(path), path) for path in ("policy.collect.train", "policy.collect.val"))
     return train, val
@@ -120,10 +137,13 @@ def _pipelines(cfg: Checked) -> tuple[Pipeline, Pipeline]:
 
 def _source(cfg: Checked, split: str) -> tuple[Any, ...] | None:
     """Return what decides which pictures a split reads; None where that is not known."""
-    dataset, _ = unwrapped(cfg.at(f"policy.collect.{split}"), "")
+    section = cfg.at(f"policy.collect.{split}")
+    if isinstance(section, Mapping) and section.get("type") in _DIVIDING:
+        return None
+    dataset, _ = unwrapped(section, "")
     key = {"train": "learn_data_path", "val": "eval_data_path"}[split]
     folder = dataset.get("data_prefix") or cfg.at(f"policy.collect.{key}")
-    names = ("type", "ann_file", "test_mode", "imgs")
+    names = ("type", "ann_file", "test_mode", "imgs", "name", "split", "train", "images")
     return (folder, *(str(dataset.get(name) or "") for name in names)) if folder else None
 
 

@@ -40,12 +40,14 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A mapping with free keys, or one plain value: of ``types``, and of ``choices`` where there are any."""
+    """A mapping with free keys, or one plain value: of ``types``, and of ``choices`` where there are any, or
+    a string that fits ``pattern``."""
 
     default: Any
     types: tuple[type, ...]
     help: str
     choices: tuple[Any, ...] = ()
+    pattern: str = ""
 
 
 NONE = type(None)
@@ -64,6 +66,26 @@ LEARNER: Tree = {
     "is_multitask_pipeline": Key(False, (bool,), "accepted for compatibility; has no effect"),
     "only_monitor_rank0": Key(True, (bool,), "accepted for compatibility; only rank 0 writes"),
     "keep_checkpoints": Key(3, (int,), "how many iteration_N files to keep; 0: all", minimum=0),
+    "checkpoint": {
+        "save_optimizer": Key(
+            True, (bool,), "False: files without it, which no run can go on from; a stop saves all the same"
+        ),
+        "out_dir": Key(
+            None,
+            (str, NONE),
+            "checkpoints lie in the folder of the run's name in this one; None: in the run's",
+        ),
+        "file_name": Key(
+            None,
+            (str, NONE),
+            "further name of iteration_N files, of {model} {epoch} {train_iter}; None: none",
+        ),
+        "best_name": Key(
+            None, (str, NONE), "further name of ckpt_best, of these and {key} {score:.5f}; None: none"
+        ),
+        "save_best_only": Key(False, (bool,), "write ckpt_best alone, and what a stopped run goes on from"),
+        "save_one_only": Key(False, (bool,), "keep the newest of each kind; the same as keep_checkpoints=1"),
+    },
     "hook": Free(
         {
             "load_ckpt_before_run": "",
@@ -72,6 +94,12 @@ LEARNER: Tree = {
             "save_ckpt_after_run": True,
         },
         "hooks by short key TYPE_POSITION or as dict(name=, type=, priority=, position=, ext_args=)",
+    ),
+    "log_level": Key(
+        "INFO", (str,), "which of the learner's lines show", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    ),
+    "loggers": Key(
+        [], (list, tuple), "experiment trackers, each dict(type='MlflowLoggerHook' or 'WandbLoggerHook', ...)"
     ),
     "custom_hooks": Key(
         [], (list, tuple), "further hooks, each dict(type=, priority='NORMAL', ...) with its own arguments"
@@ -86,6 +114,9 @@ LEARN: Tree = {
         True, (bool,), "accepted for compatibility: gradients are always overlapped and in step"
     ),
     "train_epoch": Key(200, (int,), "epochs", minimum=0),
+    "max_iters": Key(
+        None, (int, NONE), "updates in all, in place of train_epoch; schedules end with them", minimum=0
+    ),
     "batch_size": Key(32, (int,), "training samples per process and update", minimum=1),
     "accumulation_steps": Key(
         1, (int,), "pieces an update's batch is computed in, one after the other", minimum=1
@@ -94,8 +125,20 @@ LEARN: Tree = {
     "lr_schedule": Either(
         "step",
         (str,),
-        "what follows warm-up; or dict(type=, ...) of a schedule by name, which brings its own warm-up",
+        "what follows warm-up, as a word or 'step-4-0.8'; or dict(type=, ...) with a warm-up of its own",
         choices=("step", "cosine", "constant"),
+        pattern=r"step-\d+-[\d.]+|multi-\d+(,\d+)*-[\d.]+|SGDR-\d+-\d+|default-[\d.]+-\d+",
+    ),
+    "momentum_schedule": Either(
+        None, (NONE,), "dict(type=, ...) of a schedule of momentum, or of Adam's first beta; None: constant"
+    ),
+    "weight_decay_schedule": Either(
+        None, (NONE,), "dict(type='CosineAnnealing', eta_min=) of a schedule of weight decay; None: constant"
+    ),
+    "auto_scale_lr": Either(
+        None,
+        (NONE,),
+        "dict(base_batch_size=, enable=True): learning_rate in proportion to the global batch",
     ),
     "decay_epoch": Key(30, (int, float), "step: epochs between two decays", minimum=1e-9),
     "decay_rate": Key(0.1, (float,), "step: factor of each decay", minimum=0),
@@ -110,13 +153,60 @@ LEARN: Tree = {
         "class of the optimizer and its further arguments; constructor= and paramwise_cfg= group parameters",
     ),
     "loss": Either(
-        None, (NONE,), "dict(type=, ...) of the loss; None: cross-entropy, or what the model's head brings"
+        None,
+        (NONE, str),
+        "dict(type=, ...) of the loss, or CE, BCE, Focalloss-2; None: cross-entropy, or what the head brings",
+    ),
+    "distill": Either(
+        None,
+        (NONE,),
+        "dict(teacher=CHECKPOINT, alpha=0.5, temperature=4, feature_weight=0): learn from a network too",
     ),
     "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
     "nesterov": Key(False, (bool,), "Nesterov momentum"),
     "label_smoothing": Key(
         0.0, (float,), "share of the target spread over all classes, in [0, 1]", minimum=0
     ),
+    "batch_augments": Either(
+        [],
+        (list, tuple),
+        "pictures mixed with each other: dict(type='Mixup', alpha=0.8, prob=0.5) or several",
+    ),
+    "grad_clip": Either(
+        None,
+        (NONE,),
+        "dict(max_norm=, norm_type=2): the longest gradient; or dict(clip_value=): its largest value",
+    ),
+    "sam": Either(
+        None, (NONE,), "dict(rho=0.05, adaptive=False): sharpness-aware, two backward passes an update"
+    ),
+    "ema": Either(
+        None,
+        (NONE,),
+        "dict(decay= or momentum=0.0002, warm_up=100, interval=1): evaluate a moving average of the weights",
+    ),
+    "swa": Either(
+        None,
+        (NONE,),
+        "dict(start_epoch=, lr=None, anneal_epochs=10): evaluate the mean of the last epochs' weights",
+    ),
+    "precise_bn": Either(
+        None,
+        (NONE,),
+        "dict(num_samples=8192, interval=1): BatchNorm's statistics anew at the end of every interval epochs",
+    ),
+    "freeze": Either(
+        None,
+        (NONE,),
+        "dict(patterns='body', keep=[], until_epoch=None, norm_eval=True): parameters that stay as they are",
+    ),
+    "freeze_nonlinear_epoch": Key(
+        0, (int,), "epochs in which only the last layer is trained; freeze says more", minimum=0
+    ),
+    "find_unused_parameters": Key(
+        False, (bool,), "several processes: let parameters take no part in the loss, at some cost"
+    ),
+    "detect_anomalous_params": Key(False, (bool,), "name parameters that take no part in the loss"),
     "precision": Key("fp32", (str,), "arithmetic of the forward pass", choices=("fp32", "bf16", "fp16")),
     "channels_last": Key(False, (bool,), "keep images and weights in NHWC memory order"),
     "learner": LEARNER,
@@ -145,14 +235,55 @@ COLLECT: Tree = {
         [0.485, 0.456, 0.406], (list, tuple), "subtracted from R, G, B in [0, 1]; ImageNet's by default"
     ),
     "std": Key([0.229, 0.224, 0.225], (list, tuple), "divides R, G, B after that; ImageNet's by default"),
+    "try_to_train_items": Key(
+        0, (int,), "train on so many samples, each class by its share; 0: on all", minimum=0
+    ),
+    "sampler": Either(
+        None,
+        (NONE,),
+        "dict(type=, ...) of what an epoch shows: RepeatAug, ClassBalanced; None: each sample once",
+    ),
     "synthetic": Key(False, (bool,), "generate images instead of reading any"),
     "synthetic_samples": Key(1280, (int,), "generated training images", minimum=1),
     "synthetic_eval_samples": Key(320, (int,), "generated validation images", minimum=1),
 }
 
 EVALUATOR: Tree = {
+    "validate": Key(True, (bool,), "evaluate at all; False: train without"),
     "eval_freq": Key(
         50, (int, float), "updates between two evaluations, looked at between epochs", minimum=1
+    ),
+    "eval_interval": Key(
+        None, (int, NONE), "epochs (by_epoch=False: updates) between two; None: eval_freq decides", minimum=1
+    ),
+    "by_epoch": Key(
+        True, (bool,), "eval_interval and start count epochs; False: updates, inside an epoch too"
+    ),
+    "start": Key(
+        None, (int, NONE), "epochs (or updates) before the first one; None: none, it comes first", minimum=0
+    ),
+    "loss_interval": Key(
+        0,
+        (int,),
+        "epochs between two passes for the training loss of the evaluation data; 0: none",
+        minimum=0,
+    ),
+    "save_best": Key(
+        None, (str, bool, NONE), "key of the results that decides which is best; None: as the metric says"
+    ),
+    "rule": Key(
+        None,
+        (str, NONE),
+        "direction of save_best; None: as the metric says",
+        choices=("greater", "less", None),
+    ),
+    "greater_keys": Key([], (list, tuple), "keys of a metric of one's own of which more is better"),
+    "less_keys": Key([], (list, tuple), "keys of a metric of one's own of which less is better"),
+    "early_stop_patience": Key(
+        None, (int, NONE), "stop after so many evaluations without a better one; None: never", minimum=1
+    ),
+    "early_stop_min_delta": Key(
+        0.0, (float,), "by how much the deciding key must get better to count", minimum=0
     ),
     "stop_value": Either(
         None, (int, float, NONE), "stop when the named keys reach these values; None: never"

@@ -11,6 +11,7 @@ _SIZES = {
     "RandomResizedCrop": "size",
     "RandomCrop": "size",
     "CenterCrop": "crop_size",
+    "LetterBox": "size",
     "Resize": "size",
 }
 

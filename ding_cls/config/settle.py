@@ -38,11 +38,13 @@ _PARTS = (
     f"{_COLLECT}.train",
     f"{_COLLECT}.val",
     f"{_COLLECT}.test",
+    f"{_COLLECT}.sampler",
     "policy.eval.metric",
 )
 _PARTS_OF_A_CLASSIFIER = (f"{_MODEL}.backbone", f"{_MODEL}.neck", f"{_MODEL}.head", f"{_MODEL}.head.loss")
 _LISTS_OF_PARTS = (
     f"{_LEARN}.learner.custom_hooks",
+    f"{_LEARN}.learner.loggers",
     f"{_COLLECT}.train.pipeline",
     f"{_COLLECT}.val.pipeline",
     f"{_COLLECT}.test.pipeline",

@@ -65,6 +65,7 @@ class Row:
 
 FP16_HOOKS = ("Fp16OptimizerHook", "GradientCumulativeFp16OptimizerHook")
 _PLAIN_OPTIMIZER_HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
+_ALWAYS = ("TextLoggerHook", "TensorboardLoggerHook")
 _DISK = (None, {"backend": "disk"})
 
 # mmcv capitalises a policy in lower case; names of two words must be written as its classes are.
@@ -85,8 +86,6 @@ _SCHEDULES = {
         "OneCycle",
     )
 }
-# Their learning rates do not depend on where the run ends.
-_ENDLESS = ("fixed", "step", "exp", "inv", "cosinerestart")
 
 
 def section(cfg: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -110,17 +109,21 @@ def saves_by_epoch(cfg: Mapping[str, Any]) -> bool:
     return bool(section(cfg, "checkpoint_config").get("by_epoch", not counts_iters(cfg)))
 
 
-def _is_endless(cfg: Mapping[str, Any]) -> bool:
-    return str(section(cfg, "lr_config").get("policy", "fixed")).lower() in _ENDLESS
+def _passes_for_loss(cfg: Mapping[str, Any]) -> bool:
+    phases = cfg.get("workflow")
+    if not isinstance(phases, list | tuple) or len(phases) != 2:
+        return False
+    form = [list(each) if isinstance(each, list | tuple) else each for each in phases]
+    lengths = [each[1] if isinstance(each, list) and len(each) == 2 else 0 for each in form]
+    is_whole = all(type(each) is int and each > 0 for each in lengths)
+    return is_whole and form[0][0] == "train" and form[1] == ["val", 1]
 
 
 _SGD = When("the optimizer is SGD", is_sgd)
 _BY_EPOCH = When("by_epoch=True, as it is with an EpochBasedRunner", saves_by_epoch)
 _BY_ITER = When("by_epoch=False", lambda cfg: not saves_by_epoch(cfg))
-_EPOCH_RUNNER = When("the runner is an EpochBasedRunner", lambda cfg: not counts_iters(cfg))
-_ITER_RUNNER = When("the runner is an IterBasedRunner", counts_iters)
-_ENDLESS_SCHEDULE = When("lr_config does not ask where the run ends", _is_endless)
-_ENDING_SCHEDULE = When("lr_config asks where the run ends", lambda cfg: not _is_endless(cfg))
+_NO_EVALUATION = When("it is None", lambda cfg: cfg.get("evaluation", {}) is None)
+_LOSS_PASSES = When("it is [('train', k), ('val', 1)]", _passes_for_loss)
 
 
 def _schedule(name: str) -> str:
@@ -131,19 +134,34 @@ def _interval(interval: int) -> int | bool:
     return interval if interval > 0 else False
 
 
+def _trackers(hooks: Any) -> list[Any]:
+    """Return mmcv's loggers without those whose work is always done."""
+    return [
+        each
+        for each in hooks
+        if not (
+            isinstance(each, Mapping) and each.get("type") in _ALWAYS and each.keys() <= {"type", "by_epoch"}
+        )
+    ]
+
+
 def _dataset(datasets: Any) -> Any:
     return {"type": "ConcatDataset", "datasets": list(datasets)}
 
 
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
-_HOOK = f"{_LEARNER}.hook"
+_HOOK, _FILES, _EVALUATOR = f"{_LEARNER}.hook", f"{_LEARNER}.checkpoint", "policy.eval.evaluator"
+_SAMPLER = "policy.collect.sampler"
+_METRIC = "policy.eval.metric"
 
 TABLE: tuple[Row, ...] = (
     Row("model", "policy.model", "the network and its parts"),
     Row("model.pretrained", "policy.model.pretrained", nothing=(None,)),
-    Row("model.init_cfg", LATER, nothing=(None, [])),
+    Row(
+        "model.init_cfg", "policy.model.init_cfg", "initial values, or type='Pretrained'", nothing=(None, [])
+    ),
     Row("model.train_cfg", "policy.model.train_cfg", nothing=(None, {})),
-    Row("model.train_cfg.augments", LATER, nothing=(None, [])),
+    Row("model.train_cfg.augments", f"{_LEARN}.batch_augments", nothing=(None, [])),
     Row("optimizer", f"{_LEARN}.optimizer", "its class and further arguments"),
     Row("optimizer.lr", f"{_LEARN}.learning_rate"),
     Row("optimizer.weight_decay", f"{_LEARN}.weight_decay"),
@@ -153,8 +171,8 @@ TABLE: tuple[Row, ...] = (
     Row("optimizer.constructor", f"{_LEARN}.optimizer.constructor", nothing=(None,)),
     Row("paramwise_cfg", f"{_LEARN}.optimizer.paramwise_cfg", nothing=(None,)),
     Row("optimizer_config.type", LATER, nothing=(*_PLAIN_OPTIMIZER_HOOKS, *FP16_HOOKS)),
-    Row("optimizer_config.grad_clip", LATER, nothing=(None,)),
-    Row("optimizer_config.detect_anomalous_params", LATER, nothing=(False,)),
+    Row("optimizer_config.grad_clip", f"{_LEARN}.grad_clip", types=(dict,), nothing=(None,)),
+    Row("optimizer_config.detect_anomalous_params", f"{_LEARN}.detect_anomalous_params"),
     Row(
         "optimizer_config.cumulative_iters",
         f"{_LEARN}.accumulation_steps",
@@ -174,17 +192,12 @@ TABLE: tuple[Row, ...] = (
         _schedule,
         types=(str,),
     ),
-    Row("momentum_config", LATER, nothing=(None,)),
+    Row("momentum_config", f"{_LEARN}.momentum_schedule", "the schedule's arguments", nothing=(None,)),
+    Row("momentum_config.policy", f"{_LEARN}.momentum_schedule.type", "", _schedule, types=(str,)),
     Row("fp16.loss_scale", f"{_LEARN}.precision", "fp16", lambda _: "fp16", only=("dynamic",)),
     Row("runner.type", LATER, nothing=("EpochBasedRunner", "IterBasedRunner")),
     Row("runner.max_epochs", f"{_LEARN}.train_epoch"),
-    Row(
-        "runner.max_iters",
-        (f"{_LEARNER}.train_iterations", f"{_LEARN}.train_epoch"),
-        "an epoch has one update at least, so that the epochs never end first",
-        when=_ENDLESS_SCHEDULE,
-    ),
-    Row("runner.max_iters", LATER, when=_ENDING_SCHEDULE),
+    Row("runner.max_iters", f"{_LEARN}.max_iters", "the run and its schedules end there"),
     Row("total_epochs", f"{_LEARN}.train_epoch"),
     Row(
         "checkpoint_config.interval",
@@ -211,20 +224,36 @@ TABLE: tuple[Row, ...] = (
         types=(int,),
     ),
     Row("checkpoint_config.save_last", f"{_HOOK}.save_ckpt_after_run"),
-    Row("checkpoint_config.save_optimizer", LATER, nothing=(True,)),
-    Row("checkpoint_config.out_dir", LATER, nothing=(None,)),
+    Row("checkpoint_config.save_optimizer", f"{_FILES}.save_optimizer"),
+    Row("checkpoint_config.out_dir", f"{_FILES}.out_dir", nothing=(None,)),
     Row("checkpoint_config.sync_buffer", LATER, nothing=(False,)),
-    Row("checkpoint_config.filename_tmpl", LATER, nothing=(None,)),
+    Row("checkpoint_config.filename_tmpl", f"{_FILES}.file_name", "a further name", nothing=(None,)),
     Row("checkpoint_config.file_client_args", LATER, nothing=_DISK),
     Row("checkpoint_config.create_symlink", NO_EFFECT, "there are no links: --resume finds the newest"),
     Row("checkpoint_config.meta", NO_EFFECT, "every checkpoint holds classes, config and versions"),
     Row("checkpoint_config.type", LATER, nothing=("CheckpointHook",)),
     Row("log_config.interval", f"{_LEARNER}.log_show_freq"),
-    Row("log_config.hooks.*", LATER, "others of mmcv's loggers"),
-    Row("log_config.hooks.*.type", LATER, nothing=("TextLoggerHook", "TensorboardLoggerHook")),
-    Row("log_config.hooks.*.by_epoch", NO_EFFECT, "a line names the epoch and the update"),
-    Row("log_level", LATER, nothing=("INFO", None)),
-    Row("custom_hooks", f"{_LEARNER}.custom_hooks", nothing=(None,)),
+    Row(
+        "log_config.hooks",
+        f"{_LEARNER}.loggers",
+        "lines and TensorBoard are always written",
+        _trackers,
+        types=(list, tuple),
+    ),
+    Row("log_level", f"{_LEARNER}.log_level", nothing=(None,)),
+    Row(
+        "custom_hooks",
+        f"{_LEARNER}.custom_hooks",
+        "EMAHook becomes policy.learn.ema, PreciseBNHook policy.learn.precise_bn",
+        nothing=(None,),
+    ),
+    Row(
+        "workflow",
+        f"{_EVALUATOR}.loss_interval",
+        "a pass for the training loss of the evaluation data after each k epochs",
+        lambda phases: phases[0][1],
+        when=_LOSS_PASSES,
+    ),
     Row("workflow", LATER, "an epoch of training, then evaluation", nothing=([["train", 1]], None)),
     Row("work_dir", "exp_name", nothing=(None,)),
     Row("resume_from", f"{_HOOK}.load_ckpt_before_run", nothing=(None,)),
@@ -254,10 +283,13 @@ TABLE: tuple[Row, ...] = (
             ("pin_memory", NO_EFFECT, "for speed alone", ()),
             ("prefetch_factor", NO_EFFECT, "for speed alone", ()),
             ("round_up", LATER, "", ()),
-            ("sampler_cfg", LATER, "", (None,)),
             ("seed", LATER, "", (None,)),
         )
     ),
+    Row("data.sampler_cfg", _SAMPLER, "of training", nothing=(None,), is_general=True),
+    Row("data.train_dataloader.sampler_cfg", _SAMPLER, nothing=(None,)),
+    Row("data.val_dataloader.sampler_cfg", LATER, nothing=(None,)),
+    Row("data.test_dataloader.sampler_cfg", LATER, nothing=(None,)),
     *(
         Row(
             f"data.{phase}",
@@ -271,32 +303,43 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None, "")),
     Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None, "")),
-    Row("sampler", LATER, nothing=(None,)),
+    Row("sampler", _SAMPLER, "RepeatAugSampler", nothing=(None,)),
+    Row("evaluation", f"{_EVALUATOR}.validate", "None: train without", lambda _: False, when=_NO_EVALUATION),
     Row(
         "evaluation.interval",
-        "policy.eval.evaluator.eval_freq",
-        "1: after each epoch",
-        only=(1,),
-        when=_EPOCH_RUNNER,
+        f"{_EVALUATOR}.eval_interval",
+        "epochs; with an IterBasedRunner updates",
+        types=(int,),
     ),
-    Row("evaluation.interval", LATER, when=_ITER_RUNNER),
     Row("evaluation.by_epoch", NO_EFFECT, "the runner decides, as in mmclassification"),
-    Row("evaluation.start", LATER, nothing=(None, 0, 1)),
+    Row("evaluation.start", f"{_EVALUATOR}.start", nothing=(None,)),
     Row("evaluation.dynamic_intervals", LATER, nothing=(None,)),
-    Row("evaluation.metric", LATER, nothing=("accuracy", ["accuracy"])),
-    Row("evaluation.metric_options.topk", LATER, "acc1 and acc5 always", nothing=(1, [1], [1, 5])),
-    Row("evaluation.metric_options.thrs", LATER, nothing=(None, 0, 0.0)),
-    Row("evaluation.metric_options.average_mode", LATER, nothing=("macro",)),
+    Row(
+        "evaluation.metric",
+        f"{_METRIC}.metrics",
+        "the metric is then ClassificationMetrics",
+        nothing=("accuracy", ["accuracy"]),
+    ),
+    Row(
+        "evaluation.metric_options.topk",
+        f"{_METRIC}.topk",
+        "without it acc1 and acc5",
+        nothing=(1, [1], [1, 5]),
+    ),
+    Row("evaluation.metric_options.thrs", f"{_METRIC}.thrs", nothing=(None, 0, 0.0)),
+    Row("evaluation.metric_options.average_mode", f"{_METRIC}.average", nothing=("macro",)),
+    Row("evaluation.metric_options.thr", f"{_METRIC}.thr", "of several labels", nothing=(None,)),
+    Row("evaluation.metric_options.k", f"{_METRIC}.k", "of several labels", nothing=(None,)),
     Row(
         "evaluation.save_best",
-        LATER,
-        "the best is kept always, by acc1",
-        nothing=(None, False, True, "auto", "accuracy", "accuracy_top-1"),
+        f"{_EVALUATOR}.save_best",
+        "the best is kept always",
+        nothing=(None, False, True, "auto"),
     ),
-    Row("evaluation.rule", LATER, nothing=(None, "greater")),
-    Row("evaluation.greater_keys", LATER, nothing=(None,)),
-    Row("evaluation.less_keys", LATER, nothing=(None,)),
-    Row("evaluation.out_dir", LATER, nothing=(None,)),
+    Row("evaluation.rule", f"{_EVALUATOR}.rule", nothing=(None,)),
+    Row("evaluation.greater_keys", f"{_EVALUATOR}.greater_keys", nothing=(None,)),
+    Row("evaluation.less_keys", f"{_EVALUATOR}.less_keys", nothing=(None,)),
+    Row("evaluation.out_dir", f"{_FILES}.out_dir", "of all checkpoints", nothing=(None,)),
     Row("evaluation.file_client_args", LATER, nothing=_DISK),
     Row("evaluation.test_fn", LATER, nothing=(None,)),
     Row("evaluation.indices", LATER, nothing=(None,)),
@@ -305,7 +348,7 @@ TABLE: tuple[Row, ...] = (
     Row("evaluation.tmpdir", NO_EFFECT, "sums are reduced, no results gathered"),
     Row("evaluation.logger", NO_EFFECT),
     Row("dist_params", NO_EFFECT, "nccl with CUDA, else gloo; address and port are the launcher's"),
-    Row("find_unused_parameters", LATER, nothing=(False, None)),
+    Row("find_unused_parameters", f"{_LEARN}.find_unused_parameters", types=(bool,), nothing=(None,)),
     Row("cudnn_benchmark", NO_EFFECT, "algorithms are not chosen by their speed here"),
     Row("mp_start_method", NO_EFFECT, "how workers start changes no result"),
     Row("opencv_num_threads", NO_EFFECT, "pictures are not read with OpenCV"),
@@ -324,8 +367,7 @@ TABLE: tuple[Row, ...] = (
     Row("launcher", NO_EFFECT, "the launcher's variables tell"),
     Row("local_rank", NO_EFFECT, "the launcher's variables tell"),
     Row("profiler_config", LATER, nothing=(None,)),
-    Row("auto_scale_lr.enable", LATER, nothing=(False,)),
-    Row("auto_scale_lr.base_batch_size", NO_EFFECT, "the rate is not scaled; lint compares the two"),
+    Row("auto_scale_lr", f"{_LEARN}.auto_scale_lr", "not enabled, lint compares the two", nothing=(None,)),
 )
 
 ROOTS = tuple(dict.fromkeys(row.old.partition(".")[0] for row in TABLE))

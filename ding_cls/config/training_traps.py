@@ -16,7 +16,7 @@ _MIXERS = re.compile(r"mixup|cutmix|resizemix", re.I)
 
 def softened_twice(cfg: Checked) -> Iterator[Finding]:
     """Mixed targets that are smoothed too."""
-    mixers = cfg.at("policy.model.train_cfg.augments") or at(cfg.written, "model.train_cfg.augments")
+    mixers = cfg.at("policy.learn.batch_augments")
     parts = [mixers] if isinstance(mixers, Mapping) else mixers or []
     names = [str(part.get("type")) for part in parts if isinstance(part, Mapping)]
     mixing = [name for name in names if _MIXERS.search(name)]
@@ -33,7 +33,10 @@ def softened_twice(cfg: Checked) -> Iterator[Finding]:
 def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
     """A learning rate that was found with another global batch."""
     path = "policy.learn.learning_rate"
-    base, origin = at(cfg.written, "auto_scale_lr.base_batch_size"), cfg.origin(path)
+    scaling = cfg.at("policy.learn.auto_scale_lr") or {}
+    if scaling.get("enable"):
+        return
+    base, origin = scaling.get("base_batch_size"), cfg.origin(path)
     named = _batch_in_name(origin)
     reference, where = (base, "auto_scale_lr.base_batch_size") if base else (named, _file_of(origin))
     batch, lr = cfg.number("policy.learn.batch_size"), cfg.number(path)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.config.defaults import ROOT
+from ding_cls.config.hook_keys import hooks_to_keys
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
 from ding_cls.config.settle import move_arguments, put
@@ -49,7 +50,7 @@ _OF_MMPRETRAIN = (
     *("val_evaluator", "test_evaluator", "data_preprocessor"),
 )
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
-_HOOK = f"{_LEARNER}.hook"
+_HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
 _NATIVE_SCHEDULE = ("lr_schedule", "decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
@@ -94,11 +95,12 @@ def translate(
     move_arguments(values, places)
     problems = list(_leftovers(values, places))
     if not any(key in ROOTS for key in values):
-        return Translation(values, places, problems)
+        return Translation(values, places, [*problems, *hooks_to_keys(values, places)])
     work = _Work(values, places, overridden, variables)
     translated = work.run(is_whole=is_whole)
     places = {**work.moved_origins, **work.native_origins}
-    return Translation(translated, places, [*problems, *work.problems])
+    problems += [*work.problems, *hooks_to_keys(translated, places)]
+    return Translation(translated, places, problems)
 
 
 class _Work:
@@ -221,8 +223,14 @@ class _Work:
             self._walk("fp16.loss_scale", _MMCV_LOSS_SCALE, None)
         if hook.get("type") in FP16_HOOKS and "loss_scale" not in hook:
             self._walk("optimizer_config.loss_scale", _MMCV_LOSS_SCALE, None)
+        if value_at(self._moved, "policy.eval.metric") is not MISSING:
+            self._default("policy.eval.metric.type", "ClassificationMetrics")
+        if counts_iters(self._cfg) and {"interval", "start"} & section(self._cfg, "evaluation").keys():
+            self._default(f"{_EVALUATOR}.by_epoch", False)
         if counts_iters(self._cfg) and section(self._cfg, "lr_config"):
             self._default(f"{_LEARN}.lr_schedule.by_epoch", False)
+        if counts_iters(self._cfg) and section(self._cfg, "momentum_config"):
+            self._default(f"{_LEARN}.momentum_schedule.by_epoch", False)
 
     def _count_updates(self) -> None:
         """Turn numbers of batches into numbers of updates, of ``cumulative_iters`` batches each."""
@@ -236,9 +244,11 @@ class _Work:
         schedule = schedule if isinstance(schedule, dict) else {}
         counted = [
             f"{_LEARNER}.log_show_freq",
-            f"{_LEARNER}.train_iterations",
+            f"{_LEARN}.max_iters",
             f"{_HOOK}.save_ckpt_after_iter",
         ]
+        if value_at(self._moved, f"{_EVALUATOR}.by_epoch") is False:
+            counted += [f"{_EVALUATOR}.eval_interval", f"{_EVALUATOR}.start"]
         if not schedule.get("warmup_by_epoch"):
             counted.append(f"{_LEARN}.lr_schedule.warmup_iters")
         for path in counted:
@@ -284,7 +294,7 @@ class _Work:
             self._default(f"{_LEARNER}.keep_checkpoints", 0)
         if not any(section(cfg, name) or cfg.get(name) is not None for name in TRAINING):
             return
-        self._default("policy.eval.evaluator.eval_freq", 1)
+        self._default(f"{_EVALUATOR}.eval_freq", 1)
         if not any(self._says(f"{_LEARN}.{name}") for name in _NATIVE_SCHEDULE):
             self._default(f"{_LEARN}.lr_schedule", "constant")
             self._default(f"{_LEARN}.warmup_epoch", 0)

@@ -4,6 +4,7 @@ It must not know where values come from beyond the table of origins, nor build a
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -87,6 +88,8 @@ class Validator:
             entry, own = schema.get(name), declared.get(name)
             if isinstance(entry, Key):
                 values[name] = self._value(path, value, entry)
+            elif isinstance(entry, Either) and isinstance(value, str) and fits(entry.pattern, value):
+                continue
             elif isinstance(entry, Either) and not isinstance(value, dict):
                 values[name] = self._value(
                     path, value, Key(entry.default, (*entry.types, dict), entry.help, entry.choices)
@@ -170,6 +173,11 @@ def at(cfg: Any, path: str) -> Any:
     for name in path.split("."):
         cfg = cfg.get(name) if isinstance(cfg, dict) else None
     return cfg
+
+
+def fits(pattern: str, value: str) -> bool:
+    """Return whether a string fits a pattern; none fits an empty one."""
+    return bool(pattern) and re.fullmatch(pattern, value) is not None
 
 
 def value_at(tree: Any, path: str) -> Any:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from ding_cls.data.folders import check_classes, list_classes, list_samples
+from ding_cls.data.folders import check_classes, list_classes, list_pictures, list_samples
+from ding_cls.data.labels import as_target, numbered
 from ding_cls.data.pictures import EXTENSIONS
 from ding_cls.data.pipelines.arrays import as_pixels, described_sample
 from ding_cls.data.pipelines.compose import Compose, Described
@@ -47,6 +48,8 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     Attributes:
         CLASSES: class names; the position is the class number.
         data_infos: what `load_annotations` returned.
+        with_label: the samples have labels; without them they can only be predicted.
+        is_in_memory: `load_annotations` gives pixels, so that a pipeline needs no `LoadImageFromFile`.
 
     Raises:
         ConfigError: a step cannot be built.
@@ -54,6 +57,8 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     """
 
     CLASSES: Sequence[str] | None = None
+    with_label = True
+    is_in_memory = False
 
     def __init__(
         self,
@@ -77,7 +82,9 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         """Return one dict for each sample.
 
         ``img_prefix`` and ``img_info=dict(filename=)`` name its file, or ``img`` holds its pixels, RGB as
-        ``(H, W, 3)`` or grey as ``(H, W)``; ``gt_label`` is its class number, an int or a NumPy integer.
+        ``(H, W, 3)`` or grey as ``(H, W)``. ``gt_label`` is its class number, an int or a NumPy integer; or
+        an array: whole numbers, one for each of several tasks, or floats, one for each class. ``weight`` and
+        ``group`` may say how much it counts in the loss, and with which samples it stays together.
         """
 
     @property
@@ -91,18 +98,40 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         return {name: number for number, name in enumerate(self.classes)}
 
     @property
-    def targets(self) -> list[int]:
-        """Class number of each sample."""
-        labels: list[int] = self.get_gt_labels().tolist()
+    def targets(self) -> list[Any]:
+        """Class number of each sample; a list of numbers each where a sample has several."""
+        labels: list[Any] = self.get_gt_labels().tolist()
         return labels
 
+    @property
+    def sample_weights(self) -> list[float] | None:
+        """How much each sample counts in the loss; None where no annotation says."""
+        if not any("weight" in info for info in self.data_infos):
+            return None
+        return [float(info.get("weight", 1.0)) for info in self.data_infos]
+
+    @property
+    def groups(self) -> list[Any] | None:
+        """Which samples stay together when data are split; None where an annotation does not say."""
+        if not all("group" in info for info in self.data_infos):
+            return None
+        return [info["group"] for info in self.data_infos]
+
     def get_gt_labels(self) -> npt.NDArray[Any]:
-        """Return the label of each sample as one array."""
-        return np.array([info["gt_label"] for info in self.data_infos])
+        """Return the label of each sample as one array.
+
+        Raises:
+            DataError: the labels have several lengths.
+        """
+        try:
+            return np.array([info["gt_label"] for info in self.data_infos])
+        except ValueError as error:
+            raise DataError(f"{type(self).__name__}: the labels of two samples differ in length") from error
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the class numbers of a sample: one."""
-        return [int(self.data_infos[idx]["gt_label"])]
+        """Return the class numbers of a sample: one, or one for each task."""
+        numbers: list[int] = np.atleast_1d(np.asarray(self.data_infos[idx]["gt_label"])).astype(int).tolist()
+        return numbers
 
     @classmethod
     def get_classes(
@@ -118,7 +147,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         if classes is None:
             return None
         if isinstance(classes, (str, os.PathLike)):
-            classes = [line for line in _lines(classes, "file of class names") if line]
+            classes = [line for line in read_lines(classes, "file of class names") if line]
         names = tuple(map(str, classes))
         check_classes((), names, "")
         return names
@@ -138,33 +167,36 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         """Return a sample after the whole pipeline; see `prepare_data`."""
         return self.prepare_data(idx)
 
-    def load(self, index: int) -> tuple[torch.Tensor, int]:
-        """Return (uint8 ``(H, W, 3)`` pixels, class number); floats ``(3, H, W)`` if the pipeline makes some.
+    def load(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]:
+        """Return (uint8 ``(H, W, 3)`` pixels, target); floats ``(3, H, W)`` if the pipeline makes some.
+
+        The target is a class number, int64 ``(K,)`` for several tasks, or float32 ``(C,)``.
 
         Raises:
-            DataError: a step cannot use the sample, or leaves no picture or no single label.
+            DataError: a step cannot use the sample, or leaves no picture or no label.
         """
         sample = self._sample(index)
         label, name = sample["gt_label"], described_sample(sample)
         results = self.pipeline.pixels(sample)
         if "img" not in results:
-            raise DataError(f"the pipeline leaves no 'img' for {name}; begin it with LoadImageFromFile")
-        label = np.asarray(results.get("gt_label", label))
-        if label.size != 1:
-            raise DataError(f"gt_label has {label.size} numbers for {name}; it must be one class number")
-        return as_pixels(results["img"]), int(label.item())
+            first = "" if self.is_in_memory else "; begin it with LoadImageFromFile"
+            raise DataError(f"the pipeline leaves no 'img' for {name}{first}")
+        return as_pixels(results["img"]), self._target(results.get("gt_label", label))
+
+    def _target(self, label: Any) -> int | torch.Tensor:
+        return as_target(label)
 
     def _sample(self, index: int) -> dict[str, Any]:
         # A copy: a step may write into what it is given, and the next epoch needs the same again.
         sample = copy.deepcopy(self.data_infos[index])
         sample.setdefault("sample_idx", range(len(self))[index])
-        label = np.asarray(sample["gt_label"])
-        if label.size == 1:
-            sample.setdefault("class_name", self.classes[int(label.item())])
+        names = [self.classes[number] for number in self.get_cat_ids(index) if number >= 0]
+        if names:
+            sample.setdefault("class_name", ", ".join(names))
         return sample
 
     def _settle_classes(self) -> None:
-        """Check the labels; name the classes by number where nobody named them."""
+        """Check the samples and their labels; name the classes by number where nobody named them."""
         owner = type(self).__name__
         if not self.data_infos:
             where = self.ann_file or self.data_prefix
@@ -172,23 +204,35 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         for index, info in enumerate(self.data_infos):
             if not isinstance(info, Mapping) or "gt_label" not in info:
                 raise DataError(f"{owner}.load_annotations(): entry {index} is {info!r}; it lacks 'gt_label'")
-        labels = self.get_gt_labels()
-        if labels.ndim == 2 and labels.shape[1] == 1:
-            labels = labels[:, 0]
-        if labels.ndim != 1:
-            name = described_sample(self.data_infos[0])
-            raise DataError(f"gt_label has {labels[0].size} numbers for {name}; it must be one class number")
+        if self.with_label:
+            self._check_labels(self.get_gt_labels())
+
+    def _check_labels(self, labels: npt.NDArray[Any]) -> None:
+        owner = type(self).__name__
+        if labels.ndim == 2 and (labels.dtype == bool or np.issubdtype(labels.dtype, np.floating)):
+            self._check_shares(labels)
+            return
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(f"{owner}.load_annotations(): gt_label must be whole numbers, not {labels.dtype}")
         if self.CLASSES is None:
             self.CLASSES = tuple(str(number) for number in range(int(labels.max()) + 1))
-        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.CLASSES)))
+        wrong = np.argwhere((labels < 0) | (labels >= len(self.CLASSES)))
         if len(wrong):
-            index = int(wrong[0])
+            index = int(wrong[0][0])
             sample = f"{described_sample(self.data_infos[index])} (index {index})"
             raise DataError(
-                f"{sample} has the class number {labels[index]}; "
+                f"{sample} has the class number {labels[tuple(wrong[0])]}; "
                 f"there are {len(self.CLASSES)} classes, numbered from 0"
+            )
+
+    def _check_shares(self, labels: npt.NDArray[Any]) -> None:
+        """Check labels that have one number for each class."""
+        if self.CLASSES is None:
+            self.CLASSES = tuple(str(number) for number in range(labels.shape[1]))
+        if labels.shape[1] != len(self.CLASSES):
+            raise DataError(
+                f"{type(self).__name__}.load_annotations(): a gt_label has {labels.shape[1]} numbers for "
+                f"{len(self.CLASSES)} classes"
             )
 
 
@@ -204,6 +248,7 @@ class CustomDataset(BaseDataset):
         ann_file: text with a line ``path label`` for each sample. Labels are class numbers, or class names.
         extensions: endings of picture files, for folders.
         test_mode: judge, do not train: a class folder may be empty.
+        with_label: False: pictures without labels, all below the folder or one a line of the file.
 
     Raises:
         DataError: a folder or the file is missing or empty, or a class is none of ``classes``.
@@ -217,23 +262,23 @@ class CustomDataset(BaseDataset):
         ann_file: str | os.PathLike[str] | None = None,
         extensions: Sequence[str] = EXTENSIONS,
         test_mode: bool = False,
+        with_label: bool = True,
     ) -> None:
         self.extensions = tuple(each.lower() for each in extensions)
+        self.with_label = with_label
         super().__init__(data_prefix, pipeline, classes, ann_file, test_mode)
 
     def load_annotations(self) -> list[Annotation]:
         """Return the folders' samples, by class and path in bytewise order, or the file's, in its order."""
         samples = self._listed_in_folders() if self.ann_file is None else self._listed_in_file(self.ann_file)
-        return [
-            {
-                "img_prefix": self.data_prefix,
-                "img_info": {"filename": name},
-                "gt_label": np.array(label, np.int64),
-            }
-            for name, label in samples
-        ]
+        return [self._entry(name, np.array(label, np.int64)) for name, label in samples]
+
+    def _entry(self, name: str, label: Any) -> Annotation:
+        return {"img_prefix": self.data_prefix, "img_info": {"filename": name}, "gt_label": label}
 
     def _listed_in_folders(self) -> list[tuple[str, int]]:
+        if not self.with_label:
+            return [(name, -1) for name in list_pictures(self.data_prefix, self.extensions)]
         folders = list_classes(self.data_prefix)
         if self.CLASSES is None:
             self.CLASSES = folders
@@ -247,23 +292,11 @@ class CustomDataset(BaseDataset):
         )
 
     def _listed_in_file(self, path: str) -> list[tuple[str, int]]:
-        entries = []
-        for number, line in enumerate(_lines(path, "annotation file"), 1):
-            # A path may hold spaces; the label is the last word.
-            words = line.rsplit(maxsplit=1)
-            if len(words) == 1:
-                raise DataError(f"{path!r}, line {number}: {line!r} is not of the form 'path label'")
-            if words:
-                entries.append((number, words[0], words[1]))
-        if all(label.isdecimal() for _, _, label in entries):
-            return [(name, int(label)) for _, name, label in entries]
-        if self.CLASSES is None:
-            self.CLASSES = tuple(sorted({label for _, _, label in entries}, key=os.fsencode))
-        known = self.class_to_idx
-        for number, _, label in entries:
-            if label not in known:
-                raise DataError(f"{path!r}, line {number}: {label!r} is none of the {len(known)} classes")
-        return [(name, known[label]) for _, name, label in entries]
+        if not self.with_label:
+            return [(name, -1) for name in read_lines(path, "annotation file") if name]
+        names, words, places = read_pairs(path)
+        numbers, self.CLASSES = numbered([[word] for word in words], self.CLASSES, places)
+        return [(name, number) for name, (number,) in zip(names, numbers, strict=True)]
 
 
 @DATASETS.register_module()
@@ -281,7 +314,27 @@ def _preprocessing_of(pipeline: Sequence[Described]) -> AnyPreprocessing | None:
         return None
 
 
-def _lines(path: str | os.PathLike[str], what: str) -> list[str]:
+def read_pairs(path: str) -> tuple[list[str], list[str], list[str]]:
+    """Return names, labels and places of the lines ``path label``."""
+    names, labels, places = [], [], []
+    for number, line in enumerate(read_lines(path, "annotation file"), 1):
+        # A path may hold spaces; the label is the last word.
+        words = line.rsplit(maxsplit=1)
+        if len(words) == 1:
+            raise DataError(f"{path!r}, line {number}: {line!r} is not of the form 'path label'")
+        if words:
+            names.append(words[0])
+            labels.append(words[1])
+            places.append(f"{path!r}, line {number}")
+    return names, labels, places
+
+
+def read_lines(path: str | os.PathLike[str], what: str) -> list[str]:
+    """Return the lines of a text without the white space around them.
+
+    Raises:
+        DataError: it cannot be read; ``what`` names it.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             return [line.strip() for line in file]

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
+from ding_cls.data.labels import as_target, weights_of
+from ding_cls.data.orders import build_order
 from ding_cls.data.samplers import EpochBatches, EvalBatches
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, SampleKey
 
-_Sample = tuple[torch.Tensor, int, int]
+_Target = int | torch.Tensor
+_Sample = tuple[torch.Tensor, _Target, int]
 
 
 class TrainLoader:
@@ -32,14 +35,18 @@ class TrainLoader:
         dataset: what it reads.
         batch_size: samples per process and batch, as used.
         global_batch_size: samples per batch over all processes.
+        num_left_out: samples of an epoch that make no whole batch, always others.
     """
 
     def __init__(self, dataset: Any, batches: EpochBatches, *, seed: int, num_workers: int) -> None:
         self.dataset = dataset
         self.batch_size = batches.batch_size
         self.global_batch_size = batches.global_batch_size
+        self.num_left_out = batches.length - len(batches) * batches.global_batch_size
         self._batches = batches
-        self._loader = _torch_loader(dataset, batches, seed=seed, num_workers=num_workers)
+        self._loader = _torch_loader(
+            dataset, batches, seed=seed, num_workers=num_workers, weights=weights_of(dataset)
+        )
 
     def __len__(self) -> int:
         """Return the number of batches in a whole epoch."""
@@ -96,22 +103,40 @@ class EvalLoader:
 
 
 def build_train_loader(
-    dataset: Any, batch_size: int, *, seed: int, num_workers: int = 0, rank: int = 0, world_size: int = 1
+    dataset: Any,
+    batch_size: int,
+    *,
+    seed: int,
+    num_workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    sampler: Mapping[str, Any] | None = None,
 ) -> TrainLoader:
     """Return a loader whose order and augmentation are functions of ``seed`` and position.
 
+    Where the data set has ``sample_weights`` that are not all equal, its batches have ``weights``.
+
     Args:
-        dataset: a `PictureDataset`, or any torch map-style data set of (float ``(3, H, W)``, class number).
+        dataset: a `PictureDataset`, or any torch map-style data set of (float ``(3, H, W)``, target).
         batch_size: samples per process and batch.
         seed: the run's; the same on all ranks.
         num_workers: processes that read ahead; 0 reads in this one.
         rank: this process.
         world_size: number of processes.
+        sampler: ``dict(type='Name', ...)`` of `SAMPLERS`; each sample once an epoch where None.
 
     Raises:
-        DataError: fewer samples than processes, or a number outside its range.
+        ConfigError: there is no such sampler.
+        DataError: fewer samples than processes, a number outside its range, or weights that are no weights.
     """
-    batches = EpochBatches(len(dataset), batch_size, seed=seed, rank=rank, world_size=world_size)
+    batches = EpochBatches(
+        len(dataset),
+        batch_size,
+        seed=seed,
+        rank=rank,
+        world_size=world_size,
+        order=build_order(sampler, dataset),
+    )
     return TrainLoader(dataset, batches, seed=seed, num_workers=num_workers)
 
 
@@ -156,9 +181,10 @@ class _KeyedView(Dataset["_Sample | _Failure"]):
         return len(self._dataset)
 
     def __getitem__(self, key: SampleKey) -> _Sample | _Failure:
-        epoch, index = key
+        epoch, index, repeat = key
+        again = (repeat,) if repeat else ()
         try:
-            with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index)):
+            with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)):
                 image, target = self._load(index)
         except DataError as error:
             return _Failure(str(error))
@@ -166,24 +192,50 @@ class _KeyedView(Dataset["_Sample | _Failure"]):
             return _Failure(
                 f"sample {index} of the data set is a {type(image).__name__}; it must be a torch.Tensor"
             )
-        return image, int(target), index
+        return image, target if isinstance(target, torch.Tensor) else as_target(target), index
 
 
-def _collate(samples: Sequence[_Sample | _Failure]) -> Batch | _Failure:
-    good: list[_Sample] = []
-    for sample in samples:
-        if isinstance(sample, _Failure):
-            return sample
-        good.append(sample)
-    images, targets, sample_ids = zip(*good, strict=True)
-    failure = _shape_failure(images, sample_ids)
-    if failure is not None:
-        return failure
-    return Batch(
-        images=torch.stack(images),
-        targets=torch.tensor(targets, dtype=torch.int64),
-        sample_ids=torch.tensor(sample_ids, dtype=torch.int64),
-    )
+class _Collate:
+    """Stacks samples, and looks up their weights.
+
+    Args:
+        weights: float32, of every sample of the data set; None: all alike.
+    """
+
+    def __init__(self, weights: torch.Tensor | None) -> None:
+        self._weights = weights
+
+    def __call__(self, samples: Sequence[_Sample | _Failure]) -> Batch | _Failure:
+        good: list[_Sample] = []
+        for sample in samples:
+            if isinstance(sample, _Failure):
+                return sample
+            good.append(sample)
+        images, targets, sample_ids = zip(*good, strict=True)
+        failure = _shape_failure(images, sample_ids)
+        if failure is not None:
+            return failure
+        stacked = _stacked(targets, sample_ids)
+        if isinstance(stacked, _Failure):
+            return stacked
+        ids = torch.tensor(sample_ids, dtype=torch.int64)
+        weights = None if self._weights is None else self._weights[ids]
+        return Batch(images=torch.stack(images), targets=stacked, sample_ids=ids, weights=weights)
+
+
+def _stacked(targets: Sequence[_Target], sample_ids: Sequence[int]) -> torch.Tensor | _Failure:
+    """Return class numbers as int64 ``(N,)``, of K tasks ``(N, K)``, and floats as float32 ``(N, C)``."""
+    tensors = [torch.as_tensor(each) for each in targets]
+    for tensor, sample_id in zip(tensors, sample_ids, strict=True):
+        if tensor.shape != tensors[0].shape or tensor.dim() > 1:
+            return _Failure(
+                f"samples {sample_ids[0]} and {sample_id} have targets of the shapes "
+                f"{tuple(tensors[0].shape)} and {tuple(tensor.shape)}; a target is a class number, "
+                "(tasks,) or (classes,), the same for all"
+            )
+    stacked = torch.stack(tensors)
+    is_float = stacked.is_floating_point() or stacked.dtype == torch.bool
+    return stacked.float() if is_float and stacked.dim() == 2 else stacked.long()
 
 
 def _shape_failure(images: Sequence[torch.Tensor], sample_ids: Sequence[int]) -> _Failure | None:
@@ -210,14 +262,19 @@ def _unwrapped(batches: Iterator[Batch | _Failure]) -> Iterator[Batch]:
 
 
 def _torch_loader(
-    dataset: Any, batches: Sampler[list[SampleKey]], *, seed: int, num_workers: int
+    dataset: Any,
+    batches: Sampler[list[SampleKey]],
+    *,
+    seed: int,
+    num_workers: int,
+    weights: torch.Tensor | None = None,
 ) -> DataLoader[_Sample | _Failure]:
     has_workers = num_workers > 0
     return DataLoader(
         _KeyedView(dataset, seed),
         batch_sampler=batches,
         num_workers=num_workers,
-        collate_fn=_collate,
+        collate_fn=_Collate(weights),
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_leave_signals_to_main if has_workers else None,
         # forkserver takes seven seconds to start where fork takes under one.

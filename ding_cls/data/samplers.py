@@ -5,12 +5,13 @@ It knows lengths and numbers; it must not know pictures, workers or tensors of p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-import torch
 from torch.utils.data import Sampler
 
-from ding_cls.common.seed import Stream, generator
+from ding_cls.common.seed import Stream
+from ding_cls.data.orders import EpochOrder, Shuffled, shuffled
 from ding_cls.errors import DataError
 from ding_cls.types import SampleKey, Sized
 
@@ -73,7 +74,7 @@ class DistributedSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         length = len(self.dataset)
         order = (
-            _shuffled(length, Stream.SAMPLER, self.seed, self.epoch) if self.shuffle else list(range(length))
+            shuffled(length, Stream.SAMPLER, self.seed, self.epoch) if self.shuffle else list(range(length))
         )
         if not self._is_pinned:
             self.epoch += 1
@@ -93,6 +94,8 @@ class EpochBatches(Sampler[list[SampleKey]]):
         seed: of the order; the same on all ranks.
         rank: this process.
         world_size: number of processes.
+        order: which samples an epoch shows; each once, shuffled, where None. What it repeats is augmented
+            anew.
 
     Attributes:
         batch_size: samples per rank and batch as used: smaller than asked for where the data set is.
@@ -103,10 +106,19 @@ class EpochBatches(Sampler[list[SampleKey]]):
     """
 
     def __init__(
-        self, length: int, batch_size: int, *, seed: int, rank: int = 0, world_size: int = 1
+        self,
+        length: int,
+        batch_size: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        order: EpochOrder | None = None,
     ) -> None:
         _check_rank(rank, world_size)
         _check_batch_size(batch_size)
+        self._order = Shuffled(length) if order is None else order
+        length = len(self._order)
         if length < world_size:
             raise DataError(f"{length} training samples are fewer than {world_size} processes; start fewer")
         self.length = length
@@ -130,10 +142,12 @@ class EpochBatches(Sampler[list[SampleKey]]):
         # when its workers start, and reads from the second alone.
         epoch, first_batch = self._position
         self._position = (epoch + 1, 0)
-        order = _shuffled(self.length, Stream.ORDER, self._seed, epoch)
+        order = self._order.indices(self._seed, epoch)
+        repeats = _repeats(order)
         for number in range(first_batch, len(self)):
             start = number * self.global_batch_size + self._rank * self.batch_size
-            yield [SampleKey(epoch, index) for index in order[start : start + self.batch_size]]
+            places = range(start, start + self.batch_size)
+            yield [SampleKey(epoch, order[place], repeats.get(place, 0)) for place in places]
 
 
 class EvalBatches(Sampler[list[SampleKey]]):
@@ -174,9 +188,17 @@ class EvalBatches(Sampler[list[SampleKey]]):
             yield [SampleKey(0, index) for index in range(start, min(start + self.batch_size, self.length))]
 
 
-def _shuffled(length: int, *key: int) -> list[int]:
-    order: list[int] = torch.randperm(length, generator=generator(*key)).tolist()
-    return order
+def _repeats(order: Sequence[int]) -> dict[int, int]:
+    """Return, for each place where a sample comes again, how often it came before."""
+    if len(set(order)) == len(order):
+        return {}
+    seen: Counter[int] = Counter()
+    repeats = {}
+    for place, index in enumerate(order):
+        if seen[index]:
+            repeats[place] = seen[index]
+        seen[index] += 1
+    return repeats
 
 
 def _check_rank(rank: int, world_size: int) -> None:

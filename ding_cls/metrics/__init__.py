@@ -1,17 +1,42 @@
 """Metrics as sums and counts. It knows logits and targets, and neither loaders, networks nor processes."""
 
+from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
 from ding_cls.metrics.base import METRICS, IMetric, SumMetric
 from ding_cls.metrics.build import build_metric
-from ding_cls.metrics.classification import ImageClassificationMetric, target_ranks
+from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
+from ding_cls.metrics.classification import ImageClassificationMetric
+from ding_cls.metrics.combined import ClassificationMetrics, native_key
+from ding_cls.metrics.from_torchmetrics import TorchMetric
+from ding_cls.metrics.multilabel import MultiLabelMetric
+from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
+from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
 from ding_cls.metrics.show import is_percentage, show_value
+from ding_cls.metrics.sums import reduced
+from ding_cls.metrics.targets import target_ranks
 
 __all__ = [
     "METRICS",
+    "Accuracy",
+    "Auroc",
+    "AveragePrecision",
+    "BrierScore",
+    "CalibrationError",
+    "ClassificationMetrics",
+    "ConfusionMatrix",
     "IMetric",
     "ImageClassificationMetric",
+    "MultiLabelMetric",
+    "NegativeLogLikelihood",
+    "SingleLabelMetric",
+    "StringAccuracy",
     "SumMetric",
+    "TorchMetric",
+    "auroc",
+    "average_precision",
     "build_metric",
     "is_percentage",
+    "native_key",
+    "reduced",
     "show_value",
     "target_ranks",
 ]

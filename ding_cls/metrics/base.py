@@ -3,10 +3,12 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 
+from ding_cls.errors import ConfigError
+from ding_cls.metrics.sums import plain_totals
 from ding_cls.registry import Registry
 
 Direction = Literal["max", "min"]
@@ -42,16 +44,20 @@ class SumMetric(IMetric):
 
     Attributes:
         primary: the key of the result that decides which checkpoint is best.
-        directions: for each key of the result, whether larger ('max') or smaller ('min') is better.
+        directions: for each number of the result, whether larger ('max') or smaller ('min') is better.
+        needs_scores: whether sums do not suffice. ``result`` then finds all ``logits`` (float32) and
+            ``targets`` beside the totals, on the CPU in the order of the data. Every rank holds them all:
+            four bytes for each logit, and as much again while they are gathered.
     """
 
     primary: str
-    directions: ClassVar[Mapping[str, Direction]]
+    directions: Mapping[str, Direction]
+    needs_scores: bool = False
 
     @abstractmethod
     def zeros(self) -> dict[str, torch.Tensor]:
         """Return the sums over no sample: 0-dim int64 or float64 tensors by name; ``count`` is the
-        samples."""
+        samples. The sums over a batch may have more axes."""
 
     @abstractmethod
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -63,24 +69,34 @@ class SumMetric(IMetric):
         """
 
     @abstractmethod
-    def result(self, totals: Mapping[str, float]) -> dict[str, float]:
-        """Return the metrics from the sums over all samples."""
+    def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the metrics from the sums over all samples: numbers, and tensors where there are more
+        axes."""
 
-    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, float]:
-        return self.result({name: value.item() for name, value in self.sums(inputs, label).items()})
+    def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, Any]:
+        totals = plain_totals(self.sums(inputs, label))
+        if self.needs_scores:
+            totals |= {"logits": inputs.detach().float().cpu(), "targets": label.cpu()}
+        return self.result(totals)
 
     def reduce_mean(
-        self, inputs: list[dict[str, float]], counts: Sequence[int] | None = None
+        self, inputs: list[dict[str, Any]], counts: Sequence[int] | None = None
     ) -> dict[str, float]:
         shares = [1] * len(inputs) if counts is None else counts
         total = sum(shares)
         return {
             name: math.fsum(each[name] * share for each, share in zip(inputs, shares, strict=True)) / total
-            for name in inputs[0]
+            for name, value in inputs[0].items()
+            if isinstance(value, int | float)
         }
 
     def gt(self, metric1: Mapping[str, float], metric2: Mapping[str, float] | None) -> bool:
-        value = metric1[self.primary]
+        value = metric1.get(self.primary)
+        if not isinstance(value, int | float):
+            raise ConfigError(
+                f"{type(self).__name__} gives no number '{self.primary}', which would decide about the best "
+                f"checkpoint; its results are {', '.join(metric1)}"
+            )
         if math.isnan(value):
             return False
         return metric2 is None or self.is_better(self.primary, value, metric2[self.primary])

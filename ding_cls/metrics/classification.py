@@ -1,33 +1,13 @@
 """Cross-entropy, top-1 and top-5 accuracy."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch.nn import functional
 
-from ding_cls.errors import ConfigError, DataError
+from ding_cls.errors import ConfigError
 from ding_cls.metrics.base import METRICS, Direction, SumMetric
-
-
-def target_ranks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return how many classes stand before the right one, for each sample: 0 means a top-1 hit.
-
-    Of equal logits the lower class number stands first, so a tie has one answer on every device; a row that
-    holds a NaN is never a hit. ``topk`` promises neither.
-
-    Args:
-        logits: float ``(N, C)``.
-        targets: int64 ``(N,)`` in ``[0, C)``.
-
-    Returns:
-        int64 ``(N,)`` in ``[0, C]``.
-    """
-    num_classes = logits.shape[1]
-    own = logits.gather(1, targets[:, None])
-    class_numbers = torch.arange(num_classes, device=logits.device)
-    before = (logits > own) | ((logits == own) & (class_numbers < targets[:, None]))
-    return before.sum(1).masked_fill(logits.isnan().any(1), num_classes)
+from ding_cls.metrics.targets import check_labels, class_numbers, target_ranks
 
 
 @METRICS.register_module()
@@ -43,7 +23,7 @@ class ImageClassificationMetric(SumMetric):
         ConfigError: there is no such key.
     """
 
-    directions: ClassVar[Mapping[str, Direction]] = {"loss": "min", "acc1": "max", "acc5": "max"}
+    directions: Mapping[str, Direction] = {"loss": "min", "acc1": "max", "acc5": "max"}
 
     def __init__(self, primary: str = "acc1") -> None:
         if primary not in self.directions:
@@ -71,27 +51,22 @@ class ImageClassificationMetric(SumMetric):
         return {**sums, "loss": torch.zeros((), dtype=torch.float64)}
 
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        safe, bad_labels = class_numbers(logits, targets)
         num_classes = logits.shape[1]
         if num_classes < 5:
             self.note = f"acc5 counts the first {num_classes} of {num_classes} classes: there are no five"
-        # An index out of range would abort a CUDA process; it is counted, and refused when the sums are read.
-        safe = targets.clamp(0, num_classes - 1)
         ranks = target_ranks(logits, safe)
         losses = functional.cross_entropy(logits.float(), safe, reduction="none")
         return {
             "count": torch.tensor(len(targets), device=logits.device),
             "top1": _hits(ranks, 1, num_classes),
             "top5": _hits(ranks, 5, num_classes),
-            "bad_labels": (safe != targets).sum(),
+            "bad_labels": bad_labels,
             "loss": losses.double().sum(),
         }
 
     def result(self, totals: Mapping[str, float]) -> dict[str, float]:
-        if totals["bad_labels"]:
-            raise DataError(
-                f"{totals['bad_labels']} of {totals['count']} labels lie outside the network's classes; "
-                "the network and the data set disagree about the number of classes"
-            )
+        check_labels(totals)
         count = totals["count"]
         return {
             "loss": totals["loss"] / count,

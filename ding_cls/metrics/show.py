@@ -4,11 +4,14 @@ import re
 from typing import Any
 
 _MAX_LENGTH = 60
-_PERCENTAGE = re.compile(r"(?:train_|val_)?acc\d+")
+_PERCENTAGE = re.compile(
+    r"(?:train_|val_)?(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|mAP|[CO](?:P|R|F1)"
+    r"|(?:precision|recall|f1)_(?:macro|micro|weighted))"
+)
 
 
 def is_percentage(name: str) -> bool:
-    """Return whether a result of this name is a percentage: ``acc1``, ``acc5``, ``val_acc1``."""
+    """Return whether a result of this name is a percentage: ``acc1``, ``val_acc1``, ``f1_macro``, ``mAP``."""
     return _PERCENTAGE.fullmatch(name) is not None
 
 

@@ -5,12 +5,18 @@ know data, optimizers or configs: what it builds by name it gets as plain dicts.
 """
 
 from ding_cls.models.backbones import ResNet as ResNetBackbone
-from ding_cls.models.build import build_model, model_names, new_network, pretrained_file
+from ding_cls.models.build import build_model, model_names, new_network
 from ding_cls.models.classifier import ImageClassifier, Outputs
-from ding_cls.models.heads import ClsHead, LinearClsHead
+from ding_cls.models.focal_losses import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
+from ding_cls.models.heads import ClsHead, LinearClsHead, StackedLinearClsHead, VisionTransformerClsHead
+from ding_cls.models.initial import load_initial_weights
+from ding_cls.models.layers import classifier_layer, num_channels
+from ding_cls.models.lenet import LeNet5
 from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
-from ding_cls.models.necks import GlobalAveragePooling
-from ding_cls.models.pretrained import LoadReport, classifier_layer, load_pretrained
+from ding_cls.models.margin_heads import ArcFaceClsHead, CosineClsHead
+from ding_cls.models.multi_label_heads import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
+from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling
+from ding_cls.models.pretrained import LoadReport, load_pretrained
 from ding_cls.models.reduction import reduce_loss, weight_reduce_loss, weighted_loss
 from ding_cls.models.registries import (
     BACKBONES,
@@ -26,19 +32,35 @@ from ding_cls.models.registries import (
     build_neck,
 )
 from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from ding_cls.models.seesaw_loss import SeesawLoss
+from ding_cls.models.short_losses import described_loss
+from ding_cls.models.task_heads import LogSoftmaxHead, MultiTaskHead
 from ding_cls.models.weights import fetch_weights, read_weights
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [
+    "ArcFaceClsHead",
+    "CosineClsHead",
+    "CSRAClsHead",
+    "MultiLabelClsHead",
+    "MultiLabelLinearClsHead",
+    "LogSoftmaxHead",
+    "MultiTaskHead",
+    "LeNet5",
+    "GeneralizedMeanPooling",
+    "StackedLinearClsHead",
+    "VisionTransformerClsHead",
     "BACKBONES",
     "CLASSIFIERS",
     "HEADS",
     "LOSSES",
     "MODELS",
     "NECKS",
+    "AsymmetricLoss",
     "BaseModelWrapper",
     "ClsHead",
     "CrossEntropyLoss",
+    "FocalLoss",
     "GlobalAveragePooling",
     "ImageClassifier",
     "LabelSmoothLoss",
@@ -47,6 +69,8 @@ __all__ = [
     "Outputs",
     "ResNet",
     "ResNetBackbone",
+    "SeesawLoss",
+    "SoftmaxFocalLoss",
     "build_backbone",
     "build_classifier",
     "build_head",
@@ -54,12 +78,14 @@ __all__ = [
     "build_model",
     "build_neck",
     "classifier_layer",
+    "described_loss",
     "fetch_weights",
+    "load_initial_weights",
     "load_pretrained",
     "model_names",
     "model_wrap",
     "new_network",
-    "pretrained_file",
+    "num_channels",
     "read_weights",
     "reduce_loss",
     "resnet18",

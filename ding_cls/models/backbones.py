@@ -1,85 +1,117 @@
-"""Backbones: a network without its classifier, images to a tuple of maps, shallow to deep."""
+"""Our ResNets without their classifier: images to a tuple of maps, shallow to deep."""
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.layers import Norm, check_conv_cfg, norm_of
+from ding_cls.models.recomputing import recomputing
 from ding_cls.models.registries import BACKBONES
-from ding_cls.models.resnet import DEPTHS, Bottleneck, initialise, stage
+from ding_cls.models.resnet import DEPTHS, PLAIN, Details, conv3x3, initialise, stage
+from ding_cls.models.timm_backbone import TIMMBackbone
+from ding_cls.models.torchvision_backbone import TorchvisionBackbone
 
-_WIDTHS, _STRIDES = (64, 128, 256, 512), (1, 2, 2, 2)
+_ALL = (1, 1, 1, 1)
 
 
 @BACKBONES.register_module()
 class ResNet(nn.Module):
-    """ResNet without its classifier; its weights have torchvision's names.
+    """ResNet without its classifier; its weights have torchvision's names, a deep stem mmclassification's.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         in_channels: channels of the images.
+        stem_channels: channels of the stem.
+        base_channels: width of the first stage; it doubles with each.
         num_stages: how many of the four stages there are.
+        strides: of the first block of each stage.
+        dilations: of the 3x3 convolutions of each stage.
         out_indices: which stages' maps are returned, from 0.
         style: where a bottleneck has its stride: 'pytorch' in the 3x3 convolution (v1.5, as ``resnet50``),
             'caffe' in the first 1x1 (the paper's).
+        deep_stem: three 3x3 convolutions instead of one 7x7 (ResNet-C).
+        avg_down: shortcuts with a stride take a mean first (ResNet-D).
         frozen_stages: what stays as it is: -1 nothing, 0 the stem, k the stem and the first k stages.
+        conv_cfg: None, or ``dict(type='Conv2d')``, which is the same.
+        norm_cfg: the normalization, ``dict(type='BN' | 'SyncBN' | 'GN', requires_grad=True, ...)``.
         norm_eval: BatchNorm uses its running statistics in training too, and leaves them alone.
+        with_cp: compute each block twice, forward and backward, to save the memory between; what is learned
+            is the same to the last bit, BatchNorm's statistics included.
         zero_init_residual: start each block as its shortcut; see ``models.resnet.ResNet``.
 
     Raises:
         ConfigError: a value that does not exist.
     """
 
+    accepts_pretrained = True
+    # Of the bottlenecks' 3x3 convolutions; ResNeXt has others.
+    groups, width_per_group = 1, 64
+
     def __init__(
         self,
         depth: int,
         in_channels: int = 3,
+        stem_channels: int = 64,
+        base_channels: int = 64,
         num_stages: int = 4,
+        strides: Sequence[int] = (1, 2, 2, 2),
+        dilations: Sequence[int] = _ALL,
         out_indices: Sequence[int] = (3,),
         style: str = "pytorch",
+        deep_stem: bool = False,
+        avg_down: bool = False,
         frozen_stages: int = -1,
+        conv_cfg: Mapping[str, Any] | None = None,
+        norm_cfg: Mapping[str, Any] | None = None,
         norm_eval: bool = False,
+        with_cp: bool = False,
         zero_init_residual: bool = True,
     ) -> None:
         super().__init__()
-        _check("depth", depth, tuple(DEPTHS))
-        _check("num_stages", num_stages, (1, 2, 3, 4))
-        _check("style", style, ("pytorch", "caffe"))
-        _check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
+        self._check("depth", depth, tuple(DEPTHS))
+        self._check("num_stages", num_stages, (1, 2, 3, 4))
+        self._check("style", style, ("pytorch", "caffe"))
+        self._check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
         for index in out_indices:
-            _check("out_indices", index, tuple(range(num_stages)))
+            self._check("out_indices", index, tuple(range(num_stages)))
+        for name, values in (("strides", strides), ("dilations", dilations)):
+            if len(values) < num_stages:
+                raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
+        check_conv_cfg(conv_cfg)
         self.depth = depth
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
-        block, depths = DEPTHS[depth]
-        self.conv1 = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        channels = 64
-        for number in range(4):
-            name = f"layer{number + 1}"
-            if number >= num_stages:
-                # Known by name, so that a file with all four stages fits.
-                self.register_module(name, None)
-                continue
-            blocks = stage(block, depths[number], channels, _WIDTHS[number], stride=_STRIDES[number])
-            self.add_module(name, blocks)
-            channels = _WIDTHS[number] * block.expansion
+        self.with_cp = with_cp
+        norm = norm_of(norm_cfg)
+        is_plain = not deep_stem and not avg_down and style == "pytorch"
+        has_batch_norm = (norm_cfg or {}).get("type", "BN") in ("BN", "SyncBN")
+        has_widths = (stem_channels, base_channels) == (64, 64)
+        self._is_torchvisions = is_plain and has_widths and has_batch_norm
+        details = replace(
+            PLAIN,
+            norm=norm,
+            groups=self.groups,
+            widening=self.groups * self.width_per_group / base_channels if self.groups > 1 else 1.0,
+            strides_first=style == "caffe",
+            averages_shortcut=avg_down,
+        )
+        self._make_stem(in_channels, stem_channels, norm, is_deep=deep_stem)
+        of_stages = [replace(details, dilation=each) for each in dilations]
+        self.num_features = self._make_stages(num_stages, stem_channels, base_channels, of_stages, strides)
         initialise(self, zero_init_residual=zero_init_residual)
-        if style == "caffe":
-            for module in self.modules():
-                if isinstance(module, Bottleneck):
-                    module.conv1.stride, module.conv2.stride = module.conv2.stride, module.conv1.stride
         self.train()
 
     @property
-    def torchvision_name(self) -> str:
-        """Which of torchvision's networks has weights that fit."""
-        return f"resnet{self.depth}"
+    def torchvision_name(self) -> str | None:
+        """Which of torchvision's networks has weights that fit; None: none has."""
+        return f"resnet{self.depth}" if self._is_torchvisions else None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of the stages in ``out_indices``, float ``(N, C, H, W)``, shallow to deep.
@@ -87,10 +119,10 @@ class ResNet(nn.Module):
         Args:
             images: float ``(N, in_channels, H, W)``, normalised.
         """
-        features = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        features = self._stem(images)
         maps = []
         for number, blocks in enumerate(self._stages()[: max(self.out_indices) + 1]):
-            features = blocks(features)
+            features = self._through(blocks, features)
             if number in self.out_indices:
                 maps.append(features)
         return tuple(maps)
@@ -105,6 +137,49 @@ class ResNet(nn.Module):
                     module.eval()
         return self
 
+    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
+        if is_deep:
+            self.stem = deep_stem_of(in_channels, channels, norm, stride=2)
+        else:
+            self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = norm(channels)
+            self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+
+    def _make_stages(
+        self, count: int, channels: int, width: int, details: Sequence[Details], strides: Sequence[int]
+    ) -> int:
+        """Make the stages; return the channels of the last."""
+        block, depths = DEPTHS[self.depth]
+        for number in range(4):
+            name = f"layer{number + 1}"
+            if number >= count:
+                # Known by name, so that a file with all four stages fits.
+                self.register_module(name, None)
+                continue
+            wide, stride = width * 2**number, strides[number]
+            blocks = stage(block, depths[number], channels, wide, stride=stride, details=details[number])
+            self.add_module(name, blocks)
+            channels = wide * block.expansion
+        return channels
+
+    def _stem(self, images: Tensor) -> Tensor:
+        for module in self._stem_modules():
+            images = module(images)
+        return images
+
+    def _stem_modules(self) -> list[nn.Module]:
+        names = ("stem", "conv1", "bn1", "relu", "maxpool")
+        return [module for name in names if (module := self._modules.get(name)) is not None]
+
+    def _through(self, blocks: nn.Module, features: Tensor) -> Tensor:
+        if not (self.with_cp and torch.is_grad_enabled() and self.training):
+            passed: Tensor = blocks(features)
+            return passed
+        for block in blocks.children():
+            features = checkpoint(block, features, use_reentrant=False, context_fn=recomputing(block))
+        return features
+
     def _stages(self) -> list[nn.Module]:
         stages = [self._modules[f"layer{number}"] for number in range(1, 5)]
         return [each for each in stages if each is not None]
@@ -115,11 +190,93 @@ class ResNet(nn.Module):
             module.requires_grad_(False)
         if self.frozen_stages < 0:
             return
-        for module in (self.conv1, self.bn1, *self._stages()[: self.frozen_stages]):
+        for module in (*self._stem_modules(), *self._stages()[: self.frozen_stages]):
             module.eval()
             module.requires_grad_(False)
 
+    def _check(self, name: str, value: object, allowed: tuple[object, ...]) -> None:
+        if isinstance(value, bool) or value not in allowed:
+            known = ", ".join(map(str, allowed))
+            raise ConfigError(f"{type(self).__name__} has {name}={value!r}; it must be one of {known}")
 
-def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if isinstance(value, bool) or value not in allowed:
-        raise ConfigError(f"ResNet has {name}={value!r}; it must be one of {', '.join(map(str, allowed))}")
+
+@BACKBONES.register_module()
+class ResNetV1c(ResNet):
+    """ResNet-C: a deep stem. Its arguments are those of ``ResNet``.
+
+    Source: Bag of Tricks, He et al. 2018, section 4.1 (arXiv:1812.01187).
+    """
+
+    def __init__(self, depth: int, deep_stem: bool = True, **arguments: Any) -> None:
+        super().__init__(depth, deep_stem=deep_stem, **arguments)
+
+
+@BACKBONES.register_module()
+class ResNetV1d(ResNet):
+    """ResNet-D: a deep stem, and shortcuts that take a mean. Its arguments are those of ``ResNet``.
+
+    Source: Bag of Tricks, He et al. 2018, section 4.1 (arXiv:1812.01187).
+    """
+
+    def __init__(self, depth: int, deep_stem: bool = True, avg_down: bool = True, **arguments: Any) -> None:
+        super().__init__(depth, deep_stem=deep_stem, avg_down=avg_down, **arguments)
+
+
+@BACKBONES.register_module()
+class ResNet_CIFAR(ResNet):  # noqa: N801 (the name is mmclassification's)
+    """ResNet for small pictures: a 3x3 stem without stride or pooling. Its arguments are those of ``ResNet``.
+
+    Source: Deep Residual Learning, He et al. 2015, section 4.2, with ImageNet's four stages
+    (arXiv:1512.03385).
+    """
+
+    @property
+    def torchvision_name(self) -> str | None:
+        """None: no weights of torchvision fit."""
+        return None
+
+    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
+        if is_deep:
+            raise ConfigError("ResNet_CIFAR has no deep stem; leave out deep_stem")
+        self.conv1 = conv3x3(in_channels, channels)
+        self.bn1 = norm(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+
+@BACKBONES.register_module()
+class ResNeXt(ResNet):
+    """ResNet whose bottlenecks have grouped convolutions.
+
+    Args:
+        depth: 50, 101 or 152.
+        groups: of the 3x3 convolutions.
+        width_per_group: channels of each group in the first stage.
+        **arguments: those of ``ResNet``.
+
+    Source: Aggregated Residual Transformations, Xie et al. 2016, table 1 (arXiv:1611.05431).
+    """
+
+    def __init__(self, depth: int, groups: int = 32, width_per_group: int = 4, **arguments: Any) -> None:
+        if depth not in (50, 101, 152):
+            raise ConfigError(f"ResNeXt has depth={depth!r}; it must be one of 50, 101, 152")
+        self.groups, self.width_per_group = groups, width_per_group
+        super().__init__(depth, **arguments)
+
+    @property
+    def torchvision_name(self) -> str | None:
+        """Which of torchvision's networks has weights that fit; None: none has."""
+        name = f"resnext{self.depth}_{self.groups}x{self.width_per_group}d"
+        known = ("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d")
+        return name if self._is_torchvisions and name in known else None
+
+
+def deep_stem_of(in_channels: int, channels: int, norm: Norm, *, stride: int) -> nn.Sequential:
+    """Return three 3x3 convolutions, the first with the stride, the first two half as wide."""
+    half = channels // 2
+    sizes = ((in_channels, half, stride), (half, half, 1), (half, channels, 1))
+    triples = ((conv3x3(given, wide, step), norm(wide), nn.ReLU(inplace=True)) for given, wide, step in sizes)
+    return nn.Sequential(*(module for triple in triples for module in triple))
+
+
+for _part in (TorchvisionBackbone, TIMMBackbone):
+    BACKBONES.register_module()(_part)

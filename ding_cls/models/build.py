@@ -10,15 +10,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torchvision
 from torch import nn
-from torchvision.models import get_model_builder, list_models
+from torchvision.models import get_model_builder
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models.pretrained import load_pretrained
-from ding_cls.models.registries import build_classifier
+from ding_cls.models.initial import PARTS, load_initial_weights
+from ding_cls.models.initialisers import PRETRAINED, descriptions, initialise_by_cfg
+from ding_cls.models.layers import accept_colour, set_dropout, set_in_channels
+from ding_cls.models.lenet import lenet5
+from ding_cls.models.registries import BACKBONES, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
-from ding_cls.models.weights import fetch_weights
+from ding_cls.models.timm_backbone import PREFIX, timm_network
+from ding_cls.models.torchvision_backbone import TORCHVISION_DEFAULTS, torchvision_names
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,18 +33,33 @@ _OURS: dict[str, Callable[..., nn.Module]] = {
     "resnet50": resnet50,
     "resnet101": resnet101,
     "resnet152": resnet152,
+    "lenet5": lenet5,
 }
-
-# Auxiliary outputs are left out: forward returns the logits and nothing else. init_weights silences a warning
-# about its own default. transform_input is on with and without pretrained weights, because it is no part of
-# the weights: a network that is rebuilt without them to load a checkpoint must see the same numbers.
-_INCEPTION_DEFAULTS = {"aux_logits": False, "init_weights": True, "transform_input": True}
-_DEFAULTS: dict[str, dict[str, Any]] = {"inception_v3": _INCEPTION_DEFAULTS, "googlenet": _INCEPTION_DEFAULTS}
+# What any network can be given once it is built; and which networks have it as their own argument.
+_LATER: dict[str, Callable[..., None]] = {"in_channels": set_in_channels, "dropout": set_dropout}
+_OWN_ARGUMENTS = {
+    "dropout": (
+        "alexnet",
+        "efficientnet",
+        "googlenet",
+        "inception",
+        "mnasnet",
+        "mobilenet",
+        "squeezenet",
+        "vgg",
+    ),
+    "in_channels": ("lenet5",),
+}
 
 
 def model_names() -> tuple[str, ...]:
-    """Return every name that ``build_model`` knows, sorted."""
-    return tuple(sorted({*_OURS, *list_models(module=torchvision.models)}))
+    """Return every name that ``build_model`` knows, sorted; it knows timm's too, as ``timm/NAME``."""
+    return tuple(sorted({*_OURS, *torchvision_names()}))
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a name is of a network that we write ourselves."""
+    return name in _OURS
 
 
 def build_model(
@@ -52,11 +70,13 @@ def build_model(
     What was loaded from where is logged in one line; ``load_pretrained`` returns it.
 
     Args:
-        name: one of ``model_names()``.
+        name: one of ``model_names()``, or ``timm/NAME``.
         num_classes: number of logits.
-        pretrained: False: new weights. True: torchvision's default ImageNet weights, downloaded once. A path:
-            that file. The last layer stays new where the file has another number of classes.
-        **kwargs: arguments of the network's constructor, such as ``dropout``. For ``inception_v3`` and
+        pretrained: False: new weights. True: torchvision's (or timm's) default ImageNet weights, downloaded
+            once. A path or an https URL: that file. The last layer stays new where the file has another
+            number of classes.
+        **kwargs: arguments of the network's constructor; of any network ``dropout``, before the last layer,
+            and ``in_channels`` of the pictures. For ``inception_v3`` and
             ``googlenet`` ``transform_input`` is True unless given: they expect images normalised as for
             ImageNet.
 
@@ -66,8 +86,8 @@ def build_model(
     model = _new_model(name, num_classes, kwargs)
     if not pretrained:
         return model
-    source = fetch_weights(name) if pretrained is True else pretrained
-    _LOGGER.info("%s: %s", name, load_pretrained(model, source))
+    for report in load_initial_weights(model, {"name": name, "pretrained": pretrained}):
+        _LOGGER.info("%s: %s", name, report)
     return model
 
 
@@ -86,50 +106,61 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
     arguments = {k: v for k, v in description.items() if k not in ("pretrained", "num_classes")}
     if arguments.get("type") is None:
         arguments.pop("type", None)
-        return build_model(arguments.pop("name", _DEFAULT_NAME), num_classes=num_classes, **arguments)
+        initial = arguments.pop("init_cfg", None)
+        network = build_model(arguments.pop("name", _DEFAULT_NAME), num_classes=num_classes, **arguments)
+        initialise_by_cfg(network, initial)
+        return network
     # The default of the config's schema stands beside every type.
     name = arguments.pop("name", _DEFAULT_NAME)
     if name != _DEFAULT_NAME:
         raise ConfigError(f"a network has the name {name!r} and the type {arguments['type']!r}; keep one")
-    network: nn.Module = build_classifier(arguments, num_classes=num_classes)
+    return _of_parts(arguments, num_classes)
+
+
+def _of_parts(description: dict[str, Any], num_classes: int) -> nn.Module:
+    """Return a network by type; what only ``initial`` and ``initialisers`` read does not reach its parts."""
+    initial: dict[str, Any] = {}
+    for part in PARTS:
+        cfg = description.get(part)
+        if isinstance(cfg, Mapping):
+            description[part], initial[part] = _without_weights(cfg, part)
+    initial[""] = description.pop("init_cfg", None) if "backbone" in description else None
+    network: nn.Module = build_classifier(description, num_classes=num_classes)
+    accept_colour(network)
+    for part in ("", *PARTS):
+        if initial.get(part) is not None:
+            initialise_by_cfg(getattr(network, part) if part else network, initial[part])
     return network
 
 
-def pretrained_file(network: nn.Module, description: Mapping[str, Any]) -> str | os.PathLike[str] | None:
-    """Return the file of the weights that ``pretrained`` asks for; None where it asks for none.
-
-    Args:
-        network: what ``new_network`` returned.
-        description: what it was built from; ``pretrained`` is False, a file, or True for torchvision's
-            weights, which are downloaded once.
-
-    Raises:
-        ModelError: there are no such weights, or they cannot be downloaded.
-    """
-    pretrained = description.get("pretrained", False)
-    if isinstance(pretrained, str) and "://" in pretrained:
-        raise ModelError(
-            f"pretrained={pretrained!r}: addresses are not fetched yet; download the file, or set "
-            "pretrained=True"
-        )
-    if pretrained is not True:
-        return pretrained or None
-    if description.get("type") is None:
-        return fetch_weights(description.get("name", _DEFAULT_NAME))
-    backbone = getattr(network, "backbone", network)
-    if not hasattr(backbone, "torchvision_name"):
-        raise ModelError(
-            f"there are no pretrained weights for a {type(backbone).__name__}; give a file as pretrained"
-        )
-    return fetch_weights(str(backbone.torchvision_name))
+def _without_weights(cfg: Mapping[str, Any], part: str) -> tuple[dict[str, Any], Any]:
+    """Return a part's description for its constructor, and the ``init_cfg`` that this does not take."""
+    arguments = dict(cfg)
+    kind = arguments.get("type")
+    constructor = BACKBONES.get(kind) if part == "backbone" and isinstance(kind, str) else kind
+    if part == "backbone" and hasattr(constructor, "accepts_pretrained"):
+        arguments.pop("pretrained", None)
+        return arguments, arguments.pop("init_cfg", None)
+    given = arguments.get("init_cfg")
+    if any(each.get("type") == PRETRAINED for each in descriptions(given)):
+        return arguments, arguments.pop("init_cfg")
+    registry = {"backbone": BACKBONES, "neck": NECKS, "head": HEADS}[part]
+    constructor = registry.get(kind) if isinstance(kind, str) else kind
+    if given is not None and callable(constructor) and not takes(constructor, "init_cfg"):
+        return arguments, arguments.pop("init_cfg")
+    return arguments, None
 
 
 def _new_model(name: str, num_classes: int, kwargs: dict[str, Any]) -> nn.Module:
+    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+        raise ModelError(f"num_classes={num_classes!r} of model {name!r} must be a whole number from 1 on")
+    if str(name).startswith(PREFIX):
+        model = timm_network(name, num_classes=num_classes, **kwargs)
+        accept_colour(model)
+        return model
     names = model_names()
     if name not in names:
         raise ModelError(f"unknown model {name!r}; {_suggestion(name, names)}")
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-        raise ModelError(f"num_classes={num_classes!r} of model {name!r} must be a whole number from 1 on")
     if "weights" in kwargs:
         raise ModelError(
             f"model {name!r}: give weights as pretrained=True or pretrained=PATH, not as weights"
@@ -139,12 +170,21 @@ def _new_model(name: str, num_classes: int, kwargs: dict[str, Any]) -> nn.Module
             f"model {name!r}: aux_logits must stay off; forward would return more than the logits"
         )
     builder = _OURS.get(name) or get_model_builder(name)
-    arguments = _DEFAULTS.get(name, {}) | kwargs
+    arguments = TORCHVISION_DEFAULTS.get(name, {}) | kwargs
+    later = {key: arguments.pop(key) for key in _LATER if key in arguments and not _takes_itself(name, key)}
     try:
-        model: nn.Module = builder(num_classes=num_classes, **arguments)
+        model = builder(num_classes=num_classes, **arguments)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name!r} cannot be built with {arguments}: {error}") from error
+    for key, value in later.items():
+        _LATER[key](model, value)
+    accept_colour(model)
     return model
+
+
+def _takes_itself(name: str, key: str) -> bool:
+    """Return whether a network's own constructor has an argument, and means the same by it."""
+    return key in _OWN_ARGUMENTS and name.startswith(_OWN_ARGUMENTS[key])
 
 
 def _suggestion(name: str, names: tuple[str, ...]) -> str:
@@ -152,6 +192,4 @@ def _suggestion(name: str, names: tuple[str, ...]) -> str:
     nearest = difflib.get_close_matches(plain, names, n=3, cutoff=0.6)
     if nearest:
         return f"did you mean {' or '.join(nearest)}?"
-    return (
-        f"known are torchvision's {len(names)} classifiers, such as resnet18, mobilenet_v2 or efficientnet_b0"
-    )
+    return f"known are {len(names)} names, such as resnet18 or mobilenet_v2; ding-cls models lists them"

@@ -6,9 +6,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.layers import activation_of, check_dropout, norm_of
 from ding_cls.models.registries import HEADS, build_loss
 
 _CROSS_ENTROPY = {"type": "CrossEntropyLoss", "loss_weight": 1.0}
+_RELU, _TANH = {"type": "ReLU"}, {"type": "Tanh"}
 
 
 @HEADS.register_module()
@@ -73,6 +75,7 @@ class LinearClsHead(ClsHead):
         cal_acc: as in ``ClsHead``.
         init_cfg: None: torch's own initial values; or ``dict(type='Normal', layer='Linear', mean=0, std=0.01,
             bias=0)``.
+        dropout: before the layer.
 
     Raises:
         ConfigError: a number that is not positive, or another ``init_cfg``.
@@ -86,16 +89,79 @@ class LinearClsHead(ClsHead):
         topk: int | Sequence[int] = (1, 5),
         init_cfg: Mapping[str, Any] | None = None,
         cal_acc: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(loss, topk, cal_acc)
-        for name, value in (("num_classes", num_classes), ("in_channels", in_channels)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"LinearClsHead has {name}={value!r}; it must be a whole number from 1 on")
+        check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         self.num_classes = num_classes
         self.in_channels = in_channels
+        self.dropout = nn.Dropout(check_dropout(dropout))
         self.fc = nn.Linear(in_channels, num_classes)
-        if init_cfg is not None:
-            _initialise(self.fc, init_cfg)
+        initialise_linear(self.fc, init_cfg)
+
+    def forward(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Return the logits ``(N, num_classes)`` of the deepest of the features."""
+        logits: Tensor = self.fc(self.dropout(self.pre_logits(features)))
+        return logits
+
+
+@HEADS.register_module()
+class StackedLinearClsHead(ClsHead):
+    """Hidden layers (linear, normalization, activation, dropout), then a linear one.
+
+    Args:
+        num_classes: number of logits.
+        in_channels: length of the vectors that come in.
+        mid_channels: width of each hidden layer.
+        dropout_rate: after each hidden layer.
+        norm_cfg: the hidden layers' normalization, such as ``dict(type='BN1d')``; None: none.
+        act_cfg: the hidden layers' activation; None: none.
+        loss: as in ``ClsHead``.
+        topk: as in ``ClsHead``.
+        cal_acc: as in ``ClsHead``.
+        init_cfg: of all linear layers, as in ``LinearClsHead``.
+
+    Raises:
+        ConfigError: a number, normalization or activation that does not exist.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        mid_channels: Sequence[int],
+        dropout_rate: float = 0.0,
+        norm_cfg: Mapping[str, Any] | None = None,
+        act_cfg: Mapping[str, Any] | None = _RELU,
+        loss: Mapping[str, Any] | nn.Module | None = None,
+        topk: int | Sequence[int] = (1, 5),
+        cal_acc: bool = False,
+        init_cfg: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(loss, topk, cal_acc)
+        if not isinstance(mid_channels, list | tuple):
+            raise ConfigError(f"{type(self).__name__} has mid_channels={mid_channels!r}; it must be a list")
+        check_sizes(self, num_classes=num_classes, in_channels=in_channels)
+        for width in mid_channels:
+            check_sizes(self, mid_channels=width)
+        self.num_classes = num_classes
+        self.in_channels = in_channels
+        check_dropout(dropout_rate)
+        self.layers = nn.ModuleList()
+        for width in mid_channels:
+            self.layers.append(hidden_layer(in_channels, width, dropout_rate, norm_cfg, act_cfg))
+            in_channels = width
+        self.fc = nn.Linear(in_channels, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                initialise_linear(module, init_cfg)
+
+    def pre_logits(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Return what the last layer sees: the hidden layers' output, ``(N, D)``."""
+        vectors = super().pre_logits(features)
+        for layer in self.layers:
+            vectors = layer(vectors)
+        return vectors
 
     def forward(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return the logits ``(N, num_classes)`` of the deepest of the features."""
@@ -103,12 +169,79 @@ class LinearClsHead(ClsHead):
         return logits
 
 
-def _initialise(layer: nn.Linear, init_cfg: Mapping[str, Any]) -> None:
+@HEADS.register_module()
+class VisionTransformerClsHead(StackedLinearClsHead):
+    """The head of a vision transformer, on the vector of its class token.
+
+    Args:
+        num_classes: number of logits.
+        in_channels: length of the vectors that come in.
+        hidden_dim: width of a hidden layer; None: there is none.
+        act_cfg: the hidden layer's activation.
+        **arguments: ``loss``, ``topk``, ``cal_acc``, ``init_cfg``.
+
+    Source: An Image is Worth 16x16 Words, Dosovitskiy et al. 2020, section 3.1 (arXiv:2010.11929).
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        hidden_dim: int | None = None,
+        act_cfg: Mapping[str, Any] | None = _TANH,
+        **arguments: Any,
+    ) -> None:
+        widths = [] if hidden_dim is None else [hidden_dim]
+        super().__init__(num_classes, in_channels, widths, act_cfg=act_cfg, **arguments)
+
+
+def hidden_layer(
+    in_channels: int,
+    width: int,
+    dropout: float,
+    norm_cfg: Mapping[str, Any] | None,
+    act_cfg: Mapping[str, Any] | None,
+) -> nn.Sequential:
+    """Return a linear layer and what follows it; where that is a normalization, the layer has no bias."""
+    layer = nn.Sequential()
+    layer.add_module("fc", nn.Linear(in_channels, width, bias=norm_cfg is None))
+    if norm_cfg is not None:
+        kind = {**norm_cfg, "type": "BN1d"} if norm_cfg.get("type") == "BN" else norm_cfg
+        layer.add_module("bn", norm_of(kind)(width))
+    if act_cfg is not None:
+        layer.add_module("act", activation_of(act_cfg))
+    if dropout > 0:
+        layer.add_module("dropout", nn.Dropout(dropout))
+    return layer
+
+
+def check_sizes(head: nn.Module, **sizes: int) -> None:
+    """Check numbers of a head's constructor.
+
+    Raises:
+        ConfigError: one is no whole number from 1 on.
+    """
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(
+                f"{type(head).__name__} has {name}={value!r}; it must be a whole number from 1 on"
+            )
+
+
+def initialise_linear(layer: nn.Module, init_cfg: Mapping[str, Any] | None) -> None:
+    """Draw the values of a linear layer as ``init_cfg`` says; None: they stay.
+
+    Raises:
+        ConfigError: another ``init_cfg`` than that of ``LinearClsHead``.
+    """
+    if init_cfg is None:
+        return
     known = {"type": "Normal", "layer": "Linear", "mean": 0.0, "std": 0.01, "bias": 0.0}
     if not isinstance(init_cfg, Mapping) or not init_cfg.keys() <= known.keys():
         raise ConfigError(f"init_cfg is {init_cfg!r}; it takes a dict of: {', '.join(known)}")
     wanted = {**known, **init_cfg}
     if (wanted["type"], wanted["layer"]) != ("Normal", "Linear"):
         raise ConfigError(f"init_cfg is {dict(init_cfg)}; a linear head takes type='Normal', layer='Linear'")
-    nn.init.normal_(layer.weight, wanted["mean"], wanted["std"])
-    nn.init.constant_(layer.bias, wanted["bias"])
+    nn.init.normal_(layer.get_parameter("weight"), wanted["mean"], wanted["std"])
+    if layer.bias is not None:
+        nn.init.constant_(layer.get_parameter("bias"), wanted["bias"])

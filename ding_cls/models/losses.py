@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.class_weight_loss import ClassWeightLoss, as_tensor
 from ding_cls.models.reduction import counts_samples, weight_reduce_loss
 from ding_cls.models.registries import LOSSES
 
@@ -19,10 +20,11 @@ _SMOOTHINGS = ("original", "classy_vision", "multi_label")
 
 
 @LOSSES.register_module()
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(ClassWeightLoss):
     """Cross-entropy of a softmax, or of one sigmoid for each class.
 
-    Targets are class numbers ``(N,)``, or ``(N, C)`` shares of the classes.
+    Targets are class numbers ``(N,)``, or ``(N, C)`` shares of the classes; with ``use_sigmoid`` also -1, an
+    answer that is hard to say, which counts as 1.
 
     Args:
         use_sigmoid: judge each class by itself; a sample's value is the sum over the classes when
@@ -30,15 +32,15 @@ class CrossEntropyLoss(nn.Module):
         use_soft: accepted: targets ``(N, C)`` are shares of the classes with and without it.
         reduction: 'none', 'mean' or 'sum'.
         loss_weight: factor of the result.
-        class_weight: weights of the classes. The mean is divided by the number of samples all the same, so
-            that the pieces of a batch add up; torch divides by the sum of the weights.
+        class_weight: weights of the classes, or 'auto' (see ``balanced_weights``). The mean is divided by the
+            number of samples all the same, so that the pieces of a batch add up; torch divides by the sum of
+            the weights.
         pos_weight: with ``use_sigmoid``: weights of the positive answers.
 
     Raises:
         ConfigError: arguments that exclude each other.
     """
 
-    class_weight: Tensor | None
     pos_weight: Tensor | None
 
     def __init__(
@@ -47,10 +49,10 @@ class CrossEntropyLoss(nn.Module):
         use_soft: bool = False,
         reduction: str = "mean",
         loss_weight: float = 1.0,
-        class_weight: Sequence[float] | None = None,
+        class_weight: Sequence[float] | str | None = None,
         pos_weight: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_weight)
         if use_sigmoid and use_soft:
             raise ConfigError("CrossEntropyLoss takes use_sigmoid=True or use_soft=True, not both")
         if pos_weight is not None and not use_sigmoid:
@@ -58,9 +60,8 @@ class CrossEntropyLoss(nn.Module):
         self.use_sigmoid = use_sigmoid
         self.reduction = reduction
         self.loss_weight = loss_weight
-        # Not persistent: settings, which a file of weights shall not hold.
-        self.register_buffer("class_weight", _tensor(class_weight), persistent=False)
-        self.register_buffer("pos_weight", _tensor(pos_weight), persistent=False)
+        positive = None if pos_weight is None else as_tensor(pos_weight)
+        self.register_buffer("pos_weight", positive, persistent=False)
 
     def forward(
         self,
@@ -72,19 +73,20 @@ class CrossEntropyLoss(nn.Module):
     ) -> Tensor:
         """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
         reduction = reduction_override or self.reduction
+        class_weight = self.weights_of_classes()
         if self.use_sigmoid:
             values = functional.binary_cross_entropy_with_logits(
                 pred,
-                _one_hot(target, pred),
-                weight=self.class_weight,
+                one_hot(target, pred),
+                weight=class_weight,
                 pos_weight=self.pos_weight,
                 reduction="none",
             )
-        elif weight is None and self.class_weight is None and _is_plain_mean(reduction, avg_factor, pred):
+        elif weight is None and class_weight is None and _is_plain_mean(reduction, avg_factor, pred):
             # torch's own mean: the same bits as a plain loop.
             return functional.cross_entropy(pred, target) * self.loss_weight
         else:
-            values = functional.cross_entropy(pred, target, weight=self.class_weight, reduction="none")
+            values = functional.cross_entropy(pred, target, weight=class_weight, reduction="none")
         return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
 
 
@@ -147,7 +149,7 @@ class LabelSmoothLoss(nn.Module):
             )
         share = self.label_smooth_val
         if self.mode == "multi_label":
-            smoothed = (1 - 2 * share) * _one_hot(target, pred) + share
+            smoothed = (1 - 2 * share) * one_hot(target, pred) + share
             values = functional.binary_cross_entropy_with_logits(pred, smoothed, reduction="none")
             return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
         if self.mode == "classy_vision":
@@ -164,13 +166,9 @@ def _is_plain_mean(reduction: str, avg_factor: float | Tensor | None, pred: Tens
     return reduction == "mean" and (avg_factor is None or counts_samples(avg_factor, pred))
 
 
-def _one_hot(target: Tensor, pred: Tensor) -> Tensor:
-    """Return the targets in the shape of the logits."""
+def one_hot(target: Tensor, pred: Tensor) -> Tensor:
+    """Return the targets as floats in the shape of the logits; -1, hard to say, becomes 1."""
     if target.dim() == pred.dim():
-        return target.to(pred.dtype)
+        return target.to(pred.dtype).abs()
     # torch's one_hot reads the largest target first, which would wait for it.
     return torch.zeros_like(pred).scatter(1, target[:, None], 1.0)
-
-
-def _tensor(values: Sequence[float] | None) -> Tensor | None:
-    return None if values is None else torch.as_tensor(values, dtype=torch.get_default_dtype())

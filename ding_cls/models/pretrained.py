@@ -9,15 +9,17 @@ from torch import Tensor, nn
 
 from ding_cls.errors import ModelError
 from ding_cls.models.classifier import ImageClassifier
+from ding_cls.models.layers import classifier_layer, first_convolution
 from ding_cls.models.weights import read_weights
 from ding_cls.models.wrap import unwrap
 
 # What DataParallel, torch.compile, trainers, and libraries with a backbone and a head put in front.
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.", "head.")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "pretrain_", "net.", "backbone.", "head.")
 # A file can have been through several of them.
 _MAX_RENAMINGS = 4
 _MAX_LISTED = 5
 _COUNTER = "num_batches_tracked"
+_COLOURS = 3
 # Of a network of parts: what a file need not have, because another task has another.
 _REPLACEABLE = ("neck.", "head.")
 
@@ -36,7 +38,9 @@ class LoadReport:
         total: number of tensors in the model, less BatchNorm's batch counters where an old file has none.
         reinitialised: names of the tensors that keep the values they had before: the last layer's, or none;
             in a network of parts those of a neck or head that the file does not have.
-        left_out: parts of the file that this model has switched off, such as auxiliary classifiers.
+        left_out: parts of the file that this model has switched off, such as auxiliary classifiers, or that
+            are not in this part of a network.
+        resized: what was fitted to another number of input channels.
     """
 
     source: str
@@ -44,9 +48,12 @@ class LoadReport:
     total: int
     reinitialised: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    resized: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"loaded {self.loaded} of {self.total} tensors from {self.source}"
+        if self.resized:
+            text += f"; resized: {', '.join(self.resized)}"
         if self.reinitialised:
             text += f"; newly initialised: {', '.join(self.reinitialised)}"
         if self.left_out:
@@ -54,12 +61,16 @@ class LoadReport:
         return text
 
 
-def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadReport:
+def load_pretrained(
+    model: nn.Module, source: str | os.PathLike[str], *, prefix: str = "", is_part: bool = False
+) -> LoadReport:
     """Load the weights in a file into a model, in place.
 
     Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
-    last layer keeps its values where the file has another number of classes.
+    last layer keeps its values where the file has another number of classes. The first convolution of a file
+    for colour pictures is fitted to other channels: summed for one; for more, repeated, and scaled so that
+    the sum stays.
 
     In a network of parts a file of a whole network finds its place: its last layer, ``fc``, in the head, the
     rest in the backbone. A neck or head keeps its values where the file's is another, or is not there.
@@ -67,16 +78,26 @@ def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadRep
     Args:
         model: the network, bare or in a wrapper.
         source: a file that ``torch.save`` wrote: a state dict, or a dict with one under 'model' or
-            'state_dict'.
+            'state_dict'; or one of safetensors.
+        prefix: take only the tensors whose names begin with it, and take it off; ``backbone`` is
+            ``backbone.``.
+        is_part: the model is a part of what the file holds, such as a backbone: the rest is left out.
 
     Raises:
         ModelError: if the file is missing or damaged, or a name or shape differs; the model is untouched.
     """
     model = unwrap(model)
     state = model.state_dict()
-    found = _fit_names(read_weights(source), state)
-    has_parts = isinstance(model, ImageClassifier)
-    swapped = _new_parts(found, state) if has_parts else _swapped_layer(model, found, state)
+    found = _fit_names(_under(prefix, read_weights(source), source), state)
+    resized = _fit_channels(model, found, state)
+    left_out = [key for key in found if key not in state]
+    if is_part:
+        found = {key: value for key, value in found.items() if key in state}
+        swapped: tuple[str, ...] = ()
+    elif isinstance(model, ImageClassifier):
+        swapped = _new_parts(found, state)
+    else:
+        swapped = _swapped_layer(model, found, state)
     differing = [*_differing(found, state, swapped), *_unexpected(model, found, state)]
     if differing:
         listed = "; ".join(differing[:_MAX_LISTED])
@@ -86,28 +107,48 @@ def load_pretrained(model: nn.Module, source: str | os.PathLike[str]) -> LoadRep
     # Updated in place: the dict carries the versions of the modules, without which MNASNet refuses it.
     state.update(taken)
     model.load_state_dict(state)
-    left_out = [key for key in found if key not in state]
     return LoadReport(
         source=str(source),
         loaded=len(taken),
         total=sum(key in found or not key.endswith(_COUNTER) for key in state),
         reinitialised=swapped,
         left_out=tuple(dict.fromkeys(_part_of(model, key) for key in left_out)),
+        resized=resized,
     )
 
 
-def classifier_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
-    """Return the layer that computes the logits and its name: the last Linear or Conv2d, as registered.
+def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    if not prefix:
+        return found
+    prefix = prefix if prefix.endswith(".") else f"{prefix}."
+    taken = {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+    if not taken:
+        names = ", ".join(dict.fromkeys(key.partition(".")[0] for key in found))
+        raise ModelError(
+            f"weights file {source} has nothing under prefix='{prefix}'; its names begin with: {names}"
+        )
+    return taken
 
-    Raises:
-        ModelError: if the model has neither.
-    """
-    layers = [
-        (name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
-    ]
-    if not layers:
-        raise ModelError(f"{type(model).__name__} has no Linear or Conv2d layer that could be its classifier")
-    return layers[-1]
+
+def _fit_channels(model: nn.Module, found: dict[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Fit the first convolution of a file for colour pictures to the model's channels, in ``found``."""
+    first = first_convolution(model)
+    key = "" if first is None else f"{first[0]}.weight"
+    if key not in found or key not in state:
+        return ()
+    theirs, ours = found[key], state[key]
+    is_fit = theirs.dim() == 4 and theirs.shape[1] == _COLOURS and ours.shape[1] != _COLOURS
+    if not is_fit or (theirs.shape[0], *theirs.shape[2:]) != (ours.shape[0], *ours.shape[2:]):
+        return ()
+    count = ours.shape[1]
+    if count == 1:
+        fitted = theirs.sum(1, keepdim=True)
+    else:
+        repeated = theirs.repeat(1, -(-count // _COLOURS), 1, 1)[:, :count]
+        fitted = repeated * (_COLOURS / count)
+    found[key] = fitted
+    return (f"{key} ({_COLOURS} to {count} channels)",)
 
 
 def _fit_names(found: dict[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -137,7 +178,20 @@ def _name_in_parts(name: str) -> str:
     return f"head.{name}" if name.startswith("fc.") else f"backbone.{name}"
 
 
-_RENAMINGS: tuple[Callable[[str], str], ...] = (*map(_without, _PREFIXES), _modern_name, _name_in_parts)
+def _name_in_network(name: str) -> str:
+    """Return the name in a backbone that holds another library's network."""
+    if name.startswith(_REPLACEABLE):
+        return name
+    inner = name.removeprefix("backbone.")
+    return f"{name.removesuffix(inner)}network.{inner}"
+
+
+_RENAMINGS: tuple[Callable[[str], str], ...] = (
+    *map(_without, _PREFIXES),
+    _modern_name,
+    _name_in_parts,
+    _name_in_network,
+)
 
 
 def _new_parts(found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
@@ -183,8 +237,10 @@ def _differing(
 
 
 def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:
+    dropped: frozenset[str] = getattr(getattr(model, "backbone", None), "dropped", frozenset())
     for name, theirs in found.items():
         is_replaced = isinstance(model, ImageClassifier) and name.startswith(_REPLACEABLE)
+        is_replaced = is_replaced or name.removeprefix("backbone.network.") in dropped
         if name not in state and not is_replaced and not _switched_off(model, name):
             yield f"{name} (file: {_shape(theirs)}, model: missing)"
 

@@ -1,6 +1,7 @@
 """The tables of parts: whole networks, backbones, necks, heads, losses; and building a part from a dict.
 
-It must not know any part of ours: they enter themselves when their modules are imported.
+It must not know any part of ours: they enter themselves when their modules are imported. What other libraries
+have is found through a ``Library``.
 """
 
 import inspect
@@ -10,12 +11,17 @@ from typing import Any
 from torch import nn
 
 from ding_cls.errors import ModelError
+from ding_cls.models.families import FAMILY_BACKBONES
+from ding_cls.models.timm_backbone import TIMM_BACKBONES
 from ding_cls.models.torch_losses import TORCH_LOSSES
+from ding_cls.models.torchvision_backbone import TORCHVISION_BACKBONES
 from ding_cls.registry import Registry, build_from_cfg
 
 CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier")
 MODELS = CLASSIFIERS
-BACKBONES: Registry[Callable[..., Any]] = Registry("backbone")
+BACKBONES: Registry[Callable[..., Any]] = Registry(
+    "backbone", libraries=[FAMILY_BACKBONES, TORCHVISION_BACKBONES, TIMM_BACKBONES]
+)
 NECKS: Registry[Callable[..., Any]] = Registry("neck")
 HEADS: Registry[Callable[..., Any]] = Registry("head")
 LOSSES: Registry[Callable[..., Any]] = Registry("loss", libraries=[TORCH_LOSSES])

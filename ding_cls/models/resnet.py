@@ -7,15 +7,51 @@ Source: Deep Residual Learning for Image Recognition, He et al. 2015, table 1 (a
 (v1.5): the stride of a bottleneck lies in its 3x3 convolution instead of its first 1x1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 
-def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+@dataclass(frozen=True, slots=True)
+class Details:
+    """How blocks differ from the ordinary ones.
+
+    Attributes:
+        norm: makes the normalization of a number of channels.
+        dilation: of the 3x3 convolutions.
+        groups: of a bottleneck's 3x3 convolution.
+        widening: factor of the channels inside a bottleneck.
+        strides_first: a bottleneck has its stride in its first 1x1 convolution.
+        averages_shortcut: a shortcut with a stride takes the mean over it, then a 1x1 convolution.
+    """
+
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+    dilation: int = 1
+    groups: int = 1
+    widening: float = 1.0
+    strides_first: bool = False
+    averages_shortcut: bool = False
+
+
+PLAIN = Details()
+
+
+def conv3x3(
+    in_channels: int, out_channels: int, stride: int = 1, *, dilation: int = 1, groups: int = 1
+) -> nn.Conv2d:
     """Return a 3x3 convolution without bias that keeps the size, divided by ``stride``."""
-    return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False)
+    return nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel_size=3,
+        stride=stride,
+        padding=dilation,
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+    )
 
 
 def conv1x1(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -31,17 +67,26 @@ class BasicBlock(nn.Module):
         width: channels of both convolutions, and of the output.
         stride: of the first convolution.
         downsample: brings the shortcut to the output's shape, where that differs from the input's.
+        details: what else differs from the ordinary block.
     """
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, *, stride: int, downsample: nn.Module | None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        *,
+        stride: int,
+        downsample: nn.Module | None,
+        details: Details = PLAIN,
+    ) -> None:
         super().__init__()
-        self.conv1 = conv3x3(in_channels, width, stride)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.conv1 = conv3x3(in_channels, width, stride, dilation=details.dilation)
+        self.bn1 = details.norm(width)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(width, width)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = details.norm(width)
         self.downsample = downsample
 
     def forward(self, features: Tensor) -> Tensor:
@@ -62,18 +107,29 @@ class Bottleneck(nn.Module):
         width: channels inside; the output has four times as many.
         stride: of the 3x3 convolution.
         downsample: brings the shortcut to the output's shape, where that differs from the input's.
+        details: what else differs from the ordinary block.
     """
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, *, stride: int, downsample: nn.Module | None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        *,
+        stride: int,
+        downsample: nn.Module | None,
+        details: Details = PLAIN,
+    ) -> None:
         super().__init__()
-        self.conv1 = conv1x1(in_channels, width)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = conv1x1(width, width * self.expansion)
-        self.bn3 = nn.BatchNorm2d(width * self.expansion)
+        inner = int(width * details.widening)
+        first, second = (stride, 1) if details.strides_first else (1, stride)
+        self.conv1 = conv1x1(in_channels, inner, first)
+        self.bn1 = details.norm(inner)
+        self.conv2 = conv3x3(inner, inner, second, dilation=details.dilation, groups=details.groups)
+        self.bn2 = details.norm(inner)
+        self.conv3 = conv1x1(inner, width * self.expansion)
+        self.bn3 = details.norm(width * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
 
@@ -171,16 +227,32 @@ def resnet152(num_classes: int = 1000, *, zero_init_residual: bool = False) -> R
 
 
 def stage(
-    block: type[BasicBlock] | type[Bottleneck], depth: int, in_channels: int, width: int, *, stride: int
+    block: type[BasicBlock] | type[Bottleneck],
+    depth: int,
+    in_channels: int,
+    width: int,
+    *,
+    stride: int,
+    details: Details = PLAIN,
 ) -> nn.Sequential:
     """Return ``depth`` blocks in a row; the first of them has the stride."""
     out_channels = width * block.expansion
     downsample = None
     if stride != 1 or in_channels != out_channels:
-        downsample = nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
-    blocks = [block(in_channels, width, stride=stride, downsample=downsample)]
-    blocks += [block(out_channels, width, stride=1, downsample=None) for _ in range(1, depth)]
+        downsample = _shortcut(in_channels, out_channels, stride, details)
+    blocks = [block(in_channels, width, stride=stride, downsample=downsample, details=details)]
+    blocks += [
+        block(out_channels, width, stride=1, downsample=None, details=details) for _ in range(1, depth)
+    ]
     return nn.Sequential(*blocks)
+
+
+def _shortcut(in_channels: int, out_channels: int, stride: int, details: Details) -> nn.Sequential:
+    if not details.averages_shortcut or stride == 1:
+        return nn.Sequential(conv1x1(in_channels, out_channels, stride), details.norm(out_channels))
+    # Source: Bag of Tricks, He et al. 2018, section 4.1, ResNet-D (arXiv:1812.01187).
+    pool = nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)
+    return nn.Sequential(pool, conv1x1(in_channels, out_channels), details.norm(out_channels))
 
 
 def initialise(network: nn.Module, *, zero_init_residual: bool) -> None:
@@ -195,6 +267,6 @@ def initialise(network: nn.Module, *, zero_init_residual: bool) -> None:
         return
     for module in network.modules():
         if isinstance(module, Bottleneck):
-            nn.init.zeros_(module.bn3.weight)
+            nn.init.zeros_(module.bn3.weight)  # type: ignore[arg-type]
         elif isinstance(module, BasicBlock):
-            nn.init.zeros_(module.bn2.weight)
+            nn.init.zeros_(module.bn2.weight)  # type: ignore[arg-type]

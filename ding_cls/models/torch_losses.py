@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.class_weight_loss import AUTO, ClassWeightLoss
 from ding_cls.models.reduction import counts_samples, weight_reduce_loss
 from ding_cls.registry import Library
 
@@ -17,7 +18,7 @@ _TENSORS = ("weight", "pos_weight")
 _BATCH_MEAN = "batchmean"
 
 
-class TorchLoss(nn.Module):
+class TorchLoss(ClassWeightLoss):
     """A loss of ``torch.nn`` that also takes weights of samples, an averaging factor, another reduction.
 
     Without weights the mean is torch's own, to the last bit. It runs over all elements, or is divided by the
@@ -26,13 +27,16 @@ class TorchLoss(nn.Module):
     Args:
         loss: torch's loss.
         loss_weight: factor of the result.
+        class_weight: None, or 'auto': its ``weight`` is that of ``balanced_weights``.
     """
 
-    def __init__(self, loss: nn.Module, *, loss_weight: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, loss: nn.Module, *, loss_weight: float = 1.0, class_weight: str | None = None) -> None:
+        super().__init__(class_weight)
         # Class weights are settings: a file of the network's weights shall not hold them.
         for name, buffer in list(loss.named_buffers(recurse=False)):
             loss.register_buffer(name, buffer, persistent=False)
+        if class_weight is not None:
+            loss.register_buffer("weight", None, persistent=False)
         self.loss = loss
         self.loss_weight = loss_weight
 
@@ -74,6 +78,8 @@ class TorchLoss(nn.Module):
 
     def _reduced(self, pred: Tensor, target: Tensor, reduction: str) -> Tensor:
         loss = self.loss
+        if (class_weight := self.weights_of_classes()) is not None:
+            loss.weight = class_weight
         if reduction != getattr(loss, "reduction", reduction):
             # A shallow copy: it shares the class weights, wherever they have been moved.
             loss = copy.copy(loss)
@@ -95,10 +101,14 @@ def _adapted(kind: type[nn.Module]) -> Callable[..., TorchLoss]:
     """Return a constructor with the arguments of torch's, and ``loss_weight``."""
 
     def build(*, loss_weight: float = 1.0, **arguments: Any) -> TorchLoss:
+        is_auto = arguments.get("weight") == AUTO
+        if is_auto:
+            del arguments["weight"]
         for name in _TENSORS:
             if isinstance(arguments.get(name), list | tuple):
                 arguments[name] = torch.tensor(arguments[name], dtype=torch.get_default_dtype())
-        return TorchLoss(kind(**arguments), loss_weight=loss_weight)
+        class_weight = AUTO if is_auto else None
+        return TorchLoss(kind(**arguments), loss_weight=loss_weight, class_weight=class_weight)
 
     own = inspect.signature(build).parameters["loss_weight"]
     signature = inspect.signature(kind)

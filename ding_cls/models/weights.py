@@ -29,12 +29,33 @@ def fetch_weights(name: str) -> Path:
     Raises:
         ModelError: if there are none, or they cannot be downloaded: which file to bring, and where to.
     """
-    url = _weights_url(name)
+    return _fetched(_weights_url(name), f"the pretrained weights of {name}")
+
+
+def is_url(source: str) -> bool:
+    """Return whether a source of weights is an address, rather than a file."""
+    return "://" in source
+
+
+def fetch_url(url: str) -> Path:
+    """Return the file of weights at an address, downloading it where it is not there yet.
+
+    The eight or more hexadecimal digits at the end of its name, ``NAME-0123abcd.pth``, are checked: they
+    begin its SHA-256.
+
+    Raises:
+        ModelError: it is no https address, or it cannot be downloaded.
+    """
+    if not url.startswith("https://"):
+        raise ModelError(f"weights are fetched from https:// addresses alone, not from {url}; or give a file")
+    return _fetched(url, f"the weights {url}")
+
+
+def _fetched(url: str, what: str) -> Path:
     filename = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / filename
     if path.exists():
         return path
-    # The digits in the name are the beginning of the file's SHA-256.
     digest = re.search(r"-([0-9a-f]{8,})\.", filename)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +64,14 @@ def fetch_weights(name: str) -> Path:
         Exception
     ) as error:  # urllib, http.client, the file system and the hash check raise without a common base
         raise ModelError(
-            f"the pretrained weights of {name} cannot be downloaded ({_first_line(error)}); bring {url} "
+            f"{what} cannot be downloaded ({_first_line(error)}); bring {url} "
             f"to {path}, or give the path of a file as pretrained"
         ) from error
     return path
 
 
 def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read a state dict from a file that ``torch.save`` wrote; nothing in it is executed.
+    """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
     The state dict may lie under the key 'state_dict' or 'model'.
 
@@ -66,12 +87,27 @@ def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     path = Path(source).expanduser()
     if not path.is_file():
         raise ModelError(f"weights file {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
         _check_members(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
     return _find_state(content, path)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ModelError(
+            f"weights file {path} needs safetensors, which is not installed: pip install safetensors"
+        ) from error
+    try:
+        return dict(load_file(path))
+    except Exception as error:  # the library's own, and what the file system raises, have no common base
+        raise ModelError(f"weights file {path} cannot be read: {_first_line(error)}") from error
 
 
 def _weights_url(name: str) -> str:

@@ -4,6 +4,7 @@ A learning rate is a pure function of the position in training. This room must n
 modules and parameters, nor data, nor configs: what it builds by name it gets as plain dicts.
 """
 
+from ding_cls.optim.layer_decay import LearningRateDecayOptimizerConstructor
 from ding_cls.optim.lr_policies import (
     CosineAnnealing,
     CosineAnnealingCooldown,
@@ -21,14 +22,26 @@ from ding_cls.optim.lr_policies import (
 from ding_cls.optim.lr_scheduler import LrScheduler
 from ding_cls.optim.optimizers import OPTIMIZERS
 from ding_cls.optim.param_groups import OPTIMIZER_BUILDERS, DefaultOptimizerConstructor, build_optimizer
+from ding_cls.optim.plateau import ReduceLROnPlateau, observes_evaluations
+from ding_cls.optim.restarts import CosineAnnealingWarmRestarts, SwaAnnealing
 from ding_cls.optim.schedules import SCHEDULES, LearningRate, Warmup, build_schedule
+from ding_cls.optim.settings_schedules import (
+    MOMENTUM_SCHEDULES,
+    WEIGHT_DECAY_SCHEDULES,
+    OneCycleMomentum,
+    SettingScheduler,
+)
+from ding_cls.optim.short_forms import LinearWarmup, short_schedule
 
 __all__ = [
+    "MOMENTUM_SCHEDULES",
     "OPTIMIZERS",
     "OPTIMIZER_BUILDERS",
     "SCHEDULES",
+    "WEIGHT_DECAY_SCHEDULES",
     "CosineAnnealing",
     "CosineAnnealingCooldown",
+    "CosineAnnealingWarmRestarts",
     "CosineRestart",
     "Cyclic",
     "DefaultOptimizerConstructor",
@@ -37,12 +50,20 @@ __all__ = [
     "FlatCosineAnnealing",
     "Inv",
     "LearningRate",
+    "LearningRateDecayOptimizerConstructor",
     "LinearAnnealing",
+    "LinearWarmup",
     "LrScheduler",
     "OneCycle",
+    "OneCycleMomentum",
     "Poly",
+    "ReduceLROnPlateau",
+    "SettingScheduler",
     "Step",
+    "SwaAnnealing",
     "Warmup",
     "build_optimizer",
     "build_schedule",
+    "observes_evaluations",
+    "short_schedule",
 ]

@@ -20,7 +20,7 @@ Curve: TypeAlias = Literal["cos", "linear"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Counting:
+class Counting:
     """What counts epochs, or updates.
 
     Attributes:
@@ -39,7 +39,7 @@ class _Counting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Falling(_Counting):
+class _Falling(Counting):
     """What ends at ``min_lr``, or at ``base_lr * min_lr_ratio``.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Falling(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed(_Counting):
+class Fixed(Counting):
     """``base_lr`` throughout."""
 
     def __call__(self, base_lr: float, position: Position) -> float:
@@ -75,7 +75,7 @@ class Fixed(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step(_Counting):
+class Step(Counting):
     """``base_lr * gamma ** k`` after ``k`` decays.
 
     Attributes:
@@ -103,7 +103,7 @@ class Step(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exp(_Counting):
+class Exp(Counting):
     """``base_lr * gamma ** progress``."""
 
     gamma: float
@@ -115,7 +115,7 @@ class Exp(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poly(_Counting):
+class Poly(Counting):
     """``(base_lr - min_lr) * (1 - share of the run finished) ** power + min_lr``."""
 
     power: float = 1.0
@@ -128,7 +128,7 @@ class Poly(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inv(_Counting):
+class Inv(Counting):
     """``base_lr * (1 + gamma * progress) ** -power``."""
 
     gamma: float
@@ -243,7 +243,7 @@ class CosineRestart(_Falling):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cyclic(_Counting):
+class Cyclic(Counting):
     """Cycles of updates, each up from ``base_lr`` and down again.
 
     Attributes:
@@ -270,11 +270,11 @@ class Cyclic(_Counting):
         check(len(self._targets()) == 2, self, "target_ratio", "one number or two")
         check(self.cyclic_times >= 1, self, "cyclic_times", "1 or more")
         check(0 <= self.step_ratio_up < 1, self, "step_ratio_up", "at least 0, and less than 1")
-        check(self.anneal_strategy in _CURVES, self, "anneal_strategy", " or ".join(_CURVES))
+        check(self.anneal_strategy in CURVES, self, "anneal_strategy", " or ".join(CURVES))
         check(0 < self.gamma <= 1, self, "gamma", "greater than 0, and 1 at most")
 
     def __call__(self, base_lr: float, position: Position) -> float:
-        curve = _CURVES[self.anneal_strategy]
+        curve = CURVES[self.anneal_strategy]
         # A run of fewer updates than cycles has cycles of one update.
         length = max(1, position.max_iter // self.cyclic_times)
         cycle, progress = divmod(position.train_iter, length)
@@ -293,7 +293,7 @@ class Cyclic(_Counting):
 
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneCycle(_Counting):
+class OneCycle(Counting):
     """One cycle of updates: up to ``max_lr`` and down to almost nothing.
 
     It follows from ``max_lr`` alone; ``base_lr`` has no part in it.
@@ -327,7 +327,7 @@ class OneCycle(_Counting):
         check(not self.by_epoch, self, "by_epoch", "False")
         check(isinstance(self.max_lr, int | float), self, "max_lr", "one number; groups have their lr_mult")
         check(0 <= self.pct_start <= 1, self, "pct_start", "in [0, 1]")
-        check(self.anneal_strategy in _CURVES, self, "anneal_strategy", " or ".join(_CURVES))
+        check(self.anneal_strategy in CURVES, self, "anneal_strategy", " or ".join(CURVES))
 
     def __call__(self, base_lr: float, position: Position) -> float:
         total = position.max_iter if self.total_steps is None else self.total_steps
@@ -343,7 +343,7 @@ class OneCycle(_Counting):
         for end, first, last in phases:
             if position.train_iter <= end:
                 share = (position.train_iter - begin) / (end - begin) if end > begin else 1.0
-                return _CURVES[self.anneal_strategy](first, last, share)
+                return CURVES[self.anneal_strategy](first, last, share)
             begin = end
         return lowest
 
@@ -361,4 +361,4 @@ def _line(start: float, end: float, share: float) -> float:
     return start + (end - start) * share
 
 
-_CURVES = {"cos": _half_cosine, "linear": _line}
+CURVES = {"cos": _half_cosine, "linear": _line}

@@ -1,13 +1,14 @@
 """What sets the learning rate of an optimizer from the position in a run."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch.optim import Optimizer
 
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.types import Position, Schedule
+from ding_cls.optim.settings_schedules import SettingScheduler
+from ding_cls.types import Position, Schedule, Stateful
 
 
 class LrScheduler:
@@ -24,10 +25,13 @@ class LrScheduler:
         optimizer: whose groups to set; they start at position 0.
         base_lr: what the schedule starts from.
         max_epochs: length of the run.
+        max_iters: its length in updates, in place of ``max_epochs``.
         updates_per_epoch: updates in one epoch, or None; it can be assigned later.
+        others: what sets momentum or weight decay at the same positions.
 
     Attributes:
         updates_per_epoch: as given or assigned.
+        scheduled: names of the optimizer's settings that are set here.
 
     Raises:
         ConfigError: the schedule returned a negative number or none at all, here or in ``apply``.
@@ -41,13 +45,17 @@ class LrScheduler:
         base_lr: float,
         max_epochs: int,
         updates_per_epoch: int | None = None,
+        max_iters: int | None = None,
+        others: Sequence[SettingScheduler] = (),
     ) -> None:
         self.updates_per_epoch = updates_per_epoch
         self._schedule = schedule
         self._optimizer = optimizer
         self._base_lr = base_lr
-        self._max_epochs = max_epochs
+        self._max_epochs, self._max_iters = max_epochs, max_iters
         self._epoch = 0
+        self._others = tuple(others)
+        self.scheduled = frozenset({"lr", *(each.name for each in self._others)})
         self.apply(0)
 
     @property
@@ -70,25 +78,43 @@ class LrScheduler:
         Returns:
             the learning rate of a group with ``lr_mult`` 1.
         """
-        position = (
-            Position(self._epoch, 1, self._max_epochs)
-            if self.updates_per_epoch is None
-            else Position(train_iter, self.updates_per_epoch, self._max_epochs)
-        )
+        position = self._position(train_iter)
         lr = self._schedule(self._base_lr, position)
         if not 0 <= lr < math.inf:
             raise ConfigError(f"the schedule {self._schedule} returned the learning rate {lr} at {position}")
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group.get("lr_mult", 1)
+        for each in self._others:
+            each.apply(position)
         return lr
+
+    def observe(self, results: Mapping[str, Any]) -> None:
+        """Tell a schedule that follows the evaluations of one; others have no use for it.
+
+        Raises:
+            ConfigError: the results lack what it watches.
+        """
+        watching = getattr(self._innermost(), "observe", None)
+        if watching is not None:
+            watching(results)
+
+    def _position(self, train_iter: int) -> Position:
+        length, max_iters = self.updates_per_epoch, self._max_iters
+        if length is None:
+            return Position(self._epoch, 1, self._max_epochs, max_iters)
+        max_epochs = self._max_epochs if max_iters is None else -(-max_iters // length)
+        return Position(train_iter, length, max_epochs, max_iters)
 
     def get_last_lr(self) -> list[float]:
         """Return the learning rate of each parameter group, as last set."""
         return [group["lr"] for group in self._optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of finished epochs; all else follows from the config and ``train_iter``."""
-        return {"epoch": self._epoch}
+        """Return the number of finished epochs, and the state of a schedule that has one; all else follows
+        from the config and ``train_iter``."""
+        schedule = self._innermost()
+        own = {"schedule": schedule.state_dict()} if isinstance(schedule, Stateful) else {}
+        return {"epoch": self._epoch, **own}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up a state of ``state_dict``.
@@ -102,3 +128,13 @@ class LrScheduler:
                 f"the lr scheduler's state has epoch={epoch!r}; expected a whole number from 0 on"
             )
         self._epoch = epoch
+        schedule = self._innermost()
+        if isinstance(schedule, Stateful) and "schedule" in state:
+            schedule.load_state_dict(state["schedule"])
+
+    def _innermost(self) -> object:
+        """Return the schedule inside its warm-up."""
+        schedule: object = self._schedule
+        while callable(inner := getattr(schedule, "schedule", None)):
+            schedule = inner
+        return schedule

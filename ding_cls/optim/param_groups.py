@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.optimizers import OPTIMIZERS
+from ding_cls.optim.optimizers import OPTIMIZERS, refuse_swallowed
 from ding_cls.registry import Registry
 from ding_cls.types import OptimizerConstructor
 
@@ -66,11 +66,14 @@ def build_optimizer(model: nn.Module, cfg: Mapping[str, Any]) -> Optimizer:
         "paramwise_cfg": settings.pop("paramwise_cfg", None),
     }
     kind = settings.get("type")
-    if (OPTIMIZERS.get(kind) if isinstance(kind, str) else kind) is torch.optim.LBFGS:
+    part = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+    if part is torch.optim.LBFGS:
         raise ConfigError(
             "optimizer 'LBFGS' needs a closure that computes the loss several times in one step; an update "
             "here computes it once: choose another"
         )
+    if callable(part):
+        refuse_swallowed(part, {name: value for name, value in settings.items() if name != "type"})
     optimizer = OPTIMIZER_BUILDERS.build(constructor, {"optimizer_cfg": settings})(model)
     if not isinstance(optimizer, Optimizer):
         raise ConfigError(

@@ -24,24 +24,28 @@ _WARMUP_KEYS = ("warmup", "warmup_iters", "warmup_ratio", "warmup_by_epoch")
 _MAX_DENOMINATOR = 10**6
 
 
-def build_schedule(cfg: Mapping[str, Any]) -> Schedule:
+def build_schedule(
+    cfg: Mapping[str, Any], registry: Registry[Callable[..., Schedule]] | None = None
+) -> Schedule:
     """Return the schedule that a dict describes, with warm-up before it where the dict asks for that.
 
     Args:
         cfg: ``type`` and arguments of the schedule; and ``warmup`` (None, 'constant', 'linear' or 'exp'),
             ``warmup_iters``, ``warmup_ratio`` and ``warmup_by_epoch`` of ``Warmup``. A class that has an
             argument ``warmup`` itself gets these and sees to them. It stays as it is.
+        registry: where ``type`` is looked up; None: ``SCHEDULES``.
 
     Raises:
         ConfigError: there is no such schedule or argument, or its value cannot be used.
     """
+    registry = SCHEDULES if registry is None else registry
     kind = cfg.get("type")
-    part = SCHEDULES.get(kind) if isinstance(kind, str) else kind
+    part = registry.get(kind) if isinstance(kind, str) else kind
     if not callable(part) or _sees_to_warmup(part):
-        own: Schedule = SCHEDULES.build(cfg)
+        own: Schedule = registry.build(cfg)
         return own
     ramp = {name: cfg[name] for name in _WARMUP_KEYS if name in cfg}
-    schedule: Schedule = SCHEDULES.build({name: value for name, value in cfg.items() if name not in ramp})
+    schedule: Schedule = registry.build({name: value for name, value in cfg.items() if name not in ramp})
     return schedule if ramp.get("warmup") is None else Warmup(schedule, **ramp)
 
 
@@ -135,13 +139,13 @@ class LearningRate:
         if self.schedule == "constant":
             return base_lr
         if self.schedule == "cosine":
-            return self._cosine(base_lr, epochs, position.max_epochs)
+            return self._cosine(base_lr, epochs, position.max_iter / position.updates_per_epoch)
         # In floats 0.3 / 0.1 is less than 3, and the third decay would come one update late.
         decay_epoch = Fraction(self.decay_epoch).limit_denominator(_MAX_DENOMINATOR)
         exact_epochs = Fraction(position.train_iter, position.updates_per_epoch)
         return base_lr * self.decay_rate ** math.floor(exact_epochs / decay_epoch)
 
-    def _cosine(self, base_lr: float, epochs: float, max_epochs: int) -> float:
+    def _cosine(self, base_lr: float, epochs: float, max_epochs: float) -> float:
         length = max_epochs - self.warmup_epochs
         if epochs >= max_epochs or length <= 0:
             return self.min_lr

@@ -9,7 +9,7 @@ from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models import ImageClassifier, load_pretrained, new_network, pretrained_file
+from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.splits import check_normalization, evaluation_set, note_image_size, training_set
 
 # Marks a network that was handed in: its name alone cannot build it again.
@@ -36,6 +36,9 @@ def build_datasets(cfg: Any) -> tuple[Any, Any]:
         )
         return train_set, eval_set
     train_set = training_set(cfg)
+    if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
+        # Nothing is evaluated: what stands in for the data is not read.
+        return train_set, train_set
     eval_set = evaluation_set(cfg, "val", train_set.classes)
     check_normalization(cfg, train_set, eval_set)
     note_image_size(cfg, eval_set)
@@ -66,10 +69,9 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
     name = _name_of(network, description)
     if not load_weights:
         return network, f"{name} with the weights of the checkpoint"
-    weights = pretrained_file(network, description)
-    if weights is None:
-        return network, f"{name} with random weights"
-    return network, f"{name}: {load_pretrained(network, weights)}"
+    reports = load_initial_weights(network, description)
+    loaded = "; then ".join(map(str, reports))
+    return network, f"{name}: {loaded}" if reports else f"{name} with random weights"
 
 
 def configured_num_classes(cfg: Any) -> dict[str, int]:
@@ -93,11 +95,13 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
 
     Raises:
         ConfigError: the network cannot take pictures of this size.
-        ModelError: what comes out is not one logit for each class.
+        ModelError: what comes out is not one logit for each class, of each task where there are several.
     """
     name, size_px = type(network).__name__, cfg.policy.collect.image_size
     weight = next(network.parameters(), torch.zeros(()))
-    picture = torch.zeros(1, 3, size_px, size_px, device=weight.device, dtype=weight.dtype)
+    picture = torch.zeros(
+        1, num_channels(network), size_px, size_px, device=weight.device, dtype=weight.dtype
+    )
     was_training = network.training
     network.eval()
     try:
@@ -109,9 +113,11 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
     finally:
         network.train(was_training)
     shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if shape != (1, num_classes):
+    num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+    wanted = (1, num_classes) if num_tasks is None else (1, num_tasks, num_classes)
+    if shape != wanted:
         raise ModelError(
-            f"{name} turns one picture into {shape}; for {num_classes} classes it must be (1, {num_classes})"
+            f"{name} turns one picture into {shape}; for {num_classes} classes it must be {wanted}"
         )
 
 

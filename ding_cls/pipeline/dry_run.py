@@ -25,6 +25,7 @@ from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
 from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import Policy
+from ding_cls.worker.eval_plan import EvalPlan
 
 MAX_STEPS = 5
 MAX_SECONDS = 60.0
@@ -107,7 +108,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
     eval_timing = _timed(eval_loader, policy.eval_mode.forward)
     peak = memory.peak()
     network = mode.get_attribute("model")
-    num_updates = min(learn.train_epoch * len(loader), int(learn.learner.train_iterations))
+    num_updates = min(run.max_epochs(loader) * len(loader), int(run.learner_cfg.train_iterations))
     num_classes = len(loader.dataset.classes)
     saves = _saves(run.cfg, len(loader), num_updates)
     report = DryRun(
@@ -115,7 +116,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
         num_train=len(loader.dataset),
         num_eval=len(eval_loader.dataset),
         num_classes=num_classes,
-        num_left_out=len(loader.dataset) - len(loader) * loader.global_batch_size,
+        num_left_out=loader.num_left_out,
         shapes=shapes,
         num_parameters=sum(each.numel() for each in network.parameters()),
         num_trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
@@ -208,18 +209,21 @@ def _load_weights(learner: Any, hooks: Mapping[str, Any]) -> None:
 def _is_cross_entropy(cfg: Any) -> bool:
     """Return whether a network that only guesses has the loss ``ln(num_classes)``."""
     loss = cfg.policy.learn.get("loss") or cfg.policy.model.get("head", {}).get("loss")
+    if cfg.policy.learn.get("distill") is not None or isinstance(loss, str):
+        return False
     return loss is None or loss.get("type") in ("CrossEntropyLoss", "LabelSmoothLoss")
 
 
 def _num_evaluations(cfg: Any, updates_per_epoch: int, num_updates: int) -> int:
     """Return how often a run evaluates: before it begins, between epochs where it is due, and at its end."""
-    count, last = 1, 0
-    for train_iter in [*range(updates_per_epoch, num_updates, updates_per_epoch), num_updates]:
-        if train_iter > last and (
-            train_iter == num_updates or train_iter - last >= cfg.policy.eval.evaluator.eval_freq
-        ):
+    judge = cfg.policy.eval.evaluator
+    plan, count, last = EvalPlan.of(judge), 0, -1
+    step = 1 if plan.is_inside_epochs else updates_per_epoch
+    for train_iter in [*range(0, num_updates, step), num_updates]:
+        is_due = plan.is_due(train_iter, last=last, updates_per_epoch=updates_per_epoch)
+        if is_due or train_iter == num_updates:
             count, last = count + 1, train_iter
-    return count
+    return count if judge.validate else 0
 
 
 def _learning_rates(
@@ -254,6 +258,8 @@ def _saves(cfg: Any, updates_per_epoch: int, num_updates: int) -> set[int]:
 def _num_checkpoints(cfg: Any, saves: set[int]) -> int:
     """Return how many files lie in the run's folder at its end: those kept, and the best."""
     learner = cfg.policy.learn.learner
+    if learner.checkpoint.save_best_only:
+        return 1
     count = len(saves) + bool(learner.hook.get("save_ckpt_after_run"))
     return min(count, learner.keep_checkpoints or count) + 1
 

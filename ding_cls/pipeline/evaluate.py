@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import best_file
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_world_size
 from ding_cls.config import compile_config, deep_merge_dicts
@@ -52,7 +53,7 @@ def evaluate(
             written.
     """
     if Path(checkpoint).is_dir():
-        checkpoint = Path(checkpoint, "ckpt", "ckpt_best.pth.tar")
+        checkpoint = best_file(checkpoint)
     state = read_checkpoint(checkpoint)
     run, cfg = _description(state, checkpoint, has_model=model is not None)
     import_user_code(cfg, is_allowed=allow_code)

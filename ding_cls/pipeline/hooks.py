@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from ding_cls.config.merge import plain_copy
+from ding_cls.optim import observes_evaluations
+from ding_cls.registry import Registry, build_from_cfg
 from ding_cls.worker.learner import LearnerHook, learner_hooks
 from ding_cls.worker.learner.learner_hook import Hooks, ImageClsLogShowHook, place_hook
+from ding_cls.worker.learner.training_hooks import ObserveEvaluation, PreciseBatchNorm
 
 
 def log_hook(cfg: Any) -> LearnerHook:
@@ -12,6 +16,26 @@ def log_hook(cfg: Any) -> LearnerHook:
     It stands before the hooks that save: the averages that a checkpoint holds include its own update.
     """
     return ImageClsLogShowHook("log_show", 15, freq=cfg.policy.learn.learner.log_show_freq)
+
+
+def implied_hooks(cfg: Any, loader: Any = None) -> list[LearnerHook]:
+    """Return the hooks that other keys of the config bring along.
+
+    Args:
+        cfg: the compiled config.
+        loader: the training loader, for those that use it; None where only their places are asked for.
+
+    Raises:
+        ConfigError: an argument of theirs that does not exist or cannot be used.
+    """
+    learn = cfg.policy.learn
+    hooks = [log_hook(cfg)]
+    if learn.precise_bn is not None:
+        settings = {**plain_copy(learn.precise_bn), "type": PreciseBatchNorm, "loader": loader}
+        hooks.append(build_from_cfg(settings, Registry("policy.learn.precise_bn")))
+    if observes_evaluations(learn.lr_schedule):
+        hooks.append(ObserveEvaluation())
+    return hooks
 
 
 def run_hooks(cfg: Any, *, world_size: int = 1) -> Hooks:
@@ -27,5 +51,6 @@ def run_hooks(cfg: Any, *, world_size: int = 1) -> Hooks:
         ConfigError: a hook, an argument, a position or a priority that does not exist.
     """
     hooks = learner_hooks(cfg.policy.learn.learner, world_size=world_size)
-    place_hook(hooks, log_hook(cfg))
+    for hook in implied_hooks(cfg):
+        place_hook(hooks, hook)
     return hooks

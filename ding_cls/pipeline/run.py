@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from easydict import EasyDict
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.files import claim_folder, latest_folder
 from ding_cls.common.log import text_logger
 from ding_cls.common.seed import set_pkg_seed
@@ -21,7 +24,8 @@ from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.validate import part_placed
-from ding_cls.data import EvalLoader, TrainLoader
+from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
+from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.pipeline.splits import preprocessing_of
@@ -40,16 +44,17 @@ class TrainResult:
             ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
             ``seconds``. Accuracies are percentages.
         best: the best evaluation's results; empty without one.
-        best_epoch: the row of ``history`` with that evaluation; None where the untrained network was best, or
-            nothing was evaluated.
+        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where
+            the untrained network was best, or nothing was evaluated.
         final: the last evaluation's results.
-        model: the trained network, with its final weights.
+        model: the trained network, with its final weights: those that are evaluated.
         run_folder: where everything lies.
         images_per_s: training samples per second, all processes together, evaluation not counted.
         minutes: wall time of this session.
         was_complete: the run was finished before; nothing was trained.
         has_test_split: beside the folder of evaluation pictures lies one called ``test``.
         needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
+        checkpoint_folder: where the checkpoints lie.
     """
 
     history: list[dict[str, Any]]
@@ -63,11 +68,12 @@ class TrainResult:
     was_complete: bool
     has_test_split: bool = False
     needs_code: bool = False
+    checkpoint_folder: Path | None = None
 
     @property
     def best_checkpoint(self) -> Path:
-        """The file with the best weights."""
-        return self.run_folder / "ckpt" / "ckpt_best.pth.tar"
+        """The file with the best weights; where nothing was evaluated the latest."""
+        return best_file(self.checkpoint_folder or self.run_folder)
 
 
 @dataclass(slots=True)
@@ -97,6 +103,21 @@ class Run:
         return self._checkpoint is not None
 
     @property
+    def learner_cfg(self) -> Any:
+        """The learner's section of the config, with the end that ``policy.learn.max_iters`` sets."""
+        learn = self.cfg.policy.learn
+        if learn.max_iters is None:
+            return learn.learner
+        return EasyDict(
+            {**learn.learner, "train_iterations": min(learn.learner.train_iterations, learn.max_iters)}
+        )
+
+    def max_epochs(self, loader: TrainLoader) -> int:
+        """Return the epochs that the run begins: ``train_epoch``, or as many as ``max_iters`` needs."""
+        learn = self.cfg.policy.learn
+        return int(learn.train_epoch if learn.max_iters is None else -(-learn.max_iters // len(loader)))
+
+    @property
     def shard(self) -> dict[str, int]:
         """``rank``, ``world_size`` and ``num_workers``, as ``build_train_loader`` and ``build_eval_loader``
         take them."""
@@ -119,7 +140,14 @@ class Run:
         mode = policy.learn_mode
         mode.set_attribute("seed", self.cfg.seed)
         mode.set_attribute("prepare_batch", preprocessing.prepare)
+        learn = self.cfg.policy.learn
+        if learn.batch_augments:
+            mixing = BatchMixing(
+                plain_copy(learn.batch_augments), num_classes=len(classes), max_epochs=self.max_epochs(loader)
+            )
+            mode.set_attribute("mix_batch", mixing)
         mode.set_attribute("class_names", classes)
+        mode.set_attribute("class_counts", partial(class_counts, loader.dataset, len(classes)))
         learner.describe_run(
             {
                 "class_names": list(classes),
@@ -132,7 +160,7 @@ class Run:
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
-        dropped = len(loader.dataset) - len(loader) * loader.global_batch_size
+        dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
         if self._checkpoint is not None:
@@ -146,19 +174,19 @@ class Run:
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
         seconds = max(learner.training_seconds, 1e-9)
-        epoch_at = {row["train_iter"]: row["epoch"] for row in learner.history.rows}
         result = TrainResult(
             history=learner.history.rows,
             best=dict(evaluator.best or {}),
-            best_epoch=epoch_at.get(evaluator.best_iter),
+            best_epoch=_epoch_of(evaluator.best_iter, learner.history.rows),
             final=dict(evaluator.last_result),
-            model=policy.learn_mode.get_attribute("model"),
+            model=policy.eval_mode.get_attribute("eval_model"),
             run_folder=Path(self.cfg.exp_name),
             images_per_s=learner.num_samples * self.world_size / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
             was_complete=self.is_resumed and learner.num_samples == 0,
             has_test_split=_has_test_split(self.cfg.policy.collect),
             needs_code=bool(self.cfg.custom_imports),
+            checkpoint_folder=_checkpoints(self.cfg),
         )
         learner.close()
         evaluator.close()
@@ -205,7 +233,7 @@ def open_run(
     logger.disabled = rank != 0
     writer, run = None, None
     try:
-        folder, checkpoint = _choose_folder(compiled.exp_name, rank, resume, logger)
+        folder, checkpoint = _choose_folder(compiled, rank, resume, logger)
         compiled.exp_name = folder
         position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
@@ -220,7 +248,7 @@ def open_run(
         yield run
     except Exception as error:
         # A mistake found before training began shall not cost a folder: the next try takes the same name.
-        if rank == 0 and not resume and run is not None and not Path(compiled.exp_name, "ckpt").exists():
+        if rank == 0 and not resume and run is not None and not _checkpoints(compiled).exists():
             shutil.rmtree(compiled.exp_name)
         if isinstance(error, PartError):
             raise ConfigError(part_placed(error, compiled, origins or {})) from error
@@ -239,17 +267,18 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 
 def _choose_folder(
-    exp_name: str, rank: int, resume: bool, logger: logging.Logger
+    cfg: Any, rank: int, resume: bool, logger: logging.Logger
 ) -> tuple[str, Mapping[str, Any] | None]:
     """Return the run's folder, the same on all ranks, and the checkpoint to continue from."""
-    folder, path, error = "", "", ""
+    exp_name, folder, path, error = cfg.exp_name, "", "", ""
     state: Mapping[str, Any] | None = None
     if rank == 0:
         try:
             if resume:
-                folder, path, state = _newest_checkpoint(Path(exp_name), logger)
+                folder, path, state = _newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
             else:
                 folder = str(claim_folder(exp_name))
+                _check_unused(cfg, folder)
         except DingError as refused:
             error = str(refused)
         except OSError as refused:
@@ -261,10 +290,34 @@ def _choose_folder(
     return folder, (state or read_checkpoint(path)) if path else None
 
 
-def _newest_checkpoint(folder: Path, logger: logging.Logger) -> tuple[str, str, Mapping[str, Any]]:
+def _checkpoints(cfg: Any, exp_name: str | None = None) -> Path:
+    return checkpoint_folder(exp_name or cfg.exp_name, cfg.policy.learn.learner.checkpoint.out_dir)
+
+
+def _check_unused(cfg: Any, folder: str) -> None:
+    """Refuse to write into the checkpoints of another run."""
+    checkpoints = _checkpoints(cfg, folder)
+    if checkpoints.is_dir() and any(checkpoints.iterdir()):
+        shutil.rmtree(folder)
+        raise ConfigError(
+            f"policy.learn.learner.checkpoint.out_dir: '{checkpoints}' holds files of another run; name "
+            "another exp_name or out_dir"
+        )
+
+
+def _epoch_of(train_iter: int, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the epoch that an update belongs to."""
+    if train_iter <= 0:
+        return None
+    return next((row["epoch"] for row in rows if row["train_iter"] >= train_iter), None)
+
+
+def _newest_checkpoint(
+    folder: Path, checkpoints: Path, logger: logging.Logger
+) -> tuple[str, str, Mapping[str, Any]]:
     if not folder.is_dir():
         raise ConfigError(f"there is no run '{folder}' to resume here; start it without --resume")
-    found = CheckpointKeeper(folder / "ckpt").newest_good(logger)
+    found = CheckpointKeeper(checkpoints).newest_good(logger)
     if found is None:
         raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
     path, state = found

@@ -5,7 +5,7 @@ It must not know networks or loaders.
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,32 @@ import torch
 from ding_cls.common.seed import sample_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import (
-    DATASETS,
     AnyPreprocessing,
     Compose,
     ImageNetDataset,
     Normalization,
     Preprocessing,
+    SubsetDataset,
     TrainAugmentation,
     build_dataset,
     find_split,
+    innermost,
     pipeline_preprocessing,
 )
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.pipeline.descriptions import (
+    FOLDERS,
+    arguments_of,
+    changed,
+    filled,
+    inner_of,
+    part_of,
+    tells_its_folder,
+    with_pipeline,
+    without_loading,
+)
 
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
-# The argument that holds a data set's folder: mmclassification's name, and ImageNetDataset's.
-_FOLDERS = ("data_prefix", "root")
 
 
 def preprocessing_of(cfg: Any) -> AnyPreprocessing:
@@ -41,7 +51,7 @@ def preprocessing_of(cfg: Any) -> AnyPreprocessing:
     """
     collect = cfg.policy.collect
     section = _section(collect, "val")
-    if section is None or "pipeline" not in _arguments_of(section):
+    if section is None or "pipeline" not in arguments_of(inner_of(section)):
         return Preprocessing(
             image_size=collect.image_size,
             resize_size=collect.resize_size,
@@ -52,7 +62,8 @@ def preprocessing_of(cfg: Any) -> AnyPreprocessing:
 
 
 def training_set(cfg: Any) -> Any:
-    """Return the training set: ``policy.collect.train``, or the folder ``learn_data_path``.
+    """Return the training set: ``policy.collect.train``, or the folder ``learn_data_path``; of it
+    ``try_to_train_items`` samples.
 
     Raises:
         ConfigError: the data set or its pipeline cannot be built.
@@ -74,12 +85,15 @@ def training_set(cfg: Any) -> Any:
             "or --data DIR"
         )
     if section is None:
-        return ImageNetDataset(collect.learn_data_path, True, augmentation)
-    return _built(
-        _with_folder(section, "train", collect.learn_data_path),
-        "train",
-        {"transform": augmentation, "pipeline": _training_pipeline(collect), "is_training": True},
-    )
+        dataset: Any = ImageNetDataset(collect.learn_data_path, True, augmentation)
+    else:
+        dataset = _built(
+            _with_folder(section, "train", collect.learn_data_path),
+            "train",
+            {"transform": augmentation, "pipeline": _training_pipeline(collect), "is_training": True},
+        )
+    num_samples = collect.try_to_train_items
+    return SubsetDataset(dataset, num_samples, seed=cfg.seed) if num_samples else dataset
 
 
 def evaluation_set(
@@ -127,13 +141,14 @@ def evaluation_set(
             )
         del section["ann_file"]
     pipeline = _evaluation_pipeline(collect)
-    if split == "train" and "pipeline" in _arguments_of(section):
-        section["pipeline"] = pipeline
+    if split == "train":
+        section = changed(section, lambda inner: with_pipeline(inner, pipeline))
     offered = {
         "transform": preprocessing,
         "pipeline": pipeline,
         "classes": list(classes),
-        "test_mode": True,
+        # Of many data sets it chooses the part, and this is to be the one that was trained on.
+        "test_mode": split != "train",
         "is_training": False,
     }
     dataset = _built(section, split, offered)
@@ -153,11 +168,16 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
         return
     default = Normalization(tuple(collect.mean), tuple(collect.std))
     trained, used = (
-        _normalization(each) or (None if _first_picture(each).is_floating_point() else default)
-        for each in (train_set, eval_set)
+        [
+            _normalization(each) or (None if _first_picture(each).is_floating_point() else default)
+            for each in innermost(dataset)
+        ]
+        for dataset in (train_set, eval_set)
     )
-    if trained is not None and used is not None and trained != used:
-        raise DataError(_two_normalizations("training", trained, used))
+    for number, each in enumerate([*used, *trained]):
+        if each is not None and used[0] is not None and each != used[0]:
+            who = "one data set of evaluation" if number < len(used) else "training"
+            raise DataError(_two_normalizations(who, each, used[0]))
 
 
 def note_image_size(cfg: Any, eval_set: Any) -> None:
@@ -189,7 +209,7 @@ def _folder(collect: Any, split: str) -> str | os.PathLike[str]:
     if split in _PATHS:
         return str(collect[_PATHS[split]])
     section = _section(collect, "val") or {}
-    beside = next((section[name] for name in _FOLDERS if section.get(name)), collect.eval_data_path)
+    beside = next((section[name] for name in FOLDERS if section.get(name)), collect.eval_data_path)
     return find_split(Path(beside).parent, split)
 
 
@@ -197,18 +217,22 @@ def _own_folder(collect: Any, split: str, section: Mapping[str, Any]) -> str:
     """Return the folder that the config names beside a split's dict; empty where it names none."""
     if split in _PATHS:
         return str(collect[_PATHS[split]])
-    takes_none = not _arguments_of(section) & set(_FOLDERS)
-    return "" if takes_none or any(section.get(name) for name in _FOLDERS) else str(_folder(collect, split))
+    takes_none = not arguments_of(section) & set(FOLDERS) or tells_its_folder(section)
+    return "" if takes_none or any(section.get(name) for name in FOLDERS) else str(_folder(collect, split))
 
 
 def _with_folder(section: dict[str, Any], split: str, path: str) -> dict[str, Any]:
     """Return the description with the folder of ``learn_data_path`` or ``eval_data_path`` in it."""
-    name = next((each for each in _FOLDERS if each in _arguments_of(section)), None)
+    return changed(section, lambda inner: _with_own_folder(inner, split, path))
+
+
+def _with_own_folder(section: dict[str, Any], split: str, path: str) -> dict[str, Any]:
+    name = next((each for each in FOLDERS if each in arguments_of(section)), None)
     if name is None:
         return section
     if not path:
         # A data set of the user's that reads no folder may still want the argument.
-        parameter = inspect.signature(_part(section)).parameters.get(name)
+        parameter = inspect.signature(part_of(section)).parameters.get(name)
         is_required = parameter is not None and parameter.default is parameter.empty
         return {name: "", **section} if is_required and not _is_ours(section) else section
     given = section.get(name)
@@ -221,7 +245,9 @@ def _with_folder(section: dict[str, Any], split: str, path: str) -> dict[str, An
 
 
 def _moved(section: dict[str, Any], folder: str | os.PathLike[str]) -> dict[str, Any]:
-    name = next((each for each in _FOLDERS if each in _arguments_of(section)), None)
+    """Return what a description says, without its wrappers, of another folder: all of that is wanted."""
+    section = dict(inner_of(section))
+    name = next((each for each in FOLDERS if each in arguments_of(section)), None)
     if name is None:
         raise DataError(
             f"the data set {section.get('type')!r} takes no folder (data_prefix), so it cannot read "
@@ -232,46 +258,22 @@ def _moved(section: dict[str, Any], folder: str | os.PathLike[str]) -> dict[str,
 
 def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any]) -> Any:
     """Return the data set of a description; of what is offered it gets the arguments that it takes."""
-    takes = _arguments_of(section)
-    dataset = build_dataset(section, {name: value for name, value in offered.items() if name in takes})
+    dataset = build_dataset(filled(section, offered))
     if not hasattr(dataset, "classes") or not hasattr(dataset, "__len__"):
         raise DataError(
             f"policy.collect.{split}: a {type(dataset).__name__} has no 'classes' (names in the order of "
             "their numbers) or no length; derive it from ding_cls.data.BaseDataset, or give it both"
         )
+    for inner in innermost(dataset):
+        if getattr(inner, "with_label", True) is False:
+            raise DataError(
+                f"policy.collect.{split}: with_label=False leaves nothing to learn or to judge by"
+            )
     return dataset
 
 
-def _arguments_of(section: Mapping[str, Any]) -> set[str]:
-    """Return the names that the constructor of a description's type takes; none without a type."""
-    part = _part(section)
-    if not callable(part):
-        return set()
-    names: set[str] = set()
-    for function in _constructors(part):
-        parameters = inspect.signature(function).parameters.values()
-        names.update(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)
-        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
-            break
-    return names
-
-
-def _part(section: Mapping[str, Any]) -> Any:
-    kind = section.get("type")
-    return DATASETS.get(kind) if isinstance(kind, str) else kind
-
-
 def _is_ours(section: Mapping[str, Any]) -> bool:
-    return str(_part(section).__module__).startswith("ding_cls.")
-
-
-def _constructors(part: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
-    """Return a function itself; of a class its constructors, the most derived one first."""
-    if not inspect.isclass(part):
-        return [part]
-    return [
-        vars(each)["__init__"] for each in part.__mro__ if each is not object and "__init__" in vars(each)
-    ]
+    return str(part_of(section).__module__).startswith("ding_cls.")
 
 
 def _training_pipeline(collect: Any) -> list[dict[str, Any]]:
@@ -286,19 +288,23 @@ def _training_pipeline(collect: Any) -> list[dict[str, Any]]:
 
 def _evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
     """Return the validation set's own pipeline, or the usual one."""
-    pipeline = (_section(collect, "val") or {}).get("pipeline")
-    if pipeline is not None:
-        return list(pipeline)
-    return [
+    section = inner_of(_section(collect, "val") or {})
+    if section.get("pipeline") is not None:
+        return list(section["pipeline"])
+    usual = [
         {"type": "LoadImageFromFile"},
         {"type": "Resize", "size": [collect.resize_size, -1]},
         {"type": "CenterCrop", "crop_size": collect.image_size},
     ]
+    return without_loading(usual, section)
 
 
 def _describes_pictures(section: Mapping[str, Any] | None) -> bool:
     """Return whether a description says all about its pictures, so that nothing of ours is filled in."""
-    return section is not None and not (_arguments_of(section) - section.keys()) & {"pipeline", "transform"}
+    if section is None:
+        return False
+    inner = inner_of(section)
+    return not (arguments_of(inner) - inner.keys()) & {"pipeline", "transform"}
 
 
 def _normalization(dataset: Any) -> Normalization | None:
@@ -313,13 +319,14 @@ def _normalization(dataset: Any) -> Normalization | None:
 
 def _check_deferred(dataset: Any, preprocessing: AnyPreprocessing, split: str) -> None:
     """Check that what a data set leaves to the batch is what batches are normalised by."""
-    deferred = dataset.pipeline.deferred if isinstance(getattr(dataset, "pipeline", None), Compose) else None
     if isinstance(preprocessing, Preprocessing):
         used = Normalization(preprocessing.mean, preprocessing.std)
     else:
         used = preprocessing.normalization
-    if deferred is not None and deferred != used:
-        raise DataError(_two_normalizations(f"policy.collect.{split}", deferred, used))
+    pipelines = [getattr(each, "pipeline", None) for each in innermost(dataset)]
+    for deferred in (each.deferred for each in pipelines if isinstance(each, Compose)):
+        if deferred is not None and deferred != used:
+            raise DataError(_two_normalizations(f"policy.collect.{split}", deferred, used))
 
 
 def _two_normalizations(who: str, theirs: Normalization, used: Normalization) -> str:

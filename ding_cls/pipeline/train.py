@@ -10,14 +10,16 @@ import torch
 from ding_cls.config import resolve
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.merge import plain_copy
 from ding_cls.config.translate import Translation
 from ding_cls.config.validate import at
 from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import build_metric
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
-from ding_cls.pipeline.hooks import log_hook
+from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.run import Run, TrainResult, open_run
+from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -82,7 +84,8 @@ def train(
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
         policy, learner, evaluator, loader = assemble(run, model)
         run.connect(policy, learner, loader)
-        learner.start(loader, max_epochs=run.cfg.policy.learn.train_epoch, evaluator=evaluator)
+        judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
+        learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
         return run.finish(policy, learner, evaluator)
 
 
@@ -93,7 +96,10 @@ def assemble(
     learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
     train_set, eval_set = build_datasets(run.cfg)
     num_classes = len(train_set.classes)
-    train_loader = run.own(build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard))
+    sampler = plain_copy(run.cfg.policy.collect.sampler)
+    train_loader = run.own(
+        build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, sampler=sampler, **run.shard)
+    )
     eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
     if isinstance(model, torch.nn.Module):
         network, about_weights = model, f"{type(model).__name__} as given"
@@ -105,8 +111,9 @@ def assemble(
     )
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
-    learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-    learner.register_hook(log_hook(run.cfg))
+    learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
+    for hook in implied_hooks(run.cfg, train_loader):
+        learner.register_hook(hook)
     evaluator = MetricSerialEvaluator(
         judge.evaluator,
         [eval_loader, build_metric(judge.metric)],
@@ -149,7 +156,8 @@ def read_run(
         given["exp_name"] = exp_name
     if data is not None:
         given["policy.collect.learn_data_path"] = str(find_split(data, "train"))
-        given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
+        if "policy.eval.evaluator.validate=False" not in overrides:
+            given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -168,6 +176,7 @@ def read_run(
         for name in ("warmup_lr", "warmup_epoch"):
             if f"policy.learn.{name}" not in described.origins:
                 described.cfg["policy"]["learn"].pop(name, None)
+    fill_input_statistics(described.cfg)
     if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
         # Two configs that are silent about it would else be one run to --resume.
         described.cfg["exp_name"] = Path(config).stem
@@ -208,7 +217,7 @@ def _folder_recipe(
     folder = Path(data).resolve().name if data is not None else "synthetic"
     rate = 0.01 if is_pretrained else 0.02
     return {
-        "exp_name": f"runs/{folder}_{name}",
+        "exp_name": f"runs/{folder}_{name.replace('/', '_')}",
         "policy": {
             "learn": {
                 "train_epoch": epochs,

@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -138,7 +138,11 @@ class Policy(ABC):
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         self._load_weights(weights_in(state))
         if "optimizer" in state and hasattr(self, "_optimizer"):
-            load_optimizer(self._optimizer, state["optimizer"])
+            load_optimizer(self._optimizer, state["optimizer"], scheduled=self._scheduled_settings())
+
+    def _scheduled_settings(self) -> Collection[str]:
+        """Return the optimizer's settings that change from update to update."""
+        return ("lr",)
 
     def _state_dict_eval(self) -> dict[str, Any]:
         return {"model": self._model.state_dict()}
@@ -194,13 +198,15 @@ def weights_in(state: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
     return weights
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Load what an optimizer remembers; its settings stay those of the config, as the learning rate does.
+def load_optimizer(
+    optimizer: torch.optim.Optimizer, state: Mapping[str, Any], *, scheduled: Collection[str] = ("lr",)
+) -> None:
+    """Load what an optimizer remembers; its settings stay those of the config.
 
     Settings are the arguments of its constructor; whatever else a group holds, such as a count of steps, is
-    remembered.
+    remembered, and so are the settings named in ``scheduled``.
     """
-    settings = {*inspect.signature(type(optimizer)).parameters, "lr_mult"} - {"params", "lr"}
+    settings = {*inspect.signature(type(optimizer)).parameters, "lr_mult"} - {"params", *scheduled}
     own = [
         {name: value for name, value in group.items() if name in settings} for group in optimizer.param_groups
     ]

@@ -1,7 +1,9 @@
 """Image classification: one update, from a batch to the optimizer's step."""
 
+from __future__ import annotations
+
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -11,12 +13,22 @@ from ding_cls.common.seed import Stream, derive_seed, torch_randomness
 from ding_cls.common.timing import EasyTimer
 from ding_cls.config.defaults import POLICY, defaults
 from ding_cls.config.merge import plain_copy
+from ding_cls.distributed.comm import allreduce
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
-from ding_cls.models import Outputs, load_pretrained, new_network, pretrained_file
-from ding_cls.policy.base import Policy
-from ding_cls.policy.losses import loss_of, total
+from ding_cls.models import Outputs, load_initial_weights, new_network
+from ding_cls.policy.averaging import AVERAGED, EvaluatedWeights, LastWeights, evaluated_weights
+from ding_cls.policy.base import Policy, weights_in
+from ding_cls.policy.clipping import Clipping
+from ding_cls.policy.distill_loss import Distillation
+from ding_cls.policy.freezing import freezing_of
+from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
+from ding_cls.policy.settings import setting_of
+from ding_cls.policy.sharpness import Sharpness
+from ding_cls.policy.statistics import recompute_statistics
+from ding_cls.policy.sums import Phases, Sums
+from ding_cls.policy.untrained import UntrainedParameters
 from ding_cls.types import Batch
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,20 +41,22 @@ class ImageClassificationPolicy(Policy):
 
     It takes our loader's ``Batch`` and the ``[images, targets]`` of any torch DataLoader. Attributes that
     others may set through the modes: ``prepare_batch`` (a callable that turns uint8 images into normalised
-    ones), ``updates_per_epoch`` (the learning rate then follows the updates, not the calls of
-    ``lr_scheduler.step()``), ``seed`` (of dropout and the like), ``class_names``.
+    ones), ``mix_batch`` (a callable of a prepared batch and the epoch, for ``learn.batch_augments``),
+    ``updates_per_epoch`` (the learning rate then follows the updates, not the calls of
+    ``lr_scheduler.step()``), ``seed`` (of dropout and the like), ``class_names``, ``class_counts`` (a
+    callable that returns the training samples of each class, int64 ``(C,)``).
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(POLICY)
     _prepare_batch: Callable[[Batch], Batch] | None = None
+    _mix_batch: Callable[[Batch, int], Batch] | None = None
 
     def default_model(self) -> torch.nn.Module:
         """Return the network that ``cfg.model`` describes; 1,000 classes when it names no number."""
         description = plain_copy(self._cfg.model)
         network = new_network(description, num_classes=description.get("num_classes") or 1000)
-        weights = pretrained_file(network, description)
-        if weights is not None:
-            _LOGGER.info("%s: %s", type(network).__name__, load_pretrained(network, weights))
+        for report in load_initial_weights(network, description):
+            _LOGGER.info("%s: %s", type(network).__name__, report)
         return network
 
     def _init_learn(self) -> None:
@@ -51,10 +65,18 @@ class ImageClassificationPolicy(Policy):
             self._model = self._model.to(memory_format=torch.channels_last)
         self._optimizer = optimizer_of(self._model, learn)
         self._lr_scheduler = lr_scheduler_of(self._optimizer, learn)
+        # The optimizer knows all parameters: one without a gradient is left alone.
+        self._freezing = freezing_of(self._model, learn)
+        self._clipping = setting_of(Clipping, learn, "grad_clip")
+        self._sharpness = setting_of(Sharpness, learn, "sam")
+        self._untrained = UntrainedParameters() if learn.detect_anomalous_params else None
+        self._evaluated: EvaluatedWeights = evaluated_weights(self._model, self._optimizer, learn)
         self._loss = loss_of(self._model, learn, self._device)
+        self._distillation = setting_of(Distillation, learn, "distill")
+        if self._distillation is not None:
+            self._distillation.begin(self._model, self._device, self._cfg.collect)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=learn.precision == "fp16")
-        self._learn_model = wrap_ddp(self._model, self._device) if self._world_size > 1 else self._model
-        self._are_buckets_settled = self._world_size == 1
+        self._wrap()
         self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
         self._seed = torch.initial_seed()
         self._train_iter = 0
@@ -71,28 +93,30 @@ class ImageClassificationPolicy(Policy):
         # DDP's wrapper does not notice that evaluation switched the network inside it.
         if not self._model.training:
             self._learn_model.train()
+        if self._freezing is not None and self._freezing.hold(self._finished_epochs()):
+            # DDP reduces the gradients that there were when it was made.
+            self._wrap()
         self._settle_buckets(batch)
-        clock, sums = _Phases(), _Sums(self._device)
+        clock, sums = Phases(), Sums(self._device)
         with torch_randomness(
             derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank), self._device
         ):
-            batch = self._prepared(batch)
+            batch = self._mixed(self._prepared(batch))
             self._optimizer.zero_grad(set_to_none=True)
             buffers = self._copied_buffers() if self._scaler.is_enabled() else []
-            for piece, share, gradient_sync in self._pieces(batch):
-                with gradient_sync:
-                    with self._forward_timer, self._autocast():
-                        outputs = self._outputs(piece)
-                        loss = total(outputs.losses) * share
-                    with self._backward_timer:
-                        torch.autograd.backward(self._scaler.scale(loss))
-                clock.add(self._forward_timer, self._backward_timer)
-                sums.add(loss, outputs, piece.targets, share)
+            self._propagate(batch, clock, sums)
+            if self._sharpness is not None:
+                with self._sharpness.uphill(self._model):
+                    self._propagate(batch, clock, Sums(self._device))
+            if self._untrained is not None:
+                self._untrained(self._model)
+            norm = self._clipped()
             if self._scaler.is_enabled():
                 self._scaled_step(buffers)
             else:
                 self._optimizer.step()
         self._train_iter += 1
+        self._evaluated.update(self._train_iter, self._lr_scheduler.updates_per_epoch)
         found = {
             "cur_lr": learning_rate,
             "total_loss": sums.loss,
@@ -102,11 +126,34 @@ class ImageClassificationPolicy(Policy):
             # backward_time.
             "sync_time": 0.0,
             **sums.accuracy(len(batch)),
+            **norm,
         }
         # A loss that bears the name of something else would hide it.
         found |= {name: value for name, value in sums.by_name.items() if name not in found}
         self._logged = list(found)
         return found
+
+    def _propagate(self, batch: Batch, clock: Phases, sums: Sums) -> None:
+        """Add the gradients of each piece of the batch, forward and backward."""
+        for piece, share, gradient_sync in self._pieces(batch):
+            with gradient_sync:
+                with self._forward_timer, self._autocast():
+                    outputs = self._outputs(piece)
+                    loss = total(outputs.losses) * share
+                with self._backward_timer:
+                    torch.autograd.backward(self._scaler.scale(loss))
+            clock.add(self._forward_timer, self._backward_timer)
+            sums.add(loss, outputs, piece.targets, share)
+
+    def _clipped(self) -> dict[str, torch.Tensor]:
+        """Clip the whole gradient, where that is asked for, and return its norm before."""
+        if self._clipping is None:
+            return {}
+        self._scaler.unscale_(self._optimizer)
+        return {"grad_norm": self._clipping(self._model.parameters())}
+
+    def _scheduled_settings(self) -> Collection[str]:
+        return self._lr_scheduler.scheduled
 
     def _monitor_vars_learn(self) -> list[str]:
         """Return the names of the last update: there is no accuracy where the head gives losses alone."""
@@ -122,6 +169,9 @@ class ImageClassificationPolicy(Policy):
             "scaler": self._scaler.state_dict(),
             "lr_scheduler": self._lr_scheduler.state_dict(),
             "train_iter": self._train_iter,
+            AVERAGED: self._evaluated.state_dict(),
+            "loss": {} if self._loss is None else self._loss.state_dict(),
+            "distill": {} if self._distillation is None else self._distillation.state_dict(),
         }
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
@@ -130,25 +180,72 @@ class ImageClassificationPolicy(Policy):
             self._scaler.load_state_dict(state["scaler"])
         if "lr_scheduler" in state:
             self._lr_scheduler.load_state_dict(state["lr_scheduler"])
+        self._evaluated.load_state_dict(state.get(AVERAGED, {}))
+        if self._loss is not None:
+            self._loss.load_state_dict(state.get("loss", {}))
+        if self._distillation is not None:
+            self._distillation.load_state_dict(state.get("distill", {}))
         self._train_iter = state.get("train_iter", state.get("last_iter", 0))
 
     def _init_eval(self) -> None:
-        self._eval_model = self._model
+        # The learn mode, where there is one, may evaluate an average.
+        self._evaluated = getattr(self, "_evaluated", LastWeights(self._model))
+
+    def _state_dict_eval(self) -> dict[str, Any]:
+        return {"model": self._get_eval_model().state_dict()}
+
+    def _load_state_dict_eval(self, state: Mapping[str, Any]) -> None:
+        """Load what a run evaluated: the averaged weights, where a checkpoint has some."""
+        averaged = state.get(AVERAGED, {})
+        self._load_weights(weights_in(averaged if "model" in averaged else state))
+        self._evaluated.load_state_dict({})
+
+    def _get_eval_model(self) -> torch.nn.Module:
+        """Return the network that is evaluated: the one in training, or an average of it."""
+        return self._evaluated.network()
+
+    def _recompute_statistics(self, batches: Iterable[Any]) -> None:
+        """Compute BatchNorm's statistics anew from training batches, in the network that is evaluated."""
+        network = self._get_eval_model()
+
+        def forward(data: Any) -> None:
+            with self._autocast():
+                network(self._images(self._prepared(self._as_batch(data))))
+
+        seed = derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank, 1)
+        with torch_randomness(seed, self._device):
+            recompute_statistics(network, forward, batches)
 
     def _reset_eval(self, **kwargs: Any) -> None:
         if self._world_size > 1:
             # Each rank's BatchNorm has seen its own samples; the checkpoint holds rank 0's statistics.
             sync_buffers(self._model)
+            if self._get_eval_model() is not self._model:
+                sync_buffers(self._get_eval_model())
 
     def _forward_eval(self, data: Any) -> torch.Tensor:
         """Return logits, float32 ``(N, C)``, of a batch or of normalised images ``(N, 3, H, W)``."""
-        if self._eval_model.training:
-            self._eval_model.eval()
+        network = self._get_eval_model()
+        if network.training:
+            network.eval()
         with torch.no_grad():
             batch = self._prepared(self._as_batch(data))
             with self._autocast():
-                logits: torch.Tensor = self._eval_model(self._images(batch))
+                logits: torch.Tensor = network(self._images(batch))
         return logits.float()
+
+    def _get_eval_loss(self) -> Callable[[Any], torch.Tensor]:
+        return self._eval_loss
+
+    def _eval_loss(self, data: Any) -> torch.Tensor:
+        """Return the loss that training minimises, a mean over the batch, with nothing updated."""
+        network = self._get_eval_model()
+        if network.training:
+            network.eval()
+        with torch.no_grad():
+            batch = self._prepared(self._as_batch(data))
+            with self._autocast():
+                return total(self._outputs(batch, network).losses)
 
     def _as_batch(self, data: Any) -> Batch:
         """Return any of the accepted forms as a ``Batch`` on the policy's device."""
@@ -162,6 +259,28 @@ class ImageClassificationPolicy(Policy):
     def _prepared(self, batch: Batch) -> Batch:
         return batch if self._prepare_batch is None else self._prepare_batch(batch)
 
+    def _mixed(self, batch: Batch) -> Batch:
+        """Return a batch of normalised images after ``learn.batch_augments``: its targets are shares then."""
+        if not self._cfg.learn.batch_augments or not batch.images.is_floating_point():
+            return batch
+        if self._mix_batch is None:
+            raise ConfigError(
+                "policy.learn.batch_augments is set and the policy got nothing that mixes batches; set the "
+                "attribute 'mix_batch', for example to ding_cls.data.BatchMixing(augments, num_classes=10)"
+            )
+        return self._mix_batch(batch, self._finished_epochs())
+
+    def _finished_epochs(self) -> int:
+        updates_per_epoch = self._lr_scheduler.updates_per_epoch
+        return self._train_iter // updates_per_epoch if updates_per_epoch else self._lr_scheduler.epoch
+
+    def _wrap(self) -> None:
+        self._learn_model = self._model
+        if self._world_size > 1:
+            are_some_unused = self._cfg.learn.find_unused_parameters
+            self._learn_model = wrap_ddp(self._model, self._device, find_unused_parameters=are_some_unused)
+        self._are_buckets_settled = self._world_size == 1
+
     def _images(self, batch: Batch) -> torch.Tensor:
         if not batch.images.is_floating_point():
             raise ConfigError(
@@ -172,13 +291,19 @@ class ImageClassificationPolicy(Policy):
             return batch.images.to(memory_format=torch.channels_last)
         return batch.images
 
-    def _outputs(self, piece: Batch) -> Outputs:
+    def _outputs(self, piece: Batch, network: torch.nn.Module | None = None) -> Outputs:
         """Return logits and losses of a piece; it is their sum that is minimised."""
+        network = self._learn_model if network is None else network
+        images = self._images(piece)
         if self._loss is None:
             weights = () if piece.weights is None else (piece.weights,)
-            return Outputs(*self._learn_model(self._images(piece), piece.targets, *weights))
-        logits = self._learn_model(self._images(piece)).float()
-        return Outputs(logits, {"loss": self._loss(logits, piece.targets, piece.weights)})
+            outputs = Outputs(*network(images, piece.targets, *weights))
+        else:
+            logits = network(images).float()
+            outputs = Outputs(logits, {"loss": self._loss(logits, piece.targets, piece.weights)})
+        if self._distillation is None:
+            return outputs
+        return self._distillation(outputs, images, piece.weights)
 
     def _pieces(
         self, batch: Batch
@@ -186,13 +311,17 @@ class ImageClassificationPolicy(Policy):
         """Yield each piece of the batch, its share of the loss, and whether its backward pass reduces
         gradients."""
         pieces = batch.split(self._cfg.learn.accumulation_steps)
+        whole = None if batch.weights is None else batch.weights.sum()
+        if whole is not None and self._world_size > 1:
+            # The mean over the ranks: DDP divides by their number, and the weights' sum is that of all.
+            allreduce(whole)
         for number, piece in enumerate(pieces, 1):
             is_last = number == len(pieces)
             waits = nullcontext() if is_last or self._world_size == 1 else self._no_sync()
-            if piece.weights is None or batch.weights is None:
+            if piece.weights is None or whole is None:
                 yield piece, len(piece) / len(batch), waits
             else:
-                yield piece, piece.weights.sum() / batch.weights.sum(), waits
+                yield piece, piece.weights.sum() / whole, waits
 
     def _no_sync(self) -> AbstractContextManager[None]:
         without_sync: AbstractContextManager[None] = self._learn_model.no_sync()  # type: ignore[operator]
@@ -216,14 +345,14 @@ class ImageClassificationPolicy(Policy):
         buffers = self._copied_buffers()
         with torch_randomness(0, self._device):
             # A piece of the size that training uses: the whole batch may not fit in memory.
-            prepared = self._prepared(batch).split(self._cfg.learn.accumulation_steps)[0]
+            prepared = self._mixed(self._prepared(batch)).split(self._cfg.learn.accumulation_steps)[0]
             for _ in range(2):
                 with self._autocast():
                     loss = total(self._outputs(prepared).losses)
                 torch.autograd.backward(loss)
                 self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            for buffer, before in zip(self._model.buffers(), buffers, strict=True):
+            for buffer, before in zip(self._buffers(), buffers, strict=True):
                 buffer.copy_(before)
         self._are_buckets_settled = True
 
@@ -233,12 +362,16 @@ class ImageClassificationPolicy(Policy):
         (found_inf,) = self._scaler._found_inf_per_device(self._optimizer).values()
         overflowed = found_inf > 0
         with torch.no_grad():
-            for buffer, before in zip(self._model.buffers(), buffers, strict=True):
+            for buffer, before in zip(self._buffers(), buffers, strict=True):
                 buffer.copy_(torch.where(overflowed, before, buffer))
         self._scaler.update()
 
     def _copied_buffers(self) -> list[torch.Tensor]:
-        return [buffer.clone() for buffer in self._model.buffers()]
+        return [buffer.clone() for buffer in self._buffers()]
+
+    def _buffers(self) -> list[torch.Tensor]:
+        """Return what a pass changes without the optimizer: BatchNorm's statistics, a loss's counts."""
+        return [*self._model.buffers(), *([] if self._loss is None else self._loss.buffers())]
 
     def _set_updates_per_epoch(self, count: int) -> None:
         self._lr_scheduler.updates_per_epoch = count
@@ -247,46 +380,9 @@ class ImageClassificationPolicy(Policy):
         self._class_names = tuple(names)
         if hasattr(self._model, "CLASSES"):
             setattr(self._model, "CLASSES", self._class_names)  # noqa: B010 (mypy knows no such attribute)
+        if distillation := getattr(self, "_distillation", None):
+            distillation.check_classes(self._class_names)
 
-
-class _Sums:
-    """Loss and hits of the pieces of one update, on the device.
-
-    Attributes:
-        loss: the sum of all losses.
-        by_name: each loss, where there are several.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.loss = torch.zeros((), device=device)
-        self.by_name: dict[str, torch.Tensor] = {}
-        self._hits: torch.Tensor | None = torch.zeros((), device=device)
-
-    def add(
-        self, loss: torch.Tensor, outputs: Outputs, targets: torch.Tensor, share: float | torch.Tensor
-    ) -> None:
-        """Add a piece, of which ``loss`` is the total, its share applied."""
-        self.loss = self.loss + loss.detach()
-        if len(outputs.losses) > 1:
-            for name, value in outputs.losses.items():
-                self.by_name[name] = self.by_name.get(name, 0.0) + value.detach() * share
-        if outputs.logits is None or self._hits is None:
-            self._hits = None
-        else:
-            self._hits = self._hits + (outputs.logits.detach().argmax(1) == targets).sum()
-
-    def accuracy(self, count: int) -> dict[str, torch.Tensor]:
-        """Return ``acc1`` in percent of ``count`` samples; nothing where there were no logits."""
-        return {} if self._hits is None else {"acc1": self._hits * (100.0 / count)}
-
-
-class _Phases:
-    """Seconds of the forward and backward passes of one update, added up only when somebody reads them."""
-
-    def __init__(self) -> None:
-        self.forward: Any = 0.0
-        self.backward: Any = 0.0
-
-    def add(self, forward: EasyTimer, backward: EasyTimer) -> None:
-        self.forward = forward.lazy() + self.forward
-        self.backward = backward.lazy() + self.backward
+    def _set_class_counts(self, count: Callable[[], torch.Tensor]) -> None:
+        loss = getattr(self, "_loss", None)
+        tell_class_counts((self._model, None if loss is None else loss.module), count, self._device)

@@ -3,8 +3,8 @@
 It must not know the losses beyond how they are called; ``models`` finds them by name.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +12,48 @@ from torch.nn import functional
 
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
-from ding_cls.models import build_loss
+from ding_cls.models import build_loss, described_loss
 
-# Of float32 logits (N, C), targets, and weights of the samples (N,) or None, one number.
-BatchLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+class BatchLoss:
+    """The loss of a batch: of float32 logits, targets, and weights of the samples or None, one number.
+
+    Logits are ``(N, C)``, or ``(N, K, C)`` with targets ``(N, K)``: K tasks, of which the mean is taken.
+
+    Attributes:
+        module: what computes it; None: torch's cross-entropy.
+    """
+
+    def __init__(self, module: Any = None, *, smoothing: float = 0.0) -> None:
+        self.module = module
+        self._smoothing = smoothing
+
+    def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        if logits.dim() == 3 and targets.dim() == 2:
+            num_tasks = logits.shape[1]
+            logits, targets = logits.flatten(0, 1), targets.flatten()
+            weights = None if weights is None else weights.repeat_interleave(num_tasks)
+        if self.module is not None:
+            avg_factor = len(logits) if weights is None else weights.sum()
+            value: Tensor = self.module(logits, targets, weight=weights, avg_factor=avg_factor)
+            return value if value.dim() == 0 else value.mean()
+        if weights is None:
+            return functional.cross_entropy(logits, targets, label_smoothing=self._smoothing)
+        losses = functional.cross_entropy(logits, targets, label_smoothing=self._smoothing, reduction="none")
+        return (losses * weights).sum() / weights.sum()
+
+    def buffers(self) -> list[Tensor]:
+        """Return what changes while it trains, such as counts of the classes."""
+        return list(self.module.buffers()) if isinstance(self.module, torch.nn.Module) else []
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the same by name."""
+        return dict(self.module.state_dict()) if isinstance(self.module, torch.nn.Module) else {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from ``state``."""
+        if state:
+            self.module.load_state_dict(state)
 
 
 def computes_loss(model: torch.nn.Module) -> bool:
@@ -43,13 +81,15 @@ def loss_of(model: torch.nn.Module, learn: Mapping[str, Any], device: torch.devi
                 )
         return None
     if described is None:
-        return _cross_entropy(smoothing)
+        return BatchLoss(smoothing=smoothing)
     if smoothing:
         raise ConfigError(
             f"policy.learn.label_smoothing is {smoothing}, but policy.learn.loss says what is minimised; "
             f"set one of them, or policy.learn.loss={smoothed}"
         )
-    return _by_name(plain_copy(described), device)
+    return _by_name(
+        described_loss(described) if isinstance(described, str) else plain_copy(described), device
+    )
 
 
 def total(losses: Mapping[str, Tensor]) -> Tensor:
@@ -60,14 +100,34 @@ def total(losses: Mapping[str, Tensor]) -> Tensor:
     return first
 
 
-def _cross_entropy(smoothing: float) -> BatchLoss:
-    def loss(logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        if weights is None:
-            return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
-        losses = functional.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
-        return (losses * weights).sum() / weights.sum()
+def num_hits(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return how many samples are right, 0-dim.
 
-    return loss
+    That is: the class with the largest logit is the target's; of shares or labels ``(N, C)`` one of those
+    with the largest share; of K tasks all are right.
+    """
+    guesses = logits.argmax(-1)
+    if targets.is_floating_point():
+        return (targets.gather(1, guesses[:, None])[:, 0] == targets.amax(1)).sum()
+    hits = guesses == targets
+    return (hits if hits.dim() == 1 else hits.all(1)).sum()
+
+
+def tell_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device: torch.device) -> None:
+    """Tell the losses that ask for it, among the parts and inside them, how many samples each class has.
+
+    Args:
+        parts: losses and networks.
+        count: returns int64 ``(C,)``; called only if a loss asks.
+        device: where they are needed.
+    """
+    modules = (each for part in parts if isinstance(part, torch.nn.Module) for each in part.modules())
+    asking = [each for each in modules if getattr(each, "needs_class_counts", False)]
+    if not asking:
+        return
+    counts = count().to(device)
+    for loss in asking:
+        loss.set_class_counts(counts)  # type: ignore[operator]
 
 
 def _by_name(described: dict[str, Any], device: torch.device) -> BatchLoss:
@@ -79,10 +139,4 @@ def _by_name(described: dict[str, Any], device: torch.device) -> BatchLoss:
                 "set policy.model.head.loss instead"
             )
         part = part.to(device)
-
-    def loss(logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        avg_factor = len(logits) if weights is None else weights.sum()
-        value: Tensor = part(logits, targets, weight=weights, avg_factor=avg_factor)
-        return value if value.dim() == 0 else value.mean()
-
-    return loss
+    return BatchLoss(part)

@@ -1,6 +1,5 @@
 """The judge: a metric over the evaluation data, exactly, whatever the batch size and the number of ranks."""
 
-import inspect
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
@@ -9,16 +8,29 @@ from typing import Any, ClassVar
 import torch
 from easydict import EasyDict
 
+from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.log import close_logger, quiet_logger, text_logger, write_scalars
 from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.distributed.comm import all_reduce_sums, gather_objects, get_rank, get_world_size
+from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, show_value
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
-
-BEST_NAME = "ckpt_best.pth.tar"
+from ding_cls.worker.eval_plan import EvalPlan
+from ding_cls.worker.mean_loss import mean_loss
+from ding_cls.worker.ranking import EarlyStopping, Ranking
+from ding_cls.worker.results import (
+    check_classes,
+    in_data_order,
+    num_valid,
+    plain,
+    plain_number,
+    sample_ids,
+    sampler_of,
+    takes_counts,
+)
+from ding_cls.worker.totals import MetricTotals
 
 
 class EvaluationStoppedError(Exception):
@@ -33,7 +45,7 @@ class MetricSerialEvaluator:
     with those of all ranks in the order of the data.
 
     Args:
-        cfg: the config's ``policy.eval.evaluator`` section: ``eval_freq`` and ``stop_value``.
+        cfg: the config's ``policy.eval.evaluator`` section: when to evaluate, what is best, when to stop.
         env: ``[dataloader, metric]``.
         policy: the policy's eval mode.
         tb_logger: a TensorBoard writer, or None.
@@ -50,6 +62,8 @@ class MetricSerialEvaluator:
         keep_predictions: set it to keep targets and logits of the next evaluation in ``predictions``.
         predictions: ``sample_ids``, ``targets`` and ``logits`` in the order of the data, on the CPU.
         is_interrupted: asked between batches; when it says True the evaluation is given up.
+        updates_per_epoch: updates in one epoch; whoever runs the loop assigns it.
+        early_stopping: counts the evaluations without an improvement.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(EVALUATOR)
@@ -83,6 +97,13 @@ class MetricSerialEvaluator:
         self._metric: Any = None
         self._policy: Any = None
         self._notes: set[str] = set()
+        self._plan = EvalPlan.of(self._cfg)
+        self.updates_per_epoch: int | None = None
+        self.early_stopping = EarlyStopping(
+            self._cfg.early_stop_patience, min_delta=self._cfg.early_stop_min_delta
+        )
+        self._ranking: Ranking | None = None
+        self._stop_ranking: Ranking | None = None
         self.reset(policy, env)
 
     def reset(self, policy: EvalMode | None = None, env: Sequence[Any] | None = None) -> None:
@@ -97,19 +118,22 @@ class MetricSerialEvaluator:
         self.last_eval_iter = -1
         self.has_reached_stop_value = False
         self.num_evaluated = 0
+        self.early_stopping.forget()
         self._asked_iter: int | None = None
 
     def reset_env(self, env: Sequence[Any]) -> None:
         """Take another ``[dataloader, metric]``.
 
         Raises:
-            ConfigError: the second is no ``IMetric``, or a ``SumMetric`` without a key of ``stop_value``.
+            ConfigError: the second is no ``IMetric``, or a ``SumMetric`` without a key of ``stop_value`` or
+                ``save_best``.
         """
         self._loader, self._metric = env
         if not isinstance(self._metric, IMetric):
             raise ConfigError(
                 f"env is [dataloader, metric]; the metric is a {type(self._metric).__name__}, not an IMetric"
             )
+        self.rank_by(self._cfg.save_best, self._cfg.rule)
         goals = self._cfg.stop_value
         if isinstance(self._metric, SumMetric) and isinstance(goals, Mapping):
             for name in goals.keys() - self._metric.directions.keys():
@@ -125,14 +149,63 @@ class MetricSerialEvaluator:
         """Take another policy's eval mode."""
         self._policy = policy
 
+    @property
+    def is_inside_epochs(self) -> bool:
+        """Whether an evaluation may be due before an epoch is finished."""
+        return self._plan.is_inside_epochs
+
+    @property
+    def loss_interval(self) -> int:
+        """Epochs between two calls of ``training_loss``; 0: none."""
+        return int(self._cfg.loss_interval)
+
+    @property
+    def ranking(self) -> Ranking:
+        """What compares results."""
+        if self._ranking is None:
+            raise ConfigError("this evaluator has no metric yet: evaluator.reset_env([dataloader, metric])")
+        return self._ranking
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the run is to end after the last evaluation."""
+        return self.has_reached_stop_value or self.early_stopping.is_over
+
+    def rank_by(self, key: str | bool | None, rule: str | None = None) -> None:
+        """Let a key of the results decide which is best; None lets the metric.
+
+        Raises:
+            ConfigError: the metric gives no such key, or nothing says which direction is better.
+        """
+        self._ranking, self._stop_ranking = self._ranking_by(key, rule), None
+
+    def stop_early(
+        self, settings: EarlyStopping, *, key: str | bool | None = None, rule: str | None = None
+    ) -> None:
+        """Stop by the settings of another ``EarlyStopping``; what was counted so far stays.
+
+        Args:
+            settings: patience and what belongs to it.
+            key: the key of the results that counts; None: that which decides about the best.
+            rule: its direction.
+        """
+        settings.load_state_dict(self.early_stopping.state_dict())
+        self.early_stopping = settings
+        if key is not None:
+            self._stop_ranking = self._ranking_by(key, rule)
+
     def close(self) -> None:
         """Close the log file."""
         close_logger(self._logger)
 
     def should_eval(self, train_iter: int) -> bool:
-        """Return whether ``eval_freq`` updates have passed since the last evaluation; at update 0 always."""
-        is_due = train_iter != self.last_eval_iter and (
-            train_iter == 0 or train_iter - max(self.last_eval_iter, 0) >= self._cfg.eval_freq
+        """Return whether an evaluation is due after so many updates.
+
+        That is once ``eval_freq`` updates have passed since the last, and at update 0; with ``eval_interval``
+        or ``start`` after each so many epochs or updates.
+        """
+        is_due = self._plan.is_due(
+            train_iter, last=self.last_eval_iter, updates_per_epoch=self.updates_per_epoch
         )
         # Programs that pass an epoch to ``eval`` say the update here; a "no" is followed by no evaluation.
         self._asked_iter = train_iter if is_due else None
@@ -149,12 +222,13 @@ class MetricSerialEvaluator:
             envstep: accepted for programs that pass it; it is shown where it is positive.
 
         Returns:
-            Whether ``stop_value`` is reached (never at update 0), and the result by name.
+            Whether to stop: ``stop_value`` is reached (never at update 0), or the patience of
+            ``early_stop_patience`` is at its end; and the result by name.
 
         Raises:
             DataError: not every sample was evaluated exactly once, or a label lies outside the classes.
         """
-        self._check_classes()
+        check_classes(self._policy, self._loader)
         self._policy.reset()
         result = self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
@@ -164,10 +238,20 @@ class MetricSerialEvaluator:
         is_best = self._is_best(result)
         if is_best:
             self.best, self.best_iter = dict(result), self.last_eval_iter
+        self.early_stopping.add(result, self._stop_ranking or self.ranking, is_trained=train_iter > 0)
         self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
         if is_best and save_ckpt_fn is not None:
             save_ckpt_fn(BEST_NAME)
-        return self.has_reached_stop_value, result
+        return self.should_stop, result
+
+    def training_loss(self) -> float:
+        """Return the loss that training minimises, over the evaluation data; nothing is updated.
+
+        Raises:
+            ConfigError: the policy has no ``eval_loss`` to offer.
+        """
+        self._policy.reset()
+        return mean_loss(self._policy, self._batches())
 
     def state_dict(self) -> dict[str, Any]:
         """Return the results that decide about best and stop."""
@@ -177,6 +261,7 @@ class MetricSerialEvaluator:
             "last_result": self.last_result,
             "last_eval_iter": self.last_eval_iter,
             "has_reached_stop_value": self.has_reached_stop_value,
+            "early_stopping": self.early_stopping.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -184,23 +269,25 @@ class MetricSerialEvaluator:
         self.best, self.best_iter = state["best"], state["best_iter"]
         self.last_result, self.last_eval_iter = state["last_result"], state["last_eval_iter"]
         self.has_reached_stop_value = state["has_reached_stop_value"]
+        if "early_stopping" in state:
+            self.early_stopping.load_state_dict(state["early_stopping"])
 
     def _exact_result(self) -> dict[str, float]:
         metric: SumMetric = self._metric
-        totals, kept = metric.zeros(), []
+        totals, kept = MetricTotals(metric, self._loader), []
+        keeps = self.keep_predictions or metric.needs_scores
         for batch, targets in self._batches():
             logits = self._policy.forward(batch)
-            for name, value in metric.sums(logits, targets.to(logits.device)).items():
-                totals[name] = totals[name].to(value.device) + value
-            if self.keep_predictions:
-                kept.append((_sample_ids(batch), targets.cpu(), logits.cpu()))
-        sums = {name: value.item() for name, value in all_reduce_sums(totals).items()}
-        self._check_count(int(sums["count"]))
+            totals.add(batch, logits, targets.to(logits.device))
+            if keeps:
+                kept.append((sample_ids(batch), targets.cpu(), logits.cpu()))
+        self._check_count(totals.reduce())
+        predictions = in_data_order(gather_objects(kept)) if keeps else {}
         if self.keep_predictions:
-            self.predictions = _in_data_order(gather_objects(kept))
+            self.predictions = predictions
         if note := getattr(metric, "note", ""):
             self._note(note)
-        return metric.result(sums)
+        return totals.results(predictions)
 
     def _users_result(self) -> dict[str, float]:
         """Gather one dict a batch from all ranks, in the order of the data, and reduce them once."""
@@ -208,7 +295,8 @@ class MetricSerialEvaluator:
         own = []
         for number, (batch, targets) in enumerate(self._batches()):
             logits = self._policy.forward(batch)
-            values = {k: _number(v) for k, v in self._metric.eval(logits, targets.to(logits.device)).items()}
+            found = self._metric.eval(logits, targets.to(logits.device))
+            values = {name: plain_number(value) for name, value in found.items()}
             # Shards by batches follow one another; those of a sampler are dealt out card by card.
             order = (first + number, 0) if first is not None else (number, self._rank)
             own.append((order, values, len(targets)))
@@ -217,7 +305,7 @@ class MetricSerialEvaluator:
             raise DataError("the evaluation data are empty")
         dicts, counts = [values for _, values, _ in gathered], [count for _, _, count in gathered]
         self._check_count(sum(counts))
-        if _takes_counts(self._metric):
+        if takes_counts(self._metric):
             reduced = self._metric.reduce_mean(dicts, counts)
         else:
             if len(set(counts)) > 1:
@@ -227,11 +315,11 @@ class MetricSerialEvaluator:
                     "parameter, the number of samples of each"
                 )
             reduced = self._metric.reduce_mean(dicts)
-        return {name: _plain(value) for name, value in reduced.items()}
+        return {name: plain(value) for name, value in reduced.items()}
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
         """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end."""
-        left = _num_valid(self._loader)
+        left = num_valid(self._loader)
         for data in self._loader:
             if self.is_interrupted():
                 raise EvaluationStoppedError
@@ -253,7 +341,7 @@ class MetricSerialEvaluator:
         expected = len(dataset) if isinstance(dataset, Sized) else count
         if count == 0:
             raise DataError("the evaluation data are empty")
-        if count == expected * self._world_size and _num_valid(self._loader) is None:
+        if count == expected * self._world_size and num_valid(self._loader) is None:
             # Every rank went through the whole set: means and shares are those of one.
             count = expected
         self.num_evaluated = count
@@ -262,33 +350,19 @@ class MetricSerialEvaluator:
         message = f"{count} samples were evaluated, the data set holds {expected}"
         if getattr(getattr(self._loader, "batch_sampler", None), "drop_last", False):
             raise DataError(f"{message}; its loader has drop_last=True, use drop_last=False")
-        if isinstance(_sampler(self._loader), torch.utils.data.SequentialSampler):
+        if isinstance(sampler_of(self._loader), torch.utils.data.SequentialSampler):
             raise DataError(f"{message}; its loader does not go through the whole set")
         self._note(f"{message}; the result is that of the samples its sampler chose")
 
-    def _check_classes(self) -> None:
-        trained = self._policy.get_attribute("class_names")
-        given = getattr(getattr(self._loader, "dataset", None), "classes", None)
-        if trained is None or given is None or tuple(trained) == tuple(given):
-            return
-        pairs = [(a, b) for a, b in zip(trained, given, strict=False) if a != b]
-        where = (
-            f"first '{pairs[0][0]}' and '{pairs[0][1]}'"
-            if pairs
-            else f"{len(trained)} and {len(given)} in number"
-        )
-        raise DataError(
-            f"the evaluation data's classes are not those of training: {where}; pass it the training list"
-        )
+    def _ranking_by(self, key: str | bool | None, rule: str | None) -> Ranking:
+        greater, less = self._cfg.greater_keys, self._cfg.less_keys
+        return Ranking(self._metric, key=key, rule=rule, greater_keys=greater, less_keys=less)
 
     def _is_best(self, result: Mapping[str, float]) -> bool:
-        not_finite = [
-            name for name, value in result.items() if isinstance(value, float) and not math.isfinite(value)
-        ]
+        not_finite = self.ranking.not_finite(result)
         if not_finite:
             self._note(f"{', '.join(not_finite)} is not finite at this evaluation; it cannot be the best")
-            return False
-        return self.best is None or bool(self._metric.gt(result, self.best))
+        return self.ranking.is_better(result, self.best)
 
     def _reached(self, result: Mapping[str, float]) -> bool:
         stop_value = self._cfg.stop_value
@@ -308,6 +382,8 @@ class MetricSerialEvaluator:
         marks = ("\tbest so far" if is_best else "") + (
             "\tstop value reached" if self.has_reached_stop_value else ""
         )
+        if self.early_stopping.is_over:
+            marks += f"\tno improvement in {self.early_stopping.num_bad} evaluations"
         self._logger.info(f"Evaluation {where}{step}, {self.num_evaluated} samples\t{values}{marks}")
         if self._tb_logger is not None:
             numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
@@ -319,53 +395,3 @@ class MetricSerialEvaluator:
         if message not in self._notes:
             self._notes.add(message)
             self._logger.info(message)
-
-
-def _num_valid(loader: Any) -> int | None:
-    """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
-    sampler = _sampler(loader)
-    if isinstance(sampler, torch.utils.data.DistributedSampler):
-        return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
-    valid: int | None = getattr(sampler, "num_valid", None)
-    return valid
-
-
-def _sampler(loader: Any) -> Any:
-    """Return what chooses the loader's samples; None where that is not known."""
-    # torch's DataLoader shows a SequentialSampler in ``sampler`` when it was given a batch sampler instead.
-    batches = getattr(loader, "batch_sampler", None)
-    return getattr(loader if batches is None else batches, "sampler", None)
-
-
-def _takes_counts(metric: IMetric) -> bool:
-    parameters = inspect.signature(metric.reduce_mean).parameters.values()
-    positional = [
-        each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-    ]
-    return len(positional) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
-
-
-def _number(value: Any) -> Any:
-    """Return a 0-dim tensor or a NumPy number as Python's own, anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 else value
-
-
-def _plain(value: Any) -> Any:
-    """Return tensors and NumPy's numbers and arrays as Python's own, which checkpoints and JSON can hold."""
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value.tolist() if hasattr(value, "ndim") else value
-
-
-def _sample_ids(batch: Any) -> torch.Tensor:
-    return batch.sample_ids.cpu() if isinstance(batch, Batch) else torch.full((len(batch),), -1)
-
-
-def _in_data_order(ranks: Sequence[Sequence[tuple[torch.Tensor, ...]]]) -> dict[str, torch.Tensor]:
-    columns = zip(*(row for rank in ranks for row in rank), strict=True)
-    return {
-        name: torch.cat(column)
-        for name, column in zip(("sample_ids", "targets", "logits"), columns, strict=True)
-    }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.errors import CheckpointError
 
 LOGGER = logging.getLogger("test")
@@ -52,6 +53,56 @@ def test_the_last_k_stay_and_0_keeps_all(keep: int, left: list[int], folder: Pat
     save(keeper, *range(1, 11))
     assert numbers(keeper) == left
     assert sorted(path.name for path in folder.iterdir()) == sorted(map(name, left))
+
+
+def test_an_alias_is_the_same_file_and_goes_with_it(folder: Path) -> None:
+    keeper = CheckpointKeeper(folder, keep=2)
+    for number in (1, 2, 3):
+        keeper.save(name(number), {"last_iter": number}, alias=f"epoch_{number}.pth")
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch_2.pth", "epoch_3.pth", name(2), name(3)]
+    assert (folder / "epoch_3.pth").samefile(folder / name(3))
+    assert numbers(keeper) == [3, 2]
+
+
+def test_an_alias_moves_to_the_newest_file(folder: Path) -> None:
+    keeper = CheckpointKeeper(folder)
+    for number in (1, 2, 2):
+        keeper.save(name(number), {"last_iter": number}, alias="latest")
+        assert read_checkpoint(folder / "latest")["last_iter"] == number
+    assert sorted(path.name for path in folder.iterdir()) == [name(1), name(2), "latest"]
+
+
+@pytest.mark.parametrize(("is_only", "left"), [(False, ["a", "b", "best"]), (True, ["b", "best"])])
+def test_the_alias_of_a_replaced_file_stays_or_goes(is_only: bool, left: list[str], folder: Path) -> None:
+    keeper = CheckpointKeeper(folder)
+    keeper.save("best", {"score": 1}, alias="a", is_only=is_only)
+    keeper.save("best", {"score": 2}, alias="b", is_only=is_only)
+    keeper.save("best", {"score": 3}, alias="b", is_only=is_only)
+    assert sorted(path.name for path in folder.iterdir()) == left
+    assert read_checkpoint(folder / "b") == read_checkpoint(folder / "best") == {"score": 3}
+    if not is_only:
+        assert read_checkpoint(folder / "a") == {"score": 1}
+
+
+def test_what_a_killed_process_left_of_an_alias_is_swept(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".latest.pth.tar.link.tmp").touch()
+    CheckpointKeeper(folder).save(name(1), {"last_iter": 1})
+    assert [path.name for path in folder.iterdir()] == [name(1)]
+
+
+def test_the_best_file_is_found_inside_and_outside_a_run(folder: Path) -> None:
+    run = folder.parent
+    assert best_file(run) == folder / "ckpt_best.pth.tar"
+    save(CheckpointKeeper(folder), 1, 2)
+    assert best_file(run) == best_file(folder) == folder / name(2)
+    CheckpointKeeper(folder).save("ckpt_best.pth.tar", {})
+    assert best_file(run) == best_file(folder) == folder / "ckpt_best.pth.tar"
+
+
+def test_checkpoints_lie_in_the_run_or_in_a_folder_of_its_name() -> None:
+    assert checkpoint_folder("runs/a") == Path("runs/a/ckpt")
+    assert checkpoint_folder("runs/a/", "out") == Path("out/a")
 
 
 def test_three_are_kept_by_default(folder: Path) -> None:

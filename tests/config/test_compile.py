@@ -8,7 +8,7 @@ import pytest
 from easydict import EasyDict
 
 from ding_cls.config import apply_overrides, compile_config, read_config
-from ding_cls.config.defaults import ROOT, defaults
+from ding_cls.config.defaults import EVALUATOR, ROOT, defaults
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.errors import ConfigError
 
@@ -275,7 +275,9 @@ def test_keys_and_defaults_of_the_users_classes_count() -> None:
     assert repr(cfg.policy.learn.learning_rate) == "1.0"
     assert cfg.policy.learn.learner.log_show_freq == 3
     assert cfg.policy.learn.learner.beep is False
-    assert cfg.policy.eval.evaluator == {"eval_freq": 50, "stop_value": None, "multi_gpu": None, "tta": 1}
+    evaluator = cfg.policy.eval.evaluator
+    assert (evaluator.eval_freq, evaluator.stop_value, evaluator.tta) == (50, None, 1)
+    assert evaluator.keys() == {*defaults(EVALUATOR), "tta"}
     assert cfg.policy.extra == {"any": 1}
 
 

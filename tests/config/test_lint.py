@@ -55,8 +55,8 @@ def learn(text: str, *, learner: str = "") -> str:
 
 
 def mixing(loss: str) -> str:
-    mixer, head = "train_cfg=dict(augments=[dict(type='BatchMixup')])", f"head=dict(type='H', loss={loss})"
-    return f"policy = dict(model=dict(type='ImageClassifier', {mixer}, {head}))"
+    mixer, head = "learn=dict(batch_augments=[dict(type='Mixup')])", f"head=dict(type='H', loss={loss})"
+    return f"policy = dict({mixer}, model=dict(type='ImageClassifier', {head}))"
 
 
 def changed(text: str, *changes: tuple[str, str]) -> str:
@@ -281,6 +281,14 @@ CASES: list[tuple[str, int, str, str]] = [
         "policy = dict(collect=dict(learn_data_path='a', eval_data_path='a', synthetic=True))",
     ),
     (
+        "judged-on-training-data",
+        1,
+        "_all = dict(type='CustomDataset', data_prefix='a')\n"
+        "policy = dict(collect=dict(train=dict(type='RepeatDataset', dataset=_all), val=dict(_all)))",
+        "_fold = dict(type='KFoldDataset', dataset=dict(type='CustomDataset', data_prefix='a'))\n"
+        "policy = dict(collect=dict(train=_fold, val=_fold))",
+    ),
+    (
         "loading-in-the-way",
         1,
         learn("batch_size=8", learner="dataloader=dict(num_workers=0)"),
@@ -315,6 +323,32 @@ def test_a_trap_is_found_at_its_line_and_its_neighbour_is_none(
     rule, line, sprung, missed = case
     assert (rule, f"case.py:{line}") in found(tmp_path, sprung)
     assert rule not in [name for name, _ in found(tmp_path, missed)]
+
+
+def test_lighting_orders_the_channels_of_files_before_they_are_normalised(tmp_path: Path) -> None:
+    noise = "dict(type='Lighting', eigval=[1, 2, 3], eigvec=[[1, 0, 0], [0, 1, 0], [0, 0, 1]]),"
+    lit = f"    {noise}\n    dict(type='Normalize', **dict(_norm, to_rgb=False)),\n]\n_val"
+    plain = "    dict(type='Normalize', **_norm),\n]\n_val"
+    assert found(tmp_path, changed(PIPELINES, (plain, lit))) == found(tmp_path, PIPELINES)
+    kept = changed(PIPELINES, (plain, lit.replace("]]),", "]], to_rgb=False),")))
+    rules = [rule for rule, _ in found(tmp_path, kept)]
+    assert {"swapped-channels", "unequal-normalisation"} <= set(rules)
+
+
+@pytest.mark.parametrize("kind", ["Rotate", "Cutout", "AutoAugment", "Lighting", "TrivialAugmentWide"])
+def test_chance_has_no_place_in_evaluation_under_any_name(kind: str, tmp_path: Path) -> None:
+    text = changed(PIPELINES, ("dict(type='CenterCrop', crop_size=224)", f"dict(type='{kind}')"))
+    assert "random-evaluation" in [rule for rule, _ in found(tmp_path, text)]
+
+
+def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
+    smoothed = "label_smoothing=0.1, batch_augments"
+    for mixer in ("dict(type='BatchCutMix', alpha=1.0)", "[dict(type='Identity'), dict(type='ResizeMix')]"):
+        rules = [rule for rule, _ in found(tmp_path, learn(f"{smoothed}={mixer}"))]
+        assert "softened-twice" in rules
+    assert "softened-twice" not in [
+        rule for rule, _ in found(tmp_path, learn(f"{smoothed}=[dict(type='Identity')]"))
+    ]
 
 
 def test_every_rule_has_a_case() -> None:

@@ -263,7 +263,7 @@ def test_what_a_users_step_raises_names_the_sample_in_a_worker_too(pictures, wor
 
 
 def test_floats_of_the_pipeline_reach_the_batch(pictures):
-    erase = {"type": "RandomErasing", "p": 1.0}
+    erase = {"type": "torchvision/RandomErasing", "p": 1.0}
     batch = next(iter(build_eval_loader(CustomDataset(pictures, [*VAL[:4], erase, *FORMAT]), 4)))
     assert (batch.images.dtype, batch.images.shape) == (torch.float32, (4, 3, 8, 8))
 
@@ -278,13 +278,18 @@ def test_a_step_that_drops_a_sample_is_an_error(pictures):
         CustomDataset(pictures, [LOAD, forgetful]).load(0)
 
 
+def two_dimensional(results):
+    results["gt_label"] = np.array([[1, 0]])
+    return results
+
+
 def test_a_pipeline_without_a_picture_or_a_single_label_is_an_error(pictures):
     with pytest.raises(
         DataError, match=r"leaves no 'img' for '.*1.png' \(class 'Zoo', index 0\); begin it with Load"
     ):
         CustomDataset(pictures, []).load(0)
-    with pytest.raises(DataError, match="gt_label has 2 numbers"):
-        with_labels([1, 0], [0, 1], classes=["a", "b"]).load(0)
+    with pytest.raises(DataError, match=r"gt_label is an array of int64 with the shape \(1, 2\)"):
+        with_labels(0, classes=["a"], pipeline=[two_dimensional]).load(0)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +339,7 @@ def test_imagenet_dataset_takes_a_pipelines_record(pictures):
     dataset = ImageNetDataset(pictures, False, record)
     assert torch.equal(dataset.load(2)[0], CustomDataset(pictures, record.pipeline).load(2)[0])
     assert torch.equal(dataset[2][0], CustomDataset(pictures, [*record.pipeline, FORMAT[0]])[2]["img"])
-    floats = PipelinePreprocessing([*record.pipeline, {"type": "RandomErasing", "p": 0.0}])
+    floats = PipelinePreprocessing([*record.pipeline, {"type": "torchvision/RandomErasing", "p": 0.0}])
     assert torch.equal(ImageNetDataset(pictures, False, floats)[2][0], dataset[2][0])
 
 
@@ -360,3 +365,31 @@ def test_a_data_set_survives_pickling(pictures):
     pixels = dataset.load(0)[0]
     torch.manual_seed(0)
     assert torch.equal(again.load(0)[0], pixels)
+
+
+def test_pictures_without_labels_are_listed_from_a_file_or_a_folder(pictures, tmp_path):
+    (tmp_path / "names.txt").write_text("cat/a.png\n\ndog/b.png\n")
+    listed = CustomDataset(pictures, VAL, ann_file=tmp_path / "names.txt", with_label=False)
+    assert [info["img_info"]["filename"] for info in listed.data_infos] == ["cat/a.png", "dog/b.png"]
+    assert listed.load(1)[1] == -1
+    found = CustomDataset(pictures, VAL, ["cat", "dog"], with_label=False)
+    assert [info["img_info"]["filename"] for info in found.data_infos] == [
+        "Zoo/1.png",
+        "cat/a.png",
+        "cat/sub/c.png",
+        "dog/b.png",
+    ]
+    assert found.classes == ("cat", "dog")
+
+
+def test_several_tasks_are_whole_numbers_in_a_row():
+    dataset = with_labels([2, 0], [1, 1], [0, 2], classes=["a", "b", "c"])
+    assert dataset.load(0)[1].tolist() == [2, 0]
+    assert dataset.targets == [[2, 0], [1, 1], [0, 2]]
+    assert dataset.get_cat_ids(2) == [0, 2]
+    with pytest.raises(DataError, match=r"\(index 1\) has the class number 3; there are 3 classes"):
+        with_labels([2, 0], [1, 3], classes=["a", "b", "c"])
+    with pytest.raises(DataError, match="the labels of two samples differ in length"):
+        with_labels([2, 0], [1], classes=["a", "b", "c"])
+    with pytest.raises(DataError, match="a gt_label has 2 numbers for 3 classes"):
+        with_labels([1.0, 0.0], [0.5, 0.5], classes=["a", "b", "c"])

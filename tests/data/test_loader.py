@@ -226,3 +226,48 @@ def test_workers_are_gone_soon_after_the_main_process(ending, code):
     while any(os.path.exists(f"/proc/{pid}") for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
+
+
+class Targets:
+    """Black pictures with the targets that a test hands over."""
+
+    def __init__(self, *targets):
+        self.given = targets
+
+    def __len__(self):
+        return len(self.given)
+
+    def __getitem__(self, index):
+        return torch.zeros(3, 2, 2), self.given[index]
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ((2, 0), torch.tensor([2, 0])),
+        ((np.int64(2), torch.tensor(0)), torch.tensor([2, 0])),
+        ((torch.tensor([2, 0], dtype=torch.int32), torch.tensor([1, 1])), torch.tensor([[2, 0], [1, 1]])),
+        ((np.array([2, 0]), [1, 1]), torch.tensor([[2, 0], [1, 1]])),
+        ((torch.tensor([0.25, 0.75]), np.array([1.0, 0.0])), torch.tensor([[0.25, 0.75], [1.0, 0.0]])),
+        ((torch.tensor([True, False]), torch.tensor([False, True])), torch.tensor([[1.0, 0.0], [0.0, 1.0]])),
+    ],
+)
+def test_targets_are_numbers_tasks_or_shares(targets, expected):
+    (batch,) = build_eval_loader(Targets(*targets), 2)
+    assert batch.targets.dtype == expected.dtype
+    assert torch.equal(batch.targets, expected)
+
+
+def test_targets_that_make_no_batch_are_named():
+    with pytest.raises(DataError, match=r"samples 0 and 1 have targets of the shapes \(2,\) and \(\)"):
+        list(build_eval_loader(Targets(torch.zeros(2), 1), 2))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_weights_of_the_data_set_reach_the_batches(num_workers):
+    dataset = Targets(*range(8))
+    dataset.sample_weights = [0.5 + index for index in range(8)]
+    for batch in build_train_loader(dataset, 3, seed=0, num_workers=num_workers):
+        assert torch.equal(batch.weights, batch.sample_ids + 0.5)
+    dataset.sample_weights = [2.0] * 8
+    assert next(iter(build_train_loader(dataset, 3, seed=0))).weights is None

@@ -258,6 +258,54 @@ def test_every_stop_at_several_ranks_is_bit_equal(folder: Path, world_size: int,
 
 @pytest.mark.dist
 @pytest.mark.slow
+@WORLDS
+def test_layers_freed_in_mid_run_are_reduced_and_resume_bit_equal(folder: Path, world_size: int) -> None:
+    freeze = "policy.learn.freeze={'patterns': ['stem'], 'until_epoch': 1}"
+    assert_stops_and_resumes(folder, world_size, (freeze,), (1, 0), (2, 1), (3, 1), (4, 0))
+    (ranks,) = run_all(folder, world_size, Run("ranks", (freeze,)))
+    (frozen,) = run_all(folder, world_size, Run("frozen", (freeze.replace("1}", "2}"),)))
+    for name in ("stem.weight", "head.weight"):
+        weights = [each["weights"][name] for each in ranks]
+        assert all((each == weights[0]).all() for each in weights)
+    assert not (ranks[0]["weights"]["stem.weight"] == frozen[0]["weights"]["stem.weight"]).all()
+
+
+_JUDGE = "policy.eval.evaluator"
+_INSIDE = (f"{_JUDGE}.eval_interval=2", f"{_JUDGE}.by_epoch=False", f"{_JUDGE}.loss_interval=1")
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+@WORLDS
+def test_evaluations_inside_epochs_are_bit_equal_at_several_ranks(folder: Path, world_size: int) -> None:
+    settings = (*_INSIDE, f"{_JUDGE}.save_best=loss", f"{_JUDGE}.early_stop_patience=9")
+    assert_stops_and_resumes(folder, world_size, settings, (1, 0), (2, 1), (4, 0))
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+def test_patience_ends_all_ranks_at_one_update(folder: Path) -> None:
+    settings = (*_INSIDE, f"{_JUDGE}.early_stop_patience=1", f"{_JUDGE}.early_stop_min_delta=1000000.0")
+    (ranks,) = run_all(folder, 2, Run("run", settings))
+    assert [each["code"] for each in ranks] == [0, 0]
+    assert [len(each["ids"]) for each in ranks] == [2, 2]
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+def test_the_pass_for_the_loss_is_the_same_at_every_world_size(folder: Path) -> None:
+    losses = []
+    for world_size in (1, 2, 3):
+        (ranks,) = run_all(folder, world_size, Run(f"world_{world_size}", _INSIDE[2:], kind=Normless))
+        losses.append([row["val_total_loss"] for row in ranks[-1]["history"]])
+        # Without smoothing and weights it is the metric's own loss.
+        assert losses[-1] == pytest.approx([row["val_loss"] for row in ranks[0]["history"]], abs=1e-6)
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    assert losses[2] == pytest.approx(losses[0], abs=1e-5)
+
+
+@pytest.mark.dist
+@pytest.mark.slow
 def test_a_stop_leaves_one_checkpoint(folder: Path) -> None:
     (ranks,) = run_all(folder, 2, Run("run", (signal_at(3, 0),)))
     assert [each["code"] for each in ranks] == [75, 75]

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from ding_cls.config import compile_config
+from ding_cls.config.defaults import EVALUATOR, LEARNER
 from ding_cls.pipeline.hooks import run_hooks
-from ding_cls.worker.learner import Hook, Priority, Runner, show_hooks
+from ding_cls.worker.learner import HOOKS, Hook, Priority, Runner, show_hooks
 from ding_cls.worker.learner.hook import POSITIONS
 from ding_cls.worker.learner.method_hooks import METHODS
 
@@ -45,3 +46,19 @@ def test_every_name_of_the_runner_and_the_base_class_exists() -> None:
     assert set(named) == public
     helpers = re.findall(r"`(every_n_\w+|is_last_\w+)`", PAGE)
     assert set(helpers) == {name for name in vars(Hook) if name.startswith(("every_", "is_"))}
+
+
+def test_the_known_names_are_the_registrys() -> None:
+    named = [name for cell, _ in rows("| hook | what it does |") for name in re.findall(r"`(\w+)`", cell)]
+    ours = {"load_ckpt", "save_ckpt", "log_reduce", "log_show"}
+    # Other tests register hooks of their own.
+    library = {name for name in HOOKS.names() if HOOKS.get(name).__module__.startswith("ding_cls.")}
+    assert set(named) == library - ours
+
+
+def test_the_options_of_the_page_are_keys() -> None:
+    keys = {*EVALUATOR, *LEARNER["checkpoint"], "hook"}
+    settings = [cell for _, cell in rows("| wanted | set |")]
+    named = [name for cell in settings for name in re.findall(r"(?<![\w.-])([a-z_]+)(?:\.\w+)?=", cell)]
+    assert len(named) == 11
+    assert set(named) <= keys

@@ -154,5 +154,5 @@ def test_the_other_forms_of_the_page_train_too(
 def test_the_page_names_every_registry() -> None:
     rooms = {"models": models, "data": data, "optim": optim, "metrics": metrics, "worker": worker}
     named = re.findall(r"`ding_cls\.(\w+)\.([A-Z_]+)`", PAGE.read_text())
-    assert len(named) == 12
+    assert len(named) == 14
     assert all(hasattr(rooms[room], name) for room, name in named)

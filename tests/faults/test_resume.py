@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.data import PIPELINES
-from ding_cls.errors import RunStopped
+from ding_cls.data import DATASETS, PIPELINES, CustomDataset
+from ding_cls.errors import CheckpointError, RunStopped
 from ding_cls.metrics import METRICS, IMetric
+from ding_cls.models import build_classifier
 from ding_cls.worker import HOOKS, BaseLearner, Hook, LearnerHook
+from tests.data.pictures_options import batch_augments, training_pipeline
 from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny, tiny_parts
 
 NAMED = {
@@ -26,7 +28,67 @@ NAMED = {
         {"type": "Normalize", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
     ],
 }
+# A network whose names tell its layers.
+FEATURES = {
+    "type": "ImageClassifier",
+    "backbone": {"type": "TinyLayers"},
+    "neck": {"type": "GlobalAveragePooling"},
+    "head": {"type": "LinearClsHead", "in_channels": 4},
+}
+# Optimizers of libraries that may be missing.
+LIBRARY_OPTIMIZERS = (
+    "AdaBelief",
+    "Adan",
+    "LARS",
+    "Lamb",
+    "Lion",
+    "Ranger",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "timm/Lamb",
+)
+SEESAW = {"type": "SeesawLoss", "num_classes": 4}
+IN_PIECES = ("policy.learn.accumulation_steps=3", "policy.learn.precision=fp16")
+# The test writes the file into the working directory.
+TEACHER = {
+    "teacher": "teacher.pth",
+    "model": {
+        "type": "ImageClassifier",
+        "backbone": {"type": "TinyBackbone"},
+        "neck": {"type": "GlobalAveragePooling"},
+        "head": {"type": "LinearClsHead", "in_channels": 8, "num_classes": 4},
+    },
+}
+_JUDGE, _LEARNER = "policy.eval.evaluator", "policy.learn.learner"
+_INSIDE = (f"{_JUDGE}.eval_interval=3", f"{_JUDGE}.by_epoch=False")
 OPTIONS = {
+    "evaluation every second epoch, by interval": (f"{_JUDGE}.eval_interval=2", f"{_JUDGE}.start=1"),
+    "evaluation inside epochs": _INSIDE,
+    "evaluation after each update": (f"{_JUDGE}.eval_interval=1", f"{_JUDGE}.by_epoch=False"),
+    "evaluation inside epochs from a start": (*_INSIDE, f"{_JUDGE}.start=4"),
+    "the best by its loss": (*_INSIDE, f"{_JUDGE}.save_best=loss"),
+    "the best by a rule": (*_INSIDE, f"{_JUDGE}.save_best=loss", f"{_JUDGE}.rule=greater"),
+    "patience that lasts": (*_INSIDE, f"{_JUDGE}.early_stop_patience=9"),
+    "patience by mmengine's hook": (
+        *_INSIDE,
+        f"{_LEARNER}.custom_hooks=[{{'type': 'EarlyStoppingHook', 'monitor': 'loss', 'patience': 9}}]",
+    ),
+    "a pass for the training loss": (f"{_JUDGE}.loss_interval=1", "policy.learn.label_smoothing=0.1"),
+    "updates counted, a cosine to their end": (
+        "policy.learn.max_iters=10",
+        "policy.learn.lr_schedule=cosine",
+    ),
+    "files without the optimizer": (f"{_LEARNER}.checkpoint.save_optimizer=False",),
+    "files with further names": (
+        f"{_LEARNER}.checkpoint.file_name=epoch_{{epoch}}.pth",
+        f"{_LEARNER}.checkpoint.best_name={{model}}_e{{epoch}}_{{score:.5f}}.pth",
+        f"{_LEARNER}.hook.save_ckpt_after_epoch=1",
+    ),
+    "an untrained network saved": (f"{_LEARNER}.hook.save_ckpt_before_run=True",),
+    "hooks of mmcv": (
+        f"{_LEARNER}.custom_hooks=[{{'type': 'ClassNumCheckHook'}}, {{'type': 'EmptyCacheHook'}}, "
+        "{'type': 'SyncBuffersHook'}, {'type': 'IterTimerHook'}, {'type': 'DistSamplerSeedHook'}]",
+    ),
     "nesterov": ("policy.learn.nesterov=True",),
     "step decay": ("policy.learn.lr_schedule=step", "policy.learn.decay_epoch=1"),
     "accumulation": ("policy.learn.accumulation_steps=3",),
@@ -37,6 +99,33 @@ OPTIONS = {
     "a loss by name": ("policy.learn.loss={'type': 'LabelSmoothLoss', 'label_smooth_val': 0.1}",),
     "a loss of torch": ("policy.learn.loss={'type': 'MultiMarginLoss'}",),
     "a network of parts": (tiny_parts("LinearClsHead", in_channels=8),),
+    "a stacked head with dropout": (
+        tiny_parts("StackedLinearClsHead", in_channels=8, mid_channels=[6], dropout_rate=0.3),
+    ),
+    "a log-softmax head": (tiny_parts("LogSoftmaxHead", in_channels=8),),
+    "a head with a margin": (tiny_parts("ArcFaceClsHead", in_channels=8, num_subcenters=2, scale=8.0),),
+    "a trained pooling": (
+        tiny_parts("CosineClsHead", in_channels=8, scale=8.0),
+        "policy.model.neck.type=GeneralizedMeanPooling",
+    ),
+    "dropout of a network by name": (
+        "policy.model={'name': 'shufflenet_v2_x0_5', 'dropout': 0.5, 'in_channels': 1}",
+    ),
+    "blocks computed twice, some frozen": (
+        tiny_parts("LinearClsHead", in_channels=32),
+        "policy.model.backbone={'type': 'ResNet_CIFAR', 'depth': 18, 'base_channels': 4, 'stem_channels': 4, "
+        "'with_cp': True, 'frozen_stages': 1, '_delete_': True}",
+    ),
+    "a backbone of torchvision": (
+        tiny_parts("LinearClsHead", in_channels=576),
+        "policy.model.backbone={'type': 'mobilenet_v3_small', 'out_indices': -1, '_delete_': True}",
+    ),
+    "a frozen body, freed": ("policy.learn.freeze_nonlinear_epoch=1",),
+    "names frozen, then freed, under Adam": (
+        "policy.learn.freeze={'patterns': ['stem', 'norm'], 'until_epoch': 1, 'norm_eval': False}",
+        "policy.learn.optimizer.type=AdamW",
+    ),
+    "a frozen body for good": ("policy.learn.freeze={'patterns': 'body'}",),
     "a head with two losses, in pieces": (tiny_parts("TinyHead"), "policy.learn.accumulation_steps=3"),
     "a head that gives losses alone": (tiny_parts("OneCallTinyHead"),),
     "a checkpoint after each update": ("policy.learn.learner.hook.save_ckpt_after_iter=1",),
@@ -69,9 +158,121 @@ OPTIONS = {
         "policy.learn.learner.custom_hooks=[{'type': 'NudgeAtPositions'}, {'type': 'NudgeAtPositions'}]",
         "policy.eval.metric={'type': 'ErrorCount', 'scale': 3}",
     ),
+    "Mixup": (batch_augments("Mixup"),),
+    "CutMix between two sides": (batch_augments("CutMix(cutmix_minmax)"),),
+    "ResizeMix in pieces": (batch_augments("ResizeMix"), "policy.learn.accumulation_steps=3"),
+    "several mixtures, one of them not to the end": (batch_augments("several"),),
+    "RandAugment": (training_pipeline("RandAugment"),),
+    "AutoAugment by name": (training_pipeline("AutoAugment by name"),),
+    "RandomCrop": (training_pipeline("RandomCrop"),),
+    "RandomErasing": (training_pipeline("RandomErasing"),),
+    "Lighting": (training_pipeline("Lighting"),),
+    "EfficientNet's random crop": (training_pipeline("RandomResizedCrop(efficientnet_style)"),),
     "a pipeline by names": (f"policy.collect.train={NAMED!r}",),
+    "repeated augmentation": ("policy.collect.sampler={'type': 'RepeatAug', 'num_repeats': 3}",),
+    "classes drawn alike": ("policy.collect.sampler={'type': 'ClassBalanced', 'power': 0.5}",),
+    "a repeated subset": (
+        "policy.collect.train={'type': 'RepeatDataset', 'times': 2, 'dataset': {'type': 'SubsetDataset', "
+        f"'num_samples': 20, 'dataset': {NAMED!r}}}}}",
+    ),
+    "weights of samples": ("policy.collect.train={'type': 'ResumeWeighted'}",),
+    "weights of samples, in pieces": (
+        "policy.collect.train={'type': 'ResumeWeighted'}",
+        "policy.learn.accumulation_steps=3",
+    ),
+    **{
+        f"the loss {name}": (f"policy.learn.loss={described!r}", *more)
+        for name, described, more in (
+            ("BCE by short form", "BCE", ()),
+            ("Focalloss-2", "Focalloss-2", ()),
+            ("CrossEntropyLoss by class counts", {"type": "CrossEntropyLoss", "class_weight": "auto"}, ()),
+            ("FocalLoss", {"type": "FocalLoss"}, ()),
+            ("AsymmetricLoss", {"type": "AsymmetricLoss"}, ()),
+            ("SeesawLoss", SEESAW, ()),
+            ("SeesawLoss in pieces, in fp16", SEESAW, IN_PIECES),
+        )
+    },
+    "SeesawLoss in a head": (tiny_parts("LinearClsHead", in_channels=8, loss=SEESAW),),
+    "distillation": (f"policy.learn.distill={TEACHER!r}",),
+    "distillation by features, in pieces": (
+        tiny_parts("LinearClsHead", in_channels=8),
+        f"policy.learn.distill={ {**TEACHER, 'feature_weight': 2.0}!r}",
+        "policy.learn.accumulation_steps=3",
+    ),
+    "metrics of all kinds": (
+        "policy.eval.metric={'type': 'ClassificationMetrics', 'primary': 'f1', 'average': ['macro', 'none'], "
+        "'metrics': ['loss', 'accuracy', 'f1', 'support', 'confusion', 'mAP', 'auroc', 'ece', 'brier']}",
+    ),
     "AdamW in fp16": ("policy.learn.optimizer.type=AdamW", "policy.learn.precision=fp16"),
+    "clipping by norm, in pieces, in fp16": (
+        "policy.learn.grad_clip={'max_norm': 0.1}",
+        "policy.learn.accumulation_steps=3",
+        "policy.learn.precision=fp16",
+    ),
+    "clipping by value": ("policy.learn.grad_clip={'clip_value': 0.01}",),
+    "a moving average": ("policy.learn.ema={'decay': 0.9, 'warm_up': 5}",),
+    "a moving average with gaps, saved often": (
+        "policy.learn.ema={'momentum': 0.2, 'warm_up': 0, 'interval': 3}",
+        "policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    ),
+    "a moving average in fp16": ("policy.learn.ema={}", "policy.learn.precision=fp16"),
+    "SWA": ("policy.learn.swa={'start_epoch': 0, 'lr': 0.02, 'anneal_epochs': 2}",),
+    "SWA from the second epoch, with precise BatchNorm": (
+        "policy.learn.swa={'start_epoch': 1}",
+        "policy.learn.precise_bn={'num_samples': 16}",
+        "policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    ),
+    "precise BatchNorm": ("policy.learn.precise_bn={'num_samples': 20}",),
+    "a moving average with precise BatchNorm": (
+        "policy.learn.ema={'decay': 0.5}",
+        "policy.learn.precise_bn={}",
+        "policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    ),
+    "SAM": ("policy.learn.sam={'rho': 0.1}",),
+    "SAM adaptive, in pieces, clipped, averaged": (
+        "policy.learn.sam={'rho': 0.1, 'adaptive': True}",
+        "policy.learn.accumulation_steps=2",
+        "policy.learn.grad_clip={'max_norm': 0.5}",
+        "policy.learn.ema={'decay': 0.5}",
+    ),
+    "a plateau": (
+        "policy.learn.lr_schedule={'type': 'ReduceLROnPlateau', 'monitor': 'loss', 'mode': 'max', "
+        "'factor': 0.5, 'patience': 0, 'warmup': 'linear', 'warmup_iters': 3}",
+    ),
+    "a plateau, by its short form": ("policy.learn.lr_schedule=default-0.5-0",),
+    "restarts, by their short form": ("policy.learn.lr_schedule=SGDR-1-2",),
+    "steps, by their short form": (
+        "policy.learn.lr_schedule='multi-1,2-0.5'",
+        "policy.learn.warmup_epoch=0.4",
+    ),
+    "a cycle of momentum": (
+        "policy.learn.lr_schedule={'type': 'OneCycle', 'max_lr': 0.2}",
+        "policy.learn.momentum_schedule={'type': 'OneCycle'}",
+    ),
+    "a schedule of Adam's beta": (
+        "policy.learn.optimizer.type=Adam",
+        "policy.learn.momentum_schedule={'type': 'LinearAnnealing', 'min_momentum': 0.5, 'by_epoch': False}",
+    ),
+    "a schedule of weight decay": (
+        "policy.learn.weight_decay_schedule={'type': 'CosineAnnealing', 'eta_min': 0.1, 'by_epoch': False}",
+        "policy.learn.optimizer.paramwise_cfg={'norm_decay_mult': 0.0}",
+    ),
+    "a rate by the global batch": ("policy.learn.auto_scale_lr={'base_batch_size': 32, 'enable': True}",),
+    "rates by layer": (
+        f"policy.model={FEATURES!r}",
+        "policy.learn.optimizer={'constructor': 'LearningRateDecayOptimizerConstructor', "
+        "'paramwise_cfg': {'layer_decay_rate': 0.5}}",
+    ),
 }
+
+
+@DATASETS.register_module()
+class ResumeWeighted(CustomDataset):
+    """Class folders whose samples count more and more."""
+
+    @property
+    def sample_weights(self) -> list[float]:
+        return [1.0 + index / 7 for index in range(len(self))]
 
 
 @HOOKS.register_module()
@@ -166,10 +367,60 @@ def test_every_stop_in_two_epochs_is_bit_equal(picture_folder: Path, workdir: Pa
     assert assert_resumes_exactly(picture_folder, setting) == UPDATES
 
 
+@pytest.mark.parametrize("name", LIBRARY_OPTIMIZERS)
+def test_every_library_optimizer_is_bit_equal(picture_folder: Path, workdir: Path, name: str) -> None:
+    pytest.importorskip("timm" if name.startswith("timm/") else "pytorch_optimizer")
+    settings = (
+        "policy.learn.learner.dataloader.num_workers=0",
+        f"policy.learn.optimizer.type={name}",
+        "policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    )
+    assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_is_bit_equal(picture_folder: Path, workdir: Path, option: str) -> None:
+    torch.manual_seed(3)
+    torch.save(build_classifier(TEACHER["model"]).state_dict(), "teacher.pth")
     settings = ("policy.learn.learner.dataloader.num_workers=0", *OPTIONS[option])
     assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
+
+
+SHORT = {
+    "patience at its end": (
+        (*_INSIDE, f"{_JUDGE}.early_stop_patience=1", f"{_JUDGE}.early_stop_min_delta=1000000.0"),
+        3,
+    ),
+    "a stop value inside an epoch": ((*_INSIDE, f"{_JUDGE}.stop_value={{'acc1': 0.0}}"), 3),
+    "updates that end inside an epoch": (
+        ("policy.learn.max_iters=7", "policy.learn.lr_schedule={'type': 'OneCycle', 'max_lr': 0.2}"),
+        7,
+    ),
+}
+
+
+@pytest.mark.parametrize("option", SHORT)
+def test_a_run_that_ends_early_is_bit_equal(picture_folder: Path, workdir: Path, option: str) -> None:
+    settings, end = SHORT[option]
+    settings = ("policy.learn.learner.dataloader.num_workers=0", *settings)
+    result = run_tiny(picture_folder, "whole", *settings)
+    expected = outcome("whole", last=end)
+    assert result.history[-1]["train_iter"] == end
+    for stop_at in (1, 2, end - 1, end):
+        name = f"stopped_{stop_at}"
+        with pytest.raises(RunStopped):
+            run_tiny(picture_folder, name, *settings, stop_at=stop_at)
+        run_tiny(picture_folder, name, *settings, resume=True)
+        assert_same(outcome(name, last=end), expected, where=f"stopped after update {stop_at}")
+        assert run_tiny(picture_folder, name, *settings, resume=True).was_complete
+        assert_same(outcome(name, last=end), expected, where="looked at again")
+
+
+def test_files_without_the_optimizer_are_told_apart(picture_folder: Path, workdir: Path) -> None:
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    run_tiny(picture_folder, "run", alone, f"{_LEARNER}.checkpoint.save_optimizer=False")
+    with pytest.raises(CheckpointError, match="saved without its optimizer"):
+        run_tiny(picture_folder, "run", alone, resume=True)
 
 
 def test_a_run_stopped_three_times_is_bit_equal(picture_folder: Path, workdir: Path) -> None:
@@ -228,11 +479,14 @@ HOOKS_OF_ALL_KINDS = (
 )
 
 
+@pytest.mark.parametrize("inside", [(), (f"{_JUDGE}.eval_interval=2", f"{_JUDGE}.by_epoch=False")])
 @pytest.mark.parametrize("hooks", ["policy.learn.learner.custom_hooks=[]", HOOKS_OF_ALL_KINDS])
-def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workdir: Path, hooks: str) -> None:
+def test_every_periodic_checkpoint_resumes_bit_equal(
+    picture_folder: Path, workdir: Path, hooks: str, inside: tuple[str, ...]
+) -> None:
     alone = "policy.learn.learner.dataloader.num_workers=0"
     each_update = "policy.learn.learner.hook.save_ckpt_after_iter=1"
-    run_tiny(picture_folder, "whole", alone, each_update, hooks)
+    run_tiny(picture_folder, "whole", alone, each_update, hooks, *inside)
     expected = outcome("whole")
     for position in range(1, UPDATES):
         # A kill right after this file was written: what came later is not there.
@@ -240,7 +494,7 @@ def test_every_periodic_checkpoint_resumes_bit_equal(picture_folder: Path, workd
         shutil.copytree("whole", folder)
         for later in range(position + 1, UPDATES + 1):
             Path(folder, "ckpt", f"iteration_{later}.pth.tar").unlink()
-        run_tiny(picture_folder, folder, alone, each_update, hooks, resume=True)
+        run_tiny(picture_folder, folder, alone, each_update, hooks, *inside, resume=True)
         assert_same(outcome(folder), expected, where=f"killed after update {position}")
 
 

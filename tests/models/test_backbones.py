@@ -6,6 +6,7 @@ from torch import nn
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import ResNetBackbone, build_model
+from ding_cls.models.backbones import ResNet_CIFAR, ResNetV1c, ResNetV1d, ResNeXt
 
 IMAGES = torch.randn(2, 3, 48, 40, generator=torch.Generator().manual_seed(0))
 
@@ -120,3 +121,90 @@ def test_norm_eval_leaves_the_running_statistics_alone() -> None:
 def test_a_value_that_does_not_exist_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ResNetBackbone(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_deep_stem_and_averaged_shortcuts_have_mmclassifications_names() -> None:
+    names = set(ResNetV1d(18).state_dict())
+    assert {f"stem.{number}.weight" for number in (0, 1, 3, 4, 6, 7)} <= names
+    assert not any(name.startswith(("conv1.", "bn1.")) for name in names)
+    # The first stage has no stride: nothing to average.
+    deeper = ResNetV1d(50)
+    assert {"layer1.0.downsample.0.weight", "layer2.0.downsample.1.weight"} <= set(deeper.state_dict())
+    assert deeper(IMAGES)[0].shape == (2, 2048, 2, 2)
+    assert isinstance(deeper.layer2[0].downsample[0], nn.AvgPool2d)
+    assert {name for name in ResNetV1c(18).state_dict() if "downsample.1" in name} >= {
+        "layer2.0.downsample.1.weight"
+    }
+    assert deeper.torchvision_name is None
+
+
+def test_the_small_stem_keeps_the_size() -> None:
+    backbone = ResNet_CIFAR(18, out_indices=(0, 3))
+    first, last = backbone(IMAGES)
+    assert first.shape == (2, 64, 48, 40)
+    assert last.shape == (2, 512, 6, 5)
+    assert backbone.conv1.weight.shape == (64, 3, 3, 3)
+    assert backbone.torchvision_name is None
+    with pytest.raises(ConfigError, match="ResNet_CIFAR has no deep stem"):
+        ResNet_CIFAR(18, deep_stem=True)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"depth": 101, "width_per_group": 8}])
+def test_grouped_convolutions_are_torchvisions(arguments: dict[str, int]) -> None:
+    with torch.device("meta"):
+        backbone = ResNeXt(**{"depth": 50, **arguments})
+        whole = build_model(backbone.torchvision_name, num_classes=2)
+    expected = {name: each.shape for name, each in whole.state_dict().items() if not name.startswith("fc.")}
+    assert {name: each.shape for name, each in backbone.state_dict().items()} == expected
+    assert backbone.layer2[0].conv2.groups == 32
+    assert ResNeXt(50, width_per_group=5).torchvision_name is None
+    with pytest.raises(ConfigError, match="ResNeXt has depth=18"):
+        ResNeXt(18)
+
+
+def test_widths_strides_and_dilations_are_as_asked() -> None:
+    backbone = ResNetBackbone(
+        18,
+        stem_channels=16,
+        base_channels=8,
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        out_indices=(0, 1, 2, 3),
+    )
+    assert [each.shape[1:] for each in backbone(IMAGES)] == [(8, 12, 10), (16, 6, 5), (32, 6, 5), (64, 6, 5)]
+    assert backbone.conv1.out_channels == 16
+    assert backbone.layer4[0].conv1.dilation == (4, 4)
+    assert backbone.num_features == 64
+    with pytest.raises(ConfigError, match=r"strides=.* for 4 stages"):
+        ResNetBackbone(18, strides=(1, 2))
+
+
+def test_norms_and_convolutions_are_as_asked() -> None:
+    backbone = ResNetBackbone(18, norm_cfg={"type": "GN", "num_groups": 4}, conv_cfg={"type": "Conv2d"})
+    assert not any(isinstance(each, nn.BatchNorm2d) for each in backbone.modules())
+    frozen = ResNetBackbone(18, norm_cfg={"type": "BN", "requires_grad": False})
+    assert not frozen.layer1[0].bn1.weight.requires_grad
+    with pytest.raises(ConfigError, match=r"conv_cfg is .*; there are only ordinary convolutions"):
+        ResNetBackbone(18, conv_cfg={"type": "DCNv2"})
+
+
+@pytest.mark.parametrize("frozen_stages", [-1, 0, 1, 3, 4])
+@pytest.mark.parametrize("kind", [ResNetBackbone, ResNetV1d, ResNet_CIFAR])
+def test_the_stem_and_so_many_stages_stay_to_the_last_bit(kind: type, frozen_stages: int) -> None:
+    torch.manual_seed(0)
+    backbone = kind(18, base_channels=4, stem_channels=4, frozen_stages=frozen_stages)
+    before = {name: each.clone() for name, each in backbone.state_dict().items()}
+    parameters = list(backbone.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1)
+    for _ in range(2):
+        backbone.train()
+        if frozen_stages < 4:
+            optimizer.zero_grad()
+            backbone(IMAGES)[0].square().mean().backward()
+            optimizer.step()
+        backbone.eval()
+    after = backbone.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    stem = {"stem"} if kind is ResNetV1d else {"conv1", "bn1"}
+    expected = {f"layer{number}" for number in range(max(frozen_stages, 0) + 1, 5)}
+    assert changed == expected | (stem if frozen_stages < 0 else set())

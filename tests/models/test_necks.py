@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import GlobalAveragePooling
+from ding_cls.models import GeneralizedMeanPooling, GlobalAveragePooling
 
 
 @pytest.mark.parametrize(("dim", "plane"), [(1, (5,)), (2, (3, 5)), (3, (2, 3, 5))])
@@ -33,3 +33,31 @@ def test_a_map_may_be_one_pixel_and_a_batch_one_sample() -> None:
 def test_another_number_of_axes_is_refused() -> None:
     with pytest.raises(ConfigError, match="dim=4; it must be 1, 2 or 3"):
         GlobalAveragePooling(4)
+
+
+@pytest.mark.parametrize("p", [1.0, 3.0, 8.0])
+@pytest.mark.parametrize("trains", [False, True])
+def test_the_generalized_mean_is_the_papers(p: float, trains: bool) -> None:
+    neck = GeneralizedMeanPooling(p=p, p_trainable=trains)
+    maps = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
+    positive = maps.clamp(min=1e-6).double()
+    expected = positive.pow(p).mean((2, 3)).pow(1 / p).float()
+    torch.testing.assert_close(neck(maps), expected)
+    assert [each.shape for each in neck((maps, maps))] == [(2, 4), (2, 4)]
+    assert neck.p.requires_grad is trains
+    neck(maps).sum().backward() if trains else None
+    assert trains is (neck.p.grad is not None)
+
+
+def test_one_power_is_the_mean_and_a_large_one_the_maximum() -> None:
+    maps = torch.rand(2, 4, 3, 5) + 0.1
+    torch.testing.assert_close(GeneralizedMeanPooling(p=1, clamp=False)(maps), maps.mean((2, 3)))
+    torch.testing.assert_close(
+        GeneralizedMeanPooling(p=200)(maps.double()), maps.amax((2, 3)), rtol=0.02, atol=0
+    )
+
+
+@pytest.mark.parametrize("p", [0.5, True, "3"])
+def test_a_power_below_one_is_refused(p: object) -> None:
+    with pytest.raises(ConfigError, match="GeneralizedMeanPooling has p="):
+        GeneralizedMeanPooling(p=p)

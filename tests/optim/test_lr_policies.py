@@ -197,8 +197,10 @@ def one_cycle_three(t: int, end: int) -> float:
 
 
 def test_every_policy_has_a_formula_here() -> None:
-    assert {cfg["type"] for cfg, _ in FORMULAS.values()} == {*SCHEDULES.names()}
-    assert len(SCHEDULES) == 12
+    # Those that are not mmcv's have tests of their own.
+    others = {"CosineAnnealingWarmRestarts", "ReduceLROnPlateau"}
+    assert {cfg["type"] for cfg, _ in FORMULAS.values()} == {*SCHEDULES.names()} - others
+    assert len(SCHEDULES) == 14
     assert len(FORMULAS) == 21
 
 

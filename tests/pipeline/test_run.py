@@ -10,11 +10,13 @@ import torch
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.pipeline import TrainResult, open_run
+from ding_cls.errors import CheckpointError, ConfigError, RunStopped
+from ding_cls.pipeline import TrainResult, evaluate, open_run
 from ding_cls.policy import ImageClassificationPolicy
+from tests.conftest import TinyNet
 from tests.harness import run_tiny
 
+ALONE = "policy.learn.learner.dataloader.num_workers=0"
 CFG = {"exp_name": "run", "policy": {"cuda": False}}
 
 
@@ -74,7 +76,7 @@ def test_problems_found_before_are_told_with_the_rest(workdir: Path) -> None:
 def test_a_resume_takes_the_folder_it_names_and_tells_of_a_later_one(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alone = "policy.learn.learner.dataloader.num_workers=0"
+    alone = ALONE
     for _ in range(2):
         run_tiny(picture_folder, "run", alone)
     capsys.readouterr()
@@ -88,7 +90,7 @@ def test_a_resume_takes_the_folder_it_names_and_tells_of_a_later_one(
 
 
 def test_a_refused_resume_leaves_the_saved_config_alone(picture_folder: Path, workdir: Path) -> None:
-    alone = "policy.learn.learner.dataloader.num_workers=0"
+    alone = ALONE
     run_tiny(picture_folder, "run", alone)
     before = Path("run/total_config.py").read_bytes()
     with pytest.raises(CheckpointError, match="global_batch_size differs"):
@@ -124,6 +126,42 @@ def test_loaders_and_the_writer_are_closed_however_a_run_ends(workdir: Path) -> 
 def test_the_best_file_lies_in_the_runs_folder() -> None:
     result = TrainResult([], {}, None, {}, torch.nn.Identity(), Path("a/b"), 0.0, 0.0, False)
     assert result.best_checkpoint == Path("a/b/ckpt/ckpt_best.pth.tar")
+
+
+def test_a_best_inside_an_epoch_belongs_to_it(picture_folder: Path, workdir: Path) -> None:
+    inside = ("policy.eval.evaluator.eval_interval=3", "policy.eval.evaluator.by_epoch=False")
+    result = run_tiny(picture_folder, "run", ALONE, *inside, "policy.learn.learning_rate=0.05")
+    last_iter = read_checkpoint(result.best_checkpoint)["last_iter"]
+    assert last_iter in (0, 3, 6, 9, 10)
+    assert result.best_epoch == {0: None, 3: 0, 6: 1, 9: 1, 10: 1}[last_iter]
+
+
+def test_checkpoints_in_another_folder_are_found_again(picture_folder: Path, workdir: Path) -> None:
+    out = "policy.learn.learner.checkpoint.out_dir=out"
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "run", ALONE, out, stop_at=3)
+    assert sorted(each.name for each in Path("out/run").iterdir()) == [
+        "ckpt_best.pth.tar",
+        "iteration_3.pth.tar",
+    ]
+    result = run_tiny(picture_folder, "run", ALONE, out, resume=True)
+    assert result.best_checkpoint == Path("out/run/ckpt_best.pth.tar")
+    found = evaluate("out/run", model=TinyNet())
+    assert {name: found[name] for name in result.best} == result.best
+    assert not Path("run/ckpt").exists()
+
+
+def test_another_runs_checkpoints_are_never_written_into(picture_folder: Path, workdir: Path) -> None:
+    out = "policy.learn.learner.checkpoint.out_dir=out"
+    run_tiny(picture_folder, "a/run", ALONE, out)
+    before = {each.name: each.read_bytes() for each in Path("out/run").iterdir()}
+    with pytest.raises(ConfigError, match=r"checkpoint\.out_dir: 'out/run' holds files of another run"):
+        run_tiny(picture_folder, "b/run", ALONE, out)
+    assert {each.name: each.read_bytes() for each in Path("out/run").iterdir()} == before
+    assert not Path("b/run").exists()
+    # The next free name is another folder there too.
+    run_tiny(picture_folder, "a/run", ALONE, out)
+    assert Path("out/run_2").is_dir()
 
 
 def test_the_best_epoch_is_that_of_the_best_file(picture_folder: Path, workdir: Path) -> None:

@@ -334,7 +334,7 @@ def test_training_pictures_are_judged_without_augmentation(picture_folder: Path)
     dataset = evaluation_set(cfg, "train", CLASSES)
     expected = CustomDataset(picture_folder / "train", SQUASH)
     assert torch.equal(dataset.load(3)[0], expected.load(3)[0])
-    assert dataset.test_mode
+    assert not dataset.test_mode
     # A training folder beside a described validation set, too.
     cfg = compiled(**folders(picture_folder, val=custom(SQUASH)))
     assert torch.equal(evaluation_set(cfg, "train", CLASSES).load(3)[0], expected.load(3)[0])

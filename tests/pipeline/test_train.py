@@ -1,11 +1,13 @@
 """The one-line run: its result, its files, and what it refuses."""
 
 import json
+import math
 import multiprocessing
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +93,79 @@ def test_a_checkpoint_says_what_it_was_made_for(picture_folder: Path, workdir: P
     assert (run["num_train_samples"], run["global_batch_size"], run["seed"]) == (40, 8, 5)
     assert run["config"]["policy"]["learn"]["batch_size"] == 8
     assert set(run["preprocessing"]) >= {"image_size", "resize_size", "mean", "std"}
+
+
+def test_a_run_without_evaluation_needs_no_data_for_it(picture_folder: Path, workdir: Path) -> None:
+    (picture_folder / "val").rename(workdir / "away")
+    words = ["policy.eval.evaluator.validate=False"]
+    overrides = [*SETTINGS, ALONE, *words]
+    result = train(data=picture_folder, model=TinyNet(), epochs=1, exp_name="run", overrides=overrides)
+    assert (result.best, result.best_epoch, result.final) == ({}, None, {})
+    assert result.best_checkpoint == Path("run/ckpt/iteration_5.pth.tar")
+    assert [name for name in result.history[0] if name.startswith("val_")] == []
+    rows = [json.loads(line)["kind"] for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert set(rows) == {"train", "epoch"}
+    print_summary(result)
+
+
+def test_no_validate_on_the_command_line(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (picture_folder / "val").rename(workdir / "away")
+    words = [
+        "train",
+        "--data",
+        str(picture_folder),
+        "--model",
+        "squeezenet1_1",
+        "--epochs",
+        "1",
+        "--no-validate",
+    ]
+    sizes = ["policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.learn.batch_size=8"]
+    assert main([*words, *sizes, ALONE, "exp_name=run"]) == 0
+    assert "Evaluation" not in capsys.readouterr().out
+
+
+def test_a_run_counted_in_updates_ends_with_its_schedule(picture_folder: Path, workdir: Path) -> None:
+    schedule = "policy.learn.lr_schedule={'type': 'CosineAnnealing', 'min_lr': 0.0, 'by_epoch': False}"
+    result = run_tiny(picture_folder, "run", ALONE, "policy.learn.max_iters=7", schedule)
+    assert [(row["epoch"], row["train_iter"]) for row in result.history] == [(0, 5), (1, 7)]
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    found = [row["cur_lr_avg"] * min(row["train_iter"], 10) for row in rows if row["kind"] == "train"]
+    rates = [total - before for total, before in zip(found, [0.0, *found], strict=False)]
+    assert rates == pytest.approx([0.05 * (1 + math.cos(math.pi * k / 7)) for k in range(7)])
+
+
+def test_the_policys_summary_may_be_left_out(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for choice, count in (("True", 1), ("False", 0)):
+        run_tiny(picture_folder, "run", ALONE, f"policy.learn.learner.log_policy={choice}")
+        assert capsys.readouterr().out.count("TinyNet, 276 parameters") == count
+
+
+def test_a_log_level_hides_lines(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_tiny(picture_folder, "run", ALONE, "policy.learn.learner.log_level=WARNING")
+    assert "Epoch: 0" not in capsys.readouterr().out
+    assert Path("run/log/metrics.jsonl").stat().st_size > 0
+
+
+def test_the_training_loss_of_the_evaluation_data(picture_folder: Path, workdir: Path) -> None:
+    smoothing = ("policy.learn.label_smoothing=0.3", "policy.eval.evaluator.loss_interval=1")
+    result = run_tiny(picture_folder, "run", ALONE, *smoothing)
+    with np.load(_predicted(result.best_checkpoint.parent / "iteration_10.pth.tar")) as arrays:
+        logits, targets = torch.from_numpy(arrays["logits"]), torch.from_numpy(arrays["targets"])
+    expected = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=0.3).item()
+    assert result.history[-1]["val_total_loss"] == pytest.approx(expected, abs=1e-6)
+    assert result.history[-1]["val_loss"] != pytest.approx(expected, abs=1e-2)
+
+
+def _predicted(checkpoint: Path) -> Path:
+    evaluate(checkpoint, model=TinyNet(), out="predictions.npz")
+    return Path("predictions.npz")
 
 
 def test_only_the_newest_three_stay_by_default(picture_folder: Path, workdir: Path) -> None:
@@ -284,12 +359,12 @@ def test_a_network_that_is_put_together_trains_and_is_judged(picture_folder: Pat
 
 
 def test_what_is_wrong_in_either_spelling_is_told_together(workdir: Path) -> None:
-    Path("mm.py").write_text(SECOND_SPELLING + "optimizer_config = dict(grad_clip=dict(max_norm=1))\n")
+    Path("mm.py").write_text(SECOND_SPELLING + "optimizer_config = dict(update_interval=2)\n")
     with pytest.raises(ConfigError) as caught:
         train("mm.py", synthetic=True, overrides=["policy.learn.lr_rate=1", "policy.learn.batch_size=0"])
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    for start in ("optimizer_config.grad_clip", "policy.learn.lr_rate", "policy.learn.batch_size"):
+    for start in ("optimizer_config.update", "policy.learn.lr_rate", "policy.learn.batch_size"):
         assert any(line.startswith(start) for line in lines), lines
     assert sorted(each.name for each in workdir.iterdir()) == ["mm.py"]
 

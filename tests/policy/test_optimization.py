@@ -11,6 +11,7 @@ from ding_cls.config.defaults import POLICY, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.errors import ConfigError
 from ding_cls.optim import OPTIMIZERS
+from ding_cls.policy import optimization
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 
 
@@ -150,3 +151,68 @@ def test_a_schedule_that_cannot_be_used_is_named(schedule: dict[str, Any], expec
     cfg = learn(lr_schedule=schedule)
     with pytest.raises(ConfigError, match=expected):
         lr_scheduler_of(optimizer_of(network(), cfg), cfg)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "world_size", "expected"),
+    [
+        (None, 4, 0.1),
+        ({"base_batch_size": 256}, 4, 0.1),
+        ({"base_batch_size": 256, "enable": False}, 4, 0.1),
+        ({"base_batch_size": 256, "enable": True}, 1, 0.1 * 64 / 256),
+        ({"base_batch_size": 256, "enable": True}, 8, 0.1 * 512 / 256),
+    ],
+)
+def test_the_rate_is_in_proportion_to_the_global_batch(
+    scaling: Any, world_size: int, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimization, "get_world_size", lambda: world_size)
+    changes = {"lr_schedule": {"type": "Fixed"}, "auto_scale_lr": scaling, "accumulation_steps": 2}
+    cfg = learn(learning_rate=0.1, batch_size=64, **changes)
+    assert rates(cfg)[0] == pytest.approx(expected, rel=1e-12)
+    (group,) = settings_of(optimizer_of(network(), cfg))
+    assert group["lr"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_base_batch_is_one_sample_at_least() -> None:
+    with pytest.raises(
+        ConfigError, match=r"auto_scale_lr\.base_batch_size is 0; it is the number of samples"
+    ):
+        optimizer_of(network(), learn(auto_scale_lr={"base_batch_size": 0, "enable": True}))
+
+
+def test_a_short_form_has_the_native_warm_up() -> None:
+    cfg = learn(train_epoch=4, learning_rate=0.5, warmup_lr=0.1, warmup_epoch=1, lr_schedule="multi-2,3-0.5")
+    expected = [0.1, 0.2, 0.3, 0.4, *[0.5] * 4, *[0.25] * 4, *[0.125] * 4]
+    assert rates(cfg) == pytest.approx(expected, rel=1e-12)
+
+
+def test_swa_has_its_own_rate_at_the_end() -> None:
+    cfg = learn(
+        train_epoch=5,
+        lr_schedule="constant",
+        warmup_epoch=0,
+        learning_rate=0.5,
+        swa={"start_epoch": 2, "lr": 0.1, "anneal_epochs": 2, "anneal_strategy": "linear"},
+    )
+    assert rates(cfg, 1) == pytest.approx([0.5, 0.5, 0.5, 0.3, 0.1], rel=1e-12)
+
+
+def test_momentum_and_weight_decay_follow_their_schedules() -> None:
+    cfg = learn(
+        train_epoch=2,
+        momentum_schedule={"type": "LinearAnnealing", "min_momentum": 0.5, "by_epoch": False},
+        weight_decay_schedule={"type": "LinearAnnealing", "eta_min_ratio": 0.0, "by_epoch": False},
+    )
+    optimizer = optimizer_of(network(), cfg)
+    scheduler = lr_scheduler_of(optimizer, cfg)
+    scheduler.updates_per_epoch = 4
+    scheduler.apply(2)
+    (group,) = optimizer.param_groups
+    assert (group["momentum"], group["weight_decay"]) == (pytest.approx(0.8), pytest.approx(0.75e-4))
+
+
+def test_oneflows_adam_leaves_norms_out_of_weight_decay() -> None:
+    optimizer = {"type": "AdamW", "paramwise_cfg": {"norm_decay_mult": 0.0}}
+    groups = settings_of(optimizer_of(network(), learn(optimizer=optimizer, weight_decay=0.05)))
+    assert [group["weight_decay"] for group in groups] == [0.05, 0.0]

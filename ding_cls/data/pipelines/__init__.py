@@ -3,12 +3,33 @@
 They must not know data sets, loaders or configs.
 """
 
-from ding_cls.data.pipelines.color import ColorJitter
+from ding_cls.data.pipelines.albu import Albu
+from ding_cls.data.pipelines.color import ColorJitter, Lighting, RandomGrayscale
 from ding_cls.data.pipelines.compose import Compose, RandomApply, RandomChoice, RandomOrder, build_step
+from ding_cls.data.pipelines.conversion import ToNumpy, ToPIL, Transpose
+from ding_cls.data.pipelines.erasing import RandomErasing
 from ding_cls.data.pipelines.formatting import Collect, ImageToTensor, Normalization, Normalize, ToTensor
 from ding_cls.data.pipelines.from_torchvision import OnImage
 from ding_cls.data.pipelines.geometry import CenterCrop, RandomFlip, RandomResizedCrop, Resize
 from ding_cls.data.pipelines.loading import LoadImageFromFile
+from ding_cls.data.pipelines.operations import (
+    AutoContrast,
+    Brightness,
+    ColorTransform,
+    Contrast,
+    Cutout,
+    Equalize,
+    Invert,
+    Posterize,
+    Rotate,
+    Sharpness,
+    Shear,
+    Solarize,
+    SolarizeAdd,
+    Translate,
+)
+from ding_cls.data.pipelines.padding import LetterBox, Pad, RandomCrop
+from ding_cls.data.pipelines.policies import AutoAugment, RandAugment
 from ding_cls.data.pipelines.preprocessing import (
     AnyPreprocessing,
     PipelinePreprocessing,
@@ -18,25 +39,51 @@ from ding_cls.data.pipelines.preprocessing import (
 from ding_cls.data.pipelines.registry import PIPELINES
 
 __all__ = [
+    "Albu",
     "AnyPreprocessing",
+    "AutoAugment",
+    "AutoContrast",
+    "Brightness",
     "CenterCrop",
     "Collect",
     "ColorJitter",
+    "ColorTransform",
     "Compose",
+    "Contrast",
+    "Cutout",
+    "Equalize",
     "ImageToTensor",
+    "Invert",
+    "LetterBox",
+    "Lighting",
     "LoadImageFromFile",
     "Normalization",
     "Normalize",
     "OnImage",
     "PIPELINES",
+    "Pad",
     "PipelinePreprocessing",
+    "Posterize",
+    "RandAugment",
     "RandomApply",
     "RandomChoice",
+    "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
     "RandomOrder",
     "RandomResizedCrop",
     "Resize",
+    "Rotate",
+    "Sharpness",
+    "Shear",
+    "Solarize",
+    "SolarizeAdd",
+    "ToNumpy",
+    "ToPIL",
     "ToTensor",
+    "Translate",
+    "Transpose",
     "build_step",
     "pipeline_preprocessing",
     "preprocessing_from_state",

@@ -11,6 +11,7 @@ from typing import Any
 from torchvision.transforms import v2
 
 from ding_cls.data.pipelines.arrays import described_sample, is_bytes
+from ding_cls.data.pipelines.color import Lighting
 from ding_cls.data.pipelines.formatting import Collect, ImageToTensor, Normalization, Normalize, ToTensor
 from ding_cls.data.pipelines.from_torchvision import PREFIX, OnImage
 from ding_cls.data.pipelines.loading import LoadImageFromFile
@@ -86,7 +87,9 @@ class Compose:
 
     def _numbers(self, step: Step) -> Normalization | None:
         if isinstance(step, Normalize):
-            return step.numbers(is_from_file=self.is_from_file)
+            # Where a Lighting has put the channels of files in order, Normalize no longer has to.
+            is_ordered = any(isinstance(each, Lighting) and each.to_rgb for each in self.steps)
+            return step.numbers(is_from_file=self.is_from_file and not is_ordered)
         if isinstance(step, OnImage) and isinstance(step.transform, v2.Normalize):
             mean, std = (tuple(map(float, each)) for each in (step.transform.mean, step.transform.std))
             return Normalization(mean, std)

@@ -9,29 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from PIL import Image
 from torchvision.transforms import v2
 
 from ding_cls.data.pipelines.arrays import Array, as_array
+from ding_cls.data.pipelines.efficientnet import Window, central_window, distorted_window
 from ding_cls.data.pipelines.registry import PIPELINES
+from ding_cls.data.pipelines.shapes import (
+    BACKENDS,
+    FILTERS,
+    Size,
+    one_of,
+    pair,
+    probability,
+    resized,
+    with_picture,
+)
 from ding_cls.data.transforms import LONGEST_STRIP
 from ding_cls.errors import ConfigError
 
-_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
-    # OpenCV's name for the mean over the area, which is what Pillow's box does.
-    "area": Image.Resampling.BOX,
-}
 _SIDES = ("short", "long", "height", "width")
-
-Size = int | Sequence[int]
 
 
 @PIPELINES.register_module()
@@ -60,17 +57,17 @@ class Resize:
         backend: str = "cv2",
     ) -> None:
         length = None if isinstance(size, int) or tuple(size)[1:] != (-1,) else size[0]
-        self.height, self.width = _pair(size if length is None else length, "Resize", "size")
+        self.height, self.width = pair(size if length is None else length, "Resize", "size")
         self.length = length
-        self.interpolation = _word(interpolation, _FILTERS, "Resize", "interpolation")
-        self.adaptive_side = _word(adaptive_side, _SIDES, "Resize", "adaptive_side")
-        _word(backend, ("cv2", "pillow"), "Resize", "backend")
+        self.interpolation = one_of(interpolation, FILTERS, "Resize", "interpolation")
+        self.adaptive_side = one_of(adaptive_side, _SIDES, "Resize", "adaptive_side")
+        one_of(backend, BACKENDS, "Resize", "backend")
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with the picture resized."""
         img = as_array(results["img"])
         if self.length is None:
-            return _with(results, resized(img, self.height, self.width, self.interpolation))
+            return with_picture(results, resized(img, self.height, self.width, self.interpolation))
         if self.adaptive_side != "long":
             img = _middle_of_strip(img)
         height, width = img.shape[:2]
@@ -78,7 +75,7 @@ class Resize:
         side = sides[self.adaptive_side]
         # The side itself gets the length exactly; the other is rounded down, as torchvision and mmcv do.
         target = [self.length if each == side else int(self.length * each / side) for each in (height, width)]
-        return _with(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
+        return with_picture(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
 
 
 @PIPELINES.register_module()
@@ -87,23 +84,43 @@ class CenterCrop:
 
     Args:
         crop_size: side of a square, or (height, width), in pixels.
+        efficientnet_style: cut a square whose side is ``crop_size / (crop_size + crop_padding)`` of the
+            shorter side, and resize it to ``crop_size``.
+        crop_padding: only with ``efficientnet_style``.
+        interpolation: only with ``efficientnet_style``; as in `Resize`.
+        backend: 'cv2' or 'pillow'; Pillow does it in any case.
 
     Raises:
-        ConfigError: a size that means nothing.
+        ConfigError: a size or a word that means nothing.
     """
 
-    def __init__(self, crop_size: Size) -> None:
-        self.height, self.width = _pair(crop_size, "CenterCrop", "crop_size")
+    def __init__(
+        self,
+        crop_size: Size,
+        efficientnet_style: bool = False,
+        crop_padding: int = 32,
+        interpolation: str = "bilinear",
+        backend: str = "cv2",
+    ) -> None:
+        self.height, self.width = pair(crop_size, "CenterCrop", "crop_size")
+        self.crop_padding = _crop_padding(crop_padding, self, efficientnet_style)
+        self.interpolation = one_of(interpolation, FILTERS, "CenterCrop", "interpolation")
+        one_of(backend, BACKENDS, "CenterCrop", "backend")
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with the middle of the picture."""
         img = as_array(results["img"])
+        if self.crop_padding is not None:
+            window = central_window(img.shape[0], img.shape[1], self.height, self.crop_padding)
+            return with_picture(
+                results, resized(_cut(img, window), self.height, self.width, self.interpolation)
+            )
         # Python rounds a half to the even number, and so does torchvision: the pixels are Preprocessing's.
         top, left = (
             max(round((have - want) / 2), 0)
             for have, want in zip(img.shape[:2], (self.height, self.width), strict=True)
         )
-        return _with(results, img[top : top + self.height, left : left + self.width])
+        return with_picture(results, img[top : top + self.height, left : left + self.width])
 
 
 @PIPELINES.register_module()
@@ -114,6 +131,12 @@ class RandomResizedCrop:
         size: side of a square, or (height, width), in pixels.
         scale: smallest and largest share of the picture's area.
         ratio: smallest and largest width / height.
+        max_attempts: draws before the middle is taken instead; only with ``efficientnet_style``,
+            torchvision's own are ten.
+        efficientnet_style: draw the window as `distorted_window` does; where none fits, take the middle as
+            `CenterCrop` of that style.
+        min_covered: smallest share of the picture that the window covers; only with ``efficientnet_style``.
+        crop_padding: as in `CenterCrop`.
         interpolation: as in `Resize`.
         backend: 'cv2' or 'pillow'; Pillow does it in any case.
 
@@ -128,24 +151,43 @@ class RandomResizedCrop:
         size: Size,
         scale: Sequence[float] = (0.08, 1.0),
         ratio: Sequence[float] = (3 / 4, 4 / 3),
+        max_attempts: int = 10,
+        efficientnet_style: bool = False,
+        min_covered: float = 0.1,
+        crop_padding: int = 32,
         interpolation: str = "bilinear",
         backend: str = "cv2",
     ) -> None:
-        self.height, self.width = _pair(size, "RandomResizedCrop", "size")
-        self.interpolation = _word(interpolation, _FILTERS, "RandomResizedCrop", "interpolation")
-        _word(backend, ("cv2", "pillow"), "RandomResizedCrop", "backend")
-        self._cut = v2.RandomResizedCrop(
-            self.height, scale=_range(scale, "scale"), ratio=_range(ratio, "ratio")
-        )
+        self.height, self.width = pair(size, "RandomResizedCrop", "size")
+        self.interpolation = one_of(interpolation, FILTERS, "RandomResizedCrop", "interpolation")
+        one_of(backend, BACKENDS, "RandomResizedCrop", "backend")
+        self.scale, self.ratio = _range(scale, "scale"), _range(ratio, "ratio")
+        self.crop_padding = _crop_padding(crop_padding, self, efficientnet_style)
+        self.min_covered = probability(min_covered, "RandomResizedCrop", "min_covered")
+        if not isinstance(max_attempts, int) or max_attempts < 1:
+            raise ConfigError(f"RandomResizedCrop: max_attempts={max_attempts!r} must be at least 1")
+        self.max_attempts = max_attempts
+        self._cut = v2.RandomResizedCrop(self.height, scale=self.scale, ratio=self.ratio)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with a random part of the picture."""
         img = as_array(results["img"])
-        # Only the height and width are looked at: a tensor without memory has them.
-        drawn = self._cut.make_params([torch.empty(3, *img.shape[:2], device="meta")])
-        top, left = drawn["top"], drawn["left"]
-        part = img[top : top + drawn["height"], left : left + drawn["width"]]
-        return _with(results, resized(part, self.height, self.width, self.interpolation))
+        part = _cut(img, self._window(img.shape[0], img.shape[1]))
+        return with_picture(results, resized(part, self.height, self.width, self.interpolation))
+
+    def _window(self, height: int, width: int) -> Window:
+        if self.crop_padding is None:
+            # Only the height and width are looked at: a tensor without memory has them.
+            drawn = self._cut.make_params([torch.empty(3, height, width, device="meta")])
+            return drawn["top"], drawn["left"], drawn["height"], drawn["width"]
+        return distorted_window(
+            height,
+            width,
+            scale=self.scale,
+            ratio=self.ratio,
+            min_covered=self.min_covered,
+            max_attempts=self.max_attempts,
+        ) or central_window(height, width, self.height, self.crop_padding)
 
 
 @PIPELINES.register_module()
@@ -163,10 +205,8 @@ class RandomFlip:
     def __init__(
         self, flip_prob: float = 0.5, direction: Literal["horizontal", "vertical"] = "horizontal"
     ) -> None:
-        if not 0 <= flip_prob <= 1:
-            raise ConfigError(f"RandomFlip: flip_prob={flip_prob!r} must lie in [0, 1]")
-        self.flip_prob = flip_prob
-        self.direction = _word(direction, ("horizontal", "vertical"), "RandomFlip", "direction")
+        self.flip_prob = probability(flip_prob, "RandomFlip", "flip_prob")
+        self.direction = one_of(direction, ("horizontal", "vertical"), "RandomFlip", "direction")
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample, mirrored or not; ``flip`` says which."""
@@ -176,25 +216,27 @@ class RandomFlip:
         if not results["flip"]:
             return results
         img = as_array(results["img"])
-        return _with(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
+        return with_picture(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
 
 
-def resized(img: Array, height: int, width: int, interpolation: str) -> Array:
-    """Return a picture resized by Pillow, with antialiasing.
+def _crop_padding(
+    crop_padding: int, step: CenterCrop | RandomResizedCrop, efficientnet_style: bool
+) -> int | None:
+    name = type(step).__name__
+    if not efficientnet_style:
+        return None
+    if step.height != step.width:
+        raise ConfigError(
+            f"{name}: efficientnet_style cuts squares, not {step.height} x {step.width}; give one length"
+        )
+    if not isinstance(crop_padding, int) or crop_padding < 0:
+        raise ConfigError(f"{name}: crop_padding={crop_padding!r} must be a number of pixels, at least 0")
+    return crop_padding
 
-    Args:
-        img: ``(H, W, 3)`` of uint8, or of floats, which are resized as float32 without rounding.
-        height: of the result, in pixels.
-        width: likewise.
-        interpolation: as in `Resize`.
-    """
-    chosen = _FILTERS[interpolation]
-    if img.dtype == np.uint8:
-        return np.array(Image.fromarray(np.ascontiguousarray(img)).resize((width, height), chosen))
-    planes = np.ascontiguousarray(img.transpose(2, 0, 1), dtype=np.float32)
-    return np.stack(
-        [np.array(Image.fromarray(each).resize((width, height), chosen)) for each in planes], axis=2
-    )
+
+def _cut(img: Array, window: Window) -> Array:
+    top, left, height, width = window
+    return img[top : top + height, left : left + width]
 
 
 def _middle_of_strip(img: Array) -> Array:
@@ -204,28 +246,7 @@ def _middle_of_strip(img: Array) -> Array:
     return img[top : top + height, left : left + width]
 
 
-def _with(results: dict[str, Any], img: Array) -> dict[str, Any]:
-    results["img"] = np.ascontiguousarray(img)
-    results["img_shape"] = img.shape
-    return results
-
-
-def _pair(size: Size, step: str, name: str) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) == 1:
-        sides = (sides[0], sides[0])
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise ConfigError(f"{step}: {name}={size!r} must be a length or (height, width), in pixels")
-    return sides[0], sides[1]
-
-
 def _range(limits: Sequence[float], name: str) -> tuple[float, float]:
     if len(limits) != 2 or not 0 < limits[0] <= limits[1]:
         raise ConfigError(f"RandomResizedCrop: {name}={limits!r} must be two numbers, the smaller one first")
     return float(limits[0]), float(limits[1])
-
-
-def _word(value: str, allowed: Sequence[str] | dict[str, Any], step: str, name: str) -> str:
-    if value not in allowed:
-        raise ConfigError(f"{step}: {name}={value!r} is none of {', '.join(allowed)}")
-    return value

@@ -156,7 +156,7 @@ def _as_preprocessing(compose: Compose, numbers: Normalization) -> Preprocessing
         case _:
             return None
     resizes_shorter = resize.length is not None and resize.adaptive_side == "short"
-    is_square = crop.height == crop.width
+    is_square = crop.height == crop.width and crop.crop_padding is None
     known = ("nearest", "bilinear", "bicubic", "lanczos")
     is_plain = load.is_plain and not numbers.is_swapped and resize.interpolation in known
     if not (resizes_shorter and is_square and is_plain) or crop.height > resize.height:

@@ -3,6 +3,13 @@
 from ding_cls.worker.learner.base_learner import BaseLearner
 from ding_cls.worker.learner.create import create_learner
 from ding_cls.worker.learner.hook import HOOKS, Priority
+from ding_cls.worker.learner.known_hooks import (
+    ClassNumCheckHook,
+    ClosureHook,
+    EarlyStoppingHook,
+    EmptyCacheHook,
+    SyncBuffersHook,
+)
 from ding_cls.worker.learner.learner_hook import (
     LearnerHook,
     add_learner_hook,
@@ -13,15 +20,25 @@ from ding_cls.worker.learner.learner_hook import (
     show_hooks,
 )
 from ding_cls.worker.learner.method_hooks import Hook
+from ding_cls.worker.learner.profiler_hook import ProfilerHook
 from ding_cls.worker.learner.runner import Runner
+from ding_cls.worker.learner.tracking import MlflowLoggerHook, WandbLoggerHook
 
 __all__ = [
     "HOOKS",
     "BaseLearner",
+    "ClassNumCheckHook",
+    "ClosureHook",
+    "EarlyStoppingHook",
+    "EmptyCacheHook",
     "Hook",
     "LearnerHook",
+    "MlflowLoggerHook",
     "Priority",
+    "ProfilerHook",
     "Runner",
+    "SyncBuffersHook",
+    "WandbLoggerHook",
     "add_learner_hook",
     "build_learner_hook_by_cfg",
     "create_learner",

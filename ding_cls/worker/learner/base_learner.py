@@ -2,12 +2,15 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from easydict import EasyDict
 
-from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
 from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
@@ -18,9 +21,10 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import EvaluationStoppedError, MetricSerialEvaluator
 from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
-from ding_cls.worker.learner.history import History, describe
+from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
 from ding_cls.worker.learner.hook_calls import HookCalls, free_state_name, state_of, states_kept
+from ding_cls.worker.learner.judging import Judging
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.monitor import Monitor
 from ding_cls.worker.learner.progress import progress_bar
@@ -31,7 +35,9 @@ from ding_cls.worker.learner.provenance import (
     environment,
     environment_changes,
 )
+from ding_cls.worker.learner.saving import Saving, check_complete
 from ding_cls.worker.learner.stop import StopSignals, naming_last_checkpoint
+from ding_cls.worker.learner.tracking import Tracker, closing_trackers
 
 
 class BaseLearner:
@@ -63,6 +69,10 @@ class BaseLearner:
         outputs: what the latest update returned, by name.
         has_loaded: whether this learner continues from a checkpoint.
         eval_result: what the last evaluation gave (``start`` only).
+        evaluator: judges the policy (``start`` only).
+        trackers: get every row that is recorded (``start`` only).
+        last_step: the caller's own position, as ``train`` was told it; -1 where it was not.
+        facts: what every checkpoint says under ``run``; see ``describe_run``.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(LEARNER)
@@ -91,11 +101,12 @@ class BaseLearner:
             log_folder = os.path.join(folder, "log", instance_name)
             logger, own_tb_logger = build_logger(log_folder, instance_name, need_tb=tb_logger is None)
             self.logger, self.tb_logger = logger or self.logger, tb_logger or own_tb_logger
+            self.logger.setLevel(self._cfg.log_level)
         self._owns_tb_logger = tb_logger is None
         self._metrics = MetricsFile(os.path.join(folder, "log", "metrics.jsonl"))
-        self._keeper = CheckpointKeeper(os.path.join(folder, "ckpt"), keep=self._cfg.keep_checkpoints)
+        self._saving = Saving(self._cfg, exp_name)
         self.last_iter = CountVar()
-        self._last_step = -1
+        self.last_step = -1
         self.log_buffer: dict[str, dict[str, Any]] = {"scalar": {}, "scalars": {}, "histogram": {}}
         self.monitor = Monitor()
         self.history = History()
@@ -107,10 +118,13 @@ class BaseLearner:
         self.max_iter: int | None = None
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
+        self.evaluator: MetricSerialEvaluator | None = None
+        self.trackers: list[Tracker] = []
         self.ckpt_name: str | None = None
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
         self._signals = StopSignals()
+        self._is_stopping = False
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
             "monitor": self.monitor,
@@ -118,7 +132,7 @@ class BaseLearner:
             "hook_calls": self._calls,
         }
         self._unclaimed: dict[str, Any] = {}
-        self._facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
         self._loaded_facts: Mapping[str, Any] = {}
         self._hooks = learner_hooks(self._cfg, world_size=self.world_size)
         for hook in [each for line in self._hooks.values() for each in line]:
@@ -143,6 +157,12 @@ class BaseLearner:
         return self.last_iter.val
 
     @property
+    def best_checkpoint(self) -> Path | None:
+        """The file with the best weights; None before the first."""
+        best = self._saving.keeper.folder / BEST_NAME
+        return best if best.is_file() else None
+
+    @property
     def epoch(self) -> int:
         """How many epochs are finished (``start`` only; 0 elsewhere)."""
         return self.train_iter // self.updates_per_epoch if self.updates_per_epoch else 0
@@ -152,8 +172,9 @@ class BaseLearner:
     ) -> None:
         """Train until ``max_epochs`` epochs are finished, evaluating between epochs and at the end.
 
-        A run that was resumed continues at its very batch. Evaluation is due before the first epoch, after
-        an epoch where ``evaluator.should_eval`` says so, and always for the final weights.
+        A run that was resumed continues at its very batch. Evaluation is due where ``evaluator.should_eval``
+        says so, before the first epoch, after an epoch, with ``by_epoch=False`` inside one too; and always
+        for the final weights.
 
         Args:
             loader: yields the batches of an epoch; a loader without ``set_position`` can only begin an epoch.
@@ -166,12 +187,16 @@ class BaseLearner:
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
         self.policy.set_attribute("updates_per_epoch", length)
+        self.evaluator = evaluator
         if evaluator is not None:
             self.register_state("evaluator", evaluator)
-            evaluator.is_interrupted = self._wants_stop_now
+            evaluator.is_interrupted, evaluator.updates_per_epoch = self._wants_stop_now, length
+        judging = Judging(self, evaluator, length=length, max_iter=self.max_iter)
         with (
             self._signals,
-            naming_last_checkpoint(self, self._keeper),
+            naming_last_checkpoint(self, self._saving.keeper),
+            closing_trackers(self),
+            self._stopping(),
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
@@ -179,7 +204,7 @@ class BaseLearner:
             self._reopen_epoch()
             self.info("hooks in calling order, with their priorities\n" + show_hooks(self._hooks))
             self.history.resume_clock()
-            while not self._is_over(evaluator):
+            while not judging.is_over():
                 epoch, first = divmod(self.train_iter, length)
                 seek(loader, epoch, first)
                 with states_kept(self._parts, is_repeated=first > 0):
@@ -191,7 +216,7 @@ class BaseLearner:
                     show_progress()
                     if agreement.vote(self._signals.received is not None):
                         self._save_and_stop()
-                    if self.train_iter >= self.max_iter:
+                    if self.train_iter >= self.max_iter or judging.ends_inside():
                         break
             self.call_hook("after_run")
 
@@ -204,7 +229,7 @@ class BaseLearner:
             policy_kwargs: further arguments of the policy's forward.
         """
         if envstep >= 0:
-            self._last_step = envstep
+            self.last_step = envstep
         self.step_began = time.perf_counter()
         self.call_hook("before_iter")
         self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
@@ -245,7 +270,7 @@ class BaseLearner:
             CheckpointError: a checkpoint was loaded whose classes or number of training pictures differ.
         """
         check_facts(saved=self._loaded_facts, now=facts)
-        self._facts.update(facts)
+        self.facts.update(facts)
 
     def save_checkpoint(self, ckpt_name: str | None = None) -> None:
         """Save everything that a resume needs; ranks other than 0 return at once.
@@ -258,8 +283,8 @@ class BaseLearner:
         """
         if self.rank != 0:
             return
-        name = ckpt_name or self.ckpt_name or f"iteration_{self.train_iter}.pth.tar"
-        path = self._keeper.save(name, self._state())
+        name = ckpt_name or self.ckpt_name
+        path = self._saving.save(self, name, self._state(), is_stop=self._is_stopping)
         self.logger.info(f"saved {path}")
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
@@ -270,11 +295,12 @@ class BaseLearner:
         """
         state = source if isinstance(source, Mapping) else read_checkpoint(source)
         check_form(state)
-        check_facts(saved=state.get("run", {}), now=self._facts)
+        check_complete(state)
+        check_facts(saved=state.get("run", {}), now=self.facts)
         self.policy.load_state_dict(state)
         self._loaded_facts, self.has_loaded = state.get("run", {}), True
         self.last_iter.update(int(state.get("last_iter", 0)))
-        self._last_step = int(state.get("last_step", -1))
+        self.last_step = int(state.get("last_step", -1))
         for name, part_state in state.get("parts", {}).items():
             if name in self._parts:
                 self._parts[name].load_state_dict(part_state)
@@ -289,7 +315,10 @@ class BaseLearner:
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a row to ``./{exp_name}/log/metrics.jsonl``, on rank 0."""
         if self.rank == 0:
-            self._metrics.append({"kind": kind, "train_iter": self.train_iter, **values})
+            row = {"kind": kind, "train_iter": self.train_iter, **values}
+            self._metrics.append(row)
+            for tracker in self.trackers:
+                tracker.write(row)
 
     def request_stop(self, reason: str) -> None:
         """End ``start`` at the next step boundary as SIGTERM would: save, then raise ``RunStopped``."""
@@ -320,61 +349,24 @@ class BaseLearner:
             self._metrics.cut_after(self.train_iter, kinds_at=frozenset(kinds))
 
     def _reopen_epoch(self) -> None:
-        """Go on with an epoch that ``train_iterations`` had cut short, if the run now ends later."""
-        is_inside = self.train_iter % (self.updates_per_epoch or 1) != 0
-        if is_inside and self.train_iter < (self.max_iter or 0) and self.history.reopen(self.train_iter):
-            self._cut_metrics("epoch")
-
-    def _is_over(self, evaluator: MetricSerialEvaluator | None) -> bool:
-        """Do what is due between two epochs; return whether the run ends here."""
-        length, max_iter = self.updates_per_epoch or 1, self.max_iter or 0
-        is_done = self.train_iter >= max_iter
-        if self.train_iter % length and not is_done:
-            return False
-        if self.history.is_open:
-            self.call_hook("after_epoch")
-        should_stop = self._evaluate(evaluator, is_final=is_done)
-        if self.history.is_open:
-            row = self.history.close(
-                epoch=(self.train_iter - 1) // length, train_iter=self.train_iter, evaluation=self.eval_result
-            )
-            self.info(describe(row))
-            self.record("epoch", row)
-        return is_done or should_stop
-
-    def _evaluate(self, evaluator: MetricSerialEvaluator | None, *, is_final: bool) -> bool:
-        """Evaluate if it is due; return whether the stop value is reached."""
-        self.eval_result = {}
-        if evaluator is None:
-            return False
-        if evaluator.last_eval_iter == self.train_iter:
-            # A checkpoint written during this evaluation brought its outcome along.
-            self.eval_result = evaluator.last_result
-            if self.history.is_open:
-                self.record("eval", self.eval_result)
-                self.call_hook("after_eval")
-            return evaluator.has_reached_stop_value
-        if not (evaluator.should_eval(self.train_iter) or is_final):
-            return False
-        self.history.pool()
-        try:
-            should_stop, self.eval_result = evaluator.eval(
-                self.save_checkpoint, self.train_iter, self._last_step
-            )
-        except EvaluationStoppedError:
-            self._save_and_stop()
-        self.record("eval", self.eval_result)
-        self.call_hook("after_eval")
-        return should_stop
+        """Go on with an epoch that an earlier end of the run had cut short, if it ends later now."""
+        evaluator = self.evaluator
+        is_over = self.train_iter >= (self.max_iter or 0) or (evaluator is not None and evaluator.should_stop)
+        if self.train_iter % (self.updates_per_epoch or 1) == 0 or is_over:
+            return
+        if self.history.reopen(self.train_iter):
+            # An evaluation inside the epoch is told of again where training goes on.
+            is_told = evaluator is not None and evaluator.is_inside_epochs
+            self._cut_metrics("epoch", *(("eval",) if is_told else ()))
 
     def _state(self) -> dict[str, Any]:
         return {
             **self.policy.state_dict(),
             "format": FORMAT,
             "last_iter": self.train_iter,
-            "last_step": self._last_step,
+            "last_step": self.last_step,
             "parts": {name: part.state_dict() for name, part in self._parts.items()} | self._unclaimed,
-            "run": self._facts,
+            "run": self.facts,
             "environment": environment(),
         }
 
@@ -382,7 +374,16 @@ class BaseLearner:
         # Ranks cannot leave an evaluation one by one: the others would wait for them in its reduction.
         return self.world_size == 1 and self._signals.received is not None
 
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """An evaluation that was given up is repeated by the run that goes on from here."""
+        try:
+            yield
+        except EvaluationStoppedError:
+            self._save_and_stop()
+
     def _save_and_stop(self) -> NoReturn:
+        self._is_stopping = True
         self.history.pool()
         self.save_checkpoint()
         # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.

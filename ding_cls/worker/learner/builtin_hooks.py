@@ -48,7 +48,7 @@ class LoadCkptHook(LearnerHook):
 
 @HOOKS.register("save_ckpt")
 class SaveCkptHook(LearnerHook):
-    """Save ``iteration_{n}.pth.tar``.
+    """Save ``iteration_{n}.pth.tar``; at before_run the untrained network, once.
 
     Args:
         ext_args: ``freq``, the number of updates (at after_epoch: epochs) between two files; 1 by default.
@@ -67,6 +67,8 @@ class SaveCkptHook(LearnerHook):
 
     def __call__(self, engine: BaseLearner) -> None:
         count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
+        if self.position == "before_run" and count > 0:
+            return
         if self.position == "after_run" or count % self._freq == 0:
             if engine.max_iter is not None:
                 # Inside ``start`` all ranks come here together.

@@ -6,6 +6,7 @@ from typing import Any
 
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError, PartError
+from ding_cls.worker.learner.elsewhere import in_place_of
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Priority, move_hook
 from ding_cls.worker.learner.method_hooks import method_hooks
 
@@ -13,13 +14,14 @@ from ding_cls.worker.learner.method_hooks import method_hooks
 _PLACE = ("name", "priority", "position")
 
 
-def build_custom_hooks(entries: Iterable[Any]) -> list[LearnerHook]:
-    """Return the hooks that ``custom_hooks`` lists, with names that differ.
+def build_custom_hooks(entries: Iterable[Any], *, key: str = "custom_hooks") -> list[LearnerHook]:
+    """Return the hooks that ``custom_hooks`` or ``loggers`` lists, with names that differ.
 
     Args:
         entries: each ``dict(type=, name=, priority='NORMAL', position=, ...)`` with the arguments of the
             constructor of ``type``, which ``HOOKS`` knows: a ``LearnerHook``, or a class whose methods are
             named after positions.
+        key: which of the two lists it is.
 
     Raises:
         ConfigError: an entry that names a hook, an argument, a priority or a position that does not exist.
@@ -30,7 +32,7 @@ def build_custom_hooks(entries: Iterable[Any]) -> list[LearnerHook]:
         try:
             hooks += _built(entry, taken)
         except ConfigError as error:
-            message = f"policy.learn.learner.custom_hooks.{number}: {error}"
+            message = f"policy.learn.learner.{key}.{number}: {error}"
             raise PartError(message, error.name if isinstance(error, PartError) else "") from error
     return hooks
 
@@ -41,6 +43,9 @@ def _built(entry: Any, taken: set[str]) -> list[LearnerHook]:
         raise ConfigError(f"{entry!r} is no hook; the form is dict(type=, priority='NORMAL', ...)")
     arguments: dict[str, Any] = plain_copy(entry)
     kind = arguments.pop("type")
+    instead = in_place_of(kind) if isinstance(kind, str) and kind not in HOOKS else None
+    if instead is not None:
+        raise ConfigError(f"{kind} is no hook here; in its place: {instead}")
     part = HOOKS.get(kind) if isinstance(kind, str) else kind
     if not callable(part):
         raise ConfigError(f"the type of a hook is a name or a class, not {kind!r}")

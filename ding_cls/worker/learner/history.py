@@ -26,6 +26,7 @@ class History:
         self._is_open = False
         # The sums of the last row, should its epoch go on after all.
         self._closed: dict[str, Any] = {}
+        self._notes: dict[str, float] = {}
         self._seconds = 0.0
         self._since: float | None = None
 
@@ -53,6 +54,10 @@ class History:
         self._count += num_samples
         self._is_open = True
 
+    def note(self, name: str, value: float) -> None:
+        """Give the open epoch's row a further value."""
+        self._notes[name] = value
+
     def close(self, *, epoch: int, train_iter: int, evaluation: Mapping[str, float]) -> dict[str, Any]:
         """Turn the open epoch, summed over the ranks, into a row, and return it; all ranks call it."""
         self._stop_clock()
@@ -61,12 +66,14 @@ class History:
         count = int(shared.pop("count"))
         for name, total in shared.items():
             row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
+        row |= self._notes
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
         sums = {name: float(total) for name, total in shared.items()}
         self._closed = {"sums": {"lr": row["lr"], **sums}, "count": count, "seconds": self._seconds}
         self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
+        self._notes = {}
         return row
 
     def reopen(self, train_iter: int) -> bool:
@@ -98,6 +105,7 @@ class History:
             "rows": [dict(row) for row in self.rows],
             "sums": sums,
             "count": self._count,
+            "notes": dict(self._notes),
             "seconds": self._seconds,
             "closed": self._closed,
         }
@@ -106,6 +114,7 @@ class History:
         """Continue where ``state`` was taken; the open sums are rank 0's."""
         self.rows = [dict(row) for row in state["rows"]]
         self._closed = dict(state["closed"])
+        self._notes = dict(state.get("notes", {}))
         self._open(state)
 
     def _open(self, state: Mapping[str, Any]) -> None:

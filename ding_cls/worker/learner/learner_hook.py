@@ -45,8 +45,8 @@ __all__ = [
 def learner_hooks(cfg: Mapping[str, Any], *, world_size: int = 1) -> Hooks:
     """Return the hooks that a learner begins with, by position and in calling order.
 
-    Those of ``hook`` come first, then ``custom_hooks`` in the order of the list, then the reduction over the
-    ranks where there are several and none is named.
+    Those of ``hook`` come first, then ``custom_hooks`` and ``loggers`` in the order of the lists, then the
+    reduction over the ranks where there are several and none is named.
 
     Args:
         cfg: the config's ``policy.learn.learner`` section.
@@ -57,7 +57,12 @@ def learner_hooks(cfg: Mapping[str, Any], *, world_size: int = 1) -> Hooks:
     """
     described = [hook for line in build_learner_hook_by_cfg(cfg.get("hook", {})).values() for hook in line]
     hooks: Hooks = {position: [] for position in POSITIONS}
-    for hook in [*described, *build_custom_hooks(cfg.get("custom_hooks", ()))]:
+    if cfg.get("checkpoint", {}).get("save_best_only"):
+        described = [hook for hook in described if not isinstance(hook, SaveCkptHook)]
+    listed = [
+        each for key in ("custom_hooks", "loggers") for each in build_custom_hooks(cfg.get(key, ()), key=key)
+    ]
+    for hook in [*described, *listed]:
         place_hook(hooks, hook)
     if world_size > 1 and not any(isinstance(each, LogReduceHook) for each in hooks["after_iter"]):
         add_learner_hook(hooks, LogReduceHook("log_reduce_after_iter", 10, position="after_iter"))

@@ -48,7 +48,7 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         policy = ImageClassificationPolicy(run.cfg.policy, model=model, enable_field=["learn", "eval"])
 
         # Learner: the loop over batches, with hooks around each update. Register your own the same way.
-        learner = BaseLearner(learn.learner, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
+        learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
         learner.register_hook(
             ImageClsLogShowHook(
                 "image_cls_log_show", priority=15, position="after_iter", freq=learn.learner.log_show_freq
@@ -62,7 +62,7 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         )
 
         run.connect(policy, learner, train_loader)
-        learner.start(train_loader, max_epochs=learn.train_epoch, evaluator=evaluator)
+        learner.start(train_loader, max_epochs=run.max_epochs(train_loader), evaluator=evaluator)
         return run.finish(policy, learner, evaluator)
 
 

@@ -60,6 +60,6 @@ main_config = dict(
                 pipeline=eval_pipeline,
             ),
         ),
-        eval=dict(batch_size=32, evaluator=dict(eval_freq=1)),
+        eval=dict(batch_size=32, evaluator=dict(eval_freq=1, eval_interval=1)),
     ),
 )

@@ -143,15 +143,30 @@ def test_what_cannot_be_a_step_says_why(name):
 
 def test_ours_hide_torchvisions_under_the_bare_name():
     hidden = {name for name in SWEPT if not isinstance(PIPELINES.build(arguments(name)), OnImage)}
-    assert hidden == {"CenterCrop", "Normalize", "RandomResizedCrop", "Resize", "ToTensor"}
+    assert hidden == {
+        "AutoAugment",
+        "CenterCrop",
+        "Normalize",
+        "Pad",
+        "RandAugment",
+        "RandomCrop",
+        "RandomErasing",
+        "RandomResizedCrop",
+        "Resize",
+        "ToTensor",
+    }
     shapes = [PIPELINES.build({"type": kind, "size": 8})({"img": PIXELS})["img"].shape for kind in BOTH]
     assert shapes == [(8, 8, 3), (9, 8, 3)]
 
 
 def arguments(name):
     ours = {
+        "AutoAugment": {},
         "CenterCrop": {"crop_size": 8},
         "Normalize": {"mean": [1.0, 2.0, 3.0], "std": [1.0, 2.0, 3.0]},
+        "Pad": {"size": 8},
+        "RandomErasing": {},
+        "RandomGrayscale": {},
         "ToTensor": {"keys": ["img"]},
     }
     return {"type": name, **ours.get(name, {**SURE, **NEEDED}.get(name, {}))}

@@ -26,6 +26,11 @@ class Judge:
         self.calls: list[int] = []
         self._stop_at = stop_at
         self.is_interrupted = lambda: False
+        self.is_inside_epochs, self.loss_interval, self.updates_per_epoch = False, 0, None
+
+    @property
+    def should_stop(self) -> bool:
+        return self.has_reached_stop_value
 
     def should_eval(self, train_iter: int) -> bool:
         return train_iter != 3

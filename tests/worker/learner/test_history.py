@@ -130,3 +130,23 @@ def test_the_line_shows_whatever_a_metric_gives() -> None:
         "Epoch 0 done after 3 updates, 0.0 s: val f1 0.9877, val tiny 2.00e-06, val hits 12, "
         "val best class fir, val counts [3, 4], val none None"
     )
+
+
+def test_a_note_stands_in_its_epochs_row_alone() -> None:
+    history = History()
+    history.add({"total_loss": 1.0}, 4)
+    history.note("val_total_loss", 0.25)
+    again = History()
+    again.load_state_dict(history.state_dict())
+    for each in (history, again):
+        assert each.close(epoch=0, train_iter=1, evaluation={"acc1": 5.0})["val_total_loss"] == 0.25
+        each.add({"total_loss": 1.0}, 4)
+        assert "val_total_loss" not in each.close(epoch=1, train_iter=2, evaluation={})
+
+
+def test_a_state_from_before_there_were_notes_is_taken() -> None:
+    state = History().state_dict()
+    del state["notes"]
+    history = History()
+    history.load_state_dict(state)
+    assert history.state_dict()["notes"] == {}

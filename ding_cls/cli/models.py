@@ -1,0 +1,37 @@
+"""``ding-cls models``."""
+
+import argparse
+
+from ding_cls.cli.arguments import Verbs, add_debug
+from ding_cls.cli.exits import print_text
+from ding_cls.errors import ConfigError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    models = verbs.add_parser(
+        "models",
+        help="the networks that a config can name",
+        description="List networks by name, and where each comes from. Whole networks are named by "
+        "policy.model.name (--model NAME), backbones by policy.model.backbone.type.",
+    )
+    models.set_defaults(verb=_models)
+    models.add_argument(
+        "pattern", nargs="?", metavar="GLOB", default="*", help="such as 'resnet*'; quoted, for the shell"
+    )
+    models.add_argument("--parameters", action="store_true", help="build each one and count its parameters")
+    add_debug(models)
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    from ding_cls.models.listing import list_networks
+
+    found = list_networks(arguments.pattern, with_parameters=arguments.parameters)
+    if not found:
+        raise ConfigError(f"no network's name fits '{arguments.pattern}'; ding-cls models lists all of them")
+    width = max(len(each.name) for each in found)
+    lines = []
+    for each in found:
+        count = "" if each.num_parameters is None else f"{each.num_parameters / 1e6:9.2f} M  "
+        lines.append(f"{each.name:<{width}}  {count}{each.library}".rstrip())
+    print_text("\n".join(lines))

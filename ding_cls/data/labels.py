@@ -1,0 +1,121 @@
+"""Labels without pictures: what a loader makes of them, and what wrappers and samplers ask of a data set.
+
+It knows numbers and names; it must not know files or pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ding_cls.errors import DataError
+
+
+def as_target(label: Any) -> int | torch.Tensor:
+    """Return a label as a loader takes it.
+
+    Args:
+        label: one class number; whole numbers ``(K,)``, one for each of K tasks; or floats or booleans
+            ``(C,)``, one for each class.
+
+    Returns:
+        A number, int64 ``(K,)`` or float32 ``(C,)``.
+
+    Raises:
+        DataError: it is something else.
+    """
+    array = np.asarray(label)
+    is_whole = np.issubdtype(array.dtype, np.integer)
+    if array.ndim == 0 or (is_whole and array.size == 1):
+        return int(array.item())
+    if array.ndim != 1 or not (is_whole or array.dtype == bool or np.issubdtype(array.dtype, np.floating)):
+        raise DataError(
+            f"gt_label is an array of {array.dtype} with the shape {array.shape}; it is a class number, "
+            "whole numbers (tasks,), or floats (classes,)"
+        )
+    return torch.from_numpy(array.astype(np.int64 if is_whole else np.float32))
+
+
+def numbered(
+    words: Sequence[Sequence[str]], classes: Sequence[str] | None, places: Sequence[str]
+) -> tuple[list[list[int]], tuple[str, ...] | None]:
+    """Return the class numbers that words mean, and the class names.
+
+    Words that are all decimal are numbers, unless they are names among ``classes`` that are not all decimal.
+
+    Args:
+        words: of each sample.
+        classes: names in the order of their numbers; where None, the words themselves in bytewise order.
+        places: how an error names each sample.
+
+    Raises:
+        DataError: a word is none of the classes.
+    """
+    found = {word for each in words for word in each}
+    are_names = classes is not None and found <= set(classes) and not all(map(str.isdecimal, classes))
+    if not are_names and all(word.isdecimal() for word in found):
+        return [[int(word) for word in each] for each in words], None if classes is None else tuple(classes)
+    names = tuple(sorted(found, key=str.encode) if classes is None else classes)
+    numbers = {name: number for number, name in enumerate(names)}
+    for place, each in zip(places, words, strict=True):
+        for word in each:
+            if word not in numbers:
+                raise DataError(f"{place}: {word!r} is none of the {len(names)} classes")
+    return [[numbers[word] for word in each] for each in words], names
+
+
+def categories(dataset: Any) -> list[list[int]]:
+    """Return the class numbers of each sample: of its ``get_cat_ids``, or else its ``targets``.
+
+    Raises:
+        DataError: the data set has neither.
+    """
+    if hasattr(dataset, "get_cat_ids"):
+        return [[int(each) for each in dataset.get_cat_ids(index)] for index in range(len(dataset))]
+    if hasattr(dataset, "targets"):
+        return [np.atleast_1d(np.asarray(each)).tolist() for each in dataset.targets]
+    raise DataError(
+        f"{type(dataset).__name__} does not say its classes without loading: give it get_cat_ids(index) or "
+        "targets"
+    )
+
+
+def strata(dataset: Any) -> list[int]:
+    """Return a number for each sample; samples of the same classes have the same."""
+    known: dict[tuple[int, ...], int] = {}
+    return [known.setdefault(tuple(each), len(known)) for each in categories(dataset)]
+
+
+def class_counts(dataset: Any, num_classes: int) -> torch.Tensor:
+    """Return how many samples of a data set have each class, int64 ``(num_classes,)``.
+
+    Raises:
+        DataError: as ``categories``.
+    """
+    numbers = [number for each in categories(dataset) for number in each if number >= 0]
+    return torch.bincount(torch.tensor(numbers, dtype=torch.int64), minlength=num_classes)
+
+
+def weights_of(dataset: Any) -> torch.Tensor | None:
+    """Return the ``sample_weights`` of a data set as float32; None where it has none, or all are equal.
+
+    Raises:
+        DataError: they are not one positive number for each sample.
+    """
+    given = getattr(dataset, "sample_weights", None)
+    if given is None:
+        return None
+    weights = torch.as_tensor(given, dtype=torch.float32)
+    if weights.shape != (len(dataset),):
+        raise DataError(f"sample_weights has the shape {tuple(weights.shape)} for {len(dataset)} samples")
+    wrong = torch.nonzero(~(weights.isfinite() & (weights > 0))).flatten()
+    if len(wrong):
+        index = int(wrong[0])
+        raise DataError(
+            f"sample {index} has the weight {weights[index].item():g}; weights are above 0: leave out a "
+            "sample that shall not count"
+        )
+    return None if bool((weights == weights[0]).all()) else weights

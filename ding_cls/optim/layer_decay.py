@@ -1,0 +1,92 @@
+"""Smaller learning rates for lower layers, as fine-tuning wants them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from ding_cls.errors import ConfigError
+from ding_cls.optim.param_groups import OPTIMIZER_BUILDERS, DefaultOptimizerConstructor
+
+# How networks number their blocks; the first that fits a name counts. torchvision's and timm's ResNet
+# 'layer1.0', ConvNeXt 'stages.0.blocks.1', Swin 'layers.0.blocks.1'; then torchvision's ViT
+# 'encoder_layer_3', timm's 'blocks.3', and the 'features.3' of MobileNet, EfficientNet and VGG.
+_BLOCKS = (
+    re.compile(r"(?:^|\.)(?:layer|layers|stage|stages)[._]?(\d+)\.(?:blocks\.)?(\d+)\."),
+    re.compile(r"(?:^|\.)(?:encoder_layer_|blocks\.|features\.|layers\.|layer|stages\.)(\d+)\."),
+)
+
+
+@OPTIMIZER_BUILDERS.register_module(
+    ["LearningRateDecayOptimizerConstructor", "LearningRateDecayOptimWrapperConstructor"]
+)
+class LearningRateDecayOptimizerConstructor(DefaultOptimizerConstructor):
+    """Builds an optimizer whose learning rate falls by a factor from block to block, from the head down.
+
+    Blocks are told by their names, in the order of the network: what stands before the first one is the
+    lowest layer, what stands after the last one, norm and head, has the whole learning rate. All settings of
+    ``DefaultOptimizerConstructor`` hold too.
+
+    Args:
+        optimizer_cfg: as there.
+        paramwise_cfg: as there, with ``layer_decay_rate`` (or ``decay_rate``), the factor in (0, 1].
+
+    Raises:
+        ConfigError: as there; or the factor is missing or outside its range.
+
+    Source: BEiT, Bao et al. 2021, section 3.2 (arXiv:2106.08254); the arguments are mmpretrain's.
+    """
+
+    def __init__(
+        self, optimizer_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None
+    ) -> None:
+        settings = dict(paramwise_cfg or {})
+        given = [settings.pop(name) for name in ("layer_decay_rate", "decay_rate") if name in settings]
+        if len(given) != 1 or not 0 < given[0] <= 1:
+            raise ConfigError(
+                f"{type(self).__name__} needs paramwise_cfg=dict(layer_decay_rate=) greater than 0, and 1 at "
+                f"most, not {given or 'none'}"
+            )
+        (self._rate,) = given
+        # Without any setting there would be one group.
+        super().__init__(optimizer_cfg, settings or {"bypass_duplicate": False})
+        self._scales: dict[str, float] = {}
+
+    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        self._scales = layer_scales(model, self._rate)
+        return super()._groups(model)
+
+    def _mults(self, module: nn.Module, prefix: str, name: str) -> tuple[float, float]:
+        lr_mult, decay_mult = super()._mults(module, prefix, name)
+        return lr_mult * self._scales[f"{prefix}.{name}".lstrip(".")], decay_mult
+
+
+def layer_scales(model: nn.Module, rate: float) -> dict[str, float]:
+    """Return each parameter's factor by its name: ``rate`` to the number of layers above its own.
+
+    Raises:
+        ConfigError: no name of the network has a block in it.
+    """
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    blocks = {name: block for name in names if (block := _block(name)) is not None}
+    if not blocks:
+        raise ConfigError(
+            f"the layers of {type(model).__name__} cannot be told by their names; use "
+            "paramwise_cfg=dict(custom_keys=...) of DefaultOptimizerConstructor"
+        )
+    depths = {block: number for number, block in enumerate(dict.fromkeys(blocks.values()), 1)}
+    last = [name for name in names if name in blocks][-1]
+    scales, depth, is_above = {}, 0, False
+    for name in names:
+        # What belongs to no block counts with the one before it, the head with none.
+        depth = len(depths) + 1 if is_above else depths[blocks[name]] if name in blocks else depth
+        is_above = is_above or name == last
+        scales[name] = rate ** (len(depths) + 1 - depth)
+    return scales
+
+
+def _block(name: str) -> tuple[str, ...] | None:
+    found = (pattern.search(name) for pattern in _BLOCKS)
+    match = next((each for each in found if each is not None), None)
+    return None if match is None else match.groups()

@@ -1,0 +1,281 @@
+"""The weights that are evaluated where they are not those being trained: averages over the updates.
+
+An average has its own copy of the network. Training never sees it: a run with one trains as a run without.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ding_cls.errors import ConfigError
+from ding_cls.policy.settings import setting_of
+
+# Under this key of a checkpoint lie the averaged weights, beside those in training under 'model'.
+AVERAGED = "averaged"
+
+
+class EvaluatedWeights(Protocol):
+    """What is evaluated."""
+
+    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+        """Take notice of an update; ``train_iter`` are finished with it."""
+
+    def network(self) -> nn.Module:
+        """Return the network to evaluate now; its weights belong to this object."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Rule(Protocol):
+    """The share of the newest weights in an average, in [0, 1]; None where they are not to be added now.
+
+    Its arguments are the number of updates finished, how many weights were added before, and the number of
+    updates in an epoch where that is known.
+    """
+
+    def __call__(self, train_iter: int, num_averaged: int, updates_per_epoch: int | None) -> float | None: ...
+
+
+class LastWeights:
+    """No average: the network in training is evaluated."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+        """Do nothing."""
+
+    def network(self) -> nn.Module:
+        """Return the network in training."""
+        return self._model
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ema:
+    """The exponential moving average: ``decay`` of the old and ``1 - decay`` of the newest weights.
+
+    Attributes:
+        decay: share of the old weights each time; 0.9998 where ``momentum`` is missing too.
+        momentum: ``1 - decay``, mmcv's way to say it; only one of them can be given.
+        warm_up: for the ``n``-th time, from 0, the decay is ``(1 + n) / (warm_up + n)`` where that is less:
+            an average of a few updates is not held up by the weights it began with. 0: ``decay`` always.
+        interval: updates from one time to the next.
+
+    Raises:
+        ConfigError: a value outside its range, or both decay and momentum.
+
+    Source: ``tf.train.ExponentialMovingAverage(num_updates=)``, with its 10 for ``warm_up``. mmcv's EMAHook
+    has the same arguments; its warm-up takes the smaller *momentum* and so has no effect, its power
+    ``momentum ** interval`` freezes the average: neither is repeated.
+    """
+
+    decay: float | None = None
+    momentum: float | None = None
+    warm_up: int = 100
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        if self.decay is not None and self.momentum is not None:
+            raise ConfigError(
+                f"policy.learn.ema has decay={self.decay} and momentum={self.momentum}, which is 1 - decay; "
+                "keep one of them"
+            )
+        _check(self.decay is None or 0 <= self.decay < 1, "ema.decay", self.decay, "at least 0, less than 1")
+        _check(0 < self.share <= 1, "ema.momentum", self.momentum, "greater than 0, 1 at most")
+        _check(self.warm_up >= 0, "ema.warm_up", self.warm_up, "0 or more")
+        _check(
+            isinstance(self.interval, int) and self.interval >= 1, "ema.interval", self.interval, "1 or more"
+        )
+
+    @property
+    def share(self) -> float:
+        """The share of the newest weights after warm-up."""
+        if self.decay is not None:
+            return 1 - self.decay
+        return 0.0002 if self.momentum is None else self.momentum
+
+    def __call__(self, train_iter: int, num_averaged: int, updates_per_epoch: int | None) -> float | None:
+        if train_iter % self.interval:
+            return None
+        return max(self.share, (self.warm_up - 1) / max(self.warm_up + num_averaged, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swa:
+    """Stochastic weight averaging: the equal mean of the weights at the ends of the last epochs.
+
+    Before the first of these ends the network in training is evaluated. The learning rate of those epochs is
+    ``optim.SwaAnnealing``'s.
+
+    Attributes:
+        start_epoch: the first epoch, from 0, whose end counts.
+        lr: constant learning rate of these epochs; None: the schedule goes on.
+        anneal_epochs: epochs on the way to it.
+        anneal_strategy: the way there, 'cos' or 'linear'.
+
+    Source: Averaging Weights Leads to Wider Optima and Better Generalization, Izmailov et al. 2018, algorithm
+    1 (arXiv:1803.05407); as ``torch.optim.swa_utils.AveragedModel(use_buffers=True)``. BatchNorm's statistics
+    are averaged too; ``policy.learn.precise_bn`` computes them anew, as the paper does.
+    """
+
+    start_epoch: int
+    lr: float | None = None
+    anneal_epochs: int = 10
+    anneal_strategy: str = "cos"
+
+    def __post_init__(self) -> None:
+        _check(self.start_epoch >= 0, "swa.start_epoch", self.start_epoch, "0 or more")
+        _check(self.anneal_epochs >= 0, "swa.anneal_epochs", self.anneal_epochs, "0 or more")
+        _check(self.lr is None or self.lr > 0, "swa.lr", self.lr, "greater than 0")
+
+    def __call__(self, train_iter: int, num_averaged: int, updates_per_epoch: int | None) -> float | None:
+        if updates_per_epoch is None:
+            raise ConfigError(
+                "policy.learn.swa counts epochs, and nobody told their length: "
+                "policy.learn_mode.set_attribute('updates_per_epoch', len(loader))"
+            )
+        epochs, rest = divmod(train_iter, updates_per_epoch)
+        return None if rest or epochs <= self.start_epoch else 1 / (num_averaged + 1)
+
+
+class WeightAverage:
+    """An average of a network's weights by a rule, on their device.
+
+    Buffers of floats, as BatchNorm's statistics, are averaged like weights; others, as its counter, are
+    copied.
+
+    Args:
+        model: the network in training; the average begins with its weights.
+        rule: which share the newest weights have.
+    """
+
+    def __init__(self, model: nn.Module, rule: Rule) -> None:
+        self._model = model
+        self._rule = rule
+        self._copy = copy.deepcopy(model).eval().requires_grad_(False)
+        self._num_averaged = 0
+
+    @torch.no_grad()
+    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+        """Add the weights after an update, where that is due."""
+        share = self._rule(train_iter, self._num_averaged, updates_per_epoch)
+        if share is None:
+            return
+        averages, newest = [], []
+        for average, value in zip(_tensors(self._copy), _tensors(self._model), strict=True):
+            if average.is_floating_point():
+                averages.append(average)
+                newest.append(value.detach())
+            else:
+                average.copy_(value)
+        torch._foreach_lerp_(averages, newest, share)
+        self._num_averaged += 1
+
+    def network(self) -> nn.Module:
+        """Return the average; the network in training before anything was averaged."""
+        return self._copy if self._num_averaged else self._model
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the average, or before there is one what it begins with, and how many weights are in it."""
+        name = "model" if self._num_averaged else "begin"
+        return {name: self._copy.state_dict(), "num_averaged": self._num_averaged}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with a state; without one begin anew, with the weights that the network has now."""
+        self._num_averaged = state.get("num_averaged", 0)
+        self._copy.load_state_dict(state.get("model", state.get("begin", self._model.state_dict())))
+
+
+class OptimizersAverage:
+    """What a schedule-free optimizer wants evaluated: it keeps one kind of weights to train and one to judge.
+
+    Such an optimizer has ``train()`` and ``eval()``, which change the weights in place, and not to the last
+    bit there and back. Here it does so for a moment: the weights in training are put back as they were.
+
+    Source: The Road Less Scheduled, Defazio et al. 2024 (arXiv:2405.15682).
+    """
+
+    def __init__(self, model: nn.Module, optimizer: Any) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._copy = copy.deepcopy(model).eval().requires_grad_(False)
+        self._is_fresh = False
+        self._optimizer.train()
+
+    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+        """Know that the copy is out of date."""
+        self._is_fresh = False
+
+    @torch.no_grad()
+    def network(self) -> nn.Module:
+        """Return a copy with the weights to evaluate."""
+        if not self._is_fresh:
+            kept = [each.clone() for each in self._model.parameters()]
+            self._optimizer.eval()
+            for ours, now in zip(_tensors(self._copy), _tensors(self._model), strict=True):
+                ours.copy_(now)
+            self._optimizer.train()
+            for parameter, value in zip(self._model.parameters(), kept, strict=True):
+                parameter.copy_(value)
+            self._is_fresh = True
+        return self._copy
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights to evaluate."""
+        return {"model": self.network().state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the copy of a state; without one it follows from the network and the optimizer."""
+        self._is_fresh = "model" in state
+        if self._is_fresh:
+            self._copy.load_state_dict(state["model"])
+
+
+def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str, Any]) -> EvaluatedWeights:
+    """Return what ``learn.ema``, ``learn.swa`` or a schedule-free optimizer wants evaluated.
+
+    Raises:
+        ConfigError: more than one of them is there, or a value cannot be used.
+    """
+    rules: dict[str, Rule | None] = {
+        "ema": setting_of(Ema, learn, "ema"),
+        "swa": setting_of(Swa, learn, "swa"),
+    }
+    given = {f"policy.learn.{name}": rule for name, rule in rules.items() if rule is not None}
+    is_free = is_schedule_free(optimizer)
+    if len(given) + is_free > 1:
+        own = [f"the optimizer {type(optimizer).__name__}"] if is_free else []
+        raise ConfigError(f"{' and '.join([*given, *own])} each say what is evaluated; keep one of them")
+    if is_free:
+        return OptimizersAverage(model, optimizer)
+    rule = next(iter(given.values()), None)
+    return LastWeights(model) if rule is None else WeightAverage(model, rule)
+
+
+def is_schedule_free(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer has weights to train and others to evaluate."""
+    modes: list[Callable[..., Any] | None] = [getattr(optimizer, name, None) for name in ("train", "eval")]
+    return all(callable(each) for each in modes)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
+
+
+def _check(is_fine: bool, key: str, value: Any, allowed: str) -> None:
+    if not is_fine:
+        raise ConfigError(f"policy.learn.{key} is {value!r}; it must be {allowed}")

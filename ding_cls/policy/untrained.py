@@ -1,0 +1,25 @@
+"""Parameters that an update did not reach: ``policy.learn.detect_anomalous_params``."""
+
+import logging
+
+from torch import nn
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_LISTED = 10
+
+
+class UntrainedParameters:
+    """Names the trainable parameters that take no part in the loss, whenever they are others than before."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+
+    def __call__(self, model: nn.Module) -> None:
+        """Look at a network after its backward pass; nothing waits for the device."""
+        names = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
+        if names == self._told:
+            return
+        self._told = names
+        listed = ", ".join(names[:_MAX_LISTED])
+        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+        _LOGGER.warning("%d parameters take no part in the loss: %s%s", len(names), listed or "none", more)

@@ -1,0 +1,185 @@
+"""Which of two results is better: as the metric says, or by one key; and when none comes any more."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ding_cls.errors import ConfigError
+from ding_cls.metrics import IMetric, SumMetric
+
+# What other systems call a result, as ``_normal`` writes it, and what it may be called here.
+_ALIASES = {
+    "acc": ("acc1",),
+    "accuracy": ("acc1",),
+    "accuracytop1": ("acc1",),
+    "top1": ("acc1",),
+    "accuracytop5": ("acc5",),
+    "top5": ("acc5",),
+    "f1": ("f1score", "macrof1", "f1macro"),
+    "f1score": ("f1", "macrof1", "f1macro"),
+    "map": ("map",),
+}
+# Names that mmcv takes as larger-is-better, and smaller-is-better.
+_GREATER, _LESS = ("acc", "top", "auc", "precision", "recall", "f1", "map"), ("loss", "error", "ece", "brier")
+_AUTO = (None, False, True, "auto")
+
+
+class Ranking:
+    """Compares results of a metric.
+
+    A result that is not finite where it is compared is better than none; the first finite one is the best
+    without asking.
+
+    Args:
+        metric: gives the results.
+        key: the one that decides, under its own name or under one that mmclassification or
+            easy-classification has for it; None, True, False and 'auto': the metric's own ``gt``.
+        rule: 'greater' or 'less': which is better; None: as the metric or ``greater_keys`` says.
+        greater_keys: keys of which more is better.
+        less_keys: keys of which less is better.
+
+    Raises:
+        ConfigError: the metric gives no such key, or nothing says which direction is better.
+    """
+
+    def __init__(
+        self,
+        metric: IMetric,
+        *,
+        key: str | bool | None = None,
+        rule: str | None = None,
+        greater_keys: Iterable[str] = (),
+        less_keys: Iterable[str] = (),
+    ) -> None:
+        self._metric = metric
+        self._key = None if key in _AUTO else str(key)
+        if self._key is None and rule is not None and isinstance(metric, SumMetric):
+            self._key = metric.primary
+        self._rule = rule
+        self._named = {"greater": tuple(greater_keys), "less": tuple(less_keys)}
+        if rule is not None and self._key is None:
+            raise ConfigError(f"rule='{rule}' is the direction of save_best; name a key: save_best='acc1'")
+        if self._key is not None and isinstance(metric, SumMetric):
+            self._is_greater(self._found(metric.directions))
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether a key was named, and not the metric asked."""
+        return self._key is not None
+
+    def not_finite(self, result: Mapping[str, Any]) -> list[str]:
+        """Return the names of what keeps a result from being compared."""
+        names = list(result) if self._key is None else [self._found(result)]
+        return [name for name in names if isinstance(result[name], float) and not math.isfinite(result[name])]
+
+    def is_better(
+        self, result: Mapping[str, Any], other: Mapping[str, Any] | None, *, min_delta: float = 0.0
+    ) -> bool:
+        """Return whether ``result`` is better than ``other``, by more than ``min_delta``; nothing not finite
+        is."""
+        if self.not_finite(result):
+            return False
+        if other is None:
+            return True
+        if self._key is None and not min_delta:
+            return bool(self._metric.gt(result, other))
+        name, value = self.score(result)
+        gain = value - other[name]
+        return bool((gain if self._is_greater(name) else -gain) > min_delta)
+
+    def score(self, result: Mapping[str, Any]) -> tuple[str, float]:
+        """Return the key that decides, and its value.
+
+        Raises:
+            ConfigError: there is none, or it is no number.
+        """
+        if self._key is None and not isinstance(self._metric, SumMetric):
+            raise ConfigError(
+                f"{type(self._metric).__name__} compares results as a whole; name the key that counts: "
+                "policy.eval.evaluator.save_best=KEY"
+            )
+        name = self._metric.primary if isinstance(self._metric, SumMetric) else ""
+        name = name if self._key is None else self._found(result)
+        value = result[name]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"the result '{name}' is a {type(value).__name__}; save_best names a number")
+        return name, value
+
+    def _found(self, names: Iterable[str]) -> str:
+        """Return the one of ``names`` that the key means."""
+        wanted = _normal(self._key or "")
+        for each in (wanted, *_ALIASES.get(wanted, ())):
+            for name in names:
+                if name == self._key or _normal(name) == each:
+                    return name
+        raise ConfigError(
+            f"save_best names '{self._key}'; {type(self._metric).__name__} gives {', '.join(map(str, names))}"
+        )
+
+    def _is_greater(self, name: str) -> bool:
+        if self._rule is not None:
+            return self._rule == "greater"
+        for rule, names in self._named.items():
+            if name in names or self._key in names:
+                return rule == "greater"
+        if isinstance(self._metric, SumMetric) and name in self._metric.directions:
+            return self._metric.directions[name] == "max"
+        for is_greater, marks in ((False, _LESS), (True, _GREATER)):
+            if any(mark in _normal(name) for mark in marks):
+                return is_greater
+        raise ConfigError(
+            f"nothing says whether more or less of '{name}' is better; "
+            "set policy.eval.evaluator.rule=greater or less"
+        )
+
+
+class EarlyStopping:
+    """Counts the evaluations that brought nothing better.
+
+    Attributes:
+        patience: so many in a row end the run; None: never.
+        min_delta: by how much the key must get better to count as better.
+        check_finite: a result that is not finite ends the run at once.
+        num_bad: evaluations in a row without a better result.
+    """
+
+    def __init__(
+        self, patience: int | None = None, *, min_delta: float = 0.0, check_finite: bool = False
+    ) -> None:
+        self.patience, self.min_delta, self.check_finite = patience, min_delta, check_finite
+        self.forget()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the patience is at its end."""
+        return self.patience is not None and self.num_bad >= self.patience
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.num_bad = 0
+        self._best: dict[str, Any] | None = None
+
+    def add(self, result: Mapping[str, Any], ranking: Ranking, *, is_trained: bool) -> None:
+        """Add an evaluation; that of an untrained network is only what others are compared with."""
+        if self.patience is None:
+            return
+        if ranking.is_better(result, self._best, min_delta=self.min_delta):
+            self._best, self.num_bad = dict(result), 0
+        elif is_trained:
+            self.num_bad += 1
+            if self.check_finite and ranking.not_finite(result):
+                self.num_bad = max(self.num_bad, self.patience)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was counted; the settings are the config's."""
+        return {"num_bad": self.num_bad, "best": self._best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Count on from ``state``."""
+        self.num_bad, self._best = state["num_bad"], state["best"]
+
+
+def _normal(name: str) -> str:
+    """Return a name without what systems write in different ways: ``val/accuracy_top-1`` is accuracytop1."""
+    return re.sub(r"[^a-z0-9]", "", name.rpartition("/")[2].removeprefix("val_").lower())

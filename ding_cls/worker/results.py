@@ -1,0 +1,86 @@
+"""What an evaluation knows of loaders and results of any make."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ding_cls.errors import DataError
+from ding_cls.metrics import IMetric
+from ding_cls.policy.modes import EvalMode
+from ding_cls.types import Batch
+
+
+def num_valid(loader: Any) -> int | None:
+    """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
+    sampler = sampler_of(loader)
+    if isinstance(sampler, torch.utils.data.DistributedSampler):
+        return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
+    valid: int | None = getattr(sampler, "num_valid", None)
+    return valid
+
+
+def sampler_of(loader: Any) -> Any:
+    """Return what chooses the loader's samples; None where that is not known."""
+    # torch's DataLoader shows a SequentialSampler in ``sampler`` when it was given a batch sampler instead.
+    batches = getattr(loader, "batch_sampler", None)
+    return getattr(loader if batches is None else batches, "sampler", None)
+
+
+def takes_counts(metric: IMetric) -> bool:
+    """Return whether a metric's ``reduce_mean`` takes the number of samples of each batch."""
+    parameters = inspect.signature(metric.reduce_mean).parameters.values()
+    positional = [
+        each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(positional) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
+
+
+def plain_number(value: Any) -> Any:
+    """Return a 0-dim tensor or a NumPy number as Python's own, anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def plain(value: Any) -> Any:
+    """Return tensors and NumPy's numbers and arrays as Python's own, which checkpoints and JSON can hold."""
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value.tolist() if hasattr(value, "ndim") else value
+
+
+def sample_ids(batch: Any) -> torch.Tensor:
+    """Return a batch's sample numbers; -1 where it has none."""
+    return batch.sample_ids.cpu() if isinstance(batch, Batch) else torch.full((len(batch),), -1)
+
+
+def in_data_order(ranks: Sequence[Sequence[tuple[torch.Tensor, ...]]]) -> dict[str, torch.Tensor]:
+    """Return the columns (sample ids, targets, logits) of all ranks' batches, one after the other."""
+    columns = zip(*(row for rank in ranks for row in rank), strict=True)
+    return {
+        name: torch.cat(column)
+        for name, column in zip(("sample_ids", "targets", "logits"), columns, strict=True)
+    }
+
+
+def check_classes(policy: EvalMode, loader: Any) -> None:
+    """Refuse evaluation data whose classes are not those that the policy was trained on.
+
+    Raises:
+        DataError: names the first that differ.
+    """
+    trained = policy.get_attribute("class_names")
+    given = getattr(getattr(loader, "dataset", None), "classes", None)
+    if trained is None or given is None or tuple(trained) == tuple(given):
+        return
+    pairs = [(a, b) for a, b in zip(trained, given, strict=False) if a != b]
+    where = (
+        f"first '{pairs[0][0]}' and '{pairs[0][1]}'"
+        if pairs
+        else f"{len(trained)} and {len(given)} in number"
+    )
+    raise DataError(
+        f"the evaluation data's classes are not those of training: {where}; pass it the training list"
+    )

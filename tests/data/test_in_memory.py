@@ -1,0 +1,107 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from ding_cls.data import ArrayDataset, build_eval_loader
+from ding_cls.errors import ConfigError, DataError
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+LABELS = np.array([0, 2, 1, 1, 0])
+MEAN, STD = [10.0, 20.0, 30.0], [50.0, 60.0, 70.0]
+
+
+@pytest.fixture
+def file(tmp_path):
+    np.savez(
+        tmp_path / "a.npz", images=RGB, labels=LABELS, classes=np.array(["a", "b", "c"]), grey=RGB[..., 0]
+    )
+    return tmp_path / "a.npz"
+
+
+def test_arrays_are_samples():
+    dataset = ArrayDataset(images=RGB, labels=LABELS)
+    assert (dataset.classes, dataset.targets) == (("0", "1", "2"), LABELS.tolist())
+    (batch,) = build_eval_loader(dataset, 8)
+    assert torch.equal(batch.images, torch.from_numpy(RGB))
+    assert batch.targets.tolist() == LABELS.tolist()
+
+
+def test_a_file_names_arrays_and_classes(file):
+    dataset = ArrayDataset(file, [])
+    assert dataset.classes == ("a", "b", "c")
+    assert torch.equal(dataset.load(3)[0], torch.from_numpy(RGB[3]))
+    assert ArrayDataset(file, [], classes=["x", "y", "z"]).classes == ("x", "y", "z")
+    grey = ArrayDataset(file, images="grey")
+    assert torch.equal(grey.load(3)[0], torch.from_numpy(RGB[3, ..., :1].repeat(3, -1)))
+    assert torch.equal(ArrayDataset(images=RGB[..., :1], labels=LABELS).load(3)[0], grey.load(3)[0])
+
+
+def test_pixels_stay_rgb_where_to_rgb_is_false():
+    # mmclassification's arrays are RGB: to_rgb=True would swap them, and its CIFAR configs say False.
+    for to_rgb, pixels in ((False, RGB[1]), (True, RGB[1, ..., ::-1])):
+        normalize = {"type": "Normalize", "mean": MEAN, "std": STD, "to_rgb": to_rgb}
+        dataset = ArrayDataset(images=RGB, labels=LABELS, pipeline=[normalize])
+        expected = (pixels.astype(np.float64) - MEAN) / STD
+        assert np.allclose(dataset[1]["img"], expected, atol=1e-5)
+        deferred = dataset.pipeline.deferred(dataset.load(1)[0][None])[0].permute(1, 2, 0)
+        assert np.allclose(deferred, expected, atol=1e-5)
+
+
+def test_labels_may_be_tasks_or_shares():
+    tasks = ArrayDataset(images=RGB, labels=np.stack([LABELS, LABELS], 1).astype(np.uint8))
+    assert tasks.load(1)[1].tolist() == [2, 2]
+    assert tasks.load(1)[1].dtype == torch.int64
+    shares = ArrayDataset(images=RGB, labels=np.eye(3)[LABELS])
+    assert torch.equal(shares.load(1)[1], torch.tensor([0.0, 0.0, 1.0]))
+    assert shares.classes == ("0", "1", "2")
+    assert ArrayDataset(images=RGB, labels=np.eye(3)[LABELS] > 0).load(0)[1].tolist() == [1, 0, 0]
+
+
+def test_a_sample_never_changes_the_array():
+    def blacken(results):
+        results["img"][:] = 0
+        return results
+
+    before = RGB.copy()
+    dataset = ArrayDataset(images=RGB, labels=LABELS, pipeline=[blacken])
+    assert dataset.load(0)[0].eq(0).all()
+    assert np.array_equal(RGB, before)
+
+
+def test_workers_get_each_picture_once():
+    images = np.zeros((400, 16, 16, 3), np.uint8)
+    size = len(pickle.dumps(ArrayDataset(images=images, labels=np.zeros(400, int))))
+    assert images.nbytes < size < 1.5 * images.nbytes
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ((RGB.astype(float), LABELS), "images is an array of float64"),
+        ((RGB[:, 0, 0], LABELS), r"with the shape \(5, 3\)"),
+        ((RGB.transpose(0, 3, 1, 2), LABELS), r"it is uint8 \(N, H, W, 3\)"),
+        ((RGB, LABELS[:3]), "5 images, and labels of the shape"),
+        ((RGB, LABELS - 1), "has the class number -1"),
+        ((RGB, LABELS + 0.5), "gt_label must be whole numbers"),
+    ],
+)
+def test_arrays_of_another_form_are_named(arrays, reason):
+    with pytest.raises(DataError, match=reason):
+        ArrayDataset(images=arrays[0], labels=arrays[1])
+
+
+def test_a_file_that_cannot_be_read_is_named(file, tmp_path):
+    with pytest.raises(DataError, match="has no array 'x_train"):
+        ArrayDataset(file, [], images="x_train", labels="y_train")
+    with pytest.raises(DataError, match=r"none\.npz' cannot be read as .npz"):
+        ArrayDataset(tmp_path / "none.npz", [])
+    np.savez(tmp_path / "objects.npz", images=np.array([{}], object), labels=[0])
+    with pytest.raises(DataError, match=r"cannot be read as \.npz: Object arrays cannot be loaded"):
+        ArrayDataset(tmp_path / "objects.npz", [])
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"a\.npz' cannot be read as .npz"):
+        ArrayDataset(file, [])
+    with pytest.raises(ConfigError, match="both arrays, or both names"):
+        ArrayDataset(images=RGB)

@@ -1,0 +1,121 @@
+import pytest
+import torch
+
+from ding_cls.data import CSVDataset, build_eval_loader, build_train_loader
+from ding_cls.errors import ConfigError, DataError
+
+LOAD = [{"type": "LoadImageFromFile"}]
+TABLE = """\ufeffpath,label,split,weight,group
+a.png,cat,train,1,x
+b.png,dog,train,2.5,y
+"c,d.png",cat,val,1,x
+"""
+
+
+@pytest.fixture
+def folder(make_pictures):
+    root = make_pictures("d", "a.png", "b.png", "c,d.png")
+    (root / "all.csv").write_text(TABLE, encoding="utf-8")
+    return root
+
+
+def write(folder, text):
+    (folder / "own.csv").write_text(text)
+    return folder / "own.csv"
+
+
+def test_a_split_is_chosen_with_its_weights_and_groups(folder):
+    train = CSVDataset(ann_file=folder / "all.csv", pipeline=LOAD, split="train")
+    assert train.classes == ("cat", "dog")
+    assert (train.targets, train.sample_weights, train.groups) == ([0, 1], [1.0, 2.5], ["x", "y"])
+    assert [info["img_info"]["filename"] for info in train.data_infos] == ["a.png", "b.png"]
+    val = CSVDataset("", LOAD, ["dog", "cat"], folder / "all.csv", split="val")
+    assert (val.targets, val.sample_weights) == ([1], [1.0])
+    assert val.load(0)[0].shape == (16, 20, 3)
+    assert len(CSVDataset(folder, LOAD, ann_file=folder / "all.csv")) == 3
+
+
+def test_weights_reach_the_batches_of_training_alone(folder):
+    dataset = CSVDataset(ann_file=folder / "all.csv", pipeline=LOAD)
+    (batch,) = build_train_loader(dataset, 3, seed=0)
+    expected = torch.tensor(dataset.sample_weights)[batch.sample_ids]
+    assert torch.equal(batch.weights, expected)
+    assert batch.weights.dtype == torch.float32
+    (judged,) = build_eval_loader(dataset, 3)
+    assert judged.weights is None
+    alike = CSVDataset(ann_file=folder / "all.csv", pipeline=LOAD, split="val")
+    assert next(iter(build_train_loader(alike, 1, seed=0))).weights is None
+
+
+def test_columns_may_have_other_names(folder):
+    file = write(folder, "image_id,kind,part,w\na.png,1,1,0.5\nb.png,0,2,2\n")
+    names = {"path": "image_id", "label": "kind", "split_column": "part", "weight": "w"}
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, split="2", classes=["n", "y"], **names)
+    assert (dataset.targets, dataset.sample_weights, dataset.groups) == ([0], [2.0], None)
+
+
+def test_several_labels_make_a_multi_hot_target(folder):
+    file = write(folder, "path,label\na.png,cat dog\nb.png,\n")
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, labels="several")
+    assert dataset.targets == [[1, 1], [0, 0]]
+    assert [dataset.get_cat_ids(index) for index in range(2)] == [[0, 1], []]
+    target = dataset.load(0)[1]
+    assert (target.dtype, target.tolist()) == (torch.float32, [1, 1])
+
+
+def test_every_character_may_be_a_task(folder):
+    file = write(folder, "path,label\na.png,ab1\nb.png,1bb\n")
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, labels="tasks", separator="", classes=["1", "a", "b"])
+    assert dataset.targets == [[1, 2, 0], [0, 2, 2]]
+    (batch,) = build_eval_loader(dataset, 2)
+    assert batch.targets.dtype == torch.int64
+    assert batch.targets.tolist() == [[1, 2, 0], [0, 2, 2]]
+    assert dataset.get_cat_ids(1) == [0, 2, 2]
+
+
+def test_tasks_may_stand_in_columns_of_their_own(folder):
+    file = write(folder, "path,first,second\na.png,big cat,red\nb.png,red,red\n")
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, label=["first", "second"])
+    assert dataset.classes == ("big cat", "red")
+    assert dataset.targets == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "reason"),
+    [
+        ("a,label\n", {}, "has no column 'path'; its first line names a, label"),
+        ("", {}, "has no column 'path'; its first line names none"),
+        ("path,label\n", {}, "found no samples in"),
+        ("path,label\na.png,cat\n", {"split": "train"}, "has no column 'split'"),
+        ("path,label\na.png\n", {}, "line 2 has more or fewer cells"),
+        ("path,label\na.png,cat,1\n", {}, "line 2 has more or fewer cells"),
+        ("path,label\n,cat\n", {}, "line 2 has no 'path'"),
+        ("path,label\na.png,\n", {}, "line 2 has 0 labels, not 1"),
+        (
+            "path,label\na.png,cat\nb.png,owl\n",
+            {"classes": ["cat"]},
+            "line 3: 'owl' is none of the 1 classes",
+        ),
+        ("path,label\na.png,7\n", {"classes": ["cat"]}, "line 2: there is no class number 7 among 1 classes"),
+        ("path,label,weight\na.png,cat,0\n", {}, "line 2 has the weight '0'; a weight is a number above 0"),
+        ("path,label,weight\na.png,cat,x\n", {}, "line 2 has the weight 'x'"),
+        ("path,label\na,b c\nb,b\n", {"labels": "tasks"}, "line 3 has 1 labels, not 2"),
+    ],
+)
+def test_a_bad_table_is_named(folder, text, options, reason):
+    with pytest.raises(DataError, match=reason):
+        CSVDataset(ann_file=write(folder, text), pipeline=LOAD, **options)
+
+
+def test_a_column_of_row_numbers_without_a_name_is_let_be(folder):
+    # As pandas writes them.
+    assert CSVDataset(ann_file=write(folder, ",path,label\n0,a.png,cat\n"), pipeline=LOAD).targets == [0]
+
+
+def test_the_file_and_the_form_of_labels_must_be_said(folder):
+    with pytest.raises(ConfigError, match="lacks the argument 'ann_file'"):
+        CSVDataset(folder, LOAD)
+    with pytest.raises(ConfigError, match="labels='many' must be 'one', 'several' or 'tasks'"):
+        CSVDataset(ann_file=folder / "all.csv", labels="many")
+    with pytest.raises(DataError, match=r"CSV file '.*none\.csv' cannot be read: No such file"):
+        CSVDataset(ann_file=folder / "none.csv")

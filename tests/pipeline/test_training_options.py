@@ -1,0 +1,72 @@
+"""Every option of optimization trains two steps in a run; the best file gives the numbers again."""
+
+from pathlib import Path
+
+import pytest
+
+from ding_cls.pipeline import evaluate, train
+from tests.faults.test_resume import LIBRARY_OPTIMIZERS, OPTIONS
+from tests.harness import SETTINGS, run_tiny, tiny_parts
+
+LEARN = "policy.learn"
+TRAINED: dict[str, tuple[str, ...]] = {
+    "clip by norm": (f"{LEARN}.grad_clip={{'max_norm': 1.0}}",),
+    "clip by value": (f"{LEARN}.grad_clip={{'clip_value': 0.1}}",),
+    "ema": (f"{LEARN}.ema={{}}",),
+    "mmcv's ema": (f"{LEARN}.learner.custom_hooks=[{{'type': 'EMAHook', 'momentum': 0.1}}]",),
+    "swa": (f"{LEARN}.swa={{'start_epoch': 0}}",),
+    "precise bn": (f"{LEARN}.precise_bn={{}}",),
+    "mmcls's precise bn": (f"{LEARN}.learner.custom_hooks=[{{'type': 'PreciseBNHook'}}]",),
+    "sam": (f"{LEARN}.sam={{}}",),
+    "plateau": (f"{LEARN}.lr_schedule=default-0.1-3",),
+    "step-4-0.8": (f"{LEARN}.lr_schedule=step-4-0.8",),
+    "SGDR-5-2": (f"{LEARN}.lr_schedule=SGDR-5-2",),
+    "multi-1,2-0.1": (f"{LEARN}.lr_schedule='multi-1,2-0.1'",),
+    "momentum schedule": (f"{LEARN}.momentum_schedule={{'type': 'OneCycle'}}",),
+    "weight decay schedule": (f"{LEARN}.weight_decay_schedule={{'type': 'CosineAnnealing', 'eta_min': 0}}",),
+    "auto_scale_lr": (f"{LEARN}.auto_scale_lr={{'base_batch_size': 256, 'enable': True}}",),
+}
+# ``acc1`` may be the same twice by chance; ``loss`` is not.
+AVERAGES = ("ema", "swa")
+
+
+@pytest.mark.parametrize("option", TRAINED)
+def test_every_option_trains_two_steps(option: str, workdir: Path) -> None:
+    result = train(
+        synthetic=True,
+        epochs=1,
+        overrides=[
+            *SETTINGS,
+            tiny_parts("LinearClsHead", in_channels=8, num_classes=4),
+            "policy.collect.synthetic_samples=16",
+            "policy.collect.synthetic_eval_samples=8",
+            "policy.learn.learner.dataloader.num_workers=0",
+            *TRAINED[option],
+        ],
+    )
+    (row,) = result.history
+    assert (row["train_iter"], row["train_loss"] > 0) == (2, True)
+
+
+def test_no_option_is_forgotten() -> None:
+    assert len(TRAINED) == 15
+    assert len(LIBRARY_OPTIMIZERS) == 9
+    named = " ".join(setting for settings in OPTIONS.values() for setting in settings)
+    for key in ("grad_clip", "ema", "swa", "precise_bn", "sam", "momentum_schedule", "weight_decay_schedule"):
+        assert f"{LEARN}.{key}=" in named, key
+
+
+@pytest.mark.parametrize("option", AVERAGES)
+def test_the_best_file_gives_the_numbers_that_were_evaluated(
+    option: str, picture_folder: Path, workdir: Path
+) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    network = tiny_parts("LinearClsHead", in_channels=8)
+    result = run_tiny(picture_folder, "averaged", setting, network, *TRAINED[option])
+    plain = run_tiny(picture_folder, "plain", setting, network)
+    judged = evaluate("averaged/ckpt/ckpt_best.pth.tar")
+    assert {name: judged[name] for name in result.best} == result.best
+    last = evaluate("averaged/ckpt/iteration_10.pth.tar")
+    assert {name: last[name] for name in result.final} == result.final
+    assert result.final["loss"] != plain.final["loss"]
+    assert [row["train_loss"] for row in result.history] == [row["train_loss"] for row in plain.history]

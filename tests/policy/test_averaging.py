@@ -1,0 +1,218 @@
+"""Averages of weights against their formulas and torch's own, and that training never sees them."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ding_cls.errors import ConfigError
+from ding_cls.policy import ImageClassificationPolicy
+from ding_cls.policy.averaging import Ema, Swa, WeightAverage
+from tests.policy.test_classification import assert_equal, assert_near, batch, build, network
+
+STEPS = 6
+
+
+def weights_over(policy: ImageClassificationPolicy, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
+    """Return the network's state before the first update and after each."""
+    states = [deepcopy(policy._model.state_dict())]
+    for step in range(steps):
+        policy.learn_mode.forward(batch(step))
+        states.append(deepcopy(policy._model.state_dict()))
+    return states
+
+
+def assert_averages(policy: ImageClassificationPolicy, expected: dict[str, torch.Tensor]) -> None:
+    found = policy.learn_mode.get_attribute("eval_model").state_dict()
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("ema", "decay_at"),
+    [
+        ({"decay": 0.75, "warm_up": 0}, lambda n: 0.75),
+        ({"momentum": 0.25, "warm_up": 0}, lambda n: 0.75),
+        ({"decay": 0.75, "warm_up": 1}, lambda n: 0.75),
+        ({"decay": 0.75, "warm_up": 10}, lambda n: min(0.75, (1 + n) / (10 + n))),
+        ({"decay": 0.2, "warm_up": 10}, lambda n: min(0.2, (1 + n) / (10 + n))),
+        ({}, lambda n: min(0.9998, (1 + n) / (100 + n))),
+    ],
+)
+def test_the_moving_average_is_the_formulas(ema: dict[str, Any], decay_at: Any) -> None:
+    policy = build(network(), ema=ema)
+    first, *later = weights_over(policy)
+    for name, average in first.items():
+        for number, weights in enumerate(later):
+            if average.is_floating_point():
+                average = decay_at(number) * average + (1 - decay_at(number)) * weights[name]
+            else:
+                average = weights[name]
+        first[name] = average
+    assert_averages(policy, first)
+    assert "norm.running_var" in first
+
+
+def test_it_is_torchs_moving_average() -> None:
+    policy = build(network(), ema={"decay": 0.75, "warm_up": 0})
+    # torch takes the first weights it is given as they are.
+    torchs = AveragedModel(network(), multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
+    torchs.update_parameters(network())
+    for step in range(STEPS):
+        policy.learn_mode.forward(batch(step))
+        torchs.update_parameters(policy._model)
+    assert_near(policy.learn_mode.get_attribute("eval_model"), torchs.module)
+
+
+def test_an_interval_leaves_updates_out() -> None:
+    policy = build(network(), ema={"decay": 0.5, "warm_up": 0, "interval": 3})
+    states = weights_over(policy, 7)
+    expected = {
+        name: 0.25 * states[0][name] + 0.25 * states[3][name] + 0.5 * states[6][name]
+        if states[0][name].is_floating_point()
+        else states[6][name]
+        for name in states[0]
+    }
+    assert_averages(policy, expected)
+
+
+def test_swa_is_the_mean_of_the_last_epochs_ends_and_torchs() -> None:
+    policy = build(network(), swa={"start_epoch": 1}, train_epoch=3)
+    policy.learn_mode.set_attribute("updates_per_epoch", 2)
+    torchs = AveragedModel(network(), use_buffers=True)
+    for step in range(6):
+        policy.learn_mode.forward(batch(step))
+        has_begun = step >= 3
+        if step in (3, 5):
+            torchs.update_parameters(policy._model)
+        network_now = policy.learn_mode.get_attribute("eval_model")
+        assert (network_now is policy._model) is not has_begun
+    assert_near(policy.learn_mode.get_attribute("eval_model"), torchs.module)
+
+
+def test_swa_needs_an_epochs_length() -> None:
+    policy = build(network(), swa={"start_epoch": 1})
+    with pytest.raises(ConfigError, match=r"set_attribute\('updates_per_epoch', len\(loader\)\)"):
+        policy.learn_mode.forward(batch(0))
+
+
+@pytest.mark.parametrize(
+    "average",
+    [
+        {"ema": {"decay": 0.5, "warm_up": 0}},
+        {"swa": {"start_epoch": 0}},
+        {"optimizer": {"type": "ScheduleFreeAdamW"}},
+        {"optimizer": {"type": "ScheduleFreeSGD"}},
+    ],
+    ids=str,
+)
+def test_evaluation_takes_the_average_and_training_never_sees_it(average: dict[str, Any]) -> None:
+    if "optimizer" in average:
+        pytest.importorskip("pytorch_optimizer")
+    judged, alone = [build(network(), **average) for _ in range(2)]
+    plain = build(network()) if "optimizer" not in average else None
+    images = batch(9).images
+    for step in range(4):
+        for policy in (judged, alone):
+            policy.learn_mode.set_attribute("updates_per_epoch", 2)
+            policy.learn_mode.forward(batch(step))
+        judged.eval_mode.reset()
+        logits = judged.eval_mode.forward(images)
+        assert_equal(judged._model, alone._model)
+    raw = network()
+    raw.load_state_dict(judged._model.state_dict())
+    assert not torch.equal(logits, raw.eval()(images))
+    if plain is not None:
+        for step in range(4):
+            plain.learn_mode.forward(batch(step))
+        assert_equal(judged._model, plain._model)
+
+    # A checkpoint holds both: what goes on training, and what was judged.
+    state = deepcopy(judged.learn_mode.state_dict())
+    settings = {"learn": {"optimizer": {"type": "SGD"}}, "cuda": False}
+    for fields in (["eval"], None):
+        other = ImageClassificationPolicy(settings, model=network(), enable_field=fields)
+        other.eval_mode.load_state_dict(state)
+        assert torch.equal(other.eval_mode.forward(images), logits)
+    resumed = build(network(), **average)
+    resumed.learn_mode.set_attribute("updates_per_epoch", 2)
+    resumed.learn_mode.load_state_dict(state)
+    assert torch.equal(resumed.eval_mode.forward(images), logits)
+    for policy in (alone, resumed):
+        policy.learn_mode.forward(batch(4))
+        policy.learn_mode.forward(batch(5))
+    assert_equal(resumed._model, alone._model)
+    assert_equal(resumed.learn_mode.get_attribute("eval_model"), alone.learn_mode.get_attribute("eval_model"))
+
+
+def test_a_schedule_free_average_is_the_optimizers_own() -> None:
+    library = pytest.importorskip("pytorch_optimizer")
+    policy = build(network(), optimizer={"type": "ScheduleFreeSGD", "momentum": 0.9}, weight_decay=0.0)
+    model = network()
+    optimizer = library.ScheduleFreeSGD(model.parameters(), lr=0.1, momentum=0.9)
+    for step in range(3):
+        policy.learn_mode.forward(batch(step))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(batch(step).images), batch(step).targets).backward()
+        optimizer.step()
+    assert_equal(policy._model, model)
+    optimizer.eval()
+    assert_equal(policy.learn_mode.get_attribute("eval_model"), model)
+
+
+def test_a_checkpoint_without_an_average_begins_one() -> None:
+    source, policy = build(network()), build(network(), ema={"decay": 0.5, "warm_up": 0})
+    source.learn_mode.forward(batch(0))
+    policy.learn_mode.load_state_dict(deepcopy(source.learn_mode.state_dict()))
+    assert_equal(policy.learn_mode.get_attribute("eval_model"), source._model)
+    before = deepcopy(policy._model.state_dict())
+    policy.learn_mode.forward(batch(1))
+    after = policy._model.state_dict()
+    assert_averages(
+        policy,
+        {k: (before[k] + after[k]) / 2 if after[k].is_floating_point() else after[k] for k in before},
+    )
+
+
+def test_an_average_keeps_buffers_that_are_no_floats() -> None:
+    model = nn.BatchNorm1d(2)
+    average = WeightAverage(model, Ema(decay=0.5, warm_up=0))
+    model(torch.randn(4, 2))
+    average.update(1, None)
+    assert average.network().num_batches_tracked.item() == 1
+    assert not average.network().training
+    assert not any(each.requires_grad for each in average.network().parameters())
+
+
+@pytest.mark.parametrize(
+    ("learn", "expected"),
+    [
+        ({"ema": {"decay": 0.9, "momentum": 0.1}}, r"decay=0\.9 and momentum=0\.1, which is 1 - decay"),
+        ({"ema": {"decay": 1.0}}, r"policy\.learn\.ema\.decay is 1\.0; it must be at least 0, less than 1"),
+        ({"ema": {"momentum": 0.0}}, r"ema\.momentum is 0\.0"),
+        ({"ema": {"interval": 0}}, r"ema\.interval is 0; it must be 1 or more"),
+        ({"ema": {"dcay": 0.9}}, "has no argument 'dcay'; did you mean 'decay'"),
+        ({"swa": {}}, "lacks the argument 'start_epoch'"),
+        ({"swa": {"start_epoch": -1}}, r"swa\.start_epoch is -1"),
+        (
+            {"swa": {"start_epoch": 1}, "ema": {}},
+            r"policy\.learn\.ema and policy\.learn\.swa each say what is evaluated; keep one",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_named(learn: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        build(network(), **learn)
+
+
+def test_the_shares_of_a_rule() -> None:
+    ema = Ema(decay=0.999, warm_up=10)
+    assert [ema(n + 1, n, None) for n in (0, 1, 90)] == [9 / 10, 9 / 11, 9 / 100]
+    assert ema(10**6, 10**6, None) == pytest.approx(0.001, rel=1e-12)
+    swa = Swa(start_epoch=1)
+    assert [swa(train_iter, 0, 2) for train_iter in range(1, 5)] == [None, None, None, 1.0]
+    assert swa(6, 1, 2) == 0.5

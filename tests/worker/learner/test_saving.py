@@ -1,0 +1,135 @@
+"""Options of checkpoints: what is in them, how they are called, where they lie."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.errors import CheckpointError, ConfigError, RunStopped
+from ding_cls.worker import BaseLearner
+from tests.worker.learner.parts import Counting, Loader, learner
+from tests.worker.tables import scripted
+
+pytestmark = pytest.mark.usefixtures("workdir")
+
+EACH_UPDATE = {"save_ckpt_after_iter": 1, "save_ckpt_after_run": False}
+
+
+class WithOptimizer(Counting):
+    """A learn mode whose state has an optimizer's in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        state = self.mode.state_dict
+        object.__setattr__(self.mode, "state_dict", lambda: {**state(), "optimizer": {"step": self.count}})
+
+
+def run(options: dict[str, Any], *, scores: Any = None, **cfg: Any) -> BaseLearner:
+    policy = WithOptimizer()
+    engine = BaseLearner({"hook": EACH_UPDATE, **cfg, "checkpoint": options}, policy.mode, exp_name="run")
+    evaluator = (
+        None if scores is None else scripted(scores, save_best="score", rule="greater", eval_freq=1)[0]
+    )
+    engine.start(Loader(2), max_epochs=2, evaluator=evaluator)
+    return engine
+
+
+def files(folder: str = "run/ckpt") -> list[str]:
+    return sorted(each.name for each in Path(folder).iterdir())
+
+
+def test_without_the_optimizer_no_run_can_go_on() -> None:
+    run({"save_optimizer": False})
+    state = read_checkpoint("run/ckpt/iteration_4.pth.tar")
+    assert "optimizer" not in state
+    assert {"model", "last_iter", "run"} <= state.keys()
+    engine, _ = learner()
+    with pytest.raises(
+        CheckpointError, match=r"saved without its optimizer.*save_optimizer=False says: no run"
+    ):
+        engine.load_checkpoint(state)
+
+
+def test_a_stop_saves_everything_all_the_same() -> None:
+    policy = WithOptimizer()
+    cfg = {"hook": EACH_UPDATE, "checkpoint": {"save_optimizer": False}}
+    engine = BaseLearner(cfg, policy.mode, exp_name="run")
+    engine.request_stop("the test")
+    with pytest.raises(RunStopped):
+        engine.start(Loader(2), max_epochs=2)
+    assert read_checkpoint("run/ckpt/iteration_1.pth.tar")["optimizer"] == {"step": 1}
+
+
+def test_another_folder_holds_the_files() -> None:
+    run({"out_dir": "elsewhere"}, keep_checkpoints=2)
+    assert files("elsewhere/run") == ["iteration_3.pth.tar", "iteration_4.pth.tar"]
+    assert not Path("run/ckpt").exists()
+
+
+def test_a_further_name_is_the_same_file_and_goes_with_it() -> None:
+    run({"file_name": "epoch_{}_iter_{train_iter}.pth"}, keep_checkpoints=2)
+    assert files() == [
+        "epoch_1_iter_3.pth",
+        "epoch_2_iter_4.pth",
+        "iteration_3.pth.tar",
+        "iteration_4.pth.tar",
+    ]
+    assert Path("run/ckpt/epoch_2_iter_4.pth").samefile("run/ckpt/iteration_4.pth.tar")
+    assert read_checkpoint("run/ckpt/epoch_1_iter_3.pth")["last_iter"] == 3
+
+
+def test_a_name_without_a_number_is_that_of_the_newest() -> None:
+    run({"file_name": "snapshot_epoch_last"})
+    assert read_checkpoint("run/ckpt/snapshot_epoch_last")["last_iter"] == 4
+
+
+BEST = "{model}_e{epoch}_{score:.5f}.pth"
+
+
+@pytest.mark.parametrize(
+    ("is_one_only", "names"),
+    [(False, ["model_e0_1.00000.pth", "model_e2_3.50000.pth"]), (True, ["model_e2_3.50000.pth"])],
+)
+def test_the_best_is_called_by_its_score(is_one_only: bool, names: list[str]) -> None:
+    options = {"best_name": BEST, "save_best_only": True, "save_one_only": is_one_only}
+    run(options, scores=[1.0, 0.5, 3.5])
+    assert files() == sorted(["ckpt_best.pth.tar", *names])
+    assert Path("run/ckpt/model_e2_3.50000.pth").samefile("run/ckpt/ckpt_best.pth.tar")
+    if not is_one_only:
+        assert read_checkpoint("run/ckpt/model_e0_1.00000.pth")["last_iter"] == 0
+
+
+def test_one_only_keeps_the_newest() -> None:
+    run({"save_one_only": True})
+    assert files() == ["iteration_4.pth.tar"]
+
+
+def test_best_only_writes_nothing_else() -> None:
+    run({"save_best_only": True}, scores=[1.0, 2.0, 0.5], hook={"save_ckpt_after_epoch": 1})
+    assert files() == ["ckpt_best.pth.tar"]
+    assert read_checkpoint("run/ckpt/ckpt_best.pth.tar")["last_iter"] == 2
+
+
+def test_the_untrained_network_is_saved_once() -> None:
+    first = run({}, hook={**EACH_UPDATE, "save_ckpt_before_run": True}, keep_checkpoints=0)
+    assert "iteration_0.pth.tar" in files()
+    Path("run/ckpt/iteration_4.pth.tar").rename("last")
+    again = BaseLearner({"hook": {"save_ckpt_before_run": True, "save_ckpt_after_run": False}}, first.policy)
+    again.load_checkpoint("last")
+    again.start(Loader(2), max_epochs=2)
+    assert not Path("default_experiment/ckpt/iteration_4.pth.tar").exists()
+
+
+def test_a_wrong_template_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ConfigError, match=r"checkpoint\.file_name='\{score\}' is no file name"):
+        learner(checkpoint={"file_name": "{score}"})
+
+
+def test_a_loop_of_ones_own_has_no_score() -> None:
+    engine, _ = learner(checkpoint={"best_name": BEST})
+    engine.train([[0], [1]])
+    with pytest.raises(
+        ConfigError, match="best_name holds a score, and this loop has told the learner of none"
+    ):
+        engine.save_checkpoint("ckpt_best.pth.tar")

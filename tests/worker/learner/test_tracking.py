@@ -1,0 +1,156 @@
+"""Numbers to MLflow and W&B."""
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ding_cls.errors import ConfigError, RunStopped
+from ding_cls.worker.learner import learner_hooks
+from tests.worker.learner.parts import Loader, Note, learner
+from tests.worker.tables import scripted
+
+pytestmark = pytest.mark.usefixtures("workdir")
+
+LOG = {"save_ckpt_after_iter": False, "save_ckpt_after_run": True, "log_show_after_iter": 2}
+
+
+class FakeRun:
+    """A run of a stand-in wandb: keeps what it was told."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.id = settings.get("id", "w1")
+        self.settings = settings
+        self.logged: list[tuple[int, dict[str, float]]] = []
+        self.artifacts: list[str] = []
+        self.exit_code: int | None = None
+
+    def log(self, numbers: dict[str, float], *, step: int) -> None:
+        self.logged.append((step, numbers))
+
+    def log_artifact(self, path: str, *, name: str, type: str) -> None:
+        self.artifacts.append(Path(path).name)
+
+    def finish(self, *, exit_code: int) -> None:
+        self.exit_code = exit_code
+
+
+@pytest.fixture
+def wandb_runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
+    """Put a stand-in for wandb in its place; return the runs that are begun."""
+    runs: list[FakeRun] = []
+
+    def init(**settings: Any) -> FakeRun:
+        runs.append(FakeRun(settings))
+        return runs[-1]
+
+    module = types.ModuleType("wandb")
+    module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
+    module.init = init  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    return runs
+
+
+def tracked(entry: dict[str, Any], **cfg: Any) -> Any:
+    return learner(loggers=[entry], hook=LOG, **cfg)[0]
+
+
+def test_every_row_reaches_the_tracker(wandb_runs: list[FakeRun]) -> None:
+    engine = tracked({"type": "WandbLoggerHook", "init_kwargs": {"project": "p"}, "log_checkpoint": True})
+    engine.start(Loader(4), max_epochs=2, evaluator=scripted([1.0, 2.0, 3.0], eval_freq=1)[0])
+    (run,) = wandb_runs
+    assert run.settings == {"dir": "run/log", "name": "run", "project": "p"}
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert [step for step, _ in run.logged] == [row["train_iter"] for row in rows]
+    assert {kind for _, numbers in run.logged for kind in {name.split("/")[0] for name in numbers}} == {
+        "train",
+        "epoch",
+        "eval",
+    }
+    for (_, numbers), row in zip(run.logged, rows, strict=True):
+        assert numbers == {
+            f"{row['kind']}/{name}": value
+            for name, value in row.items()
+            if name not in ("kind", "train_iter")
+        }
+    assert (run.exit_code, run.artifacts) == (0, ["ckpt_best.pth.tar"])
+
+
+def test_a_resumed_run_goes_on_with_the_trackers_run(wandb_runs: list[FakeRun]) -> None:
+    entry = {"type": "WandbLoggerHook"}
+    first = tracked(entry)
+    first.start(Loader(2), max_epochs=1)
+    again = tracked(entry)
+    again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
+    again.start(Loader(2), max_epochs=2)
+    assert wandb_runs[1].settings["id"] == wandb_runs[0].id
+    assert wandb_runs[1].settings["resume"] == "allow"
+
+
+@pytest.mark.parametrize(("error", "code"), [(ValueError, 1), (RunStopped, 0)])
+def test_a_run_that_ends_early_closes_it(wandb_runs: list[FakeRun], error: Any, code: int) -> None:
+    engine = tracked({"type": "WandbLoggerHook"})
+
+    class Fail(Note):
+        def __call__(self, engine: Any) -> None:
+            raise error("here")
+
+    engine.register_hook(Fail([], "fail", position="after_iter"))
+    with pytest.raises(error):
+        engine.start(Loader(2), max_epochs=1)
+    assert wandb_runs[0].exit_code == code
+    assert engine.trackers == []
+
+
+def test_other_ranks_send_nothing(wandb_runs: list[FakeRun]) -> None:
+    engine = tracked({"type": "WandbLoggerHook"})
+    engine.rank = 1
+    engine.call_hook("before_run")
+    assert (wandb_runs, engine.trackers) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("MlflowLoggerHook", "mlflow"), ("WandbLoggerHook", "wandb"), ("MMClsWandbHook", "wandb")],
+)
+def test_a_missing_package_is_named_with_its_command(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None)
+    with pytest.raises(
+        ConfigError, match=rf"loggers\.0: .* needs {package}.*pip install 'ding_cls\[{package}\]'"
+    ):
+        learner_hooks({"loggers": [{"type": name}]})
+
+
+def test_mlflow_itself_gets_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracking = pytest.importorskip("mlflow.tracking")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = Path("mlruns").absolute().as_uri()
+    entry = {
+        "type": "MlflowLoggerHook",
+        "exp_name": "digits",
+        "tracking_uri": uri,
+        "tags": {"who": "me"},
+        "params": {"lr": 0.1},
+        "log_model": True,
+    }
+    engine = tracked(entry)
+    engine.start(Loader(4), max_epochs=1, evaluator=scripted([1.0, 2.0], eval_freq=1)[0])
+    client = tracking.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert (run.info.run_name, run.data.tags["who"], run.data.params) == ("run", "me", {"lr": "0.1"})
+    history = client.get_metric_history(run.info.run_id, "eval/score")
+    assert [(each.step, each.value) for each in history] == [(0, 1.0), (4, 2.0)]
+    losses = client.get_metric_history(run.info.run_id, "train/total_loss_avg")
+    assert [(each.step, each.value) for each in losses] == [(2, 1.5), (4, 2.5)]
+    assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["ckpt_best.pth.tar"]
+    # The run that goes on is the same one there.
+    again = tracked(entry)
+    again.load_checkpoint("run/ckpt/iteration_4.pth.tar")
+    again.start(Loader(4), max_epochs=2)
+    assert len(client.search_runs([run.info.experiment_id])) == 1
