@@ -230,7 +230,7 @@ def test_a_part_without_a_type_is_named_with_its_place(cfg: dict[str, Any], path
             tree(learn__lr_schedule=3),
             f"{LEARN}.lr_schedule is 3 (int); it must be one of 'step', 'cosine', 'constant' or a dict",
         ),
-        (tree(learn__loss="focal"), f"{LEARN}.loss is 'focal' (str); it must be None or a dict"),
+        (tree(learn__loss=5), f"{LEARN}.loss is 5 (int); it must be None, a string or a dict"),
     ],
 )
 def test_a_part_of_the_wrong_kind_is_one_clear_line(cfg: dict[str, Any], problem: str) -> None:
