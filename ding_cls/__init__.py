@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ding_cls.errors import DingError
     from ding_cls.metrics import ImageClassificationMetric, IMetric
     from ding_cls.models import build_model
-    from ding_cls.pipeline import TrainResult, evaluate, train
+    from ding_cls.pipeline import TrainResult, evaluate, kfold, train
     from ding_cls.policy import ImageClassificationPolicy, Policy
     from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 
@@ -48,6 +48,7 @@ _HOMES = {
     "dist_finalize": "distributed",
     "dist_init": "distributed",
     "evaluate": "pipeline",
+    "kfold": "pipeline",
     "load_rgb": "data",
     "read_config": "config",
     "train": "pipeline",

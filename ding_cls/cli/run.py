@@ -25,10 +25,21 @@ def add_verbs(verbs: Verbs) -> None:
     """Enter this module's verbs."""
     train = verbs.add_parser("train", help="train from a config file, or from a folder and a model's name")
     train.set_defaults(verb=_train)
+    add_training_arguments(train)
     train.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build everything, do a few updates, print shapes, loss, time, memory and disk; keep nothing",
+    )
+    add_run_arguments(train, first="[CONFIG] [key=value ...]", files="a config file")
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what describes a run beside its config and data."""
+    parser.add_argument(
         "--model", metavar="NAME", help="resnet50, mobilenet_v2, or any other classifier of torchvision"
     )
-    train.add_argument(
+    parser.add_argument(
         "--pretrained",
         nargs="?",
         const=True,
@@ -36,15 +47,9 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="FILE",
         help="begin with ImageNet weights, or a file's",
     )
-    train.add_argument("--epochs", type=int, metavar="N", help="epochs in all")
-    train.add_argument("--work-dir", metavar="DIR", help="the run's folder; the same as exp_name=DIR")
-    train.add_argument("--no-validate", action="store_true", help="train without evaluating")
-    train.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="build everything, do a few updates, print shapes, loss, time, memory and disk; keep nothing",
-    )
-    _add_run_arguments(train, first="[CONFIG] [key=value ...]", files="a config file")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs in all")
+    parser.add_argument("--work-dir", metavar="DIR", help="the run's folder; the same as exp_name=DIR")
+    parser.add_argument("--no-validate", action="store_true", help="train without evaluating")
 
 
 def run_program(
@@ -63,7 +68,7 @@ def run_program(
         argv: the arguments after the program's name; None takes the process's.
     """
     parser = argparse.ArgumentParser(description="train, evaluate, and keep the best checkpoint")
-    _add_run_arguments(parser)
+    add_run_arguments(parser)
     arguments = parse(parser, argv)
 
     def run() -> None:
@@ -79,11 +84,23 @@ def run_program(
     return guarded(run, is_debugging=arguments.debug)
 
 
-def _add_run_arguments(parser: argparse.ArgumentParser, *, first: str = "key=value", files: str = "") -> None:
+def add_run_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    first: str = "key=value",
+    files: str = "",
+    folder: str = "folder with train/ and val/, one sub-folder per class in each",
+) -> None:
+    """Add the words, the data, the seed, and how to go on.
+
+    Args:
+        parser: where to add them.
+        first: as in `add_words`.
+        files: as there.
+        folder: what ``--data`` names.
+    """
     add_words(parser, first=first, files=files)
-    parser.add_argument(
-        "--data", metavar="DIR", help="folder with train/ and val/, one sub-folder per class in each"
-    )
+    parser.add_argument("--data", metavar="DIR", help=folder)
     parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
     parser.add_argument(
@@ -93,7 +110,8 @@ def _add_run_arguments(parser: argparse.ArgumentParser, *, first: str = "key=val
     add_debug(parser)
 
 
-def _train(arguments: argparse.Namespace) -> None:
+def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
+    """Return the files that the words name, and the arguments of ``train`` that all others make."""
     files, overrides = files_and_overrides(arguments.words)
     pretrained = arguments.pretrained
     if isinstance(pretrained, str) and "=" in pretrained and not os.path.exists(pretrained):
@@ -102,15 +120,7 @@ def _train(arguments: argparse.Namespace) -> None:
         pretrained = True
     if arguments.no_validate:
         overrides.append("policy.eval.evaluator.validate=False")
-    config = one_config(files)
-    if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
-        arguments.work_dir = arguments.work_dir or config
-        config = os.path.join(config, "total_config.py")
-    if config is not None:
-        _check_config_word(config)
-    if arguments.dry_run and arguments.resume:
-        raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
-    settings = {
+    return files, {
         "data": arguments.data,
         "model": arguments.model,
         "pretrained": pretrained,
@@ -121,6 +131,18 @@ def _train(arguments: argparse.Namespace) -> None:
         "overrides": overrides,
         "allow_code": arguments.allow_code,
     }
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    files, settings = training_settings(arguments)
+    config = one_config(files)
+    if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
+        settings["exp_name"] = arguments.work_dir or config
+        config = os.path.join(config, "total_config.py")
+    if config is not None:
+        check_config_word(config)
+    if arguments.dry_run and arguments.resume:
+        raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
     if arguments.dry_run:
         from ding_cls.pipeline.dry_run import dry_run, print_dry_run
 
@@ -136,7 +158,12 @@ def _train(arguments: argparse.Namespace) -> None:
         print_summary(result)
 
 
-def _check_config_word(word: str) -> None:
+def check_config_word(word: str) -> None:
+    """Refuse what is no config file.
+
+    Raises:
+        ConfigError: it says what the word is instead.
+    """
     if os.path.isfile(os.path.join(word, "total_config.py")):
         raise ConfigError(
             f"'{word}' is a run's folder; --resume continues it, its total_config.py begins one like it"

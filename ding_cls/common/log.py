@@ -123,7 +123,7 @@ class MetricsFile:
             if file.tell() and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
                 # A kill cut the last line off; the new row must not be glued to it.
                 file.write(b"\n")
-            file.write(json.dumps(_finite(row)).encode() + b"\n")
+            file.write(json.dumps(finite(row)).encode() + b"\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all rows that are whole; a line cut off by a kill is left out."""
@@ -156,9 +156,10 @@ class MetricsFile:
                 file.write("".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return plain values with None for numbers that are not finite, as every JSON reader accepts them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: finite(each) for name, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, list | tuple) else value

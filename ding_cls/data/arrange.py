@@ -6,7 +6,6 @@ It must not know pictures' content.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from ding_cls.data.folders import list_classes, list_samples
 from ding_cls.data.folds import Counts, split_indices
+from ding_cls.data.labels import groups_by_name
 from ding_cls.errors import DataError
 
 NAMES = ("train", "val", "test")
@@ -74,11 +74,14 @@ def split_folder(
     classes = list_classes(root)
     numbers = {name: number for number, name in enumerate(classes)}
     samples = list_samples(root, classes, numbers, refuse_empty=False)
+    file_names = [name for name, _ in samples]
     parts = split_indices(
         [classes[number] for _, number in samples],
         fractions=fractions,
         per_class=per_class,
-        groups=None if group_pattern is None else _groups([name for name, _ in samples], group_pattern),
+        groups=None
+        if group_pattern is None
+        else groups_by_name(file_names, group_pattern),
         seed=seed,
     )
     if len(parts) > len(names) or len(set(names)) < len(names):
@@ -120,17 +123,3 @@ def _place(source: Path, target: Path, *, link: bool) -> None:
         target.symlink_to(source.resolve())
     else:
         shutil.copy2(source, target)
-
-
-def _groups(names: Sequence[str], pattern: str) -> list[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"{pattern!r} is no regular expression: {error}") from error
-    groups = []
-    for name in names:
-        found = compiled.search(Path(name).name)
-        if found is None:
-            raise DataError(f"{pattern!r} finds nothing in {name!r}; it must tell each picture's group")
-        groups.append(found.group(1 if compiled.groups else 0) or "")
-    return groups

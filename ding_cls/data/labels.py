@@ -1,11 +1,13 @@
-"""Labels without pictures: what a loader makes of them, and what wrappers and samplers ask of a data set.
+"""Labels and names without pictures: what a loader makes of them, what wrappers ask of a data set.
 
 It knows numbers and names; it must not know files or pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,53 @@ def strata(dataset: Any) -> list[int]:
     """Return a number for each sample; samples of the same classes have the same."""
     known: dict[tuple[int, ...], int] = {}
     return [known.setdefault(tuple(each), len(known)) for each in categories(dataset)]
+
+
+def sample_names(dataset: Any) -> list[str]:
+    """Return the name of each sample: its file as the data set has it, or else its number in the data set.
+
+    Args:
+        dataset: one with ``sample_names``, or with ``samples`` or ``data_infos`` as ours have them; of any
+            other the numbers are the names.
+    """
+    given = getattr(dataset, "sample_names", None)
+    if given is not None:
+        return [str(each) for each in given]
+    described = getattr(dataset, "samples", getattr(dataset, "data_infos", None))
+    if described is None or len(described) != len(dataset):
+        described = [None] * len(dataset)
+    return [_file_of(each) or str(number) for number, each in enumerate(described)]
+
+
+def _file_of(described: Any) -> str:
+    """Return the file in an annotation or in a pair of file and target; empty where there is none."""
+    if isinstance(described, (tuple, list)) and described:
+        return os.fspath(described[0]) if isinstance(described[0], (str, os.PathLike)) else ""
+    file = described.get("img_info") if isinstance(described, Mapping) else None
+    return str(file.get("filename") or "") if isinstance(file, Mapping) else ""
+
+
+def groups_by_name(names: Sequence[str], pattern: str) -> list[str]:
+    """Return what a pattern finds in the last part of each name: its first group, or all of it.
+
+    Args:
+        names: of the samples, with ``/`` or the system's own mark between folders.
+        pattern: a regular expression.
+
+    Raises:
+        DataError: it is none, or finds nothing in a name.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"{pattern!r} is no regular expression: {error}") from error
+    groups = []
+    for name in names:
+        found = compiled.search(os.path.basename(name))
+        if found is None:
+            raise DataError(f"{pattern!r} finds nothing in {name!r}; it must tell each picture's group")
+        groups.append(found.group(1 if compiled.groups else 0) or "")
+    return groups
 
 
 def class_counts(dataset: Any, num_classes: int) -> torch.Tensor:

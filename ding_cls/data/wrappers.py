@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ding_cls.data.folds import Counts, fold_indices, split_indices, subset_indices
-from ding_cls.data.labels import categories, strata
+from ding_cls.data.labels import categories, groups_by_name, sample_names, strata
 from ding_cls.data.registries import DATASETS, build_dataset
 from ding_cls.errors import DataError
 
@@ -57,6 +57,12 @@ class IndexedDataset(torch.utils.data.Dataset[Any]):
     def groups(self) -> list[Any] | None:
         """Which samples stay together; None where the data set does not say."""
         return self._chosen("groups")
+
+    @property
+    def sample_names(self) -> list[str]:
+        """What each sample is called: its file, or its number in the data set inside."""
+        names = sample_names(self.dataset)
+        return [names[index] for index in self.indices]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class numbers of a sample."""
@@ -151,6 +157,8 @@ class KFoldDataset(IndexedDataset):
         seed: of which samples go into which fold; None: in the data set's order.
         stratified: each class alike in all folds.
         grouped: samples of one group stay in one fold, by the data set's ``groups``.
+        group_pattern: a regular expression: samples in whose file names it finds the same text (its first
+            group, or all of it) stay in one fold.
 
     Raises:
         DataError: there is no such fold, more folds than samples, or no groups.
@@ -165,14 +173,17 @@ class KFoldDataset(IndexedDataset):
         seed: int | None = None,
         stratified: bool = True,
         grouped: bool = False,
+        group_pattern: str | None = None,
     ) -> None:
         if not 0 <= fold < num_splits:
             raise DataError(f"KFoldDataset: fold={fold} must be at least 0 and below num_splits={num_splits}")
         inner = built(dataset)
         self.fold, self.num_splits, self.test_mode = fold, num_splits, test_mode
-        folds = fold_indices(
-            strata(inner), num_splits, groups=_groups(inner, grouped), stratified=stratified, seed=seed
-        )
+        if group_pattern is None:
+            groups = _groups(inner, grouped)
+        else:
+            groups = groups_by_name(sample_names(inner), group_pattern)
+        folds = fold_indices(strata(inner), num_splits, groups=groups, stratified=stratified, seed=seed)
         others = [index for number, each in enumerate(folds) if number != fold for index in each]
         super().__init__(inner, folds[fold] if test_mode else sorted(others))
 
@@ -292,6 +303,11 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
         """Which samples stay together; None where a data set does not say."""
         columns = [getattr(each, "groups", None) for each in self.datasets]
         return None if None in columns else [group for column in columns for group in column or ()]
+
+    @property
+    def sample_names(self) -> list[str]:
+        """What each sample is called in the data set that it lies in."""
+        return [name for each in self.datasets for name in sample_names(each)]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class numbers of a sample."""

@@ -2,19 +2,29 @@
 
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.evaluate import evaluate
+from ding_cls.pipeline.kfold import kfold
+from ding_cls.pipeline.kfold_summary import FoldResult, KFoldResult, kfold_summary, print_kfold
+from ding_cls.pipeline.predictions import AveragedPrediction, average_predictions
 from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.summary import print_summary
 from ding_cls.pipeline.train import train
 
 __all__ = [
+    "AveragedPrediction",
+    "FoldResult",
+    "KFoldResult",
     "Run",
     "TrainResult",
+    "average_predictions",
     "build_datasets",
     "build_network",
     "evaluate",
+    "kfold",
+    "kfold_summary",
     "open_run",
     "preprocessing_of",
+    "print_kfold",
     "print_summary",
     "train",
 ]

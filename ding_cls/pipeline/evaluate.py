@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,41 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import best_file
 from ding_cls.common.files import atomic_write
-from ding_cls.common.process import launched_world_size
+from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.config import compile_config, deep_merge_dicts
 from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, preprocessing_from_state
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import CheckpointError, ConfigError, DataError
-from ding_cls.metrics import build_metric
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
+from ding_cls.pipeline.label_kinds import metric_for
 from ding_cls.pipeline.splits import evaluation_set
 from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a checkpoint makes of a split.
+
+    Attributes:
+        result: what the metric says of all samples.
+        num_samples: how many these are.
+        predictions: ``sample_ids``, ``targets`` and ``logits`` in the order of the data, on the CPU; empty
+            where nobody asked for them.
+        dataset: the split.
+        classes: the class names.
+        train_iter: updates that the checkpoint's weights have seen.
+        cfg: the run's config, for this machine.
+    """
+
+    result: dict[str, Any]
+    num_samples: int
+    predictions: Mapping[str, torch.Tensor]
+    dataset: Any
+    classes: tuple[str, ...]
+    train_iter: int
+    cfg: Any
 
 
 def evaluate(
@@ -52,6 +77,36 @@ def evaluate(
         DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
             written.
     """
+    judged = judge(
+        checkpoint,
+        data=data,
+        split=split,
+        batch_size=batch_size,
+        model=model,
+        keep_predictions=out is not None,
+        allow_code=allow_code,
+    )
+    if out is not None and launched_rank() == 0:
+        write_arrays(Path(out), judged.predictions)
+    return {**judged.result, "num_samples": judged.num_samples}
+
+
+def judge(
+    checkpoint: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    split: str = "val",
+    batch_size: int | None = None,
+    model: torch.nn.Module | None = None,
+    keep_predictions: bool = False,
+    allow_code: bool = False,
+) -> Judgement:
+    """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
+
+    Raises:
+        CheckpointError: as there.
+        DataError: as there.
+    """
     if Path(checkpoint).is_dir():
         checkpoint = best_file(checkpoint)
     state = read_checkpoint(checkpoint)
@@ -73,13 +128,14 @@ def evaluate(
         policy = _policy(cfg, run, model)
         policy.eval_mode.load_state_dict(state)
         evaluator = MetricSerialEvaluator(
-            {}, [loader, build_metric(cfg.policy.eval.metric)], policy.eval_mode, exp_name=None
+            {}, [loader, metric_for(cfg.policy.eval.metric, dataset)], policy.eval_mode, exp_name=None
         )
-        evaluator.keep_predictions = out is not None
-        _, result = evaluator.eval(None, int(state.get("last_iter", 0)))
-        if out is not None and get_rank() == 0:
-            _write_predictions(Path(out), evaluator.predictions)
-        return {**result, "num_samples": evaluator.num_evaluated}
+        evaluator.keep_predictions = keep_predictions
+        train_iter = int(state.get("last_iter", 0))
+        _, result = evaluator.eval(None, train_iter)
+        classes = tuple(run["class_names"])
+        predictions = evaluator.predictions
+        return Judgement(result, evaluator.num_evaluated, predictions, dataset, classes, train_iter, cfg)
     finally:
         if loader is not None:
             loader.close()
@@ -143,8 +199,13 @@ def _dataset(
     return evaluation_set(cfg, split, classes, preprocessing=preprocessing, data=data)
 
 
-def _write_predictions(out: Path, predictions: Mapping[str, torch.Tensor]) -> None:
-    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in predictions.items()}
+def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
+    """Publish tensors and arrays as an ``.npz`` file.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
     try:
         with atomic_write(out) as file:
             np.savez(file, **arrays)

@@ -13,11 +13,12 @@ from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.translate import Translation
 from ding_cls.config.validate import at
-from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
+from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
-from ding_cls.metrics import build_metric
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
+from ding_cls.pipeline.descriptions import folder_of_split
 from ding_cls.pipeline.hooks import implied_hooks
+from ding_cls.pipeline.label_kinds import check_labels, metric_for
 from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.pipeline.user_code import import_user_code
@@ -106,6 +107,7 @@ def assemble(
         check_network(network, run.cfg, num_classes)
     else:
         network, about_weights = build_network(run.cfg, num_classes, load_weights=not run.is_resumed)
+    check_labels(run.cfg, network, train_set)
     run.logger.info(
         f"{len(train_set):,} training and {len(eval_set):,} evaluation images, {num_classes} classes"
     )
@@ -116,7 +118,7 @@ def assemble(
         learner.register_hook(hook)
     evaluator = MetricSerialEvaluator(
         judge.evaluator,
-        [eval_loader, build_metric(judge.metric)],
+        [eval_loader, metric_for(judge.metric, eval_set)],
         policy.eval_mode,
         run.tb_logger,
         exp_name=run.cfg.exp_name,
@@ -135,8 +137,12 @@ def read_run(
     resume: bool,
     exp_name: str | None,
     overrides: Sequence[str],
+    only_training: bool = False,
 ) -> Translation:
-    """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong."""
+    """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong.
+
+    With ``only_training`` pictures for validation are not asked for, and ``data`` may hold the class folders.
+    """
     origins: dict[str, str] = {}
     unreadable: list[str] = []
     variables: set[str] | None = None
@@ -154,10 +160,13 @@ def read_run(
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
-    if data is not None:
-        given["policy.collect.learn_data_path"] = str(find_split(data, "train"))
+    if data is not None and only_training:
+        given |= _training_folder(data)
+    elif data is not None:
+        collect = at(resolve(cfg).cfg, "policy.collect") or {}
+        given["policy.collect.learn_data_path"] = str(folder_of_split(collect.get("train"), data, "train"))
         if "policy.eval.evaluator.validate=False" not in overrides:
-            given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
+            given["policy.collect.eval_data_path"] = str(folder_of_split(collect.get("val"), data, "val"))
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -203,6 +212,17 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
+
+
+def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
+    """Return which folder to train on, and the one for validation, which may be missing, beside it."""
+    names = {name for group in SPLIT_NAMES.values() for name in group}
+    has_splits = any(Path(data, name).is_dir() for name in names)
+    has_val = has_splits and any(Path(data, name).is_dir() for name in SPLIT_NAMES["val"])
+    return {
+        "policy.collect.learn_data_path": str(find_split(data, "train") if has_splits else data),
+        "policy.collect.eval_data_path": str(find_split(data, "val")) if has_val else "",
+    }
 
 
 def _folder_recipe(

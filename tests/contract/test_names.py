@@ -42,6 +42,7 @@ PUBLIC_NAMES = {
     "dist_finalize",
     "dist_init",
     "evaluate",
+    "kfold",
     "load_rgb",
     "read_config",
     "train",

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from ding_cls.data.labels import as_target, categories, numbered, strata, weights_of
+from ding_cls.data.labels import as_target, categories, numbered, sample_names, strata, weights_of
 from ding_cls.errors import DataError
 
 
@@ -89,3 +91,13 @@ def test_equal_weights_are_none():
 def test_weights_that_are_none_are_named(weights, reason):
     with pytest.raises(DataError, match=reason):
         weights_of(Given(2, sample_weights=weights))
+
+
+def test_a_sample_is_called_by_its_file_or_its_number():
+    files = [("ash/0.png", 0), (Path("fir/1.png"), 1)]
+    assert sample_names(Given(2, samples=files)) == ["ash/0.png", "fir/1.png"]
+    infos = [{"img_info": {"filename": "a b.png"}, "gt_label": 0}, {"img": None, "gt_label": 1}]
+    assert sample_names(Given(2, data_infos=infos)) == ["a b.png", "1"]
+    assert sample_names(Given(2)) == ["0", "1"]
+    assert sample_names(Given(2, samples=torch.zeros(2, 3))) == ["0", "1"]
+    assert sample_names(Given(1, sample_names=["x"], samples=[("y", 0)])) == ["x"]

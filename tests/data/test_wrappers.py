@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,20 @@ def test_groups_stay_in_one_fold():
     assert sorted(number for each in folds for number in shown(each)) == list(range(16))
     with pytest.raises(DataError, match="grouped=True, but ArrayDataset has no groups"):
         KFoldDataset(arrays(0, 1), 0, 2, grouped=True)
+
+
+def test_what_a_file_name_says_keeps_samples_in_one_fold(make_pictures):
+    files = ("ash/a1.png", "ash/b1.png", "ash/c1.png", "fir/a1.png", "fir/a2.png", "fir/d1.png")
+    root = make_pictures("root", *files)
+    inner = ImageNetDataset(root, True)
+    folds = [KFoldDataset(inner, fold, 2, True, group_pattern=r"(\w)\d") for fold in range(2)]
+    people = [{Path(name).name[0] for name in each.sample_names} for each in folds]
+    assert people[0] | people[1] == set("abcd")
+    assert not people[0] & people[1]
+    row = ConcatDataset([folds[0], RepeatDataset(folds[1], 2)])
+    assert row.sample_names == folds[0].sample_names + folds[1].sample_names * 2
+    with pytest.raises(DataError, match=r"finds nothing in 'ash/a1\.png'; it must tell each picture's group"):
+        KFoldDataset(inner, 0, 2, group_pattern="x")
 
 
 def test_parts_are_disjoint_and_whole():

@@ -1,0 +1,81 @@
+"""``ding-cls kfold``."""
+
+import argparse
+import os
+
+from ding_cls.cli.arguments import Verbs, one_config
+from ding_cls.cli.run import add_run_arguments, add_training_arguments, check_config_word, training_settings
+from ding_cls.errors import ConfigError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    kfold = verbs.add_parser(
+        "kfold",
+        help="cross-validation: train and judge once for each fold, and sum up",
+        description="Divide the training data into folds; train one network for each on all others, judge it "
+        "on its own; print mean, spread and where the out-of-fold predictions lie.",
+    )
+    kfold.set_defaults(verb=_kfold)
+    kfold.add_argument("--num-splits", type=int, metavar="N", help="number of folds; 5 by default")
+    kfold.add_argument("--fold", type=int, metavar="K", help="this fold alone, counted from 0")
+    kfold.add_argument("--start-fold", type=int, default=0, metavar="K", help="the first fold to do, from 0")
+    kfold.add_argument("--no-stratify", action="store_true", help="do not keep classes alike in all folds")
+    groups = kfold.add_mutually_exclusive_group()
+    groups.add_argument(
+        "--group-pattern",
+        metavar="REGEX",
+        help="keep pictures together in whose names it finds the same, as '^[^_]+' for one person's",
+    )
+    groups.add_argument("--no-groups", action="store_true", help="divide groups, though the data name some")
+    kfold.add_argument(
+        "--use-last", action="store_true", help="judge the last weights of each fold, not the best"
+    )
+    kfold.add_argument(
+        "--summary", action="store_true", help="train nothing; sum up the folds that are there"
+    )
+    add_training_arguments(kfold)
+    add_run_arguments(
+        kfold,
+        first="[CONFIG] [key=value ...]",
+        files="a config file, or the folder of all folds to resume or sum up",
+        folder="folder with train/, or with one sub-folder per class",
+    )
+
+
+def _kfold(arguments: argparse.Namespace) -> None:
+    files, settings = training_settings(arguments)
+    config = one_config(files)
+    if config is not None and os.path.isfile(os.path.join(config, "kfold.json")):
+        if not (arguments.resume or arguments.summary):
+            raise ConfigError(
+                f"'{config}' is the folder of a cross-validation; --resume continues it, --summary sums it up"
+            )
+        settings["exp_name"], config = arguments.work_dir or config, None
+    if config is not None:
+        check_config_word(config)
+
+    from ding_cls.pipeline import kfold, kfold_summary, print_kfold
+    from ding_cls.pipeline.kfold_plan import kfold_folder
+    from ding_cls.pipeline.predictions import check_alone
+
+    if arguments.summary:
+        check_alone("kfold")
+        allow_code = settings.pop("allow_code")
+        del settings["seed"]
+        folder = kfold_folder(config, **settings)
+        print_kfold(kfold_summary(folder, use_last=arguments.use_last, allow_code=allow_code))
+        return
+    result = kfold(
+        config,
+        resume=arguments.resume,
+        num_splits=arguments.num_splits,
+        fold=arguments.fold,
+        start_fold=arguments.start_fold,
+        stratified=False if arguments.no_stratify else None,
+        grouped=False if arguments.no_groups else None,
+        group_pattern=arguments.group_pattern,
+        use_last=arguments.use_last,
+        **settings,
+    )
+    print_kfold(result)

@@ -1,0 +1,207 @@
+"""Cross-validation: one ordinary run for each fold, judged on what it was not trained on."""
+
+import copy
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+
+import torch
+
+from ding_cls.checkpoint import CheckpointKeeper
+from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.common.log import text_logger
+from ding_cls.data.labels import sample_names
+from ding_cls.errors import CheckpointError, RunStopped
+from ding_cls.pipeline.divided import fold_config
+from ding_cls.pipeline.evaluate import judge, write_arrays
+from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named, write_json
+from ding_cls.pipeline.kfold_plan import Asked, Config, Plan, make_plan, opened, wanted_folds
+from ding_cls.pipeline.kfold_summary import KFoldResult, kfold_summary
+from ding_cls.pipeline.predictions import average_predictions, check_alone
+from ding_cls.pipeline.train import train
+from ding_cls.worker.results import plain
+
+
+def kfold(
+    config: Config = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    model: str | torch.nn.Module | None = None,
+    pretrained: bool | str | os.PathLike[str] = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    synthetic: bool = False,
+    exp_name: str | None = None,
+    overrides: Sequence[str] = (),
+    allow_code: bool = False,
+    num_splits: int | None = None,
+    fold: int | None = None,
+    start_fold: int = 0,
+    stratified: bool | None = None,
+    grouped: bool | None = None,
+    group_pattern: str | None = None,
+    use_last: bool = False,
+) -> KFoldResult:
+    """Train one network for each fold of the training data, judge each on its fold, and sum up.
+
+    Every fold is a run of its own in ``exp_name/fold_0``, ``exp_name/fold_1``, ..., with the same seed, and
+    resumes as any run. It is evaluated on its held-out part as the config evaluates, without augmentation. A
+    config's validation set is not used, but for its pipeline. Files: see `kfold_summary`.
+
+    The best checkpoint of a fold is chosen on the same held-out part that it is judged on, so its result is
+    slightly too good. ``use_last`` judges the weights that training ended with: no choice, no such gain.
+
+    Args:
+        config: as in `train`, like all that is not named here.
+        data: folder with ``train/``, or with the class folders themselves. A folder ``test`` beside
+            ``train`` is predicted by all networks together.
+        model: as in `train`; of a network that is handed in each fold takes a copy.
+        pretrained: as in `train`.
+        epochs: as in `train`.
+        seed: of the division too.
+        resume: go on with the cross-validation in ``exp_name``: finished folds are not trained again. What
+            was said at its start need not be repeated.
+        synthetic: as in `train`.
+        exp_name: the folder of all folds; by default what `train` would take, and ``_kfold``.
+        overrides: as in `train`.
+        allow_code: as in `train`.
+        num_splits: number of folds; 5 by default.
+        fold: do this one alone, counted from 0; others may be there, or follow.
+        start_fold: leave out the folds before this one.
+        stratified: each class alike in all folds; by default so.
+        grouped: samples of one group stay together, by the data set's ``groups``; by default where it has
+            some.
+        group_pattern: the same by file names: a regular expression; its first group, or all that it finds.
+        use_last: judge the last checkpoint of each fold, not the best.
+
+    Raises:
+        DingError: one line that says what cannot be used, and what to do.
+        RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+    """
+    check_alone("kfold")
+    settings = {
+        "data": data,
+        "model": model,
+        "pretrained": pretrained,
+        "epochs": epochs,
+        "synthetic": synthetic,
+        "exp_name": exp_name,
+        "overrides": overrides,
+    }
+    asked = Asked(seed, num_splits, stratified, grouped, group_pattern)
+    plan = make_plan(config, settings, asked, is_resumed=resume, allow_code=allow_code)
+    folds = wanted_folds(plan.division.num_splits, fold, start_fold)
+    is_part = fold is not None or start_fold > 0
+    plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
+    try:
+        for number in folds:
+            _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
+    except Exception:
+        # A mistake found before training began shall not cost a folder.
+        if not (resume or is_part or any(plan.folder.glob("fold_*"))):
+            shutil.rmtree(plan.folder)
+        raise
+    # First: of a test split that cannot be read the folds' results shall not have to wait.
+    result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+    if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
+        return result
+    return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+
+
+def _finish_fold(
+    plan: Plan, fold: int, model: str | torch.nn.Module | None, *, use_last: bool, allow_code: bool
+) -> None:
+    """Train a fold, or the rest of it, and judge it; what is done is not done again."""
+    folder = plan.folder / f"fold_{fold}"
+    result_file, predictions_file = judged_files(folder, use_last=use_last)
+    if result_file.is_file():
+        return
+    network = model if isinstance(model, torch.nn.Module) else None
+    checkpoints = _train_fold(plan, fold, network, allow_code=allow_code)
+    checkpoint = best_file(checkpoints)
+    if use_last:
+        written = CheckpointKeeper(checkpoints).iterations()
+        if not written:
+            raise CheckpointError(
+                f"'{checkpoints}' holds no last checkpoint, only the best; leave out --use-last"
+            )
+        checkpoint = written[0]
+    judged = judge(checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code)
+    held_out = judged.dataset
+    write_arrays(
+        predictions_file,
+        {
+            "sample_ids": [held_out.indices[each] for each in judged.predictions["sample_ids"].tolist()],
+            "names": sample_names(held_out),
+            "targets": judged.predictions["targets"],
+            "logits": judged.predictions["logits"],
+        },
+    )
+    write_json(
+        result_file,
+        {
+            "fold": fold,
+            "checkpoint": os.path.relpath(checkpoint, plan.folder),
+            "train_iter": judged.train_iter,
+            "num_train": plan.record["num_samples"] - judged.num_samples,
+            "num_held_out": judged.num_samples,
+            "result": plain(judged.result),
+        },
+    )
+
+
+def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow_code: bool) -> Path:
+    """Train a fold to its end and return where its checkpoints lie."""
+    folder = plan.folder / f"fold_{fold}"
+    cfg = fold_config(plan.cfg, plan.compiled, plan.division, fold)
+    out_dir = plan.compiled.policy.learn.learner.checkpoint.out_dir
+    if out_dir is not None:
+        # Folds of two cross-validations have the same names.
+        out_dir = os.path.join(out_dir, plan.folder.resolve().name)
+        cfg["policy"]["learn"]["learner"]["checkpoint"]["out_dir"] = out_dir
+    checkpoints = checkpoint_folder(folder, out_dir)
+    mark = folder / "trained.json"
+    if mark.is_file():
+        return checkpoints
+    is_begun = bool(CheckpointKeeper(checkpoints).iterations())
+    if not is_begun:
+        # Of a run that was killed before its first checkpoint nothing can be gone on from.
+        for rest in (folder, checkpoints):
+            shutil.rmtree(rest, ignore_errors=True)
+    text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
+    try:
+        train(
+            cfg,
+            model=copy.deepcopy(network),
+            exp_name=str(folder),
+            resume=is_begun,
+            allow_code=allow_code,
+        )
+    except RunStopped as stop:
+        raise RunStopped(
+            f"fold {fold}: {stop.message}: ding-cls kfold --resume --work-dir {quote(str(plan.folder))}"
+        ) from stop
+    write_json(mark, {"fold": fold})
+    return checkpoints
+
+
+def _predict_test(
+    plan: Plan, result: KFoldResult, model: str | torch.nn.Module | None, *, allow_code: bool
+) -> bool:
+    """Let the networks of all folds predict the test split together; return whether that was to be done."""
+    has_test, above_test = plan.test
+    if not has_test or result.test is not None:
+        return False
+    averaged = average_predictions(
+        [each.checkpoint for each in result.folds],
+        data=above_test,
+        model=copy.deepcopy(model) if isinstance(model, torch.nn.Module) else None,
+        out=named(plan.folder, "test_predictions.csv", use_last=result.is_last),
+        allow_code=allow_code,
+    )
+    target = averaged_file(plan.folder, use_last=result.is_last)
+    write_json(target, {**averaged.result, "num_samples": len(averaged.names)})
+    return True
