@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# Before the names of results of the weights in training, where an average of them is evaluated too.
+RAW = "raw_"
+
+
 class SampleKey(NamedTuple):
     """Which sample, in which epoch: the whole randomness of its augmentation follows from it and the seed.
 

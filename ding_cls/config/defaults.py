@@ -55,7 +55,12 @@ NONE = type(None)
 NEVER = 1e9
 
 LEARNER: Tree = {
-    "train_iterations": Key(int(1e9), (int, float), "stop after this many updates", minimum=0),
+    "train_iterations": Key(
+        int(1e9),
+        (int, float),
+        "stop after this many updates; no schedule ends with them (max_iters)",
+        minimum=0,
+    ),
     "dataloader": {
         "num_workers": Key(
             2, (int,), "loader processes for each of training and evaluation; 0: none", minimum=0
@@ -138,7 +143,8 @@ LEARN: Tree = {
     "auto_scale_lr": Either(
         None,
         (NONE,),
-        "dict(base_batch_size=, enable=True): learning_rate in proportion to the global batch",
+        "dict(base_batch_size=, enable=True): learning_rate in proportion to the global batch; "
+        "enable=False: lint alone compares them",
     ),
     "decay_epoch": Key(30, (int, float), "step: epochs between two decays", minimum=1e-9),
     "decay_rate": Key(0.1, (float,), "step: factor of each decay", minimum=0),
@@ -160,7 +166,7 @@ LEARN: Tree = {
     "distill": Either(
         None,
         (NONE,),
-        "dict(teacher=CHECKPOINT, alpha=0.5, temperature=4, feature_weight=0): learn from a network too",
+        "dict(teacher=CHECKPOINT, alpha=0.5, temperature=4, feature_weight=0): knowledge distillation",
     ),
     "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
     "nesterov": Key(False, (bool,), "Nesterov momentum"),
@@ -172,10 +178,15 @@ LEARN: Tree = {
         (list, tuple),
         "pictures mixed with each other: dict(type='Mixup', alpha=0.8, prob=0.5) or several",
     ),
+    "recipes": Key(
+        [],
+        (list, tuple),
+        "what changes on the way: each dict(action_epoch= or action_iter=, batch_augments=, loss=)",
+    ),
     "grad_clip": Either(
         None,
         (NONE,),
-        "dict(max_norm=, norm_type=2): the longest gradient; or dict(clip_value=): its largest value",
+        "gradient clipping: dict(max_norm=, norm_type=2) of the whole, or dict(clip_value=) of each value",
     ),
     "sam": Either(
         None, (NONE,), "dict(rho=0.05, adaptive=False): sharpness-aware, two backward passes an update"
@@ -183,12 +194,14 @@ LEARN: Tree = {
     "ema": Either(
         None,
         (NONE,),
-        "dict(decay= or momentum=0.0002, warm_up=100, interval=1): evaluate a moving average of the weights",
+        "dict(decay= or momentum=0.0002, warm_up=100, interval=1, evaluate='ema'): a moving average of the "
+        "weights is evaluated; 'both': they too, as raw_acc1 and so on; 'raw': they alone",
     ),
     "swa": Either(
         None,
         (NONE,),
-        "dict(start_epoch=, lr=None, anneal_epochs=10): evaluate the mean of the last epochs' weights",
+        "dict(start_epoch=, lr=None, anneal_epochs=10, anneal_strategy='cos'): evaluate the mean of the last "
+        "epochs' weights",
     ),
     "precise_bn": Either(
         None,
@@ -206,7 +219,9 @@ LEARN: Tree = {
     "find_unused_parameters": Key(
         False, (bool,), "several processes: let parameters take no part in the loss, at some cost"
     ),
-    "detect_anomalous_params": Key(False, (bool,), "name parameters that take no part in the loss"),
+    "detect_anomalous_params": Key(
+        False, (bool,), "log the names of parameters that take no part in the loss"
+    ),
     "precision": Key("fp32", (str,), "arithmetic of the forward pass", choices=("fp32", "bf16", "fp16")),
     "channels_last": Key(False, (bool,), "keep images and weights in NHWC memory order"),
     "learner": LEARNER,
@@ -265,7 +280,7 @@ EVALUATOR: Tree = {
     "loss_interval": Key(
         0,
         (int,),
-        "epochs between two passes for the training loss of the evaluation data; 0: none",
+        "epochs between two passes for the training loss of the evaluation data, val_total_loss; 0: none",
         minimum=0,
     ),
     "save_best": Key(

@@ -244,7 +244,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "custom_hooks",
         f"{_LEARNER}.custom_hooks",
-        "EMAHook becomes policy.learn.ema, PreciseBNHook policy.learn.precise_bn",
+        "EMAHook becomes policy.learn.ema, PreciseBNHook precise_bn there, SwitchRecipeHook recipes",
         nothing=(None,),
     ),
     Row(
@@ -257,7 +257,7 @@ TABLE: tuple[Row, ...] = (
     Row("workflow", LATER, "an epoch of training, then evaluation", nothing=([["train", 1]], None)),
     Row("work_dir", "exp_name", nothing=(None,)),
     Row("resume_from", f"{_HOOK}.load_ckpt_before_run", nothing=(None,)),
-    Row("load_from", "policy.model.pretrained", nothing=(None,)),
+    Row("load_from", "policy.model.pretrained", "of a checkpoint what its run evaluated", nothing=(None,)),
     Row("auto_resume", LATER, "the command line has --resume", nothing=(False, None)),
     Row("data.samples_per_gpu", (f"{_LEARN}.batch_size", "policy.eval.batch_size"), is_general=True),
     Row("data.workers_per_gpu", f"{_LEARNER}.dataloader.num_workers", is_general=True),

@@ -4,6 +4,7 @@ It must not know policies, models or configs: every part takes plain arguments.
 """
 
 from ding_cls.data.annotated import BaseDataset, CustomDataset, ImageNet
+from ding_cls.data.arrange import split_folder
 from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
 from ding_cls.data.digits import load_digits, write_digits
 from ding_cls.data.folders import SPLIT_NAMES, find_split
@@ -96,6 +97,7 @@ __all__ = [
     "normalize",
     "pipeline_preprocessing",
     "preprocessing_from_state",
+    "split_folder",
     "split_indices",
     "to_tensor",
     "write_digits",

@@ -219,7 +219,10 @@ def _dealt_groups(
         # What is missing in a part, as shares of the classes: the group goes where that shrinks most.
         missing = (wanted - given) / totals
         gain = (missing**2 - (missing - per_group[row] / totals) ** 2).sum(1)
-        part = int(np.argmax(np.where(shares > 1e-9, gain, -np.inf)))
+        gain = np.where(shares > 1e-9, gain, -np.inf)
+        # A class that lies in one group alone mends all folds alike: then the smallest gets it.
+        lacking = (wanted - given).sum(1)
+        part = int(np.argmax(np.where(gain > gain.max() - 1e-9, lacking, -np.inf)))
         given[part] += per_group[row]
         parts[part].extend(indices_of[row])
     return [sorted(part) for part in parts[: len(fractions)]]

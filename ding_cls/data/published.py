@@ -34,9 +34,14 @@ class PublishedDataset(InMemoryDataset):
         test_mode: read the test part.
         download: let torchvision fetch the files into ``data_prefix`` where one is missing.
 
+    Attributes:
+        holds_every_split: one folder serves training, validation and test.
+
     Raises:
         DataError: a file is missing or damaged, or cannot be fetched.
     """
+
+    holds_every_split = True
 
     _FOLDERS: tuple[str, ...] = ()
     _TRAINING: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeL
 from ding_cls.metrics.classification import ImageClassificationMetric
 from ding_cls.metrics.combined import ClassificationMetrics, native_key
 from ding_cls.metrics.from_torchmetrics import TorchMetric
-from ding_cls.metrics.multilabel import MultiLabelMetric
+from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
 from ding_cls.metrics.show import is_percentage, show_value
@@ -23,6 +23,7 @@ __all__ = [
     "CalibrationError",
     "ClassificationMetrics",
     "ConfusionMatrix",
+    "ExactMatch",
     "IMetric",
     "ImageClassificationMetric",
     "MultiLabelMetric",

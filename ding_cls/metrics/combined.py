@@ -11,11 +11,11 @@ from ding_cls.errors import ConfigError
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
 from ding_cls.metrics.base import METRICS, Direction, SumMetric
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
-from ding_cls.metrics.multilabel import KEYS, MultiLabelMetric
+from ding_cls.metrics.multilabel import KEYS, ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ITEMS, ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision
 
-_SCORES = ("confusion", "mAP", *KEYS, "string_accuracy", "auroc", "nll", "ece", "brier")
+_SCORES = ("confusion", "mAP", *KEYS, "exact_match", "string_accuracy", "auroc", "nll", "ece", "brier")
 _NAMES = ("loss", "accuracy", *ITEMS, *_SCORES)
 _SYNONYMS = {"acc": "accuracy", "f1": "f1", "f1_score": "f1", "map": "mAP", "confusion_matrix": "confusion"}
 _SYNONYMS |= {name.lower(): name for name in KEYS}
@@ -27,9 +27,9 @@ class ClassificationMetrics(SumMetric):
 
     Args:
         metrics: of 'loss', 'accuracy', 'precision', 'recall', 'f1', 'support', 'confusion', 'auroc', 'nll',
-            'ece', 'brier'; of several labels a sample 'mAP', 'CP', 'CR', 'CF1', 'OP', 'OR', 'OF1', 'auroc';
-            of several tasks 'string_accuracy'; or ``dict(type=, ...)`` of any metric made of sums.
-            'acc', 'F1', 'f1_score' and 'confusion_matrix' are understood.
+            'ece', 'brier'; of several labels a sample 'mAP', 'CP', 'CR', 'CF1', 'OP', 'OR', 'OF1', 'auroc',
+            'exact_match'; of several tasks 'string_accuracy'; or ``dict(type=, ...)`` of any metric made of
+            sums. 'acc', 'F1', 'f1_score' and 'confusion_matrix' are understood.
         primary: the key that decides which checkpoint is best, also by mmclassification's names
             ('accuracy_top-1', 'f1_score'); None: acc1, or else the first but the loss.
         topk: as in ``Accuracy``.
@@ -67,6 +67,7 @@ class ClassificationMetrics(SumMetric):
             ("confusion",): ConfusionMatrix,
             ("mAP",): lambda: AveragePrecision(mode),
             KEYS: lambda: MultiLabelMetric(thr, k),
+            ("exact_match",): lambda: ExactMatch(thr, k),
             ("string_accuracy",): StringAccuracy,
             ("auroc",): Auroc,
             ("nll",): NegativeLogLikelihood,

@@ -1,5 +1,5 @@
-"""Of several labels a sample: precision, recall and F1 by class and overall, for labels above a threshold or
-for the first k."""
+"""Of several labels a sample: precision, recall and F1 by class and overall, exact matches; for labels above a
+threshold or for the first k."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -77,6 +77,43 @@ class MultiLabelMetric(SumMetric):
             return logits.double().sigmoid() >= self._threshold
         order = logits.argsort(dim=1, descending=True, stable=True)[:, : self._topk]
         return torch.zeros_like(logits, dtype=torch.bool).scatter(1, order, True) & ~logits.isnan()
+
+
+@METRICS.register_module()
+class ExactMatch(MultiLabelMetric):
+    """``exact_match``: how many samples have all their labels guessed and no other, in percent, 0 to 100.
+
+    Targets are those of ``MultiLabelMetric``; an answer that is left out is right in any case.
+
+    Args:
+        thr: as in ``MultiLabelMetric``.
+        topk: as in ``MultiLabelMetric``.
+
+    Raises:
+        ConfigError: both or impossible values are given.
+    """
+
+    primary = "exact_match"
+    directions: Mapping[str, Direction] = {"exact_match": "max"}
+
+    def __init__(self, thr: float | None = None, topk: int | None = None) -> None:
+        super().__init__(thr, topk, "exact_match")
+
+    def zeros(self) -> dict[str, torch.Tensor]:
+        return {name: torch.tensor(0) for name in ("count", "bad_labels", "matches")}
+
+    def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        has_class, counts, bad_labels = several_labels(logits, targets)
+        is_right = (self._guessed(logits) == has_class) | ~counts
+        return {
+            "count": torch.tensor(len(targets), device=logits.device),
+            "bad_labels": bad_labels,
+            "matches": (is_right.all(1) & ~logits.isnan().any(1)).sum(),
+        }
+
+    def result(self, totals: Mapping[str, Any]) -> dict[str, float]:
+        check_labels(totals)
+        return {"exact_match": 100.0 * totals["matches"] / totals["count"]}
 
 
 def _both(precision: torch.Tensor, recall: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 
 _MAX_LENGTH = 60
 _PERCENTAGE = re.compile(
-    r"(?:train_|val_)?(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|mAP|[CO](?:P|R|F1)"
+    r"(?:train_|val_)?(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|exact_match|mAP|[CO](?:P|R|F1)"
     r"|(?:precision|recall|f1)_(?:macro|micro|weighted))"
 )
 

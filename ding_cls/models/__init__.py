@@ -15,7 +15,7 @@ from ding_cls.models.lenet import LeNet5
 from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.margin_heads import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.multi_label_heads import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
-from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling
+from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
 from ding_cls.models.pretrained import LoadReport, load_pretrained
 from ding_cls.models.reduction import reduce_loss, weight_reduce_loss, weighted_loss
 from ding_cls.models.registries import (
@@ -35,10 +35,12 @@ from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet1
 from ding_cls.models.seesaw_loss import SeesawLoss
 from ding_cls.models.short_losses import described_loss
 from ding_cls.models.task_heads import LogSoftmaxHead, MultiTaskHead
-from ding_cls.models.weights import fetch_weights, read_weights
+from ding_cls.models.weights import AVERAGED, evaluated_part, fetch_weights, read_weights
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [
+    "AVERAGED",
+    "evaluated_part",
     "ArcFaceClsHead",
     "CosineClsHead",
     "CSRAClsHead",
@@ -62,6 +64,7 @@ __all__ = [
     "CrossEntropyLoss",
     "FocalLoss",
     "GlobalAveragePooling",
+    "GridAveragePooling",
     "ImageClassifier",
     "LabelSmoothLoss",
     "LinearClsHead",

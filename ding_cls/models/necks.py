@@ -1,5 +1,6 @@
 """Necks: what stands between backbone and head, a tuple of maps to a tuple of vectors."""
 
+from collections.abc import Sequence
 from typing import overload
 
 import torch
@@ -55,6 +56,30 @@ class GlobalAveragePooling(_Pooling):
     def _pooled(self, feature: Tensor) -> Tensor:
         pooled: Tensor = self.gap(feature)
         return pooled.flatten(1)
+
+
+@NECKS.register_module()
+class GridAveragePooling(_Pooling):
+    """The mean of each channel over each cell of a grid: a head then knows where something is.
+
+    Vectors are ``C * rows * columns`` long: of each channel all cells, row after row.
+
+    Args:
+        grid: rows and columns.
+
+    Raises:
+        ConfigError: not two whole numbers from 1 on.
+    """
+
+    def __init__(self, grid: Sequence[int]) -> None:
+        super().__init__()
+        is_pair = isinstance(grid, Sequence) and len(grid) == 2
+        if not is_pair or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in grid):
+            raise ConfigError(f"GridAveragePooling has grid={grid!r}; it must be [rows, columns], from 1 on")
+        self.grid = (grid[0], grid[1])
+
+    def _pooled(self, feature: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(feature, self.grid).flatten(1)
 
 
 @NECKS.register_module()

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ding_cls.errors import ModelError
 from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.layers import classifier_layer, first_convolution
-from ding_cls.models.weights import read_weights
+from ding_cls.models.position_embeddings import fit_positions
+from ding_cls.models.weights import read_evaluated_weights
 from ding_cls.models.wrap import unwrap
 
 # What DataParallel, torch.compile, trainers, and libraries with a backbone and a head put in front.
@@ -40,7 +41,9 @@ class LoadReport:
             in a network of parts those of a neck or head that the file does not have.
         left_out: parts of the file that this model has switched off, such as auxiliary classifiers, or that
             are not in this part of a network.
-        resized: what was fitted to another number of input channels.
+        resized: what was fitted to another number of input channels, or to pictures of another size.
+        is_averaged: the file is a checkpoint of a run that evaluated an average of the weights, and that is
+            what was taken.
     """
 
     source: str
@@ -49,9 +52,12 @@ class LoadReport:
     reinitialised: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     resized: tuple[str, ...] = ()
+    is_averaged: bool = False
 
     def __str__(self) -> str:
         text = f"loaded {self.loaded} of {self.total} tensors from {self.source}"
+        if self.is_averaged:
+            text += " (its averaged weights, which its run evaluated)"
         if self.resized:
             text += f"; resized: {', '.join(self.resized)}"
         if self.reinitialised:
@@ -70,7 +76,8 @@ def load_pretrained(
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
     last layer keeps its values where the file has another number of classes. The first convolution of a file
     for colour pictures is fitted to other channels: summed for one; for more, repeated, and scaled so that
-    the sum stays.
+    the sum stays. A vision transformer's positions are resized to another number of patches, as its library
+    does.
 
     In a network of parts a file of a whole network finds its place: its last layer, ``fc``, in the head, the
     rest in the backbone. A neck or head keeps its values where the file's is another, or is not there.
@@ -78,7 +85,8 @@ def load_pretrained(
     Args:
         model: the network, bare or in a wrapper.
         source: a file that ``torch.save`` wrote: a state dict, or a dict with one under 'model' or
-            'state_dict'; or one of safetensors.
+            'state_dict'; or one of safetensors. Of a checkpoint of ours it takes what its run evaluated,
+            which may be an average of the weights.
         prefix: take only the tensors whose names begin with it, and take it off; ``backbone`` is
             ``backbone.``.
         is_part: the model is a part of what the file holds, such as a backbone: the rest is left out.
@@ -88,8 +96,9 @@ def load_pretrained(
     """
     model = unwrap(model)
     state = model.state_dict()
-    found = _fit_names(_under(prefix, read_weights(source), source), state)
-    resized = _fit_channels(model, found, state)
+    given, is_averaged = read_evaluated_weights(source)
+    found = _fit_names(_under(prefix, given, source), state)
+    resized = (*_fit_channels(model, found, state), *fit_positions(model, found, state))
     left_out = [key for key in found if key not in state]
     if is_part:
         found = {key: value for key, value in found.items() if key in state}
@@ -114,6 +123,7 @@ def load_pretrained(
         reinitialised=swapped,
         left_out=tuple(dict.fromkeys(_part_of(model, key) for key in left_out)),
         resized=resized,
+        is_averaged=is_averaged,
     )
 
 

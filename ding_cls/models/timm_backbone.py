@@ -89,7 +89,18 @@ def copy_timm_weights(network: nn.Module) -> str:
     state.update(taken)
     network.load_state_dict(state)
     tag = getattr(twin, "pretrained_cfg", {}).get("tag") or "default"
-    return f"loaded {len(taken)} of {len(state)} tensors of timm's weights {name} ({tag})"
+    resized = _resized_positions(twin, arguments.get("img_size"))
+    return f"loaded {len(taken)} of {len(state)} tensors of timm's weights {name} ({tag}){resized}"
+
+
+def _resized_positions(twin: Any, size: Any) -> str:
+    """Return what timm did to positions that were made for pictures of another size."""
+    own = tuple(getattr(twin, "pretrained_cfg", {}).get("input_size", ()))[1:]
+    wanted = (size, size) if isinstance(size, int) else tuple(size or own)
+    if wanted == own or getattr(twin, "pos_embed", None) is None:
+        return ""
+    sides = ["x".join(map(str, each)) for each in (own, wanted)]
+    return f"; resized: pos_embed, from {sides[0]} px to {sides[1]} px"
 
 
 class TIMMBackbone(nn.Module):

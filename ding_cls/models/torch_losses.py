@@ -90,7 +90,15 @@ class TorchLoss(ClassWeightLoss):
 
 def _find(name: str) -> Callable[..., TorchLoss] | None:
     kind = getattr(nn, name, None) if name.endswith("Loss") else None
-    return _adapted(kind) if isinstance(kind, type) and issubclass(kind, nn.Module) else None
+    if isinstance(kind, type) and issubclass(kind, nn.Module) and _takes_two(kind):
+        return _adapted(kind)
+    return None
+
+
+def _takes_two(kind: type[nn.Module]) -> bool:
+    """Return whether a loss compares logits with targets, and wants nothing else, as a triplet's does."""
+    _, *needed = inspect.signature(kind.forward).parameters.values()
+    return sum(each.default is each.empty for each in needed) == 2
 
 
 def _names() -> list[str]:

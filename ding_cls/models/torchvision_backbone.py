@@ -173,7 +173,10 @@ def _maps(network: nn.Module, name: str, indices: tuple[int, ...]) -> tuple[nn.M
 
 
 def _levels(network: nn.Module) -> list[tuple[str, int, int, bool]]:
-    """Return the deepest map of each resolution: its module, channels, side, whether channels come last."""
+    """Return the deepest map of each resolution: its module, channels, side, whether channels come last.
+
+    What computes the logits has none: that of a SqueezeNet is a convolution.
+    """
     twin = copy.deepcopy(network).to("meta").eval()
     found: dict[int, tuple[str, int, int, bool]] = {}
 
@@ -186,8 +189,10 @@ def _levels(network: nn.Module) -> list[tuple[str, int, int, bool]]:
             level = round(math.log2(_SIZE_PX / side))
             found[level] = (name, int(channels), int(side), is_last)
 
+    last = classifier_layer(twin)[0].partition(".")[0]
     for name, module in _in_a_row(twin):
-        module.register_forward_hook(functools.partial(note, name))
+        if name.partition(".")[0] != last:
+            module.register_forward_hook(functools.partial(note, name))
     first = next(each for each in network.modules() if isinstance(each, nn.Conv2d))
     side = getattr(network, "image_size", _SIZE_PX)
     with torch.no_grad():

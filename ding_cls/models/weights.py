@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -17,6 +18,8 @@ from torchvision.models import get_model_weights
 from ding_cls.errors import ModelError
 
 _STATE_KEYS = ("state_dict", "model")
+# Under this key of a checkpoint lie averaged weights, beside those in training under 'model'.
+AVERAGED = "averaged"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -73,7 +76,8 @@ def _fetched(url: str, what: str) -> Path:
 def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
-    The state dict may lie under the key 'state_dict' or 'model'.
+    The state dict may lie under the key 'state_dict' or 'model'. Of a checkpoint of ours it is what the run
+    evaluated: the averaged weights, where there are some.
 
     Args:
         source: the file.
@@ -84,17 +88,30 @@ def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         ModelError: if the file is missing, damaged, or holds something else.
     """
+    return read_evaluated_weights(source)[0]
+
+
+def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
+    """Return what ``read_weights`` does, and whether these are averaged weights."""
     path = Path(source).expanduser()
     if not path.is_file():
         raise ModelError(f"weights file {path} {'is a folder' if path.is_dir() else 'does not exist'}")
     if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+        return _read_safetensors(path), False
     try:
         _check_members(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
-    return _find_state(content, path)
+    part = evaluated_part(content) if isinstance(content, Mapping) else content
+    return _find_state(part, path), part is not content
+
+
+def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of a checkpoint under whose 'model' lies what was evaluated: the averaged weights,
+    where the run evaluated an average; else the checkpoint."""
+    averaged = state.get(AVERAGED)
+    return averaged if isinstance(averaged, Mapping) and "model" in averaged else state
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -6,13 +6,14 @@ is timm's. So a name means one class on every machine.
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError, PartError
@@ -33,6 +34,23 @@ _WELL_KNOWN = (
     "ScheduleFreeRAdam",
     "ScheduleFreeSGD",
 )
+
+
+# By library and class.
+_ONLY_MATRICES = {"torch.Muon", "pytorch_optimizer.SpectralSphere"}
+_IN_TWO_KINDS = {
+    f"pytorch_optimizer.{name}" for name in ("AdaGO", "AdaMuon", "DistributedMuon", "MuonClip", "NorMuon")
+}
+_SECOND_DERIVATIVES = "needs second derivatives, which no update here computes"
+_UNUSABLE = {
+    "torch.LBFGS": (
+        "needs a closure that computes the loss several times in one step; an update here computes it once"
+    ),
+    "torch.SparseAdam": "takes sparse gradients, which no network here has",
+    "pytorch_optimizer.AdaHessian": _SECOND_DERIVATIVES,
+    "pytorch_optimizer.SophiaH": _SECOND_DERIVATIVES,
+    "timm.Adahessian": _SECOND_DERIVATIVES,
+}
 
 
 def _class_in(module: ModuleType | None, name: str) -> type[Optimizer] | None:
@@ -111,6 +129,31 @@ def takes_argument(part: Callable[..., object], name: str) -> bool:
     return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
+def refuse_unusable(part: Callable[..., object]) -> None:
+    """Refuse a class of the libraries that no update here can use, before it fails in words of its own.
+
+    Raises:
+        ConfigError: says why.
+    """
+    reason = _UNUSABLE.get(_full_name(part))
+    if reason is not None:
+        raise ConfigError(f"optimizer '{_name_of(part)}' {reason}: choose another")
+
+
+def refuse_mixed(part: Callable[..., object], parameters: Sequence[Tensor]) -> None:
+    """Refuse a class that wants matrices apart from other parameters, where nobody parts them.
+
+    Raises:
+        ConfigError: says so.
+    """
+    full_name, count = _full_name(part), sum(each.dim() != 2 for each in parameters)
+    if full_name in _IN_TWO_KINDS or (full_name in _ONLY_MATRICES and count):
+        raise ConfigError(
+            f"optimizer '{_name_of(part)}' is for matrices alone, and {count} of {len(parameters)} "
+            f"parameters are none; '{_TIMM}Muon' trains those too"
+        )
+
+
 def refuse_swallowed(part: Callable[..., object], arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that a class of ``pytorch_optimizer`` takes by ``**kwargs`` and does not look at.
 
@@ -124,6 +167,12 @@ def refuse_swallowed(part: Callable[..., object], arguments: Mapping[str, Any]) 
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"it takes: {', '.join(known)}"
-            raise ConfigError(
-                f"optimizer '{getattr(part, '__name__', part)}' has no argument '{name}'; {hint}"
-            )
+            raise ConfigError(f"optimizer '{_name_of(part)}' has no argument '{name}'; {hint}")
+
+
+def _name_of(part: Callable[..., object]) -> str:
+    return str(getattr(part, "__name__", part))
+
+
+def _full_name(part: Callable[..., object]) -> str:
+    return f"{getattr(part, '__module__', '').partition('.')[0]}.{_name_of(part)}"

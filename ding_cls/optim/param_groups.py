@@ -3,20 +3,21 @@
 A group's ``lr_mult`` is its share of the learning rate, whatever the schedule says; see ``LrScheduler``.
 """
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.optimizers import OPTIMIZERS, refuse_swallowed
+from ding_cls.optim.optimizers import OPTIMIZERS, refuse_mixed, refuse_swallowed, refuse_unusable
 from ding_cls.registry import Registry
 from ding_cls.types import OptimizerConstructor
 
+_LOGGER = logging.getLogger(__name__)
 OPTIMIZER_BUILDERS: Registry[Callable[..., OptimizerConstructor]] = Registry("optimizer_builder")
 
 _NORMS = (
@@ -43,6 +44,7 @@ _PARAMWISE = (
     "dwconv_decay_mult",
     "bypass_duplicate",
 )
+_MAX_LISTED = 5
 
 
 def build_optimizer(model: nn.Module, cfg: Mapping[str, Any]) -> Optimizer:
@@ -67,12 +69,8 @@ def build_optimizer(model: nn.Module, cfg: Mapping[str, Any]) -> Optimizer:
     }
     kind = settings.get("type")
     part = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
-    if part is torch.optim.LBFGS:
-        raise ConfigError(
-            "optimizer 'LBFGS' needs a closure that computes the loss several times in one step; an update "
-            "here computes it once: choose another"
-        )
     if callable(part):
+        refuse_unusable(part)
         refuse_swallowed(part, {name: value for name, value in settings.items() if name != "type"})
     optimizer = OPTIMIZER_BUILDERS.build(constructor, {"optimizer_cfg": settings})(model)
     if not isinstance(optimizer, Optimizer):
@@ -92,7 +90,8 @@ class DefaultOptimizerConstructor:
 
     - ``custom_keys``: a dict from parts of parameter names to ``dict(lr_mult=1, decay_mult=1)``. The longest
       key that is part of a parameter's name holds, the alphabetically first of those of equal length; no
-      other setting then applies to that parameter.
+      other setting then applies to that parameter. A key that is part of no name is told in the log: known
+      recipes name parameters that only some networks have.
     - ``norm_decay_mult``: for ``weight_decay`` of normalization layers, their biases included.
     - ``dwconv_decay_mult``: for ``weight_decay`` of depthwise 2-d convolutions, their biases included.
     - ``bias_decay_mult``: for ``weight_decay`` of all other biases.
@@ -124,19 +123,25 @@ class DefaultOptimizerConstructor:
         """Return the optimizer.
 
         Raises:
-            ConfigError: there is nothing to train, or a parameter belongs to two modules.
+            ConfigError: there is nothing to train, a parameter belongs to two modules, or the optimizer
+                does not take all of them.
         """
         parameters = [each for each in model.parameters() if each.requires_grad]
         if not parameters:
             raise ConfigError(
                 f"{type(model).__name__} has no trainable parameters; set requires_grad on some"
             )
+        kind = self._cfg.get("type")
+        part = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+        if callable(part):
+            refuse_mixed(part, parameters)
         params = _Params(self._groups(model) if self._paramwise else parameters)
         optimizer: Optimizer = OPTIMIZERS.build({**self._cfg, "params": params})
         return optimizer
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Return the groups, in the order in which their first parameters stand in the network."""
+        self._tell_useless_keys(model)
         members: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[nn.Parameter] = set()
         for prefix, module in model.named_modules(remove_duplicate=False):
@@ -173,6 +178,20 @@ class DefaultOptimizerConstructor:
         if isinstance(module, nn.Conv2d) and module.in_channels == module.groups:
             return lr_mult, settings.get("dwconv_decay_mult", 1.0)
         return lr_mult, settings.get("bias_decay_mult", 1.0) if name == "bias" else 1.0
+
+    def _tell_useless_keys(self, model: nn.Module) -> None:
+        names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+        for key in self._keys:
+            # A parameter of the network itself has nothing before its dot.
+            if not any(key in (name if "." in name else f".{name}") for name in names):
+                listed = ", ".join(names[:_MAX_LISTED])
+                _LOGGER.warning(
+                    "paramwise_cfg.custom_keys['%s'] is part of no parameter's name and has no effect; the "
+                    "network's %d names are such as %s",
+                    key,
+                    len(names),
+                    listed,
+                )
 
     def _check_duplicate(self, name: str) -> None:
         if not self._paramwise.get("bypass_duplicate", False):

@@ -4,11 +4,13 @@ A wrapper holds other descriptions in ``dataset`` or ``datasets``. It must not k
 """
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ding_cls.config.pipelines import unwrapped
-from ding_cls.data import DATASETS
+from ding_cls.data import DATASETS, find_split
 
 FOLDERS = ("data_prefix", "root")
 """The argument that holds a data set's folder: mmclassification's name, and ImageNetDataset's."""
@@ -74,6 +76,23 @@ def tells_its_folder(section: Mapping[str, Any]) -> bool:
     part = part_of(section)
     parameters = inspect.signature(part).parameters if callable(part) else {}
     return any(name in parameters and parameters[name].default == "" for name in FOLDERS)
+
+
+def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[str], split: str) -> Path:
+    """Return the folder of a split in a folder of data: that itself where the data set has all splits in one.
+
+    Raises:
+        DataError: there is no folder for the split.
+    """
+    return Path(data) if holds_every_split(section) else find_split(data, split)
+
+
+def holds_every_split(section: Mapping[str, Any] | None) -> bool:
+    """Return whether a description's data set has all splits in one folder, as published files have."""
+    kind = inner_of(section or {}).get("type")
+    # The user's own parts may not be imported yet.
+    part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
+    return bool(getattr(part, "holds_every_split", False))
 
 
 def part_of(section: Mapping[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """What a dry run found, and how it is told."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -32,7 +33,8 @@ class DryRun:
         num_parameters: numbers that the network consists of.
         num_trainable: those of them that are trained.
         loss: of the first update.
-        expected_loss: what guessing costs, ``ln(num_classes)``; None where the loss is not cross-entropy.
+        expected_loss: what guessing costs: ``ln(num_classes)`` in cross-entropy, and ``ln(2)`` for each class
+            where each is judged by itself; None: not known.
         train_timing: seconds of an update.
         eval_timing: seconds of an evaluation batch.
         memory_bytes: most memory in use at once, beyond what was in use before the network was built.
@@ -94,8 +96,7 @@ def print_dry_run(report: DryRun) -> None:
 def _rows(report: DryRun) -> list[tuple[str, str]]:
     train, judge = report.train_timing, report.eval_timing
     begin, peak, end = report.learning_rates
-    expected = "" if report.expected_loss is None else f"; guessing costs ln({report.num_classes}) = "
-    expected += "" if report.expected_loss is None else f"{report.expected_loss:.4f}"
+    expected = "" if report.expected_loss is None else f"; guessing costs {_formula(report)}"
     left_out = f", {report.num_left_out} left out of each, always others" if report.num_left_out else ""
     sizes = f"{report.num_checkpoints} x {_bytes(report.checkpoint_bytes)}"
     total = report.num_checkpoints * report.checkpoint_bytes
@@ -126,6 +127,12 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         ("memory", f"{_bytes(report.memory_bytes)} {report.memory_kind}"),
         ("checkpoints", f"{sizes} = {_bytes(total)}; {_bytes(report.free_bytes)} are free"),
     ]
+
+
+def _formula(report: DryRun) -> str:
+    is_one = report.expected_loss == math.log(report.num_classes)
+    formula = f"ln({report.num_classes})" if is_one else f"{report.num_classes} ln(2)"
+    return f"{formula} = {report.expected_loss:.4f}"
 
 
 def _timing(timing: Timing, name: str) -> str:

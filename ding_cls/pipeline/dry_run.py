@@ -20,6 +20,7 @@ import torch
 from ding_cls.config import checked_config
 from ding_cls.config.training_traps import save_intervals
 from ding_cls.data import EvalLoader
+from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
@@ -121,7 +122,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
         num_parameters=sum(each.numel() for each in network.parameters()),
         num_trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
         loss=float(losses[0]),
-        expected_loss=math.log(num_classes) if _is_cross_entropy(run.cfg) else None,
+        expected_loss=_expected_loss(run.cfg, network, num_classes),
         train_timing=train_timing,
         eval_timing=eval_timing,
         memory_bytes=peak,
@@ -206,12 +207,17 @@ def _load_weights(learner: Any, hooks: Mapping[str, Any]) -> None:
         learner.load_checkpoint(path)
 
 
-def _is_cross_entropy(cfg: Any) -> bool:
-    """Return whether a network that only guesses has the loss ``ln(num_classes)``."""
+def _expected_loss(cfg: Any, network: torch.nn.Module, num_classes: int) -> float | None:
+    """Return the loss of a network that only guesses; None: nobody knows."""
     loss = cfg.policy.learn.get("loss") or cfg.policy.model.get("head", {}).get("loss")
     if cfg.policy.learn.get("distill") is not None or isinstance(loss, str):
-        return False
-    return loss is None or loss.get("type") in ("CrossEntropyLoss", "LabelSmoothLoss")
+        return None
+    if loss is None:
+        # What the heads for several labels have by default: a sum over the classes.
+        is_each = isinstance(getattr(network, "head", None), MultiLabelClsHead)
+        return num_classes * math.log(2) if is_each else math.log(num_classes)
+    is_of_one = loss.get("type") in ("CrossEntropyLoss", "LabelSmoothLoss")
+    return math.log(num_classes) if is_of_one and not loss.get("use_sigmoid") else None
 
 
 def _num_evaluations(cfg: Any, updates_per_epoch: int, num_updates: int) -> int:

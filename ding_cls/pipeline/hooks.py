@@ -3,6 +3,7 @@
 from typing import Any
 
 from ding_cls.config.merge import plain_copy
+from ding_cls.errors import ConfigError
 from ding_cls.optim import observes_evaluations
 from ding_cls.registry import Registry, build_from_cfg
 from ding_cls.worker.learner import LearnerHook, learner_hooks
@@ -26,7 +27,8 @@ def implied_hooks(cfg: Any, loader: Any = None) -> list[LearnerHook]:
         loader: the training loader, for those that use it; None where only their places are asked for.
 
     Raises:
-        ConfigError: an argument of theirs that does not exist or cannot be used.
+        ConfigError: an argument of theirs that does not exist or cannot be used; a learning rate that
+            follows evaluations where there are none.
     """
     learn = cfg.policy.learn
     hooks = [log_hook(cfg)]
@@ -34,6 +36,11 @@ def implied_hooks(cfg: Any, loader: Any = None) -> list[LearnerHook]:
         settings = {**plain_copy(learn.precise_bn), "type": PreciseBatchNorm, "loader": loader}
         hooks.append(build_from_cfg(settings, Registry("policy.learn.precise_bn")))
     if observes_evaluations(learn.lr_schedule):
+        if not cfg.policy.eval.evaluator.validate:
+            raise ConfigError(
+                "policy.learn.lr_schedule follows the evaluations, and policy.eval.evaluator.validate is "
+                "False: the learning rate would never fall; evaluate, or choose another schedule"
+            )
         hooks.append(ObserveEvaluation())
     return hooks
 

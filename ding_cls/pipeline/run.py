@@ -30,6 +30,7 @@ from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.policy import Policy
+from ding_cls.policy.recipes import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
@@ -141,11 +142,9 @@ class Run:
         mode.set_attribute("seed", self.cfg.seed)
         mode.set_attribute("prepare_batch", preprocessing.prepare)
         learn = self.cfg.policy.learn
-        if learn.batch_augments:
-            mixing = BatchMixing(
-                plain_copy(learn.batch_augments), num_classes=len(classes), max_epochs=self.max_epochs(loader)
-            )
-            mode.set_attribute("mix_batch", mixing)
+        augments = [each.batch_augments for each in stages_of(learn)]
+        build = partial(BatchMixing, num_classes=len(classes), max_epochs=self.max_epochs(loader))
+        mode.set_attribute("mix_batch", [build(each) if each else None for each in augments])
         mode.set_attribute("class_names", classes)
         mode.set_attribute("class_counts", partial(class_counts, loader.dataset, len(classes)))
         learner.describe_run(

@@ -33,6 +33,7 @@ from ding_cls.pipeline.descriptions import (
     arguments_of,
     changed,
     filled,
+    holds_every_split,
     inner_of,
     part_of,
     tells_its_folder,
@@ -128,7 +129,9 @@ def evaluation_set(
     if section is None:
         folder = _folder(collect, split) if data is None else find_split(data, split)
         return ImageNetDataset(folder, False, preprocessing, classes=classes)
-    if data is not None or own is None:
+    if data is not None and holds_every_split(section):
+        section = changed(section, lambda inner: {**inner, "data_prefix": os.fspath(data)})
+    elif data is not None or own is None:
         section = _moved(section, find_split(data, split) if data is not None else _folder(collect, split))
     else:
         section = _with_folder(section, split, _own_folder(collect, split, section))
@@ -217,6 +220,8 @@ def _own_folder(collect: Any, split: str, section: Mapping[str, Any]) -> str:
     """Return the folder that the config names beside a split's dict; empty where it names none."""
     if split in _PATHS:
         return str(collect[_PATHS[split]])
+    if holds_every_split(section):
+        return "" if any(inner_of(section).get(name) for name in FOLDERS) else str(collect.eval_data_path)
     takes_none = not arguments_of(section) & set(FOLDERS) or tells_its_folder(section)
     return "" if takes_none or any(section.get(name) for name in FOLDERS) else str(_folder(collect, split))
 

@@ -4,7 +4,8 @@ An average has its own copy of the network. Training never sees it: a run with o
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,9 +15,10 @@ from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
 from ding_cls.policy.settings import setting_of
+from ding_cls.types import RAW
 
-# Under this key of a checkpoint lie the averaged weights, beside those in training under 'model'.
-AVERAGED = "averaged"
+Others = Mapping[str, Callable[[], AbstractContextManager[None]]]
+_CHOICES = ("ema", "raw", "both")
 
 
 class EvaluatedWeights(Protocol):
@@ -27,6 +29,13 @@ class EvaluatedWeights(Protocol):
 
     def network(self) -> nn.Module:
         """Return the network to evaluate now; its weights belong to this object."""
+
+    def copies(self) -> list[nn.Module]:
+        """Return the networks that there are beside the one in training."""
+
+    def others(self) -> Others:
+        """Return what is evaluated too, by the prefix of its results: inside the context ``network`` returns
+        that."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -56,6 +65,14 @@ class LastWeights:
         """Return the network in training."""
         return self._model
 
+    def copies(self) -> list[nn.Module]:
+        """Return none."""
+        return []
+
+    def others(self) -> Others:
+        """Return nothing."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Return nothing."""
         return {}
@@ -74,6 +91,9 @@ class Ema:
         warm_up: for the ``n``-th time, from 0, the decay is ``(1 + n) / (warm_up + n)`` where that is less:
             an average of a few updates is not held up by the weights it began with. 0: ``decay`` always.
         interval: updates from one time to the next.
+        evaluate: what is evaluated: 'ema', the average; 'raw', the weights in training: the average is kept
+            in the checkpoint alone; 'both': results of the weights in training have the prefix ``raw_``, and
+            those of the average decide which is best and what a checkpoint is loaded for.
 
     Raises:
         ConfigError: a value outside its range, or both decay and momentum.
@@ -87,6 +107,7 @@ class Ema:
     momentum: float | None = None
     warm_up: int = 100
     interval: int = 1
+    evaluate: str = "ema"
 
     def __post_init__(self) -> None:
         if self.decay is not None and self.momentum is not None:
@@ -100,6 +121,7 @@ class Ema:
         _check(
             isinstance(self.interval, int) and self.interval >= 1, "ema.interval", self.interval, "1 or more"
         )
+        _check(self.evaluate in _CHOICES, "ema.evaluate", self.evaluate, "'ema', 'raw' or 'both'")
 
     @property
     def share(self) -> float:
@@ -161,11 +183,14 @@ class WeightAverage:
     Args:
         model: the network in training; the average begins with its weights.
         rule: which share the newest weights have.
+        evaluate: as in ``Ema``.
     """
 
-    def __init__(self, model: nn.Module, rule: Rule) -> None:
+    def __init__(self, model: nn.Module, rule: Rule, evaluate: str = "ema") -> None:
         self._model = model
         self._rule = rule
+        self._evaluate = evaluate
+        self._is_evaluated = evaluate != "raw"
         self._copy = copy.deepcopy(model).eval().requires_grad_(False)
         self._num_averaged = 0
 
@@ -186,18 +211,38 @@ class WeightAverage:
         self._num_averaged += 1
 
     def network(self) -> nn.Module:
-        """Return the average; the network in training before anything was averaged."""
-        return self._copy if self._num_averaged else self._model
+        """Return the average; the network in training before anything was averaged, or where the average is
+        not to be evaluated."""
+        return self._copy if self._num_averaged and self._is_evaluated else self._model
+
+    def copies(self) -> list[nn.Module]:
+        """Return the average."""
+        return [self._copy]
+
+    def others(self) -> Others:
+        """Return the weights in training, where both are evaluated."""
+        return {RAW: self._raw} if self._evaluate == "both" else {}
+
+    @contextmanager
+    def _raw(self) -> Iterator[None]:
+        self._is_evaluated = False
+        try:
+            yield
+        finally:
+            self._is_evaluated = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the average, or before there is one what it begins with, and how many weights are in it."""
-        name = "model" if self._num_averaged else "begin"
+        """Return the average, and how many weights are in it.
+
+        What is evaluated lies under 'model'; an average that is not, or not yet, under 'kept'.
+        """
+        name = "model" if self._num_averaged and self._evaluate != "raw" else "kept"
         return {name: self._copy.state_dict(), "num_averaged": self._num_averaged}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue with a state; without one begin anew, with the weights that the network has now."""
         self._num_averaged = state.get("num_averaged", 0)
-        self._copy.load_state_dict(state.get("model", state.get("begin", self._model.state_dict())))
+        self._copy.load_state_dict(state.get("model", state.get("kept", self._model.state_dict())))
 
 
 class OptimizersAverage:
@@ -223,6 +268,9 @@ class OptimizersAverage:
     @torch.no_grad()
     def network(self) -> nn.Module:
         """Return a copy with the weights to evaluate."""
+        if not self._optimizer.state:
+            # Before its first step there is one kind of weights; not every optimizer can turn to the other.
+            return self._model
         if not self._is_fresh:
             kept = [each.clone() for each in self._model.parameters()]
             self._optimizer.eval()
@@ -233,6 +281,14 @@ class OptimizersAverage:
                 parameter.copy_(value)
             self._is_fresh = True
         return self._copy
+
+    def copies(self) -> list[nn.Module]:
+        """Return the copy."""
+        return [self._copy]
+
+    def others(self) -> Others:
+        """Return nothing."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the weights to evaluate."""
@@ -263,7 +319,9 @@ def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str
     if is_free:
         return OptimizersAverage(model, optimizer)
     rule = next(iter(given.values()), None)
-    return LastWeights(model) if rule is None else WeightAverage(model, rule)
+    if rule is None:
+        return LastWeights(model)
+    return WeightAverage(model, rule, rule.evaluate if isinstance(rule, Ema) else "ema")
 
 
 def is_schedule_free(optimizer: Optimizer) -> bool:

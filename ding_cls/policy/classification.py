@@ -16,14 +16,17 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.distributed.comm import allreduce
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
-from ding_cls.models import Outputs, load_initial_weights, new_network
-from ding_cls.policy.averaging import AVERAGED, EvaluatedWeights, LastWeights, evaluated_weights
+from ding_cls.models import AVERAGED, Outputs, evaluated_part, load_initial_weights, new_network
+from ding_cls.policy.averaging import EvaluatedWeights, LastWeights, Others, evaluated_weights
 from ding_cls.policy.base import Policy, weights_in
+from ding_cls.policy.batches import as_batch
 from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.distill_loss import Distillation
 from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
+from ding_cls.policy.recipes import Recipes
+from ding_cls.policy.scaling import scaled_step
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
 from ding_cls.policy.statistics import recompute_statistics
@@ -41,7 +44,8 @@ class ImageClassificationPolicy(Policy):
 
     It takes our loader's ``Batch`` and the ``[images, targets]`` of any torch DataLoader. Attributes that
     others may set through the modes: ``prepare_batch`` (a callable that turns uint8 images into normalised
-    ones), ``mix_batch`` (a callable of a prepared batch and the epoch, for ``learn.batch_augments``),
+    ones), ``mix_batch`` (a callable of a prepared batch and the epoch, for ``learn.batch_augments``; with
+    ``learn.recipes`` a list, the first and one for each recipe),
     ``updates_per_epoch`` (the learning rate then follows the updates, not the calls of
     ``lr_scheduler.step()``), ``seed`` (of dropout and the like), ``class_names``, ``class_counts`` (a
     callable that returns the training samples of each class, int64 ``(C,)``).
@@ -49,7 +53,7 @@ class ImageClassificationPolicy(Policy):
 
     config: ClassVar[Mapping[str, Any]] = defaults(POLICY)
     _prepare_batch: Callable[[Batch], Batch] | None = None
-    _mix_batch: Callable[[Batch, int], Batch] | None = None
+    _mix_batch: Any = None
 
     def default_model(self) -> torch.nn.Module:
         """Return the network that ``cfg.model`` describes; 1,000 classes when it names no number."""
@@ -75,6 +79,7 @@ class ImageClassificationPolicy(Policy):
         self._distillation = setting_of(Distillation, learn, "distill")
         if self._distillation is not None:
             self._distillation.begin(self._model, self._device, self._cfg.collect)
+        self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=learn.precision == "fp16")
         self._wrap()
         self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
@@ -96,6 +101,7 @@ class ImageClassificationPolicy(Policy):
         if self._freezing is not None and self._freezing.hold(self._finished_epochs()):
             # DDP reduces the gradients that there were when it was made.
             self._wrap()
+        self._recipes.hold(self._train_iter, self._finished_epochs())
         self._settle_buckets(batch)
         clock, sums = Phases(), Sums(self._device)
         with torch_randomness(
@@ -103,16 +109,17 @@ class ImageClassificationPolicy(Policy):
         ):
             batch = self._mixed(self._prepared(batch))
             self._optimizer.zero_grad(set_to_none=True)
-            buffers = self._copied_buffers() if self._scaler.is_enabled() else []
+            keeps_buffers = self._scaler.is_enabled() or self._sharpness is not None
+            buffers = self._copied_buffers() if keeps_buffers else []
             self._propagate(batch, clock, sums)
             if self._sharpness is not None:
-                with self._sharpness.uphill(self._model):
+                with self._sharpness.uphill(self._model, self._buffers(), buffers):
                     self._propagate(batch, clock, Sums(self._device))
             if self._untrained is not None:
                 self._untrained(self._model)
             norm = self._clipped()
             if self._scaler.is_enabled():
-                self._scaled_step(buffers)
+                scaled_step(self._scaler, self._optimizer, self._buffers(), buffers)
             else:
                 self._optimizer.step()
         self._train_iter += 1
@@ -196,13 +203,19 @@ class ImageClassificationPolicy(Policy):
 
     def _load_state_dict_eval(self, state: Mapping[str, Any]) -> None:
         """Load what a run evaluated: the averaged weights, where a checkpoint has some."""
-        averaged = state.get(AVERAGED, {})
-        self._load_weights(weights_in(averaged if "model" in averaged else state))
+        self._load_weights(weights_in(evaluated_part(state)))
         self._evaluated.load_state_dict({})
 
     def _get_eval_model(self) -> torch.nn.Module:
         """Return the network that is evaluated: the one in training, or an average of it."""
         return self._evaluated.network()
+
+    def _get_also_evaluated(self) -> Others:
+        return self._evaluated.others()
+
+    def _get_networks(self) -> list[torch.nn.Module]:
+        """Return the network in training, and the average where there is one."""
+        return [self._model, *self._evaluated.copies()]
 
     def _recompute_statistics(self, batches: Iterable[Any]) -> None:
         """Compute BatchNorm's statistics anew from training batches, in the network that is evaluated."""
@@ -214,7 +227,8 @@ class ImageClassificationPolicy(Policy):
 
         seed = derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank, 1)
         with torch_randomness(seed, self._device):
-            recompute_statistics(network, forward, batches)
+            frozen = () if self._freezing is None else self._freezing.still
+            recompute_statistics(network, forward, batches, frozen=frozen)
 
     def _reset_eval(self, **kwargs: Any) -> None:
         if self._world_size > 1:
@@ -238,7 +252,9 @@ class ImageClassificationPolicy(Policy):
         return self._eval_loss
 
     def _eval_loss(self, data: Any) -> torch.Tensor:
-        """Return the loss that training minimises, a mean over the batch, with nothing updated."""
+        """Return the loss that the last update minimised, a mean over the batch, with nothing updated."""
+        last = max(self._train_iter - 1, 0)
+        self._recipes.hold(last, self._finished_epochs(last))
         network = self._get_eval_model()
         if network.training:
             network.eval()
@@ -248,31 +264,28 @@ class ImageClassificationPolicy(Policy):
                 return total(self._outputs(batch, network).losses)
 
     def _as_batch(self, data: Any) -> Batch:
-        """Return any of the accepted forms as a ``Batch`` on the policy's device."""
-        if isinstance(data, Batch):
-            return data.to(self._device)
-        images, targets = (data[0], data[1]) if isinstance(data, list | tuple) else (data, None)
-        if targets is None:
-            targets = torch.zeros(len(images), dtype=torch.int64)
-        return Batch(images, targets, torch.arange(len(images))).to(self._device)
+        return as_batch(data).to(self._device)
 
     def _prepared(self, batch: Batch) -> Batch:
         return batch if self._prepare_batch is None else self._prepare_batch(batch)
 
     def _mixed(self, batch: Batch) -> Batch:
         """Return a batch of normalised images after ``learn.batch_augments``: its targets are shares then."""
-        if not self._cfg.learn.batch_augments or not batch.images.is_floating_point():
+        if not self._recipes.batch_augments or not batch.images.is_floating_point():
             return batch
-        if self._mix_batch is None:
+        mix_batch = self._recipes.picked(self._mix_batch)
+        if mix_batch is None:
             raise ConfigError(
                 "policy.learn.batch_augments is set and the policy got nothing that mixes batches; set the "
                 "attribute 'mix_batch', for example to ding_cls.data.BatchMixing(augments, num_classes=10)"
             )
-        return self._mix_batch(batch, self._finished_epochs())
+        mixed: Batch = mix_batch(batch, self._finished_epochs())
+        return mixed
 
-    def _finished_epochs(self) -> int:
+    def _finished_epochs(self, train_iter: int | None = None) -> int:
+        count = self._train_iter if train_iter is None else train_iter
         updates_per_epoch = self._lr_scheduler.updates_per_epoch
-        return self._train_iter // updates_per_epoch if updates_per_epoch else self._lr_scheduler.epoch
+        return count // updates_per_epoch if updates_per_epoch else self._lr_scheduler.epoch
 
     def _wrap(self) -> None:
         self._learn_model = self._model
@@ -356,16 +369,6 @@ class ImageClassificationPolicy(Policy):
                 buffer.copy_(before)
         self._are_buckets_settled = True
 
-    def _scaled_step(self, buffers: list[torch.Tensor]) -> None:
-        """Step unless a gradient overflowed; a skipped update leaves BatchNorm's buffers alone too."""
-        self._scaler.step(self._optimizer)
-        (found_inf,) = self._scaler._found_inf_per_device(self._optimizer).values()
-        overflowed = found_inf > 0
-        with torch.no_grad():
-            for buffer, before in zip(self._buffers(), buffers, strict=True):
-                buffer.copy_(torch.where(overflowed, before, buffer))
-        self._scaler.update()
-
     def _copied_buffers(self) -> list[torch.Tensor]:
         return [buffer.clone() for buffer in self._buffers()]
 
@@ -384,5 +387,8 @@ class ImageClassificationPolicy(Policy):
             distillation.check_classes(self._class_names)
 
     def _set_class_counts(self, count: Callable[[], torch.Tensor]) -> None:
+        self._class_counts = count
         loss = getattr(self, "_loss", None)
-        tell_class_counts((self._model, None if loss is None else loss.module), count, self._device)
+        losses = getattr(getattr(self, "_recipes", None), "losses", ())
+        parts = (*self._get_networks(), None if loss is None else loss.module, *losses)
+        tell_class_counts(parts, count, self._device)

@@ -16,7 +16,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.models import ImageClassifier, Outputs, load_initial_weights, new_network
+from ding_cls.models import ImageClassifier, Outputs, evaluated_part, load_initial_weights, new_network
 from ding_cls.policy.base import weights_in
 
 _KEY = "policy.learn.distill"
@@ -167,8 +167,7 @@ class Distillation:
         with torch_randomness(0):
             network = new_network(described, num_classes=num_classes)
         if "run" in self._state:
-            averaged = self._state.get("averaged") or {}
-            weights = weights_in(averaged if "model" in averaged else self._state)
+            weights = weights_in(evaluated_part(self._state))
             try:
                 network.load_state_dict(dict(weights))
             except RuntimeError as error:

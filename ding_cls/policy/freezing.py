@@ -3,7 +3,7 @@
 It knows names of parameters and modules, and nothing of configs beyond ``policy.learn``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -52,7 +52,7 @@ class Freezing:
         self._until_epoch = until_epoch
         self._norm_eval = norm_eval
         self._parameters: list[nn.Parameter] = []
-        self._modules: list[nn.Module] = []
+        self._modules: dict[str, nn.Module] = {}
         self._network = nn.Module()
         self._is_frozen = False
 
@@ -78,10 +78,15 @@ class Freezing:
         self._parameters = [each for name, each in trainable.items() if is_chosen(name)]
         if len(self._parameters) == len(trainable):
             raise ConfigError("policy.learn.freeze leaves no parameter to train; name some in its 'keep'")
-        self._modules = [
-            module for name, module in network.named_modules() if _is_whole(name, module, is_chosen)
-        ]
+        self._modules = {
+            name: module for name, module in network.named_modules() if _is_whole(name, module, is_chosen)
+        }
         self.hold(0)
+
+    @property
+    def still(self) -> Collection[str]:
+        """Names of the modules that are in evaluation now, whatever the network is in."""
+        return self._modules.keys() if self._is_frozen and self._norm_eval else ()
 
     def hold(self, finished_epochs: int) -> bool:
         """Freeze or free what was chosen, as the epoch wants it; called before each update.
@@ -92,7 +97,7 @@ class Freezing:
         is_frozen = self._until_epoch is None or finished_epochs < self._until_epoch
         if is_frozen and self._norm_eval:
             # Whoever switched the network to training switched these too.
-            for module in self._modules:
+            for module in self._modules.values():
                 if module.training:
                     module.eval()
         if is_frozen == self._is_frozen:

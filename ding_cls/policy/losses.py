@@ -87,9 +87,7 @@ def loss_of(model: torch.nn.Module, learn: Mapping[str, Any], device: torch.devi
             f"policy.learn.label_smoothing is {smoothing}, but policy.learn.loss says what is minimised; "
             f"set one of them, or policy.learn.loss={smoothed}"
         )
-    return _by_name(
-        described_loss(described) if isinstance(described, str) else plain_copy(described), device
-    )
+    return loss_by_name(described, device)
 
 
 def total(losses: Mapping[str, Tensor]) -> Tensor:
@@ -130,12 +128,18 @@ def tell_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device:
         loss.set_class_counts(counts)  # type: ignore[operator]
 
 
-def _by_name(described: dict[str, Any], device: torch.device) -> BatchLoss:
+def loss_by_name(described: Any, device: torch.device, key: str = "policy.learn.loss") -> BatchLoss:
+    """Return the loss that a dict or a short form describes.
+
+    Raises:
+        ConfigError: it does not exist, or has weights to learn.
+    """
+    described = described_loss(described) if isinstance(described, str) else plain_copy(described)
     part = build_loss(described)
     if isinstance(part, torch.nn.Module):
         if next(part.parameters(), None) is not None:
             raise ConfigError(
-                f"policy.learn.loss is {described}, which has weights of its own to learn; "
+                f"{key} is {described}, which has weights of its own to learn; "
                 "set policy.model.head.loss instead"
             )
         part = part.to(device)

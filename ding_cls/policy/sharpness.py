@@ -1,6 +1,6 @@
 """Sharpness-aware minimization: the gradient is taken a step uphill from the weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,14 +39,23 @@ class Sharpness:
             raise ConfigError(f"policy.learn.sam.rho is {self.rho!r}; it must be greater than 0")
 
     @contextmanager
-    def uphill(self, model: nn.Module) -> Iterator[None]:
+    def uphill(
+        self, model: nn.Module, buffers: Sequence[Tensor] = (), begun: Sequence[Tensor] = ()
+    ) -> Iterator[None]:
         """Have the weights uphill and without gradients inside the block, and back where they were after it.
 
-        Buffers are those before the block again: BatchNorm counts each batch once.
+        Args:
+            model: the network after the update's first pass.
+            buffers: what a pass changes without the optimizer. Inside the block they are as the first pass
+                found them: a loss that counts its samples is the same function in both passes. After it they
+                are as the first pass left them: BatchNorm sees each batch once.
+            begun: their values before the first pass.
         """
         with torch.no_grad():
             moved = [each for each in model.parameters() if each.grad is not None]
-            kept = [(each, each.clone()) for each in (*moved, *model.buffers())]
+            kept = [(each, each.clone()) for each in (*moved, *buffers)]
+            for buffer, value in zip(buffers, begun, strict=True):
+                buffer.copy_(value)
             self._climb([*moved], [each.grad for each in moved if each.grad is not None])
             for parameter in model.parameters():
                 parameter.grad = None

@@ -1,6 +1,6 @@
 """BatchNorm's statistics computed anew, for the weights as they are now."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
@@ -10,7 +10,11 @@ from ding_cls.distributed.comm import allreduce
 
 
 def recompute_statistics(
-    network: nn.Module, forward: Callable[[Any], object], batches: Iterable[Any]
+    network: nn.Module,
+    forward: Callable[[Any], object],
+    batches: Iterable[Any],
+    *,
+    frozen: Collection[str] = (),
 ) -> None:
     """Replace running means and variances by their means over batches, and over the ranks.
 
@@ -21,12 +25,15 @@ def recompute_statistics(
         network: on its device.
         forward: calls the network with a batch.
         batches: training batches, at least one on every rank.
+        frozen: names of further layers that keep theirs.
 
     Source: Rethinking "Batch" in BatchNorm, Wu & Johnson 2021, section 3 (arXiv:2105.07576), in the form of
     ``torch.optim.swa_utils.update_bn``.
     """
     was_training = network.training
     network.train()
+    for name in frozen:
+        network.get_submodule(name).eval()
     norms = [
         each
         for each in network.modules()

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -16,25 +16,20 @@ from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, show_value
 from ding_cls.policy.modes import EvalMode
-from ding_cls.types import Batch
+from ding_cls.worker.eval_batches import checked_count, judged_batches
 from ding_cls.worker.eval_plan import EvalPlan
 from ding_cls.worker.mean_loss import mean_loss
 from ding_cls.worker.ranking import EarlyStopping, Ranking
 from ding_cls.worker.results import (
+    also_evaluated,
     check_classes,
     in_data_order,
-    num_valid,
     plain,
     plain_number,
     sample_ids,
-    sampler_of,
     takes_counts,
 )
-from ding_cls.worker.totals import MetricTotals
-
-
-class EvaluationStoppedError(Exception):
-    """A signal came while an evaluation ran; nothing of it was kept."""
+from ding_cls.worker.totals import MetricTotals, parts_of
 
 
 class MetricSerialEvaluator:
@@ -230,7 +225,8 @@ class MetricSerialEvaluator:
         """
         check_classes(self._policy, self._loader)
         self._policy.reset()
-        result = self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()
+        others = self._other_results()
+        result = {**self._result(), **others}
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
         # Copies: what is returned belongs to the caller, who may add to it.
         self._asked_iter, self.last_result = None, dict(result)
@@ -271,6 +267,17 @@ class MetricSerialEvaluator:
         self.has_reached_stop_value = state["has_reached_stop_value"]
         if "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
+
+    def _other_results(self) -> dict[str, float]:
+        """Return the results of other weights that the policy wants judged, with their prefixes."""
+        found: dict[str, float] = {}
+        for prefix, chosen in also_evaluated(self._policy).items():
+            with chosen():
+                found |= {f"{prefix}{name}": value for name, value in self._result().items()}
+        return found
+
+    def _result(self) -> dict[str, float]:
+        return self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()
 
     def _exact_result(self) -> dict[str, float]:
         metric: SumMetric = self._metric
@@ -318,45 +325,23 @@ class MetricSerialEvaluator:
         return {name: plain(value) for name, value in reduced.items()}
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
-        """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end."""
-        left = num_valid(self._loader)
-        for data in self._loader:
-            if self.is_interrupted():
-                raise EvaluationStoppedError
-            batch, targets = (
-                (data, data.targets) if isinstance(data, Batch) else (data[0], torch.as_tensor(data[1]))
-            )
-            count = len(targets) if left is None else min(left, len(targets))
-            if count < len(targets):
-                batch = batch.part(0, count) if isinstance(batch, Batch) else batch[:count]
-                targets = targets[:count]
-            if left is not None:
-                left -= count
-            if count:
-                yield batch, targets
+        return judged_batches(self._loader, self.is_interrupted)
 
     def _check_count(self, count: int) -> None:
-        """Compare the number evaluated with the data set's; an unknown sampler may choose what it likes."""
-        dataset = getattr(self._loader, "dataset", None)
-        expected = len(dataset) if isinstance(dataset, Sized) else count
-        if count == 0:
-            raise DataError("the evaluation data are empty")
-        if count == expected * self._world_size and num_valid(self._loader) is None:
-            # Every rank went through the whole set: means and shares are those of one.
-            count = expected
-        self.num_evaluated = count
-        if count == expected:
-            return
-        message = f"{count} samples were evaluated, the data set holds {expected}"
-        if getattr(getattr(self._loader, "batch_sampler", None), "drop_last", False):
-            raise DataError(f"{message}; its loader has drop_last=True, use drop_last=False")
-        if isinstance(sampler_of(self._loader), torch.utils.data.SequentialSampler):
-            raise DataError(f"{message}; its loader does not go through the whole set")
-        self._note(f"{message}; the result is that of the samples its sampler chose")
+        self.num_evaluated, note = checked_count(self._loader, count, world_size=self._world_size)
+        if note:
+            self._note(note)
 
     def _ranking_by(self, key: str | bool | None, rule: str | None) -> Ranking:
         greater, less = self._cfg.greater_keys, self._cfg.less_keys
-        return Ranking(self._metric, key=key, rule=rule, greater_keys=greater, less_keys=less)
+        return Ranking(
+            self._metric,
+            key=key,
+            rule=rule,
+            greater_keys=greater,
+            less_keys=less,
+            num_parts=len(parts_of(self._loader)),
+        )
 
     def _is_best(self, result: Mapping[str, float]) -> bool:
         not_finite = self.ranking.not_finite(result)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import IMetric, SumMetric
+from ding_cls.types import RAW
 
 # What other systems call a result, as ``_normal`` writes it, and what it may be called here.
 _ALIASES = {
@@ -23,6 +24,9 @@ _ALIASES = {
 # Names that mmcv takes as larger-is-better, and smaller-is-better.
 _GREATER, _LESS = ("acc", "top", "auc", "precision", "recall", "f1", "map"), ("loss", "error", "ece", "brier")
 _AUTO = (None, False, True, "auto")
+# Of results beside those of all data and the weights to judge: of one data set, of the weights in training.
+_FURTHER = re.compile(rf"(?:{RAW})?(?:\d+_)?")
+_RAW_IN_MMPRETRAIN = "_origin"
 
 
 class Ranking:
@@ -34,13 +38,17 @@ class Ranking:
     Args:
         metric: gives the results.
         key: the one that decides, under its own name or under one that mmclassification or
-            easy-classification has for it; None, True, False and 'auto': the metric's own ``gt``.
+            easy-classification has for it; None, True, False and 'auto': the metric's own ``gt``. With a
+            number in front, ``0_acc1``, that of one of several data sets; ``raw_acc1`` that of the weights in
+            training.
         rule: 'greater' or 'less': which is better; None: as the metric or ``greater_keys`` says.
         greater_keys: keys of which more is better.
         less_keys: keys of which less is better.
+        num_parts: how many data sets have results of their own.
 
     Raises:
-        ConfigError: the metric gives no such key, or nothing says which direction is better.
+        ConfigError: the metric gives no such key, there is no such data set, or nothing says which direction
+            is better.
     """
 
     def __init__(
@@ -51,9 +59,10 @@ class Ranking:
         rule: str | None = None,
         greater_keys: Iterable[str] = (),
         less_keys: Iterable[str] = (),
+        num_parts: int = 0,
     ) -> None:
         self._metric = metric
-        self._key = None if key in _AUTO else str(key)
+        self._key = None if key in _AUTO else _ours(str(key))
         if self._key is None and rule is not None and isinstance(metric, SumMetric):
             self._key = metric.primary
         self._rule = rule
@@ -61,7 +70,9 @@ class Ranking:
         if rule is not None and self._key is None:
             raise ConfigError(f"rule='{rule}' is the direction of save_best; name a key: save_best='acc1'")
         if self._key is not None and isinstance(metric, SumMetric):
-            self._is_greater(self._found(metric.directions))
+            further, _ = _split(self._key)
+            self._check_part(further, num_parts)
+            self._is_greater(self._found([f"{further}{name}" for name in metric.directions]))
 
     @property
     def is_by_key(self) -> bool:
@@ -70,7 +81,8 @@ class Ranking:
 
     def not_finite(self, result: Mapping[str, Any]) -> list[str]:
         """Return the names of what keeps a result from being compared."""
-        names = list(result) if self._key is None else [self._found(result)]
+        names = [each for each in result if not _is_further(each, result)]
+        names = names if self._key is None else [self._found(result)]
         return [name for name in names if isinstance(result[name], float) and not math.isfinite(result[name])]
 
     def is_better(
@@ -108,14 +120,25 @@ class Ranking:
 
     def _found(self, names: Iterable[str]) -> str:
         """Return the one of ``names`` that the key means."""
-        wanted = _normal(self._key or "")
+        further, inner = _split(self._key or "")
+        wanted = _normal(inner)
         for each in (wanted, *_ALIASES.get(wanted, ())):
             for name in names:
-                if name == self._key or _normal(name) == each:
+                if name == self._key or (_split(name)[0] == further and _normal(_split(name)[1]) == each):
                     return name
         raise ConfigError(
             f"save_best names '{self._key}'; {type(self._metric).__name__} gives {', '.join(map(str, names))}"
         )
+
+    def _check_part(self, further: str, num_parts: int) -> None:
+        number = further.removeprefix(RAW).rstrip("_")
+        if number and int(number) >= num_parts:
+            there = (
+                f"{num_parts} data sets, counted from 0" if num_parts else "one data set, or judged as one"
+            )
+            raise ConfigError(
+                f"save_best names '{self._key}', of data set {number}; the evaluation data are {there}"
+            )
 
     def _is_greater(self, name: str) -> bool:
         if self._rule is not None:
@@ -123,8 +146,9 @@ class Ranking:
         for rule, names in self._named.items():
             if name in names or self._key in names:
                 return rule == "greater"
-        if isinstance(self._metric, SumMetric) and name in self._metric.directions:
-            return self._metric.directions[name] == "max"
+        inner = _split(name)[1]
+        if isinstance(self._metric, SumMetric) and inner in self._metric.directions:
+            return self._metric.directions[inner] == "max"
         for is_greater, marks in ((False, _LESS), (True, _GREATER)):
             if any(mark in _normal(name) for mark in marks):
                 return is_greater
@@ -178,6 +202,24 @@ class EarlyStopping:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Count on from ``state``."""
         self.num_bad, self._best = state["num_bad"], state["best"]
+
+
+def _ours(key: str) -> str:
+    """Return mmpretrain's name of a result of the weights in training as ours."""
+    is_raw = key.endswith(_RAW_IN_MMPRETRAIN)
+    return f"{RAW}{key.removesuffix(_RAW_IN_MMPRETRAIN)}" if is_raw else key
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return what says whose result it is, such as ``raw_`` or ``0_``, and the rest."""
+    found = _FURTHER.match(name)
+    further = found[0] if found else ""
+    return further, name[len(further) :]
+
+
+def _is_further(name: str, names: Iterable[str]) -> bool:
+    further, inner = _split(name)
+    return bool(further) and inner in names
 
 
 def _normal(name: str) -> str:

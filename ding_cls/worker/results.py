@@ -1,7 +1,8 @@
-"""What an evaluation knows of loaders and results of any make."""
+"""What an evaluation knows of policies, metrics and results of any make."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -10,22 +11,6 @@ from ding_cls.errors import DataError
 from ding_cls.metrics import IMetric
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
-
-
-def num_valid(loader: Any) -> int | None:
-    """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
-    sampler = sampler_of(loader)
-    if isinstance(sampler, torch.utils.data.DistributedSampler):
-        return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
-    valid: int | None = getattr(sampler, "num_valid", None)
-    return valid
-
-
-def sampler_of(loader: Any) -> Any:
-    """Return what chooses the loader's samples; None where that is not known."""
-    # torch's DataLoader shows a SequentialSampler in ``sampler`` when it was given a batch sampler instead.
-    batches = getattr(loader, "batch_sampler", None)
-    return getattr(loader if batches is None else batches, "sampler", None)
 
 
 def takes_counts(metric: IMetric) -> bool:
@@ -63,6 +48,14 @@ def in_data_order(ranks: Sequence[Sequence[tuple[torch.Tensor, ...]]]) -> dict[s
         name: torch.cat(column)
         for name, column in zip(("sample_ids", "targets", "logits"), columns, strict=True)
     }
+
+
+def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContextManager[None]]]:
+    """Return what else a policy wants judged, by the prefix of its results; nothing where it does not say."""
+    try:
+        return policy.get_attribute("also_evaluated") or {}
+    except (AttributeError, KeyError):
+        return {}
 
 
 def check_classes(policy: EvalMode, loader: Any) -> None:

@@ -13,6 +13,15 @@ from ding_cls.metrics import SumMetric, reduced
 from ding_cls.types import Batch
 
 
+def parts_of(loader: Any) -> list[tuple[int, int]]:
+    """Return where each of the data sets begins and ends that are evaluated on their own too; none where
+    there is one alone, or they are judged together."""
+    dataset = getattr(loader, "dataset", None)
+    is_separate = bool(getattr(dataset, "separate_eval", False))
+    ends: Sequence[int] = getattr(dataset, "cumulative_sizes", ()) if is_separate else ()
+    return list(pairwise([0, *ends])) if len(ends) > 1 else []
+
+
 class MetricTotals:
     """Adds up batches, then ranks.
 
@@ -23,11 +32,8 @@ class MetricTotals:
     """
 
     def __init__(self, metric: SumMetric, loader: Any) -> None:
-        dataset = getattr(loader, "dataset", None)
-        is_separate = bool(getattr(dataset, "separate_eval", False))
-        ends: Sequence[int] = getattr(dataset, "cumulative_sizes", ()) if is_separate else ()
         self._metric = metric
-        self._parts = list(pairwise([0, *ends])) if len(ends) > 1 else []
+        self._parts = parts_of(loader)
         self._totals: list[dict[str, Any]] = [dict(metric.zeros()) for _ in range(len(self._parts) + 1)]
 
     def add(self, batch: Any, logits: torch.Tensor, targets: torch.Tensor) -> None:

@@ -60,3 +60,44 @@ def test_a_compiled_config_stays_as_it_is() -> None:
 def test_without_such_a_hook_nothing_changes(hooks: Any) -> None:
     cfg = {"policy": {"learn": {"learner": {"custom_hooks": hooks}}}}
     assert translate(cfg).cfg == cfg
+
+
+@pytest.mark.parametrize(
+    ("switches", "evaluate"),
+    [
+        ({}, None),
+        ({"evaluate_on_ema": True, "evaluate_on_origin": False}, None),
+        ({"evaluate_on_origin": True}, "both"),
+        ({"evaluate_on_ema": False, "evaluate_on_origin": True}, "raw"),
+    ],
+)
+def test_mmpretrains_switches_say_what_is_evaluated(switches: dict[str, bool], evaluate: str | None) -> None:
+    moved = translate({"custom_hooks": [EMA | switches]}).cfg["policy"]["learn"]["ema"]
+    assert moved.get("evaluate") == evaluate
+    assert moved["momentum"] == 0.001
+
+
+@pytest.mark.parametrize("switches", [{"evaluate_on_ema": False}, {"evaluate_on_origin": []}])
+def test_switches_that_leave_nothing_to_evaluate_are_refused(switches: dict[str, Any]) -> None:
+    (problem,) = translate({"custom_hooks": [EMA | switches]}).problems
+    assert "they are True or False, and one of them at least is True" in problem
+
+
+def test_a_switch_of_recipes_becomes_the_recipes() -> None:
+    schedule = [{"action_epoch": 3, "train_augments": None, "loss": {"type": "CrossEntropyLoss"}}]
+    hook = {"type": "SwitchRecipeHook", "schedule": schedule}
+    cfg = compile_config({"custom_hooks": [hook, A]}, save_cfg=False)
+    assert cfg.policy.learn.recipes == schedule
+    assert cfg.policy.learn.learner.custom_hooks == [A]
+    (problem,) = translate({"custom_hooks": [{"type": "SwitchRecipeHook", "schedules": schedule}]}).problems
+    assert "the form is dict(type=, schedule=[dict(action_epoch=, ...), ...])" in problem
+
+
+def test_a_hook_that_is_typed_again_at_a_resume_is_the_key_it_became() -> None:
+    schedule = [{"action_iter": 3, "loss": "CE"}]
+    hooks = [EMA, PRECISE, {"type": "SwitchRecipeHook", "schedule": schedule}]
+    first = compile_config({"custom_hooks": hooks}, save_cfg=False)
+    first.policy.learn.learner.custom_hooks = [A, *hooks]
+    again = compile_config(first, save_cfg=False)
+    assert again.policy.learn.learner.custom_hooks == [A]
+    assert (again.policy.learn.ema["momentum"], again.policy.learn.recipes) == (0.001, schedule)

@@ -108,6 +108,10 @@ OPTIONS = {
         tiny_parts("CosineClsHead", in_channels=8, scale=8.0),
         "policy.model.neck.type=GeneralizedMeanPooling",
     ),
+    "a pooling of cells": (
+        tiny_parts("LinearClsHead", in_channels=16),
+        "policy.model.neck={'type': 'GridAveragePooling', 'grid': [1, 2], '_delete_': True}",
+    ),
     "dropout of a network by name": (
         "policy.model={'name': 'shufflenet_v2_x0_5', 'dropout': 0.5, 'in_channels': 1}",
     ),
@@ -214,6 +218,32 @@ OPTIONS = {
     "a moving average with gaps, saved often": (
         "policy.learn.ema={'momentum': 0.2, 'warm_up': 0, 'interval': 3}",
         "policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    ),
+    "another recipe from the second epoch": (
+        "policy.learn.batch_augments=[{'type': 'Mixup', 'alpha': 0.8}]",
+        f"{_JUDGE}.loss_interval=1",
+        "policy.learn.recipes=[{'action_epoch': 1, 'batch_augments': [], "
+        "'loss': {'type': 'SoftmaxFocalLoss', 'gamma': 2.0}}]",
+    ),
+    "another loss in a head, by update": (
+        tiny_parts("LinearClsHead", in_channels=8),
+        "policy.learn.ema={'decay': 0.5}",
+        f"{_JUDGE}.loss_interval=1",
+        f"{_LEARNER}.custom_hooks=[{{'type': 'SwitchRecipeHook', 'schedule': [{{'action_iter': 3, "
+        "'loss': 'Focalloss-2'}, {'action_iter': 7, 'batch_augments': [{'type': 'Mixup', 'alpha': 0.8}]}]}]",
+    ),
+    "a moving average, and the weights in training judged too": (
+        *_INSIDE,
+        "policy.learn.ema={'decay': 0.5, 'warm_up': 3, 'evaluate': 'both'}",
+        f"{_JUDGE}.save_best=raw_loss",
+    ),
+    "a moving average that is not evaluated": ("policy.learn.ema={'decay': 0.5, 'evaluate': 'raw'}",),
+    "margins by class size that grow, averaged": (
+        tiny_parts("ArcFaceClsHead", in_channels=8, scale=8.0),
+        "policy.learn.ema={'decay': 0.5}",
+        f"{_JUDGE}.loss_interval=1",
+        f"{_LEARNER}.custom_hooks=[{{'type': 'SetAdaptiveMarginsHook'}}, {{'type': 'WarmupParamHook', "
+        "'param_name': 'margins', 'module_name': 'head', 'warmup_epochs': 2}]",
     ),
     "a moving average in fp16": ("policy.learn.ema={}", "policy.learn.precision=fp16"),
     "SWA": ("policy.learn.swa={'start_epoch': 0, 'lr': 0.02, 'anneal_epochs': 2}",),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import GeneralizedMeanPooling, GlobalAveragePooling
+from ding_cls.models import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
 
 
 @pytest.mark.parametrize(("dim", "plane"), [(1, (5,)), (2, (3, 5)), (3, (2, 3, 5))])
@@ -61,3 +61,19 @@ def test_one_power_is_the_mean_and_a_large_one_the_maximum() -> None:
 def test_a_power_below_one_is_refused(p: object) -> None:
     with pytest.raises(ConfigError, match="GeneralizedMeanPooling has p="):
         GeneralizedMeanPooling(p=p)
+
+
+def test_each_cell_of_a_grid_has_its_own_mean() -> None:
+    maps = torch.rand(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    cells = [
+        maps[:, :, row : row + 2, column : column + 2].mean((2, 3)) for row in (0, 2) for column in (0, 2, 4)
+    ]
+    torch.testing.assert_close(GridAveragePooling((2, 3))(maps), torch.stack(cells, 2).flatten(1))
+    whole = GridAveragePooling([1, 1])
+    assert torch.equal(whole((maps, maps))[1], GlobalAveragePooling()(maps))
+
+
+@pytest.mark.parametrize("grid", [4, [4], [1, 0], [1, True], [1, 2.0], "12"])
+def test_a_grid_is_two_whole_numbers(grid: object) -> None:
+    with pytest.raises(ConfigError, match="GridAveragePooling has grid="):
+        GridAveragePooling(grid)

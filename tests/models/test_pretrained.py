@@ -312,3 +312,15 @@ def test_a_backbone_that_is_not_the_files_is_refused(tmp_path: Path) -> None:
     assert "backbone.layer4.1.bn2.bias (file: missing, model: (512,))" in str(caught.value)
     assert "backbone.layer1.0.conv1.bias (file: (64,), model: missing)" in str(caught.value)
     assert same(snapshot(model), before)
+
+
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_of_a_checkpoint_it_takes_what_was_evaluated(tmp_path: Path, evaluated: bool) -> None:
+    raw, average = [resnet18(num_classes=3).state_dict() for _ in range(2)]
+    part = {"model" if evaluated else "kept": average, "num_averaged": 5}
+    torch.save({"model": raw, "averaged": part, "last_iter": 5}, tmp_path / "ckpt.pth.tar")
+    model = resnet18(num_classes=3)
+    report = load_pretrained(model, tmp_path / "ckpt.pth.tar")
+    assert same(snapshot(model), average if evaluated else raw)
+    assert ("(its averaged weights, which its run evaluated)" in str(report)) is evaluated
+    assert report.is_averaged is evaluated

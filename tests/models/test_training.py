@@ -56,6 +56,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "neck": GAP,
         "head": {**LINEAR, "in_channels": 1024},
     },
+    "GridAveragePooling": {
+        "backbone": MAPS,
+        "neck": {"type": "GridAveragePooling", "grid": [1, 1]},
+        "head": LINEAR,
+    },
     "GeneralizedMeanPooling": {"backbone": MAPS, "neck": {"type": "GeneralizedMeanPooling"}, "head": LINEAR},
     "dropout": {"backbone": MAPS, "neck": GAP, "head": {**LINEAR, "dropout": 0.5}},
     "StackedLinearClsHead": {

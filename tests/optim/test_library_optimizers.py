@@ -15,6 +15,7 @@ from ding_cls.policy.base import load_optimizer
 from tests.optim.test_optimizers import OF_TORCH, assert_same_weights, build_network, train
 
 KNOWN = ("AdaBelief", "Adan", "LARS", "Lamb", "Lion", "Ranger", "ScheduleFreeAdamW", "ScheduleFreeSGD")
+MUONS = ("AdaGO", "AdaMuon", "DistributedMuon", "MuonClip", "NorMuon")
 # They need more than parameters and a rate, or second derivatives, or keep in their state what no file takes.
 UNUSABLE = {
     *("A2Grad", "AdaGO", "AdaHessian", "AdaLOMO", "AdaMuon", "AdaShift", "AdamMini", "AliG", "BSAM", "Conda"),
@@ -82,6 +83,22 @@ def test_nearly_all_of_them_resume_exactly_through_a_file(tmp_path: Any) -> None
         train(resumed, optimizers[2], range(2, 4))
         assert_same_weights(resumed, whole)
     assert len(usable) >= 115
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, "is for matrices alone, and 4 of 6 parameters are none; 'timm/Muon'") for name in MUONS),
+        ("AdaHessian", "needs second derivatives, which no update here computes: choose another"),
+        ("SophiaH", "needs second derivatives"),
+        ("timm/Adahessian", "needs second derivatives"),
+        ("SpectralSphere", "is for matrices alone"),
+    ],
+)
+def test_what_no_update_here_can_use_is_refused(name: str, expected: str) -> None:
+    pytest.importorskip("timm" if name.startswith("timm/") else "pytorch_optimizer")
+    with pytest.raises(ConfigError, match=f"optimizer '{name.removeprefix('timm/')}' {expected}"):
+        build_optimizer(build_network(), {"type": name, "lr": 0.01})
 
 
 def test_an_argument_that_the_library_would_swallow_is_refused() -> None:

@@ -90,13 +90,18 @@ def test_steps_equal_a_plain_loops_bits_and_resume(name: str, paramwise: dict[st
 
 
 @pytest.mark.parametrize("name", sorted(ONLY_MATRICES))
-def test_what_takes_matrices_only_says_so_itself_and_trains_them(name: str) -> None:
-    with pytest.raises(ValueError, match="2D parameters"):
+def test_what_takes_matrices_only_is_refused_others_and_trains_them(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"'{name}' is for matrices alone, and 4 of 6 .*; 'timm/Muon' "):
         build_optimizer(build_network(), {"type": name, "lr": 0.01})
     model, plain = build_network(bias=False), build_network(bias=False)
     train(model, build_optimizer(model, {"type": name, "lr": 0.01}), range(2))
     train(plain, getattr(torch.optim, name)(plain.parameters(), lr=0.01), range(2))
     assert_same_weights(model, plain)
+
+
+def test_sparse_adam_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'SparseAdam' takes sparse gradients, .*: choose another"):
+        build_optimizer(build_network(), {"type": "SparseAdam", "lr": 0.1})
 
 
 def test_lbfgs_is_refused() -> None:

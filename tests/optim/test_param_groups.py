@@ -133,6 +133,17 @@ def test_settings_by_hand(paramwise: dict[str, Any], changed: dict[str, tuple[fl
     assert settings(paramwise) == all_but(changed)
 
 
+def test_a_custom_key_without_effect_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    # '.scale' is found although nothing stands before the name; 'frozen' although it is not trained.
+    keys = ("stem", "steem", ".scale", "scale.", "frozen", "block.0", ".block")
+    settings({"custom_keys": {key: {"lr_mult": 2.0} for key in keys}})
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.partition(" is part of no parameter's name")[0] for line in told] == [
+        f"paramwise_cfg.custom_keys['{key}']" for key in (".block", "scale.", "steem")
+    ]
+    assert "names are such as scale, stem.weight, stem.bias, " in told[0]
+
+
 def test_the_same_settings_share_a_group() -> None:
     model = Network()
     cfg = {"type": "SGD", "lr": LR, "weight_decay": DECAY, "paramwise_cfg": {"norm_decay_mult": 0.0}}

@@ -55,6 +55,13 @@ def test_a_hook_that_does_not_exist_is_an_error_without_a_run() -> None:
         run_hooks(compiled(custom_hooks=[{"type": "t_run_hok"}]))
 
 
+@pytest.mark.parametrize("schedule", ["default-0.5-3", {"type": "ReduceLROnPlateau"}])
+def test_a_plateau_without_evaluations_is_refused(schedule: Any) -> None:
+    policy = {"learn": {"lr_schedule": schedule}, "eval": {"evaluator": {"validate": False}}}
+    with pytest.raises(ConfigError, match=r"lr_schedule follows the evaluations, and .*validate is False"):
+        run_hooks(compile_config({"policy": policy}, save_cfg=False))
+
+
 def test_a_run_says_the_same_order(workdir: Any, capsys: pytest.CaptureFixture[str]) -> None:
     learner = {
         "hook": {"save_ckpt_after_iter": 3, "log_show_after_iter": 5},

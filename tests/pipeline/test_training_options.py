@@ -70,3 +70,33 @@ def test_the_best_file_gives_the_numbers_that_were_evaluated(
     assert {name: last[name] for name in result.final} == result.final
     assert result.final["loss"] != plain.final["loss"]
     assert [row["train_loss"] for row in result.history] == [row["train_loss"] for row in plain.history]
+
+
+def test_a_run_begins_with_what_another_evaluated(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    network = tiny_parts("LinearClsHead", in_channels=8)
+    first = run_tiny(picture_folder, "averaged", setting, network, f"{LEARN}.ema={{'decay': 0.5}}")
+    file = "averaged/ckpt/iteration_10.pth.tar"
+    untrained = (setting, network, f"{LEARN}.learner.train_iterations=0")
+    init_cfg = f"policy.model.init_cfg={{'type': 'Pretrained', 'checkpoint': '{file}'}}"
+    for number, source in enumerate((f"policy.model.pretrained={file}", f"load_from={file}", init_cfg)):
+        capsys.readouterr()
+        second = run_tiny(picture_folder, f"next_{number}", *untrained, source)
+        assert second.final == first.final
+        assert "(its averaged weights, which its run evaluated)" in capsys.readouterr().out
+
+
+def test_both_are_judged_as_each_is_alone(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    network = tiny_parts("LinearClsHead", in_channels=8)
+    plain = run_tiny(picture_folder, "plain", setting, network)
+    ema = run_tiny(picture_folder, "ema", setting, network, f"{LEARN}.ema={{'decay': 0.5}}")
+    hook = "{'type': 'EMAHook', 'decay': 0.5, 'evaluate_on_origin': True}"
+    both = run_tiny(picture_folder, "both", setting, network, f"{LEARN}.learner.custom_hooks=[{hook}]")
+    assert both.final == ema.final | {f"raw_{name}": value for name, value in plain.final.items()}
+    assert {name: both.best[name] for name in ema.best} == ema.best
+    assert [row["val_raw_loss"] for row in both.history] == [row["val_loss"] for row in plain.history]
+    judged = evaluate("both/ckpt/ckpt_best.pth.tar")
+    assert {name: judged[name] for name in ema.best} == ema.best

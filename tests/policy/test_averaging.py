@@ -164,6 +164,21 @@ def test_a_schedule_free_average_is_the_optimizers_own() -> None:
     assert_equal(policy.learn_mode.get_attribute("eval_model"), model)
 
 
+@pytest.mark.parametrize("kind", ["SPlus", "ScheduleFreeAdamW"])
+def test_before_the_first_step_the_network_itself_is_saved_and_evaluated(kind: str) -> None:
+    pytest.importorskip("pytorch_optimizer")
+    # SPlus cannot turn to its average before it has one.
+    policy = build(network(), optimizer={"type": kind})
+    saved = deepcopy(policy.learn_mode.state_dict())
+    assert policy.learn_mode.get_attribute("eval_model") is policy._model
+    policy.learn_mode.forward(batch(0))
+    assert policy.learn_mode.get_attribute("eval_model") is not policy._model
+    other = build(network(), optimizer={"type": kind})
+    other.learn_mode.load_state_dict(saved)
+    other.learn_mode.forward(batch(0))
+    assert_equal(other._model, policy._model)
+
+
 def test_a_checkpoint_without_an_average_begins_one() -> None:
     source, policy = build(network()), build(network(), ema={"decay": 0.5, "warm_up": 0})
     source.learn_mode.forward(batch(0))
@@ -216,3 +231,47 @@ def test_the_shares_of_a_rule() -> None:
     swa = Swa(start_epoch=1)
     assert [swa(train_iter, 0, 2) for train_iter in range(1, 5)] == [None, None, None, 1.0]
     assert swa(6, 1, 2) == 0.5
+
+
+def judged_by(evaluate: str) -> tuple[ImageClassificationPolicy, torch.Tensor]:
+    """Return a policy after four updates, and its logits."""
+    policy = build(network(), ema={"decay": 0.5, "warm_up": 0, "evaluate": evaluate})
+    for step in range(4):
+        policy.learn_mode.forward(batch(step))
+    policy.eval_mode.reset()
+    return policy, policy.eval_mode.forward(batch(9).images)
+
+
+def test_the_weights_in_training_may_be_evaluated_alone_or_too() -> None:
+    (ema, of_ema), (raw, of_raw), (both, of_both) = map(judged_by, ("ema", "raw", "both"))
+    assert torch.equal(of_ema, of_both)
+    assert not torch.equal(of_ema, of_raw)
+    assert (ema.eval_mode.get_attribute("also_evaluated"), raw.eval_mode.get_attribute("also_evaluated")) == (
+        {},
+        {},
+    )
+    ((prefix, chosen),) = both.eval_mode.get_attribute("also_evaluated").items()
+    with chosen():
+        assert torch.equal(both.eval_mode.forward(batch(9).images), of_raw)
+    assert prefix == "raw_"
+    assert torch.equal(both.eval_mode.forward(batch(9).images), of_both)
+    for policy in (raw, both):
+        assert_equal(policy._model, ema._model)
+        assert_equal(policy.learn_mode.get_attribute("networks")[1], ema._evaluated.network())
+
+
+@pytest.mark.parametrize("evaluate", ["raw", "both"])
+def test_a_checkpoint_is_loaded_for_what_was_judged_and_goes_on_with_all(evaluate: str) -> None:
+    policy, logits = judged_by(evaluate)
+    state = deepcopy(policy.learn_mode.state_dict())
+    plain = ImageClassificationPolicy({"cuda": False}, model=network(), enable_field=["eval"])
+    plain.eval_mode.load_state_dict(state)
+    assert torch.equal(plain.eval_mode.forward(batch(9).images), logits)
+    again = build(network(), ema={"decay": 0.5, "warm_up": 0, "evaluate": "ema"})
+    again.learn_mode.load_state_dict(state)
+    assert torch.equal(again.eval_mode.forward(batch(9).images), judged_by("ema")[1])
+
+
+def test_what_is_evaluated_is_one_of_three() -> None:
+    with pytest.raises(ConfigError, match=r"policy\.learn\.ema\.evaluate is 'all'; it must be 'ema', 'raw'"):
+        Ema(evaluate="all")

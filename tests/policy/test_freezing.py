@@ -77,6 +77,48 @@ def test_what_is_frozen_stays_to_the_last_bit(
     assert changed(tiny_net, before) == trained
 
 
+@pytest.mark.parametrize(
+    "learn",
+    [
+        {"ema": {"decay": 0.5}},
+        {"swa": {"start_epoch": 0}},
+        {"sam": {}},
+        {"grad_clip": {"max_norm": 0.1}},
+        {"accumulation_steps": 3},
+        {"channels_last": True},
+        {"precision": "bf16"},
+        {"optimizer": {"type": "LARS"}},
+        {"optimizer": {"type": "ScheduleFreeSGD"}},
+        {"optimizer": {"type": "timm/Lamb"}},
+    ],
+    ids=str,
+)
+def test_what_is_frozen_stays_whatever_else_is_on(tiny_net: TinyNet, learn: dict[str, Any]) -> None:
+    policy = policy_of(tiny_net, freeze={"patterns": "body"}, **learn)
+    policy.learn_mode.set_attribute("updates_per_epoch", 1)
+    before = snapshot(tiny_net)
+    for _ in range(3):
+        policy.learn_mode.forward(BATCH)
+        policy.learn_mode.get_attribute("recompute_statistics")([BATCH, BATCH])
+        policy.eval_mode.forward(BATCH)
+    assert changed(tiny_net, before) == HEAD
+    assert changed(policy.eval_mode.get_attribute("eval_model"), before) == HEAD
+
+
+def test_statistics_are_computed_anew_once_their_layer_is_freed(tiny_net: TinyNet) -> None:
+    policy = policy_of(tiny_net, freeze={"until_epoch": 1}, learning_rate=0.0)
+    policy.learn_mode.set_attribute("updates_per_epoch", 1)
+    before = snapshot(tiny_net)
+    policy.learn_mode.forward(BATCH)
+    policy.learn_mode.get_attribute("recompute_statistics")([BATCH])
+    assert changed(tiny_net, before) == set()
+    policy.learn_mode.forward(BATCH)
+    policy.learn_mode.get_attribute("recompute_statistics")([BATCH])
+    maps = tiny_net.stem(BATCH[0]).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(tiny_net.norm.running_mean, maps.mean(1))
+    torch.testing.assert_close(tiny_net.norm.running_var, maps.var(1))
+
+
 def test_freed_at_its_epoch_all_is_trained(tiny_net: TinyNet) -> None:
     policy = policy_of(tiny_net, freeze={"until_epoch": 2})
     policy.learn_mode.set_attribute("updates_per_epoch", 2)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
+from ding_cls.models import SeesawLoss, build_loss
 from ding_cls.policy.sharpness import Sharpness
 from tests.policy.test_classification import (
     NoReads,
@@ -61,6 +62,68 @@ def test_an_update_is_the_algorithms(adaptive: bool) -> None:
         for ours, expected in zip(policy._model.buffers(), model.buffers(), strict=True):
             torch.testing.assert_close(ours, expected)
     assert not torch.allclose(plain._model.stem.weight, model.stem.weight, atol=1e-4)
+
+
+def seesaw_written_out(model: nn.Module, loss: nn.Module, pieces: list[Any], total: int) -> None:
+    for piece in pieces:
+        (loss(model(piece.images), piece.targets) * (len(piece) / total)).backward()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("is_in_head", [False, True])
+def test_a_loss_that_counts_counts_each_sample_once(is_in_head: bool, pieces: int, precision: str) -> None:
+    described = {"type": "SeesawLoss", "num_classes": 4}
+    learn = {"sam": {"rho": 0.5}, "accumulation_steps": pieces, "precision": precision}
+    model, loss = network(), SeesawLoss(num_classes=4)
+    if is_in_head:
+        policy = build(WithLoss(network(), build_loss(described)), **learn)
+    else:
+        policy = build(network(), loss=described, **learn)
+    ours = policy._model.inner if is_in_head else policy._model
+    counter = policy._model.loss if is_in_head else policy._loss.module
+    optimizer, counts = sgd(model), torch.zeros(4, dtype=torch.int64)
+    for step in range(3):
+        each = batch(step)
+        policy.learn_mode.forward(each)
+        counts += each.targets.bincount(minlength=4)
+        assert torch.equal(counter.cum_samples, counts)
+        parts = each.split(pieces)
+        optimizer.zero_grad()
+        before_counts = loss.cum_samples.clone()
+        seesaw_written_out(model, loss, parts, len(each))
+        statistics = [buffer.clone() for buffer in model.buffers()]
+        kept = [parameter.detach().clone() for parameter in model.parameters()]
+        gradients = [parameter.grad for parameter in model.parameters()]
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        with torch.no_grad():
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                parameter.add_(0.5 * gradient / norm)
+        optimizer.zero_grad()
+        # Uphill each piece meets the counts that it met at the weights.
+        loss.cum_samples.copy_(before_counts)
+        seesaw_written_out(model, loss, parts, len(each))
+        with torch.no_grad():
+            for tensors, values in ((model.parameters(), kept), (model.buffers(), statistics)):
+                for tensor, value in zip(tensors, values, strict=True):
+                    tensor.copy_(value)
+        optimizer.step()
+        assert torch.equal(loss.cum_samples, counts)
+        assert_near(ours, model, 1e-6 if precision == "fp32" else 3e-3)
+
+
+class WithLoss(nn.Module):
+    """A network that brings its loss."""
+
+    computes_loss = True
+
+    def __init__(self, inner: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.loss = inner, loss
+
+    def forward(self, images: torch.Tensor, targets: torch.Tensor | None = None) -> Any:
+        logits = self.inner(images)
+        return logits if targets is None else (logits, {"loss": self.loss(logits.float(), targets)})
 
 
 def test_pieces_go_uphill_by_the_whole_batchs_gradient() -> None:

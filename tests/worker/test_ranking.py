@@ -168,3 +168,49 @@ def test_a_smallest_gain_needs_a_key() -> None:
         ConfigError, match=r"name the key that counts: policy\.eval\.evaluator\.save_best=KEY"
     ):
         stopping.add({"score": 1.0}, ranking, is_trained=True)
+
+
+def further(loss: float, acc1: float) -> dict[str, float]:
+    """Return results of everything, of two data sets, and of the weights in training."""
+    prefixes = ("", "0_", "1_", "raw_", "raw_0_", "raw_1_")
+    return {
+        f"{each}{name}": value + number
+        for number, each in enumerate(prefixes)
+        for name, value in result(loss, acc1).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("1_acc1", "1_acc1"),
+        ("0_accuracy_top-1", "0_acc1"),
+        ("1_loss", "1_loss"),
+        ("raw_acc1", "raw_acc1"),
+        ("accuracy/top1_origin", "raw_acc1"),
+        ("raw_1_loss", "raw_1_loss"),
+        ("acc1", "acc1"),
+        (None, "acc1"),
+    ],
+)
+def test_results_of_a_part_can_decide(key: Any, found: str) -> None:
+    ranking = Ranking(OURS, key=key, num_parts=2)
+    more, less = further(2.0, 60.0), further(1.0, 50.0)
+    assert ranking.score(more) == (found, more[found])
+    assert ranking.is_better(more, less) is not found.endswith("loss")
+    # What does not decide need not be finite.
+    assert ranking.not_finite({**more, "0_acc5": NAN, "raw_acc5": NAN}) == []
+    assert ranking.not_finite({**more, found: NAN}) == [found]
+
+
+@pytest.mark.parametrize(
+    ("key", "num_parts", "message"),
+    [
+        ("2_acc1", 2, "of data set 2; the evaluation data are 2 data sets, counted from 0"),
+        ("raw_0_acc1", 0, "of data set 0; the evaluation data are one data set, or judged as one"),
+        ("0_f1", 2, "save_best names '0_f1'"),
+    ],
+)
+def test_a_part_that_is_not_there_is_refused(key: str, num_parts: int, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Ranking(OURS, key=key, num_parts=num_parts)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ding_cls.data import ConcatDataset, SyntheticDataset, build_eval_loader
+from ding_cls.errors import ConfigError
 from ding_cls.metrics import METRICS
 from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.totals import MetricTotals
@@ -54,3 +55,16 @@ def test_each_data_set_has_the_result_that_it_has_alone(kind, batch_size):
 def test_a_single_data_set_has_no_parts():
     loader = build_eval_loader(ConcatDataset([SyntheticDataset(4, 2, 4)]), 2)
     assert MetricTotals(METRICS.get("ImageClassificationMetric")(), loader)._parts == []
+
+
+@pytest.mark.parametrize("key", ["1_acc1", "1_accuracy_top-1"])
+def test_a_data_sets_own_result_may_decide_which_is_best(key):
+    dataset = ConcatDataset([SyntheticDataset(size, 4, 6, seed=size) for size in SIZES])
+    metric = METRICS.get("ImageClassificationMetric")()
+    loader = build_eval_loader(dataset, 4)
+    judge = MetricSerialEvaluator({"save_best": key}, [loader, metric], ByPixel(), exp_name=None)
+    result = judge.eval()[1]
+    assert judge.ranking.score(result) == ("1_acc1", result["1_acc1"])
+    dataset.separate_eval = False
+    with pytest.raises(ConfigError, match="of data set 1; the evaluation data are one data set"):
+        judge.reset_env([loader, metric])

@@ -34,6 +34,9 @@ _ON_TENSORS = frozenset(
     }
 )
 
+# Arguments of LinearTransformation: lists of numbers in a config.
+_TENSORS = ("transformation_matrix", "mean_vector")
+
 # What makes no sense for one picture with a class, and why.
 _MANY = "makes several pictures of one"
 _BOXES = "works on boxes or key points, which a sample here does not have"
@@ -139,7 +142,9 @@ def _refuse(name: str, **kwargs: Any) -> OnImage:
 
 
 def _value(name: str, value: Any) -> Any:
-    """Return the value that a word in a config means; torchvision wants objects of its own for some."""
+    """Return the value that a config means; torchvision wants tensors and objects of its own for some."""
+    if name in _TENSORS:
+        return torch.as_tensor(value, dtype=torch.float32)
     if not isinstance(value, str):
         return value
     if name == "interpolation":

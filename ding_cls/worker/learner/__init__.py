@@ -22,6 +22,7 @@ from ding_cls.worker.learner.learner_hook import (
 from ding_cls.worker.learner.method_hooks import Hook
 from ding_cls.worker.learner.profiler_hook import ProfilerHook
 from ding_cls.worker.learner.runner import Runner
+from ding_cls.worker.learner.setting_hooks import SetAdaptiveMarginsHook, WarmupParamHook
 from ding_cls.worker.learner.tracking import MlflowLoggerHook, WandbLoggerHook
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "Priority",
     "ProfilerHook",
     "Runner",
+    "SetAdaptiveMarginsHook",
     "SyncBuffersHook",
     "WandbLoggerHook",
+    "WarmupParamHook",
     "add_learner_hook",
     "build_learner_hook_by_cfg",
     "create_learner",

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -15,11 +14,11 @@ from ding_cls.common.counting import CountVar
 from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.distributed.comm import StopVote, barrier, get_rank, get_world_size
-from ding_cls.errors import ConfigError, RunStopped
+from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
+from ding_cls.errors import ConfigError
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
-from ding_cls.worker.evaluator import EvaluationStoppedError, MetricSerialEvaluator
+from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
 from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
@@ -36,7 +35,12 @@ from ding_cls.worker.learner.provenance import (
     environment_changes,
 )
 from ding_cls.worker.learner.saving import Saving, check_complete
-from ding_cls.worker.learner.stop import StopSignals, naming_last_checkpoint
+from ding_cls.worker.learner.stop import (
+    StopSignals,
+    naming_last_checkpoint,
+    repeating_evaluations,
+    save_and_stop,
+)
 from ding_cls.worker.learner.tracking import Tracker, closing_trackers
 
 
@@ -124,7 +128,6 @@ class BaseLearner:
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
         self._signals = StopSignals()
-        self._is_stopping = False
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
             "monitor": self.monitor,
@@ -196,7 +199,7 @@ class BaseLearner:
             self._signals,
             naming_last_checkpoint(self, self._saving.keeper),
             closing_trackers(self),
-            self._stopping(),
+            repeating_evaluations(self._save_and_stop),
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
@@ -284,7 +287,7 @@ class BaseLearner:
         if self.rank != 0:
             return
         name = ckpt_name or self.ckpt_name
-        path = self._saving.save(self, name, self._state(), is_stop=self._is_stopping)
+        path = self._saving.save(self, name, self._state())
         self.logger.info(f"saved {path}")
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
@@ -374,21 +377,5 @@ class BaseLearner:
         # Ranks cannot leave an evaluation one by one: the others would wait for them in its reduction.
         return self.world_size == 1 and self._signals.received is not None
 
-    @contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """An evaluation that was given up is repeated by the run that goes on from here."""
-        try:
-            yield
-        except EvaluationStoppedError:
-            self._save_and_stop()
-
     def _save_and_stop(self) -> NoReturn:
-        self._is_stopping = True
-        self.history.pool()
-        self.save_checkpoint()
-        # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
-        barrier()
-        raise RunStopped(
-            f"stopped by {self._signals.received or 'another rank'} after {self.train_iter} updates; "
-            f"everything is saved in './{self.exp_name}/ckpt'; go on with --resume"
-        )
+        save_and_stop(self, self._saving, self._signals.received)

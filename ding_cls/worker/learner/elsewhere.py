@@ -25,7 +25,7 @@ _IN_PLACE_OF = {
     "SWAHook": _AVERAGES.format("swa"),
     "PreciseBNHook": _AVERAGES.format("precise_bn"),
     "ParamSchedulerHook": "policy.learn.lr_schedule=dict(type=...)",
-    "SwitchRecipeHook": "until_epoch=K in each dict of policy.learn.batch_augments that is to end there",
+    "SwitchRecipeHook": "policy.learn.recipes=[dict(action_epoch=K, batch_augments=..., loss=...)]",
     "VisualizationHook": "none: a run draws no pictures while it trains",
     "LoggerHook": "policy.learn.learner.log_show_freq",
     "NeptuneLoggerHook": _LOGGERS,

@@ -25,12 +25,17 @@ class Saving:
         cfg: the config's ``policy.learn.learner`` section.
         exp_name: the run's folder.
 
+    Attributes:
+        keeper: the files.
+        is_stop: the run ends here and is to go on: nothing is left out.
+
     Raises:
         ConfigError: a template names what does not exist.
     """
 
     def __init__(self, cfg: Mapping[str, Any], exp_name: str) -> None:
         options = cfg["checkpoint"]
+        self.is_stop = False
         self._is_one_only = bool(options["save_one_only"])
         self._has_optimizer = bool(options["save_optimizer"])
         keep = 1 if self._is_one_only else cfg["keep_checkpoints"]
@@ -39,16 +44,15 @@ class Saving:
         self._file_name = _template(options, "file_name", fields)
         self._best_name = _template(options, "best_name", (*fields, "key", "score"))
 
-    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any], *, is_stop: bool) -> Path:
+    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any]) -> Path:
         """Write a state, and give it a further name where the config asks for one; return the file.
 
         Args:
             engine: whose state it is.
             name: the file's; None means ``iteration_{train_iter}.pth.tar``.
             state: everything that a resume needs.
-            is_stop: the run ends here and is to go on: nothing is left out.
         """
-        if not self._has_optimizer and not is_stop:
+        if not self._has_optimizer and not self.is_stop:
             state = {key: value for key, value in state.items() if key != _OPTIMIZER}
             state["left_out"] = [_OPTIMIZER]
         is_best = name == BEST_NAME

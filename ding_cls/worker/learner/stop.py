@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ding_cls.checkpoint import CheckpointKeeper
+from ding_cls.distributed.comm import barrier
+from ding_cls.errors import RunStopped
+from ding_cls.worker.eval_batches import EvaluationStoppedError
+from ding_cls.worker.learner.saving import Saving
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -62,3 +66,34 @@ def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Ite
         last = f"the last checkpoint is '{files[0]}'" if files else "there is none to resume from yet"
         engine.logger.error(f"an error ended training after {engine.train_iter} updates; {last}")
         raise
+
+
+@contextmanager
+def repeating_evaluations(stop: Callable[[], NoReturn]) -> Iterator[None]:
+    """Call ``stop`` where an evaluation is given up: the run that goes on from here repeats it."""
+    try:
+        yield
+    except EvaluationStoppedError:
+        stop()
+
+
+def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoReturn:
+    """Save all that a resume needs, and end the run.
+
+    Args:
+        engine: the learner.
+        saving: writes its files.
+        cause: the signal's name; None on a rank that got none.
+
+    Raises:
+        RunStopped: always.
+    """
+    saving.is_stop = True
+    engine.history.pool()
+    engine.save_checkpoint()
+    # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
+    barrier()
+    raise RunStopped(
+        f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; "
+        f"everything is saved in './{engine.exp_name}/ckpt'; go on with --resume"
+    )

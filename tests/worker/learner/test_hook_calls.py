@@ -257,7 +257,7 @@ def test_tensors_in_a_state_come_back_bit_by_bit() -> None:
 def test_a_stop_during_an_evaluation_repeats_no_call() -> None:
     class Interrupted(Judging):
         def eval(self, save: Any, train_iter: int, envstep: int) -> Any:
-            from ding_cls.worker.evaluator import EvaluationStoppedError
+            from ding_cls.worker.eval_batches import EvaluationStoppedError
 
             if train_iter == 5 and self.is_new:
                 raise EvaluationStoppedError

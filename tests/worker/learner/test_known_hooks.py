@@ -148,7 +148,7 @@ REFUSED = {
     "GradientCumulativeFp16OptimizerHook": "accumulation_steps=K and policy.learn.precision='fp16'",
     "EMAHook": "policy.learn.ema",
     "PreciseBNHook": "policy.learn.precise_bn",
-    "SwitchRecipeHook": "until_epoch",
+    "SwitchRecipeHook": "policy.learn.recipes",
     "VisualizationHook": "none",
     "CosineAnnealingLrUpdaterHook": "lr_schedule",
     "StepMomentumUpdaterHook": "momentum_schedule",

@@ -1,0 +1,111 @@
+"""What the label of a picture is, and whether network, loss and metric are made for it.
+
+A label is one number, a number for each of several tasks, or several labels: a 1 for each that is there.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from ding_cls.common.seed import sample_randomness
+from ding_cls.config.merge import plain_copy
+from ding_cls.data.wrappers import loaded
+from ding_cls.errors import ConfigError
+from ding_cls.metrics import IMetric, build_metric
+from ding_cls.models import build_loss, described_loss
+
+_METRICS: Mapping[str, Mapping[str, Any]] = {
+    "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
+    "tasks": {"type": "StringAccuracy"},
+}
+# Their classes compete for one label.
+_OF_ONE_LABEL = ("CrossEntropyLoss", "LabelSmoothLoss", "NLLLoss", "SoftmaxFocalLoss", "SeesawLoss")
+
+
+class Labels(NamedTuple):
+    """What a data set says of each picture.
+
+    Attributes:
+        kind: 'one' class number, or shares of the classes that add up to 1; 'tasks': a class number for each;
+            'several': for each class whether it is there.
+        num_tasks: how many tasks there are.
+    """
+
+    kind: Literal["one", "tasks", "several"]
+    num_tasks: int = 1
+
+    def __str__(self) -> str:
+        words = {"one": "is one number", "several": "has several labels"}
+        return words.get(self.kind, f"is {self.num_tasks} numbers, one for each task")
+
+
+def labels_of(dataset: Any) -> Labels:
+    """Return what the labels of a data set are, by its ``targets``, or else by its first sample."""
+    targets = getattr(dataset, "targets", None)
+    if targets is None:
+        with sample_randomness(0):
+            sample = loaded(dataset, 0)
+        targets = [sample[1]] if isinstance(sample, tuple | list) else [0]
+    first = np.asarray(targets[0])
+    if first.size == 1 or first.ndim != 1 or first.dtype == object:
+        return Labels("one")
+    if np.issubdtype(first.dtype, np.integer):
+        return Labels("tasks", len(first))
+    rows = np.asarray(targets, np.float64)
+    are_shares = bool((rows >= 0).all()) and np.allclose(rows.sum(1), 1.0, atol=1e-3)
+    return Labels("one") if are_shares else Labels("several")
+
+
+def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
+    """Return the metric that ``policy.eval.metric`` describes; for None the usual one of such labels.
+
+    Raises:
+        ConfigError: as ``build_metric``.
+    """
+    return build_metric(_METRICS.get(labels_of(dataset).kind) if cfg is None else cfg)
+
+
+def check_labels(cfg: Any, network: torch.nn.Module, dataset: Any) -> None:
+    """Check that what is trained is made for the labels of the training data.
+
+    Raises:
+        ConfigError: there is a head for more or fewer tasks, or one label is asked for where there are
+            several.
+    """
+    labels = labels_of(dataset)
+    num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+    if num_tasks != (labels.num_tasks if labels.kind == "tasks" else None):
+        advice = "take a head for one task"
+        if labels.kind == "tasks":
+            advice = f"set policy.model.head=dict(type='MultiTaskHead', num_tasks={labels.num_tasks})"
+        has = f"num_tasks={num_tasks}" if num_tasks is not None else "one head"
+        raise ConfigError(
+            f"a label of the training data {labels}, and the {type(network).__name__} has {has}; {advice}"
+        )
+    if labels.kind == "several":
+        _check_loss(cfg, network)
+
+
+def _check_loss(cfg: Any, network: torch.nn.Module) -> None:
+    key, described = "policy.learn.loss", cfg.policy.learn.loss
+    if getattr(network, "computes_loss", False):
+        key, loss = "policy.model.head.loss", getattr(getattr(network, "head", None), "compute_loss", None)
+        if loss is None:
+            return
+    elif described is None:
+        loss = None
+    else:
+        is_short = isinstance(described, str)
+        loss = build_loss(described_loss(described) if is_short else plain_copy(described))
+    # torch's own losses come in a wrapper.
+    name = "the default cross-entropy" if loss is None else type(getattr(loss, "loss", loss)).__name__
+    is_for_each = getattr(loss, "use_sigmoid", False) or getattr(loss, "mode", "") == "multi_label"
+    if loss is not None and (name not in _OF_ONE_LABEL or is_for_each):
+        return
+    raise ConfigError(
+        f"a picture of the training data has several labels, and {name} lets the classes compete for one; "
+        f"set policy.model.head.type='MultiLabelLinearClsHead', or {key}=dict(type='CrossEntropyLoss', "
+        "use_sigmoid=True)"
+    )

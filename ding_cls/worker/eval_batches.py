@@ -1,0 +1,81 @@
+"""The batches of an evaluation, each sample once, whatever loader yields them; and a recount of them.
+
+It must not know what is measured.
+"""
+
+from collections.abc import Callable, Iterator, Sized
+from typing import Any
+
+import torch
+
+from ding_cls.errors import DataError
+from ding_cls.types import Batch
+
+
+class EvaluationStoppedError(Exception):
+    """A signal came while an evaluation ran; nothing of it was kept."""
+
+
+def judged_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[tuple[Any, torch.Tensor]]:
+    """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end.
+
+    Raises:
+        EvaluationStoppedError: ``is_interrupted`` said True between two batches.
+    """
+    left = num_valid(loader)
+    for data in loader:
+        if is_interrupted():
+            raise EvaluationStoppedError
+        batch, targets = (
+            (data, data.targets) if isinstance(data, Batch) else (data[0], torch.as_tensor(data[1]))
+        )
+        count = len(targets) if left is None else min(left, len(targets))
+        if count < len(targets):
+            batch = batch.part(0, count) if isinstance(batch, Batch) else batch[:count]
+            targets = targets[:count]
+        if left is not None:
+            left -= count
+        if count:
+            yield batch, targets
+
+
+def checked_count(loader: Any, count: int, *, world_size: int) -> tuple[int, str]:
+    """Compare the number evaluated, of all ranks, with the data set's.
+
+    Returns:
+        how many samples the result covers, and a line where an unknown sampler chose other samples.
+
+    Raises:
+        DataError: there is none, or the loader leaves samples out.
+    """
+    dataset = getattr(loader, "dataset", None)
+    expected = len(dataset) if isinstance(dataset, Sized) else count
+    if count == 0:
+        raise DataError("the evaluation data are empty")
+    if count == expected * world_size and num_valid(loader) is None:
+        # Every rank went through the whole set: means and shares are those of one.
+        count = expected
+    if count == expected:
+        return count, ""
+    message = f"{count} samples were evaluated, the data set holds {expected}"
+    if getattr(getattr(loader, "batch_sampler", None), "drop_last", False):
+        raise DataError(f"{message}; its loader has drop_last=True, use drop_last=False")
+    if isinstance(sampler_of(loader), torch.utils.data.SequentialSampler):
+        raise DataError(f"{message}; its loader does not go through the whole set")
+    return count, f"{message}; the result is that of the samples its sampler chose"
+
+
+def num_valid(loader: Any) -> int | None:
+    """Return how many of this rank's samples are no repeats, where its sampler is known to pad; else None."""
+    sampler = sampler_of(loader)
+    if isinstance(sampler, torch.utils.data.DistributedSampler):
+        return len(range(sampler.rank, len(sampler.dataset), sampler.num_replicas))  # type: ignore[arg-type]
+    valid: int | None = getattr(sampler, "num_valid", None)
+    return valid
+
+
+def sampler_of(loader: Any) -> Any:
+    """Return what chooses the loader's samples; None where that is not known."""
+    # torch's DataLoader shows a SequentialSampler in ``sampler`` when it was given a batch sampler instead.
+    batches = getattr(loader, "batch_sampler", None)
+    return getattr(loader if batches is None else batches, "sampler", None)
