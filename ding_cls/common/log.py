@@ -5,7 +5,8 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -82,6 +83,29 @@ def quiet_logger(name: str) -> logging.Logger:
     logger = text_logger(name)
     logger.setLevel(logging.WARNING)
     return logger
+
+
+class _Forwarding(logging.Handler):
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._logger.handle(record)
+
+
+@contextmanager
+def parts_heard(logger: logging.Logger) -> Iterator[None]:
+    """Let what the library's parts say through Python's ``logging``, from level INFO on, come out here."""
+    parts = logging.getLogger("ding_cls")
+    handler, level = _Forwarding(logger), parts.level
+    parts.addHandler(handler)
+    parts.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        parts.removeHandler(handler)
+        parts.setLevel(level)
 
 
 def close_logger(logger: logging.Logger) -> None:

@@ -18,7 +18,7 @@ from tensorboardX import SummaryWriter
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.files import claim_folder, latest_folder
-from ding_cls.common.log import text_logger
+from ding_cls.common.log import parts_heard, text_logger
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
@@ -244,7 +244,8 @@ def open_run(
             logger.info(f"run folder: {Path(folder).resolve()}")
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint)
-        yield run
+        with parts_heard(logger):
+            yield run
     except Exception as error:
         # A mistake found before training began shall not cost a folder: the next try takes the same name.
         if rank == 0 and not resume and run is not None and not _checkpoints(compiled).exists():

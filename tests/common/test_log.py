@@ -15,6 +15,7 @@ from ding_cls.common.log import (
     MetricsFile,
     build_logger,
     close_logger,
+    parts_heard,
     quiet_logger,
     text_logger,
     write_scalars,
@@ -84,6 +85,18 @@ def test_a_quiet_logger_lets_warnings_through_alone(capsys: pytest.CaptureFixtur
     logger.warning("trouble")
     logger.error("worse")
     assert capsys.readouterr().out == "trouble\nworse\n"
+
+
+def test_what_a_part_says_comes_out_here_and_only_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    part = logging.getLogger("ding_cls.some.part")
+    with parts_heard(text_logger("run")):
+        part.info("a rate of %g", 0.5)
+        with pytest.raises(ValueError, match="inner"), parts_heard(text_logger("kfold")):
+            raise ValueError("inner")
+        part.debug("a detail")
+    part.info("too late")
+    assert capsys.readouterr().out == "a rate of 0.5\n"
+    assert part.getEffectiveLevel() == logging.WARNING
 
 
 def test_a_closed_logger_writes_nothing_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

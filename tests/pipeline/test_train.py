@@ -210,7 +210,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(picture_folder: 
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
-def test_a_config_file_and_its_overrides(workdir: Path) -> None:
+def test_a_config_file_and_its_overrides(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("tiny.py").write_text(
         "exp_name = 'from_file'\n"
         "policy = dict(cuda=False, model=dict(name='squeezenet1_1', num_classes=3),\n"
@@ -218,7 +218,10 @@ def test_a_config_file_and_its_overrides(workdir: Path) -> None:
         "    collect=dict(synthetic=True, synthetic_samples=4, synthetic_eval_samples=2, image_size=32,\n"
         "        resize_size=32))\n"
     )
-    result = train("tiny.py", overrides=["policy.learn.batch_size=4"], exp_name="named")
+    scaled = "policy.learn.auto_scale_lr={'enable': True, 'base_batch_size': 2}"
+    result = train("tiny.py", overrides=["policy.learn.batch_size=4", scaled], exp_name="named")
+    # What a part says through Python's logging is seen.
+    assert "learning rate 0.02: 0.01 by auto_scale_lr, for a global batch of 4" in capsys.readouterr().out
     assert result.run_folder == Path("named")
     assert [row["train_iter"] for row in result.history] == [1]
 
