@@ -40,7 +40,8 @@ step "ruff format" "$PYTHON" -m ruff format --check .
 step "mypy" "$PYTHON" -m mypy
 step "lint-imports" "$ENVIRONMENT/bin/lint-imports"
 step "codespell" "$PYTHON" -m codespell_lib "${written[@]}"
-step "pytest" "$PYTHON" -m pytest -rs ${tests[@]+"${tests[@]}"} "$@"
+# A process for each core, four at most: the tests are many and small.
+step "pytest" "$PYTHON" -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal ${tests[@]+"${tests[@]}"} "$@"
 
 if ((${#failed[@]})); then
     printf 'FAILED: %s\n' "${failed[*]}"

@@ -79,9 +79,7 @@ def split_folder(
         [classes[number] for _, number in samples],
         fractions=fractions,
         per_class=per_class,
-        groups=None
-        if group_pattern is None
-        else groups_by_name(file_names, group_pattern),
+        groups=None if group_pattern is None else groups_by_name(file_names, group_pattern),
         seed=seed,
     )
     if len(parts) > len(names) or len(set(names)) < len(names):

@@ -1,5 +1,5 @@
-"""Of several labels a sample: precision, recall and F1 by class and overall, exact matches; for labels above a
-threshold or for the first k."""
+"""Of several labels a sample: precision, recall and F1 by class and overall, exact matches; for labels above
+a threshold or for the first k."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -54,6 +54,14 @@ def test_a_split_keeps_the_shares_of_all_classes_and_loses_no_sample():
         assert np.abs(found - sizes * shares[:, None])[:, large].max(initial=0) < 1
 
 
+def test_classes_of_one_group_each_are_shared_among_folds():
+    labels = [0, 1, 2, 3] * 2
+    for seed in (None, 0, 1):
+        folds = fold_indices(labels, 2, groups=labels, seed=seed)
+        assert [len(fold) for fold in folds] == [4, 4]
+        assert [len(fold) for fold in fold_indices(labels, 4, groups=labels, seed=seed)] == [2] * 4
+
+
 def test_groups_stay_together_and_shares_are_near():
     for case in range(40):
         labels, groups = draws(case)

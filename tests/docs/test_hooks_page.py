@@ -60,5 +60,5 @@ def test_the_options_of_the_page_are_keys() -> None:
     keys = {*EVALUATOR, *LEARNER["checkpoint"], "hook"}
     settings = [cell for _, cell in rows("| wanted | set |")]
     named = [name for cell in settings for name in re.findall(r"(?<![\w.-])([a-z_]+)(?:\.\w+)?=", cell)]
-    assert len(named) == 11
+    assert len(named) == 13
     assert set(named) <= keys

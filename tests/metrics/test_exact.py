@@ -23,6 +23,7 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "MultiTasksMetric": ({"type": "MultiTasksMetric"}, tasks),
     "SingleLabelMetric": ({"type": "SingleLabelMetric", "average": ["weighted", "micro"]}, single),
     "ConfusionMatrix": ({"type": "ConfusionMatrix"}, single),
+    "ExactMatch": ({"type": "ExactMatch"}, labels),
     "MultiLabelMetric": ({"type": "MultiLabelMetric"}, labels),
     "AveragePrecision": ({"type": "AveragePrecision", "mode": "area"}, labels),
     "VOCAveragePrecision": ({"type": "VOCAveragePrecision", "mode": "11points"}, labels),
@@ -65,7 +66,7 @@ def everything(world_size: int) -> list[dict[Any, Any]]:
 def test_every_metric_of_sums_has_a_case() -> None:
     ours = {name for name in METRICS if METRICS.get(name).__module__.startswith("ding_cls.")}
     assert ours == set(CASES)
-    assert len(CASES) == 15
+    assert len(CASES) == 16
     assert all(isinstance(build_metric(cfg), SumMetric) for cfg, _ in CASES.values())
 
 

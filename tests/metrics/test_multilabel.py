@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import MultiLabelMetric
+from ding_cls.metrics import ExactMatch, MultiLabelMetric
 from tests.metrics.cases import labels
 
 
@@ -65,3 +65,21 @@ def test_class_numbers_are_one_label_each() -> None:
 def test_what_contradicts_itself_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"leave one|it must|the results are"):
         MultiLabelMetric(**arguments)
+
+
+@pytest.mark.parametrize("thr", [None, 0.3])
+@pytest.mark.parametrize("key", range(3))
+def test_exact_match_is_scikit_learns_subset_accuracy(thr: float | None, key: int) -> None:
+    logits, targets = labels(key=key)
+    guessed = logits.double().sigmoid() >= (thr or 0.5)
+    # One in every few samples is right by chance; copy some answers, so that more are.
+    targets[::3] = guessed[::3].to(targets.dtype)
+    found = ExactMatch(thr=thr).eval(logits, targets)
+    assert found == {"exact_match": pytest.approx(100 * accuracy_score(targets, guessed))}
+    assert 100 / 3 <= found["exact_match"] < 100
+
+
+def test_an_answer_left_out_cannot_spoil_a_match_and_a_nan_is_none() -> None:
+    logits = torch.tensor([[2.0, 2.0], [-2.0, 2.0], [float("nan"), -2.0]])
+    targets = torch.tensor([[1.0, -1.0], [1.0, 1.0], [0.0, 0.0]])
+    assert ExactMatch().eval(logits, targets) == {"exact_match": pytest.approx(100 / 3)}

@@ -26,6 +26,7 @@ IN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "BrierScore": ({}, "brier"),
     "CalibrationError": ({"num_bins": 5}, "ece"),
     "MultiLabelMetric": ({"topk": 1}, "OF1"),
+    "ExactMatch": ({"topk": 1}, "exact_match"),
     "ClassificationMetrics": ({"metrics": ["acc", "F1", "mAP"], "primary": "f1_score"}, "f1_macro"),
     "TorchMetric": ({"metric": "MulticlassAccuracy", "num_classes": 4}, "multiclass_accuracy"),
 }
@@ -41,7 +42,7 @@ def run(data: Path | None, *settings: str) -> Any:
 def test_every_metric_has_a_run() -> None:
     ours = {name for name in METRICS if METRICS.get(name).__module__.startswith("ding_cls.")}
     assert ours == set(IN_RUNS) | OF_TASKS
-    assert len(IN_RUNS) == 13
+    assert len(IN_RUNS) == 14
 
 
 @pytest.mark.parametrize("name", IN_RUNS)

@@ -76,6 +76,13 @@ def test_the_vectors_are_what_the_last_layer_sees(name: str) -> None:
     assert {name.rpartition(".")[2] for name in backbone.dropped} == {"weight", "bias"}
 
 
+def test_logits_that_a_convolution_computes_are_no_map() -> None:
+    backbone = TorchvisionBackbone("squeezenet1_1", out_indices=(0, -1))
+    assert [each.shape[1] for each in backbone(IMAGES)] == [64, 512]
+    assert backbone.num_features == 512
+    assert backbone.dropped == {"classifier.1.weight", "classifier.1.bias"}
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_the_maps_have_falling_resolutions(name: str) -> None:
     torch.manual_seed(0)

@@ -96,7 +96,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 
 def test_the_sweep_has_its_size() -> None:
-    assert len(NETWORKS) == 24
+    assert len(NETWORKS) == 25
 
 
 @pytest.mark.parametrize("name", NETWORKS)

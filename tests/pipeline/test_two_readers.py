@@ -73,7 +73,11 @@ def test_a_run_is_resumed_by_its_folder(
         ("_base_ = 'small.py'\n", ["lr_config.polcy=step"], "(override lr_config.polcy=step)"),
         ("_base_ = 'small.py'\nbatch = 3\n", [], "batch is not a known key"),
         ("_base_ = 'small.py'\nrandomness = dict(seed=0)\n", [], "randomness is mmpretrain 1.x's spelling"),
-        ("_base_ = 'small.py'\nload_from = 'https://127.0.0.1:1/c.pth'\n", [], "127.0.0.1:1/c.pth cannot be downloaded"),
+        (
+            "_base_ = 'small.py'\nload_from = 'https://127.0.0.1:1/c.pth'\n",
+            [],
+            "127.0.0.1:1/c.pth cannot be downloaded",
+        ),
     ],
 )
 def test_the_message_names_the_cause(

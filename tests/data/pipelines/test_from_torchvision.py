@@ -192,6 +192,16 @@ def test_names_and_arguments_are_checked():
         PIPELINES.build({"type": "RandomRotation", "degrees": 3, "interpolation": "best"})
 
 
+def test_a_matrix_is_a_list_in_a_config():
+    half = [[0.5 * (row == column) for column in range(12)] for row in range(12)]
+    described = {"transformation_matrix": half, "mean_vector": [2.0] * 12}
+    step = PIPELINES.build({"type": "LinearTransformation", **described})
+    pixels = np.full((2, 2, 3), 6, np.float32)
+    assert step({"img": pixels})["img"].eq(2.0).all()
+    with pytest.raises(ConfigError, match="torchvision's LinearTransformation refuses"):
+        PIPELINES.build({"type": "LinearTransformation", **described, "mean_vector": [2.0]})
+
+
 def test_a_picture_that_torchvision_cannot_take_is_one_line():
     with pytest.raises(DataError, match=r"torchvision's Normalize cannot take 'a.png': .*float"):
         built("Normalize")({"img": PIXELS, "filename": "a.png"})

@@ -1,21 +1,18 @@
-"""``docs/draw_curves.py`` draws what ``metrics.jsonl`` holds."""
+"""Curves are what ``metrics.jsonl`` holds."""
 
 import json
 import math
+import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.report import draw_curves
 from tests.docs.scripts import script_of
 
 pytest.importorskip("matplotlib")
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return script_of("draw_curves")
 
 
 def _write_run(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -24,7 +21,7 @@ def _write_run(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return folder
 
 
-def test_the_lines_are_the_rows_of_the_run(script: ModuleType, tmp_path: Path) -> None:
+def test_the_lines_are_the_rows_of_the_run(tmp_path: Path) -> None:
     run = _write_run(
         tmp_path / "run",
         [
@@ -35,7 +32,7 @@ def test_the_lines_are_the_rows_of_the_run(script: ModuleType, tmp_path: Path) -
             {"kind": "epoch", "train_iter": 20, "train_loss": 1.75, "train_acc1": 32.5},
         ],
     )
-    left, right = script.draw(run).axes
+    left, right = draw_curves(run).axes
     assert [axes.get_xlabel() for axes in (left, right)] == ["updates", "updates"]
     assert left.get_ylabel() == "cross-entropy loss (log scale)"
     assert right.get_ylabel() == "top-1 accuracy, %"
@@ -49,13 +46,26 @@ def test_the_lines_are_the_rows_of_the_run(script: ModuleType, tmp_path: Path) -
     assert drawn == [[[10.0, 30.0], [20.0, 35.0]], [[20.0, 32.5]], [[0.0, 10.0], [20.0, 40.0]]]
 
 
-def test_a_picture_is_written(script: ModuleType, tmp_path: Path) -> None:
+def test_the_script_of_the_docs_writes_a_picture(tmp_path: Path) -> None:
     row = {"kind": "epoch", "train_iter": 5, "train_loss": 1.0, "train_acc1": 50.0}
-    script.main([str(_write_run(tmp_path / "run", [row])), str(tmp_path / "out.png")])
+    script_of("draw_curves").main([str(_write_run(tmp_path / "run", [row])), str(tmp_path / "out.png")])
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_without_an_epoch_is_named(script: ModuleType, tmp_path: Path) -> None:
+def test_a_run_without_an_epoch_is_named(tmp_path: Path) -> None:
     run = _write_run(tmp_path / "young", [{"kind": "eval", "train_iter": 0, "loss": 2.5, "acc1": 10.0}])
-    with pytest.raises(ValueError, match=r"young' has no finished epoch"):
-        script.draw(run)
+    with pytest.raises(DataError, match=r"young' has no finished epoch"):
+        draw_curves(run)
+
+
+def test_a_folder_that_is_no_runs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"metrics\.jsonl' cannot be read: No such file or directory; name"):
+        draw_curves(tmp_path)
+
+
+def test_without_matplotlib_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[report\]'"):
+        draw_curves(tmp_path)
