@@ -1,7 +1,9 @@
 """Fine-tune MobileNetV2 on 500 photographs of five flowers: ``python benchmarks/flowers_transfer.py``.
 
 Needs the environment variable DING_TEST_DATA, the folder of ``flowers5_500_50_250.tar`` and ``weights.tar``.
-Three seeds; of each the epoch that is best on ``valid`` (50 pictures) is judged, once, on ``test`` (250).
+Three seeds; of each the better of the last two epochs on ``valid`` (50 pictures) is judged, once, on ``test``
+(250). Earlier epochs do not compete: one picture of ``valid`` is 2 %, and folds of ``train`` say that the
+last are better.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import torchvision
 import ding_cls
 
 ARCHIVES = ("flowers5_500_50_250.tar", "weights.tar")
-EPOCHS = 8
+EPOCHS = 10
 WEIGHTS = "weights/mobilenet_v2_tf2ptq_hflip_imagenetnorm.torchvision.pth"
 
 
@@ -52,7 +54,7 @@ def recipe(weights: Path, epochs: int) -> dict[str, Any]:
                 "learner": {"hook": {"save_ckpt_after_iter": False}},
             },
             "collect": {"crop_scale": [0.35, 1.0]},
-            "eval": {"evaluator": {"eval_interval": 1, "start": 1}},
+            "eval": {"evaluator": {"eval_interval": 1, "start": max(epochs - 1, 1)}},
         },
     }
 

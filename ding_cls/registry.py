@@ -4,6 +4,7 @@ It must not know what the parts are, nor import torch.
 """
 
 import inspect
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -151,7 +152,8 @@ def build_from_cfg(
 ) -> Any:
     """Return the object that ``dict(type='Name', **arguments)`` describes.
 
-    What the part's constructor raises comes through as it is, with a note that says what was being built.
+    What the part's constructor raises comes through as it is, with a note that says what was being built;
+    but a TypeError or ValueError of the library's own parts, which is about the arguments.
 
     Args:
         cfg: ``type`` is a name in the registry, or the class itself; it stays as it is.
@@ -159,7 +161,8 @@ def build_from_cfg(
         default_args: arguments that hold where ``cfg`` is silent; ``type`` may be among them.
 
     Raises:
-        ConfigError: ``cfg`` is no dict, lacks ``type``, or names a part or an argument that does not exist.
+        ConfigError: ``cfg`` is no dict, lacks ``type``, names a part or an argument that does not exist, or
+            gives an argument of another kind than the part can use.
     """
     if not isinstance(cfg, Mapping):
         raise ConfigError(f"{registry.one} is described by dict(type='Name', ...), not by {cfg!r}")
@@ -176,6 +179,12 @@ def build_from_cfg(
     try:
         return part(**arguments)
     except Exception as error:
+        is_ours = str(getattr(part, "__module__", "")).startswith("ding_cls.")
+        if is_ours and isinstance(error, TypeError | ValueError):
+            given = [f"{name}={reprlib.repr(value)}" for name, value in cfg.items() if name != "type"]
+            raise ConfigError(
+                f"{registry.name} '{_name_of(part)}' cannot be built with {', '.join(given)}: {error}"
+            ) from error
         error.add_note(f"while building the {registry.name} '{_name_of(part)}' with {arguments}")
         raise
 

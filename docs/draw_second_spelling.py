@@ -31,17 +31,20 @@ and a native key wins over what a file says in the second spelling.
 | `checkpoint_config.max_keep_ckpts` | all are kept |
 | `checkpoint_config` | our own default, a checkpoint every 1,000 updates: no number depends on it |
 | `by_epoch` under an `IterBasedRunner` | `False`, in `lr_config` and `checkpoint_config` |
-| `loss_scale` of `fp16` | mmcv's static 512, which is not supported yet |
+| `loss_scale` of `fp16` | mmcv's static 512 |
 
 The rows on `lr_config` and `evaluation` hold where the config says how to train, with any of
 {", ".join(f"`{name}`" for name in TRAINING)}; the others where their section is there.
 
 **Accumulation.** mmcv counts batches; an update of `cumulative_iters=k` batches is *one* batch here, computed
 in `k` pieces. So `policy.learn.batch_size` becomes `samples_per_gpu * k`, and what counts iterations is
-divided by `k` and rounded up: `log_config.interval`, `runner.max_iters`, `checkpoint_config.interval` and
-`lr_config.warmup_iters` unless they count epochs; `lr_config.step` is rounded down, which is exact. The rate
-of a warm-up by iterations is that of the first of an update's batches, where mmcv takes the last's. An epoch
-ends with its last whole update.
+divided by `k` and rounded up: `log_config.interval`, `runner.max_iters`, `checkpoint_config.interval` and, of
+`lr_config` and `momentum_config`, `warmup_iters` and `total_steps`, unless they count epochs; `step` there is
+rounded down, which is exact. The rate of a warm-up by iterations is that of the first of an update's batches,
+where mmcv takes the last's. An epoch ends with its last whole update.
+
+**Groups.** Every group of parameters follows one schedule, times its `lr_mult`: with `min_lr` or `max_lr` it
+ends at, or rises to, that times `lr_mult`, where mmcv takes the same number for all groups.
 
 **An epoch's last batch**, where it is incomplete, is left out in training; mmclassification trains on it.
 

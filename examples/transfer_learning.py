@@ -8,6 +8,7 @@ from PIL import ImageDraw
 import ding_cls
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.data import find_split, load_rgb, preprocessing_from_state, split_folder
+from ding_cls.errors import DingError
 from ding_cls.models import build_backbone, load_pretrained
 from ding_cls.report import draw_curves
 
@@ -64,4 +65,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--fractions", type=float, nargs=3, help="shares of a split, instead of 60, 10, rest")
     parser.add_argument("--picture", help="what to predict; else the first of the test pictures")
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except DingError as error:
+        parser.exit(2, f"error: {error}\n")

@@ -184,3 +184,17 @@ def test_a_type_error_inside_a_constructor_is_not_taken_for_a_wrong_argument() -
 
 def test_anything_goes_where_the_constructor_takes_anything(animals: Registry[Callable[..., Any]]) -> None:
     assert animals.build({"type": "Dog", "bones": 2}).given == {"bones": 2}
+
+
+def test_a_value_of_another_kind_is_told_in_a_line_where_the_part_is_ours(
+    registry: Registry[Callable[[int], int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(value: int) -> float:
+        return value / 2
+
+    registry.register("half")(half)
+    with pytest.raises(TypeError):
+        registry.build({"type": "half", "value": "3"})
+    monkeypatch.setattr(half, "__module__", "ding_cls.somewhere")
+    with pytest.raises(ConfigError, match="'half' cannot be built with value='3': unsupported operand"):
+        registry.build({"type": "half", "value": "3"})

@@ -34,6 +34,21 @@ def best_file(folder: str | os.PathLike[str]) -> Path:
     return inside / BEST_NAME
 
 
+def checkpoint_file(path: str | os.PathLike[str]) -> Path:
+    """Return the file that a user names: itself, or the best of a run's folder.
+
+    Raises:
+        CheckpointError: it is the folder of a cross-validation, which has a run for each fold.
+    """
+    if not Path(path).is_dir():
+        return Path(path)
+    file = best_file(path)
+    folds = sorted(str(each) for each in Path(path).glob("fold_*") if each.is_dir())
+    if folds and not file.is_file():
+        raise CheckpointError(f"'{path}' holds the runs of {len(folds)} folds; name one, such as {folds[0]}")
+    return file
+
+
 class CheckpointKeeper:
     """The folder ``ckpt`` of a run.
 

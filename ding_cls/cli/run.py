@@ -37,7 +37,7 @@ def add_verbs(verbs: Verbs) -> None:
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what describes a run beside its config and data."""
     parser.add_argument(
-        "--model", metavar="NAME", help="resnet50, mobilenet_v2, or any other classifier of torchvision"
+        "--model", metavar="NAME", help="any classifier of torchvision, such as resnet50; timm's as timm/NAME"
     )
     parser.add_argument(
         "--pretrained",

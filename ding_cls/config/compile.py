@@ -14,7 +14,15 @@ from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.settle import check_settled, lay_over, move_arguments, override, settle_multi_gpu
+from ding_cls.config.settle import (
+    ONE_THING,
+    check_settled,
+    lay_over,
+    move_arguments,
+    override,
+    said_twice,
+    settle_multi_gpu,
+)
 from ding_cls.config.table import ROOTS
 from ding_cls.config.translate import Translation, leaves, translate
 from ding_cls.config.validate import Validator, place_of
@@ -103,7 +111,7 @@ def checked_config(
     values = lay_over(base, given)
     validator = Validator(ROOT, declared=declared, origins=places)
     for source, target in clashes:
-        validator.clash(source, target, "mean one thing; keep one of them")
+        validator.clash(source, target, ONE_THING)
     validator.check(values)
     check_settled(values, validator, base=base)
     settle_multi_gpu(values, given, validator)
@@ -154,7 +162,7 @@ def resolve(
         problems += said
     for word in native:
         values = override(values, word, places)
-    return Translation(values, places, problems)
+    return Translation(values, places, [*problems, *said_twice(native, values)])
 
 
 def _said_natively(

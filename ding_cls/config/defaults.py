@@ -21,6 +21,7 @@ class Key:
         choices: accepted values, in words; others of ``types`` are refused. Empty: any.
         minimum: the smallest accepted number.
         help: one line, with the unit.
+        example: what may stand behind the key's path on a command line; of several, with ' or ' between them.
     """
 
     default: Any
@@ -28,6 +29,7 @@ class Key:
     help: str
     choices: tuple[Any, ...] = ()
     minimum: float | None = None
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Free:
 
     default: Mapping[str, Any]
     help: str
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Either:
     help: str
     choices: tuple[Any, ...] = ()
     pattern: str = ""
+    example: str = ""
 
 
 NONE = type(None)
@@ -104,7 +108,10 @@ LEARNER: Tree = {
         "INFO", (str,), "which of the learner's lines show", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     ),
     "loggers": Key(
-        [], (list, tuple), "experiment trackers, each dict(type='MlflowLoggerHook' or 'WandbLoggerHook', ...)"
+        [],
+        (list, tuple),
+        "experiment trackers, each dict(type='MlflowLoggerHook' or 'WandbLoggerHook', ...)",
+        example="=[{type: WandbLoggerHook}]",
     ),
     "custom_hooks": Key(
         [], (list, tuple), "further hooks, each dict(type=, priority='NORMAL', ...) with its own arguments"
@@ -130,21 +137,30 @@ LEARN: Tree = {
     "lr_schedule": Either(
         "step",
         (str,),
-        "what follows warm-up, as a word or 'step-4-0.8'; or dict(type=, ...) with a warm-up of its own",
+        "what follows warm-up, as a word or short form; or dict(type=, ...) with a warm-up of its own: as an "
+        "override it sets back the warmup_lr, decay_epoch and the like of the file",
         choices=("step", "cosine", "constant"),
         pattern=r"step-\d+-[\d.]+|multi-\d+(,\d+)*-[\d.]+|SGDR-\d+-\d+|default-[\d.]+-\d+",
+        example="=step-4-0.8 or multi-3,5-0.1 or SGDR-5-2 or default-0.1-3 or {type: Step, step: [3, 5]}",
     ),
     "momentum_schedule": Either(
-        None, (NONE,), "dict(type=, ...) of a schedule of momentum, or of Adam's first beta; None: constant"
+        None,
+        (NONE,),
+        "dict(type=, ...) of a schedule of momentum, or of Adam's first beta; None: constant",
+        example="={type: CosineAnnealing, min_momentum: 0.85}",
     ),
     "weight_decay_schedule": Either(
-        None, (NONE,), "dict(type='CosineAnnealing', eta_min=) of a schedule of weight decay; None: constant"
+        None,
+        (NONE,),
+        "dict(type='CosineAnnealing', eta_min=) of a schedule of weight decay; None: constant",
+        example="={type: CosineAnnealing, eta_min: 1e-5}",
     ),
     "auto_scale_lr": Either(
         None,
         (NONE,),
         "dict(base_batch_size=, enable=True): learning_rate in proportion to the global batch; "
-        "enable=False: lint alone compares them",
+        "without enable=True it is left alone, and lint compares them",
+        example="={base_batch_size: 256, enable: True}",
     ),
     "decay_epoch": Key(30, (int, float), "step: epochs between two decays", minimum=1e-9),
     "decay_rate": Key(0.1, (float,), "step: factor of each decay", minimum=0),
@@ -157,6 +173,7 @@ LEARN: Tree = {
     "optimizer": Free(
         {"type": "SGD"},
         "class of the optimizer and its further arguments; constructor= and paramwise_cfg= group parameters",
+        example=".type=Lion",
     ),
     "loss": Either(
         None,
@@ -167,6 +184,7 @@ LEARN: Tree = {
         None,
         (NONE,),
         "dict(teacher=CHECKPOINT, alpha=0.5, temperature=4, feature_weight=0): knowledge distillation",
+        example=".teacher=runs/large/ckpt/ckpt_best.pth.tar",
     ),
     "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
     "nesterov": Key(False, (bool,), "Nesterov momentum"),
@@ -177,41 +195,51 @@ LEARN: Tree = {
         [],
         (list, tuple),
         "pictures mixed with each other: dict(type='Mixup', alpha=0.8, prob=0.5) or several",
+        example="={type: Mixup, alpha: 0.8}",
     ),
     "recipes": Key(
         [],
         (list, tuple),
         "what changes on the way: each dict(action_epoch= or action_iter=, batch_augments=, loss=)",
+        example="=[{action_epoch: 90, batch_augments: []}]",
     ),
     "grad_clip": Either(
         None,
         (NONE,),
         "gradient clipping: dict(max_norm=, norm_type=2) of the whole, or dict(clip_value=) of each value",
+        example=".max_norm=1",
     ),
     "sam": Either(
-        None, (NONE,), "dict(rho=0.05, adaptive=False): sharpness-aware, two backward passes an update"
+        None,
+        (NONE,),
+        "dict(rho=0.05, adaptive=False): sharpness-aware, two backward passes an update",
+        example=".rho=0.05",
     ),
     "ema": Either(
         None,
         (NONE,),
         "dict(decay= or momentum=0.0002, warm_up=100, interval=1, evaluate='ema'): a moving average of the "
         "weights is evaluated; 'both': they too, as raw_acc1 and so on; 'raw': they alone",
+        example=".decay=0.999",
     ),
     "swa": Either(
         None,
         (NONE,),
         "dict(start_epoch=, lr=None, anneal_epochs=10, anneal_strategy='cos'): evaluate the mean of the last "
         "epochs' weights",
+        example=".start_epoch=20",
     ),
     "precise_bn": Either(
         None,
         (NONE,),
         "dict(num_samples=8192, interval=1): BatchNorm's statistics anew at the end of every interval epochs",
+        example=".interval=1",
     ),
     "freeze": Either(
         None,
         (NONE,),
         "dict(patterns='body', keep=[], until_epoch=None, norm_eval=True): parameters that stay as they are",
+        example=".patterns=body",
     ),
     "freeze_nonlinear_epoch": Key(
         0, (int,), "epochs in which only the last layer is trained; freeze says more", minimum=0
@@ -223,6 +251,13 @@ LEARN: Tree = {
         False, (bool,), "log the names of parameters that take no part in the loss"
     ),
     "precision": Key("fp32", (str,), "arithmetic of the forward pass", choices=("fp32", "bf16", "fp16")),
+    "loss_scale": Either(
+        "dynamic",
+        (float,),
+        "fp16's, by torch's GradScaler: 'dynamic'; a number that stays as it is; or dict(init_scale=65536, "
+        "growth_factor=2, backoff_factor=0.5, growth_interval=2000)",
+        pattern="dynamic",
+    ),
     "channels_last": Key(False, (bool,), "keep images and weights in NHWC memory order"),
     "learner": LEARNER,
 }
@@ -257,6 +292,7 @@ COLLECT: Tree = {
         None,
         (NONE,),
         "dict(type=, ...) of what an epoch shows: RepeatAug, ClassBalanced; None: each sample once",
+        example=".type=RepeatAug",
     ),
     "synthetic": Key(False, (bool,), "generate images instead of reading any"),
     "synthetic_samples": Key(1280, (int,), "generated training images", minimum=1),
@@ -326,7 +362,9 @@ POLICY: Tree = {
     "collect": COLLECT,
     "eval": {
         "batch_size": Key(32, (int,), "evaluation samples per process and batch", minimum=1),
-        "metric": Either(None, (NONE,), "dict(type=, ...) of the metric; None: loss, acc1 and acc5"),
+        "metric": Either(
+            None, (NONE,), "dict(type=, ...) of the metric; None: loss, acc1 and acc5", example=".type=Accuracy"
+        ),
         "evaluator": EVALUATOR,
     },
 }

@@ -66,8 +66,8 @@ class Checked:
     @property
     def updates(self) -> float:
         """Updates of the run where the config limits these; else 0."""
-        limit = self.number("policy.learn.learner.train_iterations")
-        return limit if 0 < limit < NEVER else 0
+        limits = map(self.number, ("policy.learn.learner.train_iterations", "policy.learn.max_iters"))
+        return min((limit for limit in limits if 0 < limit < NEVER), default=0)
 
 
 Rule: TypeAlias = Callable[[Checked], Iterator[Finding]]

@@ -116,7 +116,8 @@ class _Override:
             else:
                 items[index] = self._laid({key: items[index]}, key, value, path)[key]
             return type(node)(items)
-        raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys")
+        whole = f"; set the whole: {prefix[:-1]}={{{key}: ...}}" if isinstance(node, str) else ""
+        raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys{whole}")
 
     def _laid(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
         """Return ``node`` with ``value`` laid over its entry ``key``, or put there."""

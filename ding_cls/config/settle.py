@@ -3,7 +3,7 @@
 It works on native keys, and must not look up any part by its name.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from ding_cls.common.process import launched_world_size
@@ -27,6 +27,8 @@ MOVES = {
     **_SGD_ONLY,
     **_DATA,
 }
+_SCHEDULE = f"{_LEARN}.lr_schedule"
+ONE_THING = "mean one thing; keep one of them"
 # What the native schedules read, and a schedule by name does not.
 _SCALARS = ("decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
 # A network by its name brings all its parts.
@@ -110,7 +112,20 @@ def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str
         elif target == path and _is_movable(values, source):
             _drop(values, source)
     move_arguments(values, origins)
+    if path in (_SCHEDULE, f"{_SCHEDULE}.type") and isinstance(at(values, _SCHEDULE), dict):
+        _drop_inherited_scalars(values, origins)
     return values
+
+
+def said_twice(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
+    """Return a line for each two of the ``key=value`` words that mean one thing; ``cfg`` has them set."""
+    problems = []
+    for source, target in MOVES.items():
+        one, other = (_last_that_sets(path, words) for path in (source, target))
+        kind = at(cfg, f"{_LEARN}.optimizer.type") or "SGD"
+        if one and other and (source not in _SGD_ONLY or kind == "SGD"):
+            problems.append(f"{source} (override {one}) and {target} (override {other}) {ONE_THING}")
+    return problems
 
 
 def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
@@ -137,8 +152,11 @@ def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapp
     for name in _SCALARS if isinstance(schedule, dict) else ():
         path = f"{_LEARN}.{name}"
         if at(values, path) != at(base, path):
-            text = "contradict each other: a schedule by name has its own arguments, its warm-up among them"
-            validator.clash(path, f"{_LEARN}.lr_schedule", text)
+            text = (
+                "contradict each other: a schedule by name has its own arguments, its warm-up among them; "
+                f"leave it out, or set it back: {path}={at(base, path)}"
+            )
+            validator.clash(path, _SCHEDULE, text)
     for path, part in _parts(values):
         _check_part(path, part, validator)
 
@@ -184,6 +202,18 @@ def _check_part(path: str, part: Any, validator: Validator) -> None:
         validator.add(path, "has no 'type'; a part is described by dict(type='Name', ...)")
     elif not isinstance(part["type"], str):
         validator.add(f"{path}.type", mistyped(part["type"], (str,)))
+
+
+def _last_that_sets(path: str, words: Sequence[str]) -> str:
+    return next((word for word in reversed(words) if at(apply_overrides({}, [word]), path) is not None), "")
+
+
+def _drop_inherited_scalars(values: dict[str, Any], origins: MutableMapping[str, str]) -> None:
+    """Take out what a schedule by name does not read, unless it was typed too."""
+    for path in (f"{_LEARN}.{name}" for name in _SCALARS):
+        if not origins.get(path, "").startswith("override "):
+            _drop(values, path)
+            origins.pop(path, None)
 
 
 def _with_model(tree: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any]:

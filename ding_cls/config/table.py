@@ -122,6 +122,8 @@ def _passes_for_loss(cfg: Mapping[str, Any]) -> bool:
 _SGD = When("the optimizer is SGD", is_sgd)
 _BY_EPOCH = When("by_epoch=True, as it is with an EpochBasedRunner", saves_by_epoch)
 _BY_ITER = When("by_epoch=False", lambda cfg: not saves_by_epoch(cfg))
+_COUNTS_ITERS = When("the runner is an IterBasedRunner", counts_iters)
+_COUNTS_EPOCHS = When("the runner is an EpochBasedRunner", lambda cfg: not counts_iters(cfg))
 _NO_EVALUATION = When("it is None", lambda cfg: cfg.get("evaluation", {}) is None)
 _LOSS_PASSES = When("it is [('train', k), ('val', 1)]", _passes_for_loss)
 
@@ -179,12 +181,17 @@ TABLE: tuple[Row, ...] = (
         "an update is one batch here: batch_size is multiplied by it, and what counts iterations divided",
     ),
     Row("optimizer_config.update_interval", LATER, nothing=(1,)),
-    Row("optimizer_config.loss_scale", f"{_LEARN}.precision", "fp16", lambda _: "fp16", only=("dynamic",)),
+    Row("optimizer_config.loss_scale", f"{_LEARN}.loss_scale", "the precision is then fp16"),
     Row("optimizer_config.use_fp16", LATER, nothing=(False,)),
     Row("optimizer_config.distributed", NO_EFFECT, "gradients are reduced by DDP"),
     Row("optimizer_config.coalesce", NO_EFFECT, "gradients are reduced by DDP"),
     Row("optimizer_config.bucket_size_mb", NO_EFFECT, "gradients are reduced by DDP"),
-    Row("lr_config", f"{_LEARN}.lr_schedule", "the schedule's arguments, its warm-up among them"),
+    Row(
+        "lr_config",
+        f"{_LEARN}.lr_schedule",
+        "the schedule's arguments, its warm-up among them",
+        nothing=(None,),
+    ),
     Row(
         "lr_config.policy",
         f"{_LEARN}.lr_schedule.type",
@@ -194,7 +201,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("momentum_config", f"{_LEARN}.momentum_schedule", "the schedule's arguments", nothing=(None,)),
     Row("momentum_config.policy", f"{_LEARN}.momentum_schedule.type", "", _schedule, types=(str,)),
-    Row("fp16.loss_scale", f"{_LEARN}.precision", "fp16", lambda _: "fp16", only=("dynamic",)),
+    Row("fp16.loss_scale", f"{_LEARN}.loss_scale", "the precision is then fp16"),
     Row("runner.type", LATER, nothing=("EpochBasedRunner", "IterBasedRunner")),
     Row("runner.max_epochs", f"{_LEARN}.train_epoch"),
     Row("runner.max_iters", f"{_LEARN}.max_iters", "the run and its schedules end there"),
@@ -227,7 +234,22 @@ TABLE: tuple[Row, ...] = (
     Row("checkpoint_config.save_optimizer", f"{_FILES}.save_optimizer"),
     Row("checkpoint_config.out_dir", f"{_FILES}.out_dir", nothing=(None,)),
     Row("checkpoint_config.sync_buffer", LATER, nothing=(False,)),
-    Row("checkpoint_config.filename_tmpl", f"{_FILES}.file_name", "a further name", nothing=(None,)),
+    Row(
+        "checkpoint_config.filename_tmpl",
+        f"{_FILES}.file_name",
+        "a further name; {} is the update",
+        lambda template: template.replace("{}", "{train_iter}"),
+        types=(str,),
+        nothing=(None,),
+        when=_COUNTS_ITERS,
+    ),
+    Row(
+        "checkpoint_config.filename_tmpl",
+        f"{_FILES}.file_name",
+        "a further name; {} is the epoch",
+        nothing=(None,),
+        when=_COUNTS_EPOCHS,
+    ),
     Row("checkpoint_config.file_client_args", LATER, nothing=_DISK),
     Row("checkpoint_config.create_symlink", NO_EFFECT, "there are no links: --resume finds the newest"),
     Row("checkpoint_config.meta", NO_EFFECT, "every checkpoint holds classes, config and versions"),

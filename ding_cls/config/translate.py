@@ -51,6 +51,8 @@ _OF_MMPRETRAIN = (
 )
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
+# Their layers are drawn so where a config is silent.
+_NORMAL_HEADS = ("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead")
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
 _NATIVE_SCHEDULE = ("lr_schedule", "decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
@@ -219,10 +221,10 @@ class _Work:
     def _add_implied(self) -> None:
         """Say what mmcv's own defaults say."""
         hook = section(self._cfg, "optimizer_config")
-        if isinstance(self._cfg.get("fp16"), dict) and "loss_scale" not in self._cfg["fp16"]:
-            self._walk("fp16.loss_scale", _MMCV_LOSS_SCALE, None)
-        if hook.get("type") in FP16_HOOKS and "loss_scale" not in hook:
-            self._walk("optimizer_config.loss_scale", _MMCV_LOSS_SCALE, None)
+        is_fp16, is_by_hook = isinstance(self._cfg.get("fp16"), dict), hook.get("type") in FP16_HOOKS
+        if is_fp16 or is_by_hook or "loss_scale" in hook:
+            self._default(f"{_LEARN}.precision", "fp16")
+            self._default(f"{_LEARN}.loss_scale", _MMCV_LOSS_SCALE)
         if value_at(self._moved, "policy.eval.metric") is not MISSING:
             self._default("policy.eval.metric.type", "ClassificationMetrics")
         if counts_iters(self._cfg) and {"interval", "start"} & section(self._cfg, "evaluation").keys():
@@ -240,8 +242,6 @@ class _Work:
         batch_size = value_at(self._moved, f"{_LEARN}.batch_size")
         if type(batch_size) is int:
             put(self._moved, f"{_LEARN}.batch_size", batch_size * count)
-        schedule = value_at(self._moved, f"{_LEARN}.lr_schedule")
-        schedule = schedule if isinstance(schedule, dict) else {}
         counted = [
             f"{_LEARNER}.log_show_freq",
             f"{_LEARN}.max_iters",
@@ -249,18 +249,22 @@ class _Work:
         ]
         if value_at(self._moved, f"{_EVALUATOR}.by_epoch") is False:
             counted += [f"{_EVALUATOR}.eval_interval", f"{_EVALUATOR}.start"]
-        if not schedule.get("warmup_by_epoch"):
-            counted.append(f"{_LEARN}.lr_schedule.warmup_iters")
+        for name in ("lr_schedule", "momentum_schedule"):
+            schedule = value_at(self._moved, f"{_LEARN}.{name}")
+            schedule = schedule if isinstance(schedule, dict) else {}
+            counted.append(f"{_LEARN}.{name}.total_steps")
+            if not schedule.get("warmup_by_epoch"):
+                counted.append(f"{_LEARN}.{name}.warmup_iters")
+            if schedule.get("by_epoch") is False and "step" in schedule:
+                # The update with batch number ``step`` in it is the first with the new rate.
+                schedule["step"] = _divided(schedule["step"], count)
+            elif schedule.get("by_epoch") is False and schedule.get("type") in _COUNTING_SCHEDULES:
+                text = "is known but not supported yet; possible now beside cumulative_iters: True"
+                self._add("lr_config.by_epoch", text)
         for path in counted:
             length = value_at(self._moved, path)
             if type(length) is int:
                 put(self._moved, path, -(-length // count))
-        if schedule.get("by_epoch") is False and "step" in schedule:
-            # The update with batch number ``step`` in it is the first with the new rate.
-            schedule["step"] = _divided(schedule["step"], count)
-        elif schedule.get("by_epoch") is False and schedule.get("type") in _COUNTING_SCHEDULES:
-            text = "is known but not supported yet; possible now beside cumulative_iters: True"
-            self._add("lr_config.by_epoch", text)
 
     def _check_both_spellings(self) -> None:
         native = OriginTable(
@@ -295,6 +299,11 @@ class _Work:
         if not any(section(cfg, name) or cfg.get(name) is not None for name in TRAINING):
             return
         self._default(f"{_EVALUATOR}.eval_freq", 1)
+        head = value_at(self._moved, "policy.model.head")
+        has_own = self._says("policy.model.head.init_cfg")
+        if not has_own and isinstance(head, dict) and head.get("type") in _NORMAL_HEADS:
+            for name, value in (("type", "Normal"), ("layer", "Linear"), ("std", 0.01)):
+                self._default(f"policy.model.head.init_cfg.{name}", value)
         if not any(self._says(f"{_LEARN}.{name}") for name in _NATIVE_SCHEDULE):
             self._default(f"{_LEARN}.lr_schedule", "constant")
             self._default(f"{_LEARN}.warmup_epoch", 0)

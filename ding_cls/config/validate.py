@@ -5,6 +5,7 @@ It must not know where values come from beyond the table of origins, nor build a
 
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -90,12 +91,14 @@ class Validator:
                 values[name] = self._value(path, value, entry)
             elif isinstance(entry, Either) and isinstance(value, str) and fits(entry.pattern, value):
                 continue
+            elif isinstance(entry, Either) and fits(entry.pattern, listed := _listed_again(value)):
+                values[name] = listed
             elif isinstance(entry, Either) and not isinstance(value, dict):
-                values[name] = self._value(
-                    path, value, Key(entry.default, (*entry.types, dict), entry.help, entry.choices)
-                )
+                types = (*entry.types, dict)
+                key = Key(entry.default, types, entry.help, entry.choices, example=entry.example)
+                values[name] = self._value(path, value, key)
             elif isinstance(entry, (Free, Either)):
-                self._free(path, value)
+                self._free(path, value, entry.example)
             elif isinstance(entry, dict) or (isinstance(own, dict) and own):
                 if isinstance(value, dict):
                     self._section(value, entry or {}, own if isinstance(own, dict) else {}, f"{path}.")
@@ -110,7 +113,7 @@ class Validator:
     def _value(self, path: str, value: Any, key: Key) -> Any:
         converted = _as_number(value, key.types)
         if type(converted) not in key.types or (key.choices and converted not in key.choices):
-            self.add(path, mistyped(value, key.types, key.choices))
+            self.add(path, mistyped(value, key.types, key.choices) + for_example(path, key.example))
         elif key.types == (float,) and not math.isfinite(converted):
             self.add(path, f"is {value!r}; it must be a finite number")
         elif key.minimum is not None and _is_number(converted) and not converted >= key.minimum:
@@ -119,11 +122,11 @@ class Validator:
             self.problems.extend(not_plain(converted, path))
         return converted
 
-    def _free(self, path: str, value: Any) -> None:
+    def _free(self, path: str, value: Any, example: str) -> None:
         if isinstance(value, dict):
             self.problems.extend(not_plain(value, path))
         else:
-            self.add(path, mistyped(value, (dict,)))
+            self.add(path, mistyped(value, (dict,)) + for_example(path, example))
 
     def _sequences(self, cfg: dict[str, Any]) -> None:
         collect = at(cfg, "policy.collect")
@@ -156,6 +159,13 @@ class Validator:
             )
         if at(learn, "nesterov") is True and at(learn, "momentum") == 0:
             self.add("policy.learn.nesterov", "is True; it needs policy.learn.momentum greater than 0")
+        judge = at(cfg, "policy.eval.evaluator")
+        if at(judge, "validate") is False and at(judge, "early_stop_patience") is not None:
+            self.add(
+                "policy.eval.evaluator.early_stop_patience",
+                f"is {at(judge, 'early_stop_patience')}, and nothing is evaluated (validate=False); "
+                "evaluate, or leave early_stop_patience out (None)",
+            )
         resize_size, image_size = at(collect, "resize_size"), at(collect, "image_size")
         if _is_number(resize_size) and _is_number(image_size) and 1 <= resize_size < image_size:
             # CenterCrop would fill up with black and say nothing.
@@ -240,6 +250,12 @@ def mistyped(value: Any, types: Sequence[type], choices: Sequence[Any] = ()) -> 
     return f"is {_shown(value)}; it must be {'one of ' if choices else ''}{_either(wanted)}"
 
 
+def for_example(path: str, example: str) -> str:
+    """Return how a message goes on that shows what to type for a key; empty without an example."""
+    first, *others = example.split(" or ")
+    return f"; for example {' or '.join([shlex.quote(path + first), *others])}" if example else ""
+
+
 def unknown_key(path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
     """Return what to say of a path that is none of the known ones: the nearest, or else its siblings."""
     if path in known:
@@ -279,6 +295,11 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{name}"
         if isinstance(entry, dict):
             yield from _paths(entry, f"{prefix}{name}.")
+
+
+def _listed_again(value: Any) -> str:
+    """Return the text that a list came from where it was typed without brackets; empty for others."""
+    return ",".join(map(str, value)) if isinstance(value, list) else ""
 
 
 def _parts_named(name: str, tree: Any, path: str = "") -> Iterator[str]:

@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ding_cls.data.folders import check_classes, list_classes, list_pictures, list_samples
-from ding_cls.data.labels import as_target, numbered
+from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.pictures import EXTENSIONS
 from ding_cls.data.pipelines.arrays import as_pixels, described_sample
 from ding_cls.data.pipelines.compose import Compose, Described
@@ -215,7 +215,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(f"{owner}.load_annotations(): gt_label must be whole numbers, not {labels.dtype}")
         if self.CLASSES is None:
-            self.CLASSES = tuple(str(number) for number in range(int(labels.max()) + 1))
+            self.CLASSES = number_names(int(labels.max()))
         wrong = np.argwhere((labels < 0) | (labels >= len(self.CLASSES)))
         if len(wrong):
             index = int(wrong[0][0])
@@ -336,7 +336,8 @@ def read_lines(path: str | os.PathLike[str], what: str) -> list[str]:
         DataError: it cannot be read; ``what`` names it.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        # utf-8-sig: some editors begin a file with a byte order mark.
+        with open(path, encoding="utf-8-sig") as file:
             return [line.strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"

@@ -67,13 +67,15 @@ def split_folder(
         link: make symbolic links instead of copies.
 
     Raises:
-        DataError: ``source`` is no such folder, ``target`` is not empty, the shares cannot be met, or the
-            disk refuses.
+        DataError: ``source`` is no such folder or has an empty class, ``target`` is not empty or lies in it,
+            the shares cannot be met, or the disk refuses.
     """
     root = os.path.expanduser(os.fspath(source))
+    _check_names(names)
+    _check_outside(root, os.path.expanduser(os.fspath(target)))
     classes = list_classes(root)
     numbers = {name: number for number, name in enumerate(classes)}
-    samples = list_samples(root, classes, numbers, refuse_empty=False)
+    samples = list_samples(root, classes, numbers, refuse_empty=True)
     file_names = [name for name, _ in samples]
     parts = split_indices(
         [classes[number] for _, number in samples],
@@ -82,7 +84,7 @@ def split_folder(
         groups=None if group_pattern is None else groups_by_name(file_names, group_pattern),
         seed=seed,
     )
-    if len(parts) > len(names) or len(set(names)) < len(names):
+    if len(parts) > len(names):
         raise DataError(f"{len(parts)} parts need as many different names; given were {', '.join(names)}")
     told = []
     with new_folder(target) as draft:
@@ -113,6 +115,20 @@ def new_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
         raise DataError(f"'{wanted}' cannot be made: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if not name or name.startswith(".") or os.path.basename(name) != name:
+            raise DataError(f"{name!r} cannot name a part: it is one folder, not hidden, as 'train' is")
+    if len(set(names)) < len(names):
+        raise DataError(f"the parts need different names; given were {', '.join(names)}")
+
+
+def _check_outside(source: str, target: str) -> None:
+    inner, outer = os.path.realpath(target), os.path.realpath(source)
+    if inner.startswith(os.path.join(outer, "")):
+        raise DataError(f"{target!r} lies in {source!r}, where it would be a class; name a folder beside it")
 
 
 def _place(source: Path, target: Path, *, link: bool) -> None:

@@ -15,6 +15,12 @@ import torch
 
 from ding_cls.errors import DataError
 
+MOST_CLASSES = 10_000_000
+"""More classes than any data set has: a number from here on is a mistake, and takes memory to name."""
+
+# What pandas makes of whole numbers where a cell of the column is empty; and negative ones.
+_WHOLE = re.compile(r"-\d+|-?\d+\.0+")
+
 
 def as_target(label: Any) -> int | torch.Tensor:
     """Return a label as a loader takes it.
@@ -57,6 +63,10 @@ def numbered(
         DataError: a word is none of the classes.
     """
     found = {word for each in words for word in each}
+    for place, each in zip(places, words, strict=True):
+        for word in each:
+            if classes is None or (word.isdecimal() and word not in classes):
+                _check_number(word, place)
     are_names = classes is not None and found <= set(classes) and not all(map(str.isdecimal, classes))
     if not are_names and all(word.isdecimal() for word in found):
         return [[int(word) for word in each] for each in words], None if classes is None else tuple(classes)
@@ -67,6 +77,27 @@ def numbered(
             if word not in numbers:
                 raise DataError(f"{place}: {word!r} is none of the {len(names)} classes")
     return [[numbers[word] for word in each] for each in words], names
+
+
+def number_names(highest: int) -> tuple[str, ...]:
+    """Return names for the classes from 0 to ``highest`` that nobody named: their numbers.
+
+    Raises:
+        DataError: there would be more classes than any data set has.
+    """
+    if highest >= MOST_CLASSES:
+        raise DataError(
+            f"there is a class number {highest}; class numbers count up from 0, or name them all in 'classes'"
+        )
+    return tuple(str(number) for number in range(highest + 1))
+
+
+def _check_number(word: str, place: str) -> None:
+    """Refuse a label that is a whole number, but not one that counts classes."""
+    if _WHOLE.fullmatch(word) or (word.isdecimal() and int(word) >= MOST_CLASSES):
+        raise DataError(
+            f"{place}: {word!r} is no class number; write whole numbers from 0 on, or name all in 'classes'"
+        )
 
 
 def categories(dataset: Any) -> list[list[int]]:

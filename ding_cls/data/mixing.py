@@ -271,7 +271,8 @@ class BatchMixing:
 
     def _soft(self, targets: Tensor) -> Tensor:
         if targets.is_floating_point() and targets.dim() == 2:
-            return targets
+            # -1 marks what an annotator was not sure of, and counts as there; mixed with 1 it would make 0.
+            return targets.abs()
         if targets.is_floating_point() or targets.dim() != 1:
             raise ConfigError(
                 "policy.learn.batch_augments mixes class numbers (N,) or shares (N, C), and the targets are "

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.data.annotated import Annotation, CustomDataset, read_lines, read_pairs
-from ding_cls.data.labels import numbered
+from ding_cls.data.labels import number_names, numbered
 from ding_cls.data.pictures import EXTENSIONS
 from ding_cls.data.pipelines.compose import Described
 from ding_cls.data.registries import DATASETS
@@ -74,7 +74,7 @@ class MultiLabelDataset(CustomDataset):
         numbers, self.CLASSES = numbered(words, self.CLASSES, places)
         if self.CLASSES is None:
             highest = max((each for labels in numbers for each in labels), default=0)
-            self.CLASSES = tuple(str(number) for number in range(highest + 1))
+            self.CLASSES = number_names(highest)
         for place, labels in zip(places, numbers, strict=True):
             for label in labels:
                 if label >= len(self.CLASSES):

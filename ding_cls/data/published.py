@@ -69,9 +69,12 @@ class PublishedDataset(InMemoryDataset):
     def _find(self, name: str) -> Path:
         path = self._found(self.data_prefix, name)
         if path is None:
+            part = "val" if self.test_mode else "train"
             raise DataError(
-                f"{self.data_prefix!r} has no file {name!r} of {type(self).__name__}; name its folder in "
-                "data_prefix, or set download=True"
+                f"{self.data_prefix!r} has no file {name!r} of {type(self).__name__}, which needs "
+                f"{', '.join(self._files)}, there or in {' or '.join(self._FOLDERS)}; name that folder "
+                f"(--data FOLDER, or policy.collect.{part}.data_prefix=FOLDER), or let torchvision fetch the "
+                f"files: policy.collect.{part}.download=True"
             )
         return path
 

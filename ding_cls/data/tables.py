@@ -6,19 +6,23 @@ They must not know loaders or splits of folders.
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ding_cls.data.annotated import Annotation, BaseDataset
-from ding_cls.data.labels import numbered
+from ding_cls.data.labels import number_names, numbered
 from ding_cls.data.multilabel import multi_hot
 from ding_cls.data.pipelines.compose import Described
 from ding_cls.data.registries import DATASETS
 from ding_cls.errors import ConfigError, DataError
+
+_LOGGER = logging.getLogger(__name__)
 
 Labels = Literal["one", "several", "tasks"]
 
@@ -48,8 +52,9 @@ class CSVDataset(BaseDataset):
             for each task, always equally many.
         separator: what stands between labels; empty: every character is a label.
         split_column: name of the column of splits.
-        weight: name of the column with each sample's weight in the loss, used where there is one.
-        group: name of the column that says which samples stay together, used where there is one.
+        weight: name of the column with each sample's weight in the loss. That of the default name may be
+            missing; another one only with ``test_mode``.
+        group: name of the column that says which samples stay together; it may be missing as that may.
 
     Raises:
         ConfigError: ``labels`` is none of the three.
@@ -91,7 +96,7 @@ class CSVDataset(BaseDataset):
         numbers, self.CLASSES = numbered(words, self.CLASSES, places)
         if self.CLASSES is None:
             highest = max((each for labels in numbers for each in labels), default=0)
-            self.CLASSES = tuple(str(number) for number in range(highest + 1))
+            self.CLASSES = number_names(highest)
         for row, labels in zip(rows, numbers, strict=True):
             if max(labels, default=0) >= len(self.CLASSES):
                 raise DataError(
@@ -127,25 +132,49 @@ class CSVDataset(BaseDataset):
 
     def _rows(self) -> list[_Row]:
         file = str(self.ann_file)
+        self._elsewhere: set[str] = set()
         try:
             # utf-8-sig: spreadsheets put a byte order mark before the first name.
             with open(file, encoding="utf-8-sig", newline="") as text:
                 reader = csv.DictReader(text)
-                self._check_columns(reader.fieldnames or ())
+                reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
+                self._check_columns(names)
                 rows = [self._row(cells, f"{file!r}, line {reader.line_num}") for cells in reader]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise DataError(f"the CSV file {file!r} cannot be read: {reason}") from error
-        return [row for row in rows if row is not None]
+        chosen = [row for row in rows if row is not None]
+        self._tell_repeats(chosen)
+        del self._elsewhere
+        return chosen
+
+    def _tell_repeats(self, rows: Sequence[_Row]) -> None:
+        """Tell of pictures that have two labels, or that another split has too."""
+        words: dict[str, list[str]] = {}
+        twice = [row for row in rows if words.setdefault(row.path, row.words) != row.words]
+        shared = [row for row in rows if row.path in self._elsewhere]
+        for found, problem in ((twice, "has another label above"), (shared, "is in another split too")):
+            if found:
+                more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+                _LOGGER.warning("%s: %r %s%s", found[0].place, found[0].path, problem, more)
 
     def _check_columns(self, names: Sequence[str]) -> None:
         wanted = [self._path, *self._label, *([] if self.split is None else [self._split_column])]
+        if not self.test_mode:
+            # Whoever names a column counts on it: without it folds would leak, weights would do nothing.
+            named = ((self._weight, "weight"), (self._group, "group"))
+            wanted += [name for name, default in named if name != default]
         missing = [name for name in wanted if name not in names]
         if missing:
+            near = get_close_matches(missing[0], names, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
             raise DataError(
-                f"the CSV file {self.ann_file!r} has no column {missing[0]!r}; "
+                f"the CSV file {self.ann_file!r} has no column {missing[0]!r}; {hint}"
                 f"its first line names {', '.join(names) or 'none'}"
             )
+        twice = next((name for name in names if name and names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"the first line of the CSV file {self.ann_file!r} names {twice!r} twice")
 
     def _row(self, cells: dict[Any, str | None], place: str) -> _Row | None:
         """Return a line's content; None where it belongs to another split."""
@@ -154,6 +183,7 @@ class CSVDataset(BaseDataset):
             raise DataError(f"{place} has more or fewer cells than the first line")
         content = {name: (cell or "").strip() for name, cell in cells.items()}
         if self.split is not None and content[self._split_column] != self.split:
+            self._elsewhere.add(content[self._path])
             return None
         if not content[self._path]:
             raise DataError(f"{place} has no {self._path!r}")

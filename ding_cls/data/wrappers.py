@@ -265,6 +265,8 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
     """
 
     def __init__(self, datasets: Sequence[Inner], separate_eval: bool = True) -> None:
+        if isinstance(datasets, Mapping):
+            raise DataError("ConcatDataset: datasets is one dict(type=...); put it in a list")
         self.datasets = [built(each) for each in datasets]
         self.separate_eval = separate_eval
         if not self.datasets:

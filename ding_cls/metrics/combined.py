@@ -59,6 +59,17 @@ class ClassificationMetrics(SumMetric):
         wanted = [metrics] if isinstance(metrics, str | Mapping) else list(metrics)
         described = [each for each in wanted if isinstance(each, Mapping)]
         names = [_known_name(each) for each in wanted if not isinstance(each, Mapping)]
+        of_labels = {*KEYS, "exact_match"}
+        for argument, value, users in (
+            ("thrs", thrs, {"accuracy"}),
+            ("thr", thr, of_labels),
+            ("k", k, of_labels),
+        ):
+            if value is not None and not users & set(names):
+                raise ConfigError(
+                    f"{argument} is {value!r}, and none of metrics={metrics!r} uses it: those are "
+                    f"{', '.join(sorted(users))}"
+                )
         items = [each for each in names if each in ITEMS]
         builders: dict[tuple[str, ...], Callable[[], SumMetric]] = {
             ("loss",): lambda: NegativeLogLikelihood("loss"),

@@ -67,8 +67,14 @@ class TorchMetric(SumMetric):
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:
         metric = self._kind(**self._arguments)
         targets = totals["targets"]
-        metric.update(self._given(totals["logits"], targets), targets.long())
-        return {self.primary: _plain(metric.compute())}
+        try:
+            metric.update(self._given(totals["logits"], targets), targets.long())
+            return {self.primary: _plain(metric.compute())}
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise ConfigError(
+                f"torchmetrics' {self._kind.__name__} with {self._arguments} cannot judge logits "
+                f"{tuple(totals['logits'].shape)} and targets {tuple(targets.shape)}: {error}"
+            ) from error
 
     def _given(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         has_labels = targets.is_floating_point()

@@ -10,7 +10,7 @@ from ding_cls.models.classifier import ImageClassifier, Outputs
 from ding_cls.models.focal_losses import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
 from ding_cls.models.heads import ClsHead, LinearClsHead, StackedLinearClsHead, VisionTransformerClsHead
 from ding_cls.models.initial import load_initial_weights
-from ding_cls.models.layers import classifier_layer, num_channels
+from ding_cls.models.layers import classifier_layer, classifier_names, num_channels
 from ding_cls.models.lenet import LeNet5
 from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.margin_heads import ArcFaceClsHead, CosineClsHead
@@ -81,6 +81,7 @@ __all__ = [
     "build_model",
     "build_neck",
     "classifier_layer",
+    "classifier_names",
     "described_loss",
     "fetch_weights",
     "load_initial_weights",

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.layers import Norm, check_conv_cfg, norm_of
+from ding_cls.models.layers import Norm, check_conv_cfg, check_dropout, norm_of
 from ding_cls.models.recomputing import recomputing
 from ding_cls.models.registries import BACKBONES
 from ding_cls.models.resnet import DEPTHS, PLAIN, Details, conv3x3, initialise, stage
@@ -44,9 +44,13 @@ class ResNet(nn.Module):
         with_cp: compute each block twice, forward and backward, to save the memory between; what is learned
             is the same to the last bit, BatchNorm's statistics included.
         zero_init_residual: start each block as its shortcut; see ``models.resnet.ResNet``.
+        drop_path_rate: probability of the last block's branch to be left out of a sample in training; those
+            of the others grow to it evenly, from 0 at the first (stochastic depth).
 
     Raises:
         ConfigError: a value that does not exist.
+
+    Source: Deep Networks with Stochastic Depth, Huang et al. 2016, section 3 (arXiv:1603.09382).
     """
 
     accepts_pretrained = True
@@ -72,6 +76,7 @@ class ResNet(nn.Module):
         norm_eval: bool = False,
         with_cp: bool = False,
         zero_init_residual: bool = True,
+        drop_path_rate: float = 0.0,
     ) -> None:
         super().__init__()
         self._check("depth", depth, tuple(DEPTHS))
@@ -84,6 +89,7 @@ class ResNet(nn.Module):
             if len(values) < num_stages:
                 raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
         check_conv_cfg(conv_cfg)
+        check_dropout(drop_path_rate, "drop_path_rate")
         self.depth = depth
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
@@ -104,7 +110,9 @@ class ResNet(nn.Module):
         )
         self._make_stem(in_channels, stem_channels, norm, is_deep=deep_stem)
         of_stages = [replace(details, dilation=each) for each in dilations]
-        self.num_features = self._make_stages(num_stages, stem_channels, base_channels, of_stages, strides)
+        self.num_features = self._make_stages(
+            num_stages, stem_channels, base_channels, of_stages, strides, drop_path_rate
+        )
         initialise(self, zero_init_residual=zero_init_residual)
         self.train()
 
@@ -147,10 +155,17 @@ class ResNet(nn.Module):
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
     def _make_stages(
-        self, count: int, channels: int, width: int, details: Sequence[Details], strides: Sequence[int]
+        self,
+        count: int,
+        channels: int,
+        width: int,
+        details: Sequence[Details],
+        strides: Sequence[int],
+        drop_path_rate: float,
     ) -> int:
         """Make the stages; return the channels of the last."""
         block, depths = DEPTHS[self.depth]
+        drop_paths = [drop_path_rate * place / (sum(depths) - 1) for place in range(sum(depths))]
         for number in range(4):
             name = f"layer{number + 1}"
             if number >= count:
@@ -158,7 +173,16 @@ class ResNet(nn.Module):
                 self.register_module(name, None)
                 continue
             wide, stride = width * 2**number, strides[number]
-            blocks = stage(block, depths[number], channels, wide, stride=stride, details=details[number])
+            own, drop_paths = drop_paths[: depths[number]], drop_paths[depths[number] :]
+            blocks = stage(
+                block,
+                depths[number],
+                channels,
+                wide,
+                stride=stride,
+                details=details[number],
+                drop_paths=own,
+            )
             self.add_module(name, blocks)
             channels = wide * block.expansion
         return channels

@@ -50,15 +50,15 @@ class ClassWeightLoss(nn.Module):
         if self._is_auto:
             self.class_weight = balanced_weights(counts)
 
-    def weights_of_classes(self) -> Tensor | None:
+    def weights_of_classes(self, num_classes: int | None = None) -> Tensor | None:
         """Return the weights ``(C,)``; None where all are alike.
 
         Raises:
-            ConfigError: 'auto' was asked for, and nobody told the counts.
+            ConfigError: 'auto' was asked for, and nobody told the counts; there are not as many as classes.
         """
         if self._is_auto and self.class_weight is None:
             raise ConfigError(NO_COUNTS)
-        return self.class_weight
+        return checked_weights("class_weight", self.class_weight, num_classes)
 
 
 NO_COUNTS = (
@@ -78,6 +78,17 @@ def balanced_weights(counts: Tensor) -> Tensor:
     num_samples = counts.sum()
     weights = num_samples.double() / (len(counts) * counts.clamp(min=1))
     return torch.where(counts > 0, weights, 1.0).to(torch.get_default_dtype())
+
+
+def checked_weights(name: str, weights: Tensor | None, num_classes: int | None) -> Tensor | None:
+    """Return the weights of the classes.
+
+    Raises:
+        ConfigError: there are not as many as classes, which None does not say.
+    """
+    if weights is not None and num_classes is not None and weights.shape != (num_classes,):
+        raise ConfigError(f"{name} holds {weights.numel()} numbers, and there are {num_classes} classes")
+    return weights
 
 
 def as_tensor(values: Sequence[float]) -> Tensor:

@@ -5,6 +5,7 @@ Those that we write ourselves (``ResNet`` and its kin, ``LeNet5``, ``TIMMBackbon
 classes.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,9 +14,12 @@ from torch import nn
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.layers import check_conv_cfg
+from ding_cls.models.norms import set_norms
 from ding_cls.models.timm_backbone import INSTALL, PREFIX, TIMMBackbone, has_timm
 from ding_cls.models.torchvision_backbone import TorchvisionBackbone
 from ding_cls.registry import Library
+
+_LOGGER = logging.getLogger(__name__)
 
 Gives = Literal["maps", "vectors"]
 
@@ -30,7 +34,9 @@ class Family:
         gives: what goes to the neck: the deepest map, or the vectors that the last layer would see.
         default: the value of ``choice`` where it is not given; None: it must be.
         last: what ``out_indices`` is there for the deepest map: those values are accepted.
-        renamed: further arguments, and torchvision's names of them, timm has the same; None: without effect.
+        renamed: further arguments, and torchvision's names of them, timm has the same; None: without effect,
+            because the network takes any.
+        usual: arguments whose values, where they are not given, are mmclassification's and not the library's.
     """
 
     choice: tuple[str, ...]
@@ -39,6 +45,7 @@ class Family:
     default: Any = None
     last: tuple[int, ...] = (-1, 3)
     renamed: Mapping[str, str | None] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _each(pattern: str, values: str) -> dict[Any, str]:
@@ -65,7 +72,6 @@ _VIT = {
 }
 _DISTILLED = {f"deit-{s}": f"timm/deit_{s}_distilled_patch16_224" for s in ("tiny", "small", "base")}
 _REP_VGGS = ("A0", "A1", "A2", "B0", "B1", "B1g4", "B2", "B2g4", "B3", "B3g4")
-_NORM = {"norm_cfg": None}
 
 FAMILIES: dict[str, Family] = {
     "AlexNet": Family((), {(): "alexnet"}, default=()),
@@ -83,12 +89,13 @@ FAMILIES: dict[str, Family] = {
         {**_each("convnext_{}", "tiny small base large"), "xlarge": "timm/convnext_xlarge"},
         gives="vectors",
         default="tiny",
-        renamed={"drop_path_rate": "stochastic_depth_prob", "layer_scale_init_value": "layer_scale"},
+        renamed={"layer_scale_init_value": "layer_scale"},
+        usual={"drop_path_rate": 0.0},
     ),
     "CSPDarkNet": Family(("depth",), {53: "timm/cspdarknet53"}, last=(-1, 4)),
     "CSPResNet": Family(("depth",), {50: "timm/cspresnet50"}),
     "CSPResNeXt": Family(("depth",), {50: "timm/cspresnext50"}),
-    "DenseNet": Family(("arch",), _each("densenet{}", "121 161 169 201"), default="121", renamed=_NORM),
+    "DenseNet": Family(("arch",), _each("densenet{}", "121 161 169 201"), default="121"),
     "DistilledVisionTransformer": Family(
         ("arch",), _DISTILLED, gives="vectors", default="deit-base", last=(-1, 11)
     ),
@@ -103,11 +110,9 @@ FAMILIES: dict[str, Family] = {
         },
         default="b0",
         last=(-1, 6),
-        renamed={**_NORM, "drop_path_rate": "stochastic_depth_prob"},
+        usual={"drop_path_rate": 0.0},
     ),
-    "HRNet": Family(
-        ("arch",), _each("timm/hrnet_{}", "w18 w30 w32 w40 w44 w48 w64"), default="w32", renamed=_NORM
-    ),
+    "HRNet": Family(("arch",), _each("timm/hrnet_{}", "w18 w30 w32 w40 w44 w48 w64"), default="w32"),
     "LeViT": Family(
         ("arch",), _each("timm/levit_{}", "128s 128 192 256 384"), gives="vectors", default="256"
     ),
@@ -139,7 +144,6 @@ FAMILIES: dict[str, Family] = {
         },
         default="small",
         last=(-1, 12, 16),
-        renamed=_NORM,
     ),
     "MViT": Family(
         ("arch",), _each("timm/mvitv2_{}", "tiny small base large"), gives="vectors", default="base"
@@ -160,7 +164,6 @@ FAMILIES: dict[str, Family] = {
             "regnetx_8.0gf": "regnet_x_8gf",
             "regnetx_12gf": "timm/regnetx_120",
         },
-        renamed=_NORM,
     ),
     "RepVGG": Family(
         ("arch",),
@@ -168,37 +171,33 @@ FAMILIES: dict[str, Family] = {
             **{name: f"timm/repvgg_{name.lower()}" for name in _REP_VGGS},
             "D2se": "timm/repvgg_d2se",
         },
-        renamed=_NORM,
     ),
     "Res2Net": Family(
-        ("depth", "scales", "base_width"),
+        ("depth", "scales", "base_width", "deep_stem", "avg_down"),
         {
-            (50, 4, 26): "timm/res2net50_26w_4s",
-            (50, 8, 14): "timm/res2net50_14w_8s",
-            (50, 2, 48): "timm/res2net50_48w_2s",
-            (50, 6, 26): "timm/res2net50_26w_6s",
-            (50, 8, 26): "timm/res2net50_26w_8s",
-            (101, 4, 26): "timm/res2net101_26w_4s",
+            (50, 4, 26, True, True): "timm/res2net50d",
+            (101, 4, 26, True, True): "timm/res2net101d",
+            (50, 4, 26, False, False): "timm/res2net50_26w_4s",
+            (50, 8, 14, False, False): "timm/res2net50_14w_8s",
+            (50, 2, 48, False, False): "timm/res2net50_48w_2s",
+            (50, 6, 26, False, False): "timm/res2net50_26w_6s",
+            (50, 8, 26, False, False): "timm/res2net50_26w_8s",
+            (101, 4, 26, False, False): "timm/res2net101_26w_4s",
         },
-        default=(50, 4, 26),
-        renamed={"deep_stem": None, "avg_down": None, **_NORM},
+        default=(50, 4, 26, True, True),
     ),
     "ResNeSt": Family(
         ("depth",),
         {50: "timm/resnest50d", 101: "timm/resnest101e", 200: "timm/resnest200e", 269: "timm/resnest269e"},
-        renamed=_NORM,
     ),
     "SEResNet": Family(
-        ("depth",), {depth: f"timm/legacy_seresnet{depth}" for depth in (18, 34, 50, 101, 152)}, renamed=_NORM
+        ("depth",), {depth: f"timm/legacy_seresnet{depth}" for depth in (18, 34, 50, 101, 152)}
     ),
-    "SEResNeXt": Family(
-        ("depth",), {depth: f"timm/legacy_seresnext{depth}_32x4d" for depth in (50, 101)}, renamed=_NORM
-    ),
+    "SEResNeXt": Family(("depth",), {depth: f"timm/legacy_seresnext{depth}_32x4d" for depth in (50, 101)}),
     "ShuffleNetV2": Family(
         ("widen_factor",),
         {factor: f"shufflenet_v2_x{str(factor).replace('.', '_')}" for factor in (0.5, 1.0, 1.5, 2.0)},
         default=1.0,
-        renamed=_NORM,
     ),
     "SVT": Family(("arch",), _each("timm/twins_svt_{}", "small base large"), gives="vectors"),
     "SwinTransformer": Family(
@@ -208,13 +207,15 @@ FAMILIES: dict[str, Family] = {
             **dict.fromkeys(("large", "l"), "timm/swin_large_patch4_window7_224"),
         },
         default="tiny",
-        renamed={"drop_path_rate": "stochastic_depth_prob", "img_size": None},
+        renamed={"img_size": None},
+        usual={"drop_path_rate": 0.1},
     ),
     "SwinTransformerV2": Family(
         ("arch",),
         {name: f"swin_v2_{name[0]}" for name in ("tiny", "small", "base", "t", "s", "b")},
         default="tiny",
-        renamed={"drop_path_rate": "stochastic_depth_prob", "img_size": None},
+        renamed={"img_size": None},
+        usual={"drop_path_rate": 0.1},
     ),
     "TNT": Family(
         ("arch",),
@@ -243,7 +244,6 @@ FAMILIES: dict[str, Family] = {
 ABSENT = ("Conformer", "HorNet", "RepMLPNet", "ShuffleNetV1", "T2T_ViT", "VAN", "Vig", "MicroNet")
 # Arguments of the whole that both libraries' backbones here take.
 _OURS = ("num_classes", "in_channels", "norm_eval", "pretrained")
-_BATCH_NORMS = ("BN", "SyncBN", "BN2d")
 
 
 def member_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -277,6 +277,9 @@ def _padded(defaults: tuple[Any, ...], family: Family) -> tuple[Any, ...]:
 def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
     family = FAMILIES[name]
     member, rest = member_of(name, arguments)
+    rest = {**family.usual, **rest}
+    norm = arguments.get("norm_cfg")
+    rest.pop("norm_cfg", None)
     if member.startswith(PREFIX) and not has_timm():
         raise ModelError(f"backbone '{name}' is {member}, and timm is not installed: {INSTALL}")
     own = {key: rest.pop(key) for key in _OURS if key in rest}
@@ -297,11 +300,13 @@ def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
             rest |= {} if new is None else {new: value}
     if member.startswith(PREFIX):
         own.pop("num_classes", None)
-        return TIMMBackbone(
+        timms = TIMMBackbone(
             member.removeprefix(PREFIX), gives_vectors=family.gives == "vectors", **own, **rest
         )
+        return timms if norm is None else set_norms(timms, norm, f"backbone '{name}'")
     wants_maps = family.gives == "maps" and own.get("num_classes", -1) <= 0
-    return TorchvisionBackbone(member, out_indices=-1 if wants_maps else None, **own, **rest)
+    backbone = TorchvisionBackbone(member, out_indices=-1 if wants_maps else None, **own, **rest)
+    return backbone if norm is None else set_norms(backbone, norm, f"backbone '{name}'")
 
 
 def _refuse_settings(name: str, rest: dict[str, Any]) -> None:
@@ -310,12 +315,9 @@ def _refuse_settings(name: str, rest: dict[str, Any]) -> None:
     Raises:
         ConfigError: they ask for something else.
     """
-    # It saves memory, and changes no number.
-    rest.pop("with_cp", None)
+    if rest.pop("with_cp", False):
+        _LOGGER.warning("backbone '%s': with_cp=True saves no memory here; only our ResNets can", name)
     check_conv_cfg(rest.pop("conv_cfg", None))
-    norm = rest.get("norm_cfg")
-    if norm is not None and norm.get("type") not in _BATCH_NORMS:
-        raise ConfigError(f"backbone '{name}' has norm_cfg={norm}; it has BatchNorm: leave it out")
     if rest.pop("frozen_stages", -1) != -1:
         raise ConfigError(
             f"backbone '{name}' has frozen_stages, which only our ResNets count; freeze by names instead: "

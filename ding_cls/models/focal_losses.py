@@ -107,7 +107,7 @@ class SoftmaxFocalLoss(ClassWeightLoss):
         # Never quite 0: the slope of its power is infinite there where gamma is below 1.
         doubts = (-log_scores.expm1()).clamp(min=torch.finfo(pred.dtype).tiny)
         terms = -spread * doubts**self.gamma * log_scores
-        class_weight = self.weights_of_classes()
+        class_weight = self.weights_of_classes(pred.shape[1])
         values = (terms if class_weight is None else terms * class_weight).sum(1)
         reduction = reduction_override or self.reduction
         return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight

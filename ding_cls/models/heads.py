@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.initialisers import initialise_by_cfg
 from ding_cls.models.layers import activation_of, check_dropout, norm_of
 from ding_cls.models.registries import HEADS, build_loss
 
@@ -73,12 +74,12 @@ class LinearClsHead(ClsHead):
         loss: as in ``ClsHead``.
         topk: as in ``ClsHead``.
         cal_acc: as in ``ClsHead``.
-        init_cfg: None: torch's own initial values; or ``dict(type='Normal', layer='Linear', mean=0, std=0.01,
-            bias=0)``.
+        init_cfg: None: torch's own initial values; or such as ``dict(type='Normal', layer='Linear',
+            std=0.01)``, which a config in mmclassification's spelling has where it says nothing.
         dropout: before the layer.
 
     Raises:
-        ConfigError: a number that is not positive, or another ``init_cfg``.
+        ConfigError: a number that is not positive, or an ``init_cfg`` that does not exist.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class LinearClsHead(ClsHead):
         self.in_channels = in_channels
         self.dropout = nn.Dropout(check_dropout(dropout))
         self.fc = nn.Linear(in_channels, num_classes)
-        initialise_linear(self.fc, init_cfg)
+        initialise_by_cfg(self, init_cfg)
 
     def forward(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return the logits ``(N, num_classes)`` of the deepest of the features."""
@@ -119,7 +120,7 @@ class StackedLinearClsHead(ClsHead):
         loss: as in ``ClsHead``.
         topk: as in ``ClsHead``.
         cal_acc: as in ``ClsHead``.
-        init_cfg: of all linear layers, as in ``LinearClsHead``.
+        init_cfg: as in ``LinearClsHead``.
 
     Raises:
         ConfigError: a number, normalization or activation that does not exist.
@@ -152,9 +153,7 @@ class StackedLinearClsHead(ClsHead):
             self.layers.append(hidden_layer(in_channels, width, dropout_rate, norm_cfg, act_cfg))
             in_channels = width
         self.fc = nn.Linear(in_channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                initialise_linear(module, init_cfg)
+        initialise_by_cfg(self, init_cfg)
 
     def pre_logits(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return what the last layer sees: the hidden layers' output, ``(N, D)``."""
@@ -226,22 +225,3 @@ def check_sizes(head: nn.Module, **sizes: int) -> None:
             raise ConfigError(
                 f"{type(head).__name__} has {name}={value!r}; it must be a whole number from 1 on"
             )
-
-
-def initialise_linear(layer: nn.Module, init_cfg: Mapping[str, Any] | None) -> None:
-    """Draw the values of a linear layer as ``init_cfg`` says; None: they stay.
-
-    Raises:
-        ConfigError: another ``init_cfg`` than that of ``LinearClsHead``.
-    """
-    if init_cfg is None:
-        return
-    known = {"type": "Normal", "layer": "Linear", "mean": 0.0, "std": 0.01, "bias": 0.0}
-    if not isinstance(init_cfg, Mapping) or not init_cfg.keys() <= known.keys():
-        raise ConfigError(f"init_cfg is {init_cfg!r}; it takes a dict of: {', '.join(known)}")
-    wanted = {**known, **init_cfg}
-    if (wanted["type"], wanted["layer"]) != ("Normal", "Linear"):
-        raise ConfigError(f"init_cfg is {dict(init_cfg)}; a linear head takes type='Normal', layer='Linear'")
-    nn.init.normal_(layer.get_parameter("weight"), wanted["mean"], wanted["std"])
-    if layer.bias is not None:
-        nn.init.constant_(layer.get_parameter("bias"), wanted["bias"])

@@ -65,8 +65,8 @@ def initialise_by_cfg(module: nn.Module, cfg: object) -> None:
     Args:
         module: whose layers.
         cfg: ``dict(type='Kaiming', layer='Conv2d', bias=0, ...)``, or a list of such; ``layer`` is a class of
-            torch by name or its base, or a list of these; without it the module itself is meant. None:
-            nothing.
+            torch by name or its base, or a list of these; without it every layer with weights is meant, the
+            module itself among them. None: nothing.
 
     Raises:
         ConfigError: a type or argument that does not exist, or no layer of that name in the module.
@@ -102,9 +102,9 @@ def _initialise(module: nn.Module, cfg: Mapping[str, Any]) -> None:
         )
     for layer in layers:
         weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
-        if isinstance(weight, Tensor):
+        if isinstance(weight, nn.Parameter):
             _draw(kind, weight, arguments)
-        if isinstance(bias, Tensor):
+        if isinstance(bias, nn.Parameter):
             with torch.no_grad():
                 bias.fill_(cfg.get("bias", 0.0))
 
@@ -121,6 +121,6 @@ def _draw(kind: str, weight: Tensor, arguments: Mapping[str, Any]) -> None:
 
 def _layers(module: nn.Module, names: object) -> list[nn.Module]:
     if names is None:
-        return [module]
+        return list(module.modules())
     wanted = {names} if isinstance(names, str) else set(names)  # type: ignore[call-overload]
     return [each for each in module.modules() if wanted & {kind.__name__ for kind in type(each).__mro__}]

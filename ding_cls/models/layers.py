@@ -64,6 +64,19 @@ def classifier_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
     return layers[-1]
 
 
+def classifier_names(model: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules that compute the logits: of timm's networks what they say themselves,
+    which may be several; of others ``classifier_layer``.
+
+    Raises:
+        ModelError: if the model has neither.
+    """
+    said = getattr(model, "get_classifier", None)
+    found = said() if hasattr(model, "timm_source") and callable(said) else classifier_layer(model)[1]
+    wanted = found if isinstance(found, tuple | list) else (found,)
+    return tuple(name for name, module in model.named_modules() if any(module is each for each in wanted))
+
+
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d] | None:
     """Return the convolution that sees the pictures and its name: the first one registered."""
     found = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d))
@@ -149,14 +162,14 @@ def set_dropout(model: nn.Module, dropout: float) -> None:
     replace_module(model, name, new)
 
 
-def check_dropout(dropout: float) -> float:
+def check_dropout(dropout: float, name: str = "dropout") -> float:
     """Return the probability.
 
     Raises:
         ConfigError: it is no number in [0, 1).
     """
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise ConfigError(f"dropout is {dropout!r}; it must be a number from 0 on and below 1")
+        raise ConfigError(f"{name} is {dropout!r}; it must be a number from 0 on and below 1")
     return float(dropout)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.class_weight_loss import ClassWeightLoss, as_tensor
+from ding_cls.models.class_weight_loss import ClassWeightLoss, as_tensor, checked_weights
 from ding_cls.models.reduction import counts_samples, weight_reduce_loss
 from ding_cls.models.registries import LOSSES
 
@@ -73,13 +73,13 @@ class CrossEntropyLoss(ClassWeightLoss):
     ) -> Tensor:
         """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
         reduction = reduction_override or self.reduction
-        class_weight = self.weights_of_classes()
+        class_weight = self.weights_of_classes(pred.shape[1])
         if self.use_sigmoid:
             values = functional.binary_cross_entropy_with_logits(
                 pred,
                 one_hot(target, pred),
                 weight=class_weight,
-                pos_weight=self.pos_weight,
+                pos_weight=checked_weights("pos_weight", self.pos_weight, pred.shape[1]),
                 reduction="none",
             )
         elif weight is None and class_weight is None and _is_plain_mean(reduction, avg_factor, pred):
@@ -106,6 +106,7 @@ class LabelSmoothLoss(nn.Module):
         mode: which of the three.
         reduction: 'none', 'mean' or 'sum'.
         loss_weight: factor of the result.
+        use_sigmoid: each class is judged by a sigmoid in the other modes too.
 
     Raises:
         ConfigError: a share or a mode that does not exist.
@@ -121,6 +122,7 @@ class LabelSmoothLoss(nn.Module):
         mode: str = "original",
         reduction: str = "mean",
         loss_weight: float = 1.0,
+        use_sigmoid: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= label_smooth_val < 1:
@@ -130,6 +132,7 @@ class LabelSmoothLoss(nn.Module):
         self.label_smooth_val = label_smooth_val
         self.num_classes = num_classes
         self.mode = mode
+        self.use_sigmoid = use_sigmoid or mode == "multi_label"
         self.reduction = reduction
         self.loss_weight = loss_weight
 
@@ -148,13 +151,16 @@ class LabelSmoothLoss(nn.Module):
                 f"LabelSmoothLoss has num_classes={self.num_classes}, but there are {pred.shape[1]} logits"
             )
         share = self.label_smooth_val
-        if self.mode == "multi_label":
-            smoothed = (1 - 2 * share) * one_hot(target, pred) + share
-            values = functional.binary_cross_entropy_with_logits(pred, smoothed, reduction="none")
-            return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
         if self.mode == "classy_vision":
             # (t + e / C) / (1 + e) is the original formula for the share e / (1 + e).
             share = share / (1 + share)
+        if self.use_sigmoid:
+            spread, floor = (
+                (2 * share, share) if self.mode == "multi_label" else (share, share / pred.shape[1])
+            )
+            smoothed = (1 - spread) * one_hot(target, pred) + floor
+            values = functional.binary_cross_entropy_with_logits(pred, smoothed, reduction="none")
+            return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
         if weight is None and _is_plain_mean(reduction, avg_factor, pred):
             return functional.cross_entropy(pred, target, label_smoothing=share) * self.loss_weight
         values = functional.cross_entropy(pred, target, label_smoothing=share, reduction="none")

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.heads import ClsHead, check_sizes, initialise_linear
+from ding_cls.models.heads import ClsHead, check_sizes
+from ding_cls.models.initialisers import initialise_by_cfg
 from ding_cls.models.registries import HEADS
 
 _SIGMOIDS = {"type": "CrossEntropyLoss", "use_sigmoid": True, "reduction": "mean", "loss_weight": 1.0}
@@ -55,7 +56,7 @@ class MultiLabelLinearClsHead(MultiLabelClsHead):
         init_cfg: as in ``LinearClsHead``.
 
     Raises:
-        ConfigError: a number that is not positive, or another ``init_cfg``.
+        ConfigError: a number that is not positive, or an ``init_cfg`` that does not exist.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class MultiLabelLinearClsHead(MultiLabelClsHead):
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.fc = nn.Linear(in_channels, num_classes)
-        initialise_linear(self.fc, init_cfg)
+        initialise_by_cfg(self, init_cfg)
 
     def forward(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return the logits ``(N, num_classes)`` of the deepest of the features."""
@@ -115,8 +116,7 @@ class CSRAClsHead(MultiLabelClsHead):
         self.lam = lam
         self.temperatures = _TEMPERATURES[num_heads]
         self.fcs = nn.ModuleList(nn.Linear(in_channels, num_classes, bias=False) for _ in range(num_heads))
-        for layer in self.fcs:
-            initialise_linear(layer, init_cfg)
+        initialise_by_cfg(self, init_cfg)
 
     def forward(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return the logits ``(N, num_classes)`` of the deepest of the maps, ``(N, C, H, W)``."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ding_cls.errors import ModelError
 from ding_cls.models.classifier import ImageClassifier
-from ding_cls.models.layers import classifier_layer, first_convolution
+from ding_cls.models.layers import classifier_names, first_convolution
 from ding_cls.models.position_embeddings import fit_positions
 from ding_cls.models.weights import read_evaluated_weights
 from ding_cls.models.wrap import unwrap
@@ -220,13 +220,18 @@ def _swapped_layer(
     model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
     """Return the names of the last layer's tensors where only the number of classes differs."""
-    head = classifier_layer(model)[0]
-    names = tuple(name for name in state if name.startswith(f"{head}."))
+    heads = tuple(f"{name}." for name in classifier_names(model))
+    differing = {
+        name.rpartition(".")[0]
+        for name in state
+        if name.startswith(heads) and name in found and found[name].shape != state[name].shape
+    }
+    names = tuple(name for name in state if name.rpartition(".")[0] in differing)
     if any(name not in found for name in names):
         return ()
     pairs = [(found[name].shape, state[name].shape) for name in names]
     fits = all(theirs[1:] == ours[1:] and len(theirs) == len(ours) for theirs, ours in pairs)
-    return names if fits and any(theirs != ours for theirs, ours in pairs) else ()
+    return names if fits else ()
 
 
 def _differing(

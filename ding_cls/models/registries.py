@@ -66,8 +66,21 @@ def build_classifier(cfg: Part, *, num_classes: int | None = None) -> Any:
         return _built(cfg, CLASSIFIERS)
     filled = _with_num_classes(cfg, CLASSIFIERS, num_classes)
     if isinstance(filled.get("head"), Mapping):
-        filled["head"] = _with_num_classes(filled["head"], HEADS, num_classes)
+        head = filled["head"] = _with_num_classes(filled["head"], HEADS, num_classes)
+        if "loss" in head:
+            head["loss"] = loss_of_classes(head["loss"], head.get("num_classes") or num_classes)
     return _built(filled, CLASSIFIERS)
+
+
+def loss_of_classes(cfg: Any, num_classes: int) -> Any:
+    """Return a loss's description with the number of classes, where it must have one and does not say it."""
+    kind = cfg.get("type") if isinstance(cfg, Mapping) else None
+    if kind is None or "num_classes" in cfg or (isinstance(kind, str) and kind not in LOSSES):
+        return cfg
+    constructor = LOSSES.get(kind) if isinstance(kind, str) else kind
+    if not hasattr(constructor, "needs_num_classes"):
+        return cfg
+    return {**cfg, "num_classes": num_classes}
 
 
 class _PlainLoss(nn.Module):

@@ -1,17 +1,18 @@
 """ResNet in its v1.5 form, written to be read; its weights interchange with torchvision's of the same name.
 
-It knows nothing but torch. Submodules are created and initialised in torchvision's order, so that the same
-seed gives the same initial values too.
+It knows nothing but torch and torchvision. Submodules are created and initialised in torchvision's order, so
+that the same seed gives the same initial values too.
 
 Source: Deep Residual Learning for Image Recognition, He et al. 2015, table 1 (arXiv:1512.03385). Deviation
 (v1.5): the stride of a bottleneck lies in its 3x3 convolution instead of its first 1x1.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import stochastic_depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Details:
         widening: factor of the channels inside a bottleneck.
         strides_first: a bottleneck has its stride in its first 1x1 convolution.
         averages_shortcut: a shortcut with a stride takes the mean over it, then a 1x1 convolution.
+        drop_path: probability of a block's branch to be left out of a sample in training.
     """
 
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d
@@ -33,6 +35,7 @@ class Details:
     widening: float = 1.0
     strides_first: bool = False
     averages_shortcut: bool = False
+    drop_path: float = 0.0
 
 
 PLAIN = Details()
@@ -88,12 +91,13 @@ class BasicBlock(nn.Module):
         self.conv2 = conv3x3(width, width)
         self.bn2 = details.norm(width)
         self.downsample = downsample
+        self.drop_path = details.drop_path
 
     def forward(self, features: Tensor) -> Tensor:
         """Return relu(branch + shortcut), ``(N, width, H / stride, W / stride)``."""
         shortcut = features if self.downsample is None else self.downsample(features)
         branch = self.relu(self.bn1(self.conv1(features)))
-        branch = self.bn2(self.conv2(branch))
+        branch = stochastic_depth(self.bn2(self.conv2(branch)), self.drop_path, "row", self.training)
         branch += shortcut
         activated: Tensor = self.relu(branch)
         return activated
@@ -132,13 +136,14 @@ class Bottleneck(nn.Module):
         self.bn3 = details.norm(width * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
+        self.drop_path = details.drop_path
 
     def forward(self, features: Tensor) -> Tensor:
         """Return relu(branch + shortcut), ``(N, 4 * width, H / stride, W / stride)``."""
         shortcut = features if self.downsample is None else self.downsample(features)
         branch = self.relu(self.bn1(self.conv1(features)))
         branch = self.relu(self.bn2(self.conv2(branch)))
-        branch = self.bn3(self.conv3(branch))
+        branch = stochastic_depth(self.bn3(self.conv3(branch)), self.drop_path, "row", self.training)
         branch += shortcut
         activated: Tensor = self.relu(branch)
         return activated
@@ -234,16 +239,16 @@ def stage(
     *,
     stride: int,
     details: Details = PLAIN,
+    drop_paths: Sequence[float] = (),
 ) -> nn.Sequential:
-    """Return ``depth`` blocks in a row; the first of them has the stride."""
+    """Return ``depth`` blocks in a row; the first of them has the stride, each its ``drop_path``."""
     out_channels = width * block.expansion
     downsample = None
     if stride != 1 or in_channels != out_channels:
         downsample = _shortcut(in_channels, out_channels, stride, details)
-    blocks = [block(in_channels, width, stride=stride, downsample=downsample, details=details)]
-    blocks += [
-        block(out_channels, width, stride=1, downsample=None, details=details) for _ in range(1, depth)
-    ]
+    own = [replace(details, drop_path=each) for each in drop_paths] or [details] * depth
+    blocks = [block(in_channels, width, stride=stride, downsample=downsample, details=own[0])]
+    blocks += [block(out_channels, width, stride=1, downsample=None, details=each) for each in own[1:]]
     return nn.Sequential(*blocks)
 
 

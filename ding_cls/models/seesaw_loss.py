@@ -22,7 +22,7 @@ class SeesawLoss(nn.Module):
         use_sigmoid: accepted for compatibility; False alone.
         p: exponent of the mitigation by the classes' counts; 0: none.
         q: exponent of the compensation of mistakes; 0: none.
-        num_classes: number of logits.
+        num_classes: number of logits; a run whose config is silent takes the data's.
         eps: the least score of the right class that others are compared with.
         reduction: 'none', 'mean' or 'sum'.
         loss_weight: factor of the result.
@@ -37,6 +37,7 @@ class SeesawLoss(nn.Module):
     (arXiv:2008.10032).
     """
 
+    needs_num_classes = True
     cum_samples: Tensor
 
     def __init__(
@@ -73,10 +74,14 @@ class SeesawLoss(nn.Module):
         Raises:
             ConfigError: targets of another form, or another number of logits.
         """
-        if target.dim() != 1 or target.is_floating_point() or pred.shape[1] != self.num_classes:
+        if pred.shape[1] != self.num_classes:
             raise ConfigError(
-                f"SeesawLoss takes logits (N, num_classes={self.num_classes}) and class numbers (N,), not "
-                f"mixtures; there are {tuple(pred.shape)} and {target.dtype} {tuple(target.shape)}"
+                f"SeesawLoss has num_classes={self.num_classes}, but there are {pred.shape[1]} logits"
+            )
+        if target.dim() != 1 or target.is_floating_point():
+            raise ConfigError(
+                "SeesawLoss counts class numbers (N,), not mixtures or several labels; the targets are "
+                f"{target.dtype} {tuple(target.shape)}"
             )
         # A pass that only judges the loss counts nothing.
         if self.training and torch.is_grad_enabled():

@@ -1,5 +1,6 @@
 """What the pictures were like that a library's weights were trained on: normalisation and size."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -83,5 +84,6 @@ def _of_timm(name: str) -> InputStatistics | None:
     if found is None:
         return None
     size = int(found.input_size[-1])
-    resize = round(size / found.crop_pct)
+    # As timm's own transforms round.
+    resize = math.floor(size / found.crop_pct)
     return InputStatistics(tuple(found.mean), tuple(found.std), size, resize, f"timm's {name}")

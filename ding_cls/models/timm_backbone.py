@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError, ModelError
+from ding_cls.models.layers import classifier_names
 from ding_cls.models.torchvision_backbone import keep_norms, load_own_weights
 from ding_cls.registry import Library
 
@@ -84,13 +85,20 @@ def copy_timm_weights(network: nn.Module) -> str:
             f"timm's weights of {name} cannot be had ({line}); give a file as pretrained, or bring what "
             "Hugging Face's cache lacks"
         ) from error
-    state = network.state_dict()
-    taken = {key: each for key, each in twin.state_dict().items() if key in state}
+    state, own = network.state_dict(), getattr(twin, "pretrained_cfg", {})
+    new = [] if arguments.get("num_classes") in (None, own.get("num_classes")) else _last_tensors(network)
+    taken = {key: each for key, each in twin.state_dict().items() if key in state and key not in new}
     state.update(taken)
     network.load_state_dict(state)
-    tag = getattr(twin, "pretrained_cfg", {}).get("tag") or "default"
-    resized = _resized_positions(twin, arguments.get("img_size"))
-    return f"loaded {len(taken)} of {len(state)} tensors of timm's weights {name} ({tag}){resized}"
+    tag = own.get("tag") or "default"
+    text = f"loaded {len(taken)} of {len(state)} tensors of timm's weights {name} ({tag})"
+    text += _resized_positions(twin, arguments.get("img_size"))
+    return f"{text}; newly initialised: {', '.join(new)}" if new else text
+
+
+def _last_tensors(network: nn.Module) -> list[str]:
+    heads = tuple(f"{name}." for name in classifier_names(network))
+    return [name for name in network.state_dict() if name.startswith(heads)]
 
 
 def _resized_positions(twin: Any, size: Any) -> str:

@@ -16,6 +16,11 @@ from ding_cls.registry import Library
 # Tensors in torch's constructors; a config, which is plain data, holds lists.
 _TENSORS = ("weight", "pos_weight")
 _BATCH_MEAN = "batchmean"
+_OF_LOGARITHMS = (nn.NLLLoss, nn.KLDivLoss)
+_OF_ELEMENTS = (
+    *(nn.BCELoss, nn.BCEWithLogitsLoss, nn.HingeEmbeddingLoss, nn.HuberLoss, nn.KLDivLoss, nn.L1Loss),
+    *(nn.MSELoss, nn.MultiLabelSoftMarginLoss, nn.PoissonNLLLoss, nn.SmoothL1Loss, nn.SoftMarginLoss),
+)
 
 
 class TorchLoss(ClassWeightLoss):
@@ -78,14 +83,44 @@ class TorchLoss(ClassWeightLoss):
 
     def _reduced(self, pred: Tensor, target: Tensor, reduction: str) -> Tensor:
         loss = self.loss
+        if wants_floats(loss) and pred.shape != target.shape:
+            # Where as many samples as classes are compared, torch would broadcast.
+            raise ConfigError(
+                f"{type(loss).__name__} compares elements: logits {tuple(pred.shape)} need float targets of "
+                f"that shape, not {target.dtype} {tuple(target.shape)}; {FLOATS_OR}"
+            )
         if (class_weight := self.weights_of_classes()) is not None:
             loss.weight = class_weight
         if reduction != getattr(loss, "reduction", reduction):
             # A shallow copy: it shares the class weights, wherever they have been moved.
             loss = copy.copy(loss)
             loss.reduction = reduction  # type: ignore[assignment]
-        value: Tensor = loss(pred, target)
+        try:
+            value: Tensor = loss(pred, target)
+        except (ValueError, RuntimeError) as error:
+            if type(error) not in (ValueError, RuntimeError):
+                raise  # memory that is used up, for example
+            raise ConfigError(
+                f"{type(self.loss).__name__} cannot compare {pred.dtype} {tuple(pred.shape)} with targets "
+                f"{target.dtype} {tuple(target.shape)}: {str(error).splitlines()[0]}"
+            ) from error
         return value
+
+
+FLOATS_OR = (
+    "take CrossEntropyLoss (use_sigmoid=True: a sigmoid for each class), or targets for each class, as "
+    "policy.learn.batch_augments=dict(type='Mixup', alpha=0.2) or data with several labels give"
+)
+
+
+def wants_floats(loss: Any) -> bool:
+    """Return whether a loss of torch's takes targets in the shape of the logits, not class numbers."""
+    return isinstance(loss, _OF_ELEMENTS)
+
+
+def wants_logarithms(loss: Any) -> bool:
+    """Return whether a loss of torch's takes logarithms of probabilities, not logits."""
+    return isinstance(loss, _OF_LOGARITHMS)
 
 
 def _find(name: str) -> Callable[..., TorchLoss] | None:

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torchvision.models import get_model_builder, list_models
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.swin_transformer import SwinTransformer
+from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models.layers import classifier_layer, replace_module, set_in_channels
+from ding_cls.models.layers import check_dropout, classifier_layer, replace_module, set_in_channels
 from ding_cls.registry import Library
 
 # What the maps are looked for with; where a network wants another size, it says so.
@@ -43,6 +44,9 @@ class TorchvisionBackbone(nn.Module):
         norm_eval: BatchNorm uses its running statistics in training too, and leaves them alone.
         pretrained: True: torchvision's weights; or a file, or an https URL. In a config they are loaded when
             a run begins, not when it is resumed.
+        drop_path_rate: of a network with stochastic depth: probability of the last block's branch to be left
+            out of a sample in training; those of the others grow to it evenly, from 0 at the first. None: its
+            own.
         **arguments: of the network's constructor, such as ``dropout``.
 
     Attributes:
@@ -64,6 +68,7 @@ class TorchvisionBackbone(nn.Module):
         in_channels: int = 3,
         norm_eval: bool = False,
         pretrained: bool | str = False,
+        drop_path_rate: float | None = None,
         **arguments: Any,
     ) -> None:
         super().__init__()
@@ -72,6 +77,8 @@ class TorchvisionBackbone(nn.Module):
                 f"backbone {model_name} gives logits (num_classes) or maps (out_indices), not both"
             )
         network = _whole(model_name, num_classes, arguments)
+        if drop_path_rate is not None:
+            _set_stochastic_depth(network, model_name, drop_path_rate)
         set_in_channels(network, in_channels)
         names = set(network.state_dict())
         self.torchvision_name = model_name
@@ -137,6 +144,15 @@ def _whole(name: str, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
     except (TypeError, ValueError) as error:
         raise ModelError(f"backbone {name!r} cannot be built with {arguments}: {error}") from error
     return network
+
+
+def _set_stochastic_depth(network: nn.Module, name: str, rate: float) -> None:
+    check_dropout(rate, "drop_path_rate")
+    depths = [each for each in network.modules() if isinstance(each, StochasticDepth)]
+    if not depths:
+        raise ModelError(f"{name} has no stochastic depth; leave out drop_path_rate={rate}")
+    for place, each in enumerate(depths):
+        each.p = rate * place / (len(depths) - 1)
 
 
 @functools.cache

@@ -170,7 +170,7 @@ def _find_state(content: object, path: Path) -> dict[str, Tensor]:
 
 
 def _reason(error: Exception) -> str:
-    forbidden = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+    forbidden = re.search(r"unsupported (?:global: )?GLOBAL (\S+)", str(error), re.IGNORECASE)
     if forbidden:
         # An older file that was cut off within a name looks the same.
         return (

@@ -28,6 +28,7 @@ from ding_cls.optim.schedules import SCHEDULES, LearningRate, Warmup, build_sche
 from ding_cls.optim.settings_schedules import (
     MOMENTUM_SCHEDULES,
     WEIGHT_DECAY_SCHEDULES,
+    MomentumWarmup,
     OneCycleMomentum,
     SettingScheduler,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "LinearAnnealing",
     "LinearWarmup",
     "LrScheduler",
+    "MomentumWarmup",
     "OneCycle",
     "OneCycleMomentum",
     "Poly",

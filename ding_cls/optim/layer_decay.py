@@ -1,7 +1,7 @@
 """Smaller learning rates for lower layers, as fine-tuning wants them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -9,11 +9,15 @@ from torch import nn
 from ding_cls.errors import ConfigError
 from ding_cls.optim.param_groups import OPTIMIZER_BUILDERS, DefaultOptimizerConstructor
 
-# How networks number their blocks; the first that fits a name counts. torchvision's and timm's ResNet
-# 'layer1.0', ConvNeXt 'stages.0.blocks.1', Swin 'layers.0.blocks.1'; then torchvision's ViT
-# 'encoder_layer_3', timm's 'blocks.3', and the 'features.3' of MobileNet, EfficientNet and VGG.
+# How networks number their blocks; the first that fits any name counts for all of them. torchvision's and
+# timm's ResNet 'layer1.0', ConvNeXt 'stages.0.blocks.1', Swin 'layers.0.blocks.1'; torchvision's Swin,
+# ConvNeXt and EfficientNet 'features.1.0', whose convolutions between the stages are no blocks; timm's
+# EfficientNet 'blocks.1.0'; then torchvision's ViT 'encoder_layer_3', timm's 'blocks.3', and the
+# 'features.3' of MobileNet and VGG.
 _BLOCKS = (
     re.compile(r"(?:^|\.)(?:layer|layers|stage|stages)[._]?(\d+)\.(?:blocks\.)?(\d+)\."),
+    re.compile(r"(?:^|\.)features\.(\d+)\.(\d+)\.(?!(?:weight|bias)$)"),
+    re.compile(r"(?:^|\.)blocks\.(\d+)\.(\d+)\."),
     re.compile(r"(?:^|\.)(?:encoder_layer_|blocks\.|features\.|layers\.|layer|stages\.)(\d+)\."),
 )
 
@@ -69,7 +73,8 @@ def layer_scales(model: nn.Module, rate: float) -> dict[str, float]:
         ConfigError: no name of the network has a block in it.
     """
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
-    blocks = {name: block for name in names if (block := _block(name)) is not None}
+    numberings = (_blocks(names, pattern) for pattern in _BLOCKS)
+    blocks = next((each for each in numberings if each), {})
     if not blocks:
         raise ConfigError(
             f"the layers of {type(model).__name__} cannot be told by their names; use "
@@ -86,7 +91,5 @@ def layer_scales(model: nn.Module, rate: float) -> dict[str, float]:
     return scales
 
 
-def _block(name: str) -> tuple[str, ...] | None:
-    found = (pattern.search(name) for pattern in _BLOCKS)
-    match = next((each for each in found if each is not None), None)
-    return None if match is None else match.groups()
+def _blocks(names: Iterable[str], pattern: re.Pattern[str]) -> dict[str, tuple[str, ...]]:
+    return {name: match.groups() for name in names if (match := pattern.search(name)) is not None}

@@ -25,7 +25,10 @@ _MAX_DENOMINATOR = 10**6
 
 
 def build_schedule(
-    cfg: Mapping[str, Any], registry: Registry[Callable[..., Schedule]] | None = None
+    cfg: Mapping[str, Any],
+    registry: Registry[Callable[..., Schedule]] | None = None,
+    *,
+    warmup: "type[Warmup] | None" = None,
 ) -> Schedule:
     """Return the schedule that a dict describes, with warm-up before it where the dict asks for that.
 
@@ -34,6 +37,7 @@ def build_schedule(
             ``warmup_iters``, ``warmup_ratio`` and ``warmup_by_epoch`` of ``Warmup``. A class that has an
             argument ``warmup`` itself gets these and sees to them. It stays as it is.
         registry: where ``type`` is looked up; None: ``SCHEDULES``.
+        warmup: what makes the warm-up; None: ``Warmup``.
 
     Raises:
         ConfigError: there is no such schedule or argument, or its value cannot be used.
@@ -46,7 +50,7 @@ def build_schedule(
         return own
     ramp = {name: cfg[name] for name in _WARMUP_KEYS if name in cfg}
     schedule: Schedule = registry.build({name: value for name, value in cfg.items() if name not in ramp})
-    return schedule if ramp.get("warmup") is None else Warmup(schedule, **ramp)
+    return schedule if ramp.get("warmup") is None else (warmup or Warmup)(schedule, **ramp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,20 @@ class Warmup:
         check(0 < self.warmup_ratio <= 1, self, "warmup_ratio", "greater than 0, and 1 at most")
 
     def __call__(self, base_lr: float, position: Position) -> float:
-        lr = self.schedule(base_lr, position)
+        return self.schedule(base_lr, position) * self.factor(position)
+
+    def factor(self, position: Position) -> float:
+        """Return the factor of the schedule's value; 1 after warm-up."""
         length = self.warmup_iters * (position.updates_per_epoch if self.warmup_by_epoch else 1)
         if position.train_iter >= length:
-            return lr
+            return 1.0
         if self.warmup == "constant":
-            return lr * self.warmup_ratio
+            return self.warmup_ratio
         left = 1 - position.train_iter / length
         if self.warmup == "linear":
-            return lr * (1 - left * (1 - self.warmup_ratio))
+            return 1 - left * (1 - self.warmup_ratio)
         factor: float = self.warmup_ratio**left
-        return lr * factor
+        return factor
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A schedule of them is a ``Schedule`` as for learning rates; ``base_lr`` is the m
 the optimizer began with. Registered functions give the arguments their names there.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
 from ding_cls.optim.lr_policies import CURVES, CosineAnnealing, Counting, Curve, Cyclic, LinearAnnealing, Step
-from ding_cls.optim.schedules import check
+from ding_cls.optim.schedules import Warmup, check
 from ding_cls.registry import Registry
 from ding_cls.types import Position, Schedule
 
@@ -35,7 +36,8 @@ class SettingScheduler:
         name: what the optimizer calls it: 'momentum', 'betas' or 'weight_decay'.
 
     Raises:
-        ConfigError: the optimizer has no such setting.
+        ConfigError: the optimizer has no such setting, or no group with a weight decay; in ``apply``, a value
+            that it cannot have.
     """
 
     def __init__(
@@ -50,6 +52,11 @@ class SettingScheduler:
         self.name = names[0]
         self._schedule, self._optimizer = schedule, optimizer
         self._bases = [self._read(group) for group in optimizer.param_groups]
+        if setting == "weight_decay" and not any(self._bases):
+            raise ConfigError(
+                "policy.learn.weight_decay_schedule has no effect: a weight decay that begins with 0 stays "
+                "so; set policy.learn.weight_decay, or leave the schedule out"
+            )
 
     def apply(self, position: Position) -> None:
         """Set the values of the update at a position."""
@@ -57,11 +64,26 @@ class SettingScheduler:
             if self.name == "weight_decay" and base == 0:
                 continue
             value = self._schedule(base, position)
+            if not 0 <= value <= (math.inf if self.name == "weight_decay" else 1):
+                raise ConfigError(f"the schedule {self._schedule} returned {self.name} {value} at {position}")
             group[self.name] = (value, *group["betas"][1:]) if self.name == "betas" else value
 
     def _read(self, group: Mapping[str, Any]) -> float:
         value: float = group["betas"][0] if self.name == "betas" else group[self.name]
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class MomentumWarmup(Warmup):
+    """A schedule whose first momenta are raised: divided by the factors that lower a learning rate.
+
+    Source: mmcv 1.x, ``mmcv/runner/hooks/momentum_updater.py``.
+    """
+
+    warmup_ratio: float = 0.9
+
+    def __call__(self, base_lr: float, position: Position) -> float:
+        return self.schedule(base_lr, position) / self.factor(position)
 
 
 @MOMENTUM_SCHEDULES.register_module("Step")

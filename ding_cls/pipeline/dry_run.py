@@ -267,7 +267,8 @@ def _num_checkpoints(cfg: Any, saves: set[int]) -> int:
     if learner.checkpoint.save_best_only:
         return 1
     count = len(saves) + bool(learner.hook.get("save_ckpt_after_run"))
-    return min(count, learner.keep_checkpoints or count) + 1
+    kept = 1 if learner.checkpoint.save_one_only else learner.keep_checkpoints
+    return min(count, kept or count) + 1
 
 
 def _existing(folder: Path) -> Path:

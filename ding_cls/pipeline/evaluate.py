@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import best_file
+from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.config import compile_config, deep_merge_dicts
@@ -107,8 +107,7 @@ def judge(
         CheckpointError: as there.
         DataError: as there.
     """
-    if Path(checkpoint).is_dir():
-        checkpoint = best_file(checkpoint)
+    checkpoint = checkpoint_file(checkpoint)
     state = read_checkpoint(checkpoint)
     run, cfg = _description(state, checkpoint, has_model=model is not None)
     import_user_code(cfg, is_allowed=allow_code)

@@ -13,7 +13,7 @@ from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.log import text_logger
 from ding_cls.data.labels import sample_names
-from ding_cls.errors import CheckpointError, RunStopped
+from ding_cls.errors import CheckpointError, ConfigError, RunStopped
 from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import judge, write_arrays
 from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named, write_json
@@ -93,6 +93,8 @@ def kfold(
     }
     asked = Asked(seed, num_splits, stratified, grouped, group_pattern)
     plan = make_plan(config, settings, asked, is_resumed=resume, allow_code=allow_code)
+    if use_last:
+        _check_last_is_saved(plan)
     folds = wanted_folds(plan.division.num_splits, fold, start_fold)
     is_part = fold is not None or start_fold > 0
     plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
@@ -111,6 +113,16 @@ def kfold(
     return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
 
 
+def _check_last_is_saved(plan: Plan) -> None:
+    learner = plan.compiled.policy.learn.learner
+    if learner.checkpoint.save_best_only or not learner.hook.get("save_ckpt_after_run"):
+        raise ConfigError(
+            "use_last judges the weights that training ends with, and the config does not save them: of "
+            "policy.learn.learner set hook.save_ckpt_after_run=True and checkpoint.save_best_only=False, or "
+            "leave out --use-last"
+        )
+
+
 def _finish_fold(
     plan: Plan, fold: int, model: str | torch.nn.Module | None, *, use_last: bool, allow_code: bool
 ) -> None:
@@ -125,9 +137,7 @@ def _finish_fold(
     if use_last:
         written = CheckpointKeeper(checkpoints).iterations()
         if not written:
-            raise CheckpointError(
-                f"'{checkpoints}' holds no last checkpoint, only the best; leave out --use-last"
-            )
+            raise CheckpointError(f"'{checkpoints}' holds no last checkpoint any more; leave out --use-last")
         checkpoint = written[0]
     judged = judge(checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code)
     held_out = judged.dataset
@@ -182,7 +192,8 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         )
     except RunStopped as stop:
         raise RunStopped(
-            f"fold {fold}: {stop.message}: ding-cls kfold --resume --work-dir {quote(str(plan.folder))}"
+            f"fold {fold}: {stop.message.partition('; go on')[0]}; "
+            f"go on with: ding-cls kfold --resume --work-dir {quote(str(plan.folder))}"
         ) from stop
     write_json(mark, {"fold": fold})
     return checkpoints

@@ -16,7 +16,7 @@ from easydict import EasyDict
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
-from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.checkpoint.keeper import BEST_NAME, best_file, checkpoint_folder
 from ding_cls.common.files import claim_folder, latest_folder
 from ding_cls.common.log import parts_heard, text_logger
 from ding_cls.common.seed import set_pkg_seed
@@ -318,13 +318,18 @@ def _newest_checkpoint(
     if not folder.is_dir():
         raise ConfigError(f"there is no run '{folder}' to resume here; start it without --resume")
     found = CheckpointKeeper(checkpoints).newest_good(logger)
+    if found is None and Path(checkpoints, BEST_NAME).is_file():
+        raise ConfigError(
+            f"the run '{folder}' has its best checkpoint alone, and no run goes on from that; start it anew "
+            "without --resume, with policy.model.pretrained=FILE if it shall begin with those weights"
+        )
     if found is None:
         raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
     path, state = found
     logger.info(f"resuming from {path}")
     latest = latest_folder(folder)
     if latest is not None and latest != folder:
-        logger.info(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
+        logger.warning(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
     return str(folder), str(path), state
 
 

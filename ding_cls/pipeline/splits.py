@@ -4,6 +4,7 @@ It must not know networks or loaders.
 """
 
 import inspect
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -27,6 +28,7 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
+from ding_cls.data.pipelines.formatting import FROM_0_TO_255
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.descriptions import (
     FOLDERS,
@@ -41,6 +43,10 @@ from ding_cls.pipeline.descriptions import (
     without_loading,
 )
 
+_LOGGER = logging.getLogger(__name__)
+
+# No normalised picture reaches it, and hardly one from 0 to 255 stays below.
+_LARGE = 32
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 
 
@@ -161,7 +167,8 @@ def evaluation_set(
 
 
 def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
-    """Check that both sets of a run are normalised by the same numbers, as far as they state any.
+    """Check that both sets of a run are normalised by the same numbers, as far as they state any; tell where
+    nothing seems to normalise them.
 
     Raises:
         DataError: they are not, or a first sample cannot be loaded.
@@ -181,6 +188,8 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
         if each is not None and used[0] is not None and each != used[0]:
             who = "one data set of evaluation" if number < len(used) else "training"
             raise DataError(_two_normalizations(who, each, used[0]))
+    if trained[0] in (None, FROM_0_TO_255):
+        _tell_large_floats(train_set)
 
 
 def note_image_size(cfg: Any, eval_set: Any) -> None:
@@ -322,16 +331,29 @@ def _normalization(dataset: Any) -> Normalization | None:
     return geometry.normalization if geometry is not None else None
 
 
+def _tell_large_floats(dataset: Any) -> None:
+    largest = float(_first_picture(innermost(dataset)[0]).max())
+    if largest > _LARGE:
+        _LOGGER.warning(
+            "the training pictures hold floats up to %g: nothing seems to normalise them; end both pipelines "
+            "with Normalize, unless the network does it",
+            largest,
+        )
+
+
 def _check_deferred(dataset: Any, preprocessing: AnyPreprocessing, split: str) -> None:
-    """Check that what a data set leaves to the batch is what batches are normalised by."""
+    """Check that a data set is normalised as the model is used: by the batch, or by steps of its own."""
+    stated: Normalization | None
     if isinstance(preprocessing, Preprocessing):
-        used = Normalization(preprocessing.mean, preprocessing.std)
+        stated = used = Normalization(preprocessing.mean, preprocessing.std)
     else:
-        used = preprocessing.normalization
+        used, compose = preprocessing.normalization, Compose(preprocessing.pipeline)
+        stated = compose.normalization or (used if compose.is_known else None)
     pipelines = [getattr(each, "pipeline", None) for each in innermost(dataset)]
-    for deferred in (each.deferred for each in pipelines if isinstance(each, Compose)):
-        if deferred is not None and deferred != used:
-            raise DataError(_two_normalizations(f"policy.collect.{split}", deferred, used))
+    for pipeline in (each for each in pipelines if isinstance(each, Compose)):
+        for theirs, ours in ((pipeline.deferred, used), (pipeline.normalization, stated)):
+            if theirs is not None and ours is not None and theirs != ours:
+                raise DataError(_two_normalizations(f"policy.collect.{split}", theirs, ours))
 
 
 def _two_normalizations(who: str, theirs: Normalization, used: Normalization) -> str:

@@ -180,11 +180,6 @@ def read_run(
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
     described = resolve(cfg, overrides, origins, given=given, variables=variables)
-    if config is None and isinstance(at(described.cfg, "policy.learn.lr_schedule"), dict):
-        # A schedule by name brings its own warm-up: the recipe's, which nobody typed, gives way.
-        for name in ("warmup_lr", "warmup_epoch"):
-            if f"policy.learn.{name}" not in described.origins:
-                described.cfg["policy"]["learn"].pop(name, None)
     fill_input_statistics(described.cfg)
     if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
         # Two configs that are silent about it would else be one run to --resume.

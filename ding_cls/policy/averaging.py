@@ -319,6 +319,11 @@ def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str
     if is_free:
         return OptimizersAverage(model, optimizer)
     rule = next(iter(given.values()), None)
+    if isinstance(rule, Swa) and learn["max_iters"] is None and rule.start_epoch >= learn["train_epoch"]:
+        raise ConfigError(
+            f"policy.learn.swa.start_epoch is {rule.start_epoch}, and the epochs are numbered 0 to "
+            f"{learn['train_epoch'] - 1}: nothing would be averaged; begin earlier, or train longer"
+        )
     if rule is None:
         return LastWeights(model)
     return WeightAverage(model, rule, rule.evaluate if isinstance(rule, Ema) else "ema")

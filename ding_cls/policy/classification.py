@@ -26,7 +26,7 @@ from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.policy.recipes import Recipes
-from ding_cls.policy.scaling import scaled_step
+from ding_cls.policy.scaling import LossScaler, scaled_step
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
 from ding_cls.policy.statistics import recompute_statistics
@@ -80,7 +80,7 @@ class ImageClassificationPolicy(Policy):
         if self._distillation is not None:
             self._distillation.begin(self._model, self._device, self._cfg.collect)
         self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=learn.precision == "fp16")
+        self._scaler = LossScaler(self._device.type, learn)
         self._wrap()
         self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
         self._seed = torch.initial_seed()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import CheckpointError, ConfigError
@@ -29,7 +30,7 @@ class Distillation:
     The teacher is in evaluation mode, has no gradients, and is in no checkpoint: its path and hash are.
 
     Args:
-        teacher: a checkpoint of this library, or a file of weights for ``model``. Its classes must be the
+        teacher: a checkpoint of this library, a run's folder (its best one), or weights for ``model``. Its classes must be the
             student's, and its pictures normalised alike.
         model: ``dict(name=, ...)`` or ``dict(type=, ...)`` of the teacher; None: as its checkpoint says.
             Without ``teacher`` its own ``pretrained`` names the weights.
@@ -65,6 +66,7 @@ class Distillation:
             )
         if teacher is None and model is None:
             raise ConfigError(f"{_KEY} names no teacher; set {_KEY}.teacher=CHECKPOINT")
+        teacher = None if teacher is None else str(checkpoint_file(teacher))
         self.alpha, self.temperature, self.feature_weight = alpha, temperature, feature_weight
         self._layers = [feature_layers] * 2 if isinstance(feature_layers, str) else feature_layers
         self._origin = {"teacher": teacher or "", "sha256": _sha256(teacher) if teacher else ""}

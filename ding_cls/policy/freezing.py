@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import ImageClassifier, classifier_layer
+from ding_cls.models import ImageClassifier, classifier_names
 from ding_cls.policy.settings import setting_of
 
 BODY = "body"
@@ -64,7 +64,7 @@ class Freezing:
         """
         patterns, keep = self._patterns, self._keep
         if self._is_body:
-            patterns, keep = ["*"], [*keep, _head_of(network)]
+            patterns, keep = ["*"], [*keep, *_head_of(network)]
         names = [*dict(network.named_parameters()), *dict(network.named_buffers())]
         for pattern in (*patterns, *keep):
             if not any(_fits(name, pattern) for name in names):
@@ -140,8 +140,8 @@ def _listed(patterns: str | Sequence[str], name: str) -> list[str]:
     return found
 
 
-def _head_of(network: nn.Module) -> str:
-    return "head" if isinstance(network, ImageClassifier) else classifier_layer(network)[0]
+def _head_of(network: nn.Module) -> tuple[str, ...]:
+    return ("head",) if isinstance(network, ImageClassifier) else classifier_names(network)
 
 
 def _fits(name: str, pattern: str) -> bool:

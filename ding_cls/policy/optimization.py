@@ -17,6 +17,7 @@ from ding_cls.optim import (
     LearningRate,
     LinearWarmup,
     LrScheduler,
+    MomentumWarmup,
     SettingScheduler,
     SwaAnnealing,
     build_optimizer,
@@ -136,13 +137,13 @@ def lr_scheduler_of(optimizer: Optimizer, learn: Mapping[str, Any]) -> LrSchedul
 
 
 def _settings(optimizer: Optimizer, learn: Mapping[str, Any]) -> list[SettingScheduler]:
-    registries: dict[Literal["momentum", "weight_decay"], Any] = {
-        "momentum": MOMENTUM_SCHEDULES,
-        "weight_decay": WEIGHT_DECAY_SCHEDULES,
+    kinds: dict[Literal["momentum", "weight_decay"], Any] = {
+        "momentum": (MOMENTUM_SCHEDULES, MomentumWarmup),
+        "weight_decay": (WEIGHT_DECAY_SCHEDULES, None),
     }
     return [
-        SettingScheduler(build_schedule(described, registry), optimizer, setting)
-        for setting, registry in registries.items()
+        SettingScheduler(build_schedule(described, registry, warmup=warmup), optimizer, setting)
+        for setting, (registry, warmup) in kinds.items()
         if (described := learn[f"{setting}_schedule"]) is not None
     ]
 

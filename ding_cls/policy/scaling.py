@@ -1,9 +1,67 @@
 """The optimizer's step of fp16, whose gradients may overflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ding_cls.errors import ConfigError
+from ding_cls.policy.settings import setting_of
+
+_KEY = "policy.learn.loss_scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dynamic:
+    """A loss scale that follows the gradients, with the arguments of torch's ``GradScaler``."""
+
+    init_scale: float = 2.0**16
+    growth_factor: float = 2.0
+    backoff_factor: float = 0.5
+    growth_interval: int = 2000
+
+    def __post_init__(self) -> None:
+        is_fine = self.init_scale > 0 and self.growth_factor > 1 and 0 < self.backoff_factor < 1
+        if not (is_fine and self.growth_interval >= 1):
+            raise ConfigError(
+                f"{_KEY} is {asdict(self)}; it takes init_scale above 0, growth_factor above 1, "
+                "backoff_factor between 0 and 1, and growth_interval from 1 on"
+            )
+
+
+class LossScaler(torch.amp.GradScaler):
+    """torch's ``GradScaler`` as ``learn.loss_scale`` describes it; a number is a scale that stays as it is.
+
+    Of a state it takes what changes in training: its settings are the config's.
+
+    Raises:
+        ConfigError: the scale cannot be used, or the precision is another than fp16.
+    """
+
+    def __init__(self, device: str, learn: Mapping[str, Any]) -> None:
+        scale, is_fp16 = learn["loss_scale"], learn["precision"] == "fp16"
+        if scale != "dynamic" and not is_fp16:
+            raise ConfigError(
+                f"{_KEY} is {scale!r}, and policy.learn.precision is '{learn['precision']}'; only "
+                "fp16 scales its loss"
+            )
+        self._constant = float(scale) if isinstance(scale, int | float) else None
+        given = setting_of(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
+        settings = given or (_Dynamic() if self._constant is None else _Dynamic(init_scale=self._constant))
+        super().__init__(device, enabled=is_fp16, **asdict(settings))
+        self._own = {name: value for name, value in asdict(settings).items() if name != "init_scale"}
+        if self._constant is not None:
+            self._own["scale"] = self._constant
+
+    def update(self, new_scale: float | Tensor | None = None) -> None:
+        """Set the scale of the next update."""
+        super().update(self._constant if new_scale is None else new_scale)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue with a state."""
+        super().load_state_dict({**state_dict, **self._own})
 
 
 def scaled_step(

@@ -19,7 +19,8 @@ _ALIASES = {
     "top5": ("acc5",),
     "f1": ("f1score", "macrof1", "f1macro"),
     "f1score": ("f1", "macrof1", "f1macro"),
-    "map": ("map",),
+    "precision": ("precisionmacro",),
+    "recall": ("recallmacro",),
 }
 # Names that mmcv takes as larger-is-better, and smaller-is-better.
 _GREATER, _LESS = ("acc", "top", "auc", "precision", "recall", "f1", "map"), ("loss", "error", "ece", "brier")

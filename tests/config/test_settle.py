@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from easydict import EasyDict
 
-from ding_cls.config import checked_config
+from ding_cls.config import checked_config, resolve
 from ding_cls.config.defaults import POLICY, ROOT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.settle import MOVES, lay_over, lay_policy_over, move_arguments, override
@@ -273,3 +273,61 @@ def test_an_override_of_something_else_settles_no_contradiction() -> None:
     cfg = tree(learn__learning_rate=0.1, learn__optimizer={"lr": 0.2})
     changed = override(cfg, "policy.cuda=False", {})
     assert plain_copy(changed["policy"]["learn"]) == cfg["policy"]["learn"]
+
+
+@pytest.mark.parametrize("path", [f"{LEARN}.lr_schedule", f"{LEARN}.lr_schedule.type"])
+def test_an_override_by_a_schedules_name_takes_the_inherited_scalars_back(path: str) -> None:
+    cfg = tree(learn={"min_lr": 0.1, "warmup_lr": 0.001, "warmup_epoch": 1, "lr_schedule": {"type": "Fixed"}})
+    word = f"{path}=" + ("{type: Step, step: [3]}" if path.endswith("schedule") else "Step")
+    changed = override(cfg, word, {f"{LEARN}.warmup_epoch": "a.py:1"})
+    assert set(changed["policy"]["learn"]) == {"lr_schedule"}
+    typed = override(cfg, word, {f"{LEARN}.warmup_epoch": f"override {LEARN}.warmup_epoch=1"})
+    assert typed["policy"]["learn"]["warmup_epoch"] == 1
+
+
+def test_scalars_beside_a_schedule_by_name_are_refused_with_what_to_type() -> None:
+    cfg = tree(learn={"lr_schedule": {"type": "Fixed"}, "warmup_epoch": 7})
+    (problem,) = problems_of(cfg)
+    assert problem.endswith("; leave it out, or set it back: policy.learn.warmup_epoch=3")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("optimizer.lr", "learning_rate"), ("optimizer.weight_decay", "weight_decay"), ("optimizer.momentum",) * 2],
+)
+def test_two_overrides_that_mean_one_thing_are_an_error(source: str, target: str) -> None:
+    target = target.replace("optimizer.", "")
+    for first, second in ((source, target), (target, source)):
+        words = [f"{LEARN}.{first}=0.1", f"{LEARN}.{second}=0.2"]
+        assert resolve({}, words).problems == [
+            f"{LEARN}.{source} (override {words[first != source]}) and {LEARN}.{target} (override "
+            f"{words[first == source]}) mean one thing; keep one of them"
+        ]
+    whole = f"{LEARN}.optimizer=" + f"{{type: SGD, {source.partition('.')[2]}: 1}}"
+    assert len(resolve({}, [whole, f"{LEARN}.{target}=0.2"]).problems) == 1
+    assert resolve({}, [f"{LEARN}.{source}=0.1", f"{LEARN}.{source}=0.2"]).problems == []
+
+
+def test_momentum_of_another_optimizer_and_the_key_are_two_things() -> None:
+    words = [f"{LEARN}.optimizer={{type: RMSprop, momentum: 0.3}}", f"{LEARN}.momentum=0.1"]
+    assert resolve({}, words).problems == []
+    words = [f"{LEARN}.optimizer.momentum=0.3", f"{LEARN}.momentum=0.1"]
+    assert resolve(tree(learn__optimizer={"type": "RMSprop"}), words).problems == []
+
+
+@pytest.mark.parametrize("value", ["multi-3,5-0.1", "'multi-3,5-0.1'", "multi-3,4,5-0.1"])
+def test_a_short_form_with_commas_needs_no_quotes(value: str) -> None:
+    described = resolve({}, [f"{LEARN}.lr_schedule={value}"])
+    assert checked_config(described.cfg).policy.learn.lr_schedule == value.strip("'")
+
+
+def test_the_short_forms_are_named() -> None:
+    (problem,) = problems_of(tree(learn__lr_schedule="multi-3"))
+    assert "step-4-0.8 or multi-3,5-0.1 or SGDR-5-2 or default-0.1-3" in problem
+
+
+def test_nothing_to_stop_early_without_evaluations() -> None:
+    assert problems_of(tree(eval__evaluator={"validate": False, "early_stop_patience": 2})) == [
+        "policy.eval.evaluator.early_stop_patience is 2, and nothing is evaluated (validate=False); "
+        "evaluate, or leave early_stop_patience out (None)"
+    ]

@@ -393,3 +393,13 @@ def test_several_tasks_are_whole_numbers_in_a_row():
         with_labels([2, 0], [1], classes=["a", "b", "c"])
     with pytest.raises(DataError, match="a gt_label has 2 numbers for 3 classes"):
         with_labels([1.0, 0.0], [0.5, 0.5], classes=["a", "b", "c"])
+
+
+def test_a_byte_order_mark_belongs_to_no_name(make_pictures, tmp_path):
+    root = make_pictures("d", "cat/a.png", "dog/b.png")
+    (tmp_path / "list.txt").write_bytes("\ufeffcat/a.png 1\r\ndog/b.png 0\r\n".encode())
+    (tmp_path / "names.txt").write_bytes("\ufeffdog\r\ncat\r\n".encode())
+    load = [{"type": "LoadImageFromFile"}]
+    dataset = CustomDataset(root, load, tmp_path / "names.txt", tmp_path / "list.txt")
+    assert (dataset.classes, dataset.targets) == (("dog", "cat"), [1, 0])
+    assert dataset.load(0)[0].dtype == torch.uint8

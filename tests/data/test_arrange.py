@@ -189,3 +189,19 @@ def test_what_is_missing_is_named(archives, tmp_path):
         with pytest.raises(DataError, match=reason):
             prepare_imagenet(archives, tmp_path / "out", val_labels=archives / "labels.txt")
     assert not (tmp_path / "out" / "val").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".", "..", ".hidden"])
+def test_a_part_stays_in_its_folder(pictures, tmp_path, name):
+    with pytest.raises(DataError, match="cannot name a part: it is one folder"):
+        split_folder(pictures, tmp_path / "out", fractions=[0.5, 0.5], names=[name, "val"])
+    assert sorted(os.listdir(tmp_path)) == ["all"]
+
+
+def test_the_source_stays_as_it_is(pictures):
+    with pytest.raises(DataError, match="where it would be a class; name a folder beside it"):
+        split_folder(pictures, pictures / "out", fractions=[0.5, 0.5])
+    assert sorted(os.listdir(pictures)) == ["ant", "cat"]
+    (pictures / "empty").mkdir()
+    with pytest.raises(DataError, match=r"class folder '.*empty' holds no pictures"):
+        split_folder(pictures, pictures.with_name("out"), fractions=[0.5, 0.5])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.data import ArrayDataset
 from ding_cls.data.labels import as_target, categories, numbered, sample_names, strata, weights_of
 from ding_cls.errors import DataError
 
@@ -101,3 +102,15 @@ def test_a_sample_is_called_by_its_file_or_its_number():
     assert sample_names(Given(2)) == ["0", "1"]
     assert sample_names(Given(2, samples=torch.zeros(2, 3))) == ["0", "1"]
     assert sample_names(Given(1, sample_names=["x"], samples=[("y", 0)])) == ["x"]
+
+
+@pytest.mark.parametrize("word", ["-1", "3.0", "99999999999", "9" * 40])
+def test_numbers_that_count_no_classes_are_refused_unless_they_are_names(word):
+    with pytest.raises(DataError, match=r"line 2: .* is no class number; .* or name all in 'classes'"):
+        numbered([["0"], [word]], None, ["line 1", "line 2"])
+    assert numbered([[word], ["x"]], [word, "x"], ["1", "2"]) == ([[0], [1]], (word, "x"))
+
+
+def test_a_gap_that_no_data_set_has_takes_no_memory():
+    with pytest.raises(DataError, match="there is a class number 99999999999"):
+        ArrayDataset(images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 99999999999]))

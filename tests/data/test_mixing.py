@@ -292,3 +292,12 @@ def test_nothing_waits_for_the_device(name):
     assert (mixed.images.device.type, mixed.targets.device.type) == ("meta", "meta")
     with pytest.raises((RuntimeError, NotImplementedError)):
         mixed.targets.sum().item()
+
+
+def test_a_difficult_label_does_not_cancel_a_sure_one():
+    targets = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    mixing = BatchMixing({"type": "Mixup", "prob": 1.0}, num_classes=2)
+    batch = Batch(images=torch.rand(2, 3, 4, 4), targets=targets, sample_ids=torch.arange(2))
+    for seed in range(4):
+        torch.manual_seed(seed)
+        assert torch.allclose(mixing(batch).targets, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))

@@ -86,6 +86,7 @@ def test_tasks_may_stand_in_columns_of_their_own(folder):
         ("a,label\n", {}, "has no column 'path'; its first line names a, label"),
         ("", {}, "has no column 'path'; its first line names none"),
         ("path,label\n", {}, "found no samples in"),
+        ("path,label,label\na.png,cat,dog\n", {}, "first line of the CSV file '.*' names 'label' twice"),
         ("path,label\na.png,cat\n", {"split": "train"}, "has no column 'split'"),
         ("path,label\na.png\n", {}, "line 2 has more or fewer cells"),
         ("path,label\na.png,cat,1\n", {}, "line 2 has more or fewer cells"),
@@ -112,6 +113,11 @@ def test_a_column_of_row_numbers_without_a_name_is_let_be(folder):
     assert CSVDataset(ann_file=write(folder, ",path,label\n0,a.png,cat\n"), pipeline=LOAD).targets == [0]
 
 
+def test_names_of_columns_may_have_spaces_around_them(folder):
+    file = write(folder, "path , label\r\na.png, cat\r\n")
+    assert CSVDataset(ann_file=file, pipeline=LOAD).classes == ("cat",)
+
+
 def test_the_file_and_the_form_of_labels_must_be_said(folder):
     with pytest.raises(ConfigError, match="lacks the argument 'ann_file'"):
         CSVDataset(folder, LOAD)
@@ -119,3 +125,17 @@ def test_the_file_and_the_form_of_labels_must_be_said(folder):
         CSVDataset(ann_file=folder / "all.csv", labels="many")
     with pytest.raises(DataError, match=r"CSV file '.*none\.csv' cannot be read: No such file"):
         CSVDataset(ann_file=folder / "none.csv")
+
+
+def test_a_picture_with_two_labels_or_in_two_splits_is_told(folder, caplog):
+    text = "path,label,split\na.png,cat,train\na.png,dog,train\nb.png,dog,train\nb.png,dog,val\n"
+    file = write(folder, text)
+    assert CSVDataset(ann_file=file, pipeline=LOAD, split="train").targets == [0, 1, 1]
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "'a.png' has another label above",
+        "'b.png' is in another split too",
+    ]
+    assert caplog.text.count("line 3") == caplog.text.count("line 4") == 1
+    caplog.clear()
+    CSVDataset(ann_file=write(folder, "path,label\na.png,cat\na.png,cat\n"), pipeline=LOAD)
+    assert not caplog.records

@@ -222,3 +222,8 @@ class Pairs:
 
     def __getitem__(self, index):
         return torch.zeros(3, 2, 2), index
+
+
+def test_data_sets_in_a_row_are_a_list():
+    with pytest.raises(DataError, match="put it in a list"):
+        ConcatDataset({"type": "SyntheticDataset"})

@@ -119,3 +119,12 @@ def test_a_key_with_a_threshold_by_mmclassifications_name() -> None:
 def test_what_there_is_not_is_one_line(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         ClassificationMetrics(**arguments)
+
+
+@pytest.mark.parametrize("given", [{"thrs": 0.5}, {"thr": 0.3}, {"k": 2}])
+def test_a_threshold_that_nothing_uses_is_refused(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(
+        ConfigError, match=rf"^{name} is .*, and none of metrics=\['precision'\] uses it: those are"
+    ):
+        ClassificationMetrics(["precision"], **given)

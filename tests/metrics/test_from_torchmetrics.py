@@ -86,3 +86,11 @@ def test_without_torchmetrics_the_command_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
     with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[torchmetrics\]'"):
         TorchMetric("BinaryAUROC")
+
+
+def test_what_it_cannot_judge_is_one_line() -> None:
+    metric = TorchMetric("MulticlassF1Score", num_classes=3)
+    with pytest.raises(
+        ConfigError, match=r"torchmetrics' MulticlassF1Score with \{'num_classes': 3\} cannot judge"
+    ):
+        metric.eval(torch.randn(4, 5), torch.tensor([0, 1, 2, 0]))

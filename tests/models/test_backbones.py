@@ -208,3 +208,24 @@ def test_the_stem_and_so_many_stages_stay_to_the_last_bit(kind: type, frozen_sta
     stem = {"stem"} if kind is ResNetV1d else {"conv1", "bn1"}
     expected = {f"layer{number}" for number in range(max(frozen_stages, 0) + 1, 5)}
     assert changed == expected | (stem if frozen_stages < 0 else set())
+
+
+def test_branches_are_left_out_more_often_the_deeper_they_lie() -> None:
+    small = {"base_channels": 4, "stem_channels": 4, "zero_init_residual": False}
+    backbone = ResNetBackbone(50, drop_path_rate=0.3, **small)  # type: ignore[arg-type]
+    blocks = [
+        block for number in range(1, 5) for block in backbone.get_submodule(f"layer{number}").children()
+    ]
+    assert [block.drop_path for block in blocks] == pytest.approx([0.3 * place / 15 for place in range(16)])
+    block = blocks[-1]
+    block.drop_path = 0.5  # type: ignore[assignment]
+    features = torch.randn(8, 128, 2, 2).relu()
+    with torch.no_grad():
+        left_out = [torch.equal(*pair) for pair in zip(block(features), features, strict=True)]
+        assert {True, False} == set(left_out)
+        block.eval()
+        assert not any(torch.equal(*pair) for pair in zip(block(features), features, strict=True))
+    with pytest.raises(
+        ConfigError, match=r"drop_path_rate is 1\.5; it must be a number from 0 on and below 1"
+    ):
+        ResNetBackbone(18, drop_path_rate=1.5)

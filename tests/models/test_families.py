@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import BACKBONES, build_backbone
@@ -108,7 +109,8 @@ def test_a_name_that_neither_library_has_says_so(name: str) -> None:
         ("RegNet", {"arch": "regnetx_3.2gf"}, "regnet_x_3_2gf"),
         ("RegNet", {"arch": "regnetx_12gf"}, "timm/regnetx_120"),
         ("ShuffleNetV2", {"widen_factor": 1.5}, "shufflenet_v2_x1_5"),
-        ("Res2Net", {"depth": 101}, "timm/res2net101_26w_4s"),
+        ("Res2Net", {"depth": 101}, "timm/res2net101d"),
+        ("Res2Net", {"depth": 101, "deep_stem": False, "avg_down": False}, "timm/res2net101_26w_4s"),
         ("EfficientNet", {"arch": "b7"}, "efficientnet_b7"),
         ("SwinTransformer", {"arch": "large"}, "timm/swin_large_patch4_window7_224"),
         ("AlexNet", {}, "alexnet"),
@@ -161,3 +163,84 @@ def test_timm_stands_in_where_torchvision_has_none() -> None:
     backbone = build_backbone({"type": "MobileNetV3", "arch": "small_050", "norm_eval": True})
     assert isinstance(backbone, TIMMBackbone)
     assert backbone.timm_name == "mobilenetv3_small_050"
+
+
+def norms_of(backbone: torch.nn.Module) -> set[tuple[str, float, float, bool]]:
+    norms = [each for each in backbone.modules() if isinstance(each, torch.nn.modules.batchnorm._BatchNorm)]
+    return {
+        (type(each).__name__, each.eps, each.momentum or 0.0, each.weight.requires_grad) for each in norms
+    }
+
+
+def test_what_norm_cfg_says_reaches_the_layers() -> None:
+    cfg = {"type": "BN", "eps": 0.5, "momentum": 0.7, "requires_grad": False}
+    for backbone in ({"type": "MobileNetV2"}, {"type": "VGG", "depth": 11}):
+        assert norms_of(build_backbone({**backbone, "norm_cfg": cfg})) == {("BatchNorm2d", 0.5, 0.7, False)}
+    synchronised = build_backbone({"type": "ShuffleNetV2", "norm_cfg": {"type": "SyncBN"}})
+    assert {name for name, *_ in norms_of(synchronised)} == {"SyncBatchNorm"}
+    swin = build_backbone({"type": "SwinTransformer", "norm_cfg": {"type": "LN", "eps": 0.5}})
+    assert {each.eps for each in swin.modules() if isinstance(each, torch.nn.LayerNorm)} == {0.5}
+
+
+def test_synchronised_layers_of_timm_keep_their_activation() -> None:
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    plain = build_backbone({"type": "MobileNetV3", "arch": "small_050"}).eval()
+    torch.manual_seed(0)
+    found = build_backbone(
+        {"type": "MobileNetV3", "arch": "small_050", "norm_cfg": {"type": "SyncBN"}}
+    ).eval()
+    assert any(isinstance(each, torch.nn.SyncBatchNorm) for each in found.modules())
+    assert torch.equal(found(IMAGES[..., :32, :32])[0], plain(IMAGES[..., :32, :32])[0])
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        (
+            {"type": "VGG", "depth": 11, "norm_cfg": {"type": "GN", "num_groups": 2}},
+            "it has BatchNorm: leave",
+        ),
+        ({"type": "SwinTransformer", "norm_cfg": {"type": "BN"}}, "it has LayerNorm: leave it out"),
+        (
+            {"type": "MobileNetV2", "norm_cfg": {"type": "BN", "epsilon": 1}},
+            "epsilon in its norm_cfg; of BN it takes",
+        ),
+        ({"type": "Res2Net", "deep_stem": True, "avg_down": False}, "no member with depth=50, scales=4"),
+    ],
+)
+def test_what_the_network_has_otherwise_is_refused(cfg: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_backbone(cfg)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "is_random"),
+    [
+        ({"type": "SwinTransformer"}, True),
+        ({"type": "SwinTransformer", "drop_path_rate": 0.0}, False),
+        ({"type": "SwinTransformerV2", "arch": "tiny", "drop_path_rate": 0.5}, True),
+        ({"type": "ConvNeXt"}, False),
+        ({"type": "ConvNeXt", "drop_path_rate": 0.5}, True),
+    ],
+)
+def test_stochastic_depth_is_mmclassifications(backbone: dict[str, Any], is_random: bool) -> None:
+    found = build_backbone(backbone).train()
+    with torch.no_grad():
+        images = torch.rand(1, 3, 64, 64)
+        first, second = found(images)[0], found(images)[0]
+    assert torch.equal(first, second) is not is_random
+
+
+def test_stochastic_depth_grows_evenly() -> None:
+    for rate in (0.0, 0.3):
+        backbone = TorchvisionBackbone("efficientnet_b0", drop_path_rate=rate)
+        depths = [each.p for each in backbone.modules() if isinstance(each, StochasticDepth)]
+        assert depths == pytest.approx([rate * place / 15 for place in range(16)])
+    with pytest.raises(ModelError, match=r"alexnet has no stochastic depth; leave out drop_path_rate=0\.1"):
+        TorchvisionBackbone("alexnet", drop_path_rate=0.1)
+
+
+def test_memory_that_cannot_be_saved_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    build_backbone({"type": "ShuffleNetV2", "with_cp": True})
+    assert "backbone 'ShuffleNetV2': with_cp=True saves no memory here" in caplog.text

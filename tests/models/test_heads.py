@@ -82,8 +82,8 @@ def test_accuracies_may_be_asked_for_in_mmclassifications_words() -> None:
     [
         ({"num_classes": 0}, "LinearClsHead has num_classes=0; it must be a whole number from 1 on"),
         ({"in_channels": "6"}, "in_channels='6'"),
-        ({"init_cfg": {"type": "Xavier"}}, "a linear head takes type='Normal', layer='Linear'"),
-        ({"init_cfg": {"type": "Normal", "sdt": 1}}, "it takes a dict of: type, layer, mean, std, bias"),
+        ({"init_cfg": {"type": "Xaver"}}, "init_cfg has type='Xaver'; it must be one of Constant, Normal"),
+        ({"init_cfg": {"type": "Normal", "sdt": 1}}, "init_cfg of type='Normal' cannot be used: .*sdt"),
     ],
 )
 def test_what_cannot_be_built_is_refused(arguments: dict[str, Any], message: str) -> None:

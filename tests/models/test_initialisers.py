@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import new_network
+from ding_cls.models import LinearClsHead, new_network
 from ding_cls.models.initialisers import initialise_by_cfg
 
 
@@ -94,3 +94,13 @@ def test_a_description_of_parts_draws_part_by_part() -> None:
 def test_what_does_not_exist_is_named(cfg: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         initialise_by_cfg(network(), cfg)
+
+
+def test_without_a_name_every_layer_is_drawn() -> None:
+    found = network()
+    initialise_by_cfg(found, {"type": "Constant", "val": 0.5, "bias": 2.0})
+    assert all(
+        (each == (0.5 if name.endswith("weight") else 2.0)).all() for name, each in found.named_parameters()
+    )
+    head = LinearClsHead(3, 6, init_cfg={"type": "Constant", "val": 0.5})
+    assert (head.fc.weight == 0.5).all()

@@ -18,7 +18,8 @@ from ding_cls.models import (
     load_pretrained,
     new_network,
 )
-from ding_cls.models.timm_backbone import TIMMBackbone
+from ding_cls.models.timm_backbone import TIMMBackbone, copy_timm_weights
+from ding_cls.policy.freezing import Freezing
 
 timm = pytest.importorskip("timm")
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -159,3 +160,26 @@ def test_networks_with_a_head_of_their_own_are_named_as_a_whole(name: str) -> No
 )
 def test_large_networks_are_known_by_name(name: str) -> None:
     assert name in timm.list_models()
+
+
+def test_a_network_with_two_last_layers_has_both_as_its_head(tmp_path: Path) -> None:
+    name, size = "timm/deit_tiny_distilled_patch16_224", {"img_size": 32, "depth": 1}
+    torch.manual_seed(0)
+    network = build_model(name, num_classes=3, **size)
+    freezing = Freezing()
+    freezing.attach(network)
+    trained = {key for key, each in network.named_parameters() if each.requires_grad}
+    assert trained == {"head.weight", "head.bias", "head_dist.weight", "head_dist.bias"}
+    file = tmp_path / "weights.pth"
+    torch.save(build_model(name, num_classes=5, **size).state_dict(), file)
+    assert set(load_pretrained(network, file).reinitialised) == trained
+
+
+def test_a_last_layer_of_another_size_is_told_to_be_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build_model("timm/test_resnet", num_classes=3)
+    head = network.get_parameter("fc.weight").clone()
+    twin = timm.create_model("test_resnet", num_classes=3)
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: twin)
+    assert copy_timm_weights(network).endswith("; newly initialised: fc.weight, fc.bias")
+    assert torch.equal(network.get_parameter("fc.weight"), head)
+    assert torch.equal(network.get_parameter("conv1.0.weight"), twin.get_parameter("conv1.0.weight"))

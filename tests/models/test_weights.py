@@ -121,6 +121,19 @@ def test_anything_else_is_described(tmp_path: Path, content: object, expected: s
         read_weights(tmp_path / "w.pth")
 
 
+class _Harmful:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.mkdir, ("/nowhere/at/all",))
+
+
+def test_a_file_that_names_a_command_is_not_opened(tmp_path: Path) -> None:
+    torch.save({"model": {"a": _Harmful()}}, tmp_path / "w.pth")
+    with pytest.raises(
+        ModelError, match=r"holds posix\.mkdir, and opening that could run code; if it is not"
+    ):
+        read_weights(tmp_path / "w.pth")
+
+
 def test_a_file_that_could_run_code_is_not_opened(tmp_path: Path) -> None:
     torch.save({"model": {"a": torch.ones(1)}, "args": argparse.Namespace(lr=1)}, tmp_path / "w.pth")
     with pytest.raises(

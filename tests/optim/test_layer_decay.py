@@ -86,11 +86,29 @@ def test_rates_fall_from_block_to_block() -> None:
         ("mobilenet_v2", {"features.0.0.weight": 19, "features.18.0.weight": 1, "classifier.1.bias": 0}),
         (
             "convnext_tiny",
-            {"features.0.0.weight": 8, "features.7.2.block.0.weight": 1, "classifier.2.bias": 0},
+            {
+                "features.0.0.weight": 19,
+                "features.1.0.layer_scale": 18,
+                "features.1.2.block.0.weight": 16,
+                "features.2.1.weight": 16,
+                "features.7.2.block.0.weight": 1,
+                "classifier.2.bias": 0,
+            },
         ),
         (
             "swin_t",
-            {"features.0.0.weight": 8, "features.1.0.norm1.weight": 7, "norm.weight": 0, "head.weight": 0},
+            {
+                "features.0.0.weight": 13,
+                "features.1.0.norm1.weight": 12,
+                "features.2.reduction.weight": 11,
+                "features.3.0.norm1.weight": 10,
+                "norm.weight": 0,
+                "head.weight": 0,
+            },
+        ),
+        (
+            "efficientnet_b0",
+            {"features.0.0.weight": 17, "features.1.0.block.0.0.weight": 16, "features.8.0.weight": 0},
         ),
     ],
 )
@@ -111,7 +129,13 @@ def test_torchvisions_layers(name: str, expected: dict[str, int]) -> None:
         ("resnet18", {"conv1.weight": 9, "layer1.0.conv1.weight": 8, "layer4.1.bn2.bias": 1, "fc.bias": 0}),
         (
             "swin_tiny_patch4_window7_224",
-            {"patch_embed.proj.weight": 16, "layers.0.blocks.0.norm1.weight": 15, "head.fc.weight": 0},
+            {
+                "patch_embed.proj.weight": 13,
+                "layers.0.blocks.0.norm1.weight": 12,
+                "layers.1.downsample.reduction.weight": 11,
+                "layers.1.blocks.0.norm1.weight": 10,
+                "head.fc.weight": 0,
+            },
         ),
     ],
 )

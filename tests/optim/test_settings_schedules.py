@@ -13,6 +13,7 @@ from ding_cls.optim import (
     MOMENTUM_SCHEDULES,
     WEIGHT_DECAY_SCHEDULES,
     LrScheduler,
+    MomentumWarmup,
     SettingScheduler,
     build_schedule,
 )
@@ -61,15 +62,24 @@ def name_of(value: object) -> str | None:
             ),
         ),
         (
-            {"type": "Step", "step": 9, "warmup": "linear", "warmup_iters": 10, "warmup_ratio": 0.5},
-            lambda t, e: 0.9 * (0.5 + 0.05 * t if t < 10 else 1),
+            {"type": "Step", "step": 9, "warmup": "linear", "warmup_iters": 10, "warmup_ratio": 0.95},
+            lambda t, e: 0.9 / (0.95 + 0.005 * t if t < 10 else 1),
+        ),
+        (
+            {"type": "Step", "step": 9, "warmup": "exp", "warmup_iters": 10, "warmup_ratio": 0.95},
+            lambda t, e: 0.9 / 0.95 ** max(1 - t / 10, 0),
+        ),
+        (
+            {"type": "LinearAnnealing", "min_momentum": 0.6, "warmup": "constant", "warmup_iters": 7},
+            lambda t, e: (0.9 - 0.05 * e) / (0.9 if t < 7 else 1),
         ),
     ],
     ids=name_of,
 )
 def test_momentum_is_the_formulas(cfg: dict[str, Any], expected: Any) -> None:
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, momentum=0.9)
-    scheduler = SettingScheduler(build_schedule(cfg, MOMENTUM_SCHEDULES), optimizer, "momentum")
+    schedule = build_schedule(cfg, MOMENTUM_SCHEDULES, warmup=MomentumWarmup)
+    scheduler = SettingScheduler(schedule, optimizer, "momentum")
     for position in positions():
         scheduler.apply(position)
         value = optimizer.param_groups[0]["momentum"]
@@ -165,3 +175,18 @@ def test_an_optimizer_without_the_setting_is_refused() -> None:
         build_schedule({"type": "Exp"}, MOMENTUM_SCHEDULES)
     with pytest.raises(ConfigError, match="pct_start=2 is not allowed"):
         build_schedule({"type": "OneCycle", "pct_start": 2}, MOMENTUM_SCHEDULES)
+
+
+def test_a_momentum_above_1_is_refused() -> None:
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, momentum=0.9)
+    ramp = {"type": "Step", "step": 9, "warmup": "constant", "warmup_iters": 7, "warmup_ratio": 0.5}
+    schedule = build_schedule(ramp, MOMENTUM_SCHEDULES, warmup=MomentumWarmup)
+    with pytest.raises(ConfigError, match=r"returned momentum 1\.8 at"):
+        SettingScheduler(schedule, optimizer, "momentum").apply(Position(0, LENGTH, EPOCHS))
+
+
+def test_a_schedule_of_no_weight_decay_is_refused() -> None:
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, weight_decay=0.0)
+    schedule = build_schedule({"type": "CosineAnnealing", "eta_min": 0.1}, WEIGHT_DECAY_SCHEDULES)
+    with pytest.raises(ConfigError, match="weight_decay_schedule has no effect"):
+        SettingScheduler(schedule, optimizer, "weight_decay")

@@ -40,7 +40,8 @@ OF_LOSSES: dict[str, list[Trial]] = {
     "LabelSmoothLoss": [
         loss("LabelSmoothLoss", label_smooth_val=0.1, mode=mode)
         for mode in ("original", "classy_vision", "multi_label")
-    ],
+    ]
+    + [loss("LabelSmoothLoss", label_smooth_val=0.1, use_sigmoid=True)],
     "MSELoss": [of_shares("MSELoss")],
     "MultiLabelSoftMarginLoss": [of_shares("MultiLabelSoftMarginLoss")],
     "MultiMarginLoss": [loss("MultiMarginLoss")],

@@ -44,6 +44,7 @@ OWN_BACKBONES: dict[str, list[tuple[Arguments, int]]] = {
         ({**SMALL, "norm_cfg": {"type": "IN", "affine": True}, "num_stages": 1, "out_indices": [0]}, 4),
         ({**SMALL, "with_cp": True}, 8),
         ({**SMALL, "in_channels": 1}, 8),
+        ({**SMALL, "drop_path_rate": 0.9}, 8),
     ],
     "ResNetV1c": [(SMALL, 8), (DEEP, 16)],
     "ResNetV1d": [(SMALL, 8), (DEEP, 16)],
@@ -54,6 +55,7 @@ OWN_BACKBONES: dict[str, list[tuple[Arguments, int]]] = {
         ({"model_name": "squeezenet1_1", "out_indices": [1, -1]}, 512),
         ({"model_name": "squeezenet1_1", "out_indices": -1, "in_channels": 1, "dropout": 0.2}, 512),
         ({"model_name": "shufflenet_v2_x0_5", "norm_eval": True}, 1024),
+        ({"model_name": "efficientnet_b0", "drop_path_rate": 0.5}, 1280),
     ],
     "TIMMBackbone": [
         ({"model_name": "test_resnet"}, 96),
@@ -66,7 +68,7 @@ OWN_BACKBONES: dict[str, list[tuple[Arguments, int]]] = {
 }
 LIBRARIES = ("TorchvisionBackbone", "TIMMBackbone")
 SIDES = {"LeNet5": 32, "TorchvisionBackbone": 32, "TIMMBackbone": 32}
-GIVES_VECTORS = {"TorchvisionBackbone": [0, 3], "TIMMBackbone": [2, 4]}
+GIVES_VECTORS = {"TorchvisionBackbone": [0, 3, 4], "TIMMBackbone": [2, 4]}
 
 
 def network(
@@ -108,7 +110,7 @@ def marks_of(name: str) -> Any:
 
 def test_every_own_backbone_has_its_trials() -> None:
     assert set(OWN_BACKBONES) == ours(BACKBONES)
-    assert (len(OWN_BACKBONES), len(modes_of(OWN_BACKBONES))) == (8, 32)
+    assert (len(OWN_BACKBONES), len(modes_of(OWN_BACKBONES))) == (8, 34)
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_BACKBONES))

@@ -229,6 +229,10 @@ OF_LEARN: dict[str, list[Trial]] = {
         Trial(learn(detect_anomalous_params=True), has_effect=False),
     ],
     "precision": [Trial(learn(precision=name)) for name in ("bf16", "fp16")],
+    "loss_scale": [
+        Trial(learn(loss_scale=given), learn(precision="fp16"))
+        for given in (512.0, {"init_scale": 64.0, "growth_interval": 1})
+    ],
     "channels_last": [Trial(learn(channels_last=True), has_effect=None)],
 }
 OF_LEARNER: dict[str, list[Trial]] = {

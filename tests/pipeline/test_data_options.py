@@ -191,3 +191,47 @@ def test_both_parts_of_a_published_set_come_from_one_description(tmp_path: Path)
     assert eval_set.load(0)[0].eq(4).all()
     (batch,) = build_train_loader(train_set, 6, seed=0)
     assert batch.images.shape == (6, 28, 28, 3)
+
+
+LOAD = {"type": "LoadImageFromFile"}
+LOAD_FLOAT = {**LOAD, "to_float32": True}
+SCALED = {"type": "ToDtype", "dtype": "float32", "scale": True}
+SQUARE = {"type": "Resize", "size": 8}
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([LOAD_FLOAT, SQUARE], "floats from 0 to 255"),
+        ([LOAD, {"type": "RandomOrder", "transforms": [SQUARE]}, {"type": "ToNumpy"}], "from 0 to 255"),
+        ([LOAD, SQUARE, SCALED, {"type": "torchvision/RandomErasing"}], r"floats from 0 to 1\b"),
+    ],
+)
+def test_floats_that_nothing_normalises_do_not_go_with_normalised_pictures(
+    picture_folder: Path, steps: list[Any], said: str
+) -> None:
+    plain, floats = ([LOAD, SQUARE], steps)
+    for train_steps, val_steps in ((floats, plain), (plain, floats), (floats, [LOAD_FLOAT, SQUARE, MEAN])):
+        sets = {
+            "train": folder(picture_folder, pipeline=train_steps),
+            "val": folder(picture_folder, "val", pipeline=val_steps),
+        }
+        with pytest.raises(DataError, match=said):
+            build_datasets(compiled(**sets))
+    val, test = (folder(picture_folder, "val", pipeline=each) for each in (plain, floats))
+    cfg = compiled(train=folder(picture_folder, pipeline=plain), val=val, test=test)
+    with pytest.raises(DataError, match=said):
+        evaluation_set(cfg, "test", CLASSES)
+
+
+def test_pictures_that_nothing_normalises_at_all_are_told(
+    picture_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(*steps: Any) -> str:
+        each = [folder(picture_folder, name, pipeline=list(steps)) for name in ("train", "val")]
+        caplog.clear()
+        build_datasets(compiled(train=each[0], val=each[1]))
+        return caplog.text
+
+    assert "the training pictures hold floats up to" in told(LOAD_FLOAT, SQUARE)
+    assert told(LOAD_FLOAT, SQUARE, MEAN) == told(LOAD, SQUARE) == told(LOAD, SQUARE, SCALED) == ""

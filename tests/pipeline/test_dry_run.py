@@ -85,6 +85,9 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     assert told.seconds > 0
     assert told.remarks == ()
 
+    one = dry_run(**arguments, overrides=[*SETTINGS, "policy.learn.learner.checkpoint.save_one_only=True"])
+    assert one.num_checkpoints == 2
+
     before = tree(workdir)
     again = dry_run(**arguments, overrides=SETTINGS)
     assert tree(workdir) == before

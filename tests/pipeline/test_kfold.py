@@ -439,3 +439,12 @@ def test_several_labels_are_named_in_the_table(whole: tuple[Path, KFoldResult], 
         assert row["predicted"] == "|".join(CLASSES[number] for number in np.flatnonzero(logits >= 0))
     assert result.out_of_fold is not None
     assert set(result.out_of_fold) >= {"mAP", "CF1", "num_samples"}
+
+
+@pytest.mark.parametrize("setting", ["checkpoint.save_best_only=True", "hook.save_ckpt_after_run=False"])
+def test_the_last_weights_are_asked_for_before_anything_is_trained(
+    setting: str, whole: tuple[Path, KFoldResult], workdir: Path
+) -> None:
+    with pytest.raises(ConfigError, match="the config does not save them"):
+        run(whole[0], "none", f"policy.learn.learner.{setting}", use_last=True)
+    assert not Path("none").exists()

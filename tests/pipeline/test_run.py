@@ -105,6 +105,10 @@ def test_a_resume_without_a_run_or_a_checkpoint_is_an_error(workdir: Path) -> No
     (workdir / "run").mkdir()
     with pytest.raises(ConfigError, match="the run 'run' has no checkpoint yet"), opened(resume=True):
         pass
+    (workdir / "run" / "ckpt").mkdir()
+    (workdir / "run" / "ckpt" / "ckpt_best.pth.tar").touch()
+    with pytest.raises(ConfigError, match="has its best checkpoint alone"), opened(resume=True):
+        pass
 
 
 def test_loaders_and_the_writer_are_closed_however_a_run_ends(workdir: Path) -> None:

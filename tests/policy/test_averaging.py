@@ -213,6 +213,7 @@ def test_an_average_keeps_buffers_that_are_no_floats() -> None:
         ({"ema": {"dcay": 0.9}}, "has no argument 'dcay'; did you mean 'decay'"),
         ({"swa": {}}, "lacks the argument 'start_epoch'"),
         ({"swa": {"start_epoch": -1}}, r"swa\.start_epoch is -1"),
+        ({"swa": {"start_epoch": 200}}, r"swa\.start_epoch is 200, .*0 to 199: nothing would be averaged"),
         (
             {"swa": {"start_epoch": 1}, "ema": {}},
             r"policy\.learn\.ema and policy\.learn\.swa each say what is evaluated; keep one",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ding_cls.errors import ConfigError
-from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.metrics import ImageClassificationMetric, build_metric
 from ding_cls.worker.ranking import EarlyStopping, Ranking
 
 from .tables import ScriptedMetric, scripted
@@ -68,6 +68,13 @@ def test_a_users_key_has_the_direction_of_its_list_or_of_its_name() -> None:
     assert Ranking(metric, key="depth", greater_keys=["depth"]).is_better(high, low)
     for name, is_greater in (("my_loss", False), ("my_acc", True), ("auc", True), ("error_rate", False)):
         assert Ranking(metric, key=name).is_better({name: 2.0}, {name: 1.0}) is is_greater
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "f1_score"])
+def test_mmclassifications_names_are_those_over_all_classes(name: str) -> None:
+    metric = build_metric({"type": "ClassificationMetrics", "metrics": [name]})
+    key, _ = Ranking(metric, key=name).score(dict.fromkeys(metric.directions, 1.0))
+    assert key == f"{name.removesuffix('_score')}_macro"
 
 
 def test_an_unknown_key_is_refused_before_any_work() -> None:

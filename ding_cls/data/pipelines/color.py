@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.pipelines.arrays import as_array
+from ding_cls.data.pipelines.arrays import as_array, described_sample
+from ding_cls.data.pipelines.fill import NORMALIZED
 from ding_cls.data.pipelines.from_torchvision import OnImage
 from ding_cls.data.pipelines.loading import FROM_FILE
 from ding_cls.data.pipelines.registry import PIPELINES
 from ding_cls.data.pipelines.shapes import probability, with_picture
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 
 
 @PIPELINES.register_module()
@@ -104,7 +105,16 @@ class Lighting:
         self.to_rgb = bool(to_rgb)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample in another light."""
+        """Return the sample in another light.
+
+        Raises:
+            DataError: the picture is normalised already.
+        """
+        if NORMALIZED in results:
+            raise DataError(
+                f"Lighting takes pictures from 0 to 255, and {described_sample(results)} is normalised "
+                "already; let it stand before Normalize"
+            )
         img = as_array(results["img"])
         # Drawn in any case, and in float32: the numbers do not depend on the settings of torch.
         factors = torch.randn(3, dtype=torch.float32).double() * self.alphastd

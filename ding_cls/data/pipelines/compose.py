@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torchvision.transforms import v2
 
 from ding_cls.data.pipelines.arrays import described_sample, is_bytes
 from ding_cls.data.pipelines.color import Lighting
-from ding_cls.data.pipelines.formatting import Collect, ImageToTensor, Normalization, Normalize, ToTensor
+from ding_cls.data.pipelines.conversion import ToNumpy
+from ding_cls.data.pipelines.formatting import (
+    FROM_0_TO_1,
+    FROM_0_TO_255,
+    Collect,
+    ImageToTensor,
+    Normalization,
+    Normalize,
+    ToTensor,
+)
 from ding_cls.data.pipelines.from_torchvision import PREFIX, OnImage
 from ding_cls.data.pipelines.loading import LoadImageFromFile
 from ding_cls.data.pipelines.registry import PIPELINES
@@ -21,6 +31,9 @@ from ding_cls.errors import ConfigError, DataError, DingError
 # What a user's step returns is not known before it is looked at.
 Step = Callable[[dict[str, Any]], Any]
 Described = Mapping[str, Any] | Step
+
+# torchvision's own that may normalise without saying by what numbers.
+_UNTOLD = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
 
 
 @PIPELINES.register_module(name=["Compose", PREFIX + "Compose"])
@@ -40,7 +53,9 @@ class Compose:
         pixel_steps: those before what a batch can do.
         is_from_file: a `LoadImageFromFile` is among them.
         deferred: how a batch of uint8 from `pixels` is normalised; None where no `Normalize` was left out.
-        normalization: the numbers of the last step that normalises, wherever it stands; None without one.
+        normalization: the numbers of the last step that normalises, wherever it stands; those that change
+            nothing where known steps make floats without one; else None.
+        is_known: no step is the user's own, or may else normalise without saying so.
 
     Raises:
         ConfigError: a step cannot be built.
@@ -55,12 +70,14 @@ class Compose:
             steps.extend(step.steps if isinstance(step, Compose) else [step])
         self.steps: tuple[Step, ...] = tuple(steps)
         self.is_from_file = any(isinstance(step, LoadImageFromFile) for step in steps)
-        self.normalization = next(filter(None, map(self._numbers, reversed(steps))), None)
+        stated = next(filter(None, map(self._numbers, reversed(steps))), None)
+        self.is_known = _are_known(steps)
+        self.normalization = _range_of_floats(steps) if stated is None and self.is_known else stated
         end = len(steps)
         while end and isinstance(steps[end - 1], (ImageToTensor, ToTensor, Collect)):
             end -= 1
         is_deferred = end > 0 and isinstance(steps[end - 1], Normalize)
-        self.deferred = self.normalization if is_deferred else None
+        self.deferred = stated if is_deferred else None
         self.pixel_steps = tuple(steps[: end - is_deferred])
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +121,11 @@ class _Container:
             self._container = kind([Compose([each]) for each in transforms], **arguments)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"torchvision's {kind.__name__} refuses {arguments}: {error}") from error
+
+    @property
+    def steps(self) -> list[Step]:
+        """All of its steps."""
+        return [step for each in self._container.transforms for step in each.steps]
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         # torchvision's containers hand on whatever they are called with.
@@ -185,6 +207,40 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
             )
         results = changed
     return results
+
+
+def _are_known(steps: Sequence[Step]) -> bool:
+    return all(
+        _are_known(step.steps)
+        if isinstance(step, _Container)
+        else type(step).__module__.startswith("ding_cls.data.")
+        and not (isinstance(step, OnImage) and isinstance(step.transform, _UNTOLD))
+        for step in steps
+    )
+
+
+def _range_of_floats(steps: Sequence[Step]) -> Normalization | None:
+    """Return what floats count in that none of these steps normalises; None for uint8."""
+    found = None
+    for step in steps:
+        if isinstance(step, _Container):
+            found = _range_of_floats(step.steps) or found
+        elif isinstance(step, OnImage):
+            found = _range_after(step.transform, found)
+        elif isinstance(step, ToNumpy) or (isinstance(step, LoadImageFromFile) and step.to_float32):
+            found = found or FROM_0_TO_255
+    return found
+
+
+def _range_after(transform: Any, before: Normalization | None) -> Normalization | None:
+    if isinstance(transform, v2.ToTensor):
+        return before or FROM_0_TO_1
+    dtype = getattr(transform, "dtype", None)
+    if not isinstance(transform, v2.ToDtype | v2.ConvertImageDtype) or not isinstance(dtype, torch.dtype):
+        return before
+    if not dtype.is_floating_point:
+        return None
+    return before or (FROM_0_TO_1 if getattr(transform, "scale", True) else FROM_0_TO_255)
 
 
 def _name(step: Step) -> str:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from ding_cls.data.pipelines.arrays import as_array, described_sample, is_bytes
+from ding_cls.data.pipelines.formatting import keys_of
 from ding_cls.data.pipelines.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -55,7 +56,7 @@ class Transpose:
     """
 
     def __init__(self, keys: Sequence[str], order: Sequence[int]) -> None:
-        self.keys, self.order = tuple(keys), tuple(order)
+        self.keys, self.order = keys_of(keys, "Transpose"), tuple(order)
         if sorted(self.order) != list(range(len(self.order))):
             raise ConfigError(f"Transpose: order={order!r} must hold each number from 0 on once")
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.pipelines.arrays import Array, as_array
-from ding_cls.data.pipelines.fill import Color, Fill
+from ding_cls.data.pipelines.arrays import Array, as_array, described_sample
+from ding_cls.data.pipelines.fill import NORMALIZED, Color, Fill
 from ding_cls.data.pipelines.registry import PIPELINES
 from ding_cls.data.pipelines.shapes import one_of, probability, with_picture
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 
 
 @PIPELINES.register_module()
@@ -83,6 +83,11 @@ class RandomErasing:
         if self.mode == "const":
             pixels = color.expand(shape)
         elif self.fill_std is None:
+            if NORMALIZED in results:
+                raise DataError(
+                    f"RandomErasing: mode='rand' paints from 0 to 255, and {described_sample(results)} is "
+                    "normalised already; let it stand before Normalize, or set fill_color and fill_std"
+                )
             pixels = torch.randint(256, shape).float()
         else:
             pixels = color + torch.randn(shape) * torch.tensor(self.fill_std.of(results))

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ding_cls.data.pipelines.arrays import described_sample
 from ding_cls.data.pipelines.loading import FROM_FILE
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 
 Color = float | Sequence[float]
+
+NORMALIZED = "img_norm_cfg"
+"""Key of ``results``: `Normalize` has been there."""
+
+# As a normalised value, further from the mean than any pixel is.
+_HIGHEST_NORMALIZED = 10
 
 
 class Fill:
@@ -36,10 +43,20 @@ class Fill:
             raise ConfigError(
                 f"{step}: {name}={value!r} must be a number from 0 to {high:g}, or three for the channels"
             )
+        self._told = f"{step}: {name}={value!r}"
         self._values = [float(each) for each in values] * (3 // len(values))
 
     def of(self, results: Mapping[str, Any]) -> list[float]:
-        """Return the three numbers in the order of a sample's channels."""
+        """Return the three numbers in the order of a sample's channels.
+
+        Raises:
+            DataError: they count from 0 to 255, and the picture is normalised.
+        """
+        if NORMALIZED in results and max(self._values) > _HIGHEST_NORMALIZED:
+            raise DataError(
+                f"{self._told} counts from 0 to 255, and {described_sample(results)} is normalised already; "
+                "let the step stand before Normalize"
+            )
         return self._values[::-1] if results.get(FROM_FILE) else list(self._values)
 
     def rounded(self, results: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ding_cls.data.pipelines.arrays import as_array, as_tensor
+from ding_cls.data.pipelines.fill import NORMALIZED
 from ding_cls.data.pipelines.loading import FROM_FILE
 from ding_cls.data.pipelines.registry import PIPELINES
 from ding_cls.data.transforms import normalize
@@ -33,8 +34,17 @@ class Normalization(NamedTuple):
         return normalize(images.flip(-1) if self.is_swapped else images, self.mean, self.std)
 
     def __str__(self) -> str:
+        if self in (FROM_0_TO_255, FROM_0_TO_1):
+            return f"nothing (floats from 0 to {255 if self == FROM_0_TO_255 else 1})"
         order = ", red and blue swapped" if self.is_swapped else ""
         return f"mean {list(self.mean)} and std {list(self.std)} in [0, 1]{order}"
+
+
+FROM_0_TO_255 = Normalization((0.0,) * 3, (1 / 255,) * 3)
+"""What changes nothing about floats from 0 to 255."""
+
+FROM_0_TO_1 = Normalization((0.0,) * 3, (1.0,) * 3)
+"""What changes nothing about floats from 0 to 1."""
 
 
 @PIPELINES.register_module()
@@ -56,7 +66,8 @@ class Normalize:
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        are_three = all(isinstance(each, Sequence) and len(each) == 3 for each in (mean, std))
+        if not are_three or min(std) <= 0:
             raise ConfigError(
                 f"Normalize: mean={mean!r} and std={std!r} must be three numbers each, std above 0"
             )
@@ -83,7 +94,7 @@ class Normalize:
         # A copy: normalising works in place where the picture is float32 already.
         images = torch.from_numpy(np.array(as_array(results["img"])[None], order="C"))
         results["img"] = numbers(images)[0].permute(1, 2, 0).numpy()
-        results["img_norm_cfg"] = dict(self._told)
+        results[NORMALIZED] = dict(self._told)
         return results
 
 
@@ -96,7 +107,7 @@ class ImageToTensor:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = tuple(keys)
+        self.keys = keys_of(keys, type(self).__name__)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with tensors in place of the pictures."""
@@ -116,7 +127,7 @@ class ToTensor:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = tuple(keys)
+        self.keys = keys_of(keys, type(self).__name__)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with tensors in place of the entries.
@@ -155,7 +166,7 @@ class Collect:
             "img_norm_cfg",
         ),
     ) -> None:
-        self.keys = tuple(keys)
+        self.keys = keys_of(keys, type(self).__name__)
         self.meta_keys = tuple(meta_keys)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +174,17 @@ class Collect:
         kept = {key: _entry(results, key, "Collect") for key in self.keys}
         kept["img_metas"] = {key: results[key] for key in self.meta_keys if key in results}
         return kept
+
+
+def keys_of(keys: Sequence[str], step: str) -> tuple[str, ...]:
+    """Return the names of entries.
+
+    Raises:
+        ConfigError: they are a single text, whose letters would be taken for names.
+    """
+    if isinstance(keys, str):
+        raise ConfigError(f"{step}: keys={keys!r} must be a list, [{keys!r}]")
+    return tuple(keys)
 
 
 def _entry(results: dict[str, Any], key: str, step: str) -> Any:

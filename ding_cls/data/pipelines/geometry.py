@@ -56,7 +56,7 @@ class Resize:
         adaptive_side: str = "short",
         backend: str = "cv2",
     ) -> None:
-        length = None if isinstance(size, int) or tuple(size)[1:] != (-1,) else size[0]
+        length = size[0] if isinstance(size, Sequence) and tuple(size)[1:] == (-1,) else None
         self.height, self.width = pair(size if length is None else length, "Resize", "size")
         self.length = length
         self.interpolation = one_of(interpolation, FILTERS, "Resize", "interpolation")
@@ -162,6 +162,8 @@ class RandomResizedCrop:
         self.interpolation = one_of(interpolation, FILTERS, "RandomResizedCrop", "interpolation")
         one_of(backend, BACKENDS, "RandomResizedCrop", "backend")
         self.scale, self.ratio = _range(scale, "scale"), _range(ratio, "ratio")
+        if self.scale[1] > 1:
+            raise ConfigError(f"RandomResizedCrop: scale={scale!r} goes beyond 1, the whole picture")
         self.crop_padding = _crop_padding(crop_padding, self, efficientnet_style)
         self.min_covered = probability(min_covered, "RandomResizedCrop", "min_covered")
         if not isinstance(max_attempts, int) or max_attempts < 1:
@@ -247,6 +249,6 @@ def _middle_of_strip(img: Array) -> Array:
 
 
 def _range(limits: Sequence[float], name: str) -> tuple[float, float]:
-    if len(limits) != 2 or not 0 < limits[0] <= limits[1]:
+    if not isinstance(limits, Sequence) or len(limits) != 2 or not 0 < limits[0] <= limits[1]:
         raise ConfigError(f"RandomResizedCrop: {name}={limits!r} must be two numbers, the smaller one first")
     return float(limits[0]), float(limits[1])

@@ -62,8 +62,11 @@ class Operation(ABC):
             raise ConfigError(f"{self.name}: set {self.key} or magnitude_range, one of them")
         if self.key is None and ends is not None:
             raise ConfigError(f"{self.name}: it has no magnitude, so no magnitude_range={ends!r}")
-        if ends is not None and not (isinstance(ends, list | tuple) and len(ends) == 2):
+        is_pair = isinstance(ends, list | tuple) and len(ends) == 2 and _are_numbers(ends)
+        if ends is not None and not is_pair:
             raise ConfigError(f"{self.name}: magnitude_range={ends!r} must be two numbers")
+        if value is not None and not _are_numbers([value]):
+            raise ConfigError(f"{self.name}: {self.key}={value!r} must be a number")
         self._value, self._ends = value, ends
         self._level, self._total = chance.get("magnitude_level", 10), chance.get("total_level", 10)
         self._std = chance.get("magnitude_std", 0.0)
@@ -125,6 +128,10 @@ class Operation(ABC):
                 near = get_close_matches(each, known, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else f"; it has: {', '.join(sorted(known))}"
                 raise PartError(f"transform '{self.name}' has no argument '{each}'{hint}", self.name)
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(each, int | float) for each in values)
 
 
 def check_levels(name: str, level: object, total: object, std: object) -> None:

@@ -95,7 +95,8 @@ class RandAugment:
         num_policies: how many run.
         magnitude_level: as in `Operation`, for all.
         magnitude_std: likewise.
-        total_level: likewise.
+        total_level: likewise; where None, 30 if an operation names its ``magnitude_key``, as configs of
+            mmclassification 0.x do, else 10, as mmpretrain has it.
         hparams: as in `AutoAugment`.
 
     Raises:
@@ -110,7 +111,7 @@ class RandAugment:
         num_policies: int = 2,
         magnitude_level: float = 9,
         magnitude_std: float | str = 0.0,
-        total_level: float = 10,
+        total_level: float | None = None,
         hparams: Described = _GREY,
     ) -> None:
         if isinstance(policies, str) and policies != "timm_increasing":
@@ -124,6 +125,8 @@ class RandAugment:
             )
         if not isinstance(num_policies, int) or num_policies < 1:
             raise ConfigError(f"RandAugment: num_policies={num_policies!r} must be at least 1")
+        if total_level is None:
+            total_level = 30 if any("magnitude_key" in each for each in described) else 10
         check_levels("RandAugment", magnitude_level, total_level, magnitude_std)
         self.num_policies = num_policies
         levels = {

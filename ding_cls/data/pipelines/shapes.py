@@ -60,10 +60,11 @@ def pair(size: Size, step: str, name: str) -> tuple[int, int]:
     Raises:
         ConfigError: they mean nothing.
     """
-    sides = (size, size) if isinstance(size, int) else tuple(size)
+    sides = tuple(size) if isinstance(size, Sequence) else (size,)
     if len(sides) == 1:
         sides = (sides[0], sides[0])
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+    are_lengths = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) != 2 or not are_lengths:
         raise ConfigError(f"{step}: {name}={size!r} must be a length or (height, width), in pixels")
     return sides[0], sides[1]
 

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shlex import quote
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -95,5 +96,6 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     barrier()
     raise RunStopped(
         f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; "
-        f"everything is saved in './{engine.exp_name}/ckpt'; go on with --resume"
+        f"everything is saved in '{os.path.join('.', saving.keeper.folder)}'; "
+        f"go on with --resume exp_name={quote(engine.exp_name)}"
     )

@@ -37,7 +37,7 @@ main_config = dict(
             ),
         ),
         learn=dict(
-            train_epoch=8,
+            train_epoch=16,
             batch_size=128,
             learning_rate=0.1,
             lr_schedule="cosine",

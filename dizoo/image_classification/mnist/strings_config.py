@@ -12,20 +12,21 @@ main_config = dict(
         model=dict(
             type="ImageClassifier",
             backbone=dict(
-                type="ResNetV1c",
+                type="ResNet_CIFAR",
                 depth=18,
                 in_channels=1,
                 stem_channels=16,
-                base_channels=32,
-                num_stages=2,
-                out_indices=[1],
+                base_channels=16,
+                num_stages=3,
+                strides=[2, 2, 2],
+                out_indices=[2],
             ),
             # One cell for each digit: the mean over the whole plane would not know their order.
             neck=dict(type="GridAveragePooling", grid=[1, 4]),
             head=dict(type="MultiTaskHead", in_channels=256, num_tasks=4),
         ),
         learn=dict(
-            train_epoch=8,
+            train_epoch=12,
             batch_size=64,
             learning_rate=0.05,
             lr_schedule="cosine",

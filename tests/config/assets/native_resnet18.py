@@ -22,6 +22,7 @@ main_config = dict(
                 in_channels=512,
                 loss=dict(type="CrossEntropyLoss", loss_weight=1.0),
                 topk=(1, 5),
+                init_cfg=dict(type="Normal", layer="Linear", std=0.01),
             ),
         ),
         learn=dict(

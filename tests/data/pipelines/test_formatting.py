@@ -111,3 +111,15 @@ def test_collecting_keeps_the_chosen_and_tells_the_rest():
 def test_a_missing_entry_is_named_with_those_there_are(kind):
     with pytest.raises(DataError, match=f"{kind.__name__}: the sample has no 'img'; it has gt_label"):
         kind(keys=["img"])({"gt_label": 1})
+
+
+def test_keys_are_a_list():
+    for step in (Collect, ImageToTensor, ToTensor):
+        with pytest.raises(ConfigError, match=rf"{step.__name__}: keys='img' must be a list, \['img'\]"):
+            step("img")
+
+
+def test_three_numbers_are_wanted():
+    for mean in (127.5, [127.5], None):
+        with pytest.raises(ConfigError, match="must be three numbers each"):
+            Normalize(mean, [1, 1, 1])

@@ -143,3 +143,15 @@ def test_flipping_happens_as_often_as_asked():
 def test_values_that_mean_nothing_are_named(make, reason):
     with pytest.raises(ConfigError, match=reason):
         make()
+
+
+@pytest.mark.parametrize("size", [8.0, True, "8", (8.0, 8), (-1, 8), None])
+def test_a_size_is_a_whole_number(size):
+    with pytest.raises(ConfigError, match="must be a length or"):
+        Resize(size)
+
+
+def test_a_part_is_no_more_than_the_picture():
+    for scale in ((0.08, 2), 0.5, (8, 100)):
+        with pytest.raises(ConfigError, match="RandomResizedCrop: scale="):
+            RandomResizedCrop(8, scale=scale)

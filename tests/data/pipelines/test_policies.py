@@ -66,7 +66,7 @@ def test_as_many_run_as_asked_and_one_may_come_twice():
 def test_the_level_reaches_those_that_have_a_range():
     for level, thr in ((0, 256), (5, 128), (10, 0)):
         solarize = {"type": "Solarize", "magnitude_key": "thr", "magnitude_range": (256, 0), "prob": 1.0}
-        found = after(RandAugment([solarize], 1, level))
+        found = after(RandAugment([solarize], 1, level, total_level=10))
         assert np.array_equal(found, np.where(thr > IMG, IMG, 255 - IMG))
     uniform = {"type": "SolarizeAdd", "magnitude_range": (0, 100), "prob": 1.0, "thr": 256}
     step = RandAugment([uniform], 1, 10, magnitude_std="inf")
@@ -75,6 +75,15 @@ def test_the_level_reaches_those_that_have_a_range():
         added = [int(step(dict(black))["img"][0, 0, 0]) for _ in range(500)]
     assert (min(added), max(added)) == pytest.approx((0, 99), abs=2)
     assert np.mean(added) == pytest.approx(49.5, abs=4)
+
+
+def test_the_level_counts_to_thirty_where_a_config_is_written_for_mmclassification():
+    """As in its ResNeSt: ``magnitude_level=12`` beside ``magnitude_key``, and no ``total_level``."""
+    solarize = {"type": "Solarize", "magnitude_range": (0, 240), "prob": 1.0}
+    for key, thr in (({"magnitude_key": "thr"}, 48), ({}, 144)):
+        assert np.array_equal(
+            after(RandAugment([{**solarize, **key}], 1, 6)), np.where(thr > IMG, IMG, 255 - IMG)
+        )
 
 
 def test_the_known_set_has_fifteen_and_changes_pictures():

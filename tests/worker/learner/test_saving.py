@@ -56,9 +56,17 @@ def test_a_stop_saves_everything_all_the_same() -> None:
     cfg = {"hook": EACH_UPDATE, "checkpoint": {"save_optimizer": False}}
     engine = BaseLearner(cfg, policy.mode, exp_name="run")
     engine.request_stop("the test")
-    with pytest.raises(RunStopped):
+    with pytest.raises(RunStopped, match=r"everything is saved in '\./run/ckpt'"):
         engine.start(Loader(2), max_epochs=2)
     assert read_checkpoint("run/ckpt/iteration_1.pth.tar")["optimizer"] == {"step": 1}
+
+
+def test_a_stop_names_the_folder_of_its_files() -> None:
+    engine = BaseLearner({"checkpoint": {"out_dir": "out"}}, WithOptimizer().mode, exp_name="run")
+    engine.request_stop("the test")
+    with pytest.raises(RunStopped, match=r"everything is saved in '\./out/run'"):
+        engine.start(Loader(2), max_epochs=2)
+    assert files("out/run") == ["iteration_1.pth.tar"]
 
 
 def test_another_folder_holds_the_files() -> None:
