@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.config.defaults import ROOT, Either, Free, Key, Tree
+from ding_cls.config.validate import for_example
 
 PAGE = Path(__file__).resolve().parent / "config.md"
 
@@ -60,7 +61,8 @@ work_dir = "runs/{{ fileBasenameNoExtension }}"  # also fileBasename, fileDirnam
 
 **On the command line** `key=value`, or `--cfg-options key=value`, sets any key by its dotted path
 (`policy.learn.batch_size=64`), elements of lists by index (`train_pipeline.1.size=192`). It wins over
-`--data`, `--model`, `--epochs` and the like, and those win over the file.
+`--data`, `--model`, `--epochs` and the like, and those win over the file. There are no spaces round `=`, and
+a shell wants quotes round a word with spaces or brackets: `'policy.learn.ema={decay: 0.9, interval: 2}'`.
 
 | text of the value | value |
 |---|---|
@@ -103,14 +105,14 @@ def _trees(path: str, tree: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _section(path: str, tree: Tree) -> str:
-    rows = [_row(name, entry) for name, entry in tree.items() if not isinstance(entry, dict)]
+    rows = [_row(path, name, entry) for name, entry in tree.items() if not isinstance(entry, dict)]
     if not rows:
         return ""
     title = f"## `{path}`" if path else "## Top level"
     return "\n".join([title, "", "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 
-def _row(name: str, entry: Key | Free | Either) -> str:
+def _row(path: str, name: str, entry: Key | Free | Either) -> str:
     meaning = entry.help
     if isinstance(entry, Free):
         types = "dict, free keys"
@@ -124,6 +126,8 @@ def _row(name: str, entry: Key | Free | Either) -> str:
         meaning += "; one of " + ", ".join(_code(each) for each in entry.choices)
     if isinstance(entry, Key) and entry.minimum is not None:
         meaning += f"; at least {_code(entry.minimum)}"
+    if entry.example:
+        meaning += f"; for example `{for_example(f'{path}.{name}'.lstrip('.'), entry.example)[14:]}`"
     return f"| `{name}` | {types} | {_default(entry.default)} | {meaning} |"
 
 

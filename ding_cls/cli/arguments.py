@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -9,6 +11,8 @@ from ding_cls.errors import ConfigError
 
 FILE = "a config file or a run's folder"
 
+# No file's name: a key, a key with its value after a colon, or a piece of a dict, a list or a number.
+_PIECE = re.compile(r"policy\.(?!py$|json$|ya?ml$)[\w.]+(:.*)?|[^/]*[\[\]{}(),:]|[-+\d.e]+")
 # argparse does not name the class that add_subparsers returns.
 Verbs: TypeAlias = Any
 
@@ -21,7 +25,8 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     arguments, rest = parser.parse_known_args(argv)
     unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        hint = _as_key(unknown[0], argv) if hasattr(arguments, "words") else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if hasattr(arguments, "words"):
         arguments.words = [*arguments.words, *rest, *getattr(arguments, "cfg_options", ())]
     return arguments
@@ -68,12 +73,31 @@ def files_and_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return files, [word for word in words if word not in files]
 
 
+def check_stray(words: Sequence[str], about: str = "") -> None:
+    """Refuse a word that is neither a file nor a value: mostly a piece of one.
+
+    Args:
+        words: those without ``=``.
+        about: how the message begins.
+
+    Raises:
+        ConfigError: it says how a value is written.
+    """
+    for word in words:
+        if not os.path.exists(word) and _PIECE.fullmatch(word):
+            raise ConfigError(
+                f"{about}'{word}' is no file; a value is one word, key=value, with no spaces round = and in "
+                "quotes where it holds spaces or brackets: 'policy.learn.ema={decay: 0.9}'"
+            )
+
+
 def one_config(files: Sequence[str]) -> str | None:
     """Return the only file named; None without one.
 
     Raises:
         ConfigError: there are two.
     """
+    check_stray(files, f"one config file at a time; given were {', '.join(files)}: " if files[1:] else "")
     if len(files) > 1:
         raise ConfigError(f"one config file at a time; given were {', '.join(files)}")
     return files[0] if files else None
@@ -90,3 +114,15 @@ def config_and_overrides(words: Sequence[str]) -> tuple[str, list[str]]:
     if file is None:
         raise ConfigError("say which config: a file, or a run's folder")
     return file, overrides
+
+
+def _as_key(option: str, argv: Sequence[str] | None) -> str:
+    """Return what to say of an option that is none: which keys have its name, with the value behind it."""
+    from ding_cls.config.validate import keys_named
+
+    words = [*(sys.argv[1:] if argv is None else argv), ""]
+    name, _, value = option.lstrip("-").partition("=")
+    behind = words[words.index(option) + 1] if option in words else ""
+    value = value or ("" if behind.startswith("-") else behind) or "VALUE"
+    keys = [f"{key}={value}" for key in keys_named(name.replace("-", "_"))]
+    return f"; config keys are written key=value: {' or '.join(keys) or 'policy.learn.batch_size=64'}"

@@ -1,6 +1,7 @@
 """``ding-cls eval``."""
 
 import argparse
+from typing import Any
 
 from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
 from ding_cls.common.process import launched_rank
@@ -37,5 +38,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         allow_code=arguments.allow_code,
     )
     if launched_rank() == 0:
-        shown = {k: f"{v:.6g}" if isinstance(v, (int, float)) else v for k, v in result.items()}
-        print("\t".join(f"{name}={value}" for name, value in shown.items()))
+        print("\t".join(f"{name}={_shown(value)}" for name, value in result.items()))
+
+
+def _shown(value: Any) -> str:
+    """Return a result, numbers with six digits, the lists of each class too; the rest of a long one is left
+    out."""
+    from ding_cls.metrics import show_value
+
+    if isinstance(value, int | float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return show_value(f"[{', '.join(map(_shown, value))}]")
+    return show_value(value)

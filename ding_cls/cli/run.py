@@ -10,6 +10,7 @@ from ding_cls.cli.arguments import (
     add_allow_code,
     add_debug,
     add_words,
+    check_stray,
     files_and_overrides,
     one_config,
     parse,
@@ -182,6 +183,7 @@ def _with_data(
 ) -> dict[str, Any]:
     """Return the config with what the command line says about data, and its overrides."""
     stray = [word for word in arguments.words if "=" not in word]
+    check_stray(stray)
     if stray:
         raise ConfigError(
             f"'{stray[0]}' is not key=value; a folder of pictures is given as --data {stray[0]}"

@@ -141,7 +141,7 @@ LEARN: Tree = {
         "override it sets back the warmup_lr, decay_epoch and the like of the file",
         choices=("step", "cosine", "constant"),
         pattern=r"step-\d+-[\d.]+|multi-\d+(,\d+)*-[\d.]+|SGDR-\d+-\d+|default-[\d.]+-\d+",
-        example="=step-4-0.8 or multi-3,5-0.1 or SGDR-5-2 or default-0.1-3 or {type: Step, step: [3, 5]}",
+        example="=step-4-0.8 or multi-3,5-0.1 or SGDR-5-2 or default-0.1-3",
     ),
     "momentum_schedule": Either(
         None,
@@ -363,7 +363,10 @@ POLICY: Tree = {
     "eval": {
         "batch_size": Key(32, (int,), "evaluation samples per process and batch", minimum=1),
         "metric": Either(
-            None, (NONE,), "dict(type=, ...) of the metric; None: loss, acc1 and acc5", example=".type=Accuracy"
+            None,
+            (NONE,),
+            "dict(type=, ...) of the metric; None: loss, acc1 and acc5",
+            example=".type=Accuracy",
         ),
         "evaluator": EVALUATOR,
     },

@@ -83,9 +83,11 @@ class Subject:
         """
         if value_at(self.resolved.cfg, path) is not MISSING:
             return place_of(path, self._places_resolved) or ""
-        if value_at(self.written, path) is not MISSING:
-            return self.written_origin(path)
         tree, _ = self.tree_as_it_is
+        # What an override has set back is still written.
+        written = value_at(self.written, path)
+        if written is not MISSING and value_at(tree, path) in (written, MISSING):
+            return self.written_origin(path)
         default = value_at(_DEFAULTS, path)
         is_settled = default is not MISSING and default != value_at(tree, path)
         return DERIVED if is_settled and not isinstance(default, dict) else DEFAULT

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ding_cls.config.defaults import NONE, Either, Free, Key, Tree
+from ding_cls.config.defaults import NONE, ROOT, Either, Free, Key, Tree
 from ding_cls.config.merge import not_plain, plain_copy
 from ding_cls.config.origins import OriginTable
 from ding_cls.errors import PartError
@@ -266,6 +266,12 @@ def unknown_key(path: str, known: Sequence[str], siblings: Sequence[str]) -> str
     if nearest is not None:
         return f"{UNKNOWN}; did you mean {nearest}?"
     return f"{UNKNOWN}; the keys here are {', '.join(dict.fromkeys(siblings))}"
+
+
+def keys_named(name: str) -> list[str]:
+    """Return the paths of the keys with such a last name, or such a path, or that others call so."""
+    found = [path for path in _paths(ROOT) if name in (path, last_name(path))]
+    return found or [path for other, path in _SYNONYMS.items() if other == name]
 
 
 def likeness(name: str, known: str) -> float:

@@ -10,7 +10,7 @@ from ding_cls.metrics.from_torchmetrics import TorchMetric
 from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
-from ding_cls.metrics.show import is_percentage, show_value
+from ding_cls.metrics.show import fits_a_line, is_percentage, show_value, where_lists_are
 from ding_cls.metrics.sums import reduced
 from ding_cls.metrics.targets import target_ranks
 
@@ -35,9 +35,11 @@ __all__ = [
     "auroc",
     "average_precision",
     "build_metric",
+    "fits_a_line",
     "is_percentage",
     "native_key",
     "reduced",
     "show_value",
     "target_ranks",
+    "where_lists_are",
 ]

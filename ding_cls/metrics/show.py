@@ -1,6 +1,7 @@
 """Results as text: percentages, losses, and whatever else a metric returns."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _MAX_LENGTH = 60
@@ -27,3 +28,14 @@ def show_value(value: Any, digits: int = 4) -> str:
         return f"{value:.2e}" if is_tiny else f"{value:.{digits}f}"
     text = " ".join(str(value).split())
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
+
+
+def fits_a_line(value: Any) -> bool:
+    """Return whether a result is one value: a list, as of each class, fits no line and no table."""
+    return not isinstance(value, list | tuple | Mapping) and getattr(value, "ndim", 0) == 0
+
+
+def where_lists_are(results: Mapping[str, Any]) -> str:
+    """Return where the results are that fit no line; empty where there are none."""
+    lists = [str(name) for name, value in results.items() if not fits_a_line(value)]
+    return f"in log/metrics.jsonl: {', '.join(lists)}" if lists else ""

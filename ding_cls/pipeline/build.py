@@ -90,8 +90,8 @@ def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
     return f"{type(network).__name__} of {', '.join(parts)}"
 
 
-def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
-    """Send one black picture through the network before anything is trained.
+def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch.Tensor:
+    """Send one black picture through the network before anything is trained, and return its logits.
 
     Raises:
         ConfigError: the network cannot take pictures of this size.
@@ -119,6 +119,8 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> None:
         raise ModelError(
             f"{name} turns one picture into {shape}; for {num_classes} classes it must be {wanted}"
         )
+    found: torch.Tensor = logits
+    return found
 
 
 def _misfit(network: torch.nn.Module, picture: torch.Tensor, name: str, reason: str) -> str:

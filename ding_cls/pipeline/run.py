@@ -22,7 +22,9 @@ from ding_cls.common.log import parts_heard, text_logger
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
+from ding_cls.config.finding import Checked
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.training_traps import warmup_too_long
 from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
@@ -162,6 +164,8 @@ class Run:
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
+        for trap in warmup_too_long(Checked(plain_copy(self.cfg), {}, lambda _: "", self.world_size)):
+            self.logger.warning(f"{trap.path}: {trap.what}; {trap.remedy}")
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ding_cls.metrics import is_percentage, show_value
+from ding_cls.metrics import fits_a_line, is_percentage, show_value, where_lists_are
 from ding_cls.pipeline.run import TrainResult
 
 
@@ -20,6 +20,8 @@ def print_summary(result: TrainResult) -> None:
     if result.was_complete:
         console.print("This run was already complete; nothing was left to train.")
     console.print(_results(result))
+    if lists := where_lists_are({**result.final, **result.best}):
+        console.print(lists, markup=False)
     if not result.was_complete:
         console.print(
             f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n"
@@ -44,7 +46,7 @@ def print_summary(result: TrainResult) -> None:
 
 def _results(result: TrainResult) -> Table:
     """Return a table of the final and the best results, one column for each that the metric gives."""
-    names = list({**result.final, **result.best})
+    names = [name for name, value in {**result.final, **result.best}.items() if fits_a_line(value)]
     table = Table("", *(f"{name} %" if is_percentage(name) else escape(str(name)) for name in names))
     best = "best, untrained" if result.best_epoch is None else f"best, epoch {result.best_epoch}"
     for label, values in (("final", result.final), (best, result.best)):

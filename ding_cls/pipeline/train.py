@@ -19,6 +19,7 @@ from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_
 from ding_cls.pipeline.descriptions import folder_of_split
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.label_kinds import check_labels, metric_for
+from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
 from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.pipeline.user_code import import_user_code
@@ -107,7 +108,9 @@ def assemble(
         check_network(network, run.cfg, num_classes)
     else:
         network, about_weights = build_network(run.cfg, num_classes, load_weights=not run.is_resumed)
+    fill_num_classes(run.cfg, num_classes)
     check_labels(run.cfg, network, train_set)
+    check_losses(run.cfg, network, train_set)
     run.logger.info(
         f"{len(train_set):,} training and {len(eval_set):,} evaluation images, {num_classes} classes"
     )

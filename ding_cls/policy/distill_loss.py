@@ -30,8 +30,8 @@ class Distillation:
     The teacher is in evaluation mode, has no gradients, and is in no checkpoint: its path and hash are.
 
     Args:
-        teacher: a checkpoint of this library, a run's folder (its best one), or weights for ``model``. Its classes must be the
-            student's, and its pictures normalised alike.
+        teacher: a checkpoint of this library, a run's folder (its best one), or a file of weights for
+            ``model``. Its classes must be the student's, and its pictures normalised alike.
         model: ``dict(name=, ...)`` or ``dict(type=, ...)`` of the teacher; None: as its checkpoint says.
             Without ``teacher`` its own ``pretrained`` names the weights.
         alpha: the teacher's share, in [0, 1].

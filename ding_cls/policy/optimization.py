@@ -98,6 +98,8 @@ def optimizer_of(model: torch.nn.Module, learn: Mapping[str, Any]) -> Optimizer:
             learn["learning_rate"],
             learn["batch_size"] * get_world_size(),
         )
+    elif learn["auto_scale_lr"] is not None and not learn["auto_scale_lr"].get("enable"):
+        _LOGGER.info("auto_scale_lr is off; enable=True scales the learning rate by the global batch")
     if callable(part) and not takes_argument(part, "weight_decay") and "weight_decay" in values:
         if values["weight_decay"] != 0:
             raise ConfigError(

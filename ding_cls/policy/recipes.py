@@ -47,6 +47,7 @@ def stages_of(learn: Mapping[str, Any]) -> list[Stage]:
     for number, recipe in enumerate(plain_copy(list(learn["recipes"]))):
         stages.append(_stage(recipe, stages[-1], f"{_KEY}.{number}"))
         _check_order(stages, f"{_KEY}.{number}")
+        _check_begins(stages[-1], learn, f"{_KEY}.{number}")
     return stages
 
 
@@ -172,6 +173,17 @@ def _check_order(stages: Sequence[Stage], key: str) -> None:
     if not is_first and (before.by_epoch != last.by_epoch or before.begin >= last.begin):
         raise ConfigError(
             f"{key} must begin after the recipe before it, and count the same: epochs or updates"
+        )
+
+
+def _check_begins(stage: Stage, learn: Mapping[str, Any], key: str) -> None:
+    # How many updates an epoch has is the data's affair.
+    counts_epochs = learn["max_iters"] is None
+    end, name = learn["train_epoch" if counts_epochs else "max_iters"], _BEGINS[not counts_epochs]
+    if stage.by_epoch == counts_epochs and stage.begin >= end:
+        raise ConfigError(
+            f"{key}.{name} is {stage.begin}, and the run's are numbered 0 to {end - 1}: the "
+            "recipe would never begin; begin earlier, or train longer"
         )
 
 

@@ -14,7 +14,7 @@ from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import IMetric, SumMetric, show_value
+from ding_cls.metrics import IMetric, SumMetric, fits_a_line, show_value, where_lists_are
 from ding_cls.policy.modes import EvalMode
 from ding_cls.worker.eval_batches import checked_count, judged_batches
 from ding_cls.worker.eval_plan import EvalPlan
@@ -363,7 +363,8 @@ class MetricSerialEvaluator:
             return
         where = f"after {train_iter} updates" if train_iter >= 0 else "now"
         step = f", step {envstep}" if envstep > 0 else ""
-        values = "\t".join(f"{name}: {show_value(value)}" for name, value in result.items())
+        words = [f"{name}: {show_value(value)}" for name, value in result.items() if fits_a_line(value)]
+        values = "\t".join([*words, *filter(None, [where_lists_are(result)])])
         marks = ("\tbest so far" if is_best else "") + (
             "\tstop value reached" if self.has_reached_stop_value else ""
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
-from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.checkpoint.keeper import BEST_NAME, best_file, checkpoint_file, checkpoint_folder
 from ding_cls.errors import CheckpointError
 
 LOGGER = logging.getLogger("test")
@@ -248,3 +248,17 @@ def test_what_a_killed_save_left_is_swept_by_the_next(tmp_path: Path) -> None:
     (tmp_path / ".notes.tmp").write_bytes(b"the user's own")
     keeper.save("iteration_8.pth.tar", {"last_iter": 8})
     assert sorted(each.name for each in tmp_path.iterdir()) == [".notes.tmp", "iteration_8.pth.tar"]
+
+
+def test_a_user_names_a_file_or_the_folder_of_a_run(tmp_path: Path) -> None:
+    best = tmp_path / "run" / "ckpt" / BEST_NAME
+    best.parent.mkdir(parents=True)
+    best.touch()
+    assert checkpoint_file(tmp_path / "run") == checkpoint_file(best) == best
+    assert checkpoint_file("nowhere") == Path("nowhere")
+    (tmp_path / "kfold" / "fold_0").mkdir(parents=True)
+    (tmp_path / "kfold" / "fold_1").mkdir()
+    with pytest.raises(
+        CheckpointError, match=r"kfold' holds the runs of 2 folds; name one, such as .*fold_0$"
+    ):
+        checkpoint_file(tmp_path / "kfold")

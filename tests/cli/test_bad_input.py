@@ -264,6 +264,46 @@ def test_a_missing_config_file(fails: Fails, workdir: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["policy.learn.ema={decay:", "0.9,", "evaluate:", "both}"],
+        ["policy.learn.batch_size", "=", "4"],
+        ["policy.learn.ema.decay:0.9"],
+    ],
+)
+def test_a_value_in_pieces_is_told_how_to_write_it(fails: Fails, workdir: Path, words: list[str]) -> None:
+    (workdir / "mine.py").write_text("exp_name = 'a'\n")
+    stray = next(word for word in words if "=" not in word)
+    for first in (["mine.py"], []):
+        assert fails("train", *first, *words).endswith(
+            f"'{stray}' is no file; a value is one word, key=value, with no spaces round = and in quotes "
+            "where it holds spaces or brackets: 'policy.learn.ema={decay: 0.9}'"
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--batch-size", "4"], "policy.learn.batch_size=4 or policy.eval.batch_size=4"),
+        (["--image-size=32"], "policy.collect.image_size=32"),
+        (["--policy.learn.batch_size", "4"], "policy.learn.batch_size=4"),
+        (["--lr", "0.1"], "policy.learn.learning_rate=0.1"),
+        (["--resize-size"], "policy.collect.resize_size=VALUE"),
+        (["--nonsense", "4"], "policy.learn.batch_size=64"),
+    ],
+)
+def test_a_key_written_as_an_option_is_told_how_to_write_it(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--synthetic", *words])
+    assert caught.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"unrecognized arguments: {words[0]}" in last
+    assert last.endswith(f"; config keys are written key=value: {hint}")
+
+
 def test_a_config_that_is_more_than_data(fails: Fails, workdir: Path) -> None:
     (workdir / "mine.py").write_text("import os\nexp_name = os.getcwd()\n")
     assert "os.getcwd cannot be called" in fails("train", "mine.py")

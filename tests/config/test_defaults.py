@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from ding_cls.config import checked_config, resolve
 from ding_cls.config.defaults import EVALUATOR, LEARNER, POLICY, ROOT, Either, Free, Key, defaults
 from ding_cls.config.validate import Validator
+from ding_cls.errors import ConfigError
 
 CONTRACT = {
     "exp_name": "default_experiment",
@@ -65,6 +67,26 @@ def test_every_default_passes_its_own_check_unchanged() -> None:
 def test_every_key_says_what_it_is_in_one_line(path: str) -> None:
     assert LEAVES[path].help
     assert "\n" not in LEAVES[path].help
+
+
+EXAMPLES = {path: entry.example for path, entry in LEAVES.items() if entry.example}
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_an_example_is_shown_where_the_value_is_of_the_wrong_kind_and_can_be_typed(path: str) -> None:
+    first, *others = EXAMPLES[path].split(" or ")
+    with pytest.raises(ConfigError, match=f"^{path} is 3.*; for example ['\"]?{path}[.=]"):
+        checked_config(resolve({}, [f"{path}=3"]).cfg)
+    for word in (f"{path}{first}", *(f"{path}={each}" for each in others)):
+        described = resolve({}, [word])
+        assert checked_config(described.cfg, problems=described.problems)
+
+
+def test_what_is_no_plain_value_has_an_example() -> None:
+    plain = {"policy.learn.loss", "policy.learn.loss_scale", "policy.eval.evaluator.stop_value"}
+    sets = {f"policy.collect.{name}" for name in ("train", "val", "test")}
+    dicts = {path for path, entry in LEAVES.items() if isinstance(entry, Either)}
+    assert dicts - EXAMPLES.keys() == plain | sets
 
 
 def test_a_choice_is_of_an_accepted_type() -> None:

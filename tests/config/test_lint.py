@@ -112,6 +112,12 @@ CASES: list[tuple[str, int, str, str]] = [
         learn("lr_schedule=dict(type='Fixed', warmup='exp', warmup_iters=49)", learner="train_iterations=50"),
     ),
     (
+        "warmup-too-long",
+        1,
+        learn("max_iters=50, lr_schedule=dict(type='Fixed', warmup='exp', warmup_iters=50)"),
+        learn("max_iters=50, train_epoch=1"),
+    ),
+    (
         "rate-upside-down",
         1,
         learn("learning_rate=5e-5, warmup_lr=1e-4"),

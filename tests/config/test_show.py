@@ -148,3 +148,11 @@ def test_a_config_of_the_second_spelling_can_be_read_back_without_its_bases(
     copy = tmp_path / "copy.py"
     copy.write_text(shown(file))
     assert read_config(copy) == read_config(file)
+
+
+def test_what_a_schedule_by_name_sets_back_has_its_default_again(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("policy = dict(learn=dict(warmup_epoch=1, lr_schedule='cosine'))\n")
+    subject = read_subject(file, ["policy.learn.lr_schedule={type: Step, step: [3]}"])
+    assert subject.tree["policy"]["learn"]["warmup_epoch"] == 3
+    assert subject.origin("policy.learn.warmup_epoch") == "default"

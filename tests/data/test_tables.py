@@ -139,3 +139,32 @@ def test_a_picture_with_two_labels_or_in_two_splits_is_told(folder, caplog):
     caplog.clear()
     CSVDataset(ann_file=write(folder, "path,label\na.png,cat\na.png,cat\n"), pipeline=LOAD)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("path,label,patient\n", {"group": "patien"}, "no column 'patien'; did you mean 'patient'"),
+        (
+            "path,label,weight\n",
+            {"weight": "wieght"},
+            "no column 'wieght'; did you mean 'weight'.* names path, ",
+        ),
+        (
+            "path,label,part\n",
+            {"split_column": "prt", "split": "train"},
+            "no column 'prt'; did you mean 'part'",
+        ),
+        ("path,labels\n", {}, "no column 'label'; did you mean 'labels'"),
+        ("pfad,label\n", {"path": "file"}, "no column 'file'; its first line names pfad, label"),
+    ],
+)
+def test_a_column_that_was_named_must_be_there(folder, text, options, message):
+    with pytest.raises(DataError, match=message):
+        CSVDataset(ann_file=write(folder, text), pipeline=LOAD, **options)
+
+
+def test_pictures_to_judge_need_neither_weights_nor_groups(folder):
+    file = write(folder, "path,label\na.png,cat\n")
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, weight="w", group="patient", test_mode=True)
+    assert (dataset.sample_weights, dataset.groups) == (None, None)

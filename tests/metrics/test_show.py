@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.metrics import is_percentage, show_value
+from ding_cls.metrics import fits_a_line, is_percentage, show_value, where_lists_are
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_accuracies_of_ours_are_percentages(name: str) -> None:
 @pytest.mark.parametrize("name", ["loss", "acc", "accuracy", "acc1_std", "macc1", "errors", "val_loss"])
 def test_other_results_are_what_their_metric_means(name: str) -> None:
     assert not is_percentage(name)
+
+
+def test_lists_fit_no_line_and_are_named() -> None:
+    results = {"mAP": 1.0, "AP_per_class": [1.0, None], "word": "a", "none": None, "table": {"a": 1}}
+    assert [name for name, value in results.items() if fits_a_line(value)] == ["mAP", "word", "none"]
+    assert where_lists_are(results) == "in log/metrics.jsonl: AP_per_class, table"
+    assert where_lists_are({"mAP": 1.0}) == ""

@@ -180,3 +180,16 @@ def test_the_best_epoch_is_that_of_the_best_file(picture_folder: Path, workdir: 
     rows = {None: 0} | {row["epoch"]: row["train_iter"] for row in result.history}
     assert rows == {None: 0, 0: 5, 1: 10}
     assert read_checkpoint(result.best_checkpoint)["last_iter"] == rows[result.best_epoch]
+
+
+@pytest.mark.parametrize(("epochs", "is_told"), [(2, True), (1, False)])
+def test_a_warm_up_as_long_as_the_run_is_told_at_the_start(
+    epochs: int, is_told: bool, picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_tiny(picture_folder, "run", ALONE, f"policy.learn.warmup_epoch={epochs}")
+    line = (
+        "policy.learn.warmup_epoch: warm-up takes 2 epochs and the run has 2: it ends before the rate is "
+        "reached; shorten it to a tenth of the run, or train longer"
+    )
+    printed = capsys.readouterr()
+    assert (line in printed.out + printed.err) == is_told

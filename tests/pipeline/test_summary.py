@@ -83,3 +83,10 @@ def test_a_run_with_code_of_its_own_is_judged_with_leave(capsys: pytest.CaptureF
     print_summary(replace(result(), needs_code=True))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if " eval " in line]
     assert shlex.split(line)[-3:] == ["--split", "test", "--allow-code"]
+
+
+def test_lists_have_no_column_and_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(replace(result(), final={"mAP": 50.0, "AP_per_class": [12.5, None]}, best={}))
+    text = capsys.readouterr().out
+    assert "12.5" not in text
+    assert "in log/metrics.jsonl: AP_per_class" in text.splitlines()

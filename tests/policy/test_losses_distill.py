@@ -174,6 +174,13 @@ def test_a_resnet_teaches_another_by_its_pooled_features(tmp_path: Path) -> None
     assert policy.learn_mode.forward(each)["features"] > 0
 
 
+def test_the_teacher_may_be_the_folder_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "run" / "ckpt").mkdir(parents=True)
+    best = saved(tmp_path / "run" / "ckpt" / "ckpt_best.pth.tar", teacher())
+    state = build(plain(), distill={"teacher": str(tmp_path / "run")}).learn_mode.state_dict()["distill"]
+    assert state == {"teacher": best, "sha256": hashlib.sha256(Path(best).read_bytes()).hexdigest()}
+
+
 @pytest.mark.parametrize(
     ("distill", "error", "match"),
     [

@@ -174,6 +174,17 @@ def test_the_rate_is_in_proportion_to_the_global_batch(
     assert group["lr"] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(("scaling", "is_said"), [(None, False), ({}, True), ({"enable": True}, False)])
+def test_scaling_that_is_not_enabled_is_told(
+    scaling: Any, is_said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    given = None if scaling is None else {"base_batch_size": 32, **scaling}
+    optimizer_of(network(), learn(auto_scale_lr=given))
+    line = "auto_scale_lr is off; enable=True scales the learning rate by the global batch"
+    assert caplog.messages == ([line] if is_said else [])
+
+
 def test_a_base_batch_is_one_sample_at_least() -> None:
     with pytest.raises(
         ConfigError, match=r"auto_scale_lr\.base_batch_size is 0; it is the number of samples"

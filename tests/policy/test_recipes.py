@@ -107,6 +107,7 @@ def test_one_mixing_for_several_recipes_is_refused() -> None:
         policy.learn_mode.forward(images_and_targets(0))
 
 
+SILENT: dict[str, Any] = {"batch_augments": [], "train_epoch": 9, "max_iters": None}
 MIXUP, CUTMIX = {"type": "Mixup", "alpha": 0.8}, {"type": "CutMix", "alpha": 1.0}
 
 
@@ -126,7 +127,7 @@ MIXUP, CUTMIX = {"type": "Mixup", "alpha": 0.8}, {"type": "CutMix", "alpha": 1.0
 )
 @pytest.mark.parametrize("name", ["batch_augments", "train_augments"])
 def test_augmentations_in_mmpretrains_forms(name: str, augments: Any, expected: Any) -> None:
-    learn = {"batch_augments": [CUTMIX], "recipes": [{"action_epoch": 3, name: augments}]}
+    learn = {**SILENT, "batch_augments": [CUTMIX], "recipes": [{"action_epoch": 3, name: augments}]}
     assert stages_of(learn) == [Stage(0, True, [CUTMIX], None), Stage(3, True, expected, None)]
 
 
@@ -154,12 +155,29 @@ def test_augmentations_in_mmpretrains_forms(name: str, augments: Any, expected: 
 )
 def test_recipes_that_cannot_be_used_are_refused(recipes: list[Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        stages_of({"batch_augments": [], "recipes": recipes})
+        stages_of({**SILENT, "recipes": recipes})
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "unit"),
+    [({"action_epoch": 3}, {"train_epoch": 3}, "epoch"), ({"action_iter": 3}, {"max_iters": 3}, "iter")],
+)
+def test_a_recipe_that_never_begins_is_refused(begin: dict[str, int], end: dict[str, int], unit: str) -> None:
+    recipes = {"recipes": [{**begin, "loss": "CE"}]}
+    with pytest.raises(
+        ConfigError, match=rf"^policy.learn.recipes.0.action_{unit} is 3, and the run's are numbered 0 to 2: "
+    ):
+        stages_of({**SILENT, **end, **recipes})
+    (name,) = end
+    assert len(stages_of({**SILENT, name: 4, **recipes})) == 2
+    # How many updates an epoch has is not known here.
+    other = {"max_iters": 2} if unit == "epoch" else {"train_epoch": 2}
+    assert len(stages_of({**SILENT, **other, **recipes})) == 2
 
 
 def test_another_pipeline_is_refused_with_the_way_to_do_it() -> None:
     with pytest.raises(ConfigError, match=re.escape("policy.model.pretrained=CHECKPOINT")):
-        stages_of({"batch_augments": [], "recipes": [{"action_epoch": 1, "train_pipeline": [{"type": "A"}]}]})
+        stages_of({**SILENT, "recipes": [{"action_epoch": 1, "train_pipeline": [{"type": "A"}]}]})
 
 
 def test_losses_with_a_state_are_refused() -> None:

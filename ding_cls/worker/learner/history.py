@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
-from ding_cls.metrics import is_percentage, show_value
+from ding_cls.metrics import fits_a_line, is_percentage, show_value
 
 
 class History:
@@ -140,7 +140,8 @@ class History:
 
 def describe(row: Mapping[str, Any]) -> str:
     """Return the line that is logged at an epoch's end."""
-    shown = [name for name in row if name.startswith("val_") or name in ("train_loss", "train_acc1")]
+    named = [name for name in row if name.startswith("val_") or name in ("train_loss", "train_acc1")]
+    shown = [name for name in named if fits_a_line(row[name])]
     parts = [
         f"{name.replace('_', ' ')} {show_value(row[name], 2 if is_percentage(name) else 4)}" for name in shown
     ]
