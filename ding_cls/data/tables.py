@@ -52,9 +52,10 @@ class CSVDataset(BaseDataset):
             for each task, always equally many.
         separator: what stands between labels; empty: every character is a label.
         split_column: name of the column of splits.
-        weight: name of the column with each sample's weight in the loss. That of the default name may be
-            missing; another one only with ``test_mode``.
-        group: name of the column that says which samples stay together; it may be missing as that may.
+        weight: name of the column with each sample's weight in the loss; None: all count alike. That of the
+            default name may be missing; another one only with ``test_mode``.
+        group: name of the column that says which samples stay together; None: none do. It may be missing as
+            that of weights may.
 
     Raises:
         ConfigError: ``labels`` is none of the three.
@@ -74,8 +75,8 @@ class CSVDataset(BaseDataset):
         labels: Labels = "one",
         separator: str = " ",
         split_column: str = "split",
-        weight: str = "weight",
-        group: str = "group",
+        weight: str | None = "weight",
+        group: str | None = "group",
     ) -> None:
         if labels not in ("one", "several", "tasks"):
             raise ConfigError(f"CSVDataset: labels={labels!r} must be 'one', 'several' or 'tasks'")
@@ -163,7 +164,7 @@ class CSVDataset(BaseDataset):
         if not self.test_mode:
             # Whoever names a column counts on it: without it folds would leak, weights would do nothing.
             named = ((self._weight, "weight"), (self._group, "group"))
-            wanted += [name for name, default in named if name != default]
+            wanted += [name for name, default in named if name not in (default, None)]
         missing = [name for name in wanted if name not in names]
         if missing:
             near = get_close_matches(missing[0], names, n=1)
@@ -189,9 +190,9 @@ class CSVDataset(BaseDataset):
             raise DataError(f"{place} has no {self._path!r}")
         words = [word for name in self._label for word in self._words(content[name])]
         more: dict[str, Any] = {}
-        if self._weight in content:
+        if self._weight is not None and self._weight in content:
             more["weight"] = _weight(content[self._weight], place)
-        if self._group in content:
+        if self._group is not None and self._group in content:
             more["group"] = content[self._group]
         return _Row(place, content[self._path], words, more)
 

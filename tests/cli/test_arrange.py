@@ -41,7 +41,7 @@ def test_a_split_folder_trains_as_it_is(source: Path, capsys: pytest.CaptureFixt
         (["--per-class", "6,-2"], "--per-class: '-2' is no whole number and not 'rest'"),
         (["--per-class", "60,rest"], "class 'ash' has 10 samples, fewer than 60"),
         (["--fractions", "0.8,0.8"], "together above 0 and at most 1"),
-        (["--fractions", "0.5,0.5", "--names", "a,a"], "need as many different names"),
+        (["--fractions", "0.5,0.5", "--names", "a,a"], "the parts need different names; given were a, a"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

@@ -20,7 +20,7 @@ ROWS = {
     "easy-classification": 138,
     "mmclassification 0.x": 421,
     "The transfer-learning tutorial": 23,
-    "What the sources' own pages print": 211,
+    "What the sources' own pages print": 212,
 }
 
 # One test or several: `tests/room/test_module.py::test_name`, perhaps with the id of one case in brackets.
@@ -86,7 +86,7 @@ def rows() -> list[Row]:
 
 def test_no_section_has_lost_a_row(rows: list[Row]) -> None:
     assert Counter(row.place[0] for row in rows) == ROWS
-    assert len(rows) == 1107
+    assert len(rows) == 1108
 
 
 def test_every_row_is_whole_and_its_test_is_there(rows: list[Row]) -> None:

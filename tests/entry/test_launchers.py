@@ -245,6 +245,9 @@ def test_the_demo_runs_the_main_job_in_the_checkout(active: Checkout, tmp_path: 
     assert call[2:] == ["--data", f"{tmp_path}/my photos", *arguments[2:]]
 
 
+CORES = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
+
+
 @pytest.mark.parametrize(
     ("tier", "expected"),
     [
@@ -260,7 +263,7 @@ def test_the_tiers_of_the_tests(active: Checkout, tier: list[str], expected: lis
     assert "all passed" in result.stdout
     modules = {arguments[1]: arguments[2:] for _, arguments in active.calls()}
     assert list(modules) == ["pip", "ruff", "mypy", "lint-imports", "codespell_lib", "pytest"]
-    assert modules["pytest"] == ["-rs", *expected]
+    assert modules["pytest"] == ["-rs", *CORES, *expected]
     assert modules["codespell_lib"] == ["ding_cls", "entry"]
 
 
@@ -283,7 +286,7 @@ def test_the_projects_own_checks_are_the_wider_tier(active: Checkout, has_data: 
     assert seen.exists()
     result = active.run("bash", ".ci/run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert active.calls()[-1][1] == ["-m", "pytest", "-rs", "-m", "not campaign and not gpu"]
+    assert active.calls()[-1][1] == ["-m", "pytest", "-rs", *CORES, "-m", "not campaign and not gpu"]
     assert f"data={data if has_data else ''}\n" in result.stdout
 
 

@@ -408,7 +408,37 @@ def test_every_library_optimizer_is_bit_equal(picture_folder: Path, workdir: Pat
     assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+# The others are slow: tests/options stops and resumes each option once, in three updates.
+QUICK = {
+    "evaluation inside epochs",
+    "updates counted, a cosine to their end",
+    "accumulation",
+    "fp16 with a scaler",
+    "a head with two losses, in pieces",
+    "names frozen, then freed, under Adam",
+    "AdamW",
+    "OneCycle",
+    "a hook with a state",
+    "several mixtures, one of them not to the end",
+    "repeated augmentation",
+    "weights of samples, in pieces",
+    "the loss SeesawLoss in pieces, in fp16",
+    "distillation by features, in pieces",
+    "a moving average, and the weights in training judged too",
+    "SWA from the second epoch, with precise BatchNorm",
+    "SAM adaptive, in pieces, clipped, averaged",
+    "a plateau",
+}
+
+
+def test_the_quick_ones_are_options() -> None:
+    assert {*OPTIONS} > QUICK
+    assert (len(OPTIONS), len(QUICK)) == (108, 18)
+
+
+@pytest.mark.parametrize(
+    "option", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in OPTIONS]
+)
 def test_every_option_is_bit_equal(picture_folder: Path, workdir: Path, option: str) -> None:
     torch.manual_seed(3)
     torch.save(build_classifier(TEACHER["model"]).state_dict(), "teacher.pth")

@@ -115,7 +115,8 @@ def test_timms_own_weights_tell_the_size_they_were_made_for(monkeypatch: pytest.
     timm = pytest.importorskip("timm")
     real = timm.create_model
     monkeypatch.setattr(timm, "create_model", lambda name, pretrained=False, **others: real(name, **others))
-    for side, expected in ((64, "; resized: pos_embed, from 224x224 px to 64x64 px"), (224, "")):
+    new = "; newly initialised: head.weight, head.bias"
+    for side, expected in ((64, f"; resized: pos_embed, from 224x224 px to 64x64 px{new}"), (224, new)):
         described = {"name": "timm/vit_tiny_patch16_224", "depth": 1, "img_size": side, "pretrained": True}
         (report,) = load_initial_weights(new_network(described, num_classes=3), described)
         assert str(report).partition(")")[2] == expected

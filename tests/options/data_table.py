@@ -179,7 +179,7 @@ SETS: dict[str, list[Callable[[], Changes]]] = {
     "FashionMNIST": [lambda: both(given("FashionMNIST", mnist, **IN_MEMORY))],
     "CSVDataset": [
         lambda: both(weighed()),
-        lambda: both(weighed(weight="none", **PIPELINE)),
+        lambda: both(weighed(weight=None, **PIPELINE)),
         lambda: both(in_splits("True"), in_splits("False")),
         lambda: both(several_in_cells(labels="several"), **SEVERAL),
         lambda: both(several_in_cells(labels="tasks"), **TASKS),

@@ -118,7 +118,7 @@ def test_a_table_is_trained_on_with_its_weights(picture_folder: Path, workdir: P
     assert (len(train_set), len(eval_set), train_set.classes) == (40, 20, CLASSES)
     assert sorted(set(train_set.sample_weights)) == [1.0, 2.0, 3.0]
     trained("weighted", **both)
-    trained("plain", train={**both["train"], "weight": "none"}, val=both["val"])
+    trained("plain", train={**both["train"], "weight": None}, val=both["val"])
     rows = [evaluate(name, model=TinyNet())["loss"] for name in ("weighted", "plain")]
     assert rows[0] != rows[1]
 

@@ -274,10 +274,9 @@ def test_another_metric_fills_rows_results_and_the_choice_of_the_best(
     # Its own gt prefers the larger share.
     assert result.best["share"] == max(row["share"] for row in judged)
     printed = capsys.readouterr().out
-    assert (
-        f"val share {result.final['share']:.4f}, val class {result.final['class']}, val counts [" in printed
-    )
-    assert f"share: {judged[0]['share']:.4f}\tclass: {judged[0]['class']}\tcounts: [" in printed
+    assert f"val share {result.final['share']:.4f}, val class {result.final['class']}\n" in printed
+    line = f"share: {judged[0]['share']:.4f}\tclass: {judged[0]['class']}\tin log/metrics.jsonl: counts"
+    assert line in printed
     assert re.search(rf"│ final +│ {result.final['share']:.4f} │ {result.final['class']} +│", printed)
     judged_again = evaluate(result.best_checkpoint, model=TinyNet())
     assert judged_again == {**result.best, "num_samples": 20}
