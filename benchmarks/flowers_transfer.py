@@ -23,7 +23,7 @@ import torchvision
 import ding_cls
 
 ARCHIVES = ("flowers5_500_50_250.tar", "weights.tar")
-EPOCHS = 10
+EPOCHS = 14
 WEIGHTS = "weights/mobilenet_v2_tf2ptq_hflip_imagenetnorm.torchvision.pth"
 
 
@@ -35,7 +35,8 @@ def recipe(weights: Path, epochs: int) -> dict[str, Any]:
 
     Source: cosine schedule: SGDR, Loshchilov & Hutter 2017 (arXiv:1608.03983). Label smoothing: Szegedy et
     al. 2016, section 7 (arXiv:1512.00567). Random crops: Szegedy et al. 2014, section 6 (arXiv:1409.4842).
-    MobileNetV2: Sandler et al. 2018 (arXiv:1801.04381).
+    MobileNetV2: Sandler et al. 2018 (arXiv:1801.04381). Mixup: Zhang et al. 2017 (arXiv:1710.09412).
+    CutMix: Yun et al. 2019 (arXiv:1905.04899).
     """
     return {
         "exp_name": "runs/flowers_transfer",
@@ -49,6 +50,11 @@ def recipe(weights: Path, epochs: int) -> dict[str, Any]:
                 "warmup_epoch": 1,
                 "warmup_lr": 0.001,
                 "label_smoothing": 0.1,
+                "batch_augments": [
+                    {"type": "Mixup", "alpha": 0.2, "prob": 0.4},
+                    {"type": "CutMix", "alpha": 1.0, "prob": 0.4},
+                ],
+                "ema": {"decay": 0.98, "warm_up": 10},
                 "channels_last": True,
                 "freeze": {"patterns": [f"features.{number}" for number in range(7)]},
                 "learner": {"hook": {"save_ckpt_after_iter": False}},
