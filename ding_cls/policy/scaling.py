@@ -15,19 +15,23 @@ _KEY = "policy.learn.loss_scale"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dynamic:
-    """A loss scale that follows the gradients, with the arguments of torch's ``GradScaler``."""
+    """A loss scale that follows the gradients, with the arguments of torch's ``GradScaler``.
+
+    ``mode`` is mmcv's: 'static' keeps ``init_scale``.
+    """
 
     init_scale: float = 2.0**16
     growth_factor: float = 2.0
     backoff_factor: float = 0.5
     growth_interval: int = 2000
+    mode: str = "dynamic"
 
     def __post_init__(self) -> None:
         is_fine = self.init_scale > 0 and self.growth_factor > 1 and 0 < self.backoff_factor < 1
-        if not (is_fine and self.growth_interval >= 1):
+        if not (is_fine and self.growth_interval >= 1 and self.mode in ("dynamic", "static")):
             raise ConfigError(
                 f"{_KEY} is {asdict(self)}; it takes init_scale above 0, growth_factor above 1, "
-                "backoff_factor between 0 and 1, and growth_interval from 1 on"
+                "backoff_factor between 0 and 1, growth_interval from 1 on, and mode 'dynamic' or 'static'"
             )
 
 
@@ -47,11 +51,15 @@ class LossScaler(torch.amp.GradScaler):
                 f"{_KEY} is {scale!r}, and policy.learn.precision is '{learn['precision']}'; only "
                 "fp16 scales its loss"
             )
-        self._constant = float(scale) if isinstance(scale, int | float) else None
-        given = setting_of(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
-        settings = given or (_Dynamic() if self._constant is None else _Dynamic(init_scale=self._constant))
-        super().__init__(device, enabled=is_fp16, **asdict(settings))
-        self._own = {name: value for name, value in asdict(settings).items() if name != "init_scale"}
+        if isinstance(scale, int | float):
+            settings = _Dynamic(init_scale=float(scale), mode="static")
+        else:
+            given = setting_of(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
+            settings = given or _Dynamic()
+        self._own = asdict(settings)
+        self._constant = settings.init_scale if self._own.pop("mode") == "static" else None
+        super().__init__(device, enabled=is_fp16, **self._own)
+        del self._own["init_scale"]
         if self._constant is not None:
             self._own["scale"] = self._constant
 

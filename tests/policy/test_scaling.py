@@ -34,6 +34,8 @@ def test_a_dict_has_torchs_arguments() -> None:
     given = {"init_scale": 8.0, "growth_factor": 3.0, "backoff_factor": 0.25, "growth_interval": 2}
     assert scales(scaler(given), [1.0, 1.0, float("inf"), 1.0]) == [8.0, 24.0, 6.0, 6.0]
     assert scales(scaler("dynamic"), [1.0]) == [2.0**16]
+    assert scales(scaler({"init_scale": 8.0, "mode": "dynamic"}), [float("inf")]) == [4.0]
+    assert scales(scaler({"init_scale": 8.0, "mode": "static"}), [float("inf")]) == [8.0]
 
 
 def test_a_resumed_run_has_its_configs_settings() -> None:
@@ -53,6 +55,7 @@ def test_a_resumed_run_has_its_configs_settings() -> None:
         (512.0, "fp32", "only fp16 scales its loss"),
         (0.0, "fp16", "init_scale above 0"),
         ({"growth_factor": 1.0}, "fp16", "growth_factor above 1"),
+        ({"mode": "fixed"}, "fp16", "mode 'dynamic' or 'static'"),
         ({"initial": 1.0}, "fp16", "initial"),
     ],
 )
