@@ -411,7 +411,7 @@ def test_the_command_line_stops_and_resumes(workdir: Path, number: signal.Signal
     first, line = filter(None, errors.splitlines())
     assert first.startswith("stopping after this update, and saving")
     assert line.startswith(f"stopped by {number.name} after ")
-    assert line.endswith("--resume")
+    assert line.endswith("go on with --resume exp_name=run")
     assert processes_of(process.pid) == []
     done = subprocess.run(
         command("run", "--resume"), env=environ, check=True, capture_output=True, text=True, timeout=300
