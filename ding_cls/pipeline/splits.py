@@ -141,14 +141,8 @@ def evaluation_set(
         section = _moved(section, find_split(data, split) if data is not None else _folder(collect, split))
     else:
         section = _with_folder(section, split, _own_folder(collect, split, section))
-    if own is None and "ann_file" in section:
-        # It lists the samples of another split; without it ours read the folder.
-        if not _is_ours(section):
-            raise DataError(
-                "the run describes no test set, and val's ann_file lists other pictures; "
-                f"set policy.collect.{split}"
-            )
-        del section["ann_file"]
+    if own is None:
+        _drop_list(section, split)
     pipeline = _evaluation_pipeline(collect)
     if split == "train":
         section = changed(section, lambda inner: with_pipeline(inner, pipeline))
@@ -164,6 +158,18 @@ def evaluation_set(
     _check_classes(dataset, classes, split)
     _check_deferred(dataset, preprocessing, split)
     return dataset
+
+
+def _drop_list(section: dict[str, Any], split: str) -> None:
+    """Take out the file that lists the samples of another split: without it our data sets read the folder."""
+    if "ann_file" not in section:
+        return
+    if not _is_ours(section):
+        raise DataError(
+            "the run describes no test set, and val's ann_file lists other pictures; "
+            f"set policy.collect.{split}"
+        )
+    del section["ann_file"]
 
 
 def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
