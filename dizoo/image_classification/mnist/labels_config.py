@@ -1,5 +1,7 @@
 """Several labels a picture: which digits are there? The pictures come from ``examples/digit_scenes.py``."""
 
+_base_ = "base_config.py"
+
 _grey = dict(type="Normalize", mean=[20.5, 20.5, 20.5], std=[63.8, 63.8, 63.8], to_rgb=False)
 _folder = "data/labels"
 
@@ -20,23 +22,7 @@ main_config = dict(
             neck=dict(type="GeneralizedMeanPooling"),
             head=dict(type="MultiLabelLinearClsHead", in_channels=64),
         ),
-        learn=dict(
-            train_epoch=8,
-            batch_size=64,
-            learning_rate=0.05,
-            lr_schedule="cosine",
-            warmup_lr=0.005,
-            warmup_epoch=1,
-            weight_decay=5e-4,
-            nesterov=True,
-            ema=dict(decay=0.998),
-            channels_last=True,
-            learner=dict(
-                log_show_freq=100,
-                dataloader=dict(num_workers=1),
-                hook=dict(save_ckpt_after_iter=False, save_ckpt_after_epoch=1),
-            ),
-        ),
+        learn=dict(train_epoch=8),
         collect=dict(
             train=dict(
                 type="ArrayDataset",
@@ -47,12 +33,10 @@ main_config = dict(
             test=dict(type="ArrayDataset", data_prefix=f"{_folder}/test.npz", pipeline=[_grey]),
         ),
         eval=dict(
-            batch_size=500,
             metric=dict(
                 type="ClassificationMetrics",
                 metrics=["mAP", "CP", "CR", "CF1", "OP", "OR", "OF1", "exact_match"],
             ),
-            evaluator=dict(eval_interval=2),
         ),
     ),
 )

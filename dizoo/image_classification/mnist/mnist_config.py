@@ -3,6 +3,8 @@
 5,000 pictures of the training part are held out for validation; the test part is for ``ding-cls eval`` alone.
 """
 
+_base_ = "base_config.py"
+
 _grey = dict(type="Normalize", mean=[33.3, 33.3, 33.3], std=[78.6, 78.6, 78.6], to_rgb=False)
 _held_out = dict(fractions=[55 / 60, 5 / 60], seed=0)
 _affine = dict(
@@ -36,23 +38,7 @@ main_config = dict(
                 loss=dict(type="LabelSmoothLoss", label_smooth_val=0.1),
             ),
         ),
-        learn=dict(
-            train_epoch=16,
-            batch_size=128,
-            learning_rate=0.1,
-            lr_schedule="cosine",
-            warmup_lr=0.01,
-            warmup_epoch=1,
-            weight_decay=5e-4,
-            nesterov=True,
-            ema=dict(decay=0.998),
-            channels_last=True,
-            learner=dict(
-                log_show_freq=100,
-                dataloader=dict(num_workers=1),
-                hook=dict(save_ckpt_after_iter=False, save_ckpt_after_epoch=1),
-            ),
-        ),
+        learn=dict(train_epoch=16, batch_size=128, learning_rate=0.1, warmup_lr=0.01),
         collect=dict(
             learn_data_path="data/mnist",
             eval_data_path="data/mnist",
@@ -70,6 +56,5 @@ main_config = dict(
             ),
             test=dict(type="MNIST", pipeline=[_grey], test_mode=True),
         ),
-        eval=dict(batch_size=500, evaluator=dict(eval_interval=2)),
     ),
 )

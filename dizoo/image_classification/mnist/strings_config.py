@@ -3,6 +3,8 @@
 The pictures come from ``examples/digit_scenes.py``.
 """
 
+_base_ = "base_config.py"
+
 _grey = dict(type="Normalize", mean=[58.8, 58.8, 58.8], std=[66.0, 66.0, 66.0], to_rgb=False)
 _folder = "data/strings"
 
@@ -25,23 +27,7 @@ main_config = dict(
             neck=dict(type="GridAveragePooling", grid=[1, 4]),
             head=dict(type="MultiTaskHead", in_channels=256, num_tasks=4),
         ),
-        learn=dict(
-            train_epoch=12,
-            batch_size=64,
-            learning_rate=0.05,
-            lr_schedule="cosine",
-            warmup_lr=0.005,
-            warmup_epoch=1,
-            weight_decay=5e-4,
-            nesterov=True,
-            ema=dict(decay=0.998),
-            channels_last=True,
-            learner=dict(
-                log_show_freq=100,
-                dataloader=dict(num_workers=1),
-                hook=dict(save_ckpt_after_iter=False, save_ckpt_after_epoch=1),
-            ),
-        ),
+        learn=dict(train_epoch=12),
         collect=dict(
             train=dict(
                 type="ArrayDataset",
@@ -52,9 +38,7 @@ main_config = dict(
             test=dict(type="ArrayDataset", data_prefix=f"{_folder}/test.npz", pipeline=[_grey]),
         ),
         eval=dict(
-            batch_size=500,
             metric=dict(type="StringAccuracy"),
-            evaluator=dict(eval_interval=2),
         ),
     ),
 )
