@@ -52,7 +52,12 @@ _OF_MMPRETRAIN = (
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # Their layers are drawn so where a config is silent.
-_NORMAL_HEADS = ("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead")
+# What a head's layer is drawn from there where nobody says it.
+_NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
+_DRAWN_FROM = {
+    **dict.fromkeys(("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead"), _NORMAL),
+    "VisionTransformerClsHead": {"type": "Constant", "layer": "Linear", "val": 0.0},
+}
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
 _NATIVE_SCHEDULE = ("lr_schedule", "decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
@@ -300,9 +305,10 @@ class _Work:
             return
         self._default(f"{_EVALUATOR}.eval_freq", 1)
         head = value_at(self._moved, "policy.model.head")
-        has_own = self._says("policy.model.head.init_cfg")
-        if not has_own and isinstance(head, dict) and head.get("type") in _NORMAL_HEADS:
-            for name, value in (("type", "Normal"), ("layer", "Linear"), ("std", 0.01)):
+        # A hidden layer is drawn by itself there; zeros would be its end.
+        is_silent = isinstance(head, dict) and not head.get("hidden_dim")
+        if is_silent and not self._says("policy.model.head.init_cfg"):
+            for name, value in _DRAWN_FROM.get(str(head.get("type")), {}).items():
                 self._default(f"policy.model.head.init_cfg.{name}", value)
         if not any(self._says(f"{_LEARN}.{name}") for name in _NATIVE_SCHEDULE):
             self._default(f"{_LEARN}.lr_schedule", "constant")

@@ -29,6 +29,7 @@ class ResNet(nn.Module):
         in_channels: channels of the images.
         stem_channels: channels of the stem.
         base_channels: width of the first stage; it doubles with each.
+        expansion: channels of a block's output for each of its width; None: 1, of a bottleneck 4.
         num_stages: how many of the four stages there are.
         strides: of the first block of each stage.
         dilations: of the 3x3 convolutions of each stage.
@@ -63,6 +64,7 @@ class ResNet(nn.Module):
         in_channels: int = 3,
         stem_channels: int = 64,
         base_channels: int = 64,
+        expansion: int | None = None,
         num_stages: int = 4,
         strides: Sequence[int] = (1, 2, 2, 2),
         dilations: Sequence[int] = _ALL,
@@ -85,6 +87,11 @@ class ResNet(nn.Module):
         self._check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
         for index in out_indices:
             self._check("out_indices", index, tuple(range(num_stages)))
+        if expansion is not None and (type(expansion) is not int or expansion < 1):
+            name = type(self).__name__
+            raise ConfigError(
+                f"{name} has expansion={expansion!r}; it must be a whole number from 1 on, or None"
+            )
         for name, values in (("strides", strides), ("dilations", dilations)):
             if len(values) < num_stages:
                 raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
@@ -98,12 +105,14 @@ class ResNet(nn.Module):
         norm = norm_of(norm_cfg)
         is_plain = not deep_stem and not avg_down and style == "pytorch"
         has_batch_norm = (norm_cfg or {}).get("type", "BN") in ("BN", "SyncBN")
-        has_widths = (stem_channels, base_channels) == (64, 64)
+        usual = (64, 64, DEPTHS[depth][0].expansion)
+        has_widths = (stem_channels, base_channels, expansion or usual[2]) == usual
         self._is_torchvisions = is_plain and has_widths and has_batch_norm
         details = replace(
             PLAIN,
             norm=norm,
             groups=self.groups,
+            expansion=expansion,
             widening=self.groups * self.width_per_group / base_channels if self.groups > 1 else 1.0,
             strides_first=style == "caffe",
             averages_shortcut=avg_down,
@@ -184,7 +193,7 @@ class ResNet(nn.Module):
                 drop_paths=own,
             )
             self.add_module(name, blocks)
-            channels = wide * block.expansion
+            channels = wide * (details[number].expansion or block.expansion)
         return channels
 
     def _stem(self, images: Tensor) -> Tensor:

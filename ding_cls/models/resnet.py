@@ -24,6 +24,7 @@ class Details:
         dilation: of the 3x3 convolutions.
         groups: of a bottleneck's 3x3 convolution.
         widening: factor of the channels inside a bottleneck.
+        expansion: channels of the output for each of ``width``; None: 1, of a bottleneck 4.
         strides_first: a bottleneck has its stride in its first 1x1 convolution.
         averages_shortcut: a shortcut with a stride takes the mean over it, then a 1x1 convolution.
         drop_path: probability of a block's branch to be left out of a sample in training.
@@ -33,6 +34,7 @@ class Details:
     dilation: int = 1
     groups: int = 1
     widening: float = 1.0
+    expansion: int | None = None
     strides_first: bool = False
     averages_shortcut: bool = False
     drop_path: float = 0.0
@@ -67,7 +69,7 @@ class BasicBlock(nn.Module):
 
     Args:
         in_channels: channels of the input.
-        width: channels of both convolutions, and of the output.
+        width: channels inside; the output has as many, or ``expansion`` times as many.
         stride: of the first convolution.
         downsample: brings the shortcut to the output's shape, where that differs from the input's.
         details: what else differs from the ordinary block.
@@ -88,13 +90,14 @@ class BasicBlock(nn.Module):
         self.conv1 = conv3x3(in_channels, width, stride, dilation=details.dilation)
         self.bn1 = details.norm(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(width, width)
-        self.bn2 = details.norm(width)
+        out_channels = width * (details.expansion or self.expansion)
+        self.conv2 = conv3x3(width, out_channels)
+        self.bn2 = details.norm(out_channels)
         self.downsample = downsample
         self.drop_path = details.drop_path
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return relu(branch + shortcut), ``(N, width, H / stride, W / stride)``."""
+        """Return relu(branch + shortcut), ``(N, expansion * width, H / stride, W / stride)``."""
         shortcut = features if self.downsample is None else self.downsample(features)
         branch = self.relu(self.bn1(self.conv1(features)))
         branch = stochastic_depth(self.bn2(self.conv2(branch)), self.drop_path, "row", self.training)
@@ -108,7 +111,7 @@ class Bottleneck(nn.Module):
 
     Args:
         in_channels: channels of the input.
-        width: channels inside; the output has four times as many.
+        width: channels inside; the output has four, or ``expansion``, times as many.
         stride: of the 3x3 convolution.
         downsample: brings the shortcut to the output's shape, where that differs from the input's.
         details: what else differs from the ordinary block.
@@ -132,14 +135,15 @@ class Bottleneck(nn.Module):
         self.bn1 = details.norm(inner)
         self.conv2 = conv3x3(inner, inner, second, dilation=details.dilation, groups=details.groups)
         self.bn2 = details.norm(inner)
-        self.conv3 = conv1x1(inner, width * self.expansion)
-        self.bn3 = details.norm(width * self.expansion)
+        out_channels = width * (details.expansion or self.expansion)
+        self.conv3 = conv1x1(inner, out_channels)
+        self.bn3 = details.norm(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
         self.drop_path = details.drop_path
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return relu(branch + shortcut), ``(N, 4 * width, H / stride, W / stride)``."""
+        """Return relu(branch + shortcut), ``(N, expansion * width, H / stride, W / stride)``."""
         shortcut = features if self.downsample is None else self.downsample(features)
         branch = self.relu(self.bn1(self.conv1(features)))
         branch = self.relu(self.bn2(self.conv2(branch)))
@@ -242,7 +246,7 @@ def stage(
     drop_paths: Sequence[float] = (),
 ) -> nn.Sequential:
     """Return ``depth`` blocks in a row; the first of them has the stride, each its ``drop_path``."""
-    out_channels = width * block.expansion
+    out_channels = width * (details.expansion or block.expansion)
     downsample = None
     if stride != 1 or in_channels != out_channels:
         downsample = _shortcut(in_channels, out_channels, stride, details)

@@ -210,6 +210,29 @@ def test_the_stem_and_so_many_stages_stay_to_the_last_bit(kind: type, frozen_sta
     assert changed == expected | (stem if frozen_stages < 0 else set())
 
 
+@pytest.mark.parametrize(("depth", "expansion", "plain"), [(18, 2, 1), (50, 2, 4), (50, 1, 4)])
+def test_the_expansion_widens_what_a_block_gives_alone(depth: int, expansion: int, plain: int) -> None:
+    small = {"base_channels": 4, "stem_channels": 4}
+    backbone = ResNetBackbone(depth, expansion=expansion, **small)  # type: ignore[arg-type]
+    usual = ResNetBackbone(depth, **small)  # type: ignore[arg-type]
+    assert backbone.num_features == 32 * expansion
+    assert backbone(IMAGES)[0].shape[1] == 32 * expansion
+    last = "conv2" if depth == 18 else "conv3"
+    for number in range(1, 5):
+        own, other = (each.get_submodule(f"layer{number}.1") for each in (backbone, usual))
+        assert own.get_submodule(last).out_channels == 4 * 2 ** (number - 1) * expansion
+        assert other.get_submodule(last).out_channels == 4 * 2 ** (number - 1) * plain
+        assert own.get_submodule("conv1").out_channels == other.get_submodule("conv1").out_channels
+
+
+def test_an_expansion_of_its_own_fits_no_weights_of_torchvision() -> None:
+    assert ResNetBackbone(50, expansion=4).torchvision_name == "resnet50"
+    assert ResNetBackbone(50, expansion=2).torchvision_name is None
+    for wrong in (0, 2.0, True):
+        with pytest.raises(ConfigError, match="it must be a whole number from 1 on, or None"):
+            ResNetBackbone(50, expansion=wrong)  # type: ignore[arg-type]
+
+
 def test_branches_are_left_out_more_often_the_deeper_they_lie() -> None:
     small = {"base_channels": 4, "stem_channels": 4, "zero_init_residual": False}
     backbone = ResNetBackbone(50, drop_path_rate=0.3, **small)  # type: ignore[arg-type]

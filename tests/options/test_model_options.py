@@ -45,6 +45,7 @@ OWN_BACKBONES: dict[str, list[tuple[Arguments, int]]] = {
         ({**SMALL, "with_cp": True}, 8),
         ({**SMALL, "in_channels": 1}, 8),
         ({**SMALL, "drop_path_rate": 0.9}, 8),
+        ({**SMALL, "expansion": 2}, 16),
     ],
     "ResNetV1c": [(SMALL, 8), (DEEP, 16)],
     "ResNetV1d": [(SMALL, 8), (DEEP, 16)],
