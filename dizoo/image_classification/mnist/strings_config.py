@@ -7,6 +7,14 @@ _base_ = "base_config.py"
 
 _grey = dict(type="Normalize", mean=[58.8, 58.8, 58.8], std=[66.0, 66.0, 66.0], to_rgb=False)
 _folder = "data/strings"
+_affine = dict(
+    type="RandomAffine",
+    degrees=4,
+    translate=[0.02, 0.06],
+    scale=[0.92, 1.08],
+    shear=5,
+    interpolation="bilinear",
+)
 
 main_config = dict(
     exp_name="runs/strings",
@@ -27,12 +35,12 @@ main_config = dict(
             neck=dict(type="GridAveragePooling", grid=[1, 4]),
             head=dict(type="MultiTaskHead", in_channels=256, num_tasks=4),
         ),
-        learn=dict(train_epoch=12),
+        learn=dict(train_epoch=16),
         collect=dict(
             train=dict(
                 type="ArrayDataset",
                 data_prefix=f"{_folder}/train.npz",
-                pipeline=[dict(type="RandomCrop", size=[32, 96], padding=2), _grey],
+                pipeline=[_affine, _grey],
             ),
             val=dict(type="ArrayDataset", data_prefix=f"{_folder}/val.npz", pipeline=[_grey]),
             test=dict(type="ArrayDataset", data_prefix=f"{_folder}/test.npz", pipeline=[_grey]),
