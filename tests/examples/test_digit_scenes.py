@@ -127,7 +127,7 @@ def test_labels_are_learnt_by_the_recipe(scenes: Any, workdir: Path, monkeypatch
 @pytest.mark.campaign
 @pytest.mark.data
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("task", "least"), [("mnist", 99.4), ("labels", 99.0), ("strings", 97.0)])
+@pytest.mark.parametrize(("task", "least"), [("mnist", 99.4), ("labels", 99.9), ("strings", 96.5)])
 def test_three_seeds_reach_what_the_page_says(task: str, least: float) -> None:
     if not Path(os.environ.get("DING_TEST_DATA", ""), "mnist_idx.tar").is_file():
         pytest.skip("not run: DING_TEST_DATA names no folder with mnist_idx.tar")
