@@ -102,7 +102,6 @@ def test_strings_are_learnt_by_the_recipe(
         *QUICK,
         "policy.model.head={'in_channels': 64, 'num_tasks': 2}",
         "policy.model.neck.grid=[1, 2]",
-        "policy.collect.train.pipeline.0.size=[32, 52]",
     ]
     result = train(RECIPES / "strings_config.py", epochs=5, overrides=settings)
     assert result.best["acc_string"] >= 60
