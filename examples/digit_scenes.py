@@ -16,6 +16,7 @@ from PIL import Image
 
 from ding_cls.data import MNIST
 from ding_cls.data.digits import load_digits
+from ding_cls.errors import DataError, DingError
 
 NUM_TEST_LIKE = 10_000  # the last digits of MNIST's training part are for validation
 
@@ -70,9 +71,12 @@ SCENES = {"labels": scattered, "strings": lined_up}
 
 
 def write(scene, out, digits=None, counts=(20_000, 2_000, 4_000), seed=0):
+    if min(counts) < 1:
+        raise DataError(f"counts are {list(counts)}; each must be at least 1")
+    parts = digit_parts(digits)
     Path(out).mkdir(parents=True, exist_ok=True)
     for part, (name, count) in enumerate(zip(("train", "val", "test"), counts, strict=True)):
-        images, numbers = digit_parts(digits)[part]
+        images, numbers = parts[part]
         draws = np.random.default_rng([seed, part])
         pictures, labels = zip(*(SCENES[scene](images, numbers, draws) for _ in range(count)), strict=True)
         classes = [str(number) for number in range(10)]
@@ -88,4 +92,7 @@ if __name__ == "__main__":
     parser.add_argument("--digits", help="folder of MNIST's four files; without it the library's own digits")
     parser.add_argument("--counts", type=int, nargs=3, default=(20_000, 2_000, 4_000))
     parser.add_argument("--seed", type=int, default=0)
-    write(**vars(parser.parse_args()))
+    try:
+        write(**vars(parser.parse_args()))
+    except DingError as error:
+        parser.exit(2, f"error: {error}\n")

@@ -305,9 +305,7 @@ class _Work:
             return
         self._default(f"{_EVALUATOR}.eval_freq", 1)
         head = value_at(self._moved, "policy.model.head")
-        # A hidden layer is drawn by itself there; zeros would be its end.
-        is_silent = isinstance(head, dict) and not head.get("hidden_dim")
-        if is_silent and not self._says("policy.model.head.init_cfg"):
+        if isinstance(head, dict) and not self._says("policy.model.head.init_cfg"):
             for name, value in _DRAWN_FROM.get(str(head.get("type")), {}).items():
                 self._default(f"policy.model.head.init_cfg.{name}", value)
         if not any(self._says(f"{_LEARN}.{name}") for name in _NATIVE_SCHEDULE):

@@ -41,7 +41,7 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
     if not present:
         raise DataError(
             f"{str(root)!r} has no folder {_either(wanted)}{_contents(root)}; "
-            f"it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
+            f"it should look like {root}/{wanted[0]}/CLASS/picture.jpg{_division(root)}"
         )
     if len({folder.resolve() for folder in present}) > 1:
         both = " and ".join(repr(folder.name) for folder in present)
@@ -171,6 +171,15 @@ def _is_same(entry: os.DirEntry[str], root: str) -> bool:
 def _either(names: Sequence[str]) -> str:
     quoted = [repr(name) for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _division(root: Path) -> str:
+    """Say how classes that nobody has divided become splits."""
+    names = {name for group in SPLIT_NAMES.values() for name in group}
+    folders = [each.name for each in root.iterdir() if each.is_dir()] if root.is_dir() else []
+    if len(folders) < 2 or names.intersection(folders):
+        return ""
+    return f"; to divide one folder of classes: ding-cls split {root} {root}_split"
 
 
 def _contents(folder: Path) -> str:

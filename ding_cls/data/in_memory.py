@@ -102,6 +102,10 @@ class ArrayDataset(InMemoryDataset):
                 if self.CLASSES is None and "classes" in file:
                     self.CLASSES = self.get_classes([str(each) for each in file["classes"]])
                 return file[str(images)], file[str(labels)]
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{self.data_prefix!r} does not exist (in {os.getcwd()!r}); set data_prefix to an .npz file"
+            ) from error
         except KeyError as error:
             raise DataError(f"{self.data_prefix!r} has no array {error}") from error
         except (OSError, ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile) as error:

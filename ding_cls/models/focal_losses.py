@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from ding_cls.errors import ConfigError
@@ -52,7 +53,17 @@ class FocalLoss(nn.Module):
         reduction_override: str | None = None,
     ) -> Tensor:
         """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
-        values: Tensor = sigmoid_focal_loss(pred, one_hot(target, pred), self.alpha, self.gamma)
+        wanted = one_hot(target, pred)
+        if self.gamma >= 1:
+            values: Tensor = sigmoid_focal_loss(pred, wanted, self.alpha, self.gamma)
+        else:
+            # torchvision's slope is not finite here where a score is 0 or 1.
+            scores = pred.sigmoid()
+            doubts = 1 - (scores * wanted + (1 - scores) * (1 - wanted))
+            entropies = functional.binary_cross_entropy_with_logits(pred, wanted, reduction="none")
+            values = power(doubts, self.gamma) * entropies
+            if self.alpha >= 0:
+                values = values * (self.alpha * wanted + (1 - self.alpha) * (1 - wanted))
         reduction = reduction_override or self.reduction
         return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
 
@@ -104,9 +115,7 @@ class SoftmaxFocalLoss(ClassWeightLoss):
         share = self.label_smoothing
         spread = (1 - share) * one_hot(target, pred) + share / pred.shape[1]
         log_scores = pred.log_softmax(1)
-        # Never quite 0: the slope of its power is infinite there where gamma is below 1.
-        doubts = (-log_scores.expm1()).clamp(min=torch.finfo(pred.dtype).tiny)
-        terms = -spread * doubts**self.gamma * log_scores
+        terms = -spread * power(-log_scores.expm1(), self.gamma) * log_scores
         class_weight = self.weights_of_classes(pred.shape[1])
         values = (terms if class_weight is None else terms * class_weight).sum(1)
         reduction = reduction_override or self.reduction
@@ -165,9 +174,15 @@ class AsymmetricLoss(nn.Module):
         refused = (1 - scores + self.clip).clamp(max=1)
         right = scores * wanted + refused * (1 - wanted)
         exponents = self.gamma_pos * wanted + self.gamma_neg * (1 - wanted)
-        values = -right.clamp(min=self.eps).log() * (1 - right) ** exponents
+        values = -right.clamp(min=self.eps).log() * power(1 - right, exponents)
         reduction = reduction_override or self.reduction
         return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+
+
+def power(doubts: Tensor, exponents: float | Tensor) -> Tensor:
+    """Return ``doubts ** exponents``, of which 0 is never quite 0: below 1 the slope is infinite there."""
+    raised: Tensor = doubts.clamp(min=torch.finfo(doubts.dtype).tiny) ** exponents
+    return raised
 
 
 def _check(**numbers: float) -> None:

@@ -177,7 +177,8 @@ class VisionTransformerClsHead(StackedLinearClsHead):
         in_channels: length of the vectors that come in.
         hidden_dim: width of a hidden layer; None: there is none.
         act_cfg: the hidden layer's activation.
-        **arguments: ``loss``, ``topk``, ``cal_acc``, ``init_cfg``.
+        **arguments: ``loss``, ``topk``, ``cal_acc``; ``init_cfg``, which the hidden layer does not follow: it
+            is drawn from a normal distribution of variance 1 / in_channels.
 
     Source: An Image is Worth 16x16 Words, Dosovitskiy et al. 2020, section 3.1 (arXiv:2010.11929).
     """
@@ -192,6 +193,11 @@ class VisionTransformerClsHead(StackedLinearClsHead):
     ) -> None:
         widths = [] if hidden_dim is None else [hidden_dim]
         super().__init__(num_classes, in_channels, widths, act_cfg=act_cfg, **arguments)
+        for layer in self.layers:
+            # init_cfg is for the last layer: zeros here would be the end of it.
+            hidden = layer.get_submodule("fc")
+            nn.init.trunc_normal_(hidden.weight, std=in_channels**-0.5)  # type: ignore[arg-type]
+            nn.init.zeros_(hidden.bias)  # type: ignore[arg-type]
 
 
 def hidden_layer(

@@ -4,6 +4,7 @@ It does not know the network they are for.
 """
 
 import os
+import pickle
 import re
 import zipfile
 from collections.abc import Mapping
@@ -177,6 +178,9 @@ def _reason(error: Exception) -> str:
             f"it holds {forbidden[1]}, and opening that could run code; if it is not damaged, "
             "save the state dict alone: torch.save(model.state_dict(), PATH)"
         )
+    if isinstance(error, pickle.UnpicklingError):
+        # torch's own words advise to open it all the same.
+        return "it is damaged or no file of torch.save"
     return f"it is damaged or no file of torch.save ({type(error).__name__}: {_first_line(error)})"
 
 

@@ -5,7 +5,7 @@ A group's ``lr_mult`` is its share of the learning rate, whatever the schedule s
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -45,6 +45,8 @@ _PARAMWISE = (
     "bypass_duplicate",
 )
 _MAX_LISTED = 5
+# mmclassification's names in vision transformers, and torchvision's.
+_NAMES_HERE = {"cls_token": "class_token", "pos_embed": "pos_embedding"}
 
 
 def build_optimizer(model: nn.Module, cfg: Mapping[str, Any]) -> Optimizer:
@@ -116,6 +118,7 @@ class DefaultOptimizerConstructor:
         self._cfg = dict(optimizer_cfg)
         self._paramwise = {} if paramwise_cfg is None else paramwise_cfg
         self._check()
+        self._words: dict[str, str] = {}
         # Sorting is stable: first by length, then by alphabet.
         self._keys = sorted(sorted(self._paramwise.get("custom_keys", {})), key=len, reverse=True)
 
@@ -141,6 +144,7 @@ class DefaultOptimizerConstructor:
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Return the groups, in the order in which their first parameters stand in the network."""
+        self._words = {key: _word_here(key, model) for key in self._keys}
         self._tell_useless_keys(model)
         members: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[nn.Parameter] = set()
@@ -169,21 +173,22 @@ class DefaultOptimizerConstructor:
         settings = self._paramwise
         full_name = f"{prefix}.{name}"
         for key in self._keys:
-            if key in full_name:
+            if self._words.get(key, key) in full_name:
                 custom = settings["custom_keys"][key]
                 return custom.get("lr_mult", 1.0), custom.get("decay_mult", 1.0)
         if isinstance(module, _NORMS):
             return 1.0, settings.get("norm_decay_mult", 1.0)
-        lr_mult = settings.get("bias_lr_mult", 1.0) if name == "bias" else 1.0
+        # Attention's is called in_proj_bias.
+        is_bias = name == "bias" or name.endswith("_bias")
+        lr_mult = settings.get("bias_lr_mult", 1.0) if is_bias else 1.0
         if isinstance(module, nn.Conv2d) and module.in_channels == module.groups:
             return lr_mult, settings.get("dwconv_decay_mult", 1.0)
-        return lr_mult, settings.get("bias_decay_mult", 1.0) if name == "bias" else 1.0
+        return lr_mult, settings.get("bias_decay_mult", 1.0) if is_bias else 1.0
 
     def _tell_useless_keys(self, model: nn.Module) -> None:
         names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
         for key in self._keys:
-            # A parameter of the network itself has nothing before its dot.
-            if not any(key in (name if "." in name else f".{name}") for name in names):
+            if not _is_part(self._words[key], names):
                 listed = ", ".join(names[:_MAX_LISTED])
                 _LOGGER.warning(
                     "paramwise_cfg.custom_keys['%s'] is part of no parameter's name and has no effect; the "
@@ -212,6 +217,18 @@ class DefaultOptimizerConstructor:
         for path, name in multiplied.items():
             if name is not None and self._cfg.get(name) is None:
                 raise ConfigError(f"{path} multiplies the optimizer's {name}, which is not set; set it too")
+
+
+def _word_here(key: str, model: nn.Module) -> str:
+    """Return a key of ``custom_keys``, or torchvision's name for what mmclassification's networks call so."""
+    last = key.rpartition(".")[2]
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    return key if last not in _NAMES_HERE or _is_part(key, names) else f".{_NAMES_HERE[last]}"
+
+
+def _is_part(word: str, names: Sequence[str]) -> bool:
+    # A parameter of the network itself has nothing before its dot.
+    return any(word in (name if "." in name else f".{name}") for name in names)
 
 
 class _Params(list[Any]):

@@ -239,7 +239,10 @@ def _learning_rates(
     last = max(num_updates - 1, 0)
     every = max(1, last // MAX_POSITIONS)
     rates = [(train_iter, rate_at(train_iter)) for train_iter in sorted({*range(0, last, every), last})]
-    return rates[0], max(rates, key=lambda each: each[1]), rates[-1]
+    top = max(rates, key=lambda each: each[1])[0]
+    around = range(max(0, top - every), min(last, top + every) + 1)
+    highest = max(((train_iter, rate_at(train_iter)) for train_iter in around), key=lambda each: each[1])
+    return rates[0], highest, rates[-1]
 
 
 def _size_of(state: Any) -> int:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.errors import ConfigError, DataError
@@ -176,7 +177,7 @@ def print_kfold(result: KFoldResult) -> None:
         if values is not None:
             table.add_row(label, "", "", f"{values['num_samples']:,}", *_cells(values, names))
     console.print(table)
-    which = "last checkpoint" if result.is_last else "best checkpoint, chosen on the held-out part"
+    which = "best checkpoint, chosen on the held-out part" if _is_chosen(result) else "last checkpoint"
     console.print(
         f"n = {len(result.folds)} folds of {result.num_splits}, each judged by its {which}; "
         "spread: sample standard deviation",
@@ -192,6 +193,11 @@ def print_kfold(result: KFoldResult) -> None:
         if is_there:
             file = named(result.run_folder, name, use_last=result.is_last)
             console.print(f"{label + ':':9}{file}", markup=False)
+
+
+def _is_chosen(result: KFoldResult) -> bool:
+    """Return whether the held-out samples chose the weights: a run without validation has only its last."""
+    return any(each.checkpoint.name == BEST_NAME for each in result.folds)
 
 
 def _cells(values: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -241,7 +247,7 @@ def _plain(found: KFoldResult, division: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``summary.json`` holds."""
     return {
         **division,
-        "checkpoint": "last" if found.is_last else "best",
+        "checkpoint": "best" if _is_chosen(found) else "last",
         "folds": [
             {
                 "fold": each.fold,

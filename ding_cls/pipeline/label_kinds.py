@@ -14,7 +14,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.data.wrappers import loaded
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import IMetric, build_metric
-from ding_cls.models import build_loss, described_loss
+from ding_cls.models import ClsHead, build_loss, described_loss
 
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
@@ -116,8 +116,9 @@ def _check_loss(cfg: Any, network: torch.nn.Module) -> None:
     is_for_each = getattr(loss, "use_sigmoid", False) or getattr(loss, "mode", "") == "multi_label"
     if loss is not None and (name not in _OF_ONE_LABEL or is_for_each):
         return
+    has_head = isinstance(getattr(network, "head", None), ClsHead)
+    head = "policy.model.head.type='MultiLabelLinearClsHead', or " if has_head else ""
     raise ConfigError(
         f"a picture of the training data has several labels, and {name} lets the classes compete for one; "
-        f"set policy.model.head.type='MultiLabelLinearClsHead', or {key}=dict(type='CrossEntropyLoss', "
-        "use_sigmoid=True)"
+        f"set {head}{key}=dict(type='CrossEntropyLoss', use_sigmoid=True)"
     )

@@ -166,6 +166,12 @@ class Run:
         learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
         for trap in warmup_too_long(Checked(plain_copy(self.cfg), {}, lambda _: "", self.world_size)):
             self.logger.warning(f"{trap.path}: {trap.what}; {trap.remedy}")
+        start = learn.swa["start_epoch"] if learn.swa else 0
+        if learn.max_iters is not None and learn.swa and learn.max_iters // len(loader) <= start:
+            self.logger.warning(
+                f"policy.learn.swa.start_epoch is {start}, and the run ends before that epoch's end: nothing "
+                "is averaged; begin earlier, or train longer"
+            )
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)

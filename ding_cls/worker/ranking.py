@@ -13,15 +13,12 @@ from ding_cls.types import RAW
 _ALIASES = {
     "acc": ("acc1",),
     "accuracy": ("acc1",),
-    "accuracytop1": ("acc1",),
-    "top1": ("acc1",),
-    "accuracytop5": ("acc5",),
-    "top5": ("acc5",),
     "f1": ("f1score", "macrof1", "f1macro"),
     "f1score": ("f1", "macrof1", "f1macro"),
     "precision": ("precisionmacro",),
     "recall": ("recallmacro",),
 }
+_TOP = re.compile(r"(?:accuracy)?top(\d+)")
 # Names that mmcv takes as larger-is-better, and smaller-is-better.
 _GREATER, _LESS = ("acc", "top", "auc", "precision", "recall", "f1", "map"), ("loss", "error", "ece", "brier")
 _AUTO = (None, False, True, "auto")
@@ -123,7 +120,9 @@ class Ranking:
         """Return the one of ``names`` that the key means."""
         further, inner = _split(self._key or "")
         wanted = _normal(inner)
-        for each in (wanted, *_ALIASES.get(wanted, ())):
+        top = _TOP.fullmatch(wanted)
+        others = (f"acc{top[1]}",) if top else _ALIASES.get(wanted, ())
+        for each in (wanted, *others):
             for name in names:
                 if name == self._key or (_split(name)[0] == further and _normal(_split(name)[1]) == each):
                     return name

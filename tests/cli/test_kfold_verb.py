@@ -54,6 +54,7 @@ def test_all_folds_one_table_and_files(pets: Path, capsys: pytest.CaptureFixture
         "test, averaged",
     ]
     assert "n = 2 folds of 2, each judged by its best checkpoint, chosen on the held-out part" in table
+    assert json.loads(Path("exp/summary.json").read_text())["checkpoint"] == "best"
     assert len(Path("exp/out_of_fold.csv").read_text().splitlines()) == 13
     assert len(Path("exp/test_predictions.csv").read_text().splitlines()) == 5
     before = json.loads(Path("exp/summary.json").read_text())
@@ -66,6 +67,13 @@ def test_all_folds_one_table_and_files(pets: Path, capsys: pytest.CaptureFixture
     # Finished folds are not trained again.
     assert main(["kfold", "--resume", "--work-dir", "exp"]) == 0
     assert "Epoch" not in capsys.readouterr().out
+
+
+def test_without_validation_nothing_was_chosen(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--num-splits", "2", "--epochs", "1", "--no-validate", "--work-dir", "exp"]
+    assert main(["kfold", "--data", "pets", *words, *WORDS]) == 0
+    assert "n = 2 folds of 2, each judged by its last checkpoint;" in capsys.readouterr().out
+    assert json.loads(Path("exp/summary.json").read_text())["checkpoint"] == "last"
 
 
 def test_a_config_of_mmclassification_fold_by_fold(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:

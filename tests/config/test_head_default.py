@@ -16,7 +16,10 @@ NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
         ({"type": "MultiLabelLinearClsHead"}, NORMAL),
         ({"type": "CSRAClsHead"}, NORMAL),
         ({"type": "VisionTransformerClsHead"}, {"type": "Constant", "layer": "Linear", "val": 0.0}),
-        ({"type": "VisionTransformerClsHead", "hidden_dim": 8}, "nothing"),
+        (
+            {"type": "VisionTransformerClsHead", "hidden_dim": 8},
+            {"type": "Constant", "layer": "Linear", "val": 0.0},
+        ),
         ({"type": "LinearClsHead", "init_cfg": None}, None),
         ({"type": "StackedLinearClsHead"}, "nothing"),
     ],

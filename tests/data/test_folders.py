@@ -131,6 +131,10 @@ def test_a_missing_split_says_what_is_there(tmp_path):
     assert str(caught.value) == (
         f"'{tmp_path}' has no folder 'val', 'valid' or 'validation' "
         f"(it has 'a', 'b', 'c', 'd', 'e' and 2 more); it should look like {tmp_path}/val/CLASS/picture.jpg"
+        f"; to divide one folder of classes: ding-cls split {tmp_path} {tmp_path}_split"
     )
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataError, match=r"picture\.jpg$"):
+        find_split(tmp_path, "val")
     with pytest.raises(DataError, match=r"has no folder 'train' \(it does not exist\)"):
         find_split(tmp_path / "gone", "train")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ding_cls.errors import DataError
 from ding_cls.pipeline import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +78,14 @@ def test_the_same_seed_writes_the_same_bytes(scenes: Any, tmp_path: Path) -> Non
             first, again, other = ((tmp_path / name / f"{part}.npz").read_bytes() for name in "abc")
             assert first == again
             assert first != other
+
+
+def test_what_cannot_be_written_leaves_no_folder(scenes: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"counts are \[0, 1, 1\]; each must be at least 1"):
+        scenes.write("labels", tmp_path / "out", counts=(0, 1, 1))
+    with pytest.raises(DataError, match="nowhere"):
+        scenes.write("labels", tmp_path / "out", digits=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_digit_is_in_two_parts(scenes: Any) -> None:

@@ -20,7 +20,7 @@ def focal(logits: torch.Tensor, wanted: torch.Tensor, gamma: float, alpha: float
     return yes - (1 - alpha) * (1 - wanted) * p**gamma * (1 - p).log()
 
 
-@pytest.mark.parametrize(("gamma", "alpha"), [(2.0, 0.25), (0.0, 0.5), (1.5, 0.9)])
+@pytest.mark.parametrize(("gamma", "alpha"), [(2.0, 0.25), (0.0, 0.5), (0.5, 0.25), (1.5, 0.9)])
 def test_the_focal_loss_of_sigmoids_is_its_formula(gamma: float, alpha: float) -> None:
     logits, targets, weights = given()
     loss = FocalLoss(gamma, alpha, loss_weight=2.0)
@@ -79,7 +79,8 @@ def test_a_score_of_1_has_a_finite_slope(gamma: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gamma_pos", "gamma_neg", "clip"), [(0.0, 4.0, 0.05), (1.0, 2.0, 0.0), (0.0, 0.0, None), (2.0, 3.0, 0.3)]
+    ("gamma_pos", "gamma_neg", "clip"),
+    [(0.0, 4.0, 0.05), (1.0, 2.0, 0.0), (0.0, 0.0, None), (2.0, 3.0, 0.3), (0.5, 0.5, 0.05)],
 )
 def test_the_asymmetric_loss_is_its_formula(gamma_pos: float, gamma_neg: float, clip: float | None) -> None:
     logits, _, weights = given()
@@ -101,7 +102,17 @@ def test_without_exponents_and_clip_the_asymmetric_loss_is_binary_cross_entropy(
     near(softmax, functional.binary_cross_entropy(scores, torch.eye(C).double()[targets]))
 
 
-@pytest.mark.parametrize("loss", [FocalLoss(), SoftmaxFocalLoss(), AsymmetricLoss()])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        FocalLoss(),
+        FocalLoss(0.5),
+        SoftmaxFocalLoss(),
+        AsymmetricLoss(),
+        AsymmetricLoss(0.5, 0.5),
+        AsymmetricLoss(gamma_neg=0.9),
+    ],
+)
 def test_sure_answers_have_finite_slopes(loss: nn.Module) -> None:
     logits = torch.tensor([[200.0, -200.0], [-200.0, 200.0]], requires_grad=True)
     loss(logits, torch.tensor([0, 0])).backward()

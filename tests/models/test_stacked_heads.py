@@ -41,6 +41,15 @@ def test_the_head_of_a_transformer_has_a_hidden_layer_or_none() -> None:
     assert [type(each) for each in head.layers[0]] == [nn.Linear, nn.Tanh]
 
 
+def test_zeros_in_a_transformers_head_leave_its_hidden_layer_alone() -> None:
+    zeros = {"type": "Constant", "layer": "Linear", "val": 0.0}
+    head = VisionTransformerClsHead(3, 400, hidden_dim=300, init_cfg=zeros)
+    assert not any(each.any() for each in head.fc.parameters())
+    hidden = head.layers[0].get_submodule("fc")
+    assert hidden.weight.std().item() == pytest.approx(1 / 20, rel=0.02)
+    assert not hidden.bias.any()
+
+
 def test_dropout_stands_before_the_linear_layer() -> None:
     head = LinearClsHead(3, 6, dropout=0.5)
     torch.manual_seed(1)

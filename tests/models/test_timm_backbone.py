@@ -159,7 +159,9 @@ def test_networks_with_a_head_of_their_own_are_named_as_a_whole(name: str) -> No
     "name", ["efficientnet_b7", "efficientnetv2_xl", "legacy_xception", "tf_efficientnet_b2"]
 )
 def test_large_networks_are_known_by_name(name: str) -> None:
-    assert name in timm.list_models()
+    with torch.device("meta"):
+        network = build_model(f"timm/{name}", num_classes=3)
+    assert network.get_classifier().out_features == 3
 
 
 def test_a_network_with_two_last_layers_has_both_as_its_head(tmp_path: Path) -> None:

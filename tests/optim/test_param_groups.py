@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from ding_cls.errors import ConfigError
 from ding_cls.optim import (
@@ -142,6 +143,25 @@ def test_a_custom_key_without_effect_is_told(caplog: pytest.LogCaptureFixture) -
         f"paramwise_cfg.custom_keys['{key}']" for key in (".block", "scale.", "steem")
     ]
     assert "names are such as scale, stem.weight, stem.bias, " in told[0]
+
+
+def test_names_of_mmclassifications_transformers_find_torchvisions(caplog: pytest.LogCaptureFixture) -> None:
+    model = nn.ModuleDict({"backbone": models.VisionTransformer(8, 4, 1, 1, 4, 4)})
+    keys = {".backbone.cls_token": {"decay_mult": 0.0}, ".backbone.pos_embed": {"decay_mult": 0.0}}
+    cfg = {"type": "AdamW", "lr": LR, "weight_decay": DECAY}
+    groups = build_optimizer(
+        model, {**cfg, "paramwise_cfg": {"custom_keys": keys, "bias_decay_mult": 0.5, "norm_decay_mult": 1.0}}
+    ).param_groups
+    decays = {parameter: group["weight_decay"] for group in groups for parameter in group["params"]}
+    by_name = {name: decays[parameter] for name, parameter in model.named_parameters()}
+    assert {name for name, decay in by_name.items() if decay == 0} == {
+        "backbone.class_token",
+        "backbone.encoder.pos_embedding",
+    }
+    halved = {name for name, decay in by_name.items() if decay == DECAY / 2}
+    assert "backbone.encoder.layers.encoder_layer_0.self_attention.in_proj_bias" in halved
+    assert all(name.endswith("bias") for name in halved)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_the_same_settings_share_a_group() -> None:

@@ -240,3 +240,10 @@ print(before, memory.peak())
     before, peak = map(int, printed.split())
     assert before < 20_000_000
     assert 80_000_000 < peak < 200_000_000
+
+
+@pytest.mark.parametrize("peak", [0, 1, 250, 10_000, 319_998])
+def test_the_highest_rate_of_a_long_run_is_found_to_the_update(peak: int) -> None:
+    first, highest, last = module._learning_rates(lambda train_iter: 1e6 - abs(train_iter - peak), 320_000)
+    assert highest == (peak, 1e6)
+    assert (first[0], last[0]) == (0, 319_999)

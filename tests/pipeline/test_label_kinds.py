@@ -84,11 +84,14 @@ HEAD = "policy.model.head.type='MultiLabelLinearClsHead'"
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
-        ([], ["the default cross-entropy", HEAD, "policy.learn.loss"]),
+        ([], ["the default cross-entropy lets the classes compete for one; set policy.learn.loss=dict("]),
         (["policy.learn.loss=CE"], ["CrossEntropyLoss", "policy.learn.loss"]),
         (["policy.learn.label_smoothing=0.1"], ["the default cross-entropy"]),
         (["policy.learn.loss={'type': 'NLLLoss'}"], ["NLLLoss"]),
-        ([tiny_parts("LinearClsHead", in_channels=8)], ["CrossEntropyLoss", "policy.model.head.loss"]),
+        (
+            [tiny_parts("LinearClsHead", in_channels=8)],
+            ["CrossEntropyLoss", f"set {HEAD}, or policy.model.head.loss="],
+        ),
     ],
 )
 def test_a_loss_of_one_label_is_refused_before_anything_is_trained(

@@ -137,6 +137,22 @@ def test_a_run_counted_in_updates_ends_with_its_schedule(picture_folder: Path, w
     assert rates == pytest.approx([0.05 * (1 + math.cos(math.pi * k / 7)) for k in range(7)])
 
 
+@pytest.mark.parametrize(("start_epoch", "num_averaged"), [(0, 1), (1, 0)])
+def test_an_average_that_begins_behind_the_last_update_is_told(
+    picture_folder: Path,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+    start_epoch: int,
+    num_averaged: int,
+) -> None:
+    average = f"policy.learn.swa={{'start_epoch': {start_epoch}}}"
+    run_tiny(picture_folder, "run", ALONE, "policy.learn.max_iters=7", average)
+    told = f"swa.start_epoch is {start_epoch}, and the run ends before that epoch's end: nothing is averaged"
+    assert (told in capsys.readouterr().out) == (not num_averaged)
+    state = read_checkpoint("run/ckpt/iteration_7.pth.tar")
+    assert state["averaged"]["num_averaged"] == num_averaged
+
+
 def test_the_policys_summary_may_be_left_out(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,11 @@ def test_other_keys(key: str, found: str) -> None:
     assert Ranking(OURS, key=key).score(result(2.0, 60.0, 80.0)) == (found, result(2.0, 60.0, 80.0)[found])
 
 
+def test_the_accuracy_of_any_number_has_its_name_there() -> None:
+    ranking = Ranking(ScriptedMetric([]), key="accuracy_top-3")
+    assert ranking.score({"acc1": 1.0, "acc3": 2.0}) == ("acc3", 2.0)
+
+
 @pytest.mark.parametrize(
     ("key", "given"), [("F1", "f1_score"), ("f1", "macro_f1"), ("mAP", "map"), ("mAP", "mAP")]
 )
