@@ -91,7 +91,8 @@ class _Forwarding(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._logger.handle(record)
+        if self._logger.isEnabledFor(record.levelno):
+            self._logger.handle(record)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """From a compiled config to data sets and a network."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,10 +8,13 @@ import torch
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.data import SyntheticDataset
+from ding_cls.data import SplitDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
+from ding_cls.pipeline.descriptions import inner_of
 from ding_cls.pipeline.splits import check_normalization, evaluation_set, note_image_size, training_set
+
+_LOGGER = logging.getLogger(__name__)
 
 # Marks a network that was handed in: its name alone cannot build it again.
 GIVEN = " (given)"
@@ -41,8 +45,28 @@ def build_datasets(cfg: Any) -> tuple[Any, Any]:
         return train_set, train_set
     eval_set = evaluation_set(cfg, "val", train_set.classes)
     check_normalization(cfg, train_set, eval_set)
+    _tell_common_samples(collect, train_set, eval_set)
     note_image_size(cfg, eval_set)
     return train_set, eval_set
+
+
+def _tell_common_samples(collect: Any, train_set: Any, eval_set: Any) -> None:
+    """Warn of samples that both parts of one data set hold: somebody has changed the shares of one alone."""
+    if not (isinstance(train_set, SplitDataset) and isinstance(eval_set, SplitDataset)):
+        return
+    folders = {"train": collect.learn_data_path, "val": collect.eval_data_path}
+    sources = [
+        {"folder": folder, **inner_of(plain_copy(collect[split])), "pipeline": None, "test_mode": None}
+        for split, folder in folders.items()
+    ]
+    common = len({*train_set.indices}.intersection(eval_set.indices))
+    if common and sources[0] == sources[1]:
+        _LOGGER.warning(
+            "policy.collect: %s of the %s samples of val are trained on too; give train and val the same "
+            "fractions, per_class, seed and grouped, and another part",
+            f"{common:,}",
+            f"{len(eval_set):,}",
+        )
 
 
 def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> tuple[torch.nn.Module, str]:

@@ -5,6 +5,8 @@ It must not touch the run's folder: what the parts insist on writing goes to a t
 
 import contextlib
 import io
+import logging
+import logging.handlers
 import math
 import os
 import shutil
@@ -84,8 +86,16 @@ def dry_run(
     with tempfile.TemporaryDirectory(prefix="ding_cls_dry_run_") as temporary:
         cfg = {**described.cfg, "exp_name": os.path.join(temporary, "run")}
         # What a run says while it is built names the temporary folder.
-        with contextlib.redirect_stdout(io.StringIO()), open_run(cfg, seed=seed, **settings) as run:
-            return _looked_at(run, model, wanted)
+        warned = logging.handlers.BufferingHandler(capacity=1000)
+        warned.setLevel(logging.WARNING)
+        parts = logging.getLogger("ding_cls")
+        parts.addHandler(warned)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), open_run(cfg, seed=seed, **settings) as run:
+                report = _looked_at(run, model, wanted)
+        finally:
+            parts.removeHandler(warned)
+        return replace(report, remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)))
 
 
 def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:

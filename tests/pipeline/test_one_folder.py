@@ -9,6 +9,7 @@ import pytest
 from ding_cls.data import MNIST
 from ding_cls.errors import DataError
 from ding_cls.pipeline import evaluate, train
+from ding_cls.pipeline.dry_run import dry_run
 from tests.harness import SETTINGS, tiny_parts
 
 GREY = {"type": "Normalize", "mean": [99.0] * 3, "std": [50.0] * 3, "to_rgb": False}
@@ -39,13 +40,13 @@ def config(folder: str = "") -> dict[str, Any]:
     return {"policy": {"collect": {"learn_data_path": folder, "eval_data_path": folder, **sections}}}
 
 
-def run(cfg: dict[str, Any], **arguments: Any) -> Any:
+def run(cfg: dict[str, Any], function: Any = train, **arguments: Any) -> Any:
     words = [
         *SETTINGS,
         "policy.learn.learner.dataloader.num_workers=0",
         tiny_parts("LinearClsHead", in_channels=8),
     ]
-    return train(cfg, epochs=1, exp_name="run", overrides=words, **arguments)
+    return function(cfg, epochs=1, exp_name="run", overrides=words, **arguments)
 
 
 @pytest.mark.parametrize("is_in_config", [True, False])
@@ -58,6 +59,23 @@ def test_one_folder_serves_all_splits(tmp_path: Path, workdir: Path, is_in_confi
     both = [evaluate(checkpoint, split=split)["num_samples"] for split in ("train", "val")]
     assert sum(both) == 24
     assert min(both) > 0
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [([0.5, 0.5], None), ([0.25, 0.75], None), ([0.75, 0.25], "of the 12 samples of val are trained on too")],
+)
+def test_shares_that_are_changed_for_one_part_alone_are_told(
+    tmp_path: Path, workdir: Path, capsys: pytest.CaptureFixture[str], shares: list[float], told: str | None
+) -> None:
+    cfg = config(str(write_idx(tmp_path / "digits", num_test=7)))
+    cfg["policy"]["collect"]["train"]["fractions"] = shares
+    run(cfg)
+    out = capsys.readouterr()
+    remarks = run(cfg, function=dry_run).remarks
+    assert any("are trained on too" in remark for remark in remarks) == (told is not None)
+    assert ("are trained on too" in out.out + out.err) == (told is not None)
+    assert told is None or told in out.out + out.err
 
 
 def test_another_folder_is_divided_as_the_runs_own_was(tmp_path: Path, workdir: Path) -> None:
