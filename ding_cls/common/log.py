@@ -91,8 +91,7 @@ class _Forwarding(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._logger.isEnabledFor(record.levelno):
-            self._logger.handle(record)
+        self._logger.handle(record)
 
 
 @contextmanager

@@ -87,14 +87,7 @@ class ResNet(nn.Module):
         self._check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
         for index in out_indices:
             self._check("out_indices", index, tuple(range(num_stages)))
-        if expansion is not None and (type(expansion) is not int or expansion < 1):
-            name = type(self).__name__
-            raise ConfigError(
-                f"{name} has expansion={expansion!r}; it must be a whole number from 1 on, or None"
-            )
-        for name, values in (("strides", strides), ("dilations", dilations)):
-            if len(values) < num_stages:
-                raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
+        self._check_shapes(num_stages, strides, dilations, expansion)
         check_conv_cfg(conv_cfg)
         check_dropout(drop_path_rate, "drop_path_rate")
         self.depth = depth
@@ -193,7 +186,7 @@ class ResNet(nn.Module):
                 drop_paths=own,
             )
             self.add_module(name, blocks)
-            channels = wide * (details[number].expansion or block.expansion)
+            channels = details[number].out_channels(wide, block)
         return channels
 
     def _stem(self, images: Tensor) -> Tensor:
@@ -226,6 +219,18 @@ class ResNet(nn.Module):
         for module in (*self._stem_modules(), *self._stages()[: self.frozen_stages]):
             module.eval()
             module.requires_grad_(False)
+
+    def _check_shapes(
+        self, num_stages: int, strides: Sequence[int], dilations: Sequence[int], expansion: int | None
+    ) -> None:
+        for name, values in (("strides", strides), ("dilations", dilations)):
+            if len(values) < num_stages:
+                raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
+        if expansion is not None and (type(expansion) is not int or expansion < 1):
+            name = type(self).__name__
+            raise ConfigError(
+                f"{name} has expansion={expansion!r}; it must be a whole number from 1 on, or None"
+            )
 
     def _check(self, name: str, value: object, allowed: tuple[object, ...]) -> None:
         if isinstance(value, bool) or value not in allowed:

@@ -39,6 +39,10 @@ class Details:
     averages_shortcut: bool = False
     drop_path: float = 0.0
 
+    def out_channels(self, width: int, block: "type[BasicBlock] | type[Bottleneck]") -> int:
+        """Return the channels of a block's output."""
+        return width * (self.expansion or block.expansion)
+
 
 PLAIN = Details()
 
@@ -90,7 +94,7 @@ class BasicBlock(nn.Module):
         self.conv1 = conv3x3(in_channels, width, stride, dilation=details.dilation)
         self.bn1 = details.norm(width)
         self.relu = nn.ReLU(inplace=True)
-        out_channels = width * (details.expansion or self.expansion)
+        out_channels = details.out_channels(width, type(self))
         self.conv2 = conv3x3(width, out_channels)
         self.bn2 = details.norm(out_channels)
         self.downsample = downsample
@@ -135,7 +139,7 @@ class Bottleneck(nn.Module):
         self.bn1 = details.norm(inner)
         self.conv2 = conv3x3(inner, inner, second, dilation=details.dilation, groups=details.groups)
         self.bn2 = details.norm(inner)
-        out_channels = width * (details.expansion or self.expansion)
+        out_channels = details.out_channels(width, type(self))
         self.conv3 = conv1x1(inner, out_channels)
         self.bn3 = details.norm(out_channels)
         self.relu = nn.ReLU(inplace=True)
@@ -246,7 +250,7 @@ def stage(
     drop_paths: Sequence[float] = (),
 ) -> nn.Sequential:
     """Return ``depth`` blocks in a row; the first of them has the stride, each its ``drop_path``."""
-    out_channels = width * (details.expansion or block.expansion)
+    out_channels = details.out_channels(width, block)
     downsample = None
     if stride != 1 or in_channels != out_channels:
         downsample = _shortcut(in_channels, out_channels, stride, details)

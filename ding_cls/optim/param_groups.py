@@ -144,8 +144,9 @@ class DefaultOptimizerConstructor:
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Return the groups, in the order in which their first parameters stand in the network."""
-        self._words = {key: _word_here(key, model) for key in self._keys}
-        self._tell_useless_keys(model)
+        names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+        self._words = {key: _word_here(key, names) for key in self._keys}
+        self._tell_useless_keys(names)
         members: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[nn.Parameter] = set()
         for prefix, module in model.named_modules(remove_duplicate=False):
@@ -172,8 +173,8 @@ class DefaultOptimizerConstructor:
         """Return the factors of learning rate and weight decay of one parameter."""
         settings = self._paramwise
         full_name = f"{prefix}.{name}"
-        for key in self._keys:
-            if self._words.get(key, key) in full_name:
+        for key, word in self._words.items():
+            if word in full_name:
                 custom = settings["custom_keys"][key]
                 return custom.get("lr_mult", 1.0), custom.get("decay_mult", 1.0)
         if isinstance(module, _NORMS):
@@ -185,10 +186,9 @@ class DefaultOptimizerConstructor:
             return lr_mult, settings.get("dwconv_decay_mult", 1.0)
         return lr_mult, settings.get("bias_decay_mult", 1.0) if is_bias else 1.0
 
-    def _tell_useless_keys(self, model: nn.Module) -> None:
-        names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
-        for key in self._keys:
-            if not _is_part(self._words[key], names):
+    def _tell_useless_keys(self, names: Sequence[str]) -> None:
+        for key, word in self._words.items():
+            if not _is_part(word, names):
                 listed = ", ".join(names[:_MAX_LISTED])
                 _LOGGER.warning(
                     "paramwise_cfg.custom_keys['%s'] is part of no parameter's name and has no effect; the "
@@ -219,10 +219,9 @@ class DefaultOptimizerConstructor:
                 raise ConfigError(f"{path} multiplies the optimizer's {name}, which is not set; set it too")
 
 
-def _word_here(key: str, model: nn.Module) -> str:
+def _word_here(key: str, names: Sequence[str]) -> str:
     """Return a key of ``custom_keys``, or torchvision's name for what mmclassification's networks call so."""
     last = key.rpartition(".")[2]
-    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     return key if last not in _NAMES_HERE or _is_part(key, names) else f".{_NAMES_HERE[last]}"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.training_traps import save_intervals
 from ding_cls.data import EvalLoader
@@ -88,13 +89,14 @@ def dry_run(
         # What a run says while it is built names the temporary folder.
         warned = logging.handlers.BufferingHandler(capacity=1000)
         warned.setLevel(logging.WARNING)
-        parts = logging.getLogger("ding_cls")
-        parts.addHandler(warned)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), open_run(cfg, seed=seed, **settings) as run:
-                report = _looked_at(run, model, wanted)
-        finally:
-            parts.removeHandler(warned)
+        heard = logging.Logger("dry run")
+        heard.addHandler(warned)
+        with (
+            parts_heard(heard),
+            contextlib.redirect_stdout(io.StringIO()),
+            open_run(cfg, seed=seed, **settings) as run,
+        ):
+            report = _looked_at(run, model, wanted)
         return replace(report, remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)))
 
 
