@@ -29,11 +29,11 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 
 
 def test_each_of_the_ten_traps_names_tests_that_exist() -> None:
-    section = README.split("## Known traps")[1].split("\n## ")[0]
+    section = COMING.split("## Known traps")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| trap")]
     assert len(rows) == TRAPS
     for row in rows:
-        named = re.findall(r"\[`(\w+)`\]\((tests/[\w/]+\.py)\)", row)
+        named = re.findall(r"\[`(\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", row)
         assert named, row
         for name, file in named:
             assert re.search(rf"^def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.M), (name, file)
