@@ -46,9 +46,10 @@ class TrainResult:
         history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
             ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
             ``seconds``. Accuracies are percentages.
-        best: the best evaluation's results; empty without one.
-        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where
-            the untrained network was best, or nothing was evaluated.
+        best: the best evaluation's results; empty without one. The untrained network's count only where no
+            evaluation of a trained one is finite.
+        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where no
+            trained network was evaluated, or none with finite results.
         final: the last evaluation's results.
         model: the trained network, with its final weights: those that are evaluated.
         run_folder: where everything lies.
@@ -197,6 +198,12 @@ class Run:
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
         )
+        if evaluator.last_eval_iter > 0 and evaluator.best_iter <= 0:
+            self.logger.warning(
+                "no evaluation after training began was finite: the best checkpoint is that of the "
+                f"{'untrained network' if evaluator.is_best_untrained else 'last update'}; train again with a "
+                "smaller policy.learn.learning_rate, or with policy.learn.grad_clip"
+            )
         learner.close()
         evaluator.close()
         return result
