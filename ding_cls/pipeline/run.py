@@ -199,10 +199,10 @@ class Run:
             checkpoint_folder=_checkpoints(self.cfg),
         )
         if evaluator.last_eval_iter > 0 and evaluator.best_iter <= 0:
+            kept = "untrained network" if evaluator.is_best_untrained else "last update"
             self.logger.warning(
-                "no evaluation after training began was finite: the best checkpoint is that of the "
-                f"{'untrained network' if evaluator.is_best_untrained else 'last update'}; train again with a "
-                "smaller policy.learn.learning_rate, or with policy.learn.grad_clip"
+                f"no evaluation after training began was finite: the best checkpoint is that of the {kept}; "
+                "train again with a smaller policy.learn.learning_rate, or with policy.learn.grad_clip"
             )
         learner.close()
         evaluator.close()

@@ -60,7 +60,7 @@ def test_nan_is_never_best_and_the_first_finite_result_is(
     assert len(metric.asked) == max(sum(math.isfinite(each) for each in results) - 1, 0)
 
 
-# (results at updates 0, 1, 2 ..., best after each, which are saved, comparisons that the metric was asked for)
+# (results at updates 0, 1, 2 ..., best after each, which are saved, how often the metric is asked)
 AFTER_UNTRAINED = [
     ([9.0], [9.0], [0], 0),
     ([9.0, 1.0, 0.5], [9.0, 1.0, 1.0], [0, 1], 1),
