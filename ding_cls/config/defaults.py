@@ -320,7 +320,9 @@ EVALUATOR: Tree = {
         minimum=0,
     ),
     "save_best": Key(
-        None, (str, bool, NONE), "key of the results that decides which is best; None: as the metric says"
+        None,
+        (str, bool, NONE),
+        "key of the results that decides which is best, ties by the lower loss; None: as the metric says",
     ),
     "rule": Key(
         None,
@@ -331,7 +333,10 @@ EVALUATOR: Tree = {
     "greater_keys": Key([], (list, tuple), "keys of a metric of one's own of which more is better"),
     "less_keys": Key([], (list, tuple), "keys of a metric of one's own of which less is better"),
     "early_stop_patience": Key(
-        None, (int, NONE), "stop after so many evaluations without a better one; None: never", minimum=1
+        None,
+        (int, NONE),
+        "stop after so many evaluations of trained weights without a better one; None: never",
+        minimum=1,
     ),
     "early_stop_min_delta": Key(
         0.0, (float,), "by how much the deciding key must get better to count", minimum=0
