@@ -333,10 +333,7 @@ EVALUATOR: Tree = {
     "greater_keys": Key([], (list, tuple), "keys of a metric of one's own of which more is better"),
     "less_keys": Key([], (list, tuple), "keys of a metric of one's own of which less is better"),
     "early_stop_patience": Key(
-        None,
-        (int, NONE),
-        "stop after so many evaluations of trained weights without a better one; None: never",
-        minimum=1,
+        None, (int, NONE), "stop after so many evaluations without a better one; None: never", minimum=1
     ),
     "early_stop_min_delta": Key(
         0.0, (float,), "by how much the deciding key must get better to count", minimum=0

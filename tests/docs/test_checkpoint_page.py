@@ -52,7 +52,7 @@ def table() -> dict[str, list[str]]:
 
 @pytest.fixture
 def written(picture_folder: Path, workdir: Path) -> list[dict[str, Any]]:
-    """The last files of a run with a judged average, and of one with another that leaves the optimizer out."""
+    """The last files of a run with a judged average, and of one that keeps it, without the optimizer."""
     torch.manual_seed(3)
     torch.save(build_classifier(deepcopy(TEACHER["model"])).state_dict(), "teacher.pth")
     kept = ("policy.learn.ema={'evaluate': 'raw'}", "policy.learn.learner.checkpoint.save_optimizer=False")
