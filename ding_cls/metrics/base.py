@@ -35,8 +35,8 @@ class IMetric(ABC):
         """Return whether ``metric1`` is better than ``metric2``; ``metric2`` is None before the first
         result.
 
-        The evaluator compares finite results of trained weights with it. The first of these takes the place
-        of the untrained network's result, that of update 0, without a call.
+        The evaluator asks it about finite results, that of the untrained network (update 0) among them: it
+        decides about that one too. Patience counts from the first result of trained weights.
         """
 
 

@@ -49,7 +49,7 @@ class MetricSerialEvaluator:
 
     Attributes:
         best: the best result so far; None before the first. That of the untrained network (update 0) gives
-            way to the first finite one of trained weights, whatever the numbers.
+            way to the first finite one of trained weights, unless a ``gt`` of one's own compares them.
         best_iter: the update at which it was measured; -1 before the first.
         last_result: the latest result.
         last_eval_iter: the update at which it was measured; -1 before the first.
@@ -164,7 +164,7 @@ class MetricSerialEvaluator:
 
     @property
     def is_best_untrained(self) -> bool:
-        """Whether the best result so far is that of the untrained network: no other was finite."""
+        """Whether the best result so far is that of the untrained network."""
         return self.best is not None and self.best_iter == 0
 
     @property
@@ -275,9 +275,6 @@ class MetricSerialEvaluator:
         self.has_reached_stop_value = state["has_reached_stop_value"]
         if "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
-            if self.is_best_untrained and state["early_stopping"]["best"] == self.best:
-                # Older files compare with the untrained network.
-                self.early_stopping.forget()
 
     def _other_results(self) -> dict[str, float]:
         """Return the results of other weights that the policy wants judged, with their prefixes."""
@@ -358,14 +355,14 @@ class MetricSerialEvaluator:
         is_trained = self.last_eval_iter != 0
         not_finite = self.ranking.not_finite(result)
         if not_finite:
-            rest = (
-                "; the best is still the untrained network" if is_trained and self.is_best_untrained else ""
-            )
+            is_none_left = is_trained and self.is_best_untrained
+            rest = "; the best is still the untrained network" if is_none_left else ""
             names = ", ".join(not_finite)
             self._note(f"{names} is not finite at this evaluation; it cannot be the best{rest}")
-        if self.best is not None and is_trained == self.is_best_untrained:
-            return is_trained and not not_finite
-        return self.ranking.is_better(result, self.best)
+        if self.ranking.is_of_the_user or self.best is None or is_trained != self.is_best_untrained:
+            return self.ranking.is_better(result, self.best)
+        # One of the two is of the untrained network.
+        return is_trained and not not_finite
 
     def _reached(self, result: Mapping[str, float]) -> bool:
         stop_value = self._cfg.stop_value

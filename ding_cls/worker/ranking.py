@@ -80,6 +80,11 @@ class Ranking:
         """Whether a key was named, and not the metric asked."""
         return self._key is not None
 
+    @property
+    def is_of_the_user(self) -> bool:
+        """Whether a ``gt`` of one's own compares results, and neither a key nor that of our metrics."""
+        return self._key is None and getattr(type(self._metric), "gt", None) is not SumMetric.gt
+
     def not_finite(self, result: Mapping[str, Any]) -> list[str]:
         """Return the names of what keeps a result from being compared."""
         names = [each for each in result if not _is_further(each, result)]
