@@ -178,6 +178,16 @@ def assert_resumes_exactly(data: Path, *settings: str, stops: Iterable[int] = ra
     return count
 
 
+def in_older_layout(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint as it was written before: weights in training under 'model', those of an average
+    under 'averaged'."""
+    older = {name: value for name, value in state.items() if name != "training_model"}
+    if "training_model" in state:
+        older["model"] = state["training_model"]
+        older["averaged"] = {"model": state["model"], **state["averaged"]}
+    return older
+
+
 def assert_same(found: Any, expected: Any, *, where: str) -> None:
     """Compare two trees of plain values and tensors, bit by bit."""
     assert type(found) is type(expected), f"{where}: {type(found)} for {type(expected)}"

@@ -320,7 +320,9 @@ EVALUATOR: Tree = {
         minimum=0,
     ),
     "save_best": Key(
-        None, (str, bool, NONE), "key of the results that decides which is best; None: as the metric says"
+        None,
+        (str, bool, NONE),
+        "key of the results that decides which is best, ties by the lower loss; None: as the metric says",
     ),
     "rule": Key(
         None,

@@ -1,7 +1,7 @@
 """Metrics as sums and counts. It knows logits and targets, and neither loaders, networks nor processes."""
 
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
-from ding_cls.metrics.base import METRICS, IMetric, SumMetric
+from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss
 from ding_cls.metrics.build import build_metric
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
 from ding_cls.metrics.classification import ImageClassificationMetric
@@ -36,6 +36,7 @@ __all__ = [
     "average_precision",
     "build_metric",
     "fits_a_line",
+    "has_lower_loss",
     "is_percentage",
     "native_key",
     "reduced",

@@ -33,7 +33,11 @@ class IMetric(ABC):
     @abstractmethod
     def gt(self, metric1: Any, metric2: Any) -> bool:
         """Return whether ``metric1`` is better than ``metric2``; ``metric2`` is None before the first
-        result."""
+        result.
+
+        The evaluator asks it about finite results, that of the untrained network (update 0) among them: it
+        decides about that one too. Patience counts from the first result of trained weights.
+        """
 
 
 class SumMetric(IMetric):
@@ -43,7 +47,8 @@ class SumMetric(IMetric):
     batches and the ranks (one packed reduction); integer sums stay integers all the way.
 
     Attributes:
-        primary: the key of the result that decides which checkpoint is best.
+        primary: the key of the result that decides which checkpoint is best; of equal values that with the
+            lower 'loss', where the result has one.
         directions: for each number of the result, whether larger ('max') or smaller ('min') is better.
         needs_scores: whether sums do not suffice. ``result`` then finds all ``logits`` (float32) and
             ``targets`` beside the totals, on the CPU in the order of the data. Every rank holds them all:
@@ -99,7 +104,11 @@ class SumMetric(IMetric):
             )
         if math.isnan(value):
             return False
-        return metric2 is None or self.is_better(self.primary, value, metric2[self.primary])
+        if metric2 is None:
+            return True
+        if value == metric2[self.primary]:
+            return self.primary != "loss" and has_lower_loss(metric1, metric2)
+        return self.is_better(self.primary, value, metric2[self.primary])
 
     def is_better(self, name: str, value: float, other: float) -> bool:
         """Return whether ``value`` beats ``other`` in the direction of the key ``name``; NaN never does."""
@@ -123,6 +132,20 @@ class SumMetric(IMetric):
         return all(
             result[name] == goal or self.is_better(name, result[name], goal) for name, goal in wanted.items()
         )
+
+
+def has_lower_loss(result: Mapping[str, Any], other: Mapping[str, Any], *, name: str = "loss") -> bool:
+    """Return whether ``result`` has a lower loss than ``other``: how a tie of the deciding key is broken.
+
+    Args:
+        result: results by name.
+        other: those it is compared with.
+        name: the loss's key; where one of the two lacks it, or has no number there, the answer is no.
+    """
+    ours, theirs = result.get(name), other.get(name)
+    if not isinstance(ours, int | float) or not isinstance(theirs, int | float):
+        return False
+    return ours < theirs or (math.isnan(theirs) and not math.isnan(ours))
 
 
 METRICS: Registry[Callable[..., Any]] = Registry("metric")

@@ -35,11 +35,12 @@ from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet1
 from ding_cls.models.seesaw_loss import SeesawLoss
 from ding_cls.models.short_losses import described_loss
 from ding_cls.models.task_heads import LogSoftmaxHead, MultiTaskHead
-from ding_cls.models.weights import AVERAGED, evaluated_part, fetch_weights, read_weights
+from ding_cls.models.weights import AVERAGED, TRAINING, evaluated_part, fetch_weights, read_weights
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [
     "AVERAGED",
+    "TRAINING",
     "evaluated_part",
     "ArcFaceClsHead",
     "CosineClsHead",

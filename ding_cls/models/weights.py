@@ -19,7 +19,10 @@ from torchvision.models import get_model_weights
 from ding_cls.errors import ModelError
 
 _STATE_KEYS = ("state_dict", "model")
-# Under this key of a checkpoint lie averaged weights, beside those in training under 'model'.
+# Under 'model' of a checkpoint lie the weights that were judged. Where that is an average of them, those in
+# training lie under this key.
+TRAINING = "training_model"
+# What an average needs beside these to go on; in older files its weights too, and 'model' those in training.
 AVERAGED = "averaged"
 _CHUNK_BYTES = 1 << 20
 
@@ -78,7 +81,7 @@ def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
     The state dict may lie under the key 'state_dict' or 'model'. Of a checkpoint of ours it is what the run
-    evaluated: the averaged weights, where there are some.
+    evaluated: the averaged weights, where it evaluated some.
 
     Args:
         source: the file.
@@ -104,13 +107,15 @@ def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Te
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
-    part = evaluated_part(content) if isinstance(content, Mapping) else content
-    return _find_state(part, path), part is not content
+    if not isinstance(content, Mapping):
+        return _find_state(content, path), False
+    part = evaluated_part(content)
+    return _find_state(part, path), part is not content or TRAINING in content
 
 
 def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of a checkpoint under whose 'model' lies what was evaluated: the averaged weights,
-    where the run evaluated an average; else the checkpoint."""
+    """Return the part of a checkpoint under whose 'model' lies what was evaluated: the checkpoint; of an
+    older file of a run that evaluated an average, that average's own."""
     averaged = state.get(AVERAGED)
     return averaged if isinstance(averaged, Mapping) and "model" in averaged else state
 

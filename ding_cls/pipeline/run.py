@@ -46,9 +46,10 @@ class TrainResult:
         history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
             ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
             ``seconds``. Accuracies are percentages.
-        best: the best evaluation's results; empty without one.
-        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where
-            the untrained network was best, or nothing was evaluated.
+        best: the best evaluation's results; empty without one. The untrained network's count only where no
+            evaluation of a trained one is finite, or a metric's own ``gt`` prefers them.
+        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where it
+            is that of the untrained network, or there is none.
         final: the last evaluation's results.
         model: the trained network, with its final weights: those that are evaluated.
         run_folder: where everything lies.
@@ -197,6 +198,13 @@ class Run:
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
         )
+        is_untrained = evaluator.is_best_untrained and not evaluator.ranking.is_of_the_user
+        if evaluator.last_eval_iter > 0 and (is_untrained or evaluator.best is None):
+            kept = "untrained network" if is_untrained else "last update"
+            self.logger.warning(
+                f"no evaluation after training began was finite: the best checkpoint is that of the {kept}; "
+                "train again with a smaller policy.learn.learning_rate, or with policy.learn.grad_clip"
+            )
         learner.close()
         evaluator.close()
         return result

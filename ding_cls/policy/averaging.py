@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
+from ding_cls.models import AVERAGED, TRAINING
 from ding_cls.policy.settings import setting_of
 from ding_cls.types import RAW
 
@@ -291,8 +292,9 @@ class OptimizersAverage:
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the weights to evaluate."""
-        return {"model": self.network().state_dict()}
+        """Return the weights to evaluate, where they are others than those in training."""
+        network = self.network()
+        return {} if network is self._model else {"model": network.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue with the copy of a state; without one it follows from the network and the optimizer."""
@@ -327,6 +329,24 @@ def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str
     if rule is None:
         return LastWeights(model)
     return WeightAverage(model, rule, rule.evaluate if isinstance(rule, Ema) else "ema")
+
+
+def with_average(state: Mapping[str, Any], average: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy's state with that of its ``EvaluatedWeights``, as a checkpoint has them.
+
+    An average that is judged lies under 'model' and the weights in training under ``TRAINING``, so a file
+    holds each of them once.
+    """
+    if "model" not in average:
+        return {**state, AVERAGED: dict(average)}
+    rest = {name: value for name, value in average.items() if name != "model"}
+    return {**state, "model": average["model"], TRAINING: state["model"], AVERAGED: rest}
+
+
+def average_in(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state of a checkpoint's ``EvaluatedWeights``; in older files it holds its own weights."""
+    average: Mapping[str, Any] = state.get(AVERAGED, {})
+    return {**average, "model": state["model"]} if TRAINING in state else average
 
 
 def is_schedule_free(optimizer: Optimizer) -> bool:

@@ -14,6 +14,7 @@ from ding_cls.config.settle import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.models.weights import TRAINING, evaluated_part
 from ding_cls.models.wrap import unwrap
 from ding_cls.policy.modes import EvalMode, LearnMode
 
@@ -136,7 +137,8 @@ class Policy(ABC):
         return {"model": self._model.state_dict(), **own}
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(weights_in(state))
+        judged = weights_in(state)
+        self._load_weights(weights_in(state, key=TRAINING) if TRAINING in state else judged)
         if "optimizer" in state and hasattr(self, "_optimizer"):
             load_optimizer(self._optimizer, state["optimizer"], scheduled=self._scheduled_settings())
 
@@ -148,7 +150,8 @@ class Policy(ABC):
         return {"model": self._model.state_dict()}
 
     def _load_state_dict_eval(self, state: Mapping[str, Any]) -> None:
-        self._load_weights(weights_in(state))
+        """Load the weights that a run judged."""
+        self._load_weights(weights_in(evaluated_part(state)))
 
     def _load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Load weights strictly; where they do not fit, the network is left as it was.
@@ -181,18 +184,18 @@ class Policy(ABC):
             setattr(self, f"_{name}", value)
 
 
-def weights_in(state: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
+def weights_in(state: Mapping[str, Any], *, key: str = "model") -> Mapping[str, torch.Tensor]:
     """Return the network's weights in a checkpoint.
 
     Raises:
-        CheckpointError: there are none under 'model'.
+        CheckpointError: there are none under the key.
     """
-    weights = state.get("model")
+    weights = state.get(key)
     if not isinstance(weights, Mapping) or not all(
         isinstance(each, torch.Tensor) for each in weights.values()
     ):
         raise CheckpointError(
-            "the checkpoint holds no weights under 'model'; a file of weights alone is loaded with "
+            f"the checkpoint holds no weights under '{key}'; a file of weights alone is loaded with "
             "policy.model.pretrained=FILE"
         )
     return weights

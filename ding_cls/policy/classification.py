@@ -16,9 +16,16 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.distributed.comm import allreduce
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
-from ding_cls.models import AVERAGED, Outputs, evaluated_part, load_initial_weights, new_network
-from ding_cls.policy.averaging import EvaluatedWeights, LastWeights, Others, evaluated_weights
-from ding_cls.policy.base import Policy, weights_in
+from ding_cls.models import Outputs, load_initial_weights, new_network
+from ding_cls.policy.averaging import (
+    EvaluatedWeights,
+    LastWeights,
+    Others,
+    average_in,
+    evaluated_weights,
+    with_average,
+)
+from ding_cls.policy.base import Policy
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.distill_loss import Distillation
@@ -171,15 +178,15 @@ class ImageClassificationPolicy(Policy):
         return f"{super()._info_learn()}, {self._cfg.learn.precision}{processes}"
 
     def _state_dict_learn(self) -> dict[str, Any]:
-        return {
+        state = {
             **super()._state_dict_learn(),
             "scaler": self._scaler.state_dict(),
             "lr_scheduler": self._lr_scheduler.state_dict(),
             "train_iter": self._train_iter,
-            AVERAGED: self._evaluated.state_dict(),
             "loss": {} if self._loss is None else self._loss.state_dict(),
             "distill": {} if self._distillation is None else self._distillation.state_dict(),
         }
+        return with_average(state, self._evaluated.state_dict())
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         super()._load_state_dict_learn(state)
@@ -187,7 +194,7 @@ class ImageClassificationPolicy(Policy):
             self._scaler.load_state_dict(state["scaler"])
         if "lr_scheduler" in state:
             self._lr_scheduler.load_state_dict(state["lr_scheduler"])
-        self._evaluated.load_state_dict(state.get(AVERAGED, {}))
+        self._evaluated.load_state_dict(average_in(state))
         if self._loss is not None:
             self._loss.load_state_dict(state.get("loss", {}))
         if self._distillation is not None:
@@ -202,8 +209,7 @@ class ImageClassificationPolicy(Policy):
         return {"model": self._get_eval_model().state_dict()}
 
     def _load_state_dict_eval(self, state: Mapping[str, Any]) -> None:
-        """Load what a run evaluated: the averaged weights, where a checkpoint has some."""
-        self._load_weights(weights_in(evaluated_part(state)))
+        super()._load_state_dict_eval(state)
         self._evaluated.load_state_dict({})
 
     def _get_eval_model(self) -> torch.nn.Module:

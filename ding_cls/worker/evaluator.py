@@ -48,7 +48,8 @@ class MetricSerialEvaluator:
         instance_name: this evaluator's name in log files and TensorBoard tags.
 
     Attributes:
-        best: the best result so far; None before the first.
+        best: the best result so far; None before the first. That of the untrained network (update 0) gives
+            way to the first finite one of trained weights, unless a ``gt`` of one's own compares them.
         best_iter: the update at which it was measured; -1 before the first.
         last_result: the latest result.
         last_eval_iter: the update at which it was measured; -1 before the first.
@@ -162,6 +163,11 @@ class MetricSerialEvaluator:
         return self._ranking
 
     @property
+    def is_best_untrained(self) -> bool:
+        """Whether the best result so far is that of the untrained network."""
+        return self.best is not None and self.best_iter == 0
+
+    @property
     def should_stop(self) -> bool:
         """Whether the run is to end after the last evaluation."""
         return self.has_reached_stop_value or self.early_stopping.is_over
@@ -213,7 +219,8 @@ class MetricSerialEvaluator:
 
         Args:
             save_ckpt_fn: called with ``'ckpt_best.pth.tar'`` when the result is the best so far.
-            train_iter: the number shown in the log line and on TensorBoard's axis.
+            train_iter: the number shown in the log line and on TensorBoard's axis. Where ``should_eval`` was
+                not asked before, it is the number of finished updates too, and 0 means an untrained network.
             envstep: accepted for programs that pass it; it is shown where it is positive.
 
         Returns:
@@ -230,11 +237,12 @@ class MetricSerialEvaluator:
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
         # Copies: what is returned belongs to the caller, who may add to it.
         self._asked_iter, self.last_result = None, dict(result)
-        self.has_reached_stop_value = train_iter > 0 and self._reached(result)
+        self.has_reached_stop_value = self.last_eval_iter > 0 and self._reached(result)
         is_best = self._is_best(result)
         if is_best:
             self.best, self.best_iter = dict(result), self.last_eval_iter
-        self.early_stopping.add(result, self._stop_ranking or self.ranking, is_trained=train_iter > 0)
+        stop_ranking = self._stop_ranking or self.ranking
+        self.early_stopping.add(result, stop_ranking, is_trained=self.last_eval_iter != 0)
         self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
         if is_best and save_ckpt_fn is not None:
             save_ckpt_fn(BEST_NAME)
@@ -344,10 +352,17 @@ class MetricSerialEvaluator:
         )
 
     def _is_best(self, result: Mapping[str, float]) -> bool:
+        is_trained = self.last_eval_iter != 0
         not_finite = self.ranking.not_finite(result)
         if not_finite:
-            self._note(f"{', '.join(not_finite)} is not finite at this evaluation; it cannot be the best")
-        return self.ranking.is_better(result, self.best)
+            is_none_left = is_trained and self.is_best_untrained
+            rest = "; the best is still the untrained network" if is_none_left else ""
+            names = ", ".join(not_finite)
+            self._note(f"{names} is not finite at this evaluation; it cannot be the best{rest}")
+        if self.ranking.is_of_the_user or self.best is None or is_trained != self.is_best_untrained:
+            return self.ranking.is_better(result, self.best)
+        # One of the two is of the untrained network.
+        return is_trained and not not_finite
 
     def _reached(self, result: Mapping[str, float]) -> bool:
         stop_value = self._cfg.stop_value

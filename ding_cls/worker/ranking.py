@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ding_cls.errors import ConfigError
-from ding_cls.metrics import IMetric, SumMetric
+from ding_cls.metrics import IMetric, SumMetric, has_lower_loss
 from ding_cls.types import RAW
 
 # What other systems call a result, as ``_normal`` writes it, and what it may be called here.
@@ -25,13 +25,16 @@ _AUTO = (None, False, True, "auto")
 # Of results beside those of all data and the weights to judge: of one data set, of the weights in training.
 _FURTHER = re.compile(rf"(?:{RAW})?(?:\d+_)?")
 _RAW_IN_MMPRETRAIN = "_origin"
+# Of equal results that with less of it is better.
+_LOSS = "loss"
 
 
 class Ranking:
     """Compares results of a metric.
 
     A result that is not finite where it is compared is better than none; the first finite one is the best
-    without asking.
+    without asking. Of results with the same value of the key, or of the primary key of a metric made of sums,
+    that with the lower loss is better; of equal losses the earlier one stays.
 
     Args:
         metric: gives the results.
@@ -77,6 +80,11 @@ class Ranking:
         """Whether a key was named, and not the metric asked."""
         return self._key is not None
 
+    @property
+    def is_of_the_user(self) -> bool:
+        """Whether a ``gt`` of one's own compares results, and neither a key nor that of our metrics."""
+        return self._key is None and getattr(type(self._metric), "gt", None) is not SumMetric.gt
+
     def not_finite(self, result: Mapping[str, Any]) -> list[str]:
         """Return the names of what keeps a result from being compared."""
         names = [each for each in result if not _is_further(each, result)]
@@ -96,6 +104,9 @@ class Ranking:
             return bool(self._metric.gt(result, other))
         name, value = self.score(result)
         gain = value - other[name]
+        if gain == 0 and not min_delta:
+            further, inner = _split(name)
+            return inner != _LOSS and has_lower_loss(result, other, name=f"{further}{_LOSS}")
         return bool((gain if self._is_greater(name) else -gain) > min_delta)
 
     def score(self, result: Mapping[str, Any]) -> tuple[str, float]:
@@ -185,12 +196,12 @@ class EarlyStopping:
         self._best: dict[str, Any] | None = None
 
     def add(self, result: Mapping[str, Any], ranking: Ranking, *, is_trained: bool) -> None:
-        """Add an evaluation; that of an untrained network is only what others are compared with."""
-        if self.patience is None:
+        """Add an evaluation; that of an untrained network does not count, nor is any compared with it."""
+        if self.patience is None or not is_trained:
             return
         if ranking.is_better(result, self._best, min_delta=self.min_delta):
             self._best, self.num_bad = dict(result), 0
-        elif is_trained:
+        else:
             self.num_bad += 1
             if self.check_finite and ranking.not_finite(result):
                 self.num_bad = max(self.num_bad, self.patience)

@@ -449,7 +449,7 @@ def test_every_option_is_bit_equal(picture_folder: Path, workdir: Path, option: 
 SHORT = {
     "patience at its end": (
         (*_INSIDE, f"{_JUDGE}.early_stop_patience=1", f"{_JUDGE}.early_stop_min_delta=1000000.0"),
-        3,
+        6,
     ),
     "a stop value inside an epoch": ((*_INSIDE, f"{_JUDGE}.stop_value={{'acc1': 0.0}}"), 3),
     "updates that end inside an epoch": (

@@ -99,6 +99,31 @@ def test_gt_has_a_direction_and_nan_is_never_better(
     assert metric.gt({**GOOD, primary: new}, {**GOOD, primary: old}) is is_better
 
 
+@pytest.mark.parametrize(
+    ("primary", "new", "old", "is_better"),
+    [
+        ("acc1", 0.4, 0.5, True),
+        ("acc5", 0.4, 0.5, True),
+        ("acc1", 0.5, 0.5, False),
+        ("acc1", 0.6, 0.5, False),
+        ("acc1", NAN, 0.5, False),
+        ("acc1", 0.5, NAN, True),
+        ("acc1", NAN, NAN, False),
+    ],
+)
+def test_a_tie_goes_to_the_lower_loss(primary: str, new: float, old: float, is_better: bool) -> None:
+    metric = ImageClassificationMetric(primary)
+    assert metric.gt({**GOOD, "loss": new}, {**GOOD, "loss": old}) is is_better
+
+
+def test_a_tie_without_a_loss_stays() -> None:
+    metric = HitRate()
+    name = metric.primary
+    assert not metric.gt({name: 0.5}, {name: 0.5})
+    assert not metric.gt({name: 0.5, "loss": 0.1}, {name: 0.5})
+    assert not metric.gt({name: 0.5}, {name: 0.5, "loss": 0.1})
+
+
 @pytest.mark.parametrize("primary", ["acc1", "acc5", "loss"])
 def test_anything_but_nan_is_better_than_nothing(primary: str) -> None:
     metric = ImageClassificationMetric(primary)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from ding_cls.models import (
     model_wrap,
     resnet18,
 )
+from tests.harness import in_older_layout
 
 Rename = Callable[[str], str]
 
@@ -314,11 +316,14 @@ def test_a_backbone_that_is_not_the_files_is_refused(tmp_path: Path) -> None:
     assert same(snapshot(model), before)
 
 
+@pytest.mark.parametrize("is_older", [False, True])
 @pytest.mark.parametrize("evaluated", [True, False])
-def test_of_a_checkpoint_it_takes_what_was_evaluated(tmp_path: Path, evaluated: bool) -> None:
+def test_of_a_checkpoint_it_takes_what_was_evaluated(tmp_path: Path, evaluated: bool, is_older: bool) -> None:
     raw, average = [resnet18(num_classes=3).state_dict() for _ in range(2)]
-    part = {"model" if evaluated else "kept": average, "num_averaged": 5}
-    torch.save({"model": raw, "averaged": part, "last_iter": 5}, tmp_path / "ckpt.pth.tar")
+    state: dict[str, Any] = {"model": raw, "averaged": {"kept": average, "num_averaged": 5}, "last_iter": 5}
+    if evaluated:
+        state |= {"model": average, "training_model": raw, "averaged": {"num_averaged": 5}}
+    torch.save(in_older_layout(state) if is_older else state, tmp_path / "ckpt.pth.tar")
     model = resnet18(num_classes=3)
     report = load_pretrained(model, tmp_path / "ckpt.pth.tar")
     assert same(snapshot(model), average if evaluated else raw)

@@ -1,5 +1,7 @@
 """A run's folder, seed and result."""
 
+import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -136,8 +138,8 @@ def test_a_best_inside_an_epoch_belongs_to_it(picture_folder: Path, workdir: Pat
     inside = ("policy.eval.evaluator.eval_interval=3", "policy.eval.evaluator.by_epoch=False")
     result = run_tiny(picture_folder, "run", ALONE, *inside, "policy.learn.learning_rate=0.05")
     last_iter = read_checkpoint(result.best_checkpoint)["last_iter"]
-    assert last_iter in (0, 3, 6, 9, 10)
-    assert result.best_epoch == {0: None, 3: 0, 6: 1, 9: 1, 10: 1}[last_iter]
+    assert last_iter in (3, 6, 9, 10)
+    assert result.best_epoch == {3: 0, 6: 1, 9: 1, 10: 1}[last_iter]
 
 
 def test_checkpoints_in_another_folder_are_found_again(picture_folder: Path, workdir: Path) -> None:
@@ -176,10 +178,40 @@ def test_the_best_epoch_is_that_of_the_best_file(picture_folder: Path, workdir: 
         "policy.learn.learning_rate=0.0",
         "policy.learn.warmup_epoch=0",
     )
-    # BatchNorm's statistics move without a rate: any of the three evaluations may be the best.
-    rows = {None: 0} | {row["epoch"]: row["train_iter"] for row in result.history}
-    assert rows == {None: 0, 0: 5, 1: 10}
+    # BatchNorm's statistics move without a rate: either epoch may be the best.
+    rows: dict[int | None, int] = {row["epoch"]: row["train_iter"] for row in result.history}
+    assert rows == {0: 5, 1: 10}
     assert read_checkpoint(result.best_checkpoint)["last_iter"] == rows[result.best_epoch]
+
+
+@pytest.mark.parametrize("key", [(), ("policy.eval.evaluator.save_best=loss",)])
+def test_a_run_that_makes_the_network_worse_has_a_trained_best(
+    key: tuple[str, ...], picture_folder: Path, workdir: Path
+) -> None:
+    ascent = ("policy.learn.optimizer.type=SGD", "policy.learn.optimizer.maximize=True")
+    result = run_tiny(picture_folder, "run", ALONE, *ascent, *key)
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    untrained, *trained = [row["loss"] for row in rows if row["kind"] == "eval"]
+    assert untrained < min(trained)
+    assert result.best_epoch is not None
+    assert result.best["loss"] == trained[result.best_epoch]
+    best = read_checkpoint(result.best_checkpoint)
+    assert best["last_iter"] == 5 * (result.best_epoch + 1)
+    assert best["parts"]["evaluator"]["best_iter"] == best["last_iter"]
+
+
+def test_a_run_none_of_whose_evaluations_is_finite_says_so(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diverging = ("policy.learn.learning_rate=1e30", "policy.learn.warmup_epoch=0")
+    result = run_tiny(picture_folder, "run", ALONE, *diverging)
+    assert not math.isfinite(result.final["loss"])
+    assert (result.best_epoch, read_checkpoint(result.best_checkpoint)["last_iter"]) == (None, 0)
+    told = "no evaluation after training began was finite: the best checkpoint is that of the {}; train again"
+    assert capsys.readouterr().out.count(told.format("untrained network")) == 1
+    later = run_tiny(picture_folder, "later", ALONE, *diverging, "policy.eval.evaluator.start=1")
+    assert (later.best, later.best_epoch) == ({}, None)
+    assert capsys.readouterr().out.count(told.format("last update")) == 1
 
 
 @pytest.mark.parametrize(("epochs", "is_told"), [(2, True), (1, False)])

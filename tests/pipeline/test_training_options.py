@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from ding_cls.checkpoint import read_checkpoint, write_checkpoint
+from ding_cls.errors import RunStopped
 from ding_cls.pipeline import evaluate, train
 from tests.faults.test_resume import LIBRARY_OPTIMIZERS, OPTIONS
-from tests.harness import SETTINGS, run_tiny, tiny_parts
+from tests.harness import SETTINGS, assert_same, in_older_layout, outcome, run_tiny, tiny_parts
 
 LEARN = "policy.learn"
 TRAINED: dict[str, tuple[str, ...]] = {
@@ -68,8 +71,51 @@ def test_the_best_file_gives_the_numbers_that_were_evaluated(
     assert {name: judged[name] for name in result.best} == result.best
     last = evaluate("averaged/ckpt/iteration_10.pth.tar")
     assert {name: last[name] for name in result.final} == result.final
+    # Without this library the same weights are found, and those in training beside them.
+    state = torch.load("averaged/ckpt/iteration_10.pth.tar", weights_only=True)
+    assert_same(state["model"], result.model.state_dict(), where="judged")
+    raw = torch.load("plain/ckpt/iteration_10.pth.tar", weights_only=True)["model"]
+    assert_same(state["training_model"], raw, where="in training")
     assert result.final["loss"] != plain.final["loss"]
     assert [row["train_loss"] for row in result.history] == [row["train_loss"] for row in plain.history]
+
+
+@pytest.mark.parametrize("option", AVERAGES)
+def test_a_file_without_the_optimizer_is_judged_alike(
+    option: str, picture_folder: Path, workdir: Path
+) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=0"
+    small = f"{LEARN}.learner.checkpoint.save_optimizer=False"
+    network = tiny_parts("LinearClsHead", in_channels=8)
+    result = run_tiny(picture_folder, "run", setting, small, network, *TRAINED[option])
+    judged = evaluate("run/ckpt/iteration_10.pth.tar")
+    assert {name: judged[name] for name in result.final} == result.final
+    state = torch.load("run/ckpt/iteration_10.pth.tar", weights_only=True)
+    assert (state["left_out"], "optimizer" in state) == (["optimizer"], False)
+
+
+@pytest.mark.parametrize("option", AVERAGES)
+def test_a_run_goes_on_from_a_file_of_the_older_layout(
+    option: str, picture_folder: Path, workdir: Path
+) -> None:
+    settings = (
+        "policy.learn.learner.dataloader.num_workers=0",
+        tiny_parts("LinearClsHead", in_channels=8),
+        *TRAINED[option],
+    )
+    run_tiny(picture_folder, "whole", *settings)
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "older", *settings, stop_at=7)
+    file = Path("older/ckpt/iteration_7.pth.tar")
+    state = read_checkpoint(file)
+    older = in_older_layout(state)
+    assert "model" in older["averaged"]
+    write_checkpoint(file, older)
+    found = evaluate(file)
+    write_checkpoint("newer.pth.tar", state)
+    assert found == evaluate("newer.pth.tar")
+    run_tiny(picture_folder, "older", *settings, resume=True)
+    assert_same(outcome("older"), outcome("whole"), where=option)
 
 
 def test_a_run_begins_with_what_another_evaluated(

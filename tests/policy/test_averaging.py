@@ -1,6 +1,8 @@
 """Averages of weights against their formulas and torch's own, and that training never sees them."""
 
+from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,11 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ding_cls.errors import ConfigError
+from ding_cls.checkpoint import write_checkpoint
+from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.policy.averaging import Ema, Swa, WeightAverage
+from tests.harness import assert_same, in_older_layout
 from tests.policy.test_classification import assert_equal, assert_near, batch, build, network
 
 STEPS = 6
@@ -276,3 +280,132 @@ def test_a_checkpoint_is_loaded_for_what_was_judged_and_goes_on_with_all(evaluat
 def test_what_is_evaluated_is_one_of_three() -> None:
     with pytest.raises(ConfigError, match=r"policy\.learn\.ema\.evaluate is 'all'; it must be 'ema', 'raw'"):
         Ema(evaluate="all")
+
+
+EMA = {"decay": 0.5, "warm_up": 0}
+# What is set, whether an average is judged after three updates, and what the file says of it beside weights.
+LAYOUTS: dict[str, tuple[dict[str, Any], bool, set[str]]] = {
+    "none": ({}, False, set()),
+    "ema": ({"ema": EMA}, True, {"num_averaged"}),
+    "both": ({"ema": {**EMA, "evaluate": "both"}}, True, {"num_averaged"}),
+    "raw": ({"ema": {**EMA, "evaluate": "raw"}}, False, {"num_averaged", "kept"}),
+    "ema, not yet begun": ({"ema": {**EMA, "interval": 5}}, False, {"num_averaged", "kept"}),
+    "swa": ({"swa": {"start_epoch": 0}}, True, {"num_averaged"}),
+    "swa, not yet begun": ({"swa": {"start_epoch": 3}}, False, {"num_averaged", "kept"}),
+    "schedule-free": ({"optimizer": {"type": "ScheduleFreeAdamW"}}, True, set()),
+}
+
+
+def trained(learn: dict[str, Any], steps: int = 3) -> ImageClassificationPolicy:
+    """Return a policy after some updates, two of which make an epoch."""
+    if "optimizer" in learn:
+        pytest.importorskip("pytorch_optimizer")
+    policy = build(network(), **learn)
+    policy.learn_mode.set_attribute("updates_per_epoch", 2)
+    for step in range(steps):
+        policy.learn_mode.forward(batch(step))
+    return policy
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_checkpoints_model_is_what_was_judged(name: str, tmp_path: Path) -> None:
+    learn, is_average, rest = LAYOUTS[name]
+    policy = trained(learn)
+    write_checkpoint(tmp_path / "state", policy.learn_mode.state_dict())
+    state = torch.load(tmp_path / "state", weights_only=True)
+    policy.eval_mode.reset()
+    plain = network()
+    plain.load_state_dict(state["model"])
+    images = batch(9).images
+    assert torch.equal(plain.eval()(images), policy.eval_mode.forward(images))
+    assert ("training_model" in state) is is_average
+    in_training = state.get("training_model", state["model"])
+    assert_equal(policy._model, network_with(in_training))
+    assert any(not torch.equal(state["model"][key], in_training[key]) for key in in_training) is is_average
+    assert state["averaged"].keys() == rest
+    # No weights lie there more often than needed.
+    assert len(copies_of_weights(state)) == 1 + (is_average or "kept" in rest)
+
+
+def network_with(weights: Mapping[str, torch.Tensor]) -> nn.Module:
+    loaded = network()
+    loaded.load_state_dict(weights)
+    return loaded
+
+
+def copies_of_weights(tree: Any) -> list[Any]:
+    """Return the state dicts of the whole network in a checkpoint."""
+    if not isinstance(tree, Mapping):
+        return []
+    if set(network().state_dict()) <= set(tree):
+        return [tree]
+    return [found for each in tree.values() for found in copies_of_weights(each)]
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_new_and_older_files_go_on_to_the_last_bit(name: str, steps: int) -> None:
+    learn, *_ = LAYOUTS[name]
+    whole = trained(learn, steps)
+    state = deepcopy(whole.learn_mode.state_dict())
+    older = in_older_layout(state)
+    assert ("model" in older["averaged"]) is ("training_model" in state)
+    others = []
+    for each in (state, older):
+        policy = trained(learn, 0)
+        policy.learn_mode.load_state_dict(deepcopy(each))
+        assert_equal(policy.learn_mode.get_attribute("eval_model"), network_with(state["model"]))
+        others.append(policy)
+    for policy in (whole, *others):
+        for step in range(steps, steps + 3):
+            policy.learn_mode.forward(batch(step))
+    expected = whole.learn_mode.state_dict()
+    for policy in others:
+        assert_same(policy.learn_mode.state_dict(), expected, where=name)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_any_policy_judges_and_goes_on_with_the_right_weights_of_a_file(name: str) -> None:
+    state = deepcopy(trained(LAYOUTS[name][0]).learn_mode.state_dict())
+    for each in (state, in_older_layout(state)):
+        plain = build(network(), optimizer={"type": "SGD"})
+        plain.eval_mode.load_state_dict(deepcopy(each))
+        assert_equal(plain._model, network_with(state["model"]))
+    plain = build(network(), optimizer={"type": "SGD"})
+    plain.learn_mode.load_state_dict({key: value for key, value in state.items() if key != "optimizer"})
+    assert_equal(plain._model, network_with(state.get("training_model", state["model"])))
+
+
+class WithNote(ImageClassificationPolicy):
+    """A user's policy with more to keep."""
+
+    def _state_dict_learn(self) -> dict[str, Any]:
+        return {**super()._state_dict_learn(), "note": 7}
+
+    def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
+        super()._load_state_dict_learn(state)
+        self.note = state["note"]
+
+
+def test_a_policy_that_keeps_more_has_the_same_layout() -> None:
+    policies = [WithNote({"cuda": False, "learn": {"ema": EMA}}, model=network()) for _ in range(2)]
+    first, second = policies
+    for step in range(2):
+        first.learn_mode.forward(batch(step))
+    state = deepcopy(first.learn_mode.state_dict())
+    assert {"note", "training_model", "averaged"} < state.keys()
+    second.learn_mode.load_state_dict(state)
+    assert second.note == 7
+    for policy in policies:
+        policy.learn_mode.forward(batch(2))
+    assert_same(second.learn_mode.state_dict(), first.learn_mode.state_dict(), where="note")
+
+
+def test_a_file_without_weights_of_one_kind_is_refused() -> None:
+    state = trained({"ema": EMA}).learn_mode.state_dict()
+    for key in ("model", "training_model"):
+        other = trained({"ema": EMA}, 0)
+        broken = {**state, key: 3}
+        with pytest.raises(CheckpointError, match=f"holds no weights under '{key}'"):
+            other.learn_mode.load_state_dict(broken)
+        assert_equal(other._model, network())

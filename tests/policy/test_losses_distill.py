@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ding_cls.checkpoint import write_checkpoint
+from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.models import BACKBONES, CLASSIFIERS, build_model
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.types import Batch
+from tests.harness import in_older_layout
 from tests.models.test_classifier import OneCall
 from tests.policy.test_losses import CLASSES, Stem, batch, build, near, parts, plain, same, weights_of
 
@@ -115,6 +116,17 @@ def test_the_teacher_stays_as_it_is_and_in_no_checkpoint(file: str) -> None:
     assert list(state["model"]) == list(plain().state_dict())
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     assert state["distill"] == {"teacher": file, "sha256": digest}
+
+
+def test_the_teachers_weights_are_those_its_run_judged(tmp_path: Path) -> None:
+    averaged = saved(tmp_path / "averaged.pth.tar", teacher())
+    state = {**read_checkpoint(averaged), "averaged": {"num_averaged": 2}}
+    state["training_model"] = {name: value + 1 for name, value in state["model"].items()}
+    for number, each in enumerate((state, in_older_layout(state))):
+        write_checkpoint(tmp_path / f"{number}.pth.tar", each)
+        policy = build(plain(), distill={"teacher": str(tmp_path / f"{number}.pth.tar")})
+        found = policy._distillation._teacher.state_dict()
+        assert all(torch.equal(value, found[name]) for name, value in teacher().state_dict().items())
 
 
 def test_building_the_teacher_moves_no_chance(file: str) -> None:

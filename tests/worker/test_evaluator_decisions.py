@@ -19,6 +19,7 @@ from ding_cls.worker.eval_batches import EvaluationStoppedError
 from .tables import (
     DingStyleMetric,
     NumberedSamples,
+    ScriptedMetric,
     TablePolicy,
     evaluator_of,
     numbered,
@@ -57,6 +58,128 @@ def test_nan_is_never_best_and_the_first_finite_result_is(
     # Only finite results were compared, and the first one without asking.
     assert all(old is not None for _, old in metric.asked)
     assert len(metric.asked) == max(sum(math.isfinite(each) for each in results) - 1, 0)
+
+
+# (results at updates 0, 1, 2 ..., best after each, which are saved)
+AFTER_UNTRAINED = [
+    ([9.0], [9.0], [0]),
+    ([9.0, 1.0, 0.5], [9.0, 1.0, 1.0], [0, 1]),
+    ([9.0, 1.0, 2.0], [9.0, 1.0, 2.0], [0, 1, 2]),
+    ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0, 1]),
+    ([9.0, NAN, 1.0], [9.0, 9.0, 1.0], [0, 2]),
+    ([9.0, NAN, INF], [9.0, 9.0, 9.0], [0]),
+    ([NAN, 1.0, 0.5], [None, 1.0, 1.0], [1]),
+    ([NAN, NAN, NAN], [None, None, None], []),
+]
+BY_SCORE = {"save_best": "score", "rule": "greater"}
+
+
+@pytest.mark.parametrize(("results", "best_after_each", "saved"), AFTER_UNTRAINED)
+def test_the_first_finite_trained_result_replaces_the_untrained_one(
+    results: list[float], best_after_each: list[float | None], saved: list[int]
+) -> None:
+    evaluator, metric = scripted(results, **BY_SCORE)
+    calls: list[int] = []
+    for number, best in enumerate(best_after_each):
+        evaluator.eval(lambda name, at=number: calls.append(at), train_iter=number)
+        assert evaluator.best == (None if best is None else {"score": best})
+        assert evaluator.is_best_untrained is (calls == [0])
+    assert calls == saved
+    assert evaluator.best_iter == (saved[-1] if saved else -1)
+    assert metric.asked == []
+
+
+def test_a_metric_of_ones_own_decides_about_the_untrained_network_too() -> None:
+    class OurSums(ImageClassificationMetric):
+        """Ours, but for its gt."""
+
+        def gt(self, metric1: Any, metric2: Any) -> bool:
+            return metric2 is None or metric1["loss"] < metric2["loss"]
+
+    samples, policy = numbered(10)
+    right = torch.nn.functional.one_hot(torch.tensor(samples.targets), 8)
+    for metric, best_iter in ((DingStyleMetric(), 0), (OurSums(), 0), (ImageClassificationMetric(), 1)):
+        evaluator = evaluator_of(build_eval_loader(samples, 10), policy, metric)
+        for number, sureness in enumerate((9.0, 1.0)):
+            # DingStyleMetric wants more of everything, the loss too.
+            policy.logits = right * (10 - sureness if isinstance(metric, DingStyleMetric) else sureness)
+            evaluator.eval(None, number)
+        assert evaluator.best_iter == best_iter, type(metric)
+
+
+@pytest.mark.parametrize("rule", ["greater", "less"])
+def test_a_key_that_decides_leaves_the_untrained_result_out_too(rule: str) -> None:
+    for scores in ([9.0, 1.0], [-9.0, 1.0]):
+        evaluator, _ = scripted(scores, save_best="score", rule=rule)
+        for number in range(2):
+            evaluator.eval(None, number)
+        assert (evaluator.best, evaluator.best_iter) == ({"score": 1.0}, 1)
+
+
+def test_an_untrained_result_that_comes_later_replaces_no_trained_one() -> None:
+    evaluator, _ = scripted([1.0, 9.0], **BY_SCORE)
+    saved: list[str] = []
+    for train_iter in (5, 0):
+        evaluator.eval(saved.append, train_iter)
+    assert (evaluator.best, evaluator.best_iter, len(saved)) == ({"score": 1.0}, 5, 1)
+
+
+def test_a_program_that_passes_epochs_is_understood_by_the_updates_it_asked_about() -> None:
+    evaluator, _ = scripted([9.0, 1.0, 0.5], eval_freq=1, early_stop_patience=1, **BY_SCORE)
+    stops = []
+    for epoch, train_iter in ((0, 0), (0, 5), (1, 10)):
+        assert evaluator.should_eval(train_iter)
+        stops.append(evaluator.eval(None, epoch)[0])
+    assert (evaluator.best, evaluator.best_iter) == ({"score": 1.0}, 5)
+    assert stops == [False, False, True]
+
+
+def test_results_without_a_position_are_of_trained_weights() -> None:
+    evaluator, _ = scripted([2.0, 1.0])
+    saved: list[str] = []
+    for _ in range(2):
+        evaluator.eval(saved.append)
+    assert (evaluator.best, len(saved)) == ({"score": 2.0}, 1)
+
+
+def test_that_all_trained_results_are_not_finite_is_told(workdir: Path) -> None:
+    samples, policy = numbered(3)
+    env = [DataLoader(samples, 3), ScriptedMetric([1.0, NAN, NAN])]
+    evaluator = MetricSerialEvaluator({}, env, policy.mode(), None, "run", "judge")
+    for number in range(3):
+        evaluator.eval(lambda name: None, number)
+    evaluator.close()
+    told = "score is not finite at this evaluation; it cannot be the best; the best is still the untrained"
+    assert (workdir / "run/log/judge/judge.txt").read_text().count(told) == 1
+
+
+def test_an_older_state_whose_best_is_untrained_goes_on_without_it() -> None:
+    evaluator, _ = scripted([1.0, 0.5, 2.0], **BY_SCORE)
+    evaluator.load_state_dict(
+        {
+            "best": {"score": 9.0},
+            "best_iter": 0,
+            "last_result": {"score": 9.0},
+            "last_eval_iter": 0,
+            "has_reached_stop_value": False,
+        }
+    )
+    saved: list[int] = []
+    for at in (1, 2, 3):
+        evaluator.eval(lambda name, at=at: saved.append(at), at)
+    assert saved == [1, 3]
+
+
+def test_of_equal_accuracies_the_lower_loss_is_best_and_of_equal_losses_the_first() -> None:
+    samples, policy = numbered(10)
+    evaluator, saved = evaluator_of(build_eval_loader(samples, 4), policy), []
+    right = torch.nn.functional.one_hot(torch.tensor(samples.targets), 8)
+    for number, sureness in enumerate([9.0, 1.0, 5.0, 5.0, 1.0, 7.0]):
+        policy.logits = right * sureness
+        _, result = evaluator.eval(lambda name, at=number: saved.append(at), train_iter=number)
+        assert result["acc1"] == 100.0
+    # The untrained network, at 0, is the surest of all.
+    assert saved == [0, 1, 2, 5]
 
 
 def test_nan_weights_are_never_best_with_our_own_metric() -> None:

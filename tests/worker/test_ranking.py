@@ -57,6 +57,41 @@ def test_the_loss_is_better_when_smaller() -> None:
     assert not ranking.is_better(result(2.0, 100.0), result(1.0, 0.0))
 
 
+@pytest.mark.parametrize("key", [None, "acc1", "acc5"])
+def test_ties_go_to_the_lower_loss(key: str | None) -> None:
+    ranking = Ranking(OURS, key=key)
+    assert ranking.is_better(result(1.0, 50.0), result(2.0, 50.0))
+    assert not ranking.is_better(result(2.0, 50.0), result(1.0, 50.0))
+    # Equal in both: the earlier one stays.
+    assert not ranking.is_better(result(1.0, 50.0), result(1.0, 50.0))
+    # By less than a smallest gain nothing is better.
+    assert not ranking.is_better(result(1.0, 50.0), result(2.0, 50.0), min_delta=0.1)
+
+
+def test_ties_of_the_loss_itself_stay_and_a_rule_does_not_turn_them() -> None:
+    for rule in (None, "less", "greater"):
+        assert not Ranking(OURS, key="loss", rule=rule).is_better(result(1.0, 60.0), result(1.0, 50.0))
+    ranking = Ranking(OURS, key="acc1", rule="less")
+    assert ranking.is_better(result(1.0, 50.0), result(2.0, 50.0))
+    assert ranking.is_better(result(2.0, 40.0), result(1.0, 50.0))
+
+
+def test_ties_of_a_part_go_to_the_lower_loss_of_that_part() -> None:
+    ranking = Ranking(OURS, key="1_acc1", num_parts=2)
+    equal = {**further(2.0, 60.0), "0_loss": 9.0, "loss": 9.0, "1_loss": 1.0}
+    assert ranking.is_better(equal, further(2.0, 60.0))
+    assert not ranking.is_better(further(2.0, 60.0), equal)
+
+
+def test_a_users_key_ties_by_the_loss_where_the_result_has_one() -> None:
+    ranking = Ranking(ScriptedMetric([]), key="score", rule="greater")
+    assert ranking.is_better({"score": 1.0, "loss": 1.0}, {"score": 1.0, "loss": 2.0})
+    assert not ranking.is_better({"score": 1.0, "loss": 2.0}, {"score": 1.0, "loss": 1.0})
+    for loss in ({}, {"loss": [1.0]}, {"loss": None}):
+        assert not ranking.is_better({"score": 1.0, **loss}, {"score": 1.0, "loss": 2.0})
+        assert not ranking.is_better({"score": 1.0, "loss": 1.0}, {"score": 1.0, **loss})
+
+
 def test_a_rule_turns_the_direction() -> None:
     ranking = Ranking(OURS, key="loss", rule="greater")
     assert ranking.is_better(result(2.0, 0.0), result(1.0, 0.0))
@@ -115,10 +150,14 @@ SEQUENCES = [
     (1, 0.0, [1.0, 2.0, 2.0], 2),
     (2, 0.0, [1.0, 2.0, 2.0, 1.5], 3),
     (2, 0.0, [1.0, 2.0, 2.0, 3.0, 1.0, 3.0], 5),
-    (2, 0.5, [1.0, 1.4, 1.5], 2),
-    (2, 0.5, [1.0, 1.4, 1.6, 1.7, 1.8], 4),
-    (1, 0.0, [5.0, 1.0], 1),
+    (2, 0.5, [1.0, 1.4, 1.5], None),
+    (2, 0.5, [1.0, 1.4, 1.6, 1.7, 1.8], 3),
+    (2, 0.5, [0.0, 1.4, 1.8, 2.0, 2.0, 2.5], 5),
+    (1, 0.0, [5.0, 1.0], None),
+    (1, 0.0, [5.0, 1.0, 1.0], 2),
+    (2, 0.0, [5.0, 1.0, 2.0, 3.0, 2.0, 2.0], 5),
     (2, 0.0, [NAN, NAN, NAN], 2),
+    (2, 0.0, [5.0, NAN, NAN], 2),
     (3, 0.0, [1.0, 1.0, 1.0], None),
 ]
 

@@ -77,13 +77,14 @@ def test_no_patience_ends_the_run_inside_an_epoch() -> None:
 def test_a_run_that_patience_ended_is_over_when_it_resumes() -> None:
     settings = {"eval_interval": 1, "by_epoch": False, "early_stop_patience": 1}
     first, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_run": True})
-    first.start(Loader(5), max_epochs=9, evaluator=judge([1.0, 0.5], **settings))
+    # The first, of the untrained network, is no reference.
+    first.start(Loader(5), max_epochs=9, evaluator=judge([2.0, 1.0, 0.5], **settings))
     again, policy = learner()
-    again.load_checkpoint("run/ckpt/iteration_1.pth.tar")
+    again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
     again.start(Loader(5), max_epochs=9, evaluator=judge([], **settings))
-    assert policy.count == 1
+    assert policy.count == 2
     assert again.history.rows == first.history.rows
-    assert [row["train_iter"] for row in rows("eval")] == [0, 1]
+    assert [row["train_iter"] for row in rows("eval")] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("position", [2, 4])
@@ -123,10 +124,10 @@ def test_more_patience_goes_on_in_the_epoch_that_less_had_ended() -> None:
     whole, _ = learner("whole")
     whole.start(Loader(3), max_epochs=1, evaluator=judge([1.0, 0.5, 0.4, 0.3], **settings))
     first, _ = learner(hook=saves)
-    first.start(Loader(3), max_epochs=1, evaluator=judge([1.0, 0.5], **settings, early_stop_patience=1))
+    first.start(Loader(3), max_epochs=1, evaluator=judge([1.0, 0.5, 0.4], **settings, early_stop_patience=1))
     again, policy = learner()
-    again.load_checkpoint("run/ckpt/iteration_1.pth.tar")
-    again.start(Loader(3), max_epochs=1, evaluator=judge([0.4, 0.3], **settings, early_stop_patience=5))
+    again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
+    again.start(Loader(3), max_epochs=1, evaluator=judge([0.3], **settings, early_stop_patience=5))
     assert policy.count == 3
     for kind in ("eval", "epoch"):
         without_clock = [[{**row, "seconds": 0} for row in rows(kind, name)] for name in ("run", "whole")]

@@ -111,9 +111,10 @@ def test_patience_by_mmengines_hook() -> None:
         "min_delta": 0.5,
     }
     engine, policy = learner(custom_hooks=[hook])
-    evaluator = scripted([1.0, 1.4, 1.4, 9.0], eval_freq=1)[0]
+    # The first, of the untrained network, is no reference.
+    evaluator = scripted([0.9, 1.0, 1.4, 1.4, 9.0], eval_freq=1)[0]
     engine.start(Loader(2), max_epochs=9, evaluator=evaluator)
-    assert policy.count == 4
+    assert policy.count == 6
     assert evaluator.best == {"score": 1.4}
 
 
@@ -121,12 +122,12 @@ def test_patience_by_hook_resumes_with_its_count() -> None:
     hook = {"type": "EarlyStoppingHook", "monitor": "score", "rule": "greater", "patience": 2}
     cfg = {"custom_hooks": [hook], "hook": {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1}}
     first, _ = learner(**cfg)
-    first.start(Loader(2), max_epochs=1, evaluator=scripted([1.0, 0.5], eval_freq=1)[0])
+    first.start(Loader(2), max_epochs=3, evaluator=scripted([0.0, 1.0, 0.5, 0.5], eval_freq=1)[0])
     again, policy = learner(**cfg)
-    again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
-    # The first evaluation after the resume is that of update 2 again: the file was written before it.
-    again.start(Loader(2), max_epochs=9, evaluator=scripted([0.5, 0.5, 9.0], eval_freq=1)[0])
-    assert policy.count == 4
+    again.load_checkpoint("run/ckpt/iteration_6.pth.tar")
+    # The first evaluation after the resume is that of update 6 again: the file was written before it.
+    again.start(Loader(2), max_epochs=9, evaluator=scripted([0.5, 9.0], eval_freq=1)[0])
+    assert policy.count == 6
 
 
 def test_patience_needs_evaluations_and_a_number() -> None:

@@ -97,10 +97,14 @@ BEST = "{model}_e{epoch}_{score:.5f}.pth"
 
 @pytest.mark.parametrize(
     ("is_one_only", "names"),
-    [(False, ["model_e0_1.00000.pth", "model_e2_3.50000.pth"]), (True, ["model_e2_3.50000.pth"])],
+    [
+        (False, ["model_e0_1.00000.pth", "model_e1_0.50000.pth", "model_e2_3.50000.pth"]),
+        (True, ["model_e2_3.50000.pth"]),
+    ],
 )
 def test_the_best_is_called_by_its_score(is_one_only: bool, names: list[str]) -> None:
     options = {"best_name": BEST, "save_best_only": True, "save_one_only": is_one_only}
+    # The first is that of the untrained network: it gives way to any other.
     run(options, scores=[1.0, 0.5, 3.5])
     assert files() == sorted(["ckpt_best.pth.tar", *names])
     assert Path("run/ckpt/model_e2_3.50000.pth").samefile("run/ckpt/ckpt_best.pth.tar")
