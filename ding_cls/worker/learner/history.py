@@ -40,7 +40,12 @@ class History:
         self._since = time.perf_counter()
 
     def add(self, values: Mapping[str, Any], num_samples: int) -> None:
-        """Add one update; loss and accuracy are means over its ``num_samples``, and stay on the device."""
+        """Add one update; loss and accuracy stay on the device.
+
+        Args:
+            values: what the update returned; the mean over the ranks is that over its samples.
+            num_samples: samples of all ranks, the same number on each: what means are weighted by.
+        """
         for name in ("total_loss", "acc1"):
             if name in values:
                 value = values[name]
@@ -71,7 +76,12 @@ class History:
         row["seconds"] = self._seconds
         self.rows.append(row)
         sums = {name: float(total) for name, total in shared.items()}
-        self._closed = {"sums": {"lr": row["lr"], **sums}, "count": count, "seconds": self._seconds}
+        self._closed = {
+            "sums": {"lr": row["lr"], **sums},
+            "count": count,
+            "processes": get_world_size(),
+            "seconds": self._seconds,
+        }
         self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
         self._notes = {}
         return row
@@ -105,6 +115,7 @@ class History:
             "rows": [dict(row) for row in self.rows],
             "sums": sums,
             "count": self._count,
+            "processes": get_world_size(),
             "notes": dict(self._notes),
             "seconds": self._seconds,
             "closed": self._closed,
@@ -118,7 +129,11 @@ class History:
         self._open(state)
 
     def _open(self, state: Mapping[str, Any]) -> None:
-        self._sums, self._count, self._seconds = dict(state["sums"]), state["count"], state["seconds"]
+        # Each rank counts the samples of all: a resume on more ranks counts them more often.
+        times = get_world_size() / state.get("processes", 1)
+        sums = state["sums"].items()
+        self._sums = {name: value if name == "lr" else value * times for name, value in sums}
+        self._count, self._seconds = round(state["count"] * times), state["seconds"]
         self._is_open = self._count > 0
         if get_rank() > 0:
             self._forget_sums()
