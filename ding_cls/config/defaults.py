@@ -69,6 +69,12 @@ LEARNER: Tree = {
         "num_workers": Key(
             2, (int,), "loader processes for each of training and evaluation; 0: none", minimum=0
         ),
+        "drop_last": Key(
+            False,
+            (bool,),
+            "train on whole batches alone and leave the rest of an epoch out; False: on every sample, in "
+            "batches that differ in size by one at most",
+        ),
     },
     "log_policy": Key(True, (bool,), "log the policy's summary at the start"),
     "log_show_freq": Key(10, (int, float), "updates between two log lines", minimum=1),

@@ -143,7 +143,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
         num_updates=num_updates,
         num_evaluations=_num_evaluations(run.cfg, len(loader), num_updates),
         eval_batches=len(eval_loader),
-        global_batch_size=loader.global_batch_size,
+        batch_sizes=loader.sizes,
         learning_rates=_learning_rates(mode.get_attribute("lr_scheduler").apply, num_updates),
         checkpoint_bytes=_size_of(mode.state_dict()),
         num_checkpoints=_num_checkpoints(run.cfg, saves),

@@ -99,8 +99,16 @@ def assemble(
     train_set, eval_set = build_datasets(run.cfg)
     num_classes = len(train_set.classes)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
+    drop_last = learn.learner.dataloader.drop_last
     train_loader = run.own(
-        build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, sampler=sampler, **run.shard)
+        build_train_loader(
+            train_set,
+            learn.batch_size,
+            seed=run.cfg.seed,
+            sampler=sampler,
+            drop_last=drop_last,
+            **run.shard,
+        )
     )
     eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
     if isinstance(model, torch.nn.Module):

@@ -37,7 +37,13 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         # Data. Class numbers come from the training folder; order and augmentation from (seed, epoch, index).
         train_set, eval_set = build_datasets(run.cfg)
         train_loader = run.own(
-            build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
+            build_train_loader(
+                train_set,
+                learn.batch_size,
+                seed=run.cfg.seed,
+                drop_last=learn.learner.dataloader.drop_last,
+                **run.shard,
+            )
         )
         eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
 
