@@ -69,11 +69,9 @@ LEARNER: Tree = {
         "num_workers": Key(
             2, (int,), "loader processes for each of training and evaluation; 0: none", minimum=0
         ),
+        "max_bad": Key(0, (int,), "leave out up to so many unreadable images; 0: one is an error", minimum=0),
         "drop_last": Key(
-            False,
-            (bool,),
-            "train on whole batches alone and leave the rest of an epoch out; False: on every sample, in "
-            "batches that differ in size by one at most",
+            False, (bool,), "whole batches alone; False: all samples, batches of near-equal size"
         ),
     },
     "log_policy": Key(True, (bool,), "log the policy's summary at the start"),

@@ -282,20 +282,27 @@ def _torch_loader(
     num_workers: int,
     weights: torch.Tensor | None = None,
 ) -> DataLoader[_Sample | _Failure]:
-    has_workers = num_workers > 0
     return DataLoader(
         _KeyedView(dataset, seed),
         batch_sampler=batches,
-        num_workers=num_workers,
         collate_fn=_Collate(weights),
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_leave_signals_to_main if has_workers else None,
-        # forkserver takes seven seconds to start where fork takes under one.
-        multiprocessing_context="fork" if has_workers and sys.platform == "linux" else None,
-        # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
-        generator=torch.Generator(),
-        persistent_workers=has_workers,
+        persistent_workers=num_workers > 0,
+        **worker_options(num_workers),
     )
+
+
+def worker_options(num_workers: int) -> dict[str, Any]:
+    """Return the arguments with which torch's DataLoader reads in ``num_workers`` processes as ours do."""
+    has_workers = num_workers > 0
+    return {
+        "num_workers": num_workers,
+        "worker_init_fn": _leave_signals_to_main if has_workers else None,
+        # forkserver takes seven seconds to start where fork takes under one.
+        "multiprocessing_context": "fork" if has_workers and sys.platform == "linux" else None,
+        # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
+        "generator": torch.Generator(),
+    }
 
 
 def _end_workers(loader: DataLoader[Any]) -> None:

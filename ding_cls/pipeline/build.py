@@ -1,7 +1,7 @@
 """From a compiled config to data sets and a network."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -22,10 +22,16 @@ _LOGGER = logging.getLogger(__name__)
 GIVEN = " (given)"
 
 
-def build_datasets(cfg: Any) -> tuple[Any, Any]:
+def build_datasets(
+    cfg: Any, *, readable: Callable[[Any, Any], tuple[Any, Any]] | None = None
+) -> tuple[Any, Any]:
     """Return the training and the evaluation set; both number their classes by the training set's list.
 
     Where dicts describe both, ``policy.collect.image_size`` of ``cfg`` follows their pictures.
+
+    Args:
+        cfg: the compiled config.
+        readable: turns the two into those without the images that cannot be read; None: all can.
 
     Raises:
         ConfigError: a data set or a pipeline cannot be built.
@@ -44,10 +50,12 @@ def build_datasets(cfg: Any) -> tuple[Any, Any]:
     train_set = training_set(cfg)
     if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
         # Nothing is evaluated: what stands in for the data is not read.
-        return train_set, train_set
+        return (train_set, train_set) if readable is None else readable(train_set, train_set)
     eval_set = evaluation_set(cfg, "val", train_set.classes)
-    check_normalization(cfg, train_set, eval_set)
     _tell_common_samples(collect, train_set, eval_set)
+    if readable is not None:
+        train_set, eval_set = readable(train_set, eval_set)
+    check_normalization(cfg, train_set, eval_set)
     note_image_size(cfg, eval_set)
     return train_set, eval_set
 

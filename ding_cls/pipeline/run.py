@@ -39,7 +39,7 @@ from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
 
-_DROP_LAST = "policy.learn.learner.dataloader.drop_last"
+DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Run:
         world_size: number of processes.
         tb_logger: TensorBoard writer on rank 0, else None.
         logger: prints the run's first and last lines, on rank 0.
+        facts: what every checkpoint says of the run beside what ``connect`` knows.
     """
 
     cfg: Any
@@ -101,6 +102,7 @@ class Run:
     tb_logger: Any
     logger: logging.Logger
     _checkpoint: Mapping[str, Any] | None
+    facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
@@ -108,6 +110,12 @@ class Run:
     def is_resumed(self) -> bool:
         """Whether the run continues from a checkpoint."""
         return self._checkpoint is not None
+
+    @property
+    def saved_facts(self) -> Mapping[str, Any]:
+        """What the checkpoint that the run continues from says about it; empty for a new run."""
+        facts: Mapping[str, Any] = (self._checkpoint or {}).get("run", {})
+        return facts
 
     @property
     def learner_cfg(self) -> Any:
@@ -164,6 +172,7 @@ class Run:
                 "global_batch_size": loader.global_batch_size,
                 "drop_last": loader.drop_last,
                 "seed": self.cfg.seed,
+                **self.facts,
             }
         )
         if self.cfg.policy.learn.learner.log_policy:
@@ -357,9 +366,9 @@ def _keep_batches(
 ) -> None:
     """Let a run go on as it was begun by a version that always left the rest of an epoch out."""
     saved = checkpoint.get("run", {}).get("config", {})
-    if saved and at(saved, _DROP_LAST) is None and at(given, _DROP_LAST) is None:
+    if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
         compiled.policy.learn.learner.dataloader.drop_last = True
-        logger.info(f"this run was begun with whole batches alone, and goes on so: {_DROP_LAST}=True")
+        logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")
 
 
 def _has_test_split(collect: Any) -> bool:

@@ -190,6 +190,7 @@ class BaseLearner:
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
         self.policy.set_attribute("updates_per_epoch", length)
+        self.history.n_bad = getattr(getattr(loader, "dataset", None), "n_bad", 0)
         self.evaluator = evaluator
         if evaluator is not None:
             self.register_state("evaluator", evaluator)

@@ -9,6 +9,8 @@ import torch
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
 from ding_cls.metrics import fits_a_line, is_percentage, show_value
 
+_SHOWN = ("train_loss", "train_acc1", "train_n_bad")
+
 
 class History:
     """Sums up the open epoch and keeps the rows of the closed ones.
@@ -17,10 +19,12 @@ class History:
         rows: for each closed epoch a dict with ``epoch`` (from 0), ``train_iter``, ``lr``, ``train_loss``,
             ``train_acc1`` (percent), ``seconds``, and where it was evaluated what the metric gave:
             ``val_loss``, ``val_acc1``, ...
+        n_bad: training samples that are left out, since their images cannot be read; ``train_n_bad`` in rows.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.n_bad = 0
         self._sums: dict[str, Any] = {}
         self._count = 0
         self._is_open = False
@@ -71,6 +75,7 @@ class History:
         count = int(shared.pop("count"))
         for name, total in shared.items():
             row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
+        row |= {"train_n_bad": self.n_bad} if self.n_bad else {}
         row |= self._notes
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
@@ -155,7 +160,7 @@ class History:
 
 def describe(row: Mapping[str, Any]) -> str:
     """Return the line that is logged at an epoch's end."""
-    named = [name for name in row if name.startswith("val_") or name in ("train_loss", "train_acc1")]
+    named = [name for name in row if name.startswith("val_") or name in _SHOWN]
     shown = [name for name in named if fits_a_line(row[name])]
     parts = [
         f"{name.replace('_', ' ')} {show_value(row[name], 2 if is_percentage(name) else 4)}" for name in shown

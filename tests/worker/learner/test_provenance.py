@@ -59,7 +59,9 @@ def test_other_facts_and_missing_ones_do_not_bind() -> None:
 def test_a_run_from_before_there_was_a_choice_left_incomplete_batches_out() -> None:
     saved = {name: value for name, value in FACTS.items() if name != "drop_last"}
     check_facts(saved=saved, now={**FACTS, "drop_last": True})
-    with pytest.raises(CheckpointError, match=r"^drop_last differs: .* written with True, this run has False"):
+    with pytest.raises(
+        CheckpointError, match=r"^drop_last differs: .* written with True, this run has False"
+    ):
         check_facts(saved=saved, now=FACTS)
 
 
