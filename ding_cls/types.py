@@ -30,6 +30,20 @@ class SampleKey(NamedTuple):
     repeat: int = 0
 
 
+class Share(NamedTuple):
+    """A process's part of a global batch that the processes cannot share equally.
+
+    Attributes:
+        own: samples of this process; 0: the sample that it has stands in for none, and counts for nothing.
+        whole: samples of all processes.
+        processes: their number.
+    """
+
+    own: int
+    whole: int
+    processes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What our loader yields.
@@ -41,15 +55,23 @@ class Batch:
             targets); or int64 ``(N, K)`` class numbers of several tasks.
         sample_ids: int64 ``(N,)`` positions in the dataset.
         weights: float32 ``(N,)`` share of each sample in the loss; None: equal shares.
+        share: this process's part of the global batch; None: as large as every other's.
     """
 
     images: torch.Tensor
     targets: torch.Tensor
     sample_ids: torch.Tensor
     weights: torch.Tensor | None = None
+    share: Share | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def scale(self) -> float:
+        """What a mean over these samples is multiplied by, so that the mean of that over the processes is the
+        mean over the global batch."""
+        return 1.0 if self.share is None else self.share.own * self.share.processes / self.share.whole
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``; copies from pinned memory do not wait."""
@@ -60,7 +82,12 @@ class Batch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def split(self, parts: int) -> list[Batch]:
-        """Return the batch as at most ``parts`` consecutive pieces that differ in length by one at most."""
+        """Return the batch as at most ``parts`` consecutive pieces that differ in length by one at most.
+
+        Every process gets as many: those of unequal shares as many as the smallest share has samples.
+        """
+        if self.share is not None:
+            parts = min(parts, max(1, self.share.whole // self.share.processes))
         size, extra = divmod(len(self), parts)
         ends = [0]
         for part in range(parts):
@@ -77,7 +104,8 @@ class Batch:
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         weights = None if self.weights is None else change(self.weights)
-        return Batch(change(self.images), change(self.targets), change(self.sample_ids), weights)
+        ids = change(self.sample_ids)
+        return Batch(change(self.images), change(self.targets), ids, weights, self.share)
 
 
 @runtime_checkable

@@ -41,12 +41,13 @@ in `k` pieces. So `policy.learn.batch_size` becomes `samples_per_gpu * k`, and w
 divided by `k` and rounded up: `log_config.interval`, `runner.max_iters`, `checkpoint_config.interval` and, of
 `lr_config` and `momentum_config`, `warmup_iters` and `total_steps`, unless they count epochs; `step` there is
 rounded down, which is exact. The rate of a warm-up by iterations is that of the first of an update's batches,
-where mmcv takes the last's. An epoch ends with its last whole update.
+where mmcv takes the last's. An epoch ends with an update of its own, which shares no images with the next.
 
 **Groups.** Every group of parameters follows one schedule, times its `lr_mult`: with `min_lr` or `max_lr` it
 ends at, or rises to, that times `lr_mult`, where mmcv takes the same number for all groups.
 
-**An epoch's last batch**, where it is incomplete, is left out in training; mmclassification trains on it.
+**An epoch's batches** are as many as mmclassification's and hold all images too, but differ in size by one at
+most: mmclassification's last one is what is left, be it a single image.
 
 **Variables of the file**, such as `img_norm_cfg`, are let go, as nothing reads them. One that is spelt almost
 like a key is an error.

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from ding_cls.types import Batch, SampleKey, Stateful
+from ding_cls.types import Batch, SampleKey, Share, Stateful
 
 
 def batch_of(num_samples: int, *, has_weights: bool = True) -> Batch:
@@ -99,3 +99,29 @@ def test_stateful_is_recognised_by_its_two_methods() -> None:
 def test_importing_the_records_does_not_import_torch() -> None:
     code = "import sys, ding_cls.types, ding_cls.errors, ding_cls.registry; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_processes_of_unequal_shares_make_as_many_pieces() -> None:
+    checked = 0
+    for whole in range(1, 12):
+        for processes in range(1, 5):
+            for parts in range(1, 6):
+                owns = [len(range(rank, whole, processes)) for rank in range(processes)]
+                shares = [Share(own, whole, processes) for own in owns]
+                batches = [
+                    dataclasses.replace(batch_of(max(own, 1)), share=own_share)
+                    for own, own_share in zip(owns, shares, strict=True)
+                ]
+                pieces = [batch.split(parts) for batch in batches]
+                assert {len(each) for each in pieces} == {min(parts, max(1, whole // processes))}
+                assert all(len(piece) for each in pieces for piece in each)
+                assert [sum(map(len, each)) for each in pieces] == [len(batch) for batch in batches]
+                assert all(
+                    piece.share == batch.share
+                    for batch, each in zip(batches, pieces, strict=True)
+                    for piece in each
+                )
+                assert sum(batch.scale for batch in batches) == pytest.approx(processes)
+                checked += 1
+    assert checked == 11 * 4 * 5
+    assert batch_of(3).scale == 1.0

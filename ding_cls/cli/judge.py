@@ -22,6 +22,12 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--out", metavar="FILE", help="write sample ids, targets and logits to this .npz file"
     )
+    evaluate.add_argument(
+        "--max-bad",
+        type=int,
+        metavar="N",
+        help="leave out up to N images that cannot be read; by default as the run did",
+    )
     add_allow_code(evaluate)
     add_debug(evaluate)
 
@@ -36,6 +42,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         out=arguments.out,
         allow_code=arguments.allow_code,
+        max_bad=arguments.max_bad,
     )
     if launched_rank() == 0:
         print("\t".join(f"{name}={_shown(value)}" for name, value in result.items()))

@@ -32,6 +32,11 @@ def add_verbs(verbs: Verbs) -> None:
         action="store_true",
         help="build everything, do a few updates, print shapes, loss, time, memory and disk; keep nothing",
     )
+    train.add_argument(
+        "--check-images",
+        action="store_true",
+        help="open every training and evaluation image first, and list those that cannot be read",
+    )
     add_run_arguments(train, first="[CONFIG] [key=value ...]", files="a config file")
 
 
@@ -136,6 +141,7 @@ def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[st
 
 def _train(arguments: argparse.Namespace) -> None:
     files, settings = training_settings(arguments)
+    settings["check_images"] = arguments.check_images
     config = one_config(files)
     if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
         settings["exp_name"] = arguments.work_dir or config

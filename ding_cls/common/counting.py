@@ -1,4 +1,4 @@
-"""A counter that is handed around."""
+"""Counts: one that is handed around, and how two of them are shown."""
 
 
 class CountVar:
@@ -23,3 +23,8 @@ class CountVar:
     def add(self, add_num: int) -> None:
         """Raise the count."""
         self._val += add_num
+
+
+def either(numbers: tuple[int, int]) -> str:
+    """Return '29 or 30' for 29 and 30, and one number where both are the same."""
+    return " or ".join(f"{each:,}" for each in sorted({*numbers}))

@@ -69,6 +69,10 @@ LEARNER: Tree = {
         "num_workers": Key(
             2, (int,), "loader processes for each of training and evaluation; 0: none", minimum=0
         ),
+        "max_bad": Key(0, (int,), "leave out up to so many unreadable images; 0: one is an error", minimum=0),
+        "drop_last": Key(
+            False, (bool,), "whole batches alone; False: all samples, batches of near-equal size"
+        ),
     },
     "log_policy": Key(True, (bool,), "log the policy's summary at the start"),
     "log_show_freq": Key(10, (int, float), "updates between two log lines", minimum=1),

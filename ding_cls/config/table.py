@@ -293,8 +293,8 @@ TABLE: tuple[Row, ...] = (
     Row("data.train_dataloader.shuffle", LATER, nothing=(True,)),
     Row("data.val_dataloader.shuffle", LATER, nothing=(False,)),
     Row("data.test_dataloader.shuffle", LATER, nothing=(False,)),
-    Row("data.drop_last", LATER, "for training alone", nothing=(True,)),
-    Row("data.train_dataloader.drop_last", LATER, nothing=(True,)),
+    Row("data.drop_last", f"{_LEARNER}.dataloader.drop_last", "for training alone", is_general=True),
+    Row("data.train_dataloader.drop_last", f"{_LEARNER}.dataloader.drop_last"),
     Row("data.val_dataloader.drop_last", LATER, nothing=(False,)),
     Row("data.test_dataloader.drop_last", LATER, nothing=(False,)),
     *(

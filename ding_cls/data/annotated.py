@@ -22,6 +22,7 @@ from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.pictures import EXTENSIONS
 from ding_cls.data.pipelines.arrays import as_pixels, described_sample
 from ding_cls.data.pipelines.compose import Compose, Described
+from ding_cls.data.pipelines.loading import LoadImageFromFile
 from ding_cls.data.pipelines.preprocessing import AnyPreprocessing, pipeline_preprocessing
 from ding_cls.data.registries import DATASETS
 from ding_cls.errors import DataError
@@ -166,6 +167,14 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     def __getitem__(self, idx: int) -> dict[str, Any]:
         """Return a sample after the whole pipeline; see `prepare_data`."""
         return self.prepare_data(idx)
+
+    def image_file(self, index: int) -> str | None:
+        """Return the path of the image that the pipeline begins with; None where it begins otherwise."""
+        info = self.data_infos[index].get("img_info")
+        is_read = self.pipeline.steps and isinstance(self.pipeline.steps[0], LoadImageFromFile)
+        if not is_read or not isinstance(info, Mapping) or "filename" not in info:
+            return None
+        return LoadImageFromFile.path_of(self.data_infos[index])
 
     def load(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]:
         """Return (uint8 ``(H, W, 3)`` pixels, target); floats ``(3, H, W)`` if the pipeline makes some.

@@ -85,14 +85,17 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
             return pixels, target
         return self.geometry.normalize(pixels[None])[0], target
 
+    def image_file(self, index: int) -> str:
+        """Return the path of a sample's image."""
+        return os.path.join(self.root, self.samples[index][0])
+
     def load(self, index: int) -> tuple[torch.Tensor, int]:
         """Return (uint8 ``(S, S, 3)`` pixels, class number); with a user's transform, its output instead.
 
         Raises:
             DataError: the picture cannot be read, or the user's transform returns no tensor.
         """
-        relative, target = self.samples[index]
-        path = os.path.join(self.root, relative)
+        target, path = self.samples[index][1], self.image_file(index)
         label = f"{path!r} (class {self.classes[target]!r}, index {index})"
         transformed = self.transform(load_rgb(path, label=label))
         if self.geometry is not None and isinstance(transformed, Image.Image):

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -33,16 +33,22 @@ class TrainLoader:
 
     Attributes:
         dataset: what it reads.
-        batch_size: samples per process and batch, as used.
-        global_batch_size: samples per batch over all processes.
-        num_left_out: samples of an epoch that make no whole batch, always others.
+        batch_size: most samples of a process in any batch.
+        global_batch_size: what a batch of all processes holds at most.
+        sizes: fewest and most samples of a batch over all processes.
+        fewest: fewest samples in a batch of any process.
+        drop_last: as given.
+        num_left_out: samples that each epoch leaves out, always others; 0 without ``drop_last``.
     """
 
     def __init__(self, dataset: Any, batches: EpochBatches, *, seed: int, num_workers: int) -> None:
         self.dataset = dataset
         self.batch_size = batches.batch_size
         self.global_batch_size = batches.global_batch_size
-        self.num_left_out = batches.length - len(batches) * batches.global_batch_size
+        self.sizes = batches.sizes
+        self.fewest = batches.fewest
+        self.drop_last = batches.drop_last
+        self.num_left_out = batches.num_left_out
         self._batches = batches
         self._loader = _torch_loader(
             dataset, batches, seed=seed, num_workers=num_workers, weights=weights_of(dataset)
@@ -58,7 +64,10 @@ class TrainLoader:
         Raises:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
         """
-        return _unwrapped(iter(self._loader))
+        first_batch = self._batches.first_batch
+        for number, batch in enumerate(_unwrapped(iter(self._loader)), first_batch):
+            share = self._batches.share(number)
+            yield batch if share is None else replace(batch, share=share)
 
     def close(self) -> None:
         """End the reading processes now; without it they end when the loader is garbage."""
@@ -111,19 +120,22 @@ def build_train_loader(
     rank: int = 0,
     world_size: int = 1,
     sampler: Mapping[str, Any] | None = None,
+    drop_last: bool = False,
 ) -> TrainLoader:
     """Return a loader whose order and augmentation are functions of ``seed`` and position.
 
-    Where the data set has ``sample_weights`` that are not all equal, its batches have ``weights``.
+    An epoch shows every sample, in batches that differ in size by one at most. Where the data set has
+    ``sample_weights`` that are not all equal, its batches have ``weights``.
 
     Args:
         dataset: a `PictureDataset`, or any torch map-style data set of (float ``(3, H, W)``, target).
-        batch_size: samples per process and batch.
+        batch_size: samples per process and batch, at most.
         seed: the run's; the same on all ranks.
         num_workers: processes that read ahead; 0 reads in this one.
         rank: this process.
         world_size: number of processes.
         sampler: ``dict(type='Name', ...)`` of `SAMPLERS`; each sample once an epoch where None.
+        drop_last: whole batches alone; what is left of an epoch is left out.
 
     Raises:
         ConfigError: there is no such sampler.
@@ -136,6 +148,7 @@ def build_train_loader(
         rank=rank,
         world_size=world_size,
         order=build_order(sampler, dataset),
+        drop_last=drop_last,
     )
     return TrainLoader(dataset, batches, seed=seed, num_workers=num_workers)
 
@@ -269,20 +282,27 @@ def _torch_loader(
     num_workers: int,
     weights: torch.Tensor | None = None,
 ) -> DataLoader[_Sample | _Failure]:
-    has_workers = num_workers > 0
     return DataLoader(
         _KeyedView(dataset, seed),
         batch_sampler=batches,
-        num_workers=num_workers,
         collate_fn=_Collate(weights),
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_leave_signals_to_main if has_workers else None,
-        # forkserver takes seven seconds to start where fork takes under one.
-        multiprocessing_context="fork" if has_workers and sys.platform == "linux" else None,
-        # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
-        generator=torch.Generator(),
-        persistent_workers=has_workers,
+        persistent_workers=num_workers > 0,
+        **worker_options(num_workers),
     )
+
+
+def worker_options(num_workers: int) -> dict[str, Any]:
+    """Return the arguments with which torch's DataLoader reads in ``num_workers`` processes as ours do."""
+    has_workers = num_workers > 0
+    return {
+        "num_workers": num_workers,
+        "worker_init_fn": _leave_signals_to_main if has_workers else None,
+        # forkserver takes seven seconds to start where fork takes under one.
+        "multiprocessing_context": "fork" if has_workers and sys.platform == "linux" else None,
+        # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
+        "generator": torch.Generator(),
+    }
 
 
 def _end_workers(loader: DataLoader[Any]) -> None:

@@ -13,7 +13,7 @@ from torch.utils.data import Sampler
 from ding_cls.common.seed import Stream
 from ding_cls.data.orders import EpochOrder, Shuffled, shuffled
 from ding_cls.errors import DataError
-from ding_cls.types import SampleKey, Sized
+from ding_cls.types import SampleKey, Share, Sized
 
 
 class DistributedSampler(Sampler[int]):
@@ -85,21 +85,31 @@ class DistributedSampler(Sampler[int]):
 class EpochBatches(Sampler[list[SampleKey]]):
     """The training batches of one rank: every epoch a new order, every rank a slice of each global batch.
 
-    The global batch is ``batch_size * world_size`` samples; an incomplete last one is dropped. A data set
-    smaller than one global batch gives one batch of what there is, shared equally.
+    The global batch is ``batch_size * world_size`` samples at most. An epoch has as few of them as hold all
+    its samples; they differ in size by one at most, and so do the ranks' shares of each. A rank whose share
+    is empty, which only ``batch_size=1`` can bring about, shows a sample of the others that counts for
+    nothing.
 
     Args:
         length: number of samples in the data set.
-        batch_size: samples per rank and batch.
+        batch_size: samples per rank and batch, at most.
         seed: of the order; the same on all ranks.
         rank: this process.
         world_size: number of processes.
         order: which samples an epoch shows; each once, shuffled, where None. What it repeats is augmented
             anew.
+        drop_last: all global batches are whole, and what is left of an epoch is dropped; a data set smaller
+            than one gives one batch of what all ranks can have equally many of.
 
     Attributes:
-        batch_size: samples per rank and batch as used: smaller than asked for where the data set is.
-        global_batch_size: samples per batch over all ranks.
+        length: samples of the order.
+        batch_size: most samples of a rank in any batch.
+        global_batch_size: what a batch of all ranks holds at most; less than asked for where the data set is
+            smaller.
+        drop_last: as given.
+        num_left_out: samples of the order that an epoch does not show.
+        sizes: fewest and most samples of a global batch.
+        fewest: fewest samples in a batch of any rank.
 
     Raises:
         DataError: fewer samples than ranks, or a number outside its range.
@@ -114,28 +124,52 @@ class EpochBatches(Sampler[list[SampleKey]]):
         rank: int = 0,
         world_size: int = 1,
         order: EpochOrder | None = None,
+        drop_last: bool = False,
     ) -> None:
         _check_rank(rank, world_size)
         _check_batch_size(batch_size)
         self._order = Shuffled(length) if order is None else order
-        length = len(self._order)
+        self.length = length = len(self._order)
         if length < world_size:
             raise DataError(f"{length} training samples are fewer than {world_size} processes; start fewer")
-        self.length = length
-        self.batch_size = min(batch_size, length // world_size)
-        self.global_batch_size = self.batch_size * world_size
+        if drop_last:
+            self.global_batch_size = min(batch_size, length // world_size) * world_size
+            self._count = max(1, length // (batch_size * world_size))
+            self._num_shown = self._count * self.global_batch_size
+        else:
+            self.global_batch_size = min(batch_size * world_size, length)
+            self._count = -(-length // self.global_batch_size)
+            self._num_shown = length
+        self.drop_last = drop_last
+        self.num_left_out = length - self._num_shown
+        self.sizes = (self._num_shown // self._count, -(-self._num_shown // self._count))
+        self.batch_size = -(-self.sizes[1] // world_size)
+        self.fewest = max(1, self.sizes[0] // world_size)
         self._seed = seed
         self._rank = rank
-        self._is_small = length < batch_size * world_size
+        self._world_size = world_size
         self._position = (0, 0)
 
     def __len__(self) -> int:
         """Return the number of batches in a whole epoch."""
-        return 1 if self._is_small else self.length // self.global_batch_size
+        return self._count
+
+    @property
+    def first_batch(self) -> int:
+        """Number of the batch that the next ``iter()`` begins with."""
+        return self._position[1]
 
     def set_position(self, epoch: int, first_batch: int) -> None:
         """Let the next ``iter()`` begin at ``first_batch`` of ``epoch``; later ones go on from there."""
         self._position = (epoch, first_batch)
+
+    def share(self, number: int) -> Share | None:
+        """Return this rank's part of a global batch; None where all ranks' parts are equal."""
+        begin, end = _span(self._num_shown, self._count, number)
+        if (end - begin) % self._world_size == 0:
+            return None
+        own = _span(end - begin, self._world_size, self._rank)
+        return Share(own[1] - own[0], end - begin, self._world_size)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         # A generator, so the position is taken with the first batch: torch's DataLoader calls iter() twice
@@ -145,8 +179,10 @@ class EpochBatches(Sampler[list[SampleKey]]):
         order = self._order.indices(self._seed, epoch)
         repeats = _repeats(order)
         for number in range(first_batch, len(self)):
-            start = number * self.global_batch_size + self._rank * self.batch_size
-            places = range(start, start + self.batch_size)
+            start, stop = _span(self._num_shown, self._count, number)
+            begin, end = _span(stop - start, self._world_size, self._rank)
+            # Without a sample of its own a rank would be missing where all ranks meet.
+            places = range(start + begin, start + end) or range(start, start + 1)
             yield [SampleKey(epoch, order[place], repeats.get(place, 0)) for place in places]
 
 
@@ -186,6 +222,14 @@ class EvalBatches(Sampler[list[SampleKey]]):
         for number in range(self.first_batch, self._end_batch):
             start = number * self.batch_size
             yield [SampleKey(0, index) for index in range(start, min(start + self.batch_size, self.length))]
+
+
+def _span(length: int, parts: int, number: int) -> tuple[int, int]:
+    """Return where a part begins and ends of a length cut into parts that differ by one at most, larger ones
+    first."""
+    size, num_larger = divmod(length, parts)
+    begin = number * size + min(number, num_larger)
+    return begin, begin + size + (number < num_larger)
 
 
 def _repeats(order: Sequence[int]) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.evaluate import evaluate
+from ding_cls.pipeline.image_check import readable_datasets
 from ding_cls.pipeline.kfold import kfold
 from ding_cls.pipeline.kfold_summary import FoldResult, KFoldResult, kfold_summary, print_kfold
 from ding_cls.pipeline.predictions import AveragedPrediction, average_predictions
@@ -26,5 +27,6 @@ __all__ = [
     "preprocessing_of",
     "print_kfold",
     "print_summary",
+    "readable_datasets",
     "train",
 ]

@@ -1,18 +1,20 @@
 """From a compiled config to data sets and a network."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.data import SplitDataset, SyntheticDataset
+from ding_cls.data import SplitDataset, SyntheticDataset, TrainLoader
+from ding_cls.distributed import get_world_size
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.descriptions import inner_of
 from ding_cls.pipeline.splits import check_normalization, evaluation_set, note_image_size, training_set
+from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -20,10 +22,16 @@ _LOGGER = logging.getLogger(__name__)
 GIVEN = " (given)"
 
 
-def build_datasets(cfg: Any) -> tuple[Any, Any]:
+def build_datasets(
+    cfg: Any, *, readable: Callable[[Any, Any], tuple[Any, Any]] | None = None
+) -> tuple[Any, Any]:
     """Return the training and the evaluation set; both number their classes by the training set's list.
 
     Where dicts describe both, ``policy.collect.image_size`` of ``cfg`` follows their pictures.
+
+    Args:
+        cfg: the compiled config.
+        readable: turns the two into those without the images that cannot be read; None: all can.
 
     Raises:
         ConfigError: a data set or a pipeline cannot be built.
@@ -42,10 +50,12 @@ def build_datasets(cfg: Any) -> tuple[Any, Any]:
     train_set = training_set(cfg)
     if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
         # Nothing is evaluated: what stands in for the data is not read.
-        return train_set, train_set
+        return (train_set, train_set) if readable is None else readable(train_set, train_set)
     eval_set = evaluation_set(cfg, "val", train_set.classes)
-    check_normalization(cfg, train_set, eval_set)
     _tell_common_samples(collect, train_set, eval_set)
+    if readable is not None:
+        train_set, eval_set = readable(train_set, eval_set)
+    check_normalization(cfg, train_set, eval_set)
     note_image_size(cfg, eval_set)
     return train_set, eval_set
 
@@ -145,6 +155,57 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
         )
     found: torch.Tensor = logits
     return found
+
+
+def check_single_images(policy: Policy, cfg: Any, loader: TrainLoader) -> None:
+    """Refuse batch normalization of a single value, where an update computes one image by itself.
+
+    Raises:
+        ConfigError: names the numbers that lead there.
+    """
+    learn, world_size = cfg.policy.learn, get_world_size()
+    if loader.fewest // min(learn.accumulation_steps, loader.fewest) > 1:
+        return
+    network = policy.learn_mode.get_attribute("model")
+    frozen = policy.learn_mode.get_attribute("always_frozen")
+    norms = _norms_in_training(network, frozen, is_shared=world_size > 1)
+    counts: list[int] = []
+    hooks = [
+        each.register_forward_pre_hook(lambda _, given: counts.append(given[0].numel() // given[0].shape[1]))
+        for each in norms
+    ]
+    if hooks:
+        check_network(network, cfg, len(loader.dataset.classes))
+    for hook in hooks:
+        hook.remove()
+    if 1 in counts:
+        raise ConfigError(
+            f"BatchNorm needs more than one value: {len(loader.dataset):,} training images in batches of "
+            f"{learn.batch_size} (policy.learn.batch_size), {world_size} process(es) and "
+            f"{learn.accumulation_steps} piece(s) a batch leave an update with a single image, and "
+            f"{type(network).__name__} has one value for each channel of it; set a larger batch_size, fewer "
+            "accumulation_steps, policy.learn.freeze, or a network without BatchNorm"
+        )
+
+
+def _norms_in_training(
+    network: torch.nn.Module, frozen: Collection[str], *, is_shared: bool
+) -> list[torch.nn.Module]:
+    """Return the batch normalizations that training takes statistics for from this process alone."""
+    was_training = network.training
+    network.train()
+    for name in frozen:
+        network.get_submodule(name).eval()
+    shared = (torch.nn.SyncBatchNorm,) if is_shared else ()
+    norms = [
+        each
+        for each in network.modules()
+        if isinstance(each, torch.nn.modules.batchnorm._BatchNorm)
+        and each.training
+        and not isinstance(each, shared)
+    ]
+    network.train(was_training)
+    return norms
 
 
 def _misfit(network: torch.nn.Module, picture: torch.Tensor, name: str, reason: str) -> str:

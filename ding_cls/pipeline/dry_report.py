@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from ding_cls.common.counting import either
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -43,7 +45,7 @@ class DryRun:
         num_updates: updates in all.
         num_evaluations: evaluations in all.
         eval_batches: batches in one of them.
-        global_batch_size: pictures in an update, all processes together.
+        batch_sizes: fewest and most pictures in an update, all processes together.
         learning_rates: update and learning rate at the begin, at the highest and at the end.
         checkpoint_bytes: size of one file.
         num_checkpoints: most files that lie there at once, the best one included.
@@ -69,7 +71,7 @@ class DryRun:
     num_updates: int
     num_evaluations: int
     eval_batches: int
-    global_batch_size: int
+    batch_sizes: tuple[int, int]
     learning_rates: tuple[tuple[int, float], ...]
     checkpoint_bytes: int
     num_checkpoints: int
@@ -111,8 +113,8 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         ("first loss", f"{report.loss:.4f}{expected}"),
         (
             "updates",
-            f"{report.num_updates:,}, {report.updates_per_epoch:,} an epoch with {report.global_batch_size} "
-            f"pictures each{left_out}",
+            f"{report.num_updates:,}, {report.updates_per_epoch:,} an epoch with "
+            f"{either(report.batch_sizes)} pictures each{left_out}",
         ),
         (
             "learning rate",

@@ -50,6 +50,7 @@ def dry_run(
     exp_name: str | None = None,
     overrides: Sequence[str] = (),
     allow_code: bool = False,
+    check_images: bool = False,
 ) -> DryRun:
     """Return what a run would be like: build everything as ``train`` would, do a few updates.
 
@@ -66,6 +67,7 @@ def dry_run(
         exp_name: as there; the folder is neither made nor touched.
         overrides: as there.
         allow_code: as there.
+        check_images: as there.
 
     Raises:
         DingError: what the run would have raised.
@@ -96,14 +98,14 @@ def dry_run(
             contextlib.redirect_stdout(io.StringIO()),
             open_run(cfg, seed=seed, **settings) as run,
         ):
-            report = _looked_at(run, model, wanted)
+            report = _looked_at(run, model, wanted, check_images)
         return replace(report, remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)))
 
 
-def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
+def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) -> DryRun:
     """Build the parts of an open run and measure them."""
     memory = _PeakMemory(is_cuda=bool(run.cfg.policy.cuda) and torch.cuda.is_available())
-    policy, learner, _, loader = assemble(run, model)
+    policy, learner, _, loader = assemble(run, model, check_images=check_images)
     run.connect(policy, learner, loader)
     (eval_loader,) = (each for each in run._loaders if isinstance(each, EvalLoader))
     mode, learn = policy.learn_mode, run.cfg.policy.learn
@@ -143,7 +145,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
         num_updates=num_updates,
         num_evaluations=_num_evaluations(run.cfg, len(loader), num_updates),
         eval_batches=len(eval_loader),
-        global_batch_size=loader.global_batch_size,
+        batch_sizes=loader.sizes,
         learning_rates=_learning_rates(mode.get_attribute("lr_scheduler").apply, num_updates),
         checkpoint_bytes=_size_of(mode.state_dict()),
         num_checkpoints=_num_checkpoints(run.cfg, saves),

@@ -18,6 +18,7 @@ from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, prepr
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
+from ding_cls.pipeline.image_check import FACT, readable_split
 from ding_cls.pipeline.label_kinds import metric_for
 from ding_cls.pipeline.splits import evaluation_set
 from ding_cls.pipeline.user_code import import_user_code
@@ -58,6 +59,7 @@ def evaluate(
     model: torch.nn.Module | None = None,
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
+    max_bad: int | None = None,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
@@ -71,6 +73,8 @@ def evaluate(
         model: the network, for a run that was given a network instead of a name.
         out: an ``.npz`` file for ``sample_ids``, ``targets`` and ``logits`` in the order of the data.
         allow_code: import the modules that the run's ``custom_imports`` names.
+        max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
+            out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
@@ -85,6 +89,7 @@ def evaluate(
         model=model,
         keep_predictions=out is not None,
         allow_code=allow_code,
+        max_bad=max_bad,
     )
     if out is not None and launched_rank() == 0:
         write_arrays(Path(out), judged.predictions)
@@ -100,6 +105,7 @@ def judge(
     model: torch.nn.Module | None = None,
     keep_predictions: bool = False,
     allow_code: bool = False,
+    max_bad: int | None = None,
 ) -> Judgement:
     """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
 
@@ -117,10 +123,14 @@ def judge(
     try:
         preprocessing = preprocessing_from_state(run["preprocessing"])
         dataset = _dataset(cfg, data, split, preprocessing, run["class_names"])
+        loading = cfg.policy.learn.learner.dataloader
+        saved = run.get(FACT, {}).get(split) if data is None and max_bad is None else None
+        allowed = loading.max_bad if max_bad is None else max_bad
+        dataset = readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers)
         loader = build_eval_loader(
             dataset,
             cfg.policy.eval.batch_size if batch_size is None else batch_size,
-            num_workers=cfg.policy.learn.learner.dataloader.num_workers,
+            num_workers=loading.num_workers,
             rank=get_rank(),
             world_size=get_world_size(),
         )

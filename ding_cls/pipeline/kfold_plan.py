@@ -16,6 +16,7 @@ from ding_cls.config.validate import part_placed
 from ding_cls.errors import ConfigError, DataError, PartError
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
 from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json, write_json
+from ding_cls.pipeline.run import DROP_LAST
 from ding_cls.pipeline.splits import training_set
 from ding_cls.pipeline.train import PARTS, folder_of, read_run
 from ding_cls.pipeline.user_code import import_user_code
@@ -88,6 +89,9 @@ def make_plan(
         saved = _record_of(folder)
         if config is None:
             config = read_config_with_origins(folder / CONFIG_NAME)[0]
+    if saved and "drop_last" not in saved:
+        # Begun by a version that always left the rest of an epoch out.
+        settings = {**settings, "overrides": [f"{DROP_LAST}=True", *settings["overrides"]]}
     described = read_run(config, resume=False, only_training=True, **settings)
     import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
     cfg = described.cfg
@@ -97,6 +101,12 @@ def make_plan(
     given: dict[str, Any] = {**classes, "origins": described.origins, "problems": described.problems}
     known_seed = saved.get("division", {}).get("seed") if asked.seed is None else asked.seed
     compiled = checked_config(cfg, known_seed, **given)
+    loading = compiled.policy.learn.learner.dataloader
+    if loading.max_bad:
+        raise ConfigError(
+            f"policy.learn.learner.dataloader.max_bad is {loading.max_bad}, and cross-validation predicts "
+            "every sample; ding-cls train --dry-run --check-images lists the bad ones: mend or delete them"
+        )
     try:
         dataset = training_set(checked_config(whole_config(cfg, compiled), None, **classes))
     except PartError as error:
@@ -108,6 +118,7 @@ def make_plan(
         "num_samples": len(dataset),
         "classes": list(dataset.classes),
         "fingerprint": fingerprint(dataset, folds),
+        "drop_last": loading.drop_last,
     }
     _warn_of_small_classes(dataset, division)
     own = plain_copy({**cfg, "seed": compiled.seed})
@@ -193,6 +204,11 @@ def _check_same(plan: Plan, record: Mapping[str, Any]) -> None:
             f"the data are not those that the folds in '{plan.folder}' were made of "
             f"({record['num_samples']} samples then, {plan.record['num_samples']} now); name another "
             "--work-dir"
+        )
+    if record.get("drop_last", True) != plan.record["drop_last"]:
+        raise ConfigError(
+            f"the folds in '{plan.folder}' were begun with {DROP_LAST}={record.get('drop_last', True)}; all "
+            "folds are trained alike: set it, or name another --work-dir"
         )
     before, _ = read_config_with_origins(plan.folder / CONFIG_NAME)
     then, now = dict(leaves(before)), dict(leaves(plan.cfg))

@@ -17,6 +17,7 @@ from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, best_file, checkpoint_folder
+from ding_cls.common.counting import either
 from ding_cls.common.files import claim_folder, latest_folder
 from ding_cls.common.log import parts_heard, text_logger
 from ding_cls.common.seed import set_pkg_seed
@@ -25,17 +26,20 @@ from ding_cls.config.compile import save_run_config
 from ding_cls.config.finding import Checked
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.training_traps import warmup_too_long
-from ding_cls.config.validate import part_placed
+from ding_cls.config.validate import at, part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
+from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.policy import Policy
 from ding_cls.policy.recipes import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
+
+DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Run:
         world_size: number of processes.
         tb_logger: TensorBoard writer on rank 0, else None.
         logger: prints the run's first and last lines, on rank 0.
+        facts: what every checkpoint says of the run beside what ``connect`` knows.
     """
 
     cfg: Any
@@ -98,6 +103,7 @@ class Run:
     tb_logger: Any
     logger: logging.Logger
     _checkpoint: Mapping[str, Any] | None
+    facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
@@ -105,6 +111,12 @@ class Run:
     def is_resumed(self) -> bool:
         """Whether the run continues from a checkpoint."""
         return self._checkpoint is not None
+
+    @property
+    def saved_facts(self) -> Mapping[str, Any]:
+        """What the checkpoint that the run continues from says about it; empty for a new run."""
+        facts: Mapping[str, Any] = (self._checkpoint or {}).get("run", {})
+        return facts
 
     @property
     def learner_cfg(self) -> Any:
@@ -137,8 +149,10 @@ class Run:
         """Tell the policy what it cannot know, the checkpoints what they shall say; continue a resumed run.
 
         Raises:
+            ConfigError: an update would normalise a single image by its own statistics.
             CheckpointError: the checkpoint to resume from was made for another model or other data.
         """
+        check_single_images(policy, self.cfg, loader)
         preprocessing = preprocessing_of(self.cfg)
         classes = tuple(loader.dataset.classes)
         mode = policy.learn_mode
@@ -157,14 +171,16 @@ class Run:
                 "config": plain_copy(self.cfg),
                 "num_train_samples": len(loader.dataset),
                 "global_batch_size": loader.global_batch_size,
+                "drop_last": loader.drop_last,
                 "seed": self.cfg.seed,
+                **self.facts,
             }
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
-        learner.info(f"{len(loader)} updates an epoch with {loader.global_batch_size} images each{left_out}")
+        learner.info(f"{len(loader)} updates an epoch with {either(loader.sizes)} images each{left_out}")
         for trap in warmup_too_long(Checked(plain_copy(self.cfg), {}, lambda _: "", self.world_size)):
             self.logger.warning(f"{trap.path}: {trap.what}; {trap.remedy}")
         start = learn.swa["start_epoch"] if learn.swa else 0
@@ -191,7 +207,7 @@ class Run:
             final=dict(evaluator.last_result),
             model=policy.eval_mode.get_attribute("eval_model"),
             run_folder=Path(self.cfg.exp_name),
-            images_per_s=learner.num_samples * self.world_size / seconds,
+            images_per_s=learner.num_samples / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
             was_complete=self.is_resumed and learner.num_samples == 0,
             has_test_split=_has_test_split(self.cfg.policy.collect),
@@ -252,6 +268,8 @@ def open_run(
     try:
         folder, checkpoint = _choose_folder(compiled, rank, resume, logger)
         compiled.exp_name = folder
+        if checkpoint is not None:
+            _keep_batches(compiled, cfg, checkpoint, logger)
         position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
             if checkpoint is None:
@@ -349,6 +367,16 @@ def _newest_checkpoint(
     if latest is not None and latest != folder:
         logger.warning(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
     return str(folder), str(path), state
+
+
+def _keep_batches(
+    compiled: Any, given: Mapping[str, Any], checkpoint: Mapping[str, Any], logger: logging.Logger
+) -> None:
+    """Let a run go on as it was begun by a version that always left the rest of an epoch out."""
+    saved = checkpoint.get("run", {}).get("config", {})
+    if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
+        compiled.policy.learn.learner.dataloader.drop_last = True
+        logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")
 
 
 def _has_test_split(collect: Any) -> bool:

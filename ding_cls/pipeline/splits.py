@@ -28,6 +28,7 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
+from ding_cls.data.image_check import fault_of
 from ding_cls.data.pipelines.formatting import FROM_0_TO_255
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.descriptions import (
@@ -182,10 +183,12 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
     collect = cfg.policy.collect
     if _section(collect, "train") is None and _section(collect, "val") is None:
         return
+    skips_bad = cfg.policy.learn.learner.dataloader.max_bad > 0
     default = Normalization(tuple(collect.mean), tuple(collect.std))
     trained, used = (
         [
-            _normalization(each) or (None if _first_picture(each).is_floating_point() else default)
+            _normalization(each)
+            or (None if _first_picture(each, skips_bad=skips_bad).is_floating_point() else default)
             for each in innermost(dataset)
         ]
         for dataset in (train_set, eval_set)
@@ -195,7 +198,7 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
             who = "one data set of evaluation" if number < len(used) else "training"
             raise DataError(_two_normalizations(who, each, used[0]))
     if trained[0] in (None, FROM_0_TO_255):
-        _tell_large_floats(train_set)
+        _tell_large_floats(_first_picture(innermost(train_set)[0], skips_bad=skips_bad))
 
 
 def note_image_size(cfg: Any, eval_set: Any) -> None:
@@ -337,8 +340,8 @@ def _normalization(dataset: Any) -> Normalization | None:
     return geometry.normalization if geometry is not None else None
 
 
-def _tell_large_floats(dataset: Any) -> None:
-    largest = float(_first_picture(innermost(dataset)[0]).max())
+def _tell_large_floats(picture: torch.Tensor) -> None:
+    largest = float(picture.max())
     if largest > _LARGE:
         _LOGGER.warning(
             "the training pictures hold floats up to %g: nothing seems to normalise them; end both pipelines "
@@ -369,10 +372,11 @@ def _two_normalizations(who: str, theirs: Normalization, used: Normalization) ->
     )
 
 
-def _first_picture(dataset: Any) -> torch.Tensor:
+def _first_picture(dataset: Any, *, skips_bad: bool = False) -> torch.Tensor:
     load = getattr(dataset, "load", dataset.__getitem__)
+    index = next((each for each in range(len(dataset)) if not fault_of(dataset, each)), 0) if skips_bad else 0
     with sample_randomness(0):
-        sample = load(0)
+        sample = load(index)
     is_pair = isinstance(sample, (tuple, list)) and len(sample) == 2
     if not is_pair or not isinstance(sample[0], torch.Tensor) or sample[0].ndim != 3:
         raise DataError(

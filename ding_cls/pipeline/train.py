@@ -15,9 +15,10 @@ from ding_cls.config.translate import Translation
 from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
-from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
+from ding_cls.pipeline.build import GIVEN, build_network, check_network
 from ding_cls.pipeline.descriptions import folder_of_split
 from ding_cls.pipeline.hooks import implied_hooks
+from ding_cls.pipeline.image_check import readable_datasets, shown_count
 from ding_cls.pipeline.label_kinds import check_labels, metric_for
 from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
 from ding_cls.pipeline.run import Run, TrainResult, open_run
@@ -43,6 +44,7 @@ def train(
     exp_name: str | None = None,
     overrides: Sequence[str] = (),
     allow_code: bool = False,
+    check_images: bool = False,
 ) -> TrainResult:
     """Train a classifier.
 
@@ -62,6 +64,7 @@ def train(
         overrides: further values as ``'policy.learn.batch_size=64'``, in either spelling; they win over
             everything else.
         allow_code: import the modules that ``custom_imports`` names.
+        check_images: open every training and evaluation image before anything is trained.
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
@@ -84,7 +87,7 @@ def train(
         # Whoever opens a checkpoint of this run finds the modules again.
         cfg["custom_imports"].setdefault("folder", str(folder.resolve()))
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
-        policy, learner, evaluator, loader = assemble(run, model)
+        policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
         judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
         learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
@@ -92,15 +95,23 @@ def train(
 
 
 def assemble(
-    run: Run, model: str | torch.nn.Module | None
+    run: Run, model: str | torch.nn.Module | None, *, check_images: bool = False
 ) -> tuple[ImageClassificationPolicy, BaseLearner, MetricSerialEvaluator, TrainLoader]:
     """Build the parts of a run in order: data, network, policy, learner, evaluator."""
     learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
-    train_set, eval_set = build_datasets(run.cfg)
+    train_set, eval_set = readable_datasets(run, check_images=check_images)
     num_classes = len(train_set.classes)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
+    drop_last = learn.learner.dataloader.drop_last
     train_loader = run.own(
-        build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, sampler=sampler, **run.shard)
+        build_train_loader(
+            train_set,
+            learn.batch_size,
+            seed=run.cfg.seed,
+            sampler=sampler,
+            drop_last=drop_last,
+            **run.shard,
+        )
     )
     eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
     if isinstance(model, torch.nn.Module):
@@ -112,7 +123,8 @@ def assemble(
     check_labels(run.cfg, network, train_set)
     check_losses(run.cfg, network, train_set)
     run.logger.info(
-        f"{len(train_set):,} training and {len(eval_set):,} evaluation images, {num_classes} classes"
+        f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images, "
+        f"{num_classes} classes"
     )
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)

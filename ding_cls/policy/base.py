@@ -176,6 +176,11 @@ class Policy(ABC):
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         return getattr(self, f"_{name}")
 
+    def _get_always_frozen(self) -> Collection[str]:
+        """Return the names of the modules that are in evaluation all through training."""
+        freezing = getattr(self, "_freezing", None)
+        return () if freezing is None else freezing.always_still
+
     def _set_attribute(self, name: str, value: Any) -> None:
         setter = getattr(self, f"_set_{name}", None)
         if setter is not None:

@@ -139,7 +139,7 @@ class ImageClassificationPolicy(Policy):
             # DDP reduces gradients while the backward pass runs: what it costs beyond that is in
             # backward_time.
             "sync_time": 0.0,
-            **sums.accuracy(len(batch)),
+            **sums.accuracy(batch),
             **norm,
         }
         # A loss that bears the name of something else would hide it.
@@ -330,7 +330,8 @@ class ImageClassificationPolicy(Policy):
         """Yield each piece of the batch, its share of the loss, and whether its backward pass reduces
         gradients."""
         pieces = batch.split(self._cfg.learn.accumulation_steps)
-        whole = None if batch.weights is None else batch.weights.sum()
+        # A sample that stands in for none has no weight.
+        whole = None if batch.weights is None else batch.weights.sum() * bool(batch.scale)
         if whole is not None and self._world_size > 1:
             # The mean over the ranks: DDP divides by their number, and the weights' sum is that of all.
             allreduce(whole)
@@ -338,9 +339,9 @@ class ImageClassificationPolicy(Policy):
             is_last = number == len(pieces)
             waits = nullcontext() if is_last or self._world_size == 1 else self._no_sync()
             if piece.weights is None or whole is None:
-                yield piece, len(piece) / len(batch), waits
+                yield piece, batch.scale * len(piece) / len(batch), waits
             else:
-                yield piece, piece.weights.sum() / whole, waits
+                yield piece, bool(batch.scale) * piece.weights.sum() / whole, waits
 
     def _no_sync(self) -> AbstractContextManager[None]:
         without_sync: AbstractContextManager[None] = self._learn_model.no_sync()  # type: ignore[operator]

@@ -88,6 +88,11 @@ class Freezing:
         """Names of the modules that are in evaluation now, whatever the network is in."""
         return self._modules.keys() if self._is_frozen and self._norm_eval else ()
 
+    @property
+    def always_still(self) -> Collection[str]:
+        """Names of the modules that are in evaluation all through training."""
+        return self._modules.keys() if self._until_epoch is None and self._norm_eval else ()
+
     def hold(self, finished_epochs: int) -> bool:
         """Freeze or free what was chosen, as the epoch wants it; called before each update.
 

@@ -7,6 +7,7 @@ import torch
 from ding_cls.common.timing import EasyTimer
 from ding_cls.models import Outputs
 from ding_cls.policy.losses import num_hits
+from ding_cls.types import Batch
 
 
 class Sums:
@@ -35,9 +36,9 @@ class Sums:
         else:
             self._hits = self._hits + num_hits(outputs.logits.detach(), targets)
 
-    def accuracy(self, count: int) -> dict[str, torch.Tensor]:
-        """Return ``acc1`` in percent of ``count`` samples; nothing where there were no logits."""
-        return {} if self._hits is None else {"acc1": self._hits * (100.0 / count)}
+    def accuracy(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return ``acc1``, this process's term of the percentage; nothing where there were no logits."""
+        return {} if self._hits is None else {"acc1": self._hits * (100.0 / len(batch) * batch.scale)}
 
 
 class Phases:

@@ -233,7 +233,7 @@ class MetricSerialEvaluator:
         check_classes(self._policy, self._loader)
         self._policy.reset()
         others = self._other_results()
-        result = {**self._result(), **others}
+        result = {**self._result(), **others, **self._left_out()}
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
         # Copies: what is returned belongs to the caller, who may add to it.
         self._asked_iter, self.last_result = None, dict(result)
@@ -283,6 +283,11 @@ class MetricSerialEvaluator:
             with chosen():
                 found |= {f"{prefix}{name}": value for name, value in self._result().items()}
         return found
+
+    def _left_out(self) -> dict[str, int]:
+        """Return how many samples the data are without, where these are some."""
+        n_bad = getattr(getattr(self._loader, "dataset", None), "n_bad", 0)
+        return {"n_bad": n_bad} if n_bad else {}
 
     def _result(self) -> dict[str, float]:
         return self._exact_result() if isinstance(self._metric, SumMetric) else self._users_result()

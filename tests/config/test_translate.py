@@ -95,6 +95,8 @@ MOVED: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
     ("data.samples_per_gpu", {}, 8, {f"{LEARN}.batch_size": 8, "policy.eval.batch_size": 8}),
     ("data.workers_per_gpu", {}, 3, {f"{LEARNER}.dataloader.num_workers": 3}),
     ("data.train_dataloader.samples_per_gpu", {}, 8, {f"{LEARN}.batch_size": 8}),
+    ("data.drop_last", {}, True, {f"{LEARNER}.dataloader.drop_last": True}),
+    ("data.train_dataloader.drop_last", {}, False, {f"{LEARNER}.dataloader.drop_last": False}),
     ("data.train_dataloader.workers_per_gpu", {}, 3, {f"{LEARNER}.dataloader.num_workers": 3}),
     ("data.val_dataloader.samples_per_gpu", {}, 8, {"policy.eval.batch_size": 8}),
     ("data.sampler_cfg", {}, A, {"policy.collect.sampler": A}),
@@ -187,7 +189,7 @@ def test_a_value_comes_out_under_its_native_key(
 def test_every_row_with_a_native_key_has_an_example() -> None:
     names = {row.old for row in TABLE if row.targets}
     assert {path for path, *_ in MOVED} - {"optimizer.betas"} == names
-    assert len(names) == 69
+    assert len(names) == 71
     for row in TABLE:
         outputs = {name for path, _, _, out in MOVED if path == row.old for name in out}
         assert all(any(f"{each}.".startswith(f"{new}.") for each in outputs) for new in row.targets), row

@@ -16,7 +16,7 @@ from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
 from ding_cls.data.loader import build_eval_loader, build_train_loader
 from ding_cls.data.transforms import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
-from ding_cls.types import Batch
+from ding_cls.types import Batch, Share
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_batch_holds_pixels_numbers_and_ids_and_weighs_all_alike(dataset):
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_the_number_of_workers_changes_no_bit(dataset, num_workers):
     expected = two_epochs(dataset, 0)
-    assert len(expected) == 6
+    assert [len(batch) for batch in expected] == [4, 4, 3, 3] * 2
     assert all_same(two_epochs(dataset, num_workers), expected)
 
 
@@ -70,7 +70,7 @@ def test_the_number_of_workers_changes_no_bit(dataset, num_workers):
 def test_transforms_that_draw_from_any_generator_repeat_under_any_number_of_workers(pictures, num_workers):
     dataset = ImageNetDataset(pictures, is_training=True, transform=draw_from_all_three)
     expected = two_epochs(dataset, 0)
-    assert torch.cat([batch.images for batch in expected]).unique().numel() == 3 * 4 * 6
+    assert torch.cat([batch.images for batch in expected]).unique().numel() == 3 * 14 * 2
     assert all_same(two_epochs(dataset, num_workers), expected)
 
 
@@ -86,9 +86,9 @@ def test_order_and_augmentation_change_by_epoch(dataset):
 def test_a_set_position_continues_with_the_tail(dataset, num_workers):
     epochs = two_epochs(dataset, 0)
     loader = build_train_loader(dataset, 4, seed=3, num_workers=num_workers)
-    for epoch, first_batch in ((0, 1), (1, 2), (0, 0), (1, 3)):
+    for epoch, first_batch in ((0, 1), (1, 2), (0, 0), (1, 4)):
         loader.set_position(epoch, first_batch)
-        assert all_same(list(loader), epochs[3 * epoch + first_batch : 3 * epoch + 3])
+        assert all_same(list(loader), epochs[4 * epoch + first_batch : 4 * epoch + 4])
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
@@ -96,7 +96,7 @@ def test_an_epoch_left_in_the_middle_leaves_nothing_behind(dataset, num_workers)
     expected = two_epochs(dataset, 0)
     loader = build_train_loader(dataset, 4, seed=3, num_workers=num_workers)
     assert same(next(iter(loader)), expected[0])
-    assert all_same(list(loader), expected[3:])
+    assert all_same(list(loader), expected[4:])
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
@@ -112,10 +112,23 @@ def test_reading_leaves_the_global_generators_alone(dataset, num_workers):
 def test_ranks_share_the_global_batches_of_one_process(dataset):
     whole = list(build_train_loader(dataset, 6, seed=3))
     loaders = [build_train_loader(dataset, 2, seed=3, rank=rank, world_size=3) for rank in range(3)]
-    assert {(each.batch_size, each.global_batch_size, len(each)) for each in loaders} == {(2, 6, 2)}
+    assert {(each.batch_size, each.global_batch_size, len(each)) for each in loaders} == {(2, 6, 3)}
     for number, parts in enumerate(zip(*loaders, strict=True)):
         assert torch.equal(torch.cat([part.images for part in parts]), whole[number].images)
         assert torch.equal(torch.cat([part.sample_ids for part in parts]), whole[number].sample_ids)
+    shares = [[batch.share for batch in loader] for loader in loaders]
+    # 14 samples make batches of 5, 5 and 4.
+    assert shares[0] == [Share(2, 5, 3), Share(2, 5, 3), Share(2, 4, 3)]
+    assert shares[2] == [Share(1, 5, 3), Share(1, 5, 3), Share(1, 4, 3)]
+    loaders[0].set_position(5, 1)
+    assert [batch.share for batch in loaders[0]] == shares[0][1:]
+    assert {batch.share for batch in whole} == {None}
+
+
+def test_a_batch_that_the_ranks_share_equally_has_no_share(dataset):
+    (loader,) = [build_train_loader(dataset, 2, seed=3, rank=1, world_size=3, drop_last=True)]
+    assert [(len(batch), batch.share) for batch in loader] == [(2, None), (2, None)]
+    assert (loader.num_left_out, loader.sizes, loader.fewest) == (2, (6, 6), 2)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])

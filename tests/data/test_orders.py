@@ -72,11 +72,13 @@ def test_repeats_are_numbered_and_augmented_each_in_its_own_way():
     everything = next(iter(once))
     by_index = dict(zip(everything.sample_ids.tolist(), everything.images, strict=True))
     for mine, theirs in zip(loader, again, strict=True):
-        assert len(mine.sample_ids.unique()) == 4
-        assert len(mine.images.flatten(1).unique(dim=0)) == 12
+        # A batch of 11 may begin and end with one or two of a sample's three.
+        assert len(mine.sample_ids.unique()) in (4, 5)
+        assert len(mine.images.flatten(1).unique(dim=0)) == len(mine) in (11, 12)
         assert torch.equal(mine.images, theirs.images)
         # The first showing is that of a run without repeats.
-        assert torch.equal(mine.images[0], by_index[int(mine.sample_ids[0])])
+        first = 0 if len(mine) == 12 else int((mine.sample_ids[1:] != mine.sample_ids[:-1]).nonzero()[0]) + 1
+        assert torch.equal(mine.images[first], by_index[int(mine.sample_ids[first])])
     again.close()
 
 

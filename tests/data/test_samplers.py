@@ -92,13 +92,64 @@ def test_a_global_batch_holds_the_same_samples_at_every_world_size(world_size):
     ]
     joined = [flat(slices) for slices in zip(*ranks, strict=True)]
     assert joined == whole
-    assert len(whole) == 8
+    assert [len(batch) for batch in whole] == [12, 12, 11, 11, 11, 11, 11, 11, 11]
 
 
-def test_an_epoch_shows_no_sample_twice_and_drops_less_than_a_batch():
-    seen = Counter(flat(ids(EpochBatches(101, 12, seed=7))))
+def test_an_epoch_shows_every_sample_once_in_batches_and_shares_of_nearly_equal_size():
+    cases = 0
+    for length in (*range(4, 30), 97, 101, 120):
+        for batch_size in (1, 2, 3, 8, 32):
+            for world_size in WORLDS:
+                ranks = [
+                    EpochBatches(length, batch_size, seed=1, rank=r, world_size=world_size)
+                    for r in range(world_size)
+                ]
+                shares = [[each.share(number) for number in range(len(each))] for each in ranks]
+                slices = list(zip(*map(ids, ranks), strict=True))
+                whole = batch_size * world_size
+                assert len(slices) == len(ranks[0]) == -(-length // whole)
+                shown = [
+                    [batch if share is None or share.own else [] for batch, share in zip(*pair, strict=True)]
+                    for pair in zip(slices, zip(*shares, strict=True), strict=True)
+                ]
+                assert sorted(flat(flat(parts) for parts in shown)) == list(range(length))
+                sizes = [len(flat(parts)) for parts in shown]
+                assert max(sizes) - min(sizes) <= 1
+                assert max(sizes) <= whole
+                assert ranks[0].sizes == (min(sizes), max(sizes))
+                counts = [[len(part) for part in parts] for parts in shown]
+                assert all(max(each) - min(each) <= 1 for each in counts)
+                assert max(map(max, counts)) == ranks[0].batch_size <= batch_size
+                assert ranks[0].fewest == max(1, min(map(min, counts)))
+                for number, (parts, size) in enumerate(zip(counts, sizes, strict=True)):
+                    for rank, own in enumerate(parts):
+                        is_equal = size % world_size == 0
+                        expected = None if is_equal else (own, size, world_size)
+                        assert shares[rank][number] == expected
+                    # A rank without a sample of its own still has one to show.
+                    assert all(slices[number])
+                assert ranks[0].num_left_out == 0
+                cases += 1
+    assert cases == 29 * 5 * 4
+
+
+@pytest.mark.parametrize("world_size", WORLDS)
+@pytest.mark.parametrize("batches", [1, 2, 7])
+def test_where_the_batch_divides_the_set_nothing_depends_on_drop_last(world_size, batches):
+    length = batches * 3 * world_size
+    for rank in range(world_size):
+        options = {"seed": 2, "rank": rank, "world_size": world_size}
+        near_equal, whole = (EpochBatches(length, 3, **options, drop_last=last) for last in (False, True))
+        assert list(near_equal) == list(whole)
+        assert len(near_equal) == len(whole) == batches
+        assert {near_equal.share(number) for number in range(batches)} == {None}
+
+
+def test_with_drop_last_an_epoch_shows_no_sample_twice_and_drops_less_than_a_batch():
+    batches = EpochBatches(101, 12, seed=7, drop_last=True)
+    seen = Counter(flat(ids(batches)))
     assert set(seen.values()) == {1}
-    assert len(seen) == 96
+    assert (len(seen), len(batches), batches.num_left_out) == (96, 8, 5)
 
 
 def test_each_epoch_has_its_own_order_and_its_number_in_the_keys():
@@ -110,8 +161,9 @@ def test_each_epoch_has_its_own_order_and_its_number_in_the_keys():
     assert ids(EpochBatches(40, 8, seed=1)) != ids(first)
 
 
-def test_every_position_continues_with_the_tail_of_its_epoch():
-    batches = EpochBatches(41, 8, seed=3)
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_every_position_continues_with_the_tail_of_its_epoch(drop_last):
+    batches = EpochBatches(41, 8, seed=3, drop_last=drop_last)
     epochs = [list(batches) for _ in range(3)]
     for epoch in range(2):
         for first_batch in range(len(batches) + 1):
@@ -121,8 +173,11 @@ def test_every_position_continues_with_the_tail_of_its_epoch():
 
 
 @pytest.mark.parametrize(("length", "world_size", "per_rank"), [(5, 1, 5), (5, 2, 2), (3, 3, 1), (7, 3, 2)])
-def test_a_small_set_gives_one_batch_shared_equally(length, world_size, per_rank):
-    ranks = [EpochBatches(length, 8, seed=0, rank=rank, world_size=world_size) for rank in range(world_size)]
+def test_with_drop_last_a_small_set_gives_one_batch_shared_equally(length, world_size, per_rank):
+    ranks = [
+        EpochBatches(length, 8, seed=0, rank=rank, world_size=world_size, drop_last=True)
+        for rank in range(world_size)
+    ]
     shares = [flat(ids(batches)) for batches in ranks]
     assert [len(each) for each in shares] == [per_rank] * world_size
     assert len(set(flat(shares))) == per_rank * world_size

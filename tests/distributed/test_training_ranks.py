@@ -25,8 +25,9 @@ from tests.harness import _without_clocks as without_clocks
 from .ranks import free_port, run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [2, 3])
-# 40 pictures in global batches of 12: three updates an epoch, six in all, at one, two and three ranks.
-GLOBAL_BATCH, UPDATES = 12, 6
+# 40 pictures in global batches of 12 at most, which makes 10: four updates an epoch, eight in all. Three
+# ranks get 4, 3 and 3 of each.
+GLOBAL_BATCH, UPDATES = 12, 8
 
 
 class Normless(nn.Module):
@@ -180,10 +181,10 @@ def test_all_ranks_end_with_the_same_bits_and_one_writes(folder: Path, world_siz
     (serial,) = (folder / "run" / "log" / "serial").iterdir()
     assert serial.name.startswith("events.out.tfevents")
     text = (folder / "run" / "log" / "learner" / "learner.txt").read_text()
-    assert text.count("Epoch: 0 [   0/3]") == 1
+    assert text.count("Epoch: 0 [   0/4]") == 1
     rows = [json.loads(line) for line in (folder / "run" / "log" / "metrics.jsonl").read_text().splitlines()]
     assert [row["train_iter"] for row in rows if row["kind"] == "train"] == list(range(1, UPDATES + 1))
-    assert [row["train_iter"] for row in rows if row["kind"] == "epoch"] == [3, 6]
+    assert [row["train_iter"] for row in rows if row["kind"] == "epoch"] == [4, 8]
 
 
 @pytest.mark.dist

@@ -89,6 +89,23 @@ OPTIONS = {
         f"{_LEARNER}.custom_hooks=[{{'type': 'ClassNumCheckHook'}}, {{'type': 'EmptyCacheHook'}}, "
         "{'type': 'SyncBuffersHook'}, {'type': 'IterTimerHook'}, {'type': 'DistSamplerSeedHook'}]",
     ),
+    "batches of 8 and 7": ("policy.collect.try_to_train_items=38",),
+    "batches of 8 and 7, in pieces, mixed, weighted": (
+        "policy.collect.try_to_train_items=38",
+        "policy.collect.train={'type': 'ResumeWeighted'}",
+        "policy.learn.accumulation_steps=3",
+        batch_augments("Mixup"),
+    ),
+    "batches of 3 and 2 in more pieces": (
+        "policy.collect.try_to_train_items=14",
+        "policy.learn.batch_size=3",
+        "policy.learn.accumulation_steps=4",
+        tiny_parts("LinearClsHead", in_channels=8),
+    ),
+    "whole batches alone": (
+        "policy.learn.batch_size=7",
+        f"{_LEARNER}.dataloader.drop_last=True",
+    ),
     "nesterov": ("policy.learn.nesterov=True",),
     "step decay": ("policy.learn.lr_schedule=step", "policy.learn.decay_epoch=1"),
     "accumulation": ("policy.learn.accumulation_steps=3",),

@@ -9,8 +9,9 @@ import torch
 from ding_cls.config import compile_config
 from ding_cls.data import ImageNetDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, DataError, ModelError
-from ding_cls.pipeline import build_datasets, build_network, preprocessing_of
+from ding_cls.pipeline import build_datasets, build_network, preprocessing_of, train
 from ding_cls.pipeline.build import check_network
+from ding_cls.pipeline.dry_run import dry_run
 from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet
 
@@ -127,3 +128,65 @@ def test_checking_a_network_leaves_no_trace() -> None:
     assert network.training
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+
+
+class Narrow(TinyNet):
+    """Normalises vectors too: one image alone has one value for each channel."""
+
+    def __init__(self, num_classes: int = 4, kind: type[torch.nn.Module] = torch.nn.BatchNorm1d) -> None:
+        super().__init__(num_classes)
+        self.last = kind(num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.last(super().forward(images))
+
+
+FREEZE = {"patterns": ["*"], "keep": ["head"]}
+
+
+@pytest.mark.parametrize(
+    ("network", "num_samples", "learn", "is_refused"),
+    [
+        (Narrow, 1, {}, True),
+        (Narrow, 2, {}, False),
+        (Narrow, 8, {"batch_size": 1}, True),
+        (TinyNet, 1, {}, False),
+        (TinyNet, 8, {"batch_size": 1}, False),
+        # Batches of 2 and 1.
+        (Narrow, 3, {"batch_size": 2}, True),
+        (Narrow, 3, {"batch_size": 2, "learner": {"dataloader": {"drop_last": True}}}, False),
+        (Narrow, 4, {"batch_size": 3}, False),
+        # 3 images in pieces of 2 and 1.
+        (Narrow, 3, {"accumulation_steps": 2}, True),
+        (Narrow, 4, {"accumulation_steps": 2}, False),
+        (Narrow, 4, {"accumulation_steps": 9}, True),
+        (Narrow, 8, {"batch_size": 1, "freeze": FREEZE}, False),
+        (Narrow, 8, {"batch_size": 1, "freeze": {**FREEZE, "norm_eval": False}}, True),
+        (Narrow, 8, {"batch_size": 1, "freeze": {**FREEZE, "until_epoch": 1}}, True),
+        (lambda: Narrow(kind=torch.nn.LayerNorm), 8, {"batch_size": 1}, False),
+    ],
+)
+def test_a_single_image_is_refused_where_batchnorm_would_fail(
+    workdir: Path, network: Any, num_samples: int, learn: dict[str, Any], is_refused: bool
+) -> None:
+    loader = {"num_workers": 0, **learn.get("learner", {}).get("dataloader", {})}
+    sizes = {"image_size": 8, "resize_size": 8, "synthetic_samples": num_samples, "synthetic_eval_samples": 4}
+    cfg = {
+        "exp_name": "run",
+        "policy": {
+            "cuda": False,
+            "model": {"num_classes": 4},
+            "learn": {**learn, "train_epoch": 1, "learner": {"dataloader": loader}},
+            "collect": {"synthetic": True, **sizes},
+        },
+    }
+    if not is_refused:
+        train(cfg, model=network())
+        return
+    with pytest.raises(ConfigError, match=rf"{num_samples} training images in batches of .* a single image"):
+        train(cfg, model=network())
+    # torch says it too, in its own way and later.
+    with pytest.raises(ConfigError) as told:
+        dry_run(cfg | {"policy": cfg["policy"] | {"model": {"name": "resnet18", "num_classes": 4}}})
+    assert "\n" not in str(told.value)
+    assert list(workdir.iterdir()) == []

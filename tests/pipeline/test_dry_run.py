@@ -57,8 +57,9 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     ]
     updates = [row for row in rows if row["kind"] == "train"]
     evaluations = [row for row in rows if row["kind"] == "eval"]
-    # 40 training pictures make two batches of 16.
-    assert (told.updates_per_epoch, told.num_updates, told.num_left_out) == (2, len(updates), 8) == (2, 8, 8)
+    # 40 training pictures make three batches of at most 16.
+    assert (told.updates_per_epoch, told.num_updates, told.num_left_out) == (3, len(updates), 0) == (3, 12, 0)
+    assert told.batch_sizes == (13, 14)
     assert told.loss == pytest.approx(updates[0]["total_loss_avg"], rel=1e-6)
     assert told.expected_loss == math.log(CLASSES)
     assert told.learning_rates[0] == (0, pytest.approx(updates[0]["cur_lr_avg"]))
@@ -141,7 +142,7 @@ def report(**changes: Any) -> DryRun:
         num_updates=36_000,
         num_evaluations=91,
         eval_batches=16,
-        global_batch_size=32,
+        batch_sizes=(32, 32),
         learning_rates=((0, 0.001), (400, 0.1), (35_999, 1e-8)),
         checkpoint_bytes=89_500_000,
         num_checkpoints=4,
@@ -175,11 +176,13 @@ look at this:  that
 
 
 def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    print_dry_run(report(expected_loss=None, num_left_out=7, eval_timing=Timing(1.0, 2.0, 0)))
+    print_dry_run(
+        report(expected_loss=None, batch_sizes=(31, 32), num_left_out=7, eval_timing=Timing(1.0, 2.0, 0))
+    )
     lines = capsys.readouterr().out.splitlines()
     assert "first loss:    2.4000" in lines
     assert (
-        "updates:       36,000, 400 an epoch with 32 pictures each, 7 left out of each, always others"
+        "updates:       36,000, 400 an epoch with 31 or 32 pictures each, 7 left out of each, always others"
         in lines
     )
     assert lines[8].endswith("(from one, starting up included)")

@@ -27,7 +27,7 @@ CLASSES = ("ash", "birch", "cedar", "fir")
 # 20 pictures, four of each class but ash, of which there are eight, in 3 folds.
 PER_CLASS = {"ash": 8, "birch": 4, "cedar": 4, "fir": 4}
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
-# 13 or 14 samples are trained on: three updates an epoch, six in all.
+# 13 or 14 samples are trained on: four updates an epoch, eight in all.
 SMALL = (*SETTINGS, ALONE, "policy.learn.batch_size=4")
 
 
@@ -191,7 +191,7 @@ def test_a_stop_in_a_fold_changes_nothing(whole: tuple[Path, KFoldResult], workd
     again = run(data, "exp", "policy.learn.learner.hook.stop_here=False", resume=True)
     assert {each: each.stat().st_mtime_ns for each in Path("exp/fold_0").rglob("*")} == before
     assert_alike(again, result)
-    assert_same(outcome("exp/fold_1", last=6), outcome(str(result.run_folder / "fold_1"), last=6), where="")
+    assert_same(outcome("exp/fold_1", last=8), outcome(str(result.run_folder / "fold_1"), last=8), where="")
 
 
 def assert_alike(found: KFoldResult, expected: KFoldResult) -> None:
@@ -264,7 +264,7 @@ def test_the_last_weights_are_judged_where_asked(begun: Path, whole: tuple[Path,
         kfold_summary("exp", use_last=True)
     result = run(begun, resume=True, use_last=True)
     assert result.is_last
-    assert [each.checkpoint.name for each in result.folds] == ["iteration_6.pth.tar"] * 3
+    assert [each.checkpoint.name for each in result.folds] == ["iteration_8.pth.tar"] * 3
     for each in result.folds:
         text = Path(f"exp/fold_{each.fold}/log/metrics.jsonl").read_text()
         history = [json.loads(line) for line in text.splitlines()]

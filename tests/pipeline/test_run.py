@@ -11,12 +11,13 @@ import pytest
 import torch
 from tensorboardX import SummaryWriter
 
-from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint import read_checkpoint, write_checkpoint
+from ding_cls.config import read_config
 from ding_cls.errors import CheckpointError, ConfigError, RunStopped
-from ding_cls.pipeline import TrainResult, evaluate, open_run
+from ding_cls.pipeline import TrainResult, evaluate, open_run, train
 from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet
-from tests.harness import run_tiny
+from tests.harness import assert_same, outcome, run_tiny
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
 CFG = {"exp_name": "run", "policy": {"cuda": False}}
@@ -98,6 +99,72 @@ def test_a_refused_resume_leaves_the_saved_config_alone(picture_folder: Path, wo
     with pytest.raises(CheckpointError, match="global_batch_size differs"):
         run_tiny(picture_folder, "run", alone, "policy.learn.batch_size=4", resume=True)
     assert Path("run/total_config.py").read_bytes() == before
+
+
+def forget_drop_last(folder: str) -> None:
+    """Make a run's folder one of a version that always left incomplete batches out."""
+    for path in Path(folder, "ckpt").iterdir():
+        state = read_checkpoint(path)
+        del (
+            state["run"]["drop_last"],
+            state["run"]["config"]["policy"]["learn"]["learner"]["dataloader"]["drop_last"],
+        )
+        write_checkpoint(path, state)
+    file = Path(folder, "total_config.py")
+    text = file.read_text()
+    assert text.count("drop_last") == 1
+    file.write_text("\n".join(line for line in text.splitlines() if "drop_last" not in line))
+
+
+@pytest.mark.parametrize("config", [None, "saved"])
+def test_a_run_from_before_the_choice_goes_on_as_it_was_begun(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str], config: str | None
+) -> None:
+    settings = (ALONE, "policy.learn.batch_size=16")
+    drop_last = "policy.learn.learner.dataloader.drop_last"
+    whole = run_tiny(picture_folder, "whole", *settings, f"{drop_last}=True")
+    assert [row["train_iter"] for row in whole.history] == [2, 4]
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "old", *settings, f"{drop_last}=True", stop_at=3)
+    forget_drop_last("old")
+    with pytest.raises(CheckpointError, match=r"drop_last differs: .* written with True, this run has False"):
+        run_tiny(picture_folder, "old", *settings, f"{drop_last}=False", resume=True)
+    capsys.readouterr()
+    if config is None:
+        run_tiny(picture_folder, "old", *settings, resume=True)
+    else:
+        words = ["policy.learn.learner.hook.stop_here=False", "policy.learn.learner.hook.act=False"]
+        train("old/total_config.py", model=TinyNet(), exp_name="old", resume=True, overrides=words)
+    assert f"goes on so: {drop_last}=True" in capsys.readouterr().out
+    found, expected = outcome("old", last=4), outcome("whole", last=4)
+    # The best so far may be a file of the older version.
+    del found["best"], expected["best"]
+    assert_same(found, expected, where="resumed")
+    assert read_config("old/total_config.py").policy.learn.learner.dataloader.drop_last is True
+    # What the new key says is kept from then on.
+    with pytest.raises(CheckpointError, match="drop_last differs"):
+        run_tiny(picture_folder, "old", *settings, f"{drop_last}=False", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (("policy.learn.batch_size=8",), "5 updates an epoch with 8 images each"),
+        (("policy.learn.batch_size=11",), "4 updates an epoch with 10 images each"),
+        (("policy.learn.batch_size=16",), "3 updates an epoch with 13 or 14 images each"),
+        (("policy.learn.batch_size=99",), "1 updates an epoch with 40 images each"),
+        (
+            ("policy.learn.batch_size=16", "policy.learn.learner.dataloader.drop_last=True"),
+            "2 updates an epoch with 16 images each; 8 are left out each epoch, always others",
+        ),
+    ],
+)
+def test_a_run_says_how_an_epoch_is_cut(
+    picture_folder: Path, workdir: Path, settings: tuple[str, ...], line: str
+) -> None:
+    run_tiny(picture_folder, "run", ALONE, *settings)
+    lines = Path("run/log/learner/learner.txt").read_text().splitlines()
+    assert [each.partition(" INFO ")[2] for each in lines if "updates an epoch" in each] == [line]
 
 
 def test_a_resume_without_a_run_or_a_checkpoint_is_an_error(workdir: Path) -> None:

@@ -66,10 +66,15 @@ class LoadImageFromFile:
                 f"LoadImageFromFile finds no img_info['filename'] in {described_sample(results)}; "
                 "leave this step out where load_annotations gives the pixels themselves"
             )
-        name, prefix = os.fspath(info["filename"]), results.get("img_prefix")
-        results["filename"] = os.path.join(prefix, name) if prefix else name
-        results["ori_filename"] = name
+        results["filename"] = self.path_of(results)
+        results["ori_filename"] = os.fspath(info["filename"])
         return self.entered(results, load_rgb(results["filename"], label=described_sample(results)))
+
+    @staticmethod
+    def path_of(sample: Mapping[str, Any]) -> str:
+        """Return the path of the file that a sample names."""
+        name, prefix = os.fspath(sample["img_info"]["filename"]), sample.get("img_prefix")
+        return os.path.join(prefix, name) if prefix else name
 
     def entered(self, results: dict[str, Any], picture: Image.Image) -> dict[str, Any]:
         """Return the sample with an RGB picture that somebody else has read already."""

@@ -65,7 +65,7 @@ class BaseLearner:
         history: one row an epoch (``start`` only).
         data_time: seconds the last batch was waited for; whoever runs the loop assigns it.
         epoch_info: (epoch, batch in it, batches in it); whoever runs the loop assigns it.
-        num_samples: samples this process has trained on since it started.
+        num_samples: samples trained on since this process started, by all processes together.
         step_began: ``time.perf_counter()`` when the last update began.
         training_seconds: how long this process has trained, waiting for data included (``start`` only).
         max_iter: the update at which the run ends; None outside ``start``.
@@ -190,6 +190,7 @@ class BaseLearner:
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
         self.policy.set_attribute("updates_per_epoch", length)
+        self.history.n_bad = getattr(getattr(loader, "dataset", None), "n_bad", 0)
         self.evaluator = evaluator
         if evaluator is not None:
             self.register_state("evaluator", evaluator)
@@ -236,7 +237,7 @@ class BaseLearner:
         self.step_began = time.perf_counter()
         self.call_hook("before_iter")
         self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
-        count = batch_length(data)
+        count = batch_length(data, world_size=self.world_size)
         if self.num_samples == 0 and is_sorted_by_class(data):
             self.logger.warning(SORTED_WARNING)
         self.num_samples += count

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ding_cls.errors import CheckpointError
+from ding_cls.types import Batch
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -54,11 +55,13 @@ def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
             began = now
 
 
-def batch_length(data: Any) -> int:
-    """Return the number of samples in a batch of any form."""
+def batch_length(data: Any, *, world_size: int = 1) -> int:
+    """Return the number of samples in a batch of any form, those of all processes."""
+    if isinstance(data, Batch) and data.share is not None:
+        return data.share.whole
     if isinstance(data, list | tuple):
-        return len(data[0])
-    return len(data) if hasattr(data, "__len__") else 1
+        return len(data[0]) * world_size
+    return (len(data) if hasattr(data, "__len__") else 1) * world_size
 
 
 def is_sorted_by_class(data: Any) -> bool:

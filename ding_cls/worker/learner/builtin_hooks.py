@@ -155,7 +155,7 @@ class LogShowHook(LearnerHook):
         now = time.perf_counter()
         began, samples, updates = self._last or (now, engine.num_samples, engine.train_iter)
         seconds = max(now - began, 1e-9)
-        rate = (engine.num_samples - samples) * engine.world_size / seconds
+        rate = (engine.num_samples - samples) / seconds
         self._last = (now, engine.num_samples, engine.train_iter)
         fields = [
             f"Epoch: {epoch} [{step:>4d}/{length}]",

@@ -9,6 +9,8 @@ import torch
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
 from ding_cls.metrics import fits_a_line, is_percentage, show_value
 
+_SHOWN = ("train_loss", "train_acc1", "train_n_bad")
+
 
 class History:
     """Sums up the open epoch and keeps the rows of the closed ones.
@@ -17,10 +19,12 @@ class History:
         rows: for each closed epoch a dict with ``epoch`` (from 0), ``train_iter``, ``lr``, ``train_loss``,
             ``train_acc1`` (percent), ``seconds``, and where it was evaluated what the metric gave:
             ``val_loss``, ``val_acc1``, ...
+        n_bad: training samples that are left out, since their images cannot be read; ``train_n_bad`` in rows.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.n_bad = 0
         self._sums: dict[str, Any] = {}
         self._count = 0
         self._is_open = False
@@ -40,7 +44,12 @@ class History:
         self._since = time.perf_counter()
 
     def add(self, values: Mapping[str, Any], num_samples: int) -> None:
-        """Add one update; loss and accuracy are means over its ``num_samples``, and stay on the device."""
+        """Add one update; loss and accuracy stay on the device.
+
+        Args:
+            values: what the update returned; the mean over the ranks is that over its samples.
+            num_samples: samples of all ranks, the same number on each: what means are weighted by.
+        """
         for name in ("total_loss", "acc1"):
             if name in values:
                 value = values[name]
@@ -66,12 +75,18 @@ class History:
         count = int(shared.pop("count"))
         for name, total in shared.items():
             row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
+        row |= {"train_n_bad": self.n_bad} if self.n_bad else {}
         row |= self._notes
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
         sums = {name: float(total) for name, total in shared.items()}
-        self._closed = {"sums": {"lr": row["lr"], **sums}, "count": count, "seconds": self._seconds}
+        self._closed = {
+            "sums": {"lr": row["lr"], **sums},
+            "count": count,
+            "processes": get_world_size(),
+            "seconds": self._seconds,
+        }
         self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
         self._notes = {}
         return row
@@ -105,6 +120,7 @@ class History:
             "rows": [dict(row) for row in self.rows],
             "sums": sums,
             "count": self._count,
+            "processes": get_world_size(),
             "notes": dict(self._notes),
             "seconds": self._seconds,
             "closed": self._closed,
@@ -118,7 +134,11 @@ class History:
         self._open(state)
 
     def _open(self, state: Mapping[str, Any]) -> None:
-        self._sums, self._count, self._seconds = dict(state["sums"]), state["count"], state["seconds"]
+        # Each rank counts the samples of all: a resume on more ranks counts them more often.
+        times = get_world_size() / state.get("processes", 1)
+        sums = state["sums"].items()
+        self._sums = {name: value if name == "lr" else value * times for name, value in sums}
+        self._count, self._seconds = round(state["count"] * times), state["seconds"]
         self._is_open = self._count > 0
         if get_rank() > 0:
             self._forget_sums()
@@ -140,7 +160,7 @@ class History:
 
 def describe(row: Mapping[str, Any]) -> str:
     """Return the line that is logged at an epoch's end."""
-    named = [name for name in row if name.startswith("val_") or name in ("train_loss", "train_acc1")]
+    named = [name for name in row if name.startswith("val_") or name in _SHOWN]
     shown = [name for name in named if fits_a_line(row[name])]
     parts = [
         f"{name.replace('_', ' ')} {show_value(row[name], 2 if is_percentage(name) else 4)}" for name in shown

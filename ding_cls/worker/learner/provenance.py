@@ -11,7 +11,7 @@ from ding_cls.errors import CheckpointError
 FORMAT = 1
 
 # What must not change between a checkpoint and its resume: positions and class numbers depend on it.
-_BINDING = ("class_names", "num_train_samples", "global_batch_size", "seed")
+_BINDING = ("class_names", "num_train_samples", "global_batch_size", "drop_last", "seed")
 
 _FORMS: dict[str, type] = {
     "format": int,
@@ -47,6 +47,9 @@ def check_facts(*, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: names the fact that differs and both values.
     """
+    if "global_batch_size" in saved:
+        # Runs did nothing else before there was a choice.
+        saved = {"drop_last": True, **saved}
     for name in _BINDING:
         if name in saved and name in now and saved[name] != now[name]:
             raise CheckpointError(

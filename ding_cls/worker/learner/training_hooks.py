@@ -39,7 +39,7 @@ class PreciseBatchNorm(LearnerHook):
         if epochs % self._interval:
             return
         seek(self._loader, epochs - 1, 0)
-        count = -(-self._num_samples // self._loader.global_batch_size)
+        count = -(-self._num_samples // self._loader.sizes[0])
         engine.policy.get_attribute("recompute_statistics")(islice(self._loader, count))
 
 

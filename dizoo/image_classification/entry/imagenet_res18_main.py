@@ -11,7 +11,7 @@ from typing import Any
 from ding_cls.cli import run_program
 from ding_cls.data import build_eval_loader, build_train_loader
 from ding_cls.metrics import ImageClassificationMetric, build_metric
-from ding_cls.pipeline import TrainResult, build_datasets, build_network, open_run
+from ding_cls.pipeline import TrainResult, build_network, open_run, readable_datasets
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
 from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
@@ -35,9 +35,15 @@ def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = Fals
         learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
 
         # Data. Class numbers come from the training folder; order and augmentation from (seed, epoch, index).
-        train_set, eval_set = build_datasets(run.cfg)
+        train_set, eval_set = readable_datasets(run)
         train_loader = run.own(
-            build_train_loader(train_set, learn.batch_size, seed=run.cfg.seed, **run.shard)
+            build_train_loader(
+                train_set,
+                learn.batch_size,
+                seed=run.cfg.seed,
+                drop_last=learn.learner.dataloader.drop_last,
+                **run.shard,
+            )
         )
         eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
 

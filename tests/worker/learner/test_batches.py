@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ding_cls.errors import CheckpointError
-from ding_cls.types import Batch
+from ding_cls.types import Batch, Share
 from ding_cls.worker.learner.batches import batch_length, is_sorted_by_class, seek, timed
 from tests.worker.learner.parts import Loader
 
@@ -26,6 +26,12 @@ IMAGES = torch.zeros(8, 3, 2, 2)
 )
 def test_length_of_a_batch(data: Any, length: int) -> None:
     assert batch_length(data) == length
+    assert batch_length(data, world_size=3) == 3 * length
+
+
+def test_a_share_says_how_many_all_processes_have() -> None:
+    batch = Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2), torch.arange(2), share=Share(2, 5, 3))
+    assert batch_length(batch, world_size=3) == 5
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from ding_cls.worker.learner.provenance import (
     environment_changes,
 )
 
-FACTS = {"class_names": ["a", "b"], "num_train_samples": 10, "global_batch_size": 4, "seed": 0, "config": {}}
+FACTS = {
+    "class_names": ["a", "b"],
+    "num_train_samples": 10,
+    "global_batch_size": 4,
+    "drop_last": False,
+    "seed": 0,
+    "config": {},
+}
 
 
 def test_formats_up_to_ours_are_read() -> None:
@@ -30,7 +37,13 @@ def test_a_malformed_entry_is_named(state: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("class_names", ["b", "a"]), ("num_train_samples", 11), ("global_batch_size", 8), ("seed", 1)],
+    [
+        ("class_names", ["b", "a"]),
+        ("num_train_samples", 11),
+        ("global_batch_size", 8),
+        ("drop_last", True),
+        ("seed", 1),
+    ],
 )
 def test_each_binding_fact_is_compared(name: str, value: object) -> None:
     with pytest.raises(CheckpointError, match=f"^{name} differs: the checkpoint was written with "):
@@ -41,6 +54,15 @@ def test_other_facts_and_missing_ones_do_not_bind() -> None:
     check_facts(saved=FACTS, now={**FACTS, "config": {"x": 1}})
     check_facts(saved={}, now=FACTS)
     check_facts(saved=FACTS, now={})
+
+
+def test_a_run_from_before_there_was_a_choice_left_incomplete_batches_out() -> None:
+    saved = {name: value for name, value in FACTS.items() if name != "drop_last"}
+    check_facts(saved=saved, now={**FACTS, "drop_last": True})
+    with pytest.raises(
+        CheckpointError, match=r"^drop_last differs: .* written with True, this run has False"
+    ):
+        check_facts(saved=saved, now=FACTS)
 
 
 def test_a_thousand_classes_make_one_short_line() -> None:

@@ -10,7 +10,7 @@ from ding_cls.worker.learner.training_hooks import ObserveEvaluation, PreciseBat
 
 
 class Loader:
-    global_batch_size = 4
+    sizes = (4, 4)
 
     def __init__(self) -> None:
         self.epoch = -1
