@@ -1,6 +1,8 @@
 """``ding-cls config show | diff | lint``: a config looked at, never run."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ding_cls.cli.arguments import (
     FILE,
@@ -12,6 +14,9 @@ from ding_cls.cli.arguments import (
 )
 from ding_cls.cli.exits import print_text
 from ding_cls.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ding_cls.config.subject import Subject
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -66,23 +71,34 @@ def _show(arguments: argparse.Namespace) -> None:
     from ding_cls.config.show import show_config
     from ding_cls.config.subject import read_subject
 
-    subject = read_subject(*config_and_overrides(arguments.words))
     if arguments.full:
+        subject = _as_run(*config_and_overrides(arguments.words))
         print_text(show_config(subject.tree, subject.origin))
     else:
+        subject = read_subject(*config_and_overrides(arguments.words))
         print_text(show_config(subject.written, subject.written_origin))
+
+
+def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
+    """Return a config with what a run of it takes from its network's library."""
+    from ding_cls.config.subject import read_subject
+    from ding_cls.pipeline.statistics import fill_input_statistics
+
+    subject = read_subject(path, overrides)
+    native = subject.resolved
+    fill_input_statistics(native.cfg, native.origins, is_logged=False)
+    return subject
 
 
 def _diff(arguments: argparse.Namespace) -> int:
     from ding_cls.config.diff import differences, show_differences
-    from ding_cls.config.subject import read_subject
 
     files, overrides = files_and_overrides(arguments.words)
     if len(files) != 2:
         raise ConfigError(
             f"say which two configs to compare, files or runs' folders; given were {len(files)}"
         )
-    left, right = read_subject(files[0]), read_subject(files[1], overrides)
+    left, right = _as_run(files[0]), _as_run(files[1], overrides)
     # Two runs never share a folder, and the folder changes nothing about a run.
     found = [each for each in differences(left.tree, right.tree) if each.left_path != "exp_name"]
     if not found:
@@ -95,11 +111,10 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     from ding_cls.config.lint import RULES, lint, show_findings
-    from ding_cls.config.subject import read_subject
 
     if arguments.processes is not None and arguments.processes < 1:
         raise ConfigError(f"--processes {arguments.processes} must be at least 1")
-    subject = read_subject(*config_and_overrides(arguments.words))
+    subject = _as_run(*config_and_overrides(arguments.words))
     findings = lint(subject, processes=arguments.processes)
     _, problems = subject.tree_as_it_is
     if findings and problems:

@@ -24,11 +24,16 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _models(arguments: argparse.Namespace) -> None:
+    from ding_cls.models.build import near_names
     from ding_cls.models.listing import list_networks
 
     found = list_networks(arguments.pattern, with_parameters=arguments.parameters)
     if not found:
-        raise ConfigError(f"no network's name fits '{arguments.pattern}'; ding-cls models lists all of them")
+        near = near_names(arguments.pattern.strip("*"))
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ConfigError(
+            f"no network's name fits '{arguments.pattern}'; {hint}ding-cls models lists all of them"
+        )
     width = max(len(each.name) for each in found)
     lines = []
     for each in found:

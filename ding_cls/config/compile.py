@@ -22,6 +22,7 @@ from ding_cls.config.settle import (
     override,
     said_twice,
     settle_multi_gpu,
+    settle_resize_size,
 )
 from ding_cls.config.table import ROOTS
 from ding_cls.config.translate import Translation, leaves, translate
@@ -109,6 +110,7 @@ def checked_config(
     clashes = move_arguments(given, places)
     base = lay_over(defaults(ROOT), own)
     values = lay_over(base, given)
+    settle_resize_size(values, given)
     validator = Validator(ROOT, declared=declared, origins=places)
     for source, target in clashes:
         validator.clash(source, target, ONE_THING)

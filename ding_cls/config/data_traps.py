@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.finding import Checked, Finding
-from ding_cls.config.pipelines import Pipeline, pipeline_of, unwrapped
+from ding_cls.config.pipelines import SIZES, Pipeline, pipeline_of, unwrapped
 
+# Below it evaluation sees less than half of a square image.
+_LEAST_CROP = 0.7
+_RESIZE = "policy.collect.resize_size"
 # Decoding what is cut to less takes less than an update does.
 _PHOTOGRAPH_PX = 128
 # Transforms that change a picture by chance, beside those whose names say so.
@@ -68,6 +71,26 @@ def squashed(cfg: Checked) -> Iterator[Finding]:
                 )
 
 
+def crop_far_from_resize(cfg: Checked) -> Iterator[Finding]:
+    """An evaluation that sees a small part of each image, or more than there is."""
+    _, val = _pipelines(cfg)
+    for crop_path, crop_px, resize_px in _crops(cfg, val):
+        usual = round(crop_px * 256 / 224)
+        remedy = f"resize the shorter side to about {usual} px"
+        if not val.steps:
+            remedy = f"leave {_RESIZE} out, and it follows the crop"
+        if crop_px > resize_px:
+            what = f"evaluation cuts {crop_px} px out of {resize_px} px, which is more than there is"
+            yield Finding("crop-far-from-resize", crop_path, what, remedy)
+        elif crop_px < _LEAST_CROP * resize_px:
+            share = 100 * (crop_px / resize_px) ** 2
+            what = (
+                f"evaluation cuts the middle {crop_px} px out of {resize_px} px: it sees {share:.0f} % of a "
+                "square image, and less of any other"
+            )
+            yield Finding("crop-far-from-resize", crop_path, what, remedy)
+
+
 def swapped_channels(cfg: Checked) -> Iterator[Finding]:
     """Files read as BGR and normalised by numbers in the order R, G, B."""
     for pipeline in _pipelines(cfg):
@@ -123,6 +146,32 @@ def loading_in_the_way(cfg: Checked) -> Iterator[Finding]:
             "no process reads ahead: the device waits while each batch of pictures is decoded",
             f"set {path} to the number of CPU cores per process, at most 8",
         )
+
+
+def _crops(cfg: Checked, val: Pipeline) -> Iterator[tuple[str, float, float]]:
+    """Yield each centre crop of evaluation: its path, its side, and the shorter side before it, in pixels."""
+    if not val.steps:
+        sizes = [cfg.number(path) for path in ("policy.collect.image_size", _RESIZE)]
+        if all(sizes):
+            yield _RESIZE, sizes[0], sizes[1]
+        return
+    shorter: float = 0
+    for path, transform, _ in val.steps:
+        kind, pixels = transform.get("type"), _shorter(transform)
+        if kind == "CenterCrop" and shorter and pixels and not transform.get("efficientnet_style"):
+            yield f"{path}.crop_size", pixels, shorter
+        # Of what other steps leave nothing is known.
+        shorter = pixels if kind == "Resize" else 0 if kind in SIZES else shorter
+
+
+def _shorter(transform: Mapping[str, Any]) -> float:
+    """Return the shorter side that a step leaves, in pixels; 0 where that is not known."""
+    size = transform.get(SIZES.get(str(transform.get("type")), ""))
+    if isinstance(size, (list, tuple)) and list(size)[1:] == [-1]:
+        size = size[0] if transform.get("adaptive_side", "short") == "short" else 0
+    if isinstance(size, (list, tuple)) and all(isinstance(each, int) for each in size):
+        size = min(size)
+    return size if isinstance(size, int) and size > 0 else 0
 
 
 def _orders_channels(pipeline: Pipeline) -> bool:

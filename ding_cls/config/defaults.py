@@ -57,6 +57,7 @@ class Either:
 NONE = type(None)
 # This design's configs write 'never' as an interval of a thousand million updates.
 NEVER = 1e9
+FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 LEARNER: Tree = {
     "train_iterations": Key(
@@ -269,8 +270,11 @@ LEARN: Tree = {
 COLLECT: Tree = {
     "learn_data_path": Key("", (str,), "folder of training pictures, one sub-folder per class"),
     "eval_data_path": Key("", (str,), "folder of validation pictures, with the same sub-folders"),
-    "image_size": Key(224, (int,), "side of the square the network sees, in pixels", minimum=1),
-    "resize_size": Key(256, (int,), "evaluation: shorter side before the centre crop, in pixels", minimum=1),
+    "image_size": Key(224, (int,), "side of the square the network sees, in px; unset: its own", minimum=1),
+    "resize_size": Key(
+        256, (int,), "evaluation: shorter side before the crop, in px; unset: follows image_size", minimum=1
+    ),
+    "interpolation": Key("bilinear", (str,), "how images are resized; unset: the network's", choices=FILTERS),
     "crop_scale": Key(
         [0.08, 1.0], (list, tuple), "training: smallest and largest share of the area a crop covers"
     ),
@@ -285,10 +289,8 @@ COLLECT: Tree = {
     ),
     "test": Either(None, (NONE,), "dict(type=, pipeline=, ...) of a test set; training does not use it"),
     "hflip": Key(True, (bool,), "training: mirror every second picture, by chance"),
-    "mean": Key(
-        [0.485, 0.456, 0.406], (list, tuple), "subtracted from R, G, B in [0, 1]; ImageNet's by default"
-    ),
-    "std": Key([0.229, 0.224, 0.225], (list, tuple), "divides R, G, B after that; ImageNet's by default"),
+    "mean": Key([0.485, 0.456, 0.406], (list, tuple), "taken from R, G, B in [0, 1]; unset: the network's"),
+    "std": Key([0.229, 0.224, 0.225], (list, tuple), "divides R, G, B after that; unset: the network's"),
     "try_to_train_items": Key(
         0, (int,), "train on so many samples, each class by its share; 0: on all", minimum=0
     ),

@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     data_traps.unequal_sizes,
     data_traps.unequal_normalisation,
     data_traps.squashed,
+    data_traps.crop_far_from_resize,
     data_traps.swapped_channels,
     data_traps.random_evaluation,
     data_traps.judged_on_training_data,

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 Step: TypeAlias = tuple[str, Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
 # Where a transform says which size it leaves; the last one of a pipeline decides.
-_SIZES = {
+SIZES = {
     "RandomResizedCrop": "size",
     "RandomCrop": "size",
     "CenterCrop": "crop_size",
@@ -52,7 +52,7 @@ def pipeline_of(dataset: Any, path: str) -> Pipeline:
     normalisation: Mapping[str, Any] = {}
     normalize_path = ""
     for place, transform, _ in steps:
-        key = _SIZES.get(str(transform.get("type")))
+        key = SIZES.get(str(transform.get("type")))
         if key is not None:
             pixels = _pixels(transform.get(key))
             size = (pixels, f"{place}.{key}") if pixels else None

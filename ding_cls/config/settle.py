@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from ding_cls.common.process import launched_world_size
+from ding_cls.config.defaults import COLLECT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.validate import Validator, at, last_name, mistyped, place_of
@@ -28,6 +29,8 @@ MOVES = {
     **_DATA,
 }
 _SCHEDULE = f"{_LEARN}.lr_schedule"
+# No image is larger; a greater number is a mistake, and shown as it was typed.
+MAX_SIDE_PX = 1e6
 ONE_THING = "mean one thing; keep one of them"
 # What the native schedules read, and a schedule by name does not.
 _SCALARS = ("decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
@@ -159,6 +162,25 @@ def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapp
             validator.clash(path, _SCHEDULE, text)
     for path, part in _parts(values):
         _check_part(path, part, validator)
+
+
+def usual_resize_size(image_size: float) -> int:
+    """Return the shorter side before a centre crop, both in pixels, as 256 is before 224."""
+    return round(image_size * COLLECT["resize_size"].default / COLLECT["image_size"].default)
+
+
+def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Let ``policy.collect.resize_size`` follow an ``image_size`` that is set alone, in place.
+
+    Args:
+        values: the config over its defaults.
+        given: what the user says; a class that declares the key has said it too.
+    """
+    sizes = [at(values, f"{_COLLECT}.{name}") for name in ("image_size", "resize_size")]
+    is_alone = sizes[0] != COLLECT["image_size"].default and sizes[1] == COLLECT["resize_size"].default
+    is_number = type(sizes[0]) in (int, float) and 1 <= sizes[0] < MAX_SIDE_PX
+    if is_alone and is_number and at(given, f"{_COLLECT}.resize_size") is None:
+        put(values, f"{_COLLECT}.resize_size", usual_resize_size(sizes[0]))
 
 
 def settle_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:

@@ -122,7 +122,8 @@ class Preprocessing:
             DataError: a key is missing or unknown.
         """
         names = [field.name for field in fields(cls)]
-        if sorted(state) != sorted(names):
+        # An old record does not say how it resizes: bilinearly, as everything did then.
+        if sorted({"interpolation", *state}) != sorted(names):
             raise DataError(f"the preprocessing record has the keys {sorted(state)}, not {sorted(names)}")
         return cls(**state)
 

@@ -4,7 +4,6 @@ The names are torchvision's; our own ResNets stand in for those of the same name
 ``pretrained``.
 """
 
-import difflib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -18,9 +17,10 @@ from ding_cls.models.initial import PARTS, load_initial_weights
 from ding_cls.models.initialisers import PRETRAINED, descriptions, initialise_by_cfg
 from ding_cls.models.layers import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.lenet import lenet5
+from ding_cls.models.names import holds, likeness, nearest
 from ding_cls.models.registries import BACKBONES, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
-from ding_cls.models.timm_backbone import PREFIX, timm_network
+from ding_cls.models.timm_backbone import INSTALL, PREFIX, has_timm, timm_names, timm_network
 from ding_cls.models.torchvision_backbone import TORCHVISION_DEFAULTS, torchvision_names
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,6 +55,26 @@ _OWN_ARGUMENTS = {
 def model_names() -> tuple[str, ...]:
     """Return every name that ``build_model`` knows, sorted; it knows timm's too, as ``timm/NAME``."""
     return tuple(sorted({*_OURS, *torchvision_names()}))
+
+
+def near_names(name: str) -> list[str]:
+    """Return the names that a mistyped one may mean, likeliest first: ours and torchvision's, and timm's too
+    where it is installed."""
+    plain = name.lower().replace("-", "_").removeprefix(PREFIX)
+    names = model_names()
+    own = nearest(plain, names, 3)
+    others = [each for each in timm_names() if each not in names]
+    if plain.partition(".")[0] in (*others, *names) and plain not in names:
+        # timm's own spelling, a tag of weights behind it too.
+        return [f"{PREFIX}{plain}"]
+    likeliest = max([likeness(plain, each) for each in own], default=0.0)
+    theirs = [
+        f"{PREFIX}{each}"
+        for each in nearest(plain, others, 2)
+        if holds(each, plain) or likeness(plain, each) > likeliest
+    ]
+    is_ours_nearer = bool(own) and (holds(own[0], plain) or not theirs)
+    return [*own, *theirs] if is_ours_nearer else [*theirs, *own]
 
 
 def is_ours(name: str) -> bool:
@@ -188,8 +208,9 @@ def _takes_itself(name: str, key: str) -> bool:
 
 
 def _suggestion(name: str, names: tuple[str, ...]) -> str:
-    plain = str(name).lower().replace("-", "_")
-    nearest = difflib.get_close_matches(plain, names, n=3, cutoff=0.6)
+    nearest = near_names(str(name))
+    missing = "" if has_timm() else f"; timm has more, as {PREFIX}NAME, and is not installed: {INSTALL}"
     if nearest:
-        return f"did you mean {' or '.join(nearest)}?"
-    return f"known are {len(names)} names, such as resnet18 or mobilenet_v2; ding-cls models lists them"
+        return f"did you mean {' or '.join(nearest)}?{missing}"
+    known = f"known are {len(names)} names, such as resnet18 or mobilenet_v2; ding-cls models lists them"
+    return known + (missing or f", ding-cls models '{PREFIX}*' those of timm")

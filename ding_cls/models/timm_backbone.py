@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.layers import classifier_names
+from ding_cls.models.names import nearest
 from ding_cls.models.torchvision_backbone import keep_norms, load_own_weights
 from ding_cls.registry import Library
 
@@ -39,6 +40,11 @@ def timm_library(wanted: str = "a network of timm") -> Any:
 def has_timm() -> bool:
     """Return whether timm is installed."""
     return importlib.util.find_spec("timm") is not None
+
+
+def timm_names() -> list[str]:
+    """Return the names of timm's networks; none where it is not installed."""
+    return list(timm_library().list_models()) if has_timm() else []
 
 
 def timm_network(name: str, **arguments: Any) -> nn.Module:
@@ -205,9 +211,7 @@ def _trial(network: nn.Module, method: str, *, in_channels: int, side: Any) -> t
 def _check_name(timm: Any, name: str) -> None:
     if name.partition(".")[0] in timm.list_models():
         return
-    import difflib
-
-    near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    near = nearest(name.partition(".")[0], timm.list_models(), 3)
     hint = (
         f"did you mean {' or '.join(near)}?"
         if near
@@ -228,4 +232,6 @@ def _find(name: str) -> Callable[..., nn.Module] | None:
     return build
 
 
-TIMM_BACKBONES: Library[Callable[..., Any]] = Library("timm, as timm/NAME", _find, tuple)
+TIMM_BACKBONES: Library[Callable[..., Any]] = Library(
+    "timm, as timm/NAME", _find, lambda: [f"{PREFIX}{name}" for name in timm_names()]
+)

@@ -19,7 +19,7 @@ from ding_cls.pipeline.descriptions import FOLDERS, arguments_of, changed, inner
 
 # Wrappers that show a sample several times: the data are divided before, or copies would be judged.
 _REPEATING = ("RepeatDataset", "ClassBalancedDataset")
-_GEOMETRY = ("mean", "std", "image_size", "resize_size")
+_GEOMETRY = ("mean", "std", "image_size", "resize_size", "interpolation")
 
 
 @dataclass(frozen=True, slots=True)

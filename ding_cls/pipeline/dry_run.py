@@ -21,8 +21,12 @@ import torch
 
 from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
+from ding_cls.config.data_traps import crop_far_from_resize
+from ding_cls.config.finding import Checked
+from ding_cls.config.merge import plain_copy
 from ding_cls.config.training_traps import save_intervals
 from ding_cls.data import EvalLoader
+from ding_cls.distributed import get_world_size
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
@@ -152,7 +156,14 @@ def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) ->
         free_bytes=shutil.disk_usage(_existing(wanted)).free,
         remarks=(),
     )
-    return replace(report, remarks=tuple(_remarks(report, saves, learn.learner.log_show_freq)))
+    remarks = [*_remarks(report, saves, learn.learner.log_show_freq), *_traps(run.cfg)]
+    return replace(report, remarks=tuple(remarks))
+
+
+def _traps(cfg: Any) -> Iterator[str]:
+    """Yield which traps of the images a compiled config has stepped into, a line each."""
+    for trap in crop_far_from_resize(Checked(plain_copy(cfg), {}, lambda _: "", get_world_size())):
+        yield f"{trap.path}: {trap.what}; {trap.remedy}"
 
 
 def _remarks(report: DryRun, saves: set[int], log_show_freq: float) -> Iterator[str]:

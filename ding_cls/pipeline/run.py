@@ -33,6 +33,7 @@ from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.splits import preprocessing_of
+from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
 from ding_cls.policy import Policy
 from ding_cls.policy.recipes import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -260,13 +261,17 @@ def open_run(
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
     """
-    compiled = checked_config(cfg, seed, origins=origins, problems=problems, **classes)
+    origins = dict(origins or {})
+    compiled = _compiled(cfg, seed, origins=origins, problems=problems, is_logged=not resume, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = text_logger("run")
     logger.disabled = rank != 0
     writer, run = None, None
     try:
         folder, checkpoint = _choose_folder(compiled, rank, resume, logger)
+        if checkpoint is not None:
+            saved = checkpoint.get("run", {}).get("config")
+            compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
         compiled.exp_name = folder
         if checkpoint is not None:
             _keep_batches(compiled, cfg, checkpoint, logger)
@@ -295,6 +300,31 @@ def open_run(
         if writer is not None:
             writer.close()
         dist_finalize()
+
+
+def _compiled(
+    cfg: Mapping[str, Any],
+    seed: int | None,
+    *,
+    origins: dict[str, str],
+    saved: object = None,
+    is_logged: bool = True,
+    **arguments: Any,
+) -> Any:
+    """Return the checked config with the input of its network, or of the run that is resumed, filled in.
+
+    Args:
+        cfg: as in `open_run`, like the others.
+        seed: as there.
+        origins: as there; gets those of what is filled in.
+        saved: the config in the checkpoint of a resumed run.
+        is_logged: say what is filled in.
+        arguments: of ``checked_config``.
+    """
+    cfg = plain_copy(cfg)
+    keep_input_statistics(cfg, saved)
+    fill_input_statistics(cfg, origins, policy=arguments.get("policy"), is_logged=is_logged)
+    return checked_config(cfg, seed, origins=origins, **arguments)
 
 
 def _join(cfg: Any) -> tuple[int, int]:

@@ -65,6 +65,7 @@ def preprocessing_of(cfg: Any) -> AnyPreprocessing:
             resize_size=collect.resize_size,
             mean=tuple(collect.mean),
             std=tuple(collect.std),
+            interpolation=collect.interpolation,
         )
     return pipeline_preprocessing(_evaluation_pipeline(collect), mean=collect.mean, std=collect.std)
 
@@ -85,6 +86,7 @@ def training_set(cfg: Any) -> Any:
         hflip=collect.hflip,
         mean=tuple(collect.mean),
         std=tuple(collect.std),
+        interpolation=collect.interpolation,
     )
     section = _section(collect, "train")
     if section is None and not collect.learn_data_path:
@@ -204,8 +206,8 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
 def note_image_size(cfg: Any, eval_set: Any) -> None:
     """Write into ``policy.collect.image_size`` how large the pictures are that two described sets give.
 
-    Where a folder's pictures or a pipeline of ours are made from that value, it stays; and where the
-    pictures are no squares.
+    ``resize_size`` follows in the ratio that it had. Where a folder's pictures or a pipeline of ours are made
+    from those values, they stay; and where the pictures are no squares.
 
     Raises:
         DataError: the first sample cannot be loaded.
@@ -216,8 +218,8 @@ def note_image_size(cfg: Any, eval_set: Any) -> None:
     picture = _first_picture(eval_set)
     height, width = picture.shape[1:] if picture.is_floating_point() else picture.shape[:2]
     if height == width:
+        collect.resize_size = round(int(height) * collect.resize_size / collect.image_size)
         collect.image_size = int(height)
-        collect.resize_size = max(collect.resize_size, int(height))
 
 
 def _section(collect: Any, split: str) -> dict[str, Any] | None:
@@ -305,6 +307,7 @@ def _training_pipeline(collect: Any) -> list[dict[str, Any]]:
         "size": collect.image_size,
         "scale": list(collect.crop_scale),
         "ratio": list(collect.crop_ratio),
+        "interpolation": collect.interpolation,
     }
     return [{"type": "LoadImageFromFile"}, crop, *([{"type": "RandomFlip"}] if collect.hflip else [])]
 
@@ -316,7 +319,7 @@ def _evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
         return list(section["pipeline"])
     usual = [
         {"type": "LoadImageFromFile"},
-        {"type": "Resize", "size": [collect.resize_size, -1]},
+        {"type": "Resize", "size": [collect.resize_size, -1], "interpolation": collect.interpolation},
         {"type": "CenterCrop", "crop_size": collect.image_size},
     ]
     return without_loading(usual, section)

@@ -1,50 +1,116 @@
-"""Pretrained weights bring their input statistics along, where the config says nothing of its own."""
+"""The input that a network's library declares, taken where the config says nothing of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ding_cls.common.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.models.statistics import input_statistics
+from ding_cls.config.pipelines import unwrapped
+from ding_cls.config.settle import MAX_SIDE_PX, usual_resize_size
+from ding_cls.config.validate import at
+from ding_cls.models.statistics import InputStatistics, input_statistics, size_argument
 
-# What is set together; a config that says one of them is not silent about the other.
-_TOGETHER = (("mean", "std"), ("image_size", "resize_size"))
+_COLLECT, _MODEL = "policy.collect", "policy.model"
+# What a run's images are made by; a config that says one of mean and std is not silent about the other.
+INPUT_KEYS = ("mean", "std", "image_size", "resize_size", "interpolation")
+_USUAL = {name: value for name, value in defaults(COLLECT).items() if name in INPUT_KEYS}
 
 
-def fill_input_statistics(cfg: dict[str, Any]) -> None:
-    """Write into ``policy.collect`` what pretrained weights expect, and log a line about it.
+def fill_input_statistics(
+    cfg: dict[str, Any],
+    origins: MutableMapping[str, str] | None = None,
+    *,
+    policy: object = None,
+    is_logged: bool = True,
+) -> None:
+    """Write into ``policy.collect`` what the network's library declares, in place, and log a line about it.
+
+    ``resize_size`` follows ``image_size`` in the network's own crop ratio, or as 256 follows 224.
 
     Args:
-        cfg: in the native spelling, less the defaults; only keys of which it says nothing are set, and none
-            where a pipeline of the config's own makes the pictures.
+        cfg: in the native spelling, less the defaults; only keys of which it says nothing are set, and but
+            for ``resize_size`` none where a pipeline of the config's own makes the images.
+        origins: which line set what; gets those of the keys that are set.
+        policy: a class whose own config may set the keys too.
+        is_logged: log the line.
     """
-    policy = cfg.get("policy")
-    if not isinstance(policy, dict) or not isinstance(policy.get("model", {}), Mapping):
+    description, collect = at(cfg, "policy.model"), at(cfg, _COLLECT)
+    if not isinstance(cfg.get("policy"), dict) or not isinstance(description or {}, Mapping):
         return
-    collect = policy.get("collect", {})
-    if not isinstance(collect, dict) or any(_has_pipeline(collect.get(split)) for split in ("train", "val")):
+    if not isinstance({} if collect is None else collect, dict):
         return
-    expected = input_statistics(plain_copy(policy.get("model", {})))
-    if expected is None:
+    description, collect = plain_copy(description or {}), collect or {}
+    expected = input_statistics(description)
+    given = {**_declared(policy), **collect}
+    found = {} if expected is None or _has_own_pipeline(collect) else _taken(expected, given)
+    image_size = {**given, **found}.get("image_size")
+    if "resize_size" not in given and _is_size(image_size):
+        follow = usual_resize_size if expected is None else expected.resize_for
+        found["resize_size"] = follow(int(image_size))
+    found = {name: value for name, value in found.items() if value != given.get(name, _USUAL[name])}
+    arguments = size_argument(description, image_size) if _is_size(image_size) else {}
+    if not found and not arguments:
         return
-    usual = defaults(COLLECT)
+    cfg["policy"]["collect"] = {**collect, **found}
+    if arguments:
+        cfg["policy"]["model"] = {**description, **arguments}
+    source = f"image_size={image_size}" if expected is None else expected.source
+    values = {f"{_COLLECT}.{name}": value for name, value in found.items()}
+    values |= {f"{_MODEL}.{name}": value for name, value in arguments.items()}
+    if origins is not None:
+        origins.update(dict.fromkeys(values, source))
+    if is_logged and launched_rank() == 0:
+        listed = ", ".join(f"{path}={value}" for path, value in values.items())
+        beside = ", as 256 with 224" if expected is None else ""
+        text_logger("run").info(f"as {source} expects{beside}: {listed}")
+
+
+def keep_input_statistics(cfg: dict[str, Any], saved: object) -> None:
+    """Write the input of a run that is resumed into its config, in place, where this says nothing of its own.
+
+    So a run goes on with what it began with, whatever its libraries declare by now.
+
+    Args:
+        cfg: as in `fill_input_statistics`.
+        saved: the config in the run's checkpoint; anything else is passed over.
+    """
+    before = at(saved, _COLLECT)
+    if not isinstance(before, dict) or not isinstance(cfg.get("policy"), dict):
+        return
+    collect = cfg["policy"].get("collect") or {}
+    before = {**_USUAL, **{name: before[name] for name in INPUT_KEYS if name in before}}
+    if collect.get("image_size", before["image_size"]) != before["image_size"]:
+        # Another size than the run's: its resize_size follows anew.
+        del before["resize_size"]
+    cfg["policy"]["collect"] = {**before, **collect}
+
+
+def _taken(expected: InputStatistics, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the keys, ``resize_size`` apart, on which the config is silent."""
     found: dict[str, Any] = {}
-    for names in _TOGETHER:
-        values = {name: _plain(getattr(expected, name)) for name in names}
-        if not any(name in collect for name in names) and any(usual[name] != values[name] for name in names):
-            found |= values
-    if found:
-        policy["collect"] = {**collect, **found}
-        if launched_rank() == 0:
-            listed = ", ".join(f"policy.collect.{name}={value}" for name, value in found.items())
-            text_logger("run").info(f"as {expected.source} expects: {listed}")
+    if "mean" not in given and "std" not in given:
+        found |= {"mean": list(expected.mean), "std": list(expected.std)}
+    for name in ("image_size", "interpolation"):
+        if name not in given:
+            found[name] = getattr(expected, name)
+    return found
 
 
-def _has_pipeline(section: object) -> bool:
-    return isinstance(section, Mapping) and "pipeline" in section
+def _declared(policy: object) -> dict[str, Any]:
+    """Return which of the keys a policy class of the user's own sets, and to what."""
+    default_config = getattr(policy, "default_config", None)
+    collect = {} if default_config is None else at(plain_copy(default_config()), "collect")
+    if not isinstance(collect, dict):
+        return {}
+    return {name: collect[name] for name in INPUT_KEYS if collect.get(name, _USUAL[name]) != _USUAL[name]}
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _has_own_pipeline(collect: Mapping[str, Any]) -> bool:
+    sections = (unwrapped(collect.get(split), "")[0] for split in ("train", "val"))
+    return any(section.get("pipeline") is not None for section in sections)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < MAX_SIDE_PX

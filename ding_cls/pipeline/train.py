@@ -195,7 +195,8 @@ def read_run(
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
     described = resolve(cfg, overrides, origins, given=given, variables=variables)
-    fill_input_statistics(described.cfg)
+    if not resume:
+        fill_input_statistics(described.cfg, described.origins)
     if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
         # Two configs that are silent about it would else be one run to --resume.
         described.cfg["exp_name"] = Path(config).stem

@@ -23,3 +23,6 @@ def test_names_and_libraries_are_printed(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_glob_that_fits_nothing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "nothing*"]) == 2
     assert "no network's name fits 'nothing*'; ding-cls models lists all of them" in capsys.readouterr().err
+    assert main(["models", "resnext5"]) == 2
+    hint = "no network's name fits 'resnext5'; did you mean resnext50_32x4d or "
+    assert hint in capsys.readouterr().err

@@ -204,7 +204,7 @@ def test_all_problems_come_together_each_in_a_line_with_its_origin(tmp_path: Pat
             "policy.collect.crop_ratio is [0, 1] (list); its numbers must be greater than 0",
         ),
         (
-            _collect(image_size=448),
+            _collect(image_size=448, resize_size=256),
             "policy.collect.resize_size is 256; it must be at least policy.collect.image_size=448",
         ),
     ],

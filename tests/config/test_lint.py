@@ -255,6 +255,34 @@ CASES: list[tuple[str, int, str, str]] = [
         ),
     ),
     (
+        "crop-far-from-resize",
+        12,
+        changed(PIPELINES, ("crop_size=224", "crop_size=112")),
+        changed(PIPELINES, ("crop_size=224", "crop_size=180")),
+    ),
+    (
+        "crop-far-from-resize",
+        12,
+        changed(PIPELINES, ("crop_size=224", "crop_size=(300, 300)")),
+        changed(PIPELINES, ("size=(256, -1)", "size=(300, -1), adaptive_side='long'")),
+    ),
+    (
+        "crop-far-from-resize",
+        12,
+        changed(PIPELINES, ("size=(256, -1)", "size=(400, 512)")),
+        changed(
+            PIPELINES,
+            ("size=(256, -1)", "size=400"),
+            ("crop_size=224", "crop_size=224, efficientnet_style=True"),
+        ),
+    ),
+    (
+        "crop-far-from-resize",
+        1,
+        "policy = dict(collect=dict(image_size=64, resize_size=256))",
+        "policy = dict(collect=dict(image_size=64))",
+    ),
+    (
         "swapped-channels",
         2,
         changed(PIPELINES, ("to_rgb=True", "to_rgb=False")),
@@ -358,7 +386,7 @@ def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert len({rule for rule, *_ in CASES}) == len(RULES) == 17
+    assert len({rule for rule, *_ in CASES}) == len(RULES) == 18
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)

@@ -102,6 +102,8 @@ def test_the_state_is_plain_and_comes_back_equal():
         "interpolation": "bicubic",
     }
     assert Preprocessing.from_state(state) == steps
+    del state["interpolation"]
+    assert Preprocessing.from_state(state) == Preprocessing(32, 36, (0.1, 0.2, 0.3), (1, 2, 3), "bilinear")
     with pytest.raises(DataError, match="preprocessing record has the keys"):
         Preprocessing.from_state({"image_size": 32})
 

@@ -105,6 +105,7 @@ def test_arguments_reach_the_constructor() -> None:
         ("resnt50", "did you mean resnet50 or"),
         ("ResNet-18", "did you mean resnet18 or"),
         ("mobilenetv2", "did you mean mobilenet_v2 or"),
+        ("resnext50", "did you mean resnext50_32x4d or"),
         ("xyz", "known are 80 names, such as resnet18"),
     ],
 )
@@ -115,6 +116,39 @@ def test_unknown_name_suggests_the_nearest(name: str, expected: str) -> None:
     assert message.startswith(f"unknown model {name!r}; ")
     assert expected.replace("80", str(len(model_names()))) in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("xception", "did you mean timm/xception41 or timm/xception65 or inception_v3?"),
+        (
+            "resnext50",
+            "did you mean resnext50_32x4d or resnet50 or resnet152 or timm/resnext50d_32x4d or timm/res2next50?",
+        ),
+        ("vit_base_patch16_224", "did you mean timm/vit_base_patch16_224?"),
+        ("resnet50.a1_in1k", "did you mean timm/resnet50.a1_in1k?"),
+        ("xyz", "ding-cls models lists them, ding-cls models 'timm/*' those of timm"),
+    ],
+)
+def test_an_unknown_name_suggests_timms_too(name: str, expected: str) -> None:
+    pytest.importorskip("timm")
+    with pytest.raises(ModelError) as caught:
+        build_model(name, num_classes=5)
+    assert str(caught.value).endswith(expected)
+
+
+@pytest.mark.parametrize("name", ["xception", "resnext50", "xyz"])
+def test_without_timm_an_unknown_name_gives_its_pip_command(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("build", "timm_backbone"):
+        monkeypatch.setattr(f"ding_cls.models.{module}.has_timm", lambda: False)
+    with pytest.raises(ModelError) as caught:
+        build_model(name, num_classes=5)
+    hint = "; timm has more, as timm/NAME, and is not installed: pip install 'ding_cls[timm]'"
+    assert str(caught.value).endswith(hint)
+    assert "timm/x" not in str(caught.value)
 
 
 @pytest.mark.parametrize("num_classes", [0, -1, 2.0, True, None])

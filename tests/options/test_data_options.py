@@ -115,6 +115,7 @@ KEYS: dict[str, list[Callable[[], Changes]]] = {
     "eval_data_path": [in_folders],
     "image_size": [lambda: in_folders(image_size=12, resize_size=14)],
     "resize_size": [lambda: in_folders(resize_size=10)],
+    "interpolation": [lambda: in_folders(interpolation="bicubic")],
     "crop_scale": [lambda: in_folders(crop_scale=[0.5, 0.9])],
     "crop_ratio": [lambda: in_folders(crop_ratio=[0.5, 0.6])],
     "hflip": [lambda: in_folders(hflip=False)],
@@ -135,7 +136,7 @@ NOT_LEARNED = ("learn_data_path", "eval_data_path", "resize_size", "train", "val
 
 def test_every_key_has_its_trials() -> None:
     assert {f"policy.collect.{name}" for name in KEYS} == keys_below(COLLECT, "policy.collect")
-    assert (len(KEYS), len(modes_of(KEYS))) == (17, 19)
+    assert (len(KEYS), len(modes_of(KEYS))) == (18, 20)
 
 
 @pytest.fixture(scope="module")

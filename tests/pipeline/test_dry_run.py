@@ -96,6 +96,15 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     assert again.loss == told.loss
 
 
+def test_a_crop_far_from_its_resize_deserves_a_look(picture_folder: Path, workdir: Path) -> None:
+    overrides = [*SETTINGS, "policy.collect.resize_size=64"]
+    (remark,) = dry_run(data=picture_folder, model="squeezenet1_1", epochs=4, overrides=overrides).remarks
+    assert remark == (
+        "policy.collect.resize_size: evaluation cuts the middle 32 px out of 64 px: it sees 25 % of a square "
+        "image, and less of any other; leave policy.collect.resize_size out, and it follows the crop"
+    )
+
+
 def test_errors_are_those_of_the_run_and_nothing_is_left(
     picture_folder: Path, workdir: Path, temporary: Path
 ) -> None:

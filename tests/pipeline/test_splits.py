@@ -156,14 +156,14 @@ def test_arguments_that_a_subclass_hands_up_are_filled_in() -> None:
     assert eval_set.test_mode
     assert isinstance(preprocessing_of(cfg), PipelinePreprocessing)
     # No step says how large the pictures are: the first one does.
-    assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (10, 256)
+    assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (10, 11)
 
 
 def test_the_size_of_the_pictures_is_written_down(picture_folder: Path) -> None:
     large = [LOAD, {"type": "Resize", "size": 300}, NORMALIZE]
     cfg = compiled(**folders(picture_folder, train=custom(TRAIN), val=custom(large)))
     build_datasets(cfg)
-    assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (300, 300)
+    assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (300, 343)
     again = compiled(**cfg.policy.collect)
     assert build_datasets(again)[1].load(0)[0].shape == (300, 300, 3)
     # A folder's augmentation is made from it, and so it stays.
