@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
-from ding_cls.errors import ModelError
+from ding_cls.errors import CheckpointError, ModelError
 
 _STATE_KEYS = ("state_dict", "model")
 # Under this key of a checkpoint lie averaged weights, beside those in training under 'model'.
@@ -113,6 +113,21 @@ def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
     where the run evaluated an average; else the checkpoint."""
     averaged = state.get(AVERAGED)
     return averaged if isinstance(averaged, Mapping) and "model" in averaged else state
+
+
+def weights_in(state: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """Return the network's weights in a checkpoint.
+
+    Raises:
+        CheckpointError: there are none under 'model'.
+    """
+    weights = state.get("model")
+    if not isinstance(weights, Mapping) or not all(isinstance(each, Tensor) for each in weights.values()):
+        raise CheckpointError(
+            "the checkpoint holds no weights under 'model'; a file of weights alone is loaded with "
+            "policy.model.pretrained=FILE"
+        )
+    return weights
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

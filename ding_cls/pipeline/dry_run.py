@@ -22,12 +22,12 @@ import torch
 from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.training_traps import save_intervals
+from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
-from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import Policy
 from ding_cls.worker.eval_plan import EvalPlan
 

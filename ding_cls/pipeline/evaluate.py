@@ -14,13 +14,13 @@ from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.config import compile_config, deep_merge_dicts
+from ding_cls.config.user_code import import_user_code
 from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, preprocessing_from_state
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
 from ding_cls.pipeline.label_kinds import metric_for
 from ding_cls.pipeline.splits import evaluation_set
-from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator
 

@@ -16,9 +16,9 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.distributed.comm import allreduce
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
-from ding_cls.models import AVERAGED, Outputs, evaluated_part, load_initial_weights, new_network
+from ding_cls.models import AVERAGED, Outputs, evaluated_part, load_initial_weights, new_network, weights_in
 from ding_cls.policy.averaging import EvaluatedWeights, LastWeights, Others, evaluated_weights
-from ding_cls.policy.base import Policy, weights_in
+from ding_cls.policy.base import Policy
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.distill_loss import Distillation
