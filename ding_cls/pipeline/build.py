@@ -16,9 +16,6 @@ from ding_cls.pipeline.splits import check_normalization, evaluation_set, note_i
 
 _LOGGER = logging.getLogger(__name__)
 
-# Marks a network that was handed in: its name alone cannot build it again.
-GIVEN = " (given)"
-
 
 def build_datasets(cfg: Any) -> tuple[Any, Any]:
     """Return the training and the evaluation set; both number their classes by the training set's list.

@@ -16,7 +16,8 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
-from ding_cls.pipeline.build import GIVEN, build_datasets, build_network, check_network
+from ding_cls.inference.saved_run import GIVEN
+from ding_cls.pipeline.build import build_datasets, build_network, check_network
 from ding_cls.pipeline.descriptions import folder_of_split
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.label_kinds import check_labels, metric_for
