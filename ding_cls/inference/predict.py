@@ -118,7 +118,8 @@ def predict_files(
     else:
         threshold = predictor.threshold if predictor.has_several_labels else None
         for prediction in counted:
-            _print(lines(prediction, topk=topk, threshold=threshold))
+            if not _print(lines(prediction, topk=topk, threshold=threshold)):
+                break
     count.seconds = time.perf_counter() - began
     return count
 
@@ -144,13 +145,22 @@ def _counted(
             yield prediction
 
 
-def _print(texts: Iterable[str]) -> None:
-    """Print lines; names of files that are no UTF-8 keep their bytes."""
+def _print(texts: Iterable[str]) -> bool:
+    """Print lines; return False where their reader, such as ``head``, has had enough.
+
+    Names of files that are no UTF-8 keep their bytes.
+    """
     joined = "".join(f"{text}\n" for text in texts)
     binary = getattr(sys.stdout, "buffer", None)
-    if binary is None:
-        sys.stdout.write(joined)
-        return
-    sys.stdout.flush()
-    binary.write(joined.encode("utf-8", "surrogateescape"))
-    binary.flush()
+    try:
+        if binary is None:
+            sys.stdout.write(joined)
+            return True
+        sys.stdout.flush()
+        binary.write(joined.encode("utf-8", "surrogateescape"))
+        binary.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
