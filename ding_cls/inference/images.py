@@ -87,24 +87,28 @@ def sources_of(images: Any) -> list[Source]:
     """Return a list of images, whatever of images was given: one, several, or a folder.
 
     Raises:
-        DataError: it is something else, or a path does not exist.
+        DataError: it is something else, an array of other numbers, or a path that does not exist.
     """
     if isinstance(images, str | os.PathLike):
         return list(find_images([images]))
     if isinstance(images, Image.Image):
         return [images]
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        return sources_of(list(images))
     if isinstance(images, np.ndarray):
-        return list(images) if images.ndim == 4 else [images]
+        return _sources_in(0, images)
     if isinstance(images, torch.Tensor) or not isinstance(images, Iterable):
         raise DataError(_strange(images))
-    return [source for each in images for source in _sources_in(each)]
+    return [source for number, each in enumerate(images) for source in _sources_in(number, each)]
 
 
-def _sources_in(image: Any) -> list[Source]:
+def _sources_in(number: int, image: Any) -> list[Source]:
     if isinstance(image, str | os.PathLike):
         return list(find_images([image]))
     if not isinstance(image, Image.Image | np.ndarray):
         raise DataError(_strange(image))
+    if isinstance(image, np.ndarray):
+        _check_array(image, f"image {number}")
     return [image]
 
 
@@ -130,14 +134,18 @@ def read_rgb(source: Source, *, number: int = 0) -> Image.Image:
         return as_rgb(source, label=f"image {number}")
     if not isinstance(source, np.ndarray):
         return load_rgb(source)
+    _check_array(source, f"image {number}")
     pixels = source[..., 0] if source.ndim == 3 and source.shape[-1] == 1 else source
-    is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (3, 4))
-    if pixels.dtype != np.uint8 or not is_image or not pixels.size:
+    return as_rgb(Image.fromarray(np.ascontiguousarray(pixels)), label=f"image {number}")
+
+
+def _check_array(array: npt.NDArray[Any], label: str) -> None:
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    if array.dtype != np.uint8 or not is_image or not array.size:
         raise DataError(
-            f"image {number} is an array of {source.dtype} with the shape {source.shape}; it must be uint8, "
+            f"{label} is an array of {array.dtype} with the shape {array.shape}; it must be uint8, "
             "0 to 255, (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey"
         )
-    return as_rgb(Image.fromarray(np.ascontiguousarray(pixels)), label=f"image {number}")
 
 
 def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 0) -> torch.Tensor:

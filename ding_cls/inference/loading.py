@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ from ding_cls.models import (
 from ding_cls.models.initial import weights_file
 from ding_cls.models.statistics import input_statistics
 from ding_cls.models.timm_backbone import PREFIX, timm_library
+
+_LOGGER = logging.getLogger(__name__)
 
 Classes = str | os.PathLike[str] | Sequence[str] | None
 
@@ -97,6 +100,8 @@ def _predictor_of_run(
     state = _read_state(file, source)
     run, cfg = described_run(state, file, has_model=model is not None, function="load")
     import_user_code(cfg, is_allowed=allow_code)
+    if cfg.policy.collect.synthetic:
+        _LOGGER.warning("'%s' was trained on generated images: its classes mean nothing on real ones", source)
     classes = run["class_names"]
     network = model
     if network is None:
