@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from ding_cls.distributed import dist_finalize, dist_init
     from ding_cls.errors import DingError
+    from ding_cls.inference import load
     from ding_cls.metrics import ImageClassificationMetric, IMetric
     from ding_cls.models import build_model
     from ding_cls.pipeline import TrainResult, evaluate, kfold, train
@@ -49,6 +50,7 @@ _HOMES = {
     "dist_init": "distributed",
     "evaluate": "pipeline",
     "kfold": "pipeline",
+    "load": "inference",
     "load_rgb": "data",
     "read_config": "config",
     "train": "pipeline",

@@ -23,11 +23,13 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     What ``--cfg-options`` collected joins the words, behind them: the last of two values of one key wins.
     """
     arguments, rest = parser.parse_known_args(argv)
-    unknown = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
+    has_words = hasattr(arguments, "words")
+    # A lone - is a word: the standard input.
+    unknown = [word for word in rest if (word.startswith("-") and word != "-") or not has_words]
     if unknown:
-        hint = _as_key(unknown[0], argv) if hasattr(arguments, "words") else ""
+        hint = _as_key(unknown[0], argv) if hasattr(arguments, "cfg_options") else ""
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-    if hasattr(arguments, "words"):
+    if has_words:
         arguments.words = [*arguments.words, *rest, *getattr(arguments, "cfg_options", ())]
     return arguments
 

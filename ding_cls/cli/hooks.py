@@ -25,8 +25,8 @@ def _hooks(arguments: argparse.Namespace) -> None:
     file, overrides = config_and_overrides(arguments.words)
 
     from ding_cls.config.subject import read_subject
+    from ding_cls.config.user_code import import_user_code
     from ding_cls.pipeline.hook_table import hook_table
-    from ding_cls.pipeline.user_code import import_user_code
 
     subject = read_subject(file, overrides)
     folder = Path(file) if Path(file).is_dir() else Path(file).parent

@@ -78,8 +78,8 @@ def run_program(
     arguments = parse(parser, argv)
 
     def run() -> None:
+        from ding_cls.config.user_code import import_user_code
         from ding_cls.pipeline.summary import print_summary
-        from ding_cls.pipeline.user_code import import_user_code
 
         cfg = _with_data(config, arguments, embedded)
         import_user_code(cfg, is_allowed=arguments.allow_code)

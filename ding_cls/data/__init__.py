@@ -9,6 +9,7 @@ from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
 from ding_cls.data.digits import load_digits, write_digits
 from ding_cls.data.folders import SPLIT_NAMES, find_split
 from ding_cls.data.folds import fold_indices, split_indices
+from ding_cls.data.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
 from ding_cls.data.in_memory import ArrayDataset, InMemoryDataset
 from ding_cls.data.listed import CUB, ImageNet21k, StanfordCars
 from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
@@ -16,7 +17,7 @@ from ding_cls.data.mixing import BATCH_AUGMENTS, BatchMixing, Mixture
 from ding_cls.data.multilabel import VOC, MultiLabelDataset
 from ding_cls.data.named import TorchvisionDataset
 from ding_cls.data.orders import SAMPLERS
-from ding_cls.data.pictures import EXTENSIONS, decode_rgb, load_rgb
+from ding_cls.data.pictures import EXTENSIONS, as_rgb, decode_rgb, load_rgb
 from ding_cls.data.pipelines import (
     PIPELINES,
     AnyPreprocessing,
@@ -70,6 +71,7 @@ __all__ = [
     "MNIST",
     "Mixture",
     "MultiLabelDataset",
+    "NUM_IMAGENET_CLASSES",
     "Normalization",
     "PIPELINES",
     "PipelinePreprocessing",
@@ -85,18 +87,21 @@ __all__ = [
     "TrainAugmentation",
     "TrainLoader",
     "VOC",
+    "as_rgb",
     "build_dataset",
     "build_eval_loader",
     "build_train_loader",
     "decode_rgb",
     "find_split",
     "fold_indices",
+    "imagenet_classes",
     "innermost",
     "load_digits",
     "load_rgb",
     "normalize",
     "pipeline_preprocessing",
     "preprocessing_from_state",
+    "readable_names",
     "split_folder",
     "split_indices",
     "to_tensor",

@@ -104,17 +104,41 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced(), Image.open(file, formats=_FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise _UnusableError(
-                    f"has {picture.width} x {picture.height} pixels, more than the limit of {MAX_PIXELS}"
-                )
-            picture.load()
-            return _upright(_to_rgb(picture), _orientation(picture))
+            return _loaded(picture)
     except _UnusableError as error:
         raise DataError(f"{label} {error}; {_REMEDY}") from None
     # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
     except Exception as error:
         raise DataError(f"{label} {_reason(error, file)}; {_REMEDY}") from error
+
+
+def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
+    """Return an image that is open in Pillow, of any mode, as `load_rgb` returns one that is in a file.
+
+    Args:
+        picture: it stays as it is.
+        label: how an error names it.
+
+    Raises:
+        DataError: it is truncated, damaged, too large, or its file is closed.
+    """
+    try:
+        with _pillow_silenced():
+            return _loaded(picture)
+    except _UnusableError as error:
+        raise DataError(f"{label} {error}") from None
+    # As above; and an image whose file was closed before its pixels were read.
+    except Exception as error:
+        raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
+
+
+def _loaded(picture: Image.Image) -> Image.Image:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _UnusableError(
+            f"has {picture.width} x {picture.height} pixels, more than the limit of {MAX_PIXELS}"
+        )
+    picture.load()
+    return _upright(_to_rgb(picture), _orientation(picture))
 
 
 class _UnusableError(Exception):

@@ -16,7 +16,7 @@ from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.margin_heads import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.multi_label_heads import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
-from ding_cls.models.pretrained import LoadReport, load_pretrained
+from ding_cls.models.pretrained import LoadReport, load_exactly, load_pretrained
 from ding_cls.models.reduction import reduce_loss, weight_reduce_loss, weighted_loss
 from ding_cls.models.registries import (
     BACKBONES,
@@ -35,7 +35,14 @@ from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet1
 from ding_cls.models.seesaw_loss import SeesawLoss
 from ding_cls.models.short_losses import described_loss
 from ding_cls.models.task_heads import LogSoftmaxHead, MultiTaskHead
-from ding_cls.models.weights import AVERAGED, TRAINING, evaluated_part, fetch_weights, read_weights
+from ding_cls.models.weights import (
+    AVERAGED,
+    TRAINING,
+    evaluated_part,
+    fetch_weights,
+    read_weights,
+    weights_in,
+)
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [
@@ -85,6 +92,7 @@ __all__ = [
     "classifier_names",
     "described_loss",
     "fetch_weights",
+    "load_exactly",
     "load_initial_weights",
     "load_pretrained",
     "model_names",
@@ -101,4 +109,5 @@ __all__ = [
     "unwrap",
     "weight_reduce_loss",
     "weighted_loss",
+    "weights_in",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from ding_cls.errors import ModelError
+from ding_cls.common.tensors import state_differences
+from ding_cls.errors import CheckpointError, ModelError
 from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.layers import classifier_names, first_convolution
 from ding_cls.models.position_embeddings import fit_positions
@@ -125,6 +126,22 @@ def load_pretrained(
         resized=resized,
         is_averaged=is_averaged,
     )
+
+
+def load_exactly(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Load weights strictly, in place; where they do not fit, the network is left as it was.
+
+    Raises:
+        CheckpointError: the first five keys that differ, with both shapes.
+    """
+    given = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    differences = state_differences(network.state_dict(), given)
+    if differences:
+        raise CheckpointError(
+            f"the checkpoint does not fit this {type(network).__name__}: {len(differences)} keys differ: "
+            + "; ".join(differences[:5])
+        )
+    network.load_state_dict(given)
 
 
 def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
-from ding_cls.errors import ModelError
+from ding_cls.errors import CheckpointError, ModelError
 
 _STATE_KEYS = ("state_dict", "model")
 # Under 'model' of a checkpoint lie the weights that were judged. Where that is an average of them, those in
@@ -118,6 +118,21 @@ def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
     older file of a run that evaluated an average, that average's own."""
     averaged = state.get(AVERAGED)
     return averaged if isinstance(averaged, Mapping) and "model" in averaged else state
+
+
+def weights_in(state: Mapping[str, Any], *, key: str = "model") -> Mapping[str, Tensor]:
+    """Return the network's weights in a checkpoint.
+
+    Raises:
+        CheckpointError: there are none under the key.
+    """
+    weights = state.get(key)
+    if not isinstance(weights, Mapping) or not all(isinstance(each, Tensor) for each in weights.values()):
+        raise CheckpointError(
+            f"the checkpoint holds no weights under '{key}'; a file of weights alone is loaded with "
+            "policy.model.pretrained=FILE"
+        )
+    return weights
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -18,9 +18,6 @@ from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)
 
-# Marks a network that was handed in: its name alone cannot build it again.
-GIVEN = " (given)"
-
 
 def build_datasets(
     cfg: Any, *, readable: Callable[[Any, Any], tuple[Any, Any]] | None = None

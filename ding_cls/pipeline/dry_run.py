@@ -25,13 +25,13 @@ from ding_cls.config.data_traps import crop_far_from_resize
 from ding_cls.config.finding import Checked
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.training_traps import save_intervals
+from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.distributed import get_world_size
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
-from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import Policy
 from ding_cls.worker.eval_plan import EvalPlan
 

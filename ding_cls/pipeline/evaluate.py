@@ -13,15 +13,15 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.config import compile_config, deep_merge_dicts
+from ding_cls.config.user_code import import_user_code
 from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, preprocessing_from_state
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
-from ding_cls.errors import CheckpointError, ConfigError, DataError
-from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
+from ding_cls.errors import DataError
+from ding_cls.inference.saved_run import described_run
+from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.image_check import FACT, readable_split
 from ding_cls.pipeline.label_kinds import metric_for
 from ding_cls.pipeline.splits import evaluation_set
-from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator
 
@@ -115,7 +115,7 @@ def judge(
     """
     checkpoint = checkpoint_file(checkpoint)
     state = read_checkpoint(checkpoint)
-    run, cfg = _description(state, checkpoint, has_model=model is not None)
+    run, cfg = described_run(state, checkpoint, has_model=model is not None, function="evaluate")
     import_user_code(cfg, is_allowed=allow_code)
     if launched_world_size() > 1:
         dist_init()
@@ -151,27 +151,6 @@ def judge(
         dist_finalize()
 
 
-def _description(
-    state: Mapping[str, Any], checkpoint: str | os.PathLike[str], *, has_model: bool
-) -> tuple[dict[str, Any], Any]:
-    """Return what a checkpoint says about its run, and the run's config."""
-    run = state.get("run")
-    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
-        raise CheckpointError(
-            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
-            "loop of its own wrote it; evaluate it there, or name another"
-        )
-    cfg = _config_of(run["config"], checkpoint)
-    # A network of parts has no name.
-    name = str(cfg.policy.model.get("name", ""))
-    if not has_model and name.endswith(GIVEN):
-        raise CheckpointError(
-            f"the run of '{checkpoint}' was given a network of its own: {name}; hand it in: "
-            "ding_cls.evaluate(..., model=network)"
-        )
-    return run, cfg
-
-
 def _policy(cfg: Any, run: Mapping[str, Any], model: torch.nn.Module | None) -> ImageClassificationPolicy:
     """Return a policy that can judge, with the run's classes and preprocessing, its weights not loaded."""
     network = model
@@ -182,15 +161,6 @@ def _policy(cfg: Any, run: Mapping[str, Any], model: torch.nn.Module | None) -> 
     preprocessing = preprocessing_from_state(run["preprocessing"])
     policy.eval_mode.set_attribute("prepare_batch", preprocessing.prepare)
     return policy
-
-
-def _config_of(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
-    """Return the run's config for this machine: its devices and processes, not the run's."""
-    machine = {"policy": {"cuda": "auto", "multi_gpu": "auto", "learn": {"multi_gpu": "auto"}}}
-    try:
-        return compile_config(deep_merge_dicts(saved, machine), save_cfg=False)
-    except (ConfigError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"the config in '{checkpoint}' cannot be used: {error}") from error
 
 
 def _dataset(

@@ -20,6 +20,7 @@ from rich.table import Table
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import build_metric, is_percentage, show_value
 from ding_cls.pipeline.evaluate import write_arrays
@@ -34,7 +35,6 @@ from ding_cls.pipeline.kfold_files import (
 )
 from ding_cls.pipeline.predictions import lines, probabilities, result_of, write_table
 from ding_cls.pipeline.train import PARTS
-from ding_cls.pipeline.user_code import import_user_code
 
 
 @dataclass(frozen=True, slots=True)

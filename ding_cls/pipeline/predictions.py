@@ -1,7 +1,5 @@
 """Predictions of whole data sets: as probabilities, as lines of a table, and averaged over networks."""
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_world_size
+from ding_cls.common.tables import write_csv
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
@@ -183,13 +181,7 @@ def write_table(out: str | os.PathLike[str], header: Sequence[str], rows: Iterab
         DataError: it cannot be written.
     """
     try:
-        with atomic_write(out) as file:
-            text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-            text.flush()
-            text.detach()
+        write_csv(out, header, rows)
     except OSError as error:
         raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error
 

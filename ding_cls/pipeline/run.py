@@ -32,6 +32,7 @@ from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.pipeline.build import check_single_images
+from ding_cls.pipeline.label_kinds import labels_of
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
 from ding_cls.policy import Policy
@@ -168,6 +169,7 @@ class Run:
         learner.describe_run(
             {
                 "class_names": list(classes),
+                "label_kind": labels_of(loader.dataset).kind,
                 "preprocessing": preprocessing.state_dict(),
                 "config": plain_copy(self.cfg),
                 "num_train_samples": len(loader.dataset),

@@ -12,10 +12,12 @@ from ding_cls.config.defaults import ROOT
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.translate import Translation
+from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
-from ding_cls.pipeline.build import GIVEN, build_network, check_network
+from ding_cls.inference.saved_run import GIVEN
+from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.descriptions import folder_of_split
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
@@ -23,7 +25,6 @@ from ding_cls.pipeline.label_kinds import check_labels, metric_for
 from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
 from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.pipeline.statistics import fill_input_statistics
-from ding_cls.pipeline.user_code import import_user_code
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 

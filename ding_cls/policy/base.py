@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import torch
 from easydict import EasyDict
 
-from ding_cls.common.tensors import state_differences
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.config.settle import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
-from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.models.weights import TRAINING, evaluated_part
+from ding_cls.errors import ConfigError
+from ding_cls.models.pretrained import load_exactly
+from ding_cls.models.weights import TRAINING, evaluated_part, weights_in
 from ding_cls.models.wrap import unwrap
 from ding_cls.policy.modes import EvalMode, LearnMode
 
@@ -159,14 +159,7 @@ class Policy(ABC):
         Raises:
             CheckpointError: the first five keys that differ, with both shapes.
         """
-        given = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
-        differences = state_differences(self._model.state_dict(), given)
-        if differences:
-            raise CheckpointError(
-                f"the checkpoint does not fit this {type(self._model).__name__}: {len(differences)} keys "
-                "differ: " + "; ".join(differences[:5])
-            )
-        self._model.load_state_dict(given)
+        load_exactly(self._model, weights)
 
     def _get_attribute(self, name: str) -> Any:
         getter = getattr(self, f"_get_{name}", None)
@@ -187,23 +180,6 @@ class Policy(ABC):
             setter(value)
         else:
             setattr(self, f"_{name}", value)
-
-
-def weights_in(state: Mapping[str, Any], *, key: str = "model") -> Mapping[str, torch.Tensor]:
-    """Return the network's weights in a checkpoint.
-
-    Raises:
-        CheckpointError: there are none under the key.
-    """
-    weights = state.get(key)
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(each, torch.Tensor) for each in weights.values()
-    ):
-        raise CheckpointError(
-            f"the checkpoint holds no weights under '{key}'; a file of weights alone is loaded with "
-            "policy.model.pretrained=FILE"
-        )
-    return weights
 
 
 def load_optimizer(

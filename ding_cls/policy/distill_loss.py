@@ -17,8 +17,14 @@ from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.models import ImageClassifier, Outputs, evaluated_part, load_initial_weights, new_network
-from ding_cls.policy.base import weights_in
+from ding_cls.models import (
+    ImageClassifier,
+    Outputs,
+    evaluated_part,
+    load_initial_weights,
+    new_network,
+    weights_in,
+)
 
 _KEY = "policy.learn.distill"
 

@@ -43,6 +43,7 @@ PUBLIC_NAMES = {
     "dist_init",
     "evaluate",
     "kfold",
+    "load",
     "load_rgb",
     "read_config",
     "train",
@@ -147,6 +148,19 @@ SIGNATURES = [
         "train",
         "(config=None, *, data=None, model=None, pretrained=False, epochs=None, seed=None, resume=False, "
         "synthetic=False, exp_name=None, overrides=(), allow_code=False)",
+    ),
+    (
+        "ding_cls",
+        "load",
+        "(source=None, *, model=None, pretrained=False, classes=None, threshold=None, device=None, "
+        "allow_code=False)",
+    ),
+    ("ding_cls.inference", "init_model", "(config, checkpoint=None, device=None, options=None)"),
+    ("ding_cls.inference", "inference_model", "(model, img)"),
+    (
+        "ding_cls.inference",
+        "show_result_pyplot",
+        "(model, img, result, fig_size=(15, 10), title='result', wait_time=0)",
     ),
     (
         "ding_cls",

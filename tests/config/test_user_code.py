@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError
-from ding_cls.pipeline.user_code import import_user_code
 
 
 def wants(imports: Any, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""``ding-cls predict``."""
+
+import argparse
+import sys
+
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.common.process import launched_world_size
+from ding_cls.errors import ConfigError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    predict = verbs.add_parser(
+        "predict",
+        help="what a trained network says of images",
+        description="Print each image's path and, below it, a line 'score name' for each of the classes that "
+        "the network holds most likely. With --out nothing is printed, and a file is written.",
+    )
+    predict.set_defaults(verb=_predict)
+    predict.add_argument(
+        "words",
+        nargs="+",
+        metavar="CKPT PATH",
+        help="a run's folder, or a file in its ckpt/; then image files, folders (all images in them, at any "
+        "depth), patterns in quotes, or - for a list on the standard input, one path a line",
+    )
+    predict.add_argument("--topk", type=int, default=3, metavar="K", help="classes of each image; 3")
+    predict.add_argument(
+        "--out", metavar="FILE", help="write a .csv or .json file instead, one row for each image"
+    )
+    predict.add_argument(
+        "--probabilities", action="store_true", help="a column for each class in the file of --out"
+    )
+    predict.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="least probability of a label, where an image may have several; by default the run's, or 0.5",
+    )
+    predict.add_argument(
+        "--strict", action="store_true", help="exit code 2 where an image could not be read; by default 0"
+    )
+    predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
+    predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
+    predict.add_argument(
+        "--model", metavar="NAME", help="the network of a file of weights alone, such as mobilenet_v2"
+    )
+    predict.add_argument(
+        "--pretrained",
+        action="store_true",
+        help="ImageNet weights of --model's own library; then there is no CKPT",
+    )
+    predict.add_argument(
+        "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
+    )
+    add_allow_code(predict)
+    add_debug(predict)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    if launched_world_size() > 1:
+        raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
+    words = list(arguments.words)
+    source = None if arguments.pretrained else words.pop(0)
+    if not words:
+        raise ConfigError(
+            f"say which images: ding-cls predict {source} PATH..., files, folders or patterns in quotes"
+        )
+    if arguments.probabilities and arguments.out is None:
+        raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")
+
+    from ding_cls.inference import load
+    from ding_cls.inference.predict import check_output, named_images, predict_files
+
+    check_output(arguments.out, topk=arguments.topk)
+    paths = named_images(words, sys.stdin.buffer)
+    predictor = load(
+        source,
+        model=arguments.model,
+        pretrained=arguments.pretrained,
+        classes=arguments.classes,
+        threshold=arguments.threshold,
+        allow_code=arguments.allow_code,
+    )
+    count = predict_files(
+        predictor,
+        paths,
+        topk=arguments.topk,
+        out=arguments.out,
+        with_probabilities=arguments.probabilities,
+        batch_size=arguments.batch_size,
+        num_workers=arguments.workers,
+    )
+    for path, error in count.failed[:5] if arguments.out else ():
+        print(f"not read: {error or path}", file=sys.stderr)
+    print(f"{count}{': ' + arguments.out if arguments.out else ''}", file=sys.stderr)
+    return 2 if arguments.strict and count.failed else 0

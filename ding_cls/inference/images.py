@@ -1,0 +1,227 @@
+"""Which images are asked for, and how each becomes what a network takes.
+
+It knows files and pixels; it must not know networks or classes.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from ding_cls.common.seed import Stream, derive_seed, sample_randomness
+from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
+from ding_cls.data.folders import list_pictures
+from ding_cls.errors import DataError
+
+Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
+"""A file, an image of Pillow, or uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey."""
+
+Loaded: TypeAlias = tuple[list[tuple[list[int], torch.Tensor]], list[tuple[int, str]]]
+"""A batch: (positions, pixels) of the images of each shape; (position, error) of the unreadable."""
+
+
+def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = True) -> list[str]:
+    """Return the image files that words name, in the words' order.
+
+    A file stands for itself, whatever its ending. A folder stands for all images in it, at any depth, and a
+    pattern (``*``, ``?``, ``[...]``, ``**``) for the images and the folders of images that it fits: each in
+    bytewise order, hidden ones left out, by the endings that the library knows.
+
+    Args:
+        words: paths and patterns.
+        must_exist: False: a path that is not there is returned like a file.
+
+    Raises:
+        DataError: a path does not exist, or a folder or pattern leads to no image.
+    """
+    return [path for word in words for path in _images_of(os.fspath(word), must_exist)]
+
+
+def _images_of(word: str, must_exist: bool) -> list[str]:
+    if os.path.isdir(word):
+        found = _images_below(word)
+        if not found:
+            raise DataError(f"the folder {word!r} holds no images ({', '.join(EXTENSIONS)}), at any depth")
+        return found
+    if os.path.lexists(word):
+        return [word]
+    if glob.has_magic(word):
+        return _images_like(word)
+    if must_exist:
+        raise DataError(f"{word!r} does not exist (in {os.getcwd()!r}); name image files or folders")
+    return [word]
+
+
+def _images_below(folder: str) -> list[str]:
+    return [os.path.join(folder, each) for each in list_pictures(folder)]
+
+
+def _images_like(pattern: str) -> list[str]:
+    matches = glob.glob(pattern, recursive=True)
+    files = {each for each in matches if os.path.isfile(each) and _has_ending(each)}
+    for folder in filter(os.path.isdir, matches):
+        files.update(_images_below(folder))
+    if not files:
+        raise DataError(
+            f"{pattern!r} leads to no image ({', '.join(EXTENSIONS)}) in {os.getcwd()!r}: it fits "
+            f"{len(matches)} other files and folders; a pattern is written in quotes: 'images/*.jpg'"
+        )
+    return sorted(files, key=os.fsencode)
+
+
+def _has_ending(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in EXTENSIONS
+
+
+def sources_of(images: Any) -> list[Source]:
+    """Return a list of images, whatever of images was given: one, several, or a folder.
+
+    Raises:
+        DataError: it is something else, an array of other numbers, or a path that does not exist.
+    """
+    if isinstance(images, str | os.PathLike):
+        return list(find_images([images]))
+    if isinstance(images, Image.Image):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        return sources_of(list(images))
+    if isinstance(images, np.ndarray):
+        return _sources_in(0, images)
+    if isinstance(images, torch.Tensor) or not isinstance(images, Iterable):
+        raise DataError(_strange(images))
+    return [source for number, each in enumerate(images) for source in _sources_in(number, each)]
+
+
+def _sources_in(number: int, image: Any) -> list[Source]:
+    if isinstance(image, str | os.PathLike):
+        return list(find_images([image]))
+    if not isinstance(image, Image.Image | np.ndarray):
+        raise DataError(_strange(image))
+    if isinstance(image, np.ndarray):
+        _check_array(image, f"image {number}")
+    return [image]
+
+
+def _strange(image: Any) -> str:
+    hint = "; a normalised tensor goes to predictor.model" if isinstance(image, torch.Tensor) else ""
+    return (
+        f"an image is a path, a Pillow image or an array of uint8, not a {type(image).__name__}{hint}; "
+        "several are a list, or a folder"
+    )
+
+
+def read_rgb(source: Source, *, number: int = 0) -> Image.Image:
+    """Return an image as `load_rgb` reads it from its file.
+
+    Args:
+        source: a path, a Pillow image of any mode, or an array of uint8.
+        number: its position, by which an error names an image without a path.
+
+    Raises:
+        DataError: it cannot be read, or is no such array.
+    """
+    if isinstance(source, Image.Image):
+        return as_rgb(source, label=f"image {number}")
+    if not isinstance(source, np.ndarray):
+        return load_rgb(source)
+    _check_array(source, f"image {number}")
+    pixels = source[..., 0] if source.ndim == 3 and source.shape[-1] == 1 else source
+    return as_rgb(Image.fromarray(np.ascontiguousarray(pixels)), label=f"image {number}")
+
+
+def _check_array(array: npt.NDArray[Any], label: str) -> None:
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    if array.dtype != np.uint8 or not is_image or not array.size:
+        raise DataError(
+            f"{label} is an array of {array.dtype} with the shape {array.shape}; it must be uint8, "
+            "0 to 255, (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey"
+        )
+
+
+def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 0) -> torch.Tensor:
+    """Return what evaluation makes of an image: uint8 ``(H, W, 3)``, or float ``(3, H, W)``, normalised.
+
+    Args:
+        source: as in `read_rgb`.
+        preprocessing: the model's.
+        number: its position among the images; it decides what a random step draws, as in evaluation.
+
+    Raises:
+        DataError: as `read_rgb`.
+    """
+    with sample_randomness(derive_seed(Stream.AUGMENT, 0, 0, number)):
+        seen: Any = preprocessing(read_rgb(source, number=number))
+        return preprocessing.to_tensor(seen)
+
+
+class _Images(Dataset[tuple[int, torch.Tensor | str]]):
+    """Position and pixels of each image, or what is wrong with it."""
+
+    def __init__(self, sources: Sequence[Source], preprocessing: AnyPreprocessing) -> None:
+        self._sources = sources
+        self._preprocessing = preprocessing
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __getitem__(self, number: int) -> tuple[int, torch.Tensor | str]:
+        try:
+            return number, pixels_of(self._sources[number], self._preprocessing, number=number)
+        except DataError as error:
+            return number, str(error)
+
+
+def load_batches(
+    sources: Sequence[Source], preprocessing: AnyPreprocessing, *, batch_size: int, num_workers: int
+) -> Iterator[Loaded]:
+    """Yield the images in batches, in their order; an unreadable one does not stop the others.
+
+    Args:
+        sources: the images.
+        preprocessing: the model's.
+        batch_size: images per batch.
+        num_workers: processes that read ahead; 0 reads in this one.
+    """
+    has_workers = num_workers > 0
+    yield from DataLoader(
+        _Images(sources, preprocessing),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=_by_shape,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_ignore_interrupts if has_workers else None,
+        # As in training: forkserver takes seven seconds to start where fork takes under one.
+        multiprocessing_context="fork" if has_workers and sys.platform == "linux" else None,
+        # torch would draw a seed from its default generator, which is the caller's.
+        generator=torch.Generator(),
+    )
+
+
+def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
+    groups: dict[tuple[Any, ...], list[tuple[int, torch.Tensor]]] = {}
+    errors = []
+    for number, pixels in samples:
+        if isinstance(pixels, str):
+            errors.append((number, pixels))
+        else:
+            groups.setdefault((pixels.dtype, *pixels.shape), []).append((number, pixels))
+    stacked = [
+        ([number for number, _ in group], torch.stack([pixels for _, pixels in group]))
+        for group in groups.values()
+    ]
+    return stacked, errors
+
+
+def _ignore_interrupts(_worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the main one decides, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,248 @@
+"""A predictor from what a user names: a run, a checkpoint, a file of weights, or a library's network."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import checkpoint_file
+from ding_cls.config.merge import plain_copy
+from ding_cls.config.user_code import import_user_code
+from ding_cls.data import (
+    EXTENSIONS,
+    NUM_IMAGENET_CLASSES,
+    AnyPreprocessing,
+    BaseDataset,
+    Preprocessing,
+    imagenet_classes,
+    preprocessing_from_state,
+)
+from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.saved_run import described_run, has_several_labels
+from ding_cls.models import (
+    build_model,
+    classifier_names,
+    evaluated_part,
+    load_exactly,
+    load_pretrained,
+    new_network,
+    read_weights,
+    weights_in,
+)
+from ding_cls.models.initial import weights_file
+from ding_cls.models.statistics import input_statistics
+from ding_cls.models.timm_backbone import PREFIX, timm_library
+
+_LOGGER = logging.getLogger(__name__)
+
+Classes = str | os.PathLike[str] | Sequence[str] | None
+
+
+def load(
+    source: str | os.PathLike[str] | None = None,
+    *,
+    model: str | nn.Module | None = None,
+    pretrained: bool = False,
+    classes: Classes = None,
+    threshold: float | None = None,
+    device: str | None = None,
+    allow_code: bool = False,
+) -> Predictor:
+    """Return a predictor of a run, of a file of weights, or of a library's own weights.
+
+    Args:
+        source: a run's folder (its best checkpoint), a checkpoint in it; or with ``model`` a file of weights
+            alone. None with ``pretrained``.
+        model: the name of the network that a file of weights is for, as ``build_model`` takes it; or, for a
+            run that was given a network instead of a name, that network.
+        pretrained: True: the weights of torchvision or timm for ``model``, downloaded once.
+        classes: names of the classes in the order of their numbers, or a text file with one a line; for
+            weights that are not of a run. None: ImageNet's, where there are 1,000.
+        threshold: the probability from which on a label is named, where an image may have several; None: what
+            the run's metric says, or 0.5.
+        device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
+        allow_code: import the modules that the run's ``custom_imports`` names.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        ConfigError: arguments that do not go together, or the classes have no names.
+        ModelError: an unknown network, or weights that do not fit it.
+    """
+    if isinstance(model, str) or pretrained:
+        if threshold is not None:
+            raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
+        return _predictor_of_weights(source, model, pretrained=pretrained, classes=classes, device=device)
+    if source is None:
+        raise ConfigError(
+            "say which network: a run's folder, a checkpoint, or model=NAME with a file or pretrained=True"
+        )
+    if classes is not None:
+        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
+    return _predictor_of_run(source, model, threshold, device, allow_code=allow_code)
+
+
+def _predictor_of_run(
+    source: str | os.PathLike[str],
+    model: nn.Module | None,
+    threshold: float | None,
+    device: str | None,
+    *,
+    allow_code: bool,
+) -> Predictor:
+    file = checkpoint_file(source)
+    state = _read_state(file, source)
+    run, cfg = described_run(state, file, has_model=model is not None, function="load")
+    import_user_code(cfg, is_allowed=allow_code)
+    if cfg.policy.collect.synthetic:
+        _LOGGER.warning("'%s' was trained on generated images: its classes mean nothing on real ones", source)
+    classes = run["class_names"]
+    network = model
+    if network is None:
+        network = new_network(plain_copy(cfg.policy.model), num_classes=len(classes))
+    load_exactly(network, weights_in(evaluated_part(state)))
+    is_several = has_several_labels(run, cfg, network)
+    if threshold is not None and not is_several:
+        raise ConfigError(
+            f"threshold={threshold:g} is for images with several labels; those of '{source}' have one: "
+            "leave it out"
+        )
+    return Predictor(
+        network,
+        preprocessing_from_state(run["preprocessing"]),
+        classes,
+        has_several_labels=is_several,
+        threshold=_threshold_of(cfg) if threshold is None else threshold,
+        device=device,
+        batch_size=cfg.policy.eval.batch_size,
+        num_workers=cfg.policy.learn.learner.dataloader.num_workers,
+        precision=cfg.policy.learn.precision,
+        channels_last=cfg.policy.learn.channels_last,
+    )
+
+
+def _threshold_of(cfg: Any) -> float:
+    """Return the threshold of the run's metric; of several metrics that of the first with one."""
+    metric = cfg.policy.eval.metric or {}
+    inner = metric.get("metrics") or ()
+    described = [metric, *(each for each in inner if isinstance(each, Mapping))]
+    found = (each.get("thr") for each in described)
+    return float(next((each for each in found if each is not None), 0.5))
+
+
+def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return a checkpoint; say what else a file is, where that is known."""
+    if not file.is_file() and Path(source).is_dir():
+        raise CheckpointError(
+            f"'{source}' is no run's folder: there is no {file.relative_to(source)} in it; the run or "
+            "checkpoint is named first, then the images"
+        )
+    try:
+        state = read_checkpoint(file)
+    except CheckpointError as error:
+        if file.suffix.lower() in EXTENSIONS:
+            raise CheckpointError(
+                f"'{file}' is an image; the run or checkpoint is named first, then the images"
+            ) from error
+        if not _holds_weights(file):
+            raise
+        state = {}
+    if "run" not in state and "model" not in state:
+        raise CheckpointError(
+            f"'{file}' holds weights alone and does not say which network they are for; add --model NAME (in "
+            "Python model='NAME'); ding-cls models lists the names"
+        )
+    return state
+
+
+def _holds_weights(file: Path) -> bool:
+    try:
+        return bool(read_weights(file))
+    except ModelError:
+        return False
+
+
+def _predictor_of_weights(
+    source: str | os.PathLike[str] | None,
+    model: str | nn.Module | None,
+    *,
+    pretrained: bool,
+    classes: Classes,
+    device: str | None,
+) -> Predictor:
+    if not isinstance(model, str):
+        raise ConfigError("say which network: model='NAME'; ding-cls models lists the names")
+    if pretrained == (source is not None):
+        raise ConfigError(
+            f"the weights of {model} are in a file, or its library's (pretrained); give one of the two"
+        )
+    if source is not None and Path(source).is_dir():
+        raise ConfigError(f"'{source}' is a folder; a run knows its network: leave out --model {model}")
+    names = BaseDataset.get_classes(classes)
+    network = _network_with(source, model, len(names) if names else NUM_IMAGENET_CLASSES)
+    num_classes = _num_outputs(network)
+    if names is None and num_classes == NUM_IMAGENET_CLASSES:
+        names = tuple(imagenet_classes())
+    if names is None or len(names) != num_classes:
+        given = "no names for them are known" if names is None else f"{len(names)} names were given"
+        raise ConfigError(
+            f"the weights of {model} have {num_classes:,} classes, and {given}; add --classes FILE, a text "
+            "with one name a line, in the order of the class numbers (in Python classes=); a checkpoint of a "
+            "run knows names and network: leave out --model"
+        )
+    return Predictor(network, library_preprocessing(model), names, device=device)
+
+
+def _network_with(source: str | os.PathLike[str] | None, model: str, num_classes: int) -> nn.Module:
+    """Return a network with all its weights; with as many classes as a file has."""
+    if source is None:
+        return build_model(model, num_classes=_num_library_classes(model), pretrained=True)
+    source = weights_file(source)
+    network = build_model(model, num_classes=num_classes)
+    report = load_pretrained(network, source)
+    if not report.reinitialised:
+        return network
+    # The last layer is of another size in the file.
+    endings = tuple(f"{name}.weight" for name in classifier_names(network))
+    weights = read_weights(source)
+    found: list[Tensor] = [tensor for name, tensor in weights.items() if name.endswith(endings)]
+    if not found:
+        raise ModelError(f"weights file {source} has no last layer for {model}, only its body")
+    network = build_model(model, num_classes=len(found[-1]))
+    report = load_pretrained(network, source)
+    if report.reinitialised:
+        raise ModelError(
+            f"weights file {source} does not fit {model}: it lacks {', '.join(report.reinitialised)}"
+        )
+    return network
+
+
+def _num_library_classes(model: str) -> int:
+    if not model.startswith(PREFIX):
+        return NUM_IMAGENET_CLASSES
+    found = timm_library(model).get_pretrained_cfg(model.removeprefix(PREFIX))
+    return int(found.num_classes) if found is not None else NUM_IMAGENET_CLASSES
+
+
+def _num_outputs(network: nn.Module) -> int:
+    layer = network.get_submodule(classifier_names(network)[-1])
+    return int(layer.get_parameter("weight").shape[0])
+
+
+def library_preprocessing(model: str) -> AnyPreprocessing:
+    """Return what the library of a network does to an image; ImageNet's usual way where it does not say."""
+    expected = input_statistics({"name": model, "pretrained": True})
+    if expected is None:
+        return Preprocessing()
+    return Preprocessing(
+        image_size=expected.image_size,
+        resize_size=expected.resize_size,
+        mean=expected.mean,
+        std=expected.std,
+    )

@@ -1,0 +1,166 @@
+"""``ding-cls predict``: images that words name, their predictions as lines or as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ding_cls.errors import ConfigError
+from ding_cls.inference.images import find_images
+from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.table import Columns, format_of, lines, write_predictions
+
+LISTED = "-"
+"""Stands for a list of paths on the standard input."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What came of all images.
+
+    Attributes:
+        num_images: how many there were.
+        failed: of those that could not be read, path and reason.
+        seconds: how long it took, loading the network left out.
+    """
+
+    num_images: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        noun = "image" if self.num_images == 1 else "images"
+        rate = self.num_images / max(self.seconds, 1e-9)
+        failed = f"; {len(self.failed):,} could not be read" if self.failed else ""
+        return f"{self.num_images:,} {noun} in {self.seconds:.1f} s ({rate:.1f} images/s){failed}"
+
+
+def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[str]:
+    """Return the image files that the command's words name.
+
+    Args:
+        words: paths, patterns, and ``-`` for the list.
+        listed: the standard input: one path a line, in the file system's encoding. A path that is not there
+            counts as an image that cannot be read.
+
+    Raises:
+        DataError: a word leads to nothing.
+        ConfigError: there are no images.
+    """
+    found: list[str] = []
+    for word in words:
+        if word == LISTED and listed is not None:
+            names = [os.fsdecode(line.rstrip(b"\r\n")) for line in listed]
+            found += find_images(filter(None, names), must_exist=False)
+        else:
+            found += find_images([word])
+    if not found:
+        raise ConfigError("no images are named: ding-cls predict CKPT PATH...; - reads a list of paths")
+    return found
+
+
+def check_output(out: str | None, *, topk: int) -> None:
+    """Check what can be checked before a network is loaded.
+
+    Raises:
+        ConfigError: an ending that is no format's, or no place for the best class.
+    """
+    if out is not None:
+        format_of(out)
+    if topk < 1:
+        raise ConfigError(f"--topk {topk} must be at least 1")
+
+
+def predict_files(
+    predictor: Predictor,
+    paths: list[str],
+    *,
+    topk: int = 3,
+    out: str | None = None,
+    with_probabilities: bool = False,
+    batch_size: int | None = None,
+    num_workers: int | None = None,
+) -> Count:
+    """Predict images; print path and names of each, or write them to a file; return what came of them.
+
+    Args:
+        predictor: what predicts.
+        paths: image files.
+        topk: how many classes of each image are named.
+        out: a ``.csv`` or ``.json`` file, in place of the lines.
+        with_probabilities: the file has a column for each class.
+        batch_size: images that go through the network together; None: the predictor's.
+        num_workers: processes that read ahead; None: the predictor's, where there is more than one batch.
+
+    Raises:
+        ConfigError: a number or an ending that cannot be used.
+        DataError: the file cannot be written.
+        ModelError: the network's output does not fit its classes.
+    """
+    size = predictor.batch_size if batch_size is None else batch_size
+    if num_workers is None:
+        num_workers = predictor.num_workers if len(paths) > size else 0
+    count = Count()
+    stream = predictor.stream(paths, batch_size=size, num_workers=num_workers)
+    is_shown = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
+    began = time.perf_counter()
+    counted = _counted(stream, count, len(paths), is_shown=is_shown)
+    if out is not None:
+        columns = Columns(predictor, topk=topk, with_probabilities=with_probabilities)
+        write_predictions(out, columns, counted)
+    else:
+        threshold = predictor.threshold if predictor.has_several_labels else None
+        for prediction in counted:
+            if not _print(lines(prediction, topk=topk, threshold=threshold)):
+                break
+    count.seconds = time.perf_counter() - began
+    return count
+
+
+def _counted(
+    stream: Iterator[Prediction], count: Count, total: int, *, is_shown: bool
+) -> Iterator[Prediction]:
+    columns = (
+        TextColumn("predicting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} images/s"),
+        TimeRemainingColumn(),
+    )
+    began = time.perf_counter()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as bar:
+        task = bar.add_task("", total=total, rate=0.0)
+        for prediction in stream:
+            count.num_images += 1
+            if prediction.error:
+                count.failed.append((prediction.path or "", prediction.error))
+            bar.update(task, advance=1, rate=count.num_images / max(time.perf_counter() - began, 1e-9))
+            yield prediction
+
+
+def _print(texts: Iterable[str]) -> bool:
+    """Print lines; return False where their reader, such as ``head``, has had enough.
+
+    Names of files that are no UTF-8 keep their bytes.
+    """
+    joined = "".join(f"{text}\n" for text in texts)
+    binary = getattr(sys.stdout, "buffer", None)
+    try:
+        if binary is None:
+            sys.stdout.write(joined)
+            return True
+        sys.stdout.flush()
+        binary.write(joined.encode("utf-8", "surrogateescape"))
+        binary.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

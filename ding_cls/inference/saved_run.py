@@ -1,0 +1,79 @@
+"""What a checkpoint says about the run that wrote it: its network, classes, preprocessing and config.
+
+It must not know what is done with them.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ding_cls.config import compile_config, deep_merge_dicts
+from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.models import MultiLabelClsHead
+
+# Marks a network that was handed in: its name alone cannot build it again.
+GIVEN = " (given)"
+
+_OF_SEVERAL_LABELS = ("mAP", "CP", "CR", "CF1", "OP", "OR", "OF1", "exact_match")
+_METRICS_OF_SEVERAL_LABELS = ("MultiLabelMetric", "ExactMatch", "AveragePrecision")
+
+
+def described_run(
+    state: Mapping[str, Any], checkpoint: str | os.PathLike[str], *, has_model: bool, function: str
+) -> tuple[dict[str, Any], Any]:
+    """Return what a checkpoint says about its run, and the run's config, compiled for this machine.
+
+    Args:
+        state: the checkpoint.
+        checkpoint: how errors name it.
+        has_model: the caller brings the network.
+        function: the one of ``ding_cls`` that takes a network as ``model=``.
+
+    Raises:
+        CheckpointError: it does not say what it was made for, or only the caller can build its network.
+    """
+    run = state.get("run")
+    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
+        raise CheckpointError(
+            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
+            "loop of its own wrote it; evaluate it there, or name another"
+        )
+    cfg = _config_for_here(run["config"], checkpoint)
+    # A network of parts has no name.
+    name = str(cfg.policy.model.get("name", ""))
+    if not has_model and name.endswith(GIVEN):
+        raise CheckpointError(
+            f"the run of '{checkpoint}' was given a network of its own: {name}; hand it in: "
+            f"ding_cls.{function}(..., model=network)"
+        )
+    return run, cfg
+
+
+def has_several_labels(run: Mapping[str, Any], cfg: Any, network: Any) -> bool:
+    """Return whether an image of a run may have several labels, each class by itself.
+
+    Args:
+        run: as `described_run` returns it.
+        cfg: likewise.
+        network: the run's.
+    """
+    if "label_kind" in run:
+        return bool(run["label_kind"] == "several")
+    # A checkpoint of an earlier version: what judges its network tells.
+    metric = cfg.policy.eval.metric or {}
+    names = metric.get("metrics") or ()
+    wanted = [names] if isinstance(names, str) else [each for each in names if isinstance(each, str)]
+    return (
+        isinstance(getattr(network, "head", None), MultiLabelClsHead)
+        or metric.get("type") in _METRICS_OF_SEVERAL_LABELS
+        or any(each in _OF_SEVERAL_LABELS for each in wanted)
+    )
+
+
+def _config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
+    """Return the run's config for this machine: its devices and processes, not the run's."""
+    machine = {"policy": {"cuda": "auto", "multi_gpu": "auto", "learn": {"multi_gpu": "auto"}}}
+    try:
+        return compile_config(deep_merge_dicts(saved, machine), save_cfg=False)
+    except (ConfigError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"the config in '{checkpoint}' cannot be used: {error}") from error

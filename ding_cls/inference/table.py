@@ -1,0 +1,171 @@
+"""Predictions as text: lines for a reader, rows of a CSV or JSON file for a program.
+
+It must not know networks or images.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ding_cls.common.files import atomic_write
+from ding_cls.common.tables import write_csv
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.inference.predictor import SEPARATOR, Prediction, Predictor, Ranked
+
+FORMATS = (".csv", ".json")
+
+
+def format_of(out: str | os.PathLike[str]) -> str:
+    """Return the format that a file's ending names, in lower case.
+
+    Raises:
+        ConfigError: another ending, or the name of a folder.
+    """
+    ending = Path(out).suffix.lower()
+    if ending not in FORMATS:
+        raise ConfigError(f"'{out}' ends in {ending or 'nothing'}; predictions are written as .csv or .json")
+    if Path(out).is_dir():
+        raise ConfigError(f"'{out}' is a folder; name a file in it: {Path(out, 'predictions.csv')}")
+    return ending
+
+
+class Columns:
+    """The columns of a table of predictions.
+
+    ``image_id`` (the file's name), ``label`` (class number), ``path``, ``name``, ``score``, then ``name_2``,
+    ``score_2`` and so on, ``error``, and a column for each class where its probability is wanted. Several
+    labels, or those of several tasks, are joined by ``|``; of several labels there are no further names.
+
+    Args:
+        predictor: whose predictions they are.
+        topk: how many names there are.
+        with_probabilities: a column for each class; of several tasks ``1:NAME``, ``2:NAME`` and so on.
+    """
+
+    def __init__(self, predictor: Predictor, *, topk: int, with_probabilities: bool) -> None:
+        self._has_set = predictor.has_several_labels
+        self._num_places = 1 if self._has_set else min(topk, len(predictor.classes))
+        places = range(2, self._num_places + 1)
+        more = [f"{name}_{place}" for place in places for name in ("name", "score")]
+        fixed = ["image_id", "label", "path", "name", "score", *more, "error"]
+        self._num_probabilities = 0
+        classes: list[str] = []
+        if with_probabilities:
+            classes = _class_columns(predictor, taken=fixed)
+            self._num_probabilities = len(classes)
+        self.header = [*fixed, *classes]
+
+    def row(self, prediction: Prediction) -> list[Any]:
+        """Return the cells of one image: text, numbers, None, and lists where there are several values."""
+        path = prediction.path or ""
+        begin = [os.path.basename(path), _several(prediction.label), path]
+        if prediction.error:
+            empty = [None] * (2 * self._num_places + self._num_probabilities)
+            return [*begin, *empty[: 2 * self._num_places], prediction.error, *empty[2 * self._num_places :]]
+        first = Ranked(prediction.label or 0, prediction.name, prediction.score or 0.0)
+        ranked = [first, *prediction.top(self._num_places)[1:]]
+        if self._has_set:
+            ranked = [Ranked(prediction.label or (), prediction.name, prediction.score or ())]
+        cells: list[Any] = []
+        for each in ranked:
+            is_list = isinstance(each.label, tuple)
+            names = [prediction.names[label] for label in each.label] if is_list else each.name  # type: ignore[union-attr]
+            cells += [names, _several(each.score)]
+        shares = prediction.probabilities.flatten().tolist() if self._num_probabilities else []
+        return [*begin, *cells, "", *map(np.float32, shares)]
+
+
+def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
+    names = [f"class {each}" if each in taken else each for each in predictor.classes]
+    if predictor.num_tasks is None:
+        return names
+    return [f"{task}:{name}" for task in range(1, predictor.num_tasks + 1) for name in names]
+
+
+def _several(value: Any) -> Any:
+    """Return a tuple as a list; scores as float32, whose text is short."""
+    if isinstance(value, tuple):
+        return [_several(each) for each in value]
+    return np.float32(value) if isinstance(value, float) else value
+
+
+def write_predictions(
+    out: str | os.PathLike[str], columns: Columns, predictions: Iterable[Prediction]
+) -> None:
+    """Publish a CSV or JSON file with a row for each prediction, written as they come.
+
+    Raises:
+        ConfigError: the ending is of neither.
+        DataError: the file cannot be written.
+    """
+    rows = map(columns.row, predictions)
+    try:
+        if format_of(out) == ".csv":
+            write_csv(out, columns.header, (list(map(_cell, row)) for row in rows))
+        else:
+            _write_json(out, columns.header, rows)
+    except OSError as error:
+        raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a CSV file has it."""
+    if isinstance(value, list):
+        return SEPARATOR.join(map(str, value))
+    return "" if value is None else value
+
+
+def _write_json(out: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with atomic_write(out) as file:
+        file.write(b"[")
+        for number, row in enumerate(rows):
+            values = dict(zip(header, map(_plain, row), strict=True))
+            # Names of files that are no UTF-8 keep their bytes, as \\udcXX.
+            file.write(b",\n " if number else b"\n ")
+            file.write(json.dumps(values).encode("ascii"))
+        file.write(b"\n]\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    # By way of its text: 0.87059885, not 0.8705988526344299.
+    return float(str(value)) if isinstance(value, np.float32) else value
+
+
+def lines(prediction: Prediction, *, topk: int, threshold: float | None = None) -> Iterator[str]:
+    """Yield an image's path and, below it, ``score name`` of its classes.
+
+    Args:
+        prediction: of one image.
+        topk: how many classes, of each task.
+        threshold: of several labels those that reach it are shown instead.
+    """
+    yield prediction.path or ""
+    if prediction.error:
+        yield f"error: {prediction.error}"
+        return
+    ranked = prediction.top(len(prediction.names) if threshold is not None else topk)
+    if threshold is not None:
+        chosen = [each for each in ranked if each.label in prediction.label]  # type: ignore[operator]
+        if not chosen:
+            yield f"none from {threshold:g} on; the highest is {_line(ranked[0].score, ranked[0].name)}"
+        yield from (_line(each.score, each.name) for each in chosen)
+        return
+    if prediction.probabilities.ndim == 1:
+        yield from (_line(each.score, each.name) for each in ranked)
+        return
+    for task in range(len(prediction.probabilities)):
+        yield f"task {task + 1}"
+        for each in ranked:
+            yield _line(each.score[task], prediction.names[each.label[task]])  # type: ignore[index]
+
+
+def _line(score: Any, name: str) -> str:
+    return f"{score:.8f} {name}"

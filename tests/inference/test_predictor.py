@@ -1,0 +1,220 @@
+"""Records of images: against plain PyTorch, at any batch size, for one label, several, and several tasks."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import ding_cls
+from ding_cls.data import Preprocessing
+from ding_cls.errors import ConfigError, DataError, ModelError
+from ding_cls.inference import Prediction, Predictor
+from tests.inference.conftest import CLASSES
+
+PREPROCESSING = Preprocessing(image_size=2, resize_size=2)
+
+
+class Table(nn.Module):
+    """Gives rows of logits, one after the other, whatever it is shown."""
+
+    def __init__(self, rows: list) -> None:
+        super().__init__()
+        self.rows = torch.tensor(rows)
+        self.count = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.count += len(images)
+        return self.rows[self.count - len(images) : self.count]
+
+
+def black(count: int) -> list[np.ndarray]:
+    return [np.zeros((2, 2, 3), np.uint8)] * count
+
+
+def test_records_equal_plain_pytorch(trained: Path, images: Path) -> None:
+    predictor = ding_cls.load(trained)
+    records = predictor(images / "val")
+    assert [record.path for record in records] == [
+        f"{images}/val/{name}/{number:03d}.png" for name in CLASSES for number in range(5)
+    ]
+    batch = torch.stack([predictor.preprocess(record.path) for record in records])
+    assert batch.dtype == torch.float32
+    assert batch.shape == (20, 3, 8, 8)
+    with torch.no_grad():
+        logits = predictor.model(batch)
+    for record, row in zip(records, logits, strict=True):
+        expected = row.double().softmax(0)
+        assert record.label == int(row.argmax())
+        assert record.probabilities.dtype == np.float32
+        assert np.allclose(record.probabilities, expected, atol=1e-6)
+        assert record.score == record.probabilities[record.label]
+        assert record.error == ""
+
+
+@pytest.mark.parametrize(("batch_size", "num_workers"), [(1, 0), (3, 2), (64, 0), (64, 1)])
+def test_batch_size_and_workers_change_nothing(
+    trained: Path, images: Path, batch_size: int, num_workers: int
+) -> None:
+    predictor = ding_cls.load(trained)
+    expected = predictor(images / "val")
+    found = predictor(images / "val", batch_size=batch_size, num_workers=num_workers)
+    assert [(each.path, each.label) for each in found] == [(each.path, each.label) for each in expected]
+    pairs = zip(found, expected, strict=True)
+    assert all(np.allclose(one.probabilities, other.probabilities, atol=1e-6) for one, other in pairs)
+
+
+def test_paths_images_and_arrays_give_the_same(trained: Path, images: Path) -> None:
+    predictor = ding_cls.load(trained)
+    path = images / "val" / "ash" / "000.png"
+    with Image.open(path) as opened:
+        forms = [path, str(path), opened, np.asarray(opened), np.asarray(opened)[None]]
+        records = [predictor(form) for form in [*forms, [path], [np.asarray(opened)]]]
+    assert all(len(each) == 1 for each in records)
+    assert len({each[0].probabilities.tobytes() for each in records}) == 1
+    assert [each[0].path for each in records] == [str(path), str(path), None, None, None, str(path), None]
+    assert predictor([]) == []
+
+
+def test_a_class_named_by_its_synset_is_shown_by_its_name(trained: Path) -> None:
+    predictor = ding_cls.load(trained)
+    assert predictor.classes == CLASSES
+    assert predictor.names == ("ash", "birch", "cedar", "tabby, tabby cat")
+
+
+def test_the_highest_come_first_and_of_equal_ones_the_lower_number() -> None:
+    predictor = Predictor(Table([[0.0, 2.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0]]), PREPROCESSING, "abcd")
+    first, second = predictor(black(2))
+    assert [(each.label, each.name) for each in first.top(3)] == [(1, "b"), (3, "d"), (2, "c")]
+    assert [each.label for each in second.top(9)] == [0, 1, 2, 3]
+    assert (second.label, second.name, second.score) == (0, "a", 0.25)
+    assert first.top(1)[0].score == pytest.approx(np.exp(2) / (2 * np.exp(2) + np.e + 1), rel=1e-6)
+
+
+def test_the_networks_choice_is_first_though_float32_rounds_it_to_a_tie() -> None:
+    # As evaluation counts: by logits, of which the second is larger by its last bit.
+    predictor = Predictor(Table([[1e-12, 2e-12]]), PREPROCESSING, "ab")
+    (record,) = predictor(black(1))
+    assert record.probabilities.tolist() == [0.5, 0.5]
+    assert record.label == 1
+    assert [each.label for each in record.top()] == [1, 0]
+
+
+def test_an_unreadable_image_and_nan_are_records_with_an_error(trained: Path, images: Path) -> None:
+    Path("torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    good = images / "val" / "ash" / "000.png"
+    torn, fine = ding_cls.load(trained)(["torn.png", good])
+    assert (torn.label, torn.name, torn.score, torn.probabilities.size) == (None, "", None, 0)
+    assert "'torn.png' is truncated or damaged" in torn.error
+    assert torn.top() == []
+    assert fine.error == ""
+    bad = Predictor(Table([[0.0, float("nan")], [0.0, 1.0]]), PREPROCESSING, "ab")(black(2))
+    assert [each.error for each in bad] == ["the network's output for this image holds NaN", ""]
+
+
+def test_several_labels_are_those_from_the_threshold_on(several: Path) -> None:
+    predictor = ding_cls.load(several)
+    assert (predictor.has_several_labels, predictor.threshold) == (True, 0.4)
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    with torch.no_grad():
+        logits = predictor.model(torch.stack([predictor.preprocess(each) for each in pixels]))
+    chosen = logits.double().sigmoid()
+    for threshold in (None, 0.0, 0.5, 1.0):
+        records = ding_cls.load(several, threshold=threshold)(pixels)
+        for record, row in zip(records, chosen, strict=True):
+            labels = [
+                number for number in range(4) if row[number] >= (0.4 if threshold is None else threshold)
+            ]
+            assert record.label == tuple(labels)
+            assert record.name == "|".join(predictor.names[each] for each in labels)
+            assert np.allclose(record.score, row[labels], atol=1e-6)
+            assert np.allclose(record.probabilities, row, atol=1e-6)
+
+
+def test_of_several_tasks_each_has_its_class(tasks: Path) -> None:
+    predictor = ding_cls.load(tasks)
+    assert predictor.num_tasks == 3
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    with torch.no_grad():
+        logits = predictor.model(torch.stack([predictor.preprocess(each) for each in pixels]))
+    for record, row in zip(predictor(pixels), logits, strict=True):
+        assert record.label == tuple(row.argmax(1).tolist())
+        assert np.allclose(record.probabilities, row.softmax(1), atol=1e-6)
+        second = record.top(2)[1]
+        assert second.label == tuple(row.argsort(1, descending=True)[:, 1].tolist())
+        assert second.name == "|".join(predictor.names[each] for each in second.label)
+        assert record.top(2)[0][:2] == (record.label, record.name)
+
+
+def test_a_record_cannot_be_changed_and_is_short_as_text() -> None:
+    (record,) = Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")(black(1))
+    assert isinstance(record, Prediction)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.label = 0
+    assert "probabilities" not in repr(record)
+
+
+def test_a_float_array_and_a_wrong_path_are_errors() -> None:
+    predictor = Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")
+    with pytest.raises(DataError, match=r"'gone\.png' does not exist"):
+        predictor(["gone.png"])
+    floats = np.zeros((2, 2, 3), np.float32)
+    for wrong in (predictor, predictor.preprocess, lambda each: predictor([black(1)[0], each])):
+        with pytest.raises(DataError, match=r"an array of float32 .* it must be uint8"):
+            wrong(floats)
+
+
+def test_an_output_that_does_not_fit_the_classes_is_an_error() -> None:
+    with pytest.raises(ModelError, match=r"Table turns 1 images into \(1, 2\); for 3 classes it must be"):
+        Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "abc")(black(1))
+    large = nn.Sequential(nn.Conv2d(3, 2, 5), nn.Flatten())
+    with pytest.raises(ModelError, match=r"Sequential cannot take images \(1, 3, 2, 2\): "):
+        Predictor(large, PREPROCESSING, "ab")(black(1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threshold": 1.5}, r"threshold is 1\.5; it must lie in \[0, 1\]"),
+        ({"device": "tpu9"}, "device='tpu9' is none of torch's"),
+        ({"device": "cuda:77"}, "device='cuda:77': torch finds [0-9]+ CUDA devices here"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error(arguments: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab", **arguments)
+    with pytest.raises(ConfigError, match="batch_size=0 must be at least 1"):
+        Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")(black(1), batch_size=0)
+
+
+def test_precision_and_memory_format_are_the_runs() -> None:
+    seen = []
+
+    class Look(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(12, 2)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            logits = self.fc(images.flatten(1))
+            seen.append((logits.dtype, images.is_contiguous(memory_format=torch.channels_last)))
+            return logits
+
+    arguments = {"precision": "bf16", "channels_last": True, "device": "cpu"}
+    (record,) = Predictor(Look(), PREPROCESSING, "ab", **arguments)(black(1))
+    assert seen == [(torch.bfloat16, True)]
+    assert record.probabilities.dtype == np.float32
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_used_where_there_is_one(trained: Path, images: Path) -> None:
+    predictor = ding_cls.load(trained)
+    assert predictor.device.type == next(predictor.model.parameters()).device.type == "cuda"
+    expected = ding_cls.load(trained, device="cpu")(images / "val")
+    found = predictor(images / "val")
+    assert [each.label for each in found] == [each.label for each in expected]
+    pairs = zip(found, expected, strict=True)
+    assert all(np.allclose(one.probabilities, other.probabilities, atol=1e-4) for one, other in pairs)
