@@ -1,0 +1,114 @@
+"""Tables as files; the ending of the name decides the format. It must not know what the rows mean."""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from ding_cls.common.files import atomic_write
+from ding_cls.errors import ConfigError, DataError
+
+TABLE_ENDINGS = (".csv", ".json")
+SEPARATOR = "|"
+"""Stands between the values of one cell of a CSV file, such as several labels."""
+
+
+def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_ENDINGS) -> str:
+    """Return the ending of a file to write, in lower case.
+
+    Raises:
+        ConfigError: it is none of ``endings``, or a folder has that name.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in endings:
+        raise ConfigError(
+            f"'{os.fspath(path)}' must end in {', '.join(endings[:-1])} or {endings[-1]}: the ending decides "
+            "the format"
+        )
+    if Path(path).is_dir():
+        raise ConfigError(f"'{os.fspath(path)}' is a folder; name a file")
+    return ending
+
+
+def write_table(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Publish rows as ``.csv``, with a line of column names first, or as ``.json``, a list of objects.
+
+    In CSV None is an empty cell, a boolean 1 or 0, and a list its values with `SEPARATOR` between; a name with
+    a comma or a line break is quoted, and one that is not UTF-8 keeps its bytes. In JSON it is escaped as
+    Python does (``os.fsencode`` of the loaded string gives the bytes), and a number that is not finite is null.
+
+    Args:
+        path: the file.
+        columns: their names.
+        rows: one value for each column: text, numbers, booleans, None, or lists of them.
+
+    Raises:
+        ConfigError: another ending.
+        DataError: it cannot be written.
+    """
+    if checked_ending(path) == ".json":
+        write_json(path, [dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    try:
+        with atomic_write(path) as file:
+            text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+            writer = csv.writer(_Lines(text))
+            writer.writerow(columns)
+            writer.writerows([_cell(value) for value in row] for row in rows)
+            text.flush()
+            text.detach()
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Publish plain values; numbers that are not finite become null.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    try:
+        with atomic_write(path) as file:
+            file.write(json.dumps(_finite(value), indent=1).encode() + b"\n")
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+class _Lines:
+    """Ends each row with a line feed. A csv.writer that is set to do so leaves '\\r' inside a name unquoted,
+    and readers take it for the end of the row.
+
+    Args:
+        file: where the rows go.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        """Write one row, as a csv.writer hands it over: with '\\r\\n' at its end."""
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _not_written(path: str | os.PathLike[str], error: OSError) -> DataError:
+    return DataError(f"'{os.fspath(path)}' cannot be written: {error.strerror}")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return int(value)
+    return SEPARATOR.join(map(str, map(_cell, value))) if isinstance(value, list | tuple) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
