@@ -18,10 +18,11 @@ SEPARATOR = "|"
 
 
 def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_ENDINGS) -> str:
-    """Return the ending of a file to write, in lower case.
+    """Return the ending of a file to write, in lower case; ask before the work whose outcome it holds.
 
     Raises:
-        ConfigError: it is none of ``endings``, or a folder has that name.
+        ConfigError: it is none of ``endings``.
+        DataError: a folder has that name, or nothing can be written there.
     """
     ending = Path(path).suffix.lower()
     if ending not in endings:
@@ -30,7 +31,11 @@ def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_
             "the format"
         )
     if Path(path).is_dir():
-        raise ConfigError(f"'{os.fspath(path)}' is a folder; name a file")
+        raise DataError(f"'{os.fspath(path)}' is a folder; name a file")
+    above = next(each for each in Path(path).absolute().parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        problem = "is read-only" if above.is_dir() else "is a file"
+        raise DataError(f"'{os.fspath(path)}' cannot be written: '{above}' {problem}")
     return ending
 
 
@@ -39,9 +44,10 @@ def write_table(
 ) -> None:
     """Publish rows as ``.csv``, with a line of column names first, or as ``.json``, a list of objects.
 
-    In CSV None is an empty cell, a boolean 1 or 0, and a list its values with `SEPARATOR` between; a name with
-    a comma or a line break is quoted, and one that is not UTF-8 keeps its bytes. In JSON it is escaped as
-    Python does (``os.fsencode`` of the loaded string gives the bytes), and a number that is not finite is null.
+    In CSV None is an empty cell, a boolean 1 or 0, and a list its values with `SEPARATOR` between; a name
+    with a comma or a line break is quoted, and one that is not UTF-8 keeps its bytes. In JSON such a name is
+    escaped as Python does it (``os.fsencode`` of the loaded string gives the bytes), and a number that is not
+    finite is null.
 
     Args:
         path: the file.
@@ -75,7 +81,7 @@ def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence
     """
     try:
         with atomic_write(path) as file:
-            file.write(json.dumps(_finite(value), indent=1).encode() + b"\n")
+            file.write(json.dumps(_finite(value), indent=2).encode() + b"\n")
     except OSError as error:
         raise _not_written(path, error) from error
 
@@ -101,9 +107,9 @@ def _not_written(path: str | os.PathLike[str], error: OSError) -> DataError:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    return SEPARATOR.join(map(str, map(_cell, value))) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return SEPARATOR.join("" if each is None else str(_cell(each)) for each in value)
+    return int(value) if isinstance(value, bool) else value
 
 
 def _finite(value: Any) -> Any:

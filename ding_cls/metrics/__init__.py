@@ -2,7 +2,7 @@
 
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
 from ding_cls.metrics.base import METRICS, IMetric, SumMetric
-from ding_cls.metrics.build import build_metric
+from ding_cls.metrics.build import build_metric, described_metric
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
 from ding_cls.metrics.classification import ImageClassificationMetric
 from ding_cls.metrics.combined import ClassificationMetrics, native_key
@@ -42,6 +42,7 @@ __all__ = [
     "auroc",
     "average_precision",
     "build_metric",
+    "described_metric",
     "fits_a_line",
     "is_percentage",
     "native_key",

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ding_cls.checkpoint.keeper import BEST_NAME
+from ding_cls.common.tables import write_json, write_table
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.errors import ConfigError, DataError
@@ -30,9 +31,8 @@ from ding_cls.pipeline.kfold_files import (
     judged_files,
     named,
     read_json,
-    write_json,
 )
-from ding_cls.pipeline.predictions import lines, probabilities, result_of, write_table
+from ding_cls.pipeline.predictions import lines, probabilities, result_of
 from ding_cls.pipeline.train import PARTS
 from ding_cls.pipeline.user_code import import_user_code
 

@@ -43,12 +43,12 @@ def test_every_name_survives_a_json_file(tmp_path: Path) -> None:
 
 
 def test_nothing_is_an_empty_cell_or_null(tmp_path: Path) -> None:
-    for name, expected in (
-        ("t.csv", "a,b,c\n,nan,\n"),
-        ("t.json", '[\n {\n  "a": null,\n  "b": null,\n  "c": []\n }\n]\n'),
-    ):
-        write_table(tmp_path / name, ("a", "b", "c"), [(None, float("nan"), [])])
-        assert (tmp_path / name).read_text() == expected
+    rows = [(None, float("nan"), [], [None, "x", True])]
+    write_table(tmp_path / "t.csv", ("a", "b", "c", "d"), rows)
+    assert (tmp_path / "t.csv").read_text() == "a,b,c,d\n,nan,,|x|1\n"
+    write_table(tmp_path / "t.json", ("a", "b", "c", "d"), rows)
+    found = json.loads((tmp_path / "t.json").read_text())
+    assert found == [{"a": None, "b": None, "c": [], "d": [None, "x", True]}]
     write_json(tmp_path / "v.json", {"loss": float("inf"), "all": [1.5, float("nan")]})
     assert json.loads((tmp_path / "v.json").read_text()) == {"loss": None, "all": [1.5, None]}
 
@@ -66,10 +66,21 @@ def test_three_endings_are_listed() -> None:
         checked_ending("a.pkl", (".csv", ".json", ".npz"))
 
 
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    for name in ("t.csv", "t.json"):
+        with pytest.raises(DataError, match=rf"{name}' cannot be written: No space left on device$"):
+            write_table(tmp_path / name, COLUMNS, ROWS)
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ConfigError, match=r"folder\.csv' is a folder; name a file"):
+    with pytest.raises(DataError, match=r"folder\.csv' is a folder; name a file"):
         write_table(tmp_path / "folder.csv", COLUMNS, ROWS)
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file/t\.csv' cannot be written: (?:Not a directory|File exists)"):
-        write_table(tmp_path / "file" / "t.csv", COLUMNS, ROWS)
+    with pytest.raises(DataError, match=r"file/a/t\.csv' cannot be written: '.*/file' is a file$"):
+        write_table(tmp_path / "file" / "a" / "t.csv", COLUMNS, ROWS)
