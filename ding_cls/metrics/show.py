@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 _MAX_LENGTH = 60
+# Before a name: which data it is of, which weights, which of several datasets.
+_BEFORE = r"(?:(?:train|val|raw|\d+)_)*"
 _PERCENTAGE = re.compile(
-    r"(?:train_|val_)?(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|exact_match|mAP|[CO](?:P|R|F1)"
+    rf"{_BEFORE}(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|exact_match|mAP|[CO](?:P|R|F1)"
     r"|(?:precision|recall|f1)_(?:macro|micro|weighted))"
 )
-# Before a name: which data it is of, which weights, which of several datasets.
-_TOP_K = re.compile(r"(?:(?:train|val|raw|\d+)_)*acc(\d+)(?:_thr[\d.e-]+)?")
+_TOP_K = re.compile(rf"{_BEFORE}acc(\d+)(?:_thr[\d.e-]+)?")
 _LOSS = re.compile(r"((?:(?:val|raw|\d+)_)*)loss")
 
 

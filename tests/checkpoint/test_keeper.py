@@ -274,8 +274,8 @@ def test_a_checkpoint_that_is_not_there_is_answered_by_what_there_is(
         "nowhere": "there is no checkpoint 'nowhere'",
         "no/where": "there is no checkpoint 'no/where'",
         "runs/pet": "there is no checkpoint 'runs/pet'; there are the runs runs/pets",
-        "runs/pets": "'runs/pets' holds no checkpoint (it has ckpt, log); name a run's folder with one in its "
-        "ckpt/, or a file",
+        "runs/pets": "'runs/pets' holds no checkpoint (it has ckpt, log); name a run's folder with one in "
+        "its ckpt/, or a file",
         "runs": "'runs' is no run's folder; it has those of runs/pets: name one",
         "empty": "'empty' holds no checkpoint (it is empty); name a run's folder with one in its ckpt/, or a "
         "file",

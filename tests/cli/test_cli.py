@@ -133,6 +133,7 @@ def test_eval_prints_and_writes_what_a_recount_gives(
     printed = capsys.readouterr().out
     assert main(["eval", checkpoint, "--batch-size", "7", "--out", "results.json"]) == 0
     values = json.loads(Path("results.json").read_text())
+    capsys.readouterr()
 
     saved = np.load("predictions.npz")
     assert list(saved["sample_ids"]) == list(range(20))

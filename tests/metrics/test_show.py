@@ -43,7 +43,9 @@ def test_four_digits_are_the_rule() -> None:
     assert show_value(1.0) == "1.0000"
 
 
-@pytest.mark.parametrize("name", ["acc1", "acc5", "acc10", "val_acc1", "train_acc1"])
+@pytest.mark.parametrize(
+    "name", ["acc1", "acc5", "acc10", "val_acc1", "train_acc1", "raw_acc1", "val_0_acc1"]
+)
 def test_accuracies_of_ours_are_percentages(name: str) -> None:
     assert is_percentage(name)
 
