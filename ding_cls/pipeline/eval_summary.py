@@ -108,7 +108,8 @@ def _print_classes(console: Console, report: EvaluationReport) -> None:
         title = f"{name} %" if name in _PERCENT else name
         table.add_column(escape(title), justify="right", no_wrap=True)
     for row in rows:
-        cells = (_cell(row[name], name) for name in names)
+        # Of a class without an image nothing can be said.
+        cells = (_cell(row[name], name) if row["images"] else "-" for name in names)
         table.add_row(escape(printable(class_words(row["name"]))), f"{row['images']:,}", *cells)
     console.print(table)
     if is_cut:
@@ -127,13 +128,11 @@ def _print_mistakes(console: Console, report: EvaluationReport, num_wrong: int) 
     """Print a line for each mistake: the path comes last, so that a long one stands in the way of nothing."""
     positions = report.records.mistakes()
     if not positions:
-        console.print("no image is wrong")
+        console.print("wrong: none")
         return
     shown = positions[:num_wrong]
-    which = (
-        f"the {len(shown)} surest" if len(shown) < len(positions) else f"all {len(shown)}, the surest first"
-    )
-    console.print(f"{len(positions):,} of {report.num_samples:,} images are wrong; {which}:", markup=False)
+    which = f"the {len(shown):,} surest" if len(shown) < len(positions) else "the surest first"
+    console.print(f"wrong: {len(positions):,} of {report.num_samples:,} images; {which}:", markup=False)
     rows = list(report.records.rows(sample_paths(report.dataset), report.classes))
     for position in shown:
         row = dict(zip(COLUMNS, rows[position], strict=True))

@@ -88,7 +88,11 @@ def test_a_metric_of_other_labels_is_refused_before_the_data_are_read(
 
 
 def test_words_that_change_nothing_here_are_refused(trained: Path) -> None:
-    for word in ("policy.learn.learning_rate=3", "policy.collect.image_size=9", "policy.model.head.in_channels=9"):
+    for word in (
+        "policy.learn.learning_rate=3",
+        "policy.collect.image_size=9",
+        "policy.model.head.in_channels=9",
+    ):
         with pytest.raises(ConfigError, match=rf"^{word}: an evaluation does not use {word.split('=')[0]}"):
             evaluate("run", overrides=[word])
     assert evaluate("run", overrides=["policy.eval.batch_size=3", ALONE]) == evaluate("run")
