@@ -24,6 +24,7 @@ from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import GIVEN, build_datasets, build_network
 from ding_cls.pipeline.descriptions import changed, holds_every_split, part_of, with_pipeline
+from ding_cls.pipeline.label_kinds import Labels
 from ding_cls.pipeline.splits import evaluation_pipeline, evaluation_set, preprocessing_of, training_set
 from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.pipeline.train import PARTS, folder_of
@@ -144,17 +145,25 @@ def evaluated_set(
 
 
 def eval_policy(
-    inputs: EvalInputs, classes: Sequence[str], model: torch.nn.Module | None
+    inputs: EvalInputs, classes: Sequence[str], model: torch.nn.Module | None, labels: Labels
 ) -> ImageClassificationPolicy:
     """Return a policy that evaluates the checkpoint's network.
 
     Raises:
         CheckpointError: the weights do not fit it.
+        ConfigError: it has a head for more or fewer tasks than ``labels``.
         ModelError: as `load_pretrained`.
     """
     network = model
     if network is None:
         network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
+    num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+    if num_tasks != (labels.num_tasks if labels.kind == "tasks" else None):
+        has = f"num_tasks={num_tasks}" if num_tasks is not None else "one head"
+        raise ConfigError(
+            f"a label of the data {labels}, and the checkpoint's {type(network).__name__} has {has}; name "
+            "other data"
+        )
     if not inputs.is_run:
         report = load_pretrained(network, inputs.checkpoint)
         if report.reinitialised:
@@ -232,14 +241,15 @@ def _settled(
 ) -> Any:
     """Return a config with another metric and ``key=value`` words, compiled; the user's code is imported."""
     values = described.cfg
-    _check_words(values, overrides, used)
     import_user_code(resolve(values, overrides).cfg, is_allowed=allow_code, folder=folder)
     if metric is not None:
         values = plain_copy(values)
         put(values, "policy.eval.metric", described_metric(metric))
     cfg, origins, problems = resolve(values, overrides, described.origins)
     parts: dict[str, Any] = dict(PARTS)
-    return checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
+    compiled = checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
+    _check_words(described.cfg, overrides, used)
+    return compiled
 
 
 def _check_words(values: Mapping[str, Any], overrides: Sequence[str], used: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -62,7 +61,7 @@ def printable(text: str) -> str:
 
 
 def _head(report: EvaluationReport) -> list[tuple[str, str]]:
-    split = f" ({report.split})" if report.split and Path(report.folder).name != report.split else ""
+    split = f", split {report.split}" if report.split else ""
     counts = f"{report.num_samples:,} images, {len(report.classes):,} classes"
     updates = f" after {report.train_iter:,} updates" if report.train_iter else ""
     return [

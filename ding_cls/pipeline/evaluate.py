@@ -196,8 +196,9 @@ def evaluate_checkpoint(
             world_size=get_world_size(),
         )
         classes = inputs.class_names or tuple(dataset.classes)
-        policy = eval_policy(inputs, classes, model)
-        recorder = Recorder(policy.eval_mode, labels_of(dataset), keep_logits=keep_predictions)
+        labels = labels_of(dataset)
+        policy = eval_policy(inputs, classes, model, labels)
+        recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_predictions)
         metric_of_run = metric_for(cfg.policy.eval.metric, dataset)
         evaluator = MetricSerialEvaluator({}, [loader, metric_of_run], recorder.mode, exp_name=None)
         began = time.perf_counter()

@@ -45,7 +45,7 @@ def test_a_small_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "checkpoint: run/ckpt/ckpt_best.pth.tar after 1,200 updates",
-        "data:       SyntheticDataset (val)",
+        "data:       SyntheticDataset, split val",
         "size:       4 images, 2 classes, 2,000 images/s",
         "",
         "loss  0.5000",

@@ -90,7 +90,7 @@ def test_a_metric_of_other_labels_is_refused_before_the_data_are_read(
 def test_words_that_change_nothing_here_are_refused(trained: Path) -> None:
     for word in (
         "policy.learn.learning_rate=3",
-        "policy.collect.image_size=9",
+        "policy.collect.image_size=7",
         "policy.model.head.in_channels=9",
     ):
         with pytest.raises(ConfigError, match=rf"^{word}: an evaluation does not use {word.split('=')[0]}"):
@@ -321,6 +321,11 @@ def test_of_several_tasks_each_has_its_place_in_the_cell(workdir: Path) -> None:
     assert 100 * sum(int(row["correct"]) for row in rows) / 16 == result["acc_string"]
     with pytest.raises(ConfigError, match="where a label is 3 numbers, one for each task: this metric takes"):
         evaluate("run", metric="accuracy")
+    write_pictures(workdir / "bare", classes=("ash",), per_class=1)
+    with pytest.raises(
+        ConfigError, match=r"label of the data is one number, and .* has num_tasks=3; name other"
+    ):
+        evaluate("run", data=workdir / "bare")
 
 
 def test_a_network_of_ones_own_takes_all_of_it_too(picture_folder: Path, workdir: Path) -> None:
