@@ -55,6 +55,7 @@ def add_verbs(verbs: Verbs) -> None:
         evaluate,
         first="[CONFIG] CKPT [key=value ...]",
         files="a run's folder or a file in its ckpt/, before it a config file",
+        example="policy.eval.metric.topk=[1,3]",
     )
     add_allow_code(evaluate)
     add_debug(evaluate)

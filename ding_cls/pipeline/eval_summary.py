@@ -14,7 +14,7 @@ from ding_cls.pipeline.evaluate import EvaluationReport
 from ding_cls.pipeline.sample_records import COLUMNS, sample_paths
 
 MAX_CLASSES = 40
-"""So many classes have a row each; of more the worst are shown."""
+"""So many classes have a row each; of more those with images, or the worst."""
 
 NUM_WORST = 20
 _PERCENT = ("precision", "recall", "f1", "AP")
@@ -94,11 +94,7 @@ def _is_shown(name: str, value: Any, report: EvaluationReport) -> bool:
 
 
 def _print_classes(console: Console, report: EvaluationReport) -> None:
-    rows = report.per_class()
-    is_cut = len(rows) > MAX_CLASSES
-    if is_cut:
-        there = [row for row in rows if row["images"]]
-        rows = sorted(there, key=lambda row: float(row["f1"]))[:NUM_WORST]
+    rows, note = _shown_classes(report.per_class())
     names = [name for name in rows[0] if name not in ("name", "images")] if rows else []
     table = Table()
     table.add_column("class", overflow="fold")
@@ -111,12 +107,22 @@ def _print_classes(console: Console, report: EvaluationReport) -> None:
         cells = (_cell(row[name], name) if row["images"] else "-" for name in names)
         table.add_row(escape(printable(class_words(row["name"]))), f"{row['images']:,}", *cells)
     console.print(table)
-    if is_cut:
-        console.print(
-            f"the {len(rows)} classes with the lowest f1 of {len(report.classes):,}; all of them: "
-            "--out FILE.json, under per_class",
-            markup=False,
-        )
+    if note:
+        console.print(note, markup=False)
+
+
+def _shown_classes(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows to show, and what to say of the others."""
+    if len(rows) <= MAX_CLASSES:
+        return rows, ""
+    there = [row for row in rows if row["images"]]
+    if len(there) <= MAX_CLASSES:
+        return there, f"no images: the other {len(rows) - len(there):,} of {len(rows):,} classes"
+    worst = sorted(there, key=lambda row: float(row["f1"]))[:NUM_WORST]
+    return worst, (
+        f"the {NUM_WORST} classes with the lowest f1 of {len(rows):,}; all of them: --out FILE.json, under "
+        "per_class"
+    )
 
 
 def _cell(value: Any, name: str) -> str:

@@ -95,6 +95,14 @@ def test_of_a_thousand_classes_the_worst_are_shown(capsys: pytest.CaptureFixture
     )
 
 
+def test_of_many_classes_those_without_an_image_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    print_evaluation(report_of(41, [3, 7], [3, 8], {"acc1": 50.0}))
+    printed = capsys.readouterr().out
+    rows = [line.split()[1] for line in printed.splitlines() if line.startswith("│ class_")]
+    assert rows == ["class_3", "class_7"]
+    assert printed.endswith("no images: the other 39 of 41 classes\n")
+
+
 def test_nothing_is_wider_than_the_terminal_but_what_is_to_be_copied(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
