@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import DataError
 from ding_cls.metrics import ClassificationMetrics, ImageClassificationMetric
-from ding_cls.pipeline.eval_inputs import Config, Metrics, eval_policy, evaluated_set, read_inputs
+from ding_cls.pipeline.eval_inputs import (
+    Config,
+    EvalInputs,
+    Metrics,
+    eval_policy,
+    evaluated_set,
+    read_inputs,
+)
 from ding_cls.pipeline.label_kinds import check_metric, labels_of, metric_for
 from ding_cls.pipeline.sample_records import COLUMNS, Recorder, SampleRecords, folder_of, sample_paths
 from ding_cls.worker import MetricSerialEvaluator
@@ -181,47 +189,58 @@ def evaluate_checkpoint(
         has_model=model is not None,
         allow_code=allow_code,
     )
-    cfg = inputs.cfg
     if launched_world_size() > 1:
-        dist_init("gloo" if cfg.policy.cuda is False else None)
-    loader: EvalLoader | None = None
+        dist_init("gloo" if inputs.cfg.policy.cuda is False else None)
     try:
         dataset, found_split = evaluated_set(inputs, data, split)
-        check_metric(cfg.policy.eval.metric, dataset)
+        check_metric(inputs.cfg.policy.eval.metric, dataset)
+        size = inputs.cfg.policy.eval.batch_size if batch_size is None else batch_size
         loader = build_eval_loader(
             dataset,
-            cfg.policy.eval.batch_size if batch_size is None else batch_size,
-            num_workers=cfg.policy.learn.learner.dataloader.num_workers,
+            size,
+            num_workers=inputs.cfg.policy.learn.learner.dataloader.num_workers,
             rank=get_rank(),
             world_size=get_world_size(),
         )
-        classes = inputs.class_names or tuple(dataset.classes)
-        labels = labels_of(dataset)
-        policy = eval_policy(inputs, classes, model, labels)
-        recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_predictions)
-        metric_of_run = metric_for(cfg.policy.eval.metric, dataset)
-        evaluator = MetricSerialEvaluator({}, [loader, metric_of_run], recorder.mode, exp_name=None)
-        began = time.perf_counter()
-        train_iter = int((inputs.state or {}).get("last_iter", 0))
-        _, result = evaluator.eval(None, train_iter)
-        return EvaluationReport(
-            result=result,
-            num_samples=evaluator.num_evaluated,
-            records=recorder.gathered(),
-            dataset=dataset,
-            split=found_split,
-            classes=classes,
-            checkpoint=inputs.checkpoint,
-            train_iter=train_iter,
-            cfg=cfg,
-            seconds=time.perf_counter() - began,
-            is_other_loss=isinstance(metric_of_run, _OF_CROSS_ENTROPY)
-            and not policy.eval_mode.get_attribute("minimises_cross_entropy"),
-        )
+        with closing(loader):
+            return _evaluated(inputs, loader, found_split, model, keep_logits=keep_predictions)
     finally:
-        if loader is not None:
-            loader.close()
         dist_finalize()
+
+
+def _evaluated(
+    inputs: EvalInputs,
+    loader: EvalLoader,
+    split: str | None,
+    model: torch.nn.Module | None,
+    *,
+    keep_logits: bool,
+) -> EvaluationReport:
+    """Pass all images through the network, once."""
+    dataset, labels = loader.dataset, labels_of(loader.dataset)
+    classes = inputs.class_names or tuple(dataset.classes)
+    policy = eval_policy(inputs, classes, model, labels)
+    recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
+    metric = metric_for(inputs.cfg.policy.eval.metric, dataset)
+    evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
+    last_iter = (inputs.state or {}).get("last_iter")
+    train_iter = last_iter if isinstance(last_iter, int) else 0
+    is_of_both = policy.eval_mode.get_attribute("minimises_cross_entropy")
+    began = time.perf_counter()
+    _, result = evaluator.eval(None, train_iter)
+    return EvaluationReport(
+        result=result,
+        num_samples=evaluator.num_evaluated,
+        records=recorder.gathered(),
+        dataset=dataset,
+        split=split,
+        classes=classes,
+        checkpoint=inputs.checkpoint,
+        train_iter=train_iter,
+        cfg=inputs.cfg,
+        seconds=time.perf_counter() - began,
+        is_other_loss=isinstance(metric, _OF_CROSS_ENTROPY) and not is_of_both,
+    )
 
 
 def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
