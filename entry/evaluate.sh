@@ -1,9 +1,10 @@
 #!/bin/sh
 # Evaluate a checkpoint; without one, the newest ckpt_best.pth.tar below the current folder.
 #
-#   sh entry/evaluate.sh [CKPT] [DATA] [--split val|test]
+#   sh entry/evaluate.sh [CKPT] [DATA] [--split val|test] [--metric NAME] [--out FILE] [key=value ...]
 #
 # DATA: the folder to evaluate on; '' or nothing means the one that the run was trained with.
+# All that follows goes to 'ding-cls eval'.
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$ROOT/entry/_setup.sh"
@@ -21,9 +22,25 @@ newest_best() {
     }
 }
 
-ckpt=${1:-}
-data=${2:-}
-if [ $# -gt 2 ]; then shift 2; else shift $#; fi
+# An option, or key=value that is no file's name, begins what 'ding-cls eval' is told besides.
+is_further() {
+    case $1 in
+    -*) return 0 ;;
+    *=*) [ ! -e "$1" ] ;;
+    *) return 1 ;;
+    esac
+}
+
+ckpt=
+data=
+if [ $# -gt 0 ] && ! is_further "$1"; then
+    ckpt=$1
+    shift
+    if [ $# -gt 0 ] && ! is_further "$1"; then
+        data=$1
+        shift
+    fi
+fi
 if [ -z "$ckpt" ]; then
     ckpt=$(newest_best)
     [ -n "$ckpt" ] || die "no ckpt/ckpt_best.pth.tar lies below $PWD; train first (sh entry/train.sh), or name one: sh entry/evaluate.sh CKPT [DATA]"

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from ding_cls.checkpoint.state import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError
 
 BEST_NAME = "ckpt_best.pth.tar"
+_ENDINGS = (".pth.tar", ".pth", ".pt", ".safetensors")
+_MAX_LISTED = 5
 _ITERATION = re.compile(r"iteration_(\d+)\.pth\.tar")
 
 
@@ -38,15 +40,45 @@ def checkpoint_file(path: str | os.PathLike[str]) -> Path:
     """Return the file that a user names: itself, or the best of a run's folder.
 
     Raises:
-        CheckpointError: it is the folder of a cross-validation, which has a run for each fold.
+        CheckpointError: there is none; or it is the folder of a cross-validation, with a run for each fold.
+            The message says what there is.
     """
-    if not Path(path).is_dir():
-        return Path(path)
-    file = best_file(path)
-    folds = sorted(str(each) for each in Path(path).glob("fold_*") if each.is_dir())
-    if folds and not file.is_file():
+    named = Path(path)
+    if not named.is_dir():
+        if not named.exists():
+            raise CheckpointError(f"there is no checkpoint '{path}'{_beside(named)}")
+        return named
+    file = best_file(named)
+    if file.is_file():
+        return file
+    folds = sorted(str(each) for each in named.glob("fold_*") if each.is_dir())
+    if folds:
         raise CheckpointError(f"'{path}' holds the runs of {len(folds)} folds; name one, such as {folds[0]}")
-    return file
+    runs = sorted(str(each.parent) for each in named.glob("*/ckpt") if each.is_dir())
+    if runs:
+        raise CheckpointError(f"'{path}' is no run's folder; it has those of {_listed(runs)}: name one")
+    content = sorted(each.name for each in named.iterdir() if not each.name.startswith("."))
+    has = f" (it has {_listed(content)})" if content else " (it is empty)"
+    raise CheckpointError(
+        f"'{path}' holds no checkpoint{has}; name a run's folder with one in its ckpt/, or a file"
+    )
+
+
+def _beside(path: Path) -> str:
+    """Return which checkpoints lie where one is missing: in its folder, or in the runs beside it."""
+    folder = path.parent
+    if not folder.is_dir():
+        return ""
+    files = sorted(each.name for each in folder.iterdir() if each.name.endswith(_ENDINGS))
+    if files:
+        return f"; '{folder}' has {_listed(files)}"
+    runs = sorted(str(each.parent) for each in folder.glob("*/ckpt") if each.is_dir())
+    return f"; there are the runs {_listed(runs)}" if runs else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return f"{', '.join(names[:_MAX_LISTED])}{more}"
 
 
 class CheckpointKeeper:

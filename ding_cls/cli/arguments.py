@@ -34,15 +34,22 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     return arguments
 
 
-def add_words(parser: argparse.ArgumentParser, *, first: str = "key=value", files: str = "") -> None:
+def add_words(
+    parser: argparse.ArgumentParser,
+    *,
+    first: str = "key=value",
+    files: str = "",
+    example: str = "policy.learn.batch_size=64",
+) -> None:
     """Add what names a config and changes it: words, and ``--cfg-options`` as another spelling of them.
 
     Args:
         parser: where to add them.
         first: how the words are shown.
         files: which of them are no values, in words.
+        example: a value.
     """
-    values = "values such as policy.learn.batch_size=64"
+    values = f"values such as {example}"
     parser.add_argument("words", nargs="*", metavar=first, help=f"{files}, and {values}" if files else values)
     parser.add_argument(
         "--cfg-options",

@@ -13,6 +13,8 @@ from pathlib import Path
 from ding_cls.data.pictures import EXTENSIONS
 from ding_cls.errors import DataError
 
+_MAX_LISTED = 5
+
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
@@ -47,6 +49,17 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
         both = " and ".join(repr(folder.name) for folder in present)
         raise DataError(f"{str(root)!r} has {both}, which mean the same split; remove or rename one of them")
     return present[0]
+
+
+def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) -> bool:
+    """Return whether a folder has one with a split's name in it, which is no class's name.
+
+    Args:
+        data_dir: the folder; it may be missing.
+        classes: names that mean classes, whatever else they mean.
+    """
+    names = {name for group in SPLIT_NAMES.values() for name in group}
+    return any(Path(data_dir, name).is_dir() for name in names.difference(classes))
 
 
 def list_classes(root: str) -> tuple[str, ...]:
@@ -146,11 +159,20 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
         twice = next(name for position, name in enumerate(classes) if name in classes[:position])
         raise DataError(f"the class list names {twice!r} twice; each class has one number")
     known = set(classes)
-    for name in folders:
-        if name not in known:
-            near = difflib.get_close_matches(name, classes, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "rename the folder or remove it"
-            raise DataError(f"{os.path.join(root, name)!r} is none of the {len(classes)} classes; {hint}")
+    unknown = [name for name in folders if name not in known]
+    if not unknown:
+        return
+    near = difflib.get_close_matches(unknown[0], classes, n=1)
+    if len(unknown) == 1:
+        hint = f"did you mean {near[0]!r}?" if near else "rename the folder or remove it"
+        raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")
+    listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
+    more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
+    hint = f"did you mean {near[0]!r} by the first?" if near else "rename these folders or remove them"
+    raise DataError(
+        f"{root!r} has {len(unknown)} folders that are none of the {len(classes)} classes: {listed}{more}; "
+        f"{hint}"
+    )
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -12,10 +12,11 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError
 from ding_cls.inference.images import find_images
 from ding_cls.inference.predictor import Prediction, Predictor
-from ding_cls.inference.table import Columns, format_of, lines, write_predictions
+from ding_cls.inference.table import Columns, lines, write_predictions
 
 LISTED = "-"
 """Stands for a list of paths on the standard input."""
@@ -73,7 +74,7 @@ def check_output(out: str | None, *, topk: int) -> None:
         ConfigError: an ending that is no format's, or no place for the best class.
     """
     if out is not None:
-        format_of(out)
+        checked_ending(out)
     if topk < 1:
         raise ConfigError(f"--topk {topk} must be at least 1")
 

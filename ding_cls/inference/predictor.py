@@ -15,13 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ding_cls.common.tables import SEPARATOR
 from ding_cls.data import AnyPreprocessing, readable_names
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.inference.images import Source, load_batches, pixels_of, sources_of
 from ding_cls.metrics.targets import guessed_classes
-
-SEPARATOR = "|"
-"""Stands between the names of one image that has several."""
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -5,7 +5,7 @@ It must not know what is done with them.
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ding_cls.config import compile_config, deep_merge_dicts
 from ding_cls.errors import CheckpointError, ConfigError
@@ -33,20 +33,35 @@ def described_run(
         CheckpointError: it does not say what it was made for, or only the caller can build its network.
     """
     run = state.get("run")
-    if not isinstance(run, dict) or not {"config", "class_names", "preprocessing"} <= run.keys():
+    if not describes_run(run):
         raise CheckpointError(
             f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
             "loop of its own wrote it; evaluate it there, or name another"
         )
-    cfg = _config_for_here(run["config"], checkpoint)
+    cfg = config_for_here(run["config"], checkpoint)
+    if not has_model:
+        check_buildable(cfg, checkpoint, function=function)
+    return run, cfg
+
+
+def describes_run(run: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether a checkpoint's ``run`` says which network, preprocessing and classes it was made for."""
+    return isinstance(run, dict) and {"config", "class_names", "preprocessing"} <= run.keys()
+
+
+def check_buildable(cfg: Any, checkpoint: str | os.PathLike[str], *, function: str) -> None:
+    """Refuse a network that only the program has that trained it.
+
+    Raises:
+        CheckpointError: it names ``function``, which takes a network as ``model=``.
+    """
     # A network of parts has no name.
     name = str(cfg.policy.model.get("name", ""))
-    if not has_model and name.endswith(GIVEN):
+    if name.endswith(GIVEN):
         raise CheckpointError(
             f"the run of '{checkpoint}' was given a network of its own: {name}; hand it in: "
             f"ding_cls.{function}(..., model=network)"
         )
-    return run, cfg
 
 
 def has_several_labels(run: Mapping[str, Any], cfg: Any, network: Any) -> bool:
@@ -70,8 +85,12 @@ def has_several_labels(run: Mapping[str, Any], cfg: Any, network: Any) -> bool:
     )
 
 
-def _config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
-    """Return the run's config for this machine: its devices and processes, not the run's."""
+def config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
+    """Return a run's config for this machine: its devices and processes, not the run's.
+
+    Raises:
+        CheckpointError: it cannot be used.
+    """
     machine = {"policy": {"cuda": "auto", "multi_gpu": "auto", "learn": {"multi_gpu": "auto"}}}
     try:
         return compile_config(deep_merge_dicts(saved, machine), save_cfg=False)

@@ -5,34 +5,14 @@ It must not know networks or images.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ding_cls.common.files import atomic_write
-from ding_cls.common.tables import write_csv
-from ding_cls.errors import ConfigError, DataError
-from ding_cls.inference.predictor import SEPARATOR, Prediction, Predictor, Ranked
-
-FORMATS = (".csv", ".json")
-
-
-def format_of(out: str | os.PathLike[str]) -> str:
-    """Return the format that a file's ending names, in lower case.
-
-    Raises:
-        ConfigError: another ending, or the name of a folder.
-    """
-    ending = Path(out).suffix.lower()
-    if ending not in FORMATS:
-        raise ConfigError(f"'{out}' ends in {ending or 'nothing'}; predictions are written as .csv or .json")
-    if Path(out).is_dir():
-        raise ConfigError(f"'{out}' is a folder; name a file in it: {Path(out, 'predictions.csv')}")
-    return ending
+from ding_cls.common.tables import write_table
+from ding_cls.inference.predictor import Prediction, Predictor, Ranked
 
 
 class Columns:
@@ -104,39 +84,7 @@ def write_predictions(
         ConfigError: the ending is of neither.
         DataError: the file cannot be written.
     """
-    rows = map(columns.row, predictions)
-    try:
-        if format_of(out) == ".csv":
-            write_csv(out, columns.header, (list(map(_cell, row)) for row in rows))
-        else:
-            _write_json(out, columns.header, rows)
-    except OSError as error:
-        raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a CSV file has it."""
-    if isinstance(value, list):
-        return SEPARATOR.join(map(str, value))
-    return "" if value is None else value
-
-
-def _write_json(out: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with atomic_write(out) as file:
-        file.write(b"[")
-        for number, row in enumerate(rows):
-            values = dict(zip(header, map(_plain, row), strict=True))
-            # Names of files that are no UTF-8 keep their bytes, as \\udcXX.
-            file.write(b",\n " if number else b"\n ")
-            file.write(json.dumps(values).encode("ascii"))
-        file.write(b"\n]\n")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    # By way of its text: 0.87059885, not 0.8705988526344299.
-    return float(str(value)) if isinstance(value, np.float32) else value
+    write_table(out, columns.header, map(columns.row, predictions))
 
 
 def lines(prediction: Prediction, *, topk: int, threshold: float | None = None) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
 from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss
-from ding_cls.metrics.build import build_metric
+from ding_cls.metrics.build import build_metric, described_metric
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
 from ding_cls.metrics.classification import ImageClassificationMetric
 from ding_cls.metrics.combined import ClassificationMetrics, native_key
@@ -10,7 +10,14 @@ from ding_cls.metrics.from_torchmetrics import TorchMetric
 from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
-from ding_cls.metrics.show import fits_a_line, is_percentage, show_value, where_lists_are
+from ding_cls.metrics.show import (
+    fits_a_line,
+    is_percentage,
+    show_value,
+    shown_name,
+    shown_results,
+    where_lists_are,
+)
 from ding_cls.metrics.sums import reduced
 from ding_cls.metrics.targets import target_ranks
 
@@ -35,12 +42,15 @@ __all__ = [
     "auroc",
     "average_precision",
     "build_metric",
+    "described_metric",
     "fits_a_line",
     "has_lower_loss",
     "is_percentage",
     "native_key",
     "reduced",
     "show_value",
+    "shown_name",
+    "shown_results",
     "target_ranks",
     "where_lists_are",
 ]

@@ -14,7 +14,8 @@ from ding_cls.metrics.targets import check_labels, class_numbers, target_ranks
 class ImageClassificationMetric(SumMetric):
     """Mean cross-entropy ``loss``, and ``acc1`` and ``acc5`` in percent, 0 to 100.
 
-    With fewer than five classes ``acc5`` counts the first C; ``note`` says so once a batch was seen.
+    With fewer than five classes ``acc5`` counts them all; ``show.shown_results`` leaves it out of what is
+    printed.
 
     Args:
         primary: the key that decides which checkpoint is best.
@@ -30,7 +31,6 @@ class ImageClassificationMetric(SumMetric):
             raise ConfigError(f"primary is '{primary}', but the results are {', '.join(self.directions)}")
         self.primary = primary
         self.loss = torch.nn.CrossEntropyLoss()
-        self.note = ""
 
     @staticmethod
     def accuracy(
@@ -53,8 +53,6 @@ class ImageClassificationMetric(SumMetric):
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         safe, bad_labels = class_numbers(logits, targets)
         num_classes = logits.shape[1]
-        if num_classes < 5:
-            self.note = f"acc5 counts the first {num_classes} of {num_classes} classes: there are no five"
         ranks = target_ranks(logits, safe)
         losses = functional.cross_entropy(logits.float(), safe, reduction="none")
         return {

@@ -16,7 +16,7 @@ from ding_cls.metrics.per_class import ITEMS, ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision
 
 _SCORES = ("confusion", "mAP", *KEYS, "exact_match", "string_accuracy", "auroc", "nll", "ece", "brier")
-_NAMES = ("loss", "accuracy", *ITEMS, *_SCORES)
+SHORT_NAMES = ("loss", "accuracy", *ITEMS, *_SCORES)
 _SYNONYMS = {"acc": "accuracy", "f1": "f1", "f1_score": "f1", "map": "mAP", "confusion_matrix": "confusion"}
 _SYNONYMS |= {name.lower(): name for name in KEYS}
 
@@ -148,12 +148,17 @@ def native_key(name: str, keys: Sequence[str] | Mapping[str, Any]) -> str | None
     return next((key for key in keys if key == word or key.startswith(begin)), None)
 
 
+def short_name(name: str) -> str | None:
+    """Return which of ``ClassificationMetrics``' short names a word means, 'f1' for 'F1'; None: none."""
+    word = _SYNONYMS.get(name.lower(), name)
+    return next((each for each in (word, word.lower()) if each in SHORT_NAMES), None)
+
+
 def _known_name(name: Any) -> str:
-    word = _SYNONYMS.get(str(name).lower(), str(name))
-    if word in _NAMES or (word := word.lower()) in _NAMES:
+    if word := short_name(str(name)):
         return word
-    near = get_close_matches(str(name), _NAMES, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(_NAMES)}"
+    near = get_close_matches(str(name), SHORT_NAMES, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(SHORT_NAMES)}"
     raise ConfigError(f"metrics holds {name!r}, which is none; {hint}")
 
 

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 _MAX_LENGTH = 60
+# Before a name: which data it is of, which weights, which of several datasets.
+_BEFORE = r"(?:(?:train|val|raw|\d+)_)*"
 _PERCENTAGE = re.compile(
-    r"(?:train_|val_)?(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|exact_match|mAP|[CO](?:P|R|F1)"
+    rf"{_BEFORE}(?:acc\d+(?:_thr[\d.e-]+)?|acc_(?:string|character)|exact_match|mAP|[CO](?:P|R|F1)"
     r"|(?:precision|recall|f1)_(?:macro|micro|weighted))"
 )
+_TOP_K = re.compile(rf"{_BEFORE}acc(\d+)(?:_thr[\d.e-]+)?")
+_LOSS = re.compile(r"((?:(?:val|raw|\d+)_)*)loss")
 
 
 def is_percentage(name: str) -> bool:
@@ -39,3 +43,42 @@ def where_lists_are(results: Mapping[str, Any]) -> str:
     """Return where the results are that fit no line; empty where there are none."""
     lists = [str(name) for name, value in results.items() if not fits_a_line(value)]
     return f"in log/metrics.jsonl: {', '.join(lists)}" if lists else ""
+
+
+def shown_results(
+    results: Mapping[str, Any], num_classes: int | None, *, has_one_label: bool = True
+) -> dict[str, Any]:
+    """Return the results that tell something, for tables, log lines and summaries; nothing is renamed.
+
+    ``acc5`` of five classes or fewer is 100 whatever the network does, as is any ``acc{k}`` above ``acc1`` of
+    k classes or fewer. Where a sample has several labels there is no one class that could be right: no
+    ``acc{k}`` says anything.
+
+    Args:
+        results: by name, also with ``train_`` or ``val_`` in front.
+        num_classes: classes in the data; None: unknown, nothing is left out for it.
+        has_one_label: each sample has one class number, or one for each task.
+    """
+    found = {}
+    for name, value in results.items():
+        match = _TOP_K.fullmatch(str(name))
+        places = int(match[1]) if match else 0
+        is_certain = places > 1 and num_classes is not None and places >= num_classes
+        if not is_certain and (has_one_label or not match):
+            found[name] = value
+    return found
+
+
+def shown_name(name: str, *, is_other_loss: bool = False) -> str:
+    """Return what a result is called in tables, log lines and summaries: ``val acc1``, ``val cross-entropy``.
+
+    Args:
+        name: its key, such as ``loss``, ``val_loss`` or ``train_loss``; this stays what programs read.
+        is_other_loss: training minimises another function than the cross-entropy that evaluation calls
+            ``loss`` (a policy's attribute ``minimises_cross_entropy`` says whether it does): the latter is
+            called by its name then.
+    """
+    match = _LOSS.fullmatch(name)
+    if match and is_other_loss:
+        name = f"{match[1]}cross-entropy"
+    return re.sub(r"^(train|val)_", r"\1 ", name)

@@ -1,7 +1,9 @@
-"""Judging a checkpoint on a folder of pictures."""
+"""Evaluating a checkpoint on a split or a folder of images."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,53 +11,104 @@ from typing import Any
 import numpy as np
 import torch
 
-from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.config.user_code import import_user_code
-from ding_cls.data import AnyPreprocessing, EvalLoader, build_eval_loader, preprocessing_from_state
+from ding_cls.common.tables import checked_ending, write_json, write_table
+from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.errors import DataError
-from ding_cls.inference.saved_run import described_run
-from ding_cls.pipeline.build import build_datasets, build_network
-from ding_cls.pipeline.image_check import FACT, readable_split
-from ding_cls.pipeline.label_kinds import metric_for
-from ding_cls.pipeline.splits import evaluation_set
-from ding_cls.policy import ImageClassificationPolicy
+from ding_cls.metrics import ClassificationMetrics, ImageClassificationMetric
+from ding_cls.pipeline.eval_inputs import (
+    Config,
+    EvalInputs,
+    Metrics,
+    eval_policy,
+    evaluated_set,
+    read_inputs,
+)
+from ding_cls.pipeline.image_check import readable_split
+from ding_cls.pipeline.label_kinds import check_metric, labels_of, metric_for
+from ding_cls.pipeline.sample_records import COLUMNS, Recorder, SampleRecords, folder_of, sample_paths
 from ding_cls.worker import MetricSerialEvaluator
+from ding_cls.worker.results import plain
+
+_OF_CROSS_ENTROPY = (ImageClassificationMetric, ClassificationMetrics)
+OUT_ENDINGS = (".csv", ".json", ".npz")
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class EvaluationReport:
     """What a checkpoint makes of a split.
 
     Attributes:
-        result: what the metric says of all samples.
+        result: what the metric gives for all samples.
         num_samples: how many these are.
-        predictions: ``sample_ids``, ``targets`` and ``logits`` in the order of the data, on the CPU; empty
-            where nobody asked for them.
+        records: what it makes of each sample.
         dataset: the split.
+        split: its name; None: a folder of classes without splits.
         classes: the class names.
+        checkpoint: the file.
         train_iter: updates that the checkpoint's weights have seen.
-        cfg: the run's config, for this machine.
+        cfg: the config, for this machine.
+        seconds: of reading the images and passing them through the network.
+        is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
     """
 
     result: dict[str, Any]
     num_samples: int
-    predictions: Mapping[str, torch.Tensor]
+    records: SampleRecords
     dataset: Any
+    split: str | None
     classes: tuple[str, ...]
+    checkpoint: Path
     train_iter: int
     cfg: Any
+    seconds: float
+    is_other_loss: bool
+
+    @property
+    def folder(self) -> str:
+        """The folder that was read; empty where the data lie in none."""
+        return folder_of(self.dataset)
+
+    @property
+    def images_per_s(self) -> float:
+        """Samples per second, all processes together."""
+        return self.num_samples / max(self.seconds, 1e-9)
+
+    @property
+    def predictions(self) -> dict[str, torch.Tensor]:
+        """``sample_ids``, ``targets`` and ``logits`` in the order of the data, where logits were kept."""
+        return {name: getattr(self.records, name) for name in ("sample_ids", "targets", "logits")}
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Return ``name``, ``images``, and in percent ``precision``, ``recall`` and ``f1`` of each class, and
+        what else the metric lists for each."""
+        columns: dict[str, Sequence[Any]] = {
+            name: values.tolist() for name, values in self.records.by_class(len(self.classes)).items()
+        }
+        columns["images"] = [int(count) for count in columns["images"]]
+        for name, values in self.result.items():
+            own = name.removesuffix("_per_class")
+            is_listed = isinstance(values, list | tuple) and len(values) == len(self.classes)
+            if own != name and own not in columns and is_listed:
+                columns[own] = values
+        rows = zip(*columns.values(), strict=True)
+        return [
+            {"name": name, **dict(zip(columns, row, strict=True))}
+            for name, row in zip(self.classes, rows, strict=True)
+        ]
 
 
 def evaluate(
     checkpoint: str | os.PathLike[str],
     *,
+    config: Config | None = None,
     data: str | os.PathLike[str] | None = None,
-    split: str = "val",
+    split: str | None = None,
     batch_size: int | None = None,
+    metric: Metrics | None = None,
+    overrides: Sequence[str] = (),
     model: torch.nn.Module | None = None,
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
@@ -63,119 +116,171 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
-    Preprocessing, class numbers and metric are the run's own; another metric gives its own results.
+    Network, preprocessing and class numbers are those of the run that wrote it; so are data and metric, but
+    for what is said here.
 
     Args:
-        checkpoint: a file that a run of this library wrote, or a run's folder: its best one.
-        data: folder with the split's folder in it; None takes the folder that the run was trained on.
-        split: 'train', 'val' or 'test'.
+        checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
+            ``config`` that describes its network also a file of weights, or of a program with a loop of its
+            own.
+        config: a config file, a run's folder, or nested dicts: data and metric are its own.
+        data: folder with the split's folder in it, or with one folder for each class; None takes the folder
+            that the run was trained on.
+        split: 'train', 'val' or 'test'; None: 'val', or all of a folder that has classes and no splits.
         batch_size: samples per process and batch; None takes the run's.
+        metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
+            several of these.
+        overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: an ``.npz`` file for ``sample_ids``, ``targets`` and ``logits`` in the order of the data.
+        out: a file; its ending decides what it holds, in the order of the data. ``.csv``: a row for each
+            sample: path, target, target_name, predicted, predicted_name, score, correct; several labels or
+            tasks in one cell, with ``|`` between. ``.json``: results, classes and these rows. ``.npz``:
+            ``sample_ids``, ``targets`` and ``logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        ConfigError: no such metric, or one that does not fit the labels; an override that changes nothing
+            here; another ending of ``out``.
         DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
             written.
     """
-    judged = judge(
+    ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
+    report = evaluate_checkpoint(
         checkpoint,
+        config=config,
         data=data,
         split=split,
         batch_size=batch_size,
+        metric=metric,
+        overrides=overrides,
         model=model,
-        keep_predictions=out is not None,
+        keep_predictions=ending == ".npz",
         allow_code=allow_code,
         max_bad=max_bad,
     )
     if out is not None and launched_rank() == 0:
-        write_arrays(Path(out), judged.predictions)
-    return {**judged.result, "num_samples": judged.num_samples}
+        write_report(out, report)
+    return {**report.result, "num_samples": report.num_samples}
 
 
-def judge(
+def evaluate_checkpoint(
     checkpoint: str | os.PathLike[str],
     *,
+    config: Config | None = None,
     data: str | os.PathLike[str] | None = None,
-    split: str = "val",
+    split: str | None = None,
     batch_size: int | None = None,
+    metric: Metrics | None = None,
+    overrides: Sequence[str] = (),
     model: torch.nn.Module | None = None,
     keep_predictions: bool = False,
     allow_code: bool = False,
     max_bad: int | None = None,
-) -> Judgement:
+) -> EvaluationReport:
     """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
 
     Raises:
         CheckpointError: as there.
+        ConfigError: as there.
         DataError: as there.
     """
-    checkpoint = checkpoint_file(checkpoint)
-    state = read_checkpoint(checkpoint)
-    run, cfg = described_run(state, checkpoint, has_model=model is not None, function="evaluate")
-    import_user_code(cfg, is_allowed=allow_code)
+    inputs = read_inputs(
+        checkpoint,
+        config=config,
+        metric=metric,
+        overrides=overrides,
+        has_model=model is not None,
+        allow_code=allow_code,
+    )
     if launched_world_size() > 1:
-        dist_init()
-    loader: EvalLoader | None = None
+        dist_init("gloo" if inputs.cfg.policy.cuda is False else None)
     try:
-        preprocessing = preprocessing_from_state(run["preprocessing"])
-        dataset = _dataset(cfg, data, split, preprocessing, run["class_names"])
-        loading = cfg.policy.learn.learner.dataloader
-        saved = run.get(FACT, {}).get(split) if data is None and max_bad is None else None
+        dataset, found_split = evaluated_set(inputs, data, split)
+        check_metric(inputs.cfg.policy.eval.metric, dataset)
+        loading = inputs.cfg.policy.learn.learner.dataloader
+        is_its_own = config is None and data is None and max_bad is None
+        saved = inputs.bad_images.get(found_split or "") if is_its_own else None
         allowed = loading.max_bad if max_bad is None else max_bad
         dataset = readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers)
         loader = build_eval_loader(
             dataset,
-            cfg.policy.eval.batch_size if batch_size is None else batch_size,
+            inputs.cfg.policy.eval.batch_size if batch_size is None else batch_size,
             num_workers=loading.num_workers,
             rank=get_rank(),
             world_size=get_world_size(),
         )
-        policy = _policy(cfg, run, model)
-        policy.eval_mode.load_state_dict(state)
-        evaluator = MetricSerialEvaluator(
-            {}, [loader, metric_for(cfg.policy.eval.metric, dataset)], policy.eval_mode, exp_name=None
-        )
-        evaluator.keep_predictions = keep_predictions
-        train_iter = int(state.get("last_iter", 0))
-        _, result = evaluator.eval(None, train_iter)
-        classes = tuple(run["class_names"])
-        predictions = evaluator.predictions
-        return Judgement(result, evaluator.num_evaluated, predictions, dataset, classes, train_iter, cfg)
+        with closing(loader):
+            return _evaluated(inputs, loader, found_split, model, keep_logits=keep_predictions)
     finally:
-        if loader is not None:
-            loader.close()
         dist_finalize()
 
 
-def _policy(cfg: Any, run: Mapping[str, Any], model: torch.nn.Module | None) -> ImageClassificationPolicy:
-    """Return a policy that can judge, with the run's classes and preprocessing, its weights not loaded."""
-    network = model
-    if network is None:
-        network, _ = build_network(cfg, len(run["class_names"]), load_weights=False)
-    policy = ImageClassificationPolicy(cfg.policy, model=network, enable_field=["eval"])
-    policy.eval_mode.set_attribute("class_names", tuple(run["class_names"]))
-    preprocessing = preprocessing_from_state(run["preprocessing"])
-    policy.eval_mode.set_attribute("prepare_batch", preprocessing.prepare)
-    return policy
+def _evaluated(
+    inputs: EvalInputs,
+    loader: EvalLoader,
+    split: str | None,
+    model: torch.nn.Module | None,
+    *,
+    keep_logits: bool,
+) -> EvaluationReport:
+    """Pass all images through the network, once."""
+    dataset, labels = loader.dataset, labels_of(loader.dataset)
+    classes = inputs.class_names or tuple(dataset.classes)
+    policy = eval_policy(inputs, classes, model, labels)
+    recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
+    metric = metric_for(inputs.cfg.policy.eval.metric, dataset)
+    evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
+    last_iter = (inputs.state or {}).get("last_iter")
+    train_iter = last_iter if isinstance(last_iter, int) else 0
+    is_of_both = policy.eval_mode.get_attribute("minimises_cross_entropy")
+    began = time.perf_counter()
+    _, result = evaluator.eval(None, train_iter)
+    return EvaluationReport(
+        result=result,
+        num_samples=evaluator.num_evaluated,
+        records=recorder.gathered(),
+        dataset=dataset,
+        split=split,
+        classes=classes,
+        checkpoint=inputs.checkpoint,
+        train_iter=train_iter,
+        cfg=inputs.cfg,
+        seconds=time.perf_counter() - began,
+        is_other_loss=isinstance(metric, _OF_CROSS_ENTROPY) and not is_of_both,
+    )
 
 
-def _dataset(
-    cfg: Any,
-    data: str | os.PathLike[str] | None,
-    split: str,
-    preprocessing: AnyPreprocessing,
-    classes: list[str],
-) -> Any:
-    if data is None and cfg.policy.collect.synthetic:
-        if split == "test":
-            raise DataError("a run on synthetic images has no test split; it has 'train' and 'val'")
-        train_set, eval_set = build_datasets(cfg)
-        return train_set if split == "train" else eval_set
-    return evaluation_set(cfg, split, classes, preprocessing=preprocessing, data=data)
+def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
+    """Publish an evaluation as the ending of ``out`` says; see `evaluate`.
+
+    Raises:
+        ConfigError: another ending.
+        DataError: it cannot be written.
+    """
+    ending = checked_ending(out, OUT_ENDINGS)
+    if ending == ".npz":
+        write_arrays(Path(out), report.predictions)
+        return
+    rows = report.records.rows(sample_paths(report.dataset), report.classes)
+    if ending == ".csv":
+        write_table(out, COLUMNS, rows)
+        return
+    write_json(
+        out,
+        {
+            "checkpoint": str(report.checkpoint),
+            "train_iter": report.train_iter,
+            "folder": report.folder,
+            "split": report.split,
+            "num_samples": report.num_samples,
+            "results": plain(report.result),
+            "per_class": plain(report.per_class()),
+            "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
+        },
+    )
 
 
 def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
@@ -189,4 +294,4 @@ def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
         with atomic_write(out) as file:
             np.savez(file, **arrays)
     except OSError as error:
-        raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error
+        raise DataError(f"'{out}' cannot be written: {error.strerror}") from error

@@ -12,11 +12,12 @@ import torch
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.log import text_logger
+from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, RunStopped
 from ding_cls.pipeline.divided import fold_config
-from ding_cls.pipeline.evaluate import judge, write_arrays
-from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named, write_json
+from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
+from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
 from ding_cls.pipeline.kfold_plan import Asked, Config, Plan, make_plan, opened, wanted_folds
 from ding_cls.pipeline.kfold_summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.predictions import average_predictions, check_alone
@@ -139,7 +140,9 @@ def _finish_fold(
         if not written:
             raise CheckpointError(f"'{checkpoints}' holds no last checkpoint any more; leave out --use-last")
         checkpoint = written[0]
-    judged = judge(checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code)
+    judged = evaluate_checkpoint(
+        checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code
+    )
     held_out = judged.dataset
     write_arrays(
         predictions_file,

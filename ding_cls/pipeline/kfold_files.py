@@ -1,12 +1,9 @@
 """The files of a cross-validation, in its folder and in those of its folds."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ding_cls.common.files import atomic_write
-from ding_cls.common.log import finite
 from ding_cls.errors import ConfigError, DataError
 
 SETTINGS_NAME = "kfold.json"
@@ -27,21 +24,8 @@ def averaged_file(folder: Path, *, use_last: bool) -> Path:
     return folder / f"test_{'last' if use_last else 'best'}.json"
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Publish plain values; numbers that are not finite become null.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    try:
-        with atomic_write(path) as file:
-            file.write(json.dumps(finite(values), indent=2).encode() + b"\n")
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be written: {error.strerror}") from error
-
-
 def read_json(path: Path, missing: str | None = None) -> dict[str, Any]:
-    """Return what a file of `write_json` holds.
+    """Return what a file of ``write_json`` holds.
 
     Args:
         path: the file.

@@ -8,6 +8,7 @@ from typing import Any
 
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import text_logger
+from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy, save_config
@@ -16,7 +17,7 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import part_placed
 from ding_cls.errors import ConfigError, DataError, PartError
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
-from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json, write_json
+from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
 from ding_cls.pipeline.run import DROP_LAST
 from ding_cls.pipeline.splits import training_set
 from ding_cls.pipeline.train import PARTS, folder_of, read_run

@@ -18,11 +18,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ding_cls.checkpoint.keeper import BEST_NAME
+from ding_cls.common.tables import write_json, write_table
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import build_metric, is_percentage, show_value
+from ding_cls.metrics import build_metric, is_percentage, show_value, shown_results
 from ding_cls.pipeline.evaluate import write_arrays
 from ding_cls.pipeline.kfold_files import (
     CONFIG_NAME,
@@ -31,9 +32,8 @@ from ding_cls.pipeline.kfold_files import (
     judged_files,
     named,
     read_json,
-    write_json,
 )
-from ding_cls.pipeline.predictions import lines, probabilities, result_of, write_table
+from ding_cls.pipeline.predictions import lines, probabilities, result_of
 from ding_cls.pipeline.train import PARTS
 
 
@@ -73,6 +73,7 @@ class KFoldResult:
         out_of_fold: what the metric says of all samples, each judged by the network that was not trained on
             it, and ``num_samples``; None while folds are missing.
         test: what it says of the networks' averaged prediction of the test split; None without one.
+        num_classes: classes in the data.
     """
 
     run_folder: Path
@@ -84,6 +85,7 @@ class KFoldResult:
     spread: dict[str, float]
     out_of_fold: dict[str, Any] | None
     test: dict[str, Any] | None
+    num_classes: int
 
 
 def kfold_summary(
@@ -139,6 +141,7 @@ def kfold_summary(
         spread=spread,
         out_of_fold=out_of_fold,
         test=read_json(test) if test.is_file() else None,
+        num_classes=len(record["classes"]),
     )
     write_json(named(folder, "summary.json", use_last=use_last), _plain(found, record["division"]))
     return found
@@ -163,7 +166,7 @@ def mean_and_spread(results: Sequence[Mapping[str, Any]]) -> tuple[dict[str, flo
 def print_kfold(result: KFoldResult) -> None:
     """Print a table of the folds, their mean and spread, and what lies where."""
     console = Console(highlight=False, soft_wrap=True)
-    names = list(result.mean)
+    names = list(shown_results(result.mean, result.num_classes))
     heads = (f"{name} %" if is_percentage(name) else escape(name) for name in names)
     table = Table("fold", "update", "trained on", "held out", *heads)
     for each in result.folds:

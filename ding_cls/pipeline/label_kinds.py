@@ -3,19 +3,24 @@
 A label is one number, a number for each of several tasks, or several labels: a 1 for each that is there.
 """
 
+import logging
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
-from ding_cls.common.seed import sample_randomness
+from ding_cls.common.seed import generator, sample_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.data.wrappers import loaded
-from ding_cls.errors import ConfigError
-from ding_cls.metrics import IMetric, build_metric
+from ding_cls.errors import ConfigError, DingError
+from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.models import ClsHead, build_loss, described_loss
 
+_LOGGER = logging.getLogger(__name__)
+# So many samples show whether a metric takes labels of their kind.
+_NUM_TRIED = 64
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
     "tasks": {"type": "StringAccuracy"},
@@ -77,6 +82,50 @@ def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
         ConfigError: as ``build_metric``.
     """
     return build_metric(_METRICS.get(labels_of(dataset).kind) if cfg is None else cfg)
+
+
+def check_metric(described: Mapping[str, Any] | None, dataset: Any) -> None:
+    """Check that a metric is made for the labels of a dataset, before any image is read.
+
+    A few of the labels, with logits by chance, are given to a copy of it. Only a metric made of sums is
+    tried: what a call of any other leaves behind is not known.
+
+    Args:
+        described: as ``metric_for`` takes it.
+        dataset: the samples to evaluate.
+
+    Raises:
+        ConfigError: it cannot be built, or takes other labels.
+    """
+    metric = metric_for(described, dataset)
+    if described is None or not isinstance(metric, SumMetric):
+        return
+    labels = labels_of(dataset)
+    try:
+        with warnings.catch_warnings():
+            # Of so few samples some classes have none.
+            warnings.simplefilter("ignore")
+            metric.eval(*_tried(dataset, labels))
+    except DingError as error:
+        raise ConfigError(
+            f"the metric {described['type']} does not fit the data, where a label {labels}: {error}"
+        ) from error
+    except Exception as error:
+        # What else a user's metric makes of logits by chance says nothing about the real ones.
+        _LOGGER.debug("the metric could not be tried before the evaluation: %s", error)
+
+
+def _tried(dataset: Any, labels: Labels) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return logits by chance and labels of a few samples, as an evaluation would give them to a metric."""
+    targets, num_classes = _targets_of(dataset), len(dataset.classes)
+    chosen = np.linspace(0, len(targets) - 1, min(len(targets), _NUM_TRIED)).astype(int)
+    tried = torch.from_numpy(np.stack([np.asarray(targets[each]) for each in chosen]))
+    if labels.kind == "several" or (tried.dim() == 2 and tried.is_floating_point()):
+        return torch.randn(len(chosen), num_classes, generator=generator(0)), tried.float()
+    tasks = (labels.num_tasks,) if labels.kind == "tasks" else ()
+    logits = torch.randn(len(chosen), *tasks, num_classes, generator=generator(0))
+    # A label outside the classes is for the evaluation itself to refuse.
+    return logits, tried.long().reshape(len(chosen), *tasks).clamp(0, num_classes - 1)
 
 
 def check_labels(cfg: Any, network: torch.nn.Module, dataset: Any) -> None:

@@ -1,23 +1,20 @@
 """Predictions of whole data sets: as probabilities, as lines of a table, and averaged over networks."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
 from ding_cls.common.process import launched_world_size
-from ding_cls.common.tables import write_csv
+from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.metrics.targets import guessed_classes
-from ding_cls.pipeline.evaluate import Judgement, judge
+from ding_cls.pipeline.evaluate import EvaluationReport, evaluate_checkpoint
 from ding_cls.worker.results import plain, takes_counts
-
-SEPARATOR = "|"
-"""Stands between the labels of one sample in a table."""
 
 Kind = Literal["one", "several", "tasks"]
 
@@ -59,15 +56,17 @@ def average_predictions(
         split: 'train', 'val' or 'test'.
         batch_size: samples per batch; None takes each run's.
         model: the network, for runs that were given one instead of a name.
-        out: a ``.csv`` file for one line per sample, as `write_table` writes it.
+        out: a ``.csv`` or ``.json`` file for one row per sample, as ``common.tables.write_table`` writes it.
         allow_code: import the modules that the runs' ``custom_imports`` name.
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not say what it was made for.
-        ConfigError: there are no checkpoints, or several processes.
+        ConfigError: there are no checkpoints, or several processes, or ``out`` ends otherwise.
         DataError: the networks differ in their classes or samples, or ``out`` cannot be written.
     """
     check_alone("average_predictions")
+    if out is not None:
+        checked_ending(out)
     if not checkpoints:
         raise ConfigError("average_predictions: name one checkpoint at least")
     settings: dict[str, Any] = {
@@ -78,11 +77,11 @@ def average_predictions(
         "keep_predictions": True,
         "allow_code": allow_code,
     }
-    first = judge(checkpoints[0], **settings)
+    first = evaluate_checkpoint(checkpoints[0], **settings)
     targets = first.predictions["targets"]
     total = probabilities(first.predictions["logits"], targets)
     for checkpoint in checkpoints[1:]:
-        judged = judge(checkpoint, **settings)
+        judged = evaluate_checkpoint(checkpoint, **settings)
         _check_alike(first, judged, checkpoints[0], checkpoint)
         total = total + probabilities(judged.predictions["logits"], targets)
     mean = total / len(checkpoints)
@@ -174,23 +173,11 @@ def averaged_lines(averaged: AveragedPrediction) -> Iterator[tuple[str, ...]]:
         yield (name, *line)
 
 
-def write_table(out: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Publish a CSV file.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    try:
-        write_csv(out, header, rows)
-    except OSError as error:
-        raise DataError(f"the predictions cannot be written to '{out}': {error.strerror}") from error
-
-
 def _joined(numbers: Sequence[int], classes: Sequence[str]) -> str:
     return SEPARATOR.join(classes[each] for each in numbers if each < len(classes))
 
 
-def _check_alike(first: Judgement, other: Judgement, name: object, other_name: object) -> None:
+def _check_alike(first: EvaluationReport, other: EvaluationReport, name: object, other_name: object) -> None:
     if other.classes != first.classes:
         raise DataError(f"'{other_name}' has other classes than '{name}'; average networks of one task")
     if not torch.equal(other.predictions["targets"], first.predictions["targets"]):

@@ -67,7 +67,7 @@ def preprocessing_of(cfg: Any) -> AnyPreprocessing:
             std=tuple(collect.std),
             interpolation=collect.interpolation,
         )
-    return pipeline_preprocessing(_evaluation_pipeline(collect), mean=collect.mean, std=collect.std)
+    return pipeline_preprocessing(evaluation_pipeline(collect), mean=collect.mean, std=collect.std)
 
 
 def training_set(cfg: Any) -> Any:
@@ -137,6 +137,10 @@ def evaluation_set(
     section = _section(collect, "val") if own is None and split == "test" else own
     if section is None:
         folder = _folder(collect, split) if data is None else find_split(data, split)
+        if not folder:
+            raise DataError(
+                f"no {split} data are named: set policy.collect.{_PATHS[split]}, or give --data DIR"
+            )
         return ImageNetDataset(folder, False, preprocessing, classes=classes)
     if data is not None and holds_every_split(section):
         section = changed(section, lambda inner: {**inner, "data_prefix": os.fspath(data)})
@@ -146,7 +150,7 @@ def evaluation_set(
         section = _with_folder(section, split, _own_folder(collect, split, section))
     if own is None:
         _drop_list(section, split)
-    pipeline = _evaluation_pipeline(collect)
+    pipeline = evaluation_pipeline(collect)
     if split == "train":
         section = changed(section, lambda inner: with_pipeline(inner, pipeline))
     offered = {
@@ -312,7 +316,7 @@ def _training_pipeline(collect: Any) -> list[dict[str, Any]]:
     return [{"type": "LoadImageFromFile"}, crop, *([{"type": "RandomFlip"}] if collect.hflip else [])]
 
 
-def _evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
+def evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
     """Return the validation set's own pipeline, or the usual one."""
     section = inner_of(_section(collect, "val") or {})
     if section.get("pipeline") is not None:

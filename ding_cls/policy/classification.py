@@ -32,7 +32,7 @@ from ding_cls.policy.distill_loss import Distillation
 from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
-from ding_cls.policy.recipes import Recipes
+from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
 from ding_cls.policy.scaling import LossScaler, scaled_step
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
@@ -218,6 +218,10 @@ class ImageClassificationPolicy(Policy):
 
     def _get_also_evaluated(self) -> Others:
         return self._evaluated.others()
+
+    def _get_minimises_cross_entropy(self) -> bool:
+        """Return whether training minimises what evaluation calls ``loss``."""
+        return minimises_cross_entropy(self._model, self._cfg.learn)
 
     def _get_networks(self) -> list[torch.nn.Module]:
         """Return the network in training, and the average where there is one."""

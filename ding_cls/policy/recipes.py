@@ -12,7 +12,8 @@ from torch import nn
 
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
-from ding_cls.policy.losses import BatchLoss, loss_by_name
+from ding_cls.models import ClsHead, CrossEntropyLoss, build_loss, described_loss
+from ding_cls.policy.losses import BatchLoss, computes_loss, loss_by_name
 
 _KEY = "policy.learn.recipes"
 _BEGINS = ("action_epoch", "action_iter")
@@ -49,6 +50,50 @@ def stages_of(learn: Mapping[str, Any]) -> list[Stage]:
         _check_order(stages, f"{_KEY}.{number}")
         _check_begins(stages[-1], learn, f"{_KEY}.{number}")
     return stages
+
+
+def minimises_cross_entropy(model: nn.Module, learn: Mapping[str, Any]) -> bool:
+    """Return whether training minimises what evaluation calls ``loss``, from the first update to the last.
+
+    False with label smoothing, mixed batches, distillation, weights of classes, or any other loss.
+
+    Args:
+        model: the network; it may bring its own loss.
+        learn: the config's section, compiled.
+    """
+    stages = stages_of(learn)
+    if learn["label_smoothing"] or learn["distill"] or any(each.batch_augments for each in stages):
+        return False
+    if computes_loss(model):
+        head = getattr(model, "head", None)
+        if not isinstance(head, ClsHead) or not _adds_nothing(head):
+            return False
+        losses = [head.compute_loss]
+    else:
+        losses = [learn["loss"]]
+    return all(map(_is_cross_entropy, [*losses, *(each.loss for each in stages)]))
+
+
+def _adds_nothing(head: ClsHead) -> bool:
+    kind = type(head)
+    return kind.loss is ClsHead.loss and kind.forward_train is ClsHead.forward_train
+
+
+def _is_cross_entropy(loss: Any) -> bool:
+    """Return whether a loss, built or described, is the plain mean of the cross-entropies; None is."""
+    if loss is None:
+        return True
+    if not isinstance(loss, nn.Module):
+        described = described_loss(loss) if isinstance(loss, str) else plain_copy(loss)
+        if described.get("type") not in ("CrossEntropyLoss", CrossEntropyLoss):
+            return False
+        loss = build_loss(described)
+    return (
+        type(loss) is CrossEntropyLoss
+        and not (loss.use_sigmoid or loss.needs_class_counts)
+        and loss.class_weight is None
+        and (loss.reduction, loss.loss_weight) == ("mean", 1.0)
+    )
 
 
 class Recipes:

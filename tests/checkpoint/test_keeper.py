@@ -255,10 +255,37 @@ def test_a_user_names_a_file_or_the_folder_of_a_run(tmp_path: Path) -> None:
     best.parent.mkdir(parents=True)
     best.touch()
     assert checkpoint_file(tmp_path / "run") == checkpoint_file(best) == best
-    assert checkpoint_file("nowhere") == Path("nowhere")
     (tmp_path / "kfold" / "fold_0").mkdir(parents=True)
     (tmp_path / "kfold" / "fold_1").mkdir()
     with pytest.raises(
         CheckpointError, match=r"kfold' holds the runs of 2 folds; name one, such as .*fold_0$"
     ):
         checkpoint_file(tmp_path / "kfold")
+
+
+def test_a_checkpoint_that_is_not_there_is_answered_by_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs/pets/ckpt").mkdir(parents=True)
+    Path("runs/pets/log").mkdir()
+    Path("empty").mkdir()
+    for name, expected in {
+        "nowhere": "there is no checkpoint 'nowhere'",
+        "no/where": "there is no checkpoint 'no/where'",
+        "runs/pet": "there is no checkpoint 'runs/pet'; there are the runs runs/pets",
+        "runs/pets": "'runs/pets' holds no checkpoint (it has ckpt, log); name a run's folder with one in "
+        "its ckpt/, or a file",
+        "runs": "'runs' is no run's folder; it has those of runs/pets: name one",
+        "empty": "'empty' holds no checkpoint (it is empty); name a run's folder with one in its ckpt/, or a "
+        "file",
+    }.items():
+        with pytest.raises(CheckpointError) as caught:
+            checkpoint_file(name)
+        assert str(caught.value) == expected
+    for number in range(7):
+        Path(f"runs/pets/ckpt/iteration_{number}.pth.tar").touch()
+    with pytest.raises(
+        CheckpointError, match=r"'runs/pets/ckpt' has iteration_0.* iteration_4\.pth\.tar and 2 more$"
+    ):
+        checkpoint_file("runs/pets/ckpt/best.pth.tar")

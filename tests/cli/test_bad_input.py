@@ -183,8 +183,8 @@ def test_a_file_that_is_no_checkpoint(
 def test_a_file_of_weights_alone_cannot_be_judged(fails: Fails, workdir: Path) -> None:
     torch.save({"model": {}}, "weights.pth")
     assert fails("eval", "weights.pth") == (
-        "'weights.pth' does not say which model and preprocessing it was made for: a program with a "
-        "loop of its own wrote it; evaluate it there, or name another"
+        "'weights.pth' does not say which model and preprocessing it was made for; name the config of its "
+        "network in front: ding-cls eval CONFIG weights.pth (in Python: config=)"
     )
 
 
@@ -336,11 +336,20 @@ def test_an_evaluation_that_cannot_be_done_or_written(
         f"it should look like {picture_folder}/test/CLASS/picture.jpg"
     )
     assert fails("eval", best, "--batch-size", "0") == "batch_size=0 must be at least 1"
-    (workdir / "taken").mkdir()
-    assert fails("eval", best, "--out", "taken") == (
-        "the predictions cannot be written to 'taken': Is a directory"
+    (workdir / "taken.csv").mkdir()
+    assert fails("eval", best, "--out", "taken.csv") == "'taken.csv' is a folder; name a file"
+    assert os.listdir("taken.csv") == []
+    (workdir / "file").touch()
+    assert fails("eval", best, "--out", "file/x.json") == (
+        f"'file/x.json' cannot be written: '{workdir}/file' is a file"
     )
-    assert os.listdir("taken") == []
+    for name in ("results", "results.txt", "results.pkl"):
+        # Before anything is read: there is no such checkpoint.
+        assert fails("eval", "nowhere", "--out", name) == (
+            f"'{name}' must end in .csv, .json or .npz: the ending decides the format"
+        )
+    assert fails("eval", best, "--wrong", "0") == "--wrong 0 must be at least 1"
+    assert fails("eval", "--split", "val") == "say which checkpoint: a run's folder, or a file in its ckpt/"
 
 
 def test_stale_launcher_variables_are_named(

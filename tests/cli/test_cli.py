@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,8 +130,10 @@ def test_eval_prints_and_writes_what_a_recount_gives(
     checkpoint = "runs/pictures_squeezenet1_1/ckpt/ckpt_best.pth.tar"
     capsys.readouterr()
     assert main(["eval", checkpoint, "--batch-size", "7", "--out", "predictions.npz"]) == 0
-    printed = capsys.readouterr().out.splitlines()[-1]
-    values = {name: float(value) for name, value in (each.split("=") for each in printed.split("\t"))}
+    printed = capsys.readouterr().out
+    assert main(["eval", checkpoint, "--batch-size", "7", "--out", "results.json"]) == 0
+    values = json.loads(Path("results.json").read_text())
+    capsys.readouterr()
 
     saved = np.load("predictions.npz")
     assert list(saved["sample_ids"]) == list(range(20))
@@ -138,19 +141,18 @@ def test_eval_prints_and_writes_what_a_recount_gives(
     hits = (saved["logits"].argmax(1) == saved["targets"]).sum()
     logits = torch.from_numpy(saved["logits"]).double()
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(saved["targets"])).item()
-    assert values == {
-        "loss": pytest.approx(loss, rel=1e-5),
-        "acc1": 5.0 * hits,
-        "acc5": 100,
-        "num_samples": 20,
-    }
+    assert values["num_samples"] == 20
+    assert values["results"] == {"loss": pytest.approx(loss, rel=1e-5), "acc1": 5.0 * hits, "acc5": 100}
+    assert re.search(rf"^loss +{loss:.4f} *$", printed, re.MULTILINE)
+    assert re.search(rf"^acc1 +{5.0 * hits:.2f} +% *$", printed, re.MULTILINE)
+    assert "acc5" not in printed
 
     # The training split by name, and the same answer from the folder named outright.
     assert main(["eval", checkpoint, "--split", "train"]) == 0
-    own = capsys.readouterr().out.splitlines()[-1]
-    assert own.endswith("num_samples=40")
+    own = re.sub(r", [\d,]+ images/s", "", capsys.readouterr().out)
+    assert "size:       40 images, 4 classes\n" in own
     assert main(["eval", checkpoint, "--split", "train", "--data", str(picture_folder)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == own
+    assert re.sub(r", [\d,]+ images/s", "", capsys.readouterr().out) == own
 
 
 def test_the_main_falls_back_to_the_digits_and_says_so(

@@ -1,27 +1,42 @@
-"""What ``ding-cls eval`` prints."""
+"""What is typed behind ``ding-cls eval``."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from ding_cls.cli.judge import _shown
+from ding_cls.cli.judge import _named
+from ding_cls.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("words", "expected"),
     [
-        (1 / 3, "0.333333"),
-        (20, "20"),
-        ("a word", "a word"),
-        ([2 / 3, None, 100.0], "[0.666667, None, 100]"),
-        ([[1, 2.5], [3, 4]], "[[1, 2.5], [3, 4]]"),
+        (["run"], (None, "run", [])),
+        (["a=1", "run", "b.c=2"], (None, "run", ["a=1", "b.c=2"])),
+        (["cfg.py", "run", "a=1"], ("cfg.py", "run", ["a=1"])),
+        (["run", "run"], ("run", "run", [])),
+        (["lr=0.1"], (None, "lr=0.1", [])),
     ],
 )
-def test_results_are_short_and_rounded(value: Any, text: str) -> None:
-    assert _shown(value) == text
+def test_the_config_comes_first_and_values_anywhere(
+    workdir: Path, words: list[str], expected: tuple[str | None, str, list[str]]
+) -> None:
+    Path("lr=0.1").mkdir()
+    assert _named(words) == expected
 
 
-def test_a_long_list_is_cut() -> None:
-    text = _shown([1 / 3] * 100)
-    assert text.startswith("[0.333333, 0.333333")
-    assert (len(text), text[-3:]) == (63, "...")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "say which checkpoint"),
+        (["a=1"], "say which checkpoint"),
+        (["run", "cfg.py"], r"the config comes first: ding-cls eval cfg\.py run"),
+        (["cfg.py"], r"'cfg\.py' is a config; name the checkpoint behind it"),
+        (["cfg.py", "run", "other"], r"a config and a checkpoint at most; given were cfg\.py, run, other"),
+        (["cfg.py", "run", "{topk:"], r"CKPT: '\{topk:' is no file; a value is one word, key=value"),
+    ],
+)
+def test_other_words_are_refused(workdir: Path, words: list[str], message: str) -> None:
+    Path("cfg.py").touch()
+    with pytest.raises(ConfigError, match=message):
+        _named(words)

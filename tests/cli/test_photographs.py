@@ -51,4 +51,4 @@ def test_from_a_file_of_weights(photographs: Path, workdir: Path, capsys: pytest
     run = workdir / "runs" / "flowers5_mobilenet_v2"
     assert last_epoch(run)["train_acc1"] > 60
     assert main(["eval", str(run / "ckpt" / "ckpt_best.pth.tar"), "--split", "test"]) == 0
-    assert "num_samples=250" in capsys.readouterr().out
+    assert "size:       250 images, 5 classes, " in capsys.readouterr().out

@@ -165,7 +165,8 @@ SIGNATURES = [
     (
         "ding_cls",
         "evaluate",
-        "(checkpoint, *, data=None, split='val', batch_size=None, model=None, out=None, allow_code=False)",
+        "(checkpoint, *, config=None, data=None, split=None, batch_size=None, metric=None, overrides=(), "
+        "model=None, out=None, allow_code=False)",
     ),
 ]
 

@@ -346,6 +346,26 @@ def test_evaluate_sh_with_everything_named(active: Checkout) -> None:
     assert active.calls()[-1][1] == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["a=b.pth.tar", "policy.eval.batch_size=3"], ["a=b.pth.tar", "policy.eval.batch_size=3"]),
+        (["run", "--out", "r.csv", "--wrong", "5"], ["run", "--out", "r.csv", "--wrong", "5"]),
+        (["run", "", "--metric", "f1"], ["run", "--metric", "f1"]),
+        (["--metric", "f1"], ["./run/ckpt/ckpt_best.pth.tar", "--metric", "f1"]),
+        (["policy.cuda=False"], ["./run/ckpt/ckpt_best.pth.tar", "policy.cuda=False"]),
+    ],
+)
+def test_evaluate_sh_passes_options_and_values_on(
+    active: Checkout, tmp_path: Path, given: list[str], told: list[str]
+) -> None:
+    (tmp_path / "run/ckpt").mkdir(parents=True)
+    for name in ("run/ckpt/ckpt_best.pth.tar", "run/total_config.py", "a=b.pth.tar"):
+        (tmp_path / name).touch()
+    assert active.run("sh", "entry/evaluate.sh", *given, cwd=tmp_path).returncode == 0
+    assert active.calls()[-1][1] == ["-m", "ding_cls", "eval", *told]
+
+
 def test_evaluate_sh_without_any_checkpoint_says_what_to_do(active: Checkout, tmp_path: Path) -> None:
     result = active.run("sh", "entry/evaluate.sh", cwd=tmp_path)
     assert result.returncode == 2
@@ -391,12 +411,30 @@ def test_dist_train_sh_names_what_is_missing(
     assert active.calls() == []
 
 
-def test_dist_test_sh(active: Checkout) -> None:
-    assert active.run("bash", "entry/dist_test.sh", "a b.pth.tar", "3", "--data", "d e").returncode == 0
+@pytest.mark.parametrize("files", [["a b.pth.tar"], ["my config.py", "a b.pth.tar"]])
+def test_dist_test_sh(active: Checkout, files: list[str]) -> None:
+    assert active.run("bash", "entry/dist_test.sh", *files, "3", "--data", "d e").returncode == 0
     assert active.calls()[-1][1] == [
         *("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"),
-        *(f"{active.folder}/entry/evaluate.py", "a b.pth.tar", "--data", "d e"),
+        *(f"{active.folder}/entry/evaluate.py", *files, "--data", "d e"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "usage: bash entry/dist_test.sh [CONFIG] CKPT N"),
+        (["run", "two"], "not 'two'"),
+        (["run", "two", "--split", "test"], "not 'two'"),
+        (["cfg.py", "run", "two"], "not 'two'"),
+        (["cfg.py", "run", "other", "2"], "not 'other'"),
+    ],
+)
+def test_dist_test_sh_names_what_is_missing(active: Checkout, arguments: list[str], message: str) -> None:
+    result = active.run("bash", "entry/dist_test.sh", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert active.calls() == []
 
 
 SRUN = '#!/bin/bash\nprintf "%s\\n" "$@"\n'

@@ -394,3 +394,35 @@ def test_one_loss_is_its_own_total() -> None:
     one, two = torch.tensor(1.5), torch.tensor(2.25)
     assert total({"loss": one}) is one
     assert total({"loss": one, "aux_loss": two}).item() == 3.75
+
+
+@pytest.mark.parametrize(
+    ("learn", "is_same"),
+    [
+        ({}, True),
+        ({"loss": "CE"}, True),
+        ({"loss": "CrossEntropyLoss"}, True),
+        ({"loss": {"type": "CrossEntropyLoss", "loss_weight": 1.0, "use_soft": True}}, True),
+        ({"loss": {"type": "CrossEntropyLoss", "loss_weight": 0.5}}, False),
+        ({"loss": {"type": "CrossEntropyLoss", "class_weight": [1.0, 1.0, 2.0]}}, False),
+        ({"loss": {"type": "CrossEntropyLoss", "class_weight": "auto"}}, False),
+        ({"loss": "BCE"}, False),
+        ({"loss": "Focalloss-2"}, False),
+        ({"loss": {"type": "LabelSmoothLoss", "label_smooth_val": 0.1}}, False),
+        ({"label_smoothing": 0.1}, False),
+        ({"batch_augments": {"type": "BatchMixup", "alpha": 0.2, "prob": 0.5}}, False),
+        ({"recipes": [{"action_epoch": 3, "batch_augments": []}]}, True),
+        ({"recipes": [{"action_epoch": 3, "loss": "Focalloss-2"}]}, False),
+    ],
+)
+def test_whether_training_minimises_what_evaluation_measures(learn: dict[str, Any], is_same: bool) -> None:
+    policy = build(plain(), **learn)
+    assert policy.learn_mode.get_attribute("minimises_cross_entropy") is is_same
+    assert policy.eval_mode.get_attribute("minimises_cross_entropy") is is_same
+
+
+def test_a_loss_that_the_network_brings_counts_too() -> None:
+    smoothed = {"type": "LabelSmoothLoss", "label_smooth_val": 0.1}
+    models = [parts(), parts(loss=smoothed), parts(OneCall()), parts(TwoLosses())]
+    found = [build(each).learn_mode.get_attribute("minimises_cross_entropy") for each in models]
+    assert found == [True, False, False, False]

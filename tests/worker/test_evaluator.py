@@ -14,7 +14,7 @@ from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.common.seed import generator
 from ding_cls.data import DistributedSampler, build_eval_loader
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import ImageClassificationMetric
+from ding_cls.metrics import Accuracy, ImageClassificationMetric
 from ding_cls.worker import MetricSerialEvaluator
 
 from .tables import (
@@ -98,12 +98,12 @@ def test_a_label_outside_the_classes_ends_the_evaluation(bad: int) -> None:
         evaluator_of(build_eval_loader(samples, 4), policy).eval()
 
 
-def test_fewer_than_five_classes_are_noted_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_metrics_note_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
     samples, policy = numbered(10, num_classes=3)
-    evaluator = evaluator_of(build_eval_loader(samples, 4), policy)
+    evaluator = evaluator_of(build_eval_loader(samples, 4), policy, metric=Accuracy((1, 5)))
     assert evaluator.eval(None, 1)[1]["acc5"] == 100.0
     evaluator.eval(None, 2)
-    assert capsys.readouterr().out.count("acc5 counts the first 3 of 3 classes") == 1
+    assert capsys.readouterr().out.count("acc5 counts all of the 3 classes") == 1
 
 
 @pytest.mark.parametrize("make", [DistributedSampler, torch.utils.data.DistributedSampler])
