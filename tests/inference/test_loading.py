@@ -194,7 +194,7 @@ def test_a_librarys_network_has_the_librarys_preprocessing(squeeze: Path) -> Non
         ({"source": "five.pth", "model": "resnet18"}, ModelError, r"weights file five\.pth"),
         ({"source": "gone.pth", "model": "resnet18"}, ModelError, r"weights file gone\.pth does not exist"),
         ({"source": "gone.pth"}, CheckpointError, r"there is no checkpoint 'gone\.pth'"),
-        ({"source": "."}, CheckpointError, r"'\.' is no run's folder: there is no ckpt/ckpt_best\.pth\.tar"),
+        ({"source": "."}, CheckpointError, r"'\.' holds no checkpoint \(it has five\.pth, thousand\.pth\)"),
         ({"source": ".", "model": "resnet18"}, ConfigError, "'.' is a folder; a run knows its network"),
         ({}, ConfigError, "say which network: a run's folder"),
         ({"pretrained": True}, ConfigError, "say which network: model='NAME'"),
