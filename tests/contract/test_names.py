@@ -146,12 +146,13 @@ SIGNATURES = [
         "ding_cls",
         "train",
         "(config=None, *, data=None, model=None, pretrained=False, epochs=None, seed=None, resume=False, "
-        "synthetic=False, exp_name=None, overrides=(), allow_code=False)",
+        "synthetic=False, exp_name=None, overrides=(), allow_code=False, check_images=False)",
     ),
     (
         "ding_cls",
         "evaluate",
-        "(checkpoint, *, data=None, split='val', batch_size=None, model=None, out=None, allow_code=False)",
+        "(checkpoint, *, data=None, split='val', batch_size=None, model=None, out=None, allow_code=False, "
+        "max_bad=None)",
     ),
 ]
 
