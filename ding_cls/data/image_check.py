@@ -28,12 +28,12 @@ class BadImage(NamedTuple):
     """A sample whose image cannot be read.
 
     Attributes:
-        index: position in the dataset.
+        sample_id: position in the dataset.
         name: what the dataset calls it.
         reason: one line with the path and what is wrong.
     """
 
-    index: int
+    sample_id: int
     name: str
     reason: str
 
@@ -55,12 +55,12 @@ class ReadableDataset(IndexedDataset):
     def __init__(self, dataset: Any, bad: Sequence[BadImage]) -> None:
         names = sample_names(dataset) if bad else []
         for each in bad:
-            if each.index >= len(names) or names[each.index] != each.name:
+            if each.sample_id >= len(names) or names[each.sample_id] != each.name:
                 raise DataError(
-                    f"image {each.index} of the data is no longer {each.name!r}, which this run was begun "
+                    f"image {each.sample_id} of the data is no longer {each.name!r}, which the run was begun "
                     "without: the files have changed; put them back, or start a new run"
                 )
-        left_out = {each.index for each in bad}
+        left_out = {each.sample_id for each in bad}
         super().__init__(dataset, [index for index in range(len(dataset)) if index not in left_out])
         self.n_bad = len(left_out)
         if not self.indices:

@@ -1,7 +1,7 @@
 """From a compiled config to data sets and a network."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -187,7 +187,7 @@ def check_single_images(policy: Policy, cfg: Any, loader: TrainLoader) -> None:
 
 def _norms_in_training(
     network: torch.nn.Module, frozen: Collection[str], *, is_shared: bool
-) -> list[torch.nn.Module]:
+) -> Sequence[torch.nn.Module]:
     """Return the batch normalizations that training takes statistics for from this process alone."""
     was_training = network.training
     network.train()

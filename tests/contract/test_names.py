@@ -147,7 +147,7 @@ SIGNATURES = [
         "ding_cls",
         "train",
         "(config=None, *, data=None, model=None, pretrained=False, epochs=None, seed=None, resume=False, "
-        "synthetic=False, exp_name=None, overrides=(), allow_code=False)",
+        "synthetic=False, exp_name=None, overrides=(), allow_code=False, check_images=False)",
     ),
     (
         "ding_cls",
@@ -166,7 +166,7 @@ SIGNATURES = [
         "ding_cls",
         "evaluate",
         "(checkpoint, *, config=None, data=None, split=None, batch_size=None, metric=None, overrides=(), "
-        "model=None, out=None, allow_code=False)",
+        "model=None, out=None, allow_code=False, max_bad=None)",
     ),
 ]
 

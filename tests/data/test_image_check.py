@@ -99,7 +99,7 @@ def test_every_bad_file_is_found_with_its_path_and_reason(root: Path, kind: Any,
     assert sum(counts) == 8
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states[1:]
-    assert [each.index for each in bad] == [1, 4, 7]
+    assert [each.sample_id for each in bad] == [1, 4, 7]
     assert [each.name for each in bad] == list(BAD)
     for each, (name, reason) in zip(bad, BAD.items(), strict=True):
         assert each.reason.startswith(f"{str(root / name)!r} {reason}")
@@ -113,7 +113,7 @@ def test_a_dataset_that_names_no_files_is_loaded(root: Path, num_workers: int) -
     before = torch.get_rng_state()
     bad = find_bad_images(dataset, num_workers=num_workers)
     assert torch.equal(torch.get_rng_state(), before)
-    assert [(each.index, each.name) for each in bad] == [(1, "1"), (4, "4"), (7, "7")]
+    assert [(each.sample_id, each.name) for each in bad] == [(1, "1"), (4, "4"), (7, "7")]
     assert bad[2].reason.startswith("sample 7 cannot be read (FileNotFoundError: ")
     assert find_bad_images(SyntheticDataset(5, 2, 8)) == []
 
@@ -132,7 +132,7 @@ def test_wrappers_are_looked_through_and_a_file_is_opened_once(
     bad = find_bad_images(whole)
     assert len(opened) == len(set(opened)) == 8
     # The first two of each class; then all eight; and the same again.
-    assert [each.index for each in bad] == [1, 2, 5, 8, 11, 13, 14, 17, 20, 23]
+    assert [each.sample_id for each in bad] == [1, 2, 5, 8, 11, 13, 14, 17, 20, 23]
     assert len({each.reason for each in bad}) == 3
     good = ReadableDataset(whole, bad)
     assert (len(good), good.n_bad) == (14, 10)
@@ -167,7 +167,7 @@ def test_parts_that_are_judged_by_themselves_stay_parts(root: Path) -> None:
 def test_other_files_and_no_files_are_errors(root: Path) -> None:
     dataset = custom(root)
     for bad in (BadImage(2, "ash/001.png", "bad"), BadImage(99, "ash/001.png", "bad")):
-        with pytest.raises(DataError, match=rf"image {bad.index} of the data is no longer 'ash/001.png'"):
+        with pytest.raises(DataError, match=rf"image {bad.sample_id} of the data is no longer 'ash/001.png'"):
             ReadableDataset(dataset, [bad])
     every = [
         BadImage(index, name, "why") for index, name in enumerate(RepeatDataset(dataset, 1).sample_names)

@@ -96,10 +96,10 @@ OPTIONS = {
         "policy.learn.accumulation_steps=3",
         batch_augments("Mixup"),
     ),
-    "batches of 3 and 2 in more pieces": (
+    "batches of 3 and 2 in pieces of one": (
         "policy.collect.try_to_train_items=14",
         "policy.learn.batch_size=3",
-        "policy.learn.accumulation_steps=4",
+        "policy.learn.accumulation_steps=3",
         tiny_parts("LinearClsHead", in_channels=8),
     ),
     "whole batches alone": (

@@ -238,6 +238,7 @@ OF_LEARN: dict[str, list[Trial]] = {
 OF_LEARNER: dict[str, list[Trial]] = {
     "train_iterations": [Trial(learner(train_iterations=3), BY_EPOCHS)],
     "dataloader.num_workers": [Trial({f"{LEARNER}.dataloader.num_workers": 1}, has_effect=False)],
+    "dataloader.max_bad": [Trial({f"{LEARNER}.dataloader.max_bad": 1}, has_effect=False)],
     "dataloader.drop_last": [Trial({f"{LEARNER}.dataloader.drop_last": True}, learn(batch_size=3))],
     "log_policy": [Trial(learner(log_policy=False))],
     "log_show_freq": [Trial(learner(log_show_freq=2))],

@@ -64,8 +64,8 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     assert told.expected_loss == math.log(CLASSES)
     assert told.learning_rates[0] == (0, pytest.approx(updates[0]["cur_lr_avg"]))
     # Warm-up takes 0.8 of four epochs, so the second begins 0.2 epochs down the cosine.
-    assert told.learning_rates[1] == (2, pytest.approx(0.01 * (1 + math.cos(math.pi * 0.2 / 3.2))))
-    assert told.learning_rates[2][0] == 7
+    assert told.learning_rates[1] == (3, pytest.approx(0.01 * (1 + math.cos(math.pi * 0.2 / 3.2))))
+    assert told.learning_rates[2][0] == 11
     assert 0 < told.learning_rates[2][1] < 0.02
     assert told.num_evaluations == len(evaluations) == 5
     assert (told.num_train, told.num_eval, told.num_classes, told.eval_batches) == (40, 20, CLASSES, 3)
@@ -77,12 +77,12 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     count = sum(each.numel() for each in result.model.parameters())
     assert (told.num_parameters, told.num_trainable) == (count, count)
     assert told.shapes == {
-        "images": "uint8 (16, 32, 32, 3), in the network float32 (16, 3, 32, 32)",
-        "targets": "int64 (16,)",
-        "logits": "float32 (16, 4)",
+        "images": "uint8 (14, 32, 32, 3), in the network float32 (14, 3, 32, 32)",
+        "targets": "int64 (14,)",
+        "logits": "float32 (14, 4)",
     }
-    # Two batches: the first is not counted.
-    assert (told.train_timing.count, told.eval_timing.count) == (1, 2)
+    # Three batches: the first is not counted.
+    assert (told.train_timing.count, told.eval_timing.count) == (2, 2)
     assert told.seconds > 0
     assert told.remarks == ()
 

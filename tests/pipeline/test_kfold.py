@@ -448,3 +448,23 @@ def test_the_last_weights_are_asked_for_before_anything_is_trained(
     with pytest.raises(ConfigError, match="the config does not save them"):
         run(whole[0], "none", f"policy.learn.learner.{setting}", use_last=True)
     assert not Path("none").exists()
+
+
+def test_folds_from_before_the_choice_go_on_with_whole_batches(tmp_path: Path, workdir: Path) -> None:
+    data, key = (
+        write_data(tmp_path / "pictures", with_test=False),
+        "policy.learn.learner.dataloader.drop_last",
+    )
+    run(data, "exp", f"{key}=True", fold=0)
+    # What a version without the key wrote.
+    record = json.loads(Path("exp/kfold.json").read_text())
+    assert record.pop("drop_last") is True
+    Path("exp/kfold.json").write_text(json.dumps(record))
+    config = Path("exp/kfold_config.py")
+    config.write_text("\n".join(line for line in config.read_text().splitlines() if "drop_last" not in line))
+    with pytest.raises(ConfigError, match=f"were begun with {key}=True; all folds are trained alike"):
+        run(data, "exp", fold=1)
+    with pytest.raises(ConfigError, match=f"were begun with {key}=True; all folds are trained alike"):
+        run(data, "exp", f"{key}=False", resume=True, fold=1)
+    run(data, "exp", resume=True, fold=1)
+    assert read_config("exp/fold_1/total_config.py").policy.learn.learner.dataloader.drop_last is True

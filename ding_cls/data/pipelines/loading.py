@@ -73,8 +73,8 @@ class LoadImageFromFile:
     @staticmethod
     def path_of(sample: Mapping[str, Any]) -> str:
         """Return the path of the file that a sample names."""
-        name, prefix = os.fspath(sample["img_info"]["filename"]), sample.get("img_prefix")
-        return os.path.join(prefix, name) if prefix else name
+        name: str = os.fspath(sample["img_info"]["filename"])
+        return os.path.join(sample.get("img_prefix") or "", name)
 
     def entered(self, results: dict[str, Any], picture: Image.Image) -> dict[str, Any]:
         """Return the sample with an RGB picture that somebody else has read already."""
