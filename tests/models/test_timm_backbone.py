@@ -126,7 +126,9 @@ def test_weights_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_does_not_exist_is_named() -> None:
-    with pytest.raises(ModelError, match="timm has no model 'resnet10'; did you mean resnet101 or resnet10t or "):
+    with pytest.raises(
+        ModelError, match="timm has no model 'resnet10'; did you mean resnet101 or resnet10t or "
+    ):
         build_model("timm/resnet10", num_classes=3)
     with pytest.raises(ModelError, match=r"cannot be built with .*widht"):
         TIMMBackbone("resnet10t", widht=3)
