@@ -58,7 +58,7 @@ def test_a_silent_config_takes_them_with_a_line(pretrained: Any, capsys: pytest.
     }
 
 
-def test_timms_too() -> None:
+def test_what_the_config_says_stays() -> None:
     pytest.importorskip("timm")
     half = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
     xception = {"name": "timm/legacy_xception"}
@@ -85,13 +85,17 @@ def test_timms_too() -> None:
         ({"name": "mobilenet_v2", "pretrained": "w.pth"}, 112, 116),
         ({}, 112, 128),
         ({"name": "resnet18"}, 64, 73),
+        ({"name": "efficientnet_b7"}, 256, 256),
         ({"name": "lenet5"}, 28, 32),
         ({"name": "MyNet (given)"}, 32, 37),
     ],
 )
 def test_a_size_alone_moves_the_other(model: dict[str, Any], image_size: int, resize_size: int) -> None:
-    assert filled(model, image_size=image_size) == {"image_size": image_size, "resize_size": resize_size}
-    both = {"image_size": image_size, "resize_size": 300}
+    collect = filled(model, image_size=image_size, interpolation="bilinear")
+    assert collect == {"image_size": image_size, "resize_size": resize_size, "interpolation": "bilinear"}
+    compiled = compile_config({"policy": {"collect": collect}}, save_cfg=False).policy.collect
+    assert (compiled.image_size, compiled.resize_size) == (image_size, resize_size)
+    both = {"image_size": image_size, "resize_size": 300, "interpolation": "bilinear"}
     assert filled(model, **both) == both
 
 
