@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from ding_cls.cli.other_flags import hint
 from ding_cls.errors import ConfigError
 
 FILE = "a config file or a run's folder"
@@ -27,8 +28,10 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     # A lone - is a word: the standard input.
     unknown = [word for word in rest if (word.startswith("-") and word != "-") or not has_words]
     if unknown:
-        hint = _as_key(unknown[0], argv) if hasattr(arguments, "cfg_options") else ""
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        words = sys.argv[1:] if argv is None else argv
+        about = hint([each for each in unknown if each.startswith("-")], words)
+        beside = about if hasattr(arguments, "cfg_options") else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{beside}")
     if has_words:
         arguments.words = [*arguments.words, *rest, *getattr(arguments, "cfg_options", ())]
     return arguments
@@ -123,15 +126,3 @@ def config_and_overrides(words: Sequence[str]) -> tuple[str, list[str]]:
     if file is None:
         raise ConfigError("say which config: a file, or a run's folder")
     return file, overrides
-
-
-def _as_key(option: str, argv: Sequence[str] | None) -> str:
-    """Return what to say of an option that is none: which keys have its name, with the value behind it."""
-    from ding_cls.config.validate import keys_named
-
-    words = [*(sys.argv[1:] if argv is None else argv), ""]
-    name, _, value = option.lstrip("-").partition("=")
-    behind = words[words.index(option) + 1] if option in words else ""
-    value = value or ("" if behind.startswith("-") else behind) or "VALUE"
-    keys = [f"{key}={value}" for key in keys_named(name.replace("-", "_"))]
-    return f"; config keys are written key=value: {' or '.join(keys) or 'policy.learn.batch_size=64'}"

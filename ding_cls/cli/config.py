@@ -111,10 +111,11 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     from ding_cls.config.lint import RULES, lint, show_findings
+    from ding_cls.config.subject import read_subject
 
     if arguments.processes is not None and arguments.processes < 1:
         raise ConfigError(f"--processes {arguments.processes} must be at least 1")
-    subject = _as_run(*config_and_overrides(arguments.words))
+    subject = read_subject(*config_and_overrides(arguments.words))
     findings = lint(subject, processes=arguments.processes)
     _, problems = subject.tree_as_it_is
     if findings and problems:

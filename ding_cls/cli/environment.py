@@ -2,9 +2,22 @@
 
 import argparse
 import os
+from importlib import metadata
 
 from ding_cls import __version__
 from ding_cls.cli.arguments import Verbs, add_debug
+
+# What pyproject.toml's extras install, by the extra's name; either of two distributions will do.
+EXTRAS = {
+    "timm": ("timm",),
+    "yaml": ("pyyaml",),
+    "optim": ("pytorch_optimizer",),
+    "albu": ("albumentations",),
+    "torchmetrics": ("torchmetrics",),
+    "mlflow": ("mlflow-skinny", "mlflow"),
+    "wandb": ("wandb",),
+    "report": ("matplotlib",),
+}
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -34,5 +47,16 @@ def _environment(arguments: argparse.Namespace) -> None:
         ("CPU cores", os.cpu_count()),
         ("torch threads", torch.get_num_threads()),
         ("CUDA", f"{torch.version.cuda}: {', '.join(devices)}" if devices else "no device"),
+        *((names[0], _version(extra, names)) for extra, names in EXTRAS.items()),
     ):
-        print(f"{name + ':':15}{value}")
+        print(f"{name + ':':19}{value}")
+
+
+def _version(extra: str, distributions: tuple[str, ...]) -> str:
+    """Return the version of the first distribution that is installed, or how to get it."""
+    for each in distributions:
+        try:
+            return metadata.version(each)
+        except metadata.PackageNotFoundError:
+            continue
+    return f"not installed: pip install 'ding_cls[{extra}]'"

@@ -8,9 +8,11 @@ from typing import Any
 
 from ding_cls.config.finding import Checked, Finding
 from ding_cls.config.pipelines import SIZES, Pipeline, pipeline_of, unwrapped
+from ding_cls.config.subject import DEFAULT
 
 # Below it evaluation sees less than half of a square image.
 _LEAST_CROP = 0.7
+_SIZE = "policy.collect.image_size"
 _RESIZE = "policy.collect.resize_size"
 # Decoding what is cut to less takes less than an update does.
 _PHOTOGRAPH_PX = 128
@@ -151,8 +153,9 @@ def loading_in_the_way(cfg: Checked) -> Iterator[Finding]:
 def _crops(cfg: Checked, val: Pipeline) -> Iterator[tuple[str, float, float]]:
     """Yield each centre crop of evaluation: its path, its side, and the shorter side before it, in pixels."""
     if not val.steps:
-        sizes = [cfg.number(path) for path in ("policy.collect.image_size", _RESIZE)]
-        if all(sizes):
+        sizes = [cfg.number(path) for path in (_SIZE, _RESIZE)]
+        # Of a size that is not set only the network's library knows.
+        if all(sizes) and cfg.origin(_SIZE) != DEFAULT:
             yield _RESIZE, sizes[0], sizes[1]
         return
     shorter: float = 0

@@ -166,7 +166,8 @@ def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapp
 
 def usual_resize_size(image_size: float) -> int:
     """Return the shorter side before a centre crop, both in pixels, as 256 is before 224."""
-    return round(image_size * COLLECT["resize_size"].default / COLLECT["image_size"].default)
+    resize_px, image_px = (int(COLLECT[name].default) for name in ("resize_size", "image_size"))
+    return round(image_size * resize_px / image_px)
 
 
 def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:

@@ -323,10 +323,10 @@ def _compiled(
         is_logged: say what is filled in.
         arguments: of ``checked_config``.
     """
-    cfg = plain_copy(cfg)
-    keep_input_statistics(cfg, saved)
-    fill_input_statistics(cfg, origins, policy=arguments.get("policy"), is_logged=is_logged)
-    return checked_config(cfg, seed, origins=origins, **arguments)
+    filled: dict[str, Any] = plain_copy(cfg)
+    keep_input_statistics(filled, saved)
+    fill_input_statistics(filled, origins, policy=arguments.get("policy"), is_logged=is_logged)
+    return checked_config(filled, seed, origins=origins, **arguments)
 
 
 def _join(cfg: Any) -> tuple[int, int]:

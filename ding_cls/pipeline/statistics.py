@@ -1,7 +1,7 @@
 """The input that a network's library declares, taken where the config says nothing of its own."""
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ding_cls.common.log import text_logger
 from ding_cls.common.process import launched_rank
@@ -49,8 +49,12 @@ def fill_input_statistics(
     if "resize_size" not in given and _is_size(image_size):
         follow = usual_resize_size if expected is None else expected.resize_for
         found["resize_size"] = follow(int(image_size))
-    found = {name: value for name, value in found.items() if value != given.get(name, _USUAL[name])}
-    arguments = size_argument(description, image_size) if _is_size(image_size) else {}
+    usual = {**_USUAL, **given}
+    if image_size != _USUAL["image_size"]:
+        # Said even where it is 256: of another size alone, compiling derives it.
+        usual.pop("resize_size")
+    found = {name: value for name, value in found.items() if value != usual.get(name)}
+    arguments = size_argument(description, int(image_size)) if _is_size(image_size) else {}
     if not found and not arguments:
         return
     cfg["policy"]["collect"] = {**collect, **found}
@@ -112,5 +116,5 @@ def _has_own_pipeline(collect: Mapping[str, Any]) -> bool:
     return any(section.get("pipeline") is not None for section in sections)
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < MAX_SIDE_PX

@@ -124,7 +124,7 @@ def test_unknown_name_suggests_the_nearest(name: str, expected: str) -> None:
         ("xception", "did you mean timm/xception41 or timm/xception65 or inception_v3?"),
         (
             "resnext50",
-            "did you mean resnext50_32x4d or resnet50 or resnet152 or timm/resnext50d_32x4d or timm/res2next50?",
+            "resnext50_32x4d or resnet50 or resnet152 or timm/resnext50d_32x4d or timm/res2next50?",
         ),
         ("vit_base_patch16_224", "did you mean timm/vit_base_patch16_224?"),
         ("resnet50.a1_in1k", "did you mean timm/resnet50.a1_in1k?"),

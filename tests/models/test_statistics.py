@@ -56,7 +56,7 @@ def test_every_one_of_torchvisions_is_what_its_default_weights_declare() -> None
 
 
 @pytest.mark.parametrize("name", TIMMS)
-def test_timms_are_what_timm_resolves(name: str) -> None:
+def test_timms_are_those_of_its_weights(name: str) -> None:
     timm = pytest.importorskip("timm")
     with torch.device("meta"):
         network = timm.create_model(name)

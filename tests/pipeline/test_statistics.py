@@ -58,7 +58,7 @@ def test_a_silent_config_takes_them_with_a_line(pretrained: Any, capsys: pytest.
     }
 
 
-def test_timms_too() -> None:
+def test_what_the_config_says_stays() -> None:
     pytest.importorskip("timm")
     half = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
     xception = {"name": "timm/legacy_xception"}
@@ -85,13 +85,17 @@ def test_timms_too() -> None:
         ({"name": "mobilenet_v2", "pretrained": "w.pth"}, 112, 116),
         ({}, 112, 128),
         ({"name": "resnet18"}, 64, 73),
+        ({"name": "efficientnet_b7"}, 256, 256),
         ({"name": "lenet5"}, 28, 32),
         ({"name": "MyNet (given)"}, 32, 37),
     ],
 )
 def test_a_size_alone_moves_the_other(model: dict[str, Any], image_size: int, resize_size: int) -> None:
-    assert filled(model, image_size=image_size) == {"image_size": image_size, "resize_size": resize_size}
-    both = {"image_size": image_size, "resize_size": 300}
+    collect = filled(model, image_size=image_size, interpolation="bilinear")
+    assert collect == {"image_size": image_size, "resize_size": resize_size, "interpolation": "bilinear"}
+    compiled = compile_config({"policy": {"collect": collect}}, save_cfg=False).policy.collect
+    assert (compiled.image_size, compiled.resize_size) == (image_size, resize_size)
+    both = {"image_size": image_size, "resize_size": 300, "interpolation": "bilinear"}
     assert filled(model, **both) == both
 
 
@@ -302,6 +306,10 @@ def test_a_config_is_shown_and_compared_as_it_runs(workdir: Path, capsys: pytest
         "collect=dict(image_size=240, resize_size=255))\n"
     )
     assert main(["config", "diff", "run.py", "same.py"]) == 0
-    assert main(["config", "lint", "run.py", "policy.collect.resize_size=400"]) == 1
+    # Which size the network sees is not said: lint, which imports no library, cannot know.
+    assert main(["config", "lint", "run.py", "policy.collect.resize_size=400"]) == 0
+    words = ["policy.collect.resize_size=400", "policy.collect.image_size=240"]
+    assert main(["config", "lint", "run.py", *words]) == 1
     assert "sees 36 % of a square image" in capsys.readouterr().out
-    assert main(["config", "lint", "run.py"]) == 0
+    (remark,) = dry_run("run.py", synthetic=True, epochs=20, overrides=[words[0], *QUICK]).remarks[-1:]
+    assert "sees 36 % of a square image" in remark
