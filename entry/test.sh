@@ -35,13 +35,27 @@ for each in *.md ding_cls dizoo entry tests docs examples benchmarks; do
     if [[ -e $each ]]; then written+=("$each"); fi
 done
 
+# mypy and import-linter keep one core each: they run beside the others, and what they say is printed in its turn.
+beside() {
+    local code=0
+    "$@" 2>&1 || code=$?
+    printf '\n%d\n' "$code"
+}
+exec 3< <(beside "$PYTHON" -m mypy) 4< <(beside "$ENVIRONMENT/bin/lint-imports")
+answer() {
+    local said
+    said=$(cat <&"$1")
+    printf '%s\n' "${said%$'\n'*}"
+    return "${said##*$'\n'}"
+}
+
 step "ruff check" "$PYTHON" -m ruff check .
 step "ruff format" "$PYTHON" -m ruff format --check .
-step "mypy" "$PYTHON" -m mypy
-step "lint-imports" "$ENVIRONMENT/bin/lint-imports"
 step "codespell" "$PYTHON" -m codespell_lib "${written[@]}"
 # A process for each core, four at most: the tests are many and small.
-step "pytest" "$PYTHON" -m pytest -rs --numprocesses auto --maxprocesses 4 --dist worksteal ${tests[@]+"${tests[@]}"} "$@"
+step "pytest" "$PYTHON" -m pytest -rs --durations 25 --numprocesses auto --maxprocesses 4 --dist worksteal ${tests[@]+"${tests[@]}"} "$@"
+step "mypy" answer 3
+step "lint-imports" answer 4
 
 if ((${#failed[@]})); then
     printf 'FAILED: %s\n' "${failed[*]}"

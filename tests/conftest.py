@@ -1,8 +1,9 @@
-"""What all tests share: quiet threads, tiny networks, folders of pictures, an empty working directory."""
+"""What all tests share: quiet threads, tiny networks, folders of pictures, an empty directory, a limit."""
 
 import os
+import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,32 @@ def checkout_stays_clean() -> Iterator[None]:
     before = {each.name for each in root.iterdir()}
     yield
     assert {each.name for each in root.iterdir()} - before <= {".mypy_cache", ".ruff_cache"}
+
+
+# Processor seconds of one test of the default tier: ``entry/test.sh`` stays under five minutes. A clock
+# would say more about a machine's other users. The largest, a known program in an interpreter of its own,
+# uses 9 to 11; most use less than a tenth.
+LIMIT_S = 12.0
+TIERS = ("slow", "campaign", "gpu", "slurm")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test of the default tier that uses too much time, its child processes included."""
+    begin = cpu_s()
+    result = yield
+    if found := too_long(item, cpu_s() - begin):
+        pytest.fail(found, pytrace=False)
+    return result
+
+
+def too_long(item: pytest.Item, used_s: float) -> str | None:
+    if used_s <= LIMIT_S or any(item.get_closest_marker(each) for each in TIERS):
+        return None
+    return f"{used_s:.1f} s of processor time, at most {LIMIT_S:g}: make it smaller, or mark it slow"
+
+
+def cpu_s() -> float:
+    """Return the processor seconds of this process, and of its children that have ended."""
+    used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)

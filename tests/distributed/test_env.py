@@ -1,18 +1,16 @@
 """Joining and leaving: what dist_init makes of the environment and of its arguments."""
 
 import os
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 import torch.distributed as dist
 
-from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size, local_rank
+from ding_cls.distributed import allreduce, dist_finalize, dist_init, get_rank, get_world_size, local_rank
 from ding_cls.errors import DistributedError
 
-from .ranks import free_port, run_ranks
+from .ranks import free_port, run_ranks, warm_processes
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
 SLURM = {
@@ -200,24 +198,15 @@ def test_joining_twice_is_harmless_and_leaving_is_real() -> None:
     assert run_ranks(join_twice, 2) == [((rank, 2), True, False, 1) for rank in range(2)]
 
 
-JOIN_BY_ARGUMENTS = """
-import sys, torch
-from ding_cls.distributed import allreduce, dist_finalize, dist_init, local_rank
-rank, port = int(sys.argv[1]), int(sys.argv[2])
-assert dist_init("gloo", "127.0.0.1", port, rank, 2, timeout=60) == (rank, 2)
-mean = torch.tensor(float(rank))
-allreduce(mean)
-assert mean.item() == 0.5
-dist_finalize()
-print("done", rank)
-"""
+def join_by_arguments(rank: int, port: int) -> float:
+    assert dist_init("gloo", "127.0.0.1", port, rank, 2, timeout=60) == (rank, 2)
+    mean = torch.tensor(float(rank))
+    allreduce(mean)
+    dist_finalize()
+    return mean.item()
 
 
 @pytest.mark.dist
 def test_two_processes_join_by_arguments_alone() -> None:
-    port = str(free_port())
-    command = [sys.executable, "-c", JOIN_BY_ARGUMENTS]
-    processes = [
-        subprocess.Popen([*command, str(rank), port], stdout=subprocess.PIPE, text=True) for rank in range(2)
-    ]
-    assert [process.communicate(timeout=120)[0].strip() for process in processes] == ["done 0", "done 1"]
+    with warm_processes(2) as pool:
+        assert list(pool.map(join_by_arguments, range(2), [free_port()] * 2)) == [0.5, 0.5]

@@ -26,7 +26,9 @@ ROWS = {
 # One test or several: `tests/room/test_module.py::test_name`, perhaps with the id of one case in brackets.
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)(?:\[[^\]`]+\])?`")
 TESTS = re.compile(rf"{TEST.pattern}(?:, {TEST.pattern})*")
-LATER = re.compile(r"issue [C-I]")
+LATER = "not there yet"
+# How many rows say so at most: what comes gets its test for status, and this may be lowered.
+NOT_YET = 160
 OUT = re.compile(r"out: \S.*")
 
 
@@ -63,9 +65,9 @@ def problem(row: Row) -> str | None:
             f"{file}::{name}" for file, name in TEST.findall(status) if name not in names_of_tests(file)
         ]
         return f"there is no {', '.join(missing)}" if missing else None
-    if LATER.fullmatch(status) or OUT.fullmatch(status):
+    if status == LATER or OUT.fullmatch(status):
         return None
-    return "the status is a test in backquotes, 'issue X' with X from C to I, or 'out: reason'"
+    return f"the status is a test in backquotes, '{LATER}' or 'out: reason'"
 
 
 @cache
@@ -87,6 +89,10 @@ def rows() -> list[Row]:
 def test_no_section_has_lost_a_row(rows: list[Row]) -> None:
     assert Counter(row.place[0] for row in rows) == ROWS
     assert len(rows) == 1108
+
+
+def test_what_is_not_there_yet_does_not_become_more(rows: list[Row]) -> None:
+    assert sum(row.cells[-1] == LATER for row in rows) <= NOT_YET
 
 
 def test_every_row_is_whole_and_its_test_is_there(rows: list[Row]) -> None:
@@ -114,7 +120,7 @@ HERE = "tests/docs/test_coverage.py"
         (f"| `a` | b | `{HERE}::test_a_bad_row_is_found` |", None),
         (f"| `a` | b | `{HERE}::test_a_bad_row_is_found[line-None]` |", None),
         (f"| `x \\| y` | b | `{HERE}::test_a_bad_row_is_found` |", None),
-        ("| `a` | b | issue C |", None),
+        ("| `a` | b | not there yet |", None),
         ("| `a` | b | out: a service that is not public |", None),
         (f"| `a` | b | `{HERE}::test_of_nothing` |", f"there is no {HERE}::test_of_nothing"),
         (f"| `a` | b | `{HERE}::read_rows` |", f"there is no {HERE}::read_rows"),
@@ -123,13 +129,13 @@ HERE = "tests/docs/test_coverage.py"
             f"| `a` | b | `{HERE}::test_a_bad_row_is_found`, `{HERE}::test_of_nothing` |",
             f"there is no {HERE}::test_of_nothing",
         ),
-        ("| `a` | b | issue B |", "the status is"),
-        ("| `a` | b | issue C, later |", "the status is"),
+        ("| `a` | b | later |", "the status is"),
+        ("| `a` | b | not there yet, later |", "the status is"),
         ("| `a` | b | out: |", "the status is"),
         ("| `a` | b | yes |", "the status is"),
         ("| `a` | b | |", "a row has three cells"),
-        ("| `a` | issue C |", "a row has three cells"),
-        ("| `x | y` | b | issue C |", "a row has three cells"),
+        ("| `a` | not there yet |", "a row has three cells"),
+        ("| `x | y` | b | not there yet |", "a row has three cells"),
     ],
 )
 def test_a_bad_row_is_found(line: str, expected: str | None) -> None:

@@ -30,7 +30,9 @@ case "$1 $2" in
 "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
 "-m pip") echo "line of pip"; echo "the reason" ;;
 esac
-{ printf '%s' "$PWD"; printf '\\t%s' "$@"; printf '\\n'; } >>"$RECORD"
+# At once: another may be writing.
+printf -v arguments '\\t%s' "$@"
+printf '%s\\n' "$PWD$arguments" >>"$RECORD"
 for each in $FAKE_FAILING; do if [[ "$1 $2" == "-m $each" ]]; then exit 1; fi; done
 exit 0
 """
@@ -245,7 +247,7 @@ def test_the_demo_runs_the_main_job_in_the_checkout(active: Checkout, tmp_path: 
     assert call[2:] == ["--data", f"{tmp_path}/my photos", *arguments[2:]]
 
 
-CORES = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
+PYTEST = ["-rs", "--durations", "25", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 
 
 @pytest.mark.parametrize(
@@ -261,17 +263,24 @@ def test_the_tiers_of_the_tests(active: Checkout, tier: list[str], expected: lis
     result = active.run("bash", "entry/test.sh", *tier)
     assert result.returncode == 0, result.stderr
     assert "all passed" in result.stdout
-    modules = {arguments[1]: arguments[2:] for _, arguments in active.calls()}
-    assert list(modules) == ["pip", "ruff", "mypy", "lint-imports", "codespell_lib", "pytest"]
-    assert modules["pytest"] == ["-rs", *CORES, *expected]
+    modules = modules_of(active)
+    # mypy and lint-imports run beside the others.
+    assert sorted(modules) == ["codespell_lib", "lint-imports", "mypy", "pip", "pytest", "ruff"]
+    assert modules["pytest"] == [*PYTEST, *expected]
     assert modules["codespell_lib"] == ["ding_cls", "entry"]
 
 
-def test_every_step_runs_and_the_failed_ones_are_named(active: Checkout) -> None:
-    result = active.run("bash", "entry/test.sh", FAKE_FAILING="mypy pytest")
+def modules_of(checkout: Checkout) -> dict[str, list[str]]:
+    """Return the arguments of each module that was run."""
+    return {arguments[1]: arguments[2:] for _, arguments in checkout.calls()}
+
+
+@pytest.mark.parametrize("failing", ["mypy pytest", "pytest", "mypy"])
+def test_every_step_runs_and_the_failed_ones_are_named(active: Checkout, failing: str) -> None:
+    result = active.run("bash", "entry/test.sh", FAKE_FAILING=failing)
     assert result.returncode == 1
-    assert result.stdout.endswith("FAILED: mypy pytest\n")
-    assert active.calls()[-1][1][1] == "pytest"
+    assert result.stdout.splitlines()[-1] == f"FAILED: {' '.join(sorted(failing.split(), reverse=True))}"
+    assert "pytest" in modules_of(active)
 
 
 @pytest.mark.parametrize("has_data", [True, False])
@@ -286,7 +295,7 @@ def test_the_projects_own_checks_are_the_wider_tier(active: Checkout, has_data: 
     assert seen.exists()
     result = active.run("bash", ".ci/run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert active.calls()[-1][1] == ["-m", "pytest", "-rs", *CORES, "-m", "not campaign and not gpu"]
+    assert modules_of(active)["pytest"] == [*PYTEST, "-m", "not campaign and not gpu"]
     assert f"data={data if has_data else ''}\n" in result.stdout
 
 

@@ -102,6 +102,7 @@ def of_four_digits(scenes: Any, monkeypatch: pytest.MonkeyPatch, scene: Any) -> 
     monkeypatch.setitem(scenes.SCENES, "small", scene)
 
 
+@pytest.mark.slow
 def test_strings_are_learnt_by_the_recipe(
     scenes: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_strings_are_learnt_by_the_recipe(
     assert len(tested["acc_position"]) == 2
 
 
+@pytest.mark.slow
 def test_labels_are_learnt_by_the_recipe(scenes: Any, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_four_digits(scenes, monkeypatch, partial(scenes.scattered, size_px=36))
     scenes.write("small", "data/labels", counts=(640, 64, 64))

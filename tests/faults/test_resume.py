@@ -408,24 +408,36 @@ class ResumeSpeckle:
         return results
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_stop_in_two_epochs_is_bit_equal(picture_folder: Path, workdir: Path, workers: int) -> None:
     setting = f"policy.learn.learner.dataloader.num_workers={workers}"
     assert assert_resumes_exactly(picture_folder, setting) == UPDATES
 
 
+def test_stops_with_workers_are_bit_equal(picture_folder: Path, workdir: Path) -> None:
+    setting = "policy.learn.learner.dataloader.num_workers=2"
+    assert assert_resumes_exactly(picture_folder, setting, stops=(3, 5)) == 2
+
+
+# At the end of the first epoch and inside the second; at the first update and the last in the slow tier.
+STOPS = pytest.mark.parametrize("stops", [(5, 7), pytest.param((1, 10), marks=pytest.mark.slow)])
+
+
+@STOPS
 @pytest.mark.parametrize("name", LIBRARY_OPTIMIZERS)
-def test_every_library_optimizer_is_bit_equal(picture_folder: Path, workdir: Path, name: str) -> None:
+def test_every_library_optimizer_is_bit_equal(
+    picture_folder: Path, workdir: Path, name: str, stops: tuple[int, ...]
+) -> None:
     pytest.importorskip("timm" if name.startswith("timm/") else "pytorch_optimizer")
     settings = (
         "policy.learn.learner.dataloader.num_workers=0",
         f"policy.learn.optimizer.type={name}",
         "policy.learn.learner.hook.save_ckpt_after_epoch=1",
     )
-    assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
+    assert assert_resumes_exactly(picture_folder, *settings, stops=stops) == 2
 
 
-# The others are slow: tests/options stops and resumes each option once, in three updates.
+# The others are slow, as is the resume of each option in three updates by tests/options.
 QUICK = {
     "evaluation inside epochs",
     "updates counted, a cosine to their end",
@@ -453,14 +465,17 @@ def test_the_quick_ones_are_options() -> None:
     assert (len(OPTIONS), len(QUICK)) == (108, 18)
 
 
+@STOPS
 @pytest.mark.parametrize(
     "option", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in OPTIONS]
 )
-def test_every_option_is_bit_equal(picture_folder: Path, workdir: Path, option: str) -> None:
+def test_every_option_is_bit_equal(
+    picture_folder: Path, workdir: Path, option: str, stops: tuple[int, ...]
+) -> None:
     torch.manual_seed(3)
     torch.save(build_classifier(TEACHER["model"]).state_dict(), "teacher.pth")
     settings = ("policy.learn.learner.dataloader.num_workers=0", *OPTIONS[option])
-    assert assert_resumes_exactly(picture_folder, *settings, stops=(1, 5, 7, 10)) == 4
+    assert assert_resumes_exactly(picture_folder, *settings, stops=stops) == 2
 
 
 SHORT = {

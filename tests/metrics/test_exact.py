@@ -71,7 +71,7 @@ def test_every_metric_of_sums_has_a_case() -> None:
 
 
 @pytest.mark.dist
-@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("world_size", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_result_is_that_of_one_batch_of_everything(world_size: int) -> None:
     pytest.importorskip("torchmetrics", reason="not run: torchmetrics is not installed")
     count = 0

@@ -219,7 +219,9 @@ def test_what_the_network_has_otherwise_is_refused(cfg: dict[str, Any], message:
     [
         ({"type": "SwinTransformer"}, True),
         ({"type": "SwinTransformer", "drop_path_rate": 0.0}, False),
-        ({"type": "SwinTransformerV2", "arch": "tiny", "drop_path_rate": 0.5}, True),
+        pytest.param(
+            {"type": "SwinTransformerV2", "arch": "tiny", "drop_path_rate": 0.5}, True, marks=pytest.mark.slow
+        ),
         ({"type": "ConvNeXt"}, False),
         ({"type": "ConvNeXt", "drop_path_rate": 0.5}, True),
     ],

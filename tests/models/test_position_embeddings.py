@@ -58,6 +58,7 @@ def test_other_differences_stay_errors(tmp_path: Path) -> None:
         load_pretrained(torchvisions(48), path)
 
 
+@pytest.mark.slow
 def test_a_backbone_of_torchvision_takes_a_whole_networks_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = TorchvisionBackbone("vit_b_32", image_size=64).network

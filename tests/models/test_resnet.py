@@ -6,7 +6,9 @@ import torchvision
 
 from ding_cls import models
 
-NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+# The deep ones are the blocks of ResNet-50 more often.
+DEEP = [pytest.param(name, marks=pytest.mark.slow) for name in ("resnet101", "resnet152")]
+NAMES = ["resnet18", "resnet34", "resnet50", *DEEP]
 
 
 def build_pair(name: str, num_classes: int = 5) -> tuple[torch.nn.Module, torch.nn.Module]:

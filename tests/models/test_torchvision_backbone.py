@@ -1,7 +1,9 @@
 """torchvision's classifiers as backbones: vectors and maps against the whole network, names of weights."""
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,6 +50,20 @@ MAPS = {
     "shufflenet_v2_x0_5": (24, 24, 48, 96, 1024),
     "swin_t": (96, 192, 384, 768),
 }
+# Of networks large for what they show, or alike; the others are one of each kind.
+LARGE = (
+    "alexnet",
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "regnet_x_400mf",
+    "swin_t",
+)
+
+
+def quick_and_slow(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(each, marks=pytest.mark.slow if each in LARGE else ()) for each in names]
 
 
 def test_the_sweeps_have_their_sizes() -> None:
@@ -55,7 +71,7 @@ def test_the_sweeps_have_their_sizes() -> None:
     assert VECTORS.keys() | MAPS.keys() <= torchvision_names()
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", quick_and_slow(VECTORS))
 def test_the_vectors_are_what_the_last_layer_sees(name: str) -> None:
     torch.manual_seed(0)
     backbone = TorchvisionBackbone(name).eval()
@@ -83,7 +99,7 @@ def test_logits_that_a_convolution_computes_are_no_map() -> None:
     assert backbone.dropped == {"classifier.1.weight", "classifier.1.bias"}
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", quick_and_slow(MAPS))
 def test_the_maps_have_falling_resolutions(name: str) -> None:
     torch.manual_seed(0)
     count = len(MAPS[name])

@@ -8,6 +8,22 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(params=["trains", pytest.param("resumes", marks=pytest.mark.slow)])
+def resumes(request: pytest.FixtureRequest) -> bool:
+    """Whether the run of an option is also killed and resumed: that is the slow tier's."""
+    return bool(request.param == "resumes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what would be said twice: a case that is slow anyway trains where it resumes."""
+    items[:] = [each for each in items if not (trains_alone(each) and each.get_closest_marker("slow"))]
+
+
+def trains_alone(item: pytest.Item) -> bool:
+    spec = getattr(item, "callspec", None)
+    return spec is not None and spec.params.get("resumes") == "trains"
+
+
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)

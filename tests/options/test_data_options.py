@@ -12,7 +12,7 @@ from ding_cls.config.defaults import COLLECT
 from ding_cls.data import BATCH_AUGMENTS, DATASETS, SAMPLERS
 from tests.options.data_files import folder
 from tests.options.data_table import SETS, Changes, Section, both, in_folder, listed
-from tests.options.trials import CLASSES, UPDATES, keys_below, ours, run, trains_and_resumes
+from tests.options.trials import CLASSES, UPDATES, keys_below, ours, run, trains
 
 
 def modes_of(trials: dict[str, list[Any]]) -> list[Any]:
@@ -29,10 +29,10 @@ def test_every_data_set_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(SETS))
-def test_a_data_set(name: str, mode: int) -> None:
+def test_a_data_set(resumes: bool, name: str, mode: int) -> None:
     if name == "StanfordCars":
         pytest.importorskip("scipy")
-    trains_and_resumes(SETS[name][mode]())
+    trains(SETS[name][mode](), resumes=resumes)
 
 
 ORDERS: dict[str, list[Section]] = {
@@ -50,8 +50,8 @@ def test_every_sampler_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(ORDERS))
-def test_a_sampler(plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
-    done = trains_and_resumes({"policy.collect.sampler": {"type": name, **ORDERS[name][mode]}})
+def test_a_sampler(resumes: bool, plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
+    done = trains({"policy.collect.sampler": {"type": name, **ORDERS[name][mode]}}, resumes=resumes)
     assert differs(done, plain) == (name not in ("Default", "DistributedSampler"))
 
 
@@ -93,8 +93,8 @@ def test_every_batch_augmentation_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(MIXES))
-def test_a_batch_augmentation(plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
-    done = trains_and_resumes({"policy.learn.batch_augments": [{"type": name, **MIXES[name][mode]}]})
+def test_a_batch_augmentation(resumes: bool, plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
+    done = trains({"policy.learn.batch_augments": [{"type": name, **MIXES[name][mode]}]}, resumes=resumes)
     # A draw more in each step moves the network's own dropout too.
     assert differs(done, plain)
 
@@ -151,11 +151,15 @@ def plain_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.T
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(KEYS))
 def test_a_key(
-    plain: dict[str, torch.Tensor], plain_folders: dict[str, torch.Tensor], name: str, mode: int
+    resumes: bool,
+    plain: dict[str, torch.Tensor],
+    plain_folders: dict[str, torch.Tensor],
+    name: str,
+    mode: int,
 ) -> None:
     changes = KEYS[name][mode]()
     is_synthetic = changes.get("policy.collect.synthetic", True)
-    done = trains_and_resumes(changes)
+    done = trains(changes, resumes=resumes)
     has_effect = differs(done, plain if is_synthetic else plain_folders)
     assert has_effect == (name not in (*NOT_LEARNED, "synthetic", "synthetic_eval_samples"))
     assert Path("whole", "total_config.py").is_file()

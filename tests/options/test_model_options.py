@@ -17,7 +17,7 @@ from ding_cls.models import (
     initialisers,
 )
 from tests.harness import assert_same
-from tests.options.trials import CLASSES, CONFIG, arrays, ours, run, trains_and_resumes
+from tests.options.trials import CLASSES, CONFIG, arrays, ours, run, trains
 
 Changes = dict[str, Any]
 Arguments = dict[str, Any]
@@ -115,10 +115,10 @@ def test_every_own_backbone_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_BACKBONES))
-def test_an_own_backbone(name: str, mode: int) -> None:
+def test_an_own_backbone(resumes: bool, name: str, mode: int) -> None:
     if name == "TIMMBackbone":
         pytest.importorskip("timm")
-    trains_and_resumes(own_backbone(name, mode))
+    trains(own_backbone(name, mode), resumes=resumes)
 
 
 RESNETS = ("ResNet", "ResNetV1c", "ResNetV1d", "ResNet_CIFAR", "ResNeXt")
@@ -129,18 +129,18 @@ STEM = ("conv1.*", "bn1.*", "stem.*")
     ("name", "stages"),
     [(name, stages) for name in RESNETS for stages in range(2 if name == "ResNeXt" else 3)],
 )
-def test_frozen_stages_stay_to_the_last_bit(name: str, stages: int) -> None:
-    done = trains_and_resumes(own_backbone(name, 0, frozen_stages=stages))
+def test_frozen_stages_stay_to_the_last_bit(resumes: bool, name: str, stages: int) -> None:
+    done = trains(own_backbone(name, 0, frozen_stages=stages), resumes=resumes)
     frozen = (*STEM, *(f"layer{number}.*" for number in range(1, stages + 1)))
     assert_only_these_stay(done, tuple(f"backbone.{each}" for each in frozen))
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in OWN_BACKBONES])
-def test_a_frozen_body_stays_to_the_last_bit(name: str) -> None:
+def test_a_frozen_body_stays_to_the_last_bit(resumes: bool, name: str) -> None:
     if name == "TIMMBackbone":
         pytest.importorskip("timm")
     decay = {"policy.learn.weight_decay": 0.1, "policy.learn.freeze": {"patterns": "body"}}
-    assert_only_these_stay(trains_and_resumes({**own_backbone(name, 0), **decay}), ("backbone.*",))
+    assert_only_these_stay(trains({**own_backbone(name, 0), **decay}, resumes=resumes), ("backbone.*",))
 
 
 def test_all_own_backbones_that_freeze_are_asked() -> None:
@@ -152,10 +152,10 @@ def test_all_own_backbones_that_freeze_are_asked() -> None:
     ("name", "mode"),
     [*((name, 0) for name in RESNETS), *(pytest.param(name, 3, marks=marks_of(name)) for name in LIBRARIES)],
 )
-def test_norm_eval_leaves_statistics_alone(name: str, mode: int) -> None:
+def test_norm_eval_leaves_statistics_alone(resumes: bool, name: str, mode: int) -> None:
     if name == "TIMMBackbone":
         pytest.importorskip("timm")
-    done = trains_and_resumes(own_backbone(name, mode, norm_eval=True))
+    done = trains(own_backbone(name, mode, norm_eval=True), resumes=resumes)
     statistics = ("*.running_mean", "*.running_var", "*.num_batches_tracked")
     found = [each for each in done["after"] if any(fnmatchcase(each, kind) for kind in statistics)]
     assert len(found) >= 15
@@ -186,9 +186,9 @@ FREEZES: dict[str, tuple[Changes, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", FREEZES)
-def test_what_is_frozen_by_name_stays_to_the_last_bit(name: str) -> None:
+def test_what_is_frozen_by_name_stays_to_the_last_bit(resumes: bool, name: str) -> None:
     freeze, patterns = FREEZES[name]
-    done = trains_and_resumes({"policy.learn.freeze": freeze})
+    done = trains({"policy.learn.freeze": freeze}, resumes=resumes)
     if "until_epoch" in freeze:
         freed = done["after"]
         done["after"] = read_checkpoint("whole/ckpt/iteration_2.pth.tar")["model"]
@@ -212,8 +212,8 @@ def test_every_neck_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_NECKS))
-def test_a_neck(name: str, mode: int) -> None:
-    done = trains_and_resumes(network(TINY, 8, neck={"type": name, **OWN_NECKS[name][mode]}))
+def test_a_neck(resumes: bool, name: str, mode: int) -> None:
+    done = trains(network(TINY, 8, neck={"type": name, **OWN_NECKS[name][mode]}), resumes=resumes)
     if name == "GeneralizedMeanPooling":
         is_kept = torch.equal(done["before"]["neck.p"], done["after"]["neck.p"])
         assert is_kept == (mode == 1)
@@ -283,8 +283,8 @@ def test_every_head_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_HEADS))
-def test_a_head(name: str, mode: int) -> None:
-    trains_and_resumes(head_trial(name, mode))
+def test_a_head(resumes: bool, name: str, mode: int) -> None:
+    trains(head_trial(name, mode), resumes=resumes)
 
 
 def test_one_head_is_refused_where_a_label_is_several() -> None:
@@ -341,10 +341,10 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(INITIAL))
-def test_an_initialiser(plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
+def test_an_initialiser(resumes: bool, plain: dict[str, torch.Tensor], name: str, mode: int) -> None:
     save_weights()
     described = {**PARTS, "init_cfg": INITIAL[name][mode]}
-    begins = trains_and_resumes({"policy.model": described})["before"]
+    begins = trains({"policy.model": described}, resumes=resumes)["before"]
     assert any(not torch.equal(value, plain[key]) for key, value in begins.items())
 
 
@@ -386,15 +386,15 @@ def test_every_key_of_a_network_has_its_trials() -> None:
 
 
 @pytest.mark.parametrize(("key", "mode"), modes_of(MODEL_KEYS))
-def test_a_key_of_a_network(key: str, mode: int) -> None:
+def test_a_key_of_a_network(resumes: bool, key: str, mode: int) -> None:
     save_weights()
     model = MODEL_KEYS[key][mode]
     assert key in model
     changes = {"policy.model": model, **(pictures_of(32) if "name" in model else {})}
-    trains_and_resumes({**changes, **({} if "num_classes" in model else arrays(size_px=32))})
+    trains({**changes, **({} if "num_classes" in model else arrays(size_px=32))}, resumes=resumes)
 
 
-def test_weights_of_a_file_are_those_training_begins_with() -> None:
+def test_weights_of_a_file_are_those_training_begins_with(resumes: bool) -> None:
     weights = save_weights()
-    done = trains_and_resumes({"policy.model": {**PARTS, "pretrained": "whole.pth"}})
+    done = trains({"policy.model": {**PARTS, "pretrained": "whole.pth"}}, resumes=resumes)
     assert_same(dict(done["before"]), dict(weights), where="before")

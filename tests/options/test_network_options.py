@@ -12,7 +12,7 @@ from ding_cls.models import build_backbone
 from ding_cls.models.build import _OURS
 from ding_cls.models.families import ABSENT, FAMILIES
 from tests.options.test_model_options import GAP, network, pictures_of
-from tests.options.trials import CLASSES, run, trains_and_resumes
+from tests.options.trials import CLASSES, run, trains
 
 Changes = dict[str, Any]
 Arguments = dict[str, Any]
@@ -37,7 +37,7 @@ def test_every_network_of_ours_is_there() -> None:
 def test_a_network_by_name(model: Arguments) -> None:
     if model["name"].startswith("timm/"):
         pytest.importorskip("timm")
-    trains_and_resumes({"policy.model": {**model, "num_classes": CLASSES}, **pictures_of(32), **LIGHT})
+    trains({"policy.model": {**model, "num_classes": CLASSES}, **pictures_of(32), **LIGHT}, resumes=True)
 
 
 # Momentum would double the files.
@@ -91,7 +91,7 @@ def test_a_family(name: str) -> None:
     backbone = {"type": name, **arguments}
     channels = build_backbone(backbone).num_features
     neck = GAP if FAMILIES[name].gives == "maps" else None
-    trains_and_resumes({**network(backbone, channels, neck=neck), **pictures_of(side), **LIGHT})
+    trains({**network(backbone, channels, neck=neck), **pictures_of(side), **LIGHT}, resumes=True)
 
 
 @pytest.mark.parametrize("name", ABSENT)

@@ -21,7 +21,7 @@ from tests.options.pipeline_table import (
     THEIR_STEPS,
     Step,
 )
-from tests.options.trials import NAMES, UPDATES, arrays, ours, run, trains_and_resumes
+from tests.options.trials import NAMES, UPDATES, arrays, ours, run, trains
 
 Changes = dict[str, Any]
 Weights = dict[str, torch.Tensor]
@@ -74,13 +74,13 @@ def learned_without(is_file: bool) -> Weights:
 
 @pytest.mark.filterwarnings("ignore:The transform `ToTensor:UserWarning")
 @pytest.mark.parametrize(("name", "mode"), MODES)
-def test_a_step(plain: dict[bool, Weights], name: str, mode: int) -> None:
+def test_a_step(resumes: bool, plain: dict[bool, Weights], name: str, mode: int) -> None:
     if name == "Albu":
         pytest.importorskip("albumentations")
     steps, is_file = TABLE[name][mode], name == "LoadImageFromFile"
     floats = [FLOAT] if FLOAT in steps else []
     val = steps if name in IN_EVALUATION else [LOAD, SMALL] if is_file else [SMALL, *floats]
-    after = trains_and_resumes((from_files if is_file else from_arrays)(steps, val))["after"]
+    after = trains((from_files if is_file else from_arrays)(steps, val), resumes=resumes)["after"]
     is_same = all(torch.equal(value, plain[is_file][key]) for key, value in after.items())
     assert is_same == ((name, mode) in NEUTRAL)
 

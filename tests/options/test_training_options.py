@@ -18,6 +18,6 @@ def test_every_key_has_a_trial() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_option_trains_has_its_effect_and_resumes(case: str) -> None:
+def test_every_option_trains_has_its_effect_and_resumes(resumes: bool, case: str) -> None:
     trial: Trial = CASES[case]
-    try_out(trial)
+    try_out(trial, resumes=resumes)

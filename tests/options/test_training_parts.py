@@ -133,14 +133,16 @@ def test_the_number_of_cases() -> None:
 @pytest.mark.parametrize(
     "case", [*DEFAULT, *(pytest.param(case, marks=pytest.mark.slow) for case in sorted(SLOW))]
 )
-def test_every_part_trains_has_its_effect_and_resumes(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_part_trains_has_its_effect_and_resumes(
+    resumes: bool, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for name, package in EXTRAS.items():
         if case.endswith(f" {name}") or (name == "timm/" and name in case):
             pytest.importorskip(package)
     if case == "hook load_ckpt":
         run("begin", learner(hook={"save_ckpt_after_iter": 1}))
-    try_out(CASES[case])
+    try_out(CASES[case], resumes=resumes)
 
 
 @pytest.mark.slow

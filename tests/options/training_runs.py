@@ -15,7 +15,7 @@ from ding_cls.models import build_classifier
 from tests.harness import _without_clocks as without_clocks
 from tests.harness import assert_same
 from tests.options.training_table import LEARNER, TEACHER, Trial
-from tests.options.trials import CONFIG, run, trains_and_resumes
+from tests.options.trials import CONFIG, run, trains
 
 CLOCKS = re.compile(
     r"\[.*?\] |\d+\.\d+ s\b|(Time|Images/s|ETA): \S+|run folder: .*|\S*(whole|plain|stopped)\S*"
@@ -28,8 +28,12 @@ def write_teacher() -> None:
     torch.save(build_classifier(TEACHER["model"]).state_dict(), "teacher.pth")
 
 
-def try_out(trial: Trial) -> None:
+def try_out(trial: Trial, *, resumes: bool = True) -> None:
     """Train, stop and resume as a trial says; find that it has the effect that it says.
+
+    Args:
+        trial: what is tried.
+        resumes: whether the run is stopped or killed, and resumed; else it trains once.
 
     Raises:
         AssertionError: otherwise.
@@ -37,17 +41,18 @@ def try_out(trial: Trial) -> None:
     write_teacher()
     changes = {**trial.beside, **trial.changes}
     if trial.stop_at:
-        stops_and_resumes(changes, trial.stop_at)
+        run("whole", changes)
+        if resumes:
+            stops_and_resumes(changes, trial.stop_at)
     else:
-        trains_and_resumes(changes)
+        trains(changes, resumes=resumes)
     if trial.has_effect is not None:
         differs = left_behind("whole") != plain(trial.beside)
         assert differs == trial.has_effect, "nothing changed" if trial.has_effect else "something changed"
 
 
 def stops_and_resumes(changes: Mapping[str, Any], stop_at: int) -> None:
-    """Run, run again with a stop after an update, resume; compare every file of weights and every row."""
-    run("whole", changes)
+    """Run again with a stop after an update, resume; compare every file of weights and every row."""
     hook = {"type": "stop_at", "position": "after_iter", "priority": 99, "ext_args": {"at": stop_at}}
     table = {**changes, f"{LEARNER}.hook": {**given_hooks(changes), "stop_here": hook}}
     with pytest.raises(RunStopped):

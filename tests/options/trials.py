@@ -1,4 +1,4 @@
-"""The trial of an option: a tiny run trains, and one that dies after an update equals it once resumed.
+"""The trial of an option: a tiny run trains; in the slow tier one that dies also resumes to its bits.
 
 ``tests/faults/test_resume.py`` stops at every update, by signals too. Here options are many, and runs short.
 """
@@ -54,11 +54,12 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def trains_and_resumes(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Run three updates, kill a copy of the run after the second, resume it, compare every bit.
+def trains(changes: Mapping[str, Any] | None = None, *, resumes: bool) -> dict[str, Any]:
+    """Run three updates; find that weights changed, and that the run resumes to the last bit.
 
     Args:
         changes: values by dotted key, on top of ``CONFIG``; a value replaces what stands there, whole.
+        resumes: whether a copy of the run is killed after the second update, resumed and compared.
 
     Returns:
         what the uninterrupted run left: ``result``, ``before`` and ``after`` (the network's state dicts), and
@@ -73,12 +74,18 @@ def trains_and_resumes(changes: Mapping[str, Any] | None = None) -> dict[str, An
     after = expected["checkpoint"]["model"]
     assert any(not torch.equal(value, before[name]) for name, value in after.items()), "nothing was trained"
     assert all(value.isfinite().all() for value in after.values()), "weights are not finite"
+    if resumes:
+        resumes_to_the_bit(changes, expected)
+    return {"result": result, "before": before, "after": after, **expected}
+
+
+def resumes_to_the_bit(changes: Mapping[str, Any] | None, expected: dict[str, Any]) -> None:
+    """Kill a copy of the run ``whole`` after its second update, resume it, compare every bit."""
     shutil.copytree("whole", "killed")
     Path("killed", "ckpt", f"iteration_{UPDATES}.pth.tar").unlink()
     resumed = run("killed", changes, resume=True)
     assert not resumed.was_complete
     assert_same(outcome("killed", last=UPDATES), expected, where="resumed")
-    return {"result": result, "before": before, "after": after, **expected}
 
 
 def run(exp_name: str, changes: Mapping[str, Any] | None = None, *, resume: bool = False) -> TrainResult:

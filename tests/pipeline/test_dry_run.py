@@ -3,8 +3,6 @@
 import json
 import math
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from ding_cls.pipeline import dry_run as module
 from ding_cls.pipeline import train
 from ding_cls.pipeline.dry_report import DryRun, Timing
 from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+from tests.distributed.ranks import warm_processes
 
 SETTINGS = [
     "policy.cuda=False",
@@ -234,22 +233,20 @@ def test_the_folder_that_a_run_would_claim(workdir: Path) -> None:
     assert module._free_name(wanted) == Path("runs/x_3")
 
 
+def memory_of_blocks() -> tuple[int, int]:
+    memory = module._PeakMemory(is_cuda=False)
+    before = memory.peak()
+    for _ in range(3):
+        block = bytearray(b"x") * 100_000_000
+        del block
+    return before, memory.peak()
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
 def test_peak_memory_is_what_was_in_use_at_once() -> None:
     # In a process of its own, as on the command line: what this one has freed and kept is not counted anew.
-    script = """
-from ding_cls.pipeline.dry_run import _PeakMemory
-memory = _PeakMemory(is_cuda=False)
-before = memory.peak()
-for _ in range(3):
-    block = bytearray(b"x") * 100_000_000
-    del block
-print(before, memory.peak())
-"""
-    printed = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout
-    before, peak = map(int, printed.split())
+    with warm_processes(1) as pool:
+        before, peak = pool.submit(memory_of_blocks).result()
     assert before < 20_000_000
     assert 80_000_000 < peak < 200_000_000
 

@@ -1,17 +1,13 @@
 """Signals set a flag; the second one has its usual effect; handlers come back."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from ding_cls.worker.learner.stop import StopSignals
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -51,17 +47,22 @@ def test_a_second_interrupt_is_a_keyboard_interrupt() -> None:
 
 
 def test_a_second_sigterm_ends_the_process() -> None:
-    code = (
-        "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from ding_cls.worker.learner.stop import StopSignals\n"
-        "with StopSignals():\n"
-        "    os.kill(os.getpid(), signal.SIGTERM); print('first', flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGTERM); print('second', flush=True)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, timeout=120
-    )
-    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "first\n"), done.stderr
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def job() -> None:
+        with StopSignals():
+            for each in ("first", "second"):
+                os.kill(os.getpid(), signal.SIGTERM)
+                theirs.send(each)
+
+    process = multiprocessing.get_context("fork").Process(target=job)
+    process.start()
+    theirs.close()
+    process.join(60)
+    assert process.exitcode == -signal.SIGTERM
+    assert ours.recv() == "first"
+    with pytest.raises(EOFError):
+        ours.recv()
 
 
 def test_the_first_reason_stays() -> None:
