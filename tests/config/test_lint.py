@@ -93,6 +93,18 @@ CASES: list[tuple[str, int, str, str]] = [
         learn("train_epoch=9, lr_schedule='cosine'"),
     ),
     (
+        "frozen-too-long",
+        1,
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(until_epoch=3)"),
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(until_epoch=2)"),
+    ),
+    (
+        "frozen-too-long",
+        1,
+        learn("train_epoch=3, warmup_epoch=1, freeze_nonlinear_epoch=5"),
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(patterns='body')"),
+    ),
+    (
         "warmup-too-long",
         1,
         learn("train_epoch=3, lr_schedule='cosine'"),
@@ -358,7 +370,7 @@ def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert len({rule for rule, *_ in CASES}) == len(RULES) == 17
+    assert len({rule for rule, *_ in CASES}) == len(RULES) == 18
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
