@@ -10,7 +10,14 @@ from ding_cls.metrics.from_torchmetrics import TorchMetric
 from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
-from ding_cls.metrics.show import fits_a_line, is_percentage, show_value, where_lists_are
+from ding_cls.metrics.show import (
+    digits_of,
+    fits_a_line,
+    is_percentage,
+    show_results,
+    show_value,
+    where_lists_are,
+)
 from ding_cls.metrics.sums import reduced
 from ding_cls.metrics.targets import target_ranks
 
@@ -35,10 +42,12 @@ __all__ = [
     "auroc",
     "average_precision",
     "build_metric",
+    "digits_of",
     "fits_a_line",
     "is_percentage",
     "native_key",
     "reduced",
+    "show_results",
     "show_value",
     "target_ranks",
     "where_lists_are",

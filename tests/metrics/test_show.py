@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.metrics import fits_a_line, is_percentage, show_value, where_lists_are
+from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_results, show_value, where_lists_are
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,11 @@ def test_lists_fit_no_line_and_are_named() -> None:
     assert [name for name, value in results.items() if fits_a_line(value)] == ["mAP", "word", "none"]
     assert where_lists_are(results) == "in log/metrics.jsonl: AP_per_class, table"
     assert where_lists_are({"mAP": 1.0}) == ""
+
+
+def test_results_in_one_line() -> None:
+    results = {"loss": 0.53104, "val_acc1": 80.104, "mAP": 5.0, "hits": 3, "per_class": [1, 2]}
+    assert show_results(results) == "loss 0.5310, val_acc1 80.10, mAP 5.00, hits 3"
+    assert show_results(results, "  ") == "loss 0.5310  val_acc1 80.10  mAP 5.00  hits 3"
+    assert show_results({}) == ""
+    assert (digits_of("acc1"), digits_of("loss")) == (2, 4)
