@@ -10,6 +10,15 @@
 PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONPATH
 
+# as_typed WORD ...: what was typed, for the line that a stopped run prints to be pasted.
+as_typed() {
+    DING_CLS_COMMAND=
+    for word in "$@"; do
+        DING_CLS_COMMAND="$DING_CLS_COMMAND'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")' "
+    done
+    export DING_CLS_COMMAND
+}
+
 say() { printf '%s\n' "$*"; }
 die() {
     printf '%s\n' "$*" >&2
@@ -101,8 +110,8 @@ install_package() {
     "$PYTHON" -c 'import pip' 2>/dev/null || die "the environment $ENVIRONMENT has no pip; run: '$PYTHON' -m ensurepip"
     log=$ENVIRONMENT/ding_cls_install.log
     say "Installing ding_cls and what it needs into $ENVIRONMENT; the first time this takes some minutes (PyTorch is large) ..."
-    if ! (cd "$ROOT" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$PYTHON" -m pip install -e ".${1:+[$1]}") >"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        die "the installation failed; pip's last lines are above, all of them in $log; nothing was removed, run this again when it is mended"
+    # Not through a pipe: pip draws its progress on a terminal alone.
+    if ! (cd "$ROOT" && PIP_DISABLE_PIP_VERSION_CHECK=1 "$PYTHON" -m pip install --log "$log" -e ".${1:+[$1]}"); then
+        die "the installation failed; pip's last lines are above, all it did in $log; nothing was removed, run this again when it is mended"
     fi
 }

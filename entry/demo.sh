@@ -9,6 +9,7 @@ set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 CALLER=$PWD
 . "$ROOT/entry/_setup.sh"
+as_typed sh "$0" "$@"
 
 # The job runs in the checkout: a relative folder of data still means the caller's.
 arguments=()

@@ -9,6 +9,7 @@
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$ROOT/entry/_setup.sh"
+as_typed sh "$0" "$@"
 . "$ROOT/entry/_torchrun.sh"
 
 [ $# -ge 2 ] || die "usage: bash entry/dist_train.sh CONFIG N [key=value ...]"

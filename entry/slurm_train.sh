@@ -33,6 +33,7 @@ if [ ! -f "$ROOT/entry/train.py" ]; then
     exit 2
 fi
 . "$ROOT/entry/_setup.sh"
+as_typed sbatch "$ROOT/entry/slurm_train.sh" "$@"
 
 [ $# -ge 1 ] || die "usage: sbatch entry/slurm_train.sh CONFIG [key=value ...]"
 config=$1

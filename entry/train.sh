@@ -8,6 +8,7 @@
 set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$ROOT/entry/_setup.sh"
+as_typed sh "$0" "$@"
 
 # Options and key=value may stand where EPOCHS or DATA is left out.
 is_option() { case $1 in --* | *=*) true ;; *) false ;; esac; }

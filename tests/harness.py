@@ -135,6 +135,8 @@ def run_tiny(
     # A resumed run begins with the config it was started with, this hook included.
     hooks = {"stop_here": hook if stop_at else False, **({"act": False} if resume else {})}
     stop = [f"policy.learn.learner.hook.{name}={value}" for name, value in hooks.items()]
+    # On a CPU fp16 is slow, and is done where it is asked for so.
+    stop += ["policy.cuda=False"] if any("fp16" in each for each in settings) else []
     # Whatever a session drew before must not matter.
     is_described = any(each.startswith("policy.model") for each in settings)
     network = None if is_described else TinyNet()

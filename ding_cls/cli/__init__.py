@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb is None:
         arguments.helper.print_help()
         return 2
-    return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug)
+    return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug, argv=argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from ding_cls.cli.other_flags import hint
+from ding_cls.common.command import names_a_run
 from ding_cls.errors import ConfigError
 
 FILE = "a config file or a run's folder"
@@ -83,6 +84,18 @@ def files_and_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     files = [word for word in words if "=" not in word or os.path.exists(word)]
     return files, [word for word in words if word not in files]
+
+
+def resumed(arguments: argparse.Namespace) -> bool | str:
+    """Return what ``--resume`` names: a run's folder or a checkpoint in it; True where it stood alone.
+
+    A config file or a ``key=value`` word that stood behind it joins the words.
+    """
+    value: bool | str = arguments.resume
+    if isinstance(value, bool) or names_a_run(value):
+        return value
+    arguments.words.append(value)
+    return True
 
 
 def check_stray(words: Sequence[str], about: str = "") -> None:

@@ -3,9 +3,10 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ding_cls.common.command import command_line
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.errors import ConfigError, DingError, RunStopped
 
@@ -13,10 +14,17 @@ from ding_cls.errors import ConfigError, DingError, RunStopped
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
 
 
-def guarded(run: Callable[[], Any], *, is_debugging: bool) -> int:
-    """Run, and return the exit code: what ``run`` returned, 0 for None; an error's own after its line."""
+def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | None = None) -> int:
+    """Run, and return the exit code: what ``run`` returned, 0 for None; an error's own after its line.
+
+    Args:
+        run: what is to be done.
+        is_debugging: show an error's traceback.
+        argv: what the command line was called with; None: the process's own arguments.
+    """
     try:
-        code = run()
+        with command_line(argv):
+            code = run()
     except DingError as error:
         if is_debugging:
             traceback.print_exc()
@@ -33,7 +41,8 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool) -> int:
         )
         return 1
     except RunStopped as stop:
-        print(stop.message, file=sys.stderr)
+        if launched_rank() == 0:
+            print(stop.message, file=sys.stderr)
         return int(stop.code or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

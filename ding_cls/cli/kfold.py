@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from ding_cls.cli.arguments import Verbs, one_config
+from ding_cls.cli.arguments import Verbs, one_config, resumed
 from ding_cls.cli.run import add_run_arguments, add_training_arguments, check_config_word, training_settings
 from ding_cls.errors import ConfigError
 
@@ -44,14 +44,19 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _kfold(arguments: argparse.Namespace) -> None:
+    resume = resumed(arguments)
     files, settings = training_settings(arguments)
     config = one_config(files)
+    if isinstance(resume, str):
+        from ding_cls.pipeline.resume import without_folders
+
+        settings["exp_name"], settings["overrides"] = resume, without_folders(settings["overrides"])
     if config is not None and os.path.isfile(os.path.join(config, "kfold.json")):
-        if not (arguments.resume or arguments.summary):
+        if not (resume or arguments.summary):
             raise ConfigError(
                 f"'{config}' is the folder of a cross-validation; --resume continues it, --summary sums it up"
             )
-        settings["exp_name"], config = arguments.work_dir or config, None
+        settings["exp_name"], config = settings["exp_name"] or config, None
     if config is not None:
         check_config_word(config)
 
@@ -68,7 +73,7 @@ def _kfold(arguments: argparse.Namespace) -> None:
         return
     result = kfold(
         config,
-        resume=arguments.resume,
+        resume=bool(resume),
         num_splits=arguments.num_splits,
         fold=arguments.fold,
         start_fold=arguments.start_fold,

@@ -14,6 +14,7 @@ from ding_cls.cli.arguments import (
     files_and_overrides,
     one_config,
     parse,
+    resumed,
 )
 from ding_cls.cli.exits import guarded
 from ding_cls.common.process import launched_rank
@@ -81,13 +82,14 @@ def run_program(
         from ding_cls.config.user_code import import_user_code
         from ding_cls.pipeline.summary import print_summary
 
-        cfg = _with_data(config, arguments, embedded)
+        resume = resumed(arguments)
+        cfg = _with_data(config, arguments, embedded, resume)
         import_user_code(cfg, is_allowed=arguments.allow_code)
-        result = program(cfg, arguments.seed, resume=arguments.resume)
+        result = program(cfg, arguments.seed, resume=resume)
         if launched_rank() == 0:
             print_summary(result)
 
-    return guarded(run, is_debugging=arguments.debug)
+    return guarded(run, is_debugging=arguments.debug, argv=argv)
 
 
 def add_run_arguments(
@@ -110,7 +112,13 @@ def add_run_arguments(
     parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
     parser.add_argument(
-        "--resume", action="store_true", help="continue the run in the folder exp_name, to the last bit"
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="RUN",
+        help="continue a run, to the last bit: its folder, or a checkpoint in it (newer ones are set aside); "
+        "alone, the run in --work-dir or exp_name",
     )
     add_allow_code(parser)
     add_debug(parser)
@@ -140,15 +148,16 @@ def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[st
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    resume = resumed(arguments)
     files, settings = training_settings(arguments)
     settings["check_images"] = arguments.check_images
     config = one_config(files)
-    if config is not None and arguments.resume and os.path.isfile(os.path.join(config, "total_config.py")):
-        settings["exp_name"] = arguments.work_dir or config
-        config = os.path.join(config, "total_config.py")
+    if config is not None and resume and os.path.isfile(os.path.join(config, "total_config.py")):
+        # A run's folder, before or behind --resume.
+        resume, config = config if resume is True else resume, None
     if config is not None:
         check_config_word(config)
-    if arguments.dry_run and arguments.resume:
+    if arguments.dry_run and resume:
         raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
     if arguments.dry_run:
         from ding_cls.pipeline.dry_run import dry_run, print_dry_run
@@ -160,7 +169,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     from ding_cls.pipeline import print_summary, train
 
-    result = train(config, resume=arguments.resume, **settings)
+    result = train(config, resume=resume, **settings)
     if launched_rank() == 0:
         print_summary(result)
 
@@ -185,9 +194,12 @@ def check_config_word(word: str) -> None:
 
 
 def _with_data(
-    config: Mapping[str, Any], arguments: argparse.Namespace, embedded: Mapping[str, Any] | None
+    config: Mapping[str, Any],
+    arguments: argparse.Namespace,
+    embedded: Mapping[str, Any] | None,
+    resume: bool | str,
 ) -> dict[str, Any]:
-    """Return the config with what the command line says about data, and its overrides."""
+    """Return the config with what the command line says about data, its overrides, and the run to resume."""
     stray = [word for word in arguments.words if "=" not in word]
     check_stray(stray)
     if stray:
@@ -197,6 +209,7 @@ def _with_data(
 
     from ding_cls.config import resolve
     from ding_cls.data import find_split, write_digits
+    from ding_cls.pipeline.resume import folder_in, named_run, without_folders
     from ding_cls.pipeline.train import resumed_config
 
     folder = config["policy"]["collect"]["learn_data_path"]
@@ -206,7 +219,7 @@ def _with_data(
     if is_free and embedded is not None and not os.path.isdir(folder):
         config = embedded
         # A run that is resumed brings its own paths along.
-        data = None if arguments.resume else write_digits()
+        data = None if resume else write_digits()
         if launched_rank() == 0 and data is not None:
             print(
                 f"No --data was given and there is no ImageNet at '{folder}': training on the embedded set "
@@ -218,9 +231,12 @@ def _with_data(
         given["policy.collect.eval_data_path"] = str(find_split(data, "val"))
     if arguments.synthetic:
         given["policy.collect.synthetic"] = True
-    if arguments.resume:
-        config = resumed_config(config, arguments.words)
-    described = resolve(config, arguments.words, given=given)
+    words = arguments.words
+    if folder := named_run(resume, folder_in(words)).folder:
+        config, words = {**config, "exp_name": folder}, without_folders(words)
+    if resume:
+        config = resumed_config(config, words)
+    described = resolve(config, words, given=given)
     if described.problems:
         raise ConfigError("\n".join(described.problems))
     return described.cfg

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,6 +64,11 @@ def build_logger(
     return logger, SummaryWriter(path) if need_tb else None
 
 
+def learner_log(run_folder: str | os.PathLike[str]) -> Path:
+    """Return the file that holds all that a run printed, with the times."""
+    return Path(".", run_folder, "log", "learner", "learner.txt")
+
+
 def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> logging.Logger:
     """Return a logger that prints plain lines and appends them, with the time, to ``file``.
 
@@ -71,11 +77,59 @@ def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> loggin
     logger = logging.Logger(name, logging.INFO)
     logger.addHandler(_StdoutHandler())
     if file is not None:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        to_file = _AppendingHandler(file)
-        to_file.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
-        logger.addHandler(to_file)
+        logger.addHandler(_to_file(file))
     return logger
+
+
+def held_logger(name: str) -> logging.Logger:
+    """Return a logger that prints at once, and keeps its lines for the file that `release` will name."""
+    logger = text_logger(name)
+    # A capacity and a level that nothing reaches: the lines wait for their file alone.
+    logger.addHandler(MemoryHandler(sys.maxsize, flushLevel=logging.CRITICAL + 1, flushOnClose=False))
+    return logger
+
+
+def release(logger: logging.Logger, file: str | os.PathLike[str]) -> None:
+    """Write what a `held_logger` has kept to ``file``, with the times of then, and all that follows."""
+    for handler in list(logger.handlers):
+        if isinstance(handler, MemoryHandler):
+            handler.setTarget(to_file := _to_file(file))
+            handler.flush()
+            logger.removeHandler(handler)
+            logger.addHandler(to_file)
+
+
+def print_through(logger: logging.Logger, other: logging.Logger) -> None:
+    """Let a logger print what ``other`` prints: what it says stands in both their files."""
+    for handler in list(logger.handlers):
+        if isinstance(handler, _StdoutHandler):
+            logger.removeHandler(handler)
+            logger.addHandler(_Forwarding(other))
+
+
+def write_only(logger: logging.Logger, message: str, level: int = logging.INFO) -> None:
+    """Write a message to a logger's file, a line at a time, and print nothing."""
+    for line in message.splitlines():
+        record = logger.makeRecord(logger.name, level, "", 0, line, (), None)
+        for handler in logger.handlers:
+            if isinstance(handler, _AppendingHandler) and logger.isEnabledFor(level):
+                handler.handle(record)
+
+
+def append_lines(file: str | os.PathLike[str], text: str) -> None:
+    """Append lines that were printed by other means to a log file, with the time."""
+    logger = logging.Logger("printed")
+    logger.addHandler(_to_file(file))
+    for line in text.splitlines():
+        logger.info(line)
+    close_logger(logger)
+
+
+def _to_file(file: str | os.PathLike[str]) -> logging.Handler:
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    handler = _AppendingHandler(file)
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
+    return handler
 
 
 def quiet_logger(name: str) -> logging.Logger:

@@ -255,7 +255,9 @@ LEARN: Tree = {
     "detect_anomalous_params": Key(
         False, (bool,), "log the names of parameters that take no part in the loss"
     ),
-    "precision": Key("fp32", (str,), "arithmetic of the forward pass", choices=("fp32", "bf16", "fp16")),
+    "precision": Key(
+        "fp32", (str,), "arithmetic; fp16 on a CPU takes cuda=False", choices=("fp32", "bf16", "fp16")
+    ),
     "loss_scale": Either(
         "dynamic",
         (float,),

@@ -1,17 +1,21 @@
 """Known traps of configs: settings that are allowed and nearly always a mistake."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from ding_cls.common.process import launched_world_size
 from ding_cls.config import data_traps, training_traps
 from ding_cls.config.finding import Checked, Finding, Rule
-from ding_cls.config.subject import Subject
+from ding_cls.config.origins import OriginTable
+from ding_cls.config.subject import DEFAULT, Subject
+from ding_cls.config.validate import place_of
 
 RULES: tuple[Rule, ...] = (
     training_traps.rate_and_batch,
     training_traps.decay_after_end,
     training_traps.warmup_too_long,
+    training_traps.frozen_too_long,
     training_traps.rate_upside_down,
     training_traps.clip_before_unscale,
     training_traps.softened_twice,
@@ -40,7 +44,22 @@ def lint(subject: Subject, *, processes: int | None = None) -> list[Finding]:
         processes: how many will train; None: as many as the launcher started, 1 without one.
     """
     tree, _ = subject.tree_as_it_is
-    checked = Checked(tree, subject.written, subject.origin, processes or launched_world_size())
+    return _found(Checked(tree, subject.written, subject.origin, processes or launched_world_size()))
+
+
+def lint_tree(tree: Mapping[str, Any], origins: Mapping[str, str], *, processes: int) -> list[Finding]:
+    """Return the traps of a compiled config that is about to train.
+
+    Args:
+        tree: as nested plain dicts.
+        origins: which line set what.
+        processes: how many train.
+    """
+    places = OriginTable(origins)
+    return _found(Checked(tree, {}, lambda path: place_of(path, places) or DEFAULT, processes))
+
+
+def _found(checked: Checked) -> list[Finding]:
     findings: list[Finding] = []
     for rule in RULES:
         # A value of a type that the rule does not expect is the validator's business, or the part's.

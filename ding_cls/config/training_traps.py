@@ -101,6 +101,23 @@ def warmup_too_long(cfg: Checked) -> Iterator[Finding]:
         )
 
 
+def frozen_too_long(cfg: Checked) -> Iterator[Finding]:
+    """Layers that are to train later, and never do."""
+    until = cfg.number("policy.learn.freeze.until_epoch")
+    last_layer = cfg.number("policy.learn.freeze_nonlinear_epoch")
+    for path, number, remedy in (
+        ("policy.learn.freeze.until_epoch", until, "None freezes for good"),
+        ("policy.learn.freeze_nonlinear_epoch", last_layer, "policy.learn.freeze.patterns=body for good"),
+    ):
+        if number and cfg.epochs and number >= cfg.epochs:
+            yield Finding(
+                "frozen-too-long",
+                cfg.said(path, "policy.learn.train_epoch"),
+                f"layers stay frozen for {number:g} epochs and the run has {cfg.epochs:g}: they never train",
+                f"set it lower, or train longer ({remedy})",
+            )
+
+
 def rate_upside_down(cfg: Checked) -> Iterator[Finding]:
     """A warm-up that goes down, or an annealing that goes up."""
     schedule, lr = cfg.at("policy.learn.lr_schedule"), cfg.number("policy.learn.learning_rate")

@@ -11,8 +11,10 @@ from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
 from ding_cls.metrics.show import (
+    digits_of,
     fits_a_line,
     is_percentage,
+    show_results,
     show_value,
     shown_name,
     shown_results,
@@ -43,11 +45,13 @@ __all__ = [
     "average_precision",
     "build_metric",
     "described_metric",
+    "digits_of",
     "fits_a_line",
     "has_lower_loss",
     "is_percentage",
     "native_key",
     "reduced",
+    "show_results",
     "show_value",
     "shown_name",
     "shown_results",

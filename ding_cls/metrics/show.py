@@ -39,6 +39,17 @@ def fits_a_line(value: Any) -> bool:
     return not isinstance(value, list | tuple | Mapping) and getattr(value, "ndim", 0) == 0
 
 
+def show_results(results: Mapping[str, Any], separator: str = ", ") -> str:
+    """Return results in one line: ``loss 0.5310, acc1 80.10``; percentages have two digits, others four."""
+    shown = {name: value for name, value in results.items() if fits_a_line(value)}
+    return separator.join(f"{name} {show_value(shown[name], digits_of(name))}" for name in shown)
+
+
+def digits_of(name: str) -> int:
+    """Return how many digits a result of this name is shown with."""
+    return 2 if is_percentage(name) else 4
+
+
 def where_lists_are(results: Mapping[str, Any]) -> str:
     """Return where the results are that fit no line; empty where there are none."""
     lists = [str(name) for name, value in results.items() if not fits_a_line(value)]

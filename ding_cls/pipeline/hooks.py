@@ -7,7 +7,8 @@ from ding_cls.errors import ConfigError
 from ding_cls.optim import observes_evaluations
 from ding_cls.registry import Registry, build_from_cfg
 from ding_cls.worker.learner import LearnerHook, learner_hooks
-from ding_cls.worker.learner.learner_hook import Hooks, ImageClsLogShowHook, place_hook
+from ding_cls.worker.learner.builtin_hooks import LogRowHook
+from ding_cls.worker.learner.learner_hook import Hooks, place_hook
 from ding_cls.worker.learner.training_hooks import ObserveEvaluation, PreciseBatchNorm
 
 
@@ -16,7 +17,7 @@ def log_hook(cfg: Any) -> LearnerHook:
 
     It stands before the hooks that save: the averages that a checkpoint holds include its own update.
     """
-    return ImageClsLogShowHook("log_show", 15, freq=cfg.policy.learn.learner.log_show_freq)
+    return LogRowHook("log_show", 15, freq=cfg.policy.learn.learner.log_show_freq)
 
 
 def implied_hooks(cfg: Any, loader: Any = None) -> list[LearnerHook]:

@@ -5,16 +5,16 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 
 import torch
 
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.common.command import part_of
 from ding_cls.common.log import text_logger
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
-from ding_cls.errors import CheckpointError, ConfigError, RunStopped
+from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
 from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
@@ -185,7 +185,7 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         for rest in (folder, checkpoints):
             shutil.rmtree(rest, ignore_errors=True)
     text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
-    try:
+    with part_of(plan.folder):
         train(
             cfg,
             model=copy.deepcopy(network),
@@ -193,11 +193,6 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
             resume=is_begun,
             allow_code=allow_code,
         )
-    except RunStopped as stop:
-        raise RunStopped(
-            f"fold {fold}: {stop.message.partition('; go on')[0]}; "
-            f"go on with: ding-cls kfold --resume --work-dir {quote(str(plan.folder))}"
-        ) from stop
     write_json(mark, {"fold": fold})
     return checkpoints
 

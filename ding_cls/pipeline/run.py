@@ -15,24 +15,25 @@ import torch
 from easydict import EasyDict
 from tensorboardX import SummaryWriter
 
-from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
-from ding_cls.checkpoint.keeper import BEST_NAME, best_file, checkpoint_folder
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.counting import either
-from ding_cls.common.files import claim_folder, latest_folder
-from ding_cls.common.log import parts_heard, text_logger
+from ding_cls.common.files import claim_folder
+from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
-from ding_cls.config.finding import Checked
+from ding_cls.config.lint import lint_tree
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.training_traps import warmup_too_long
 from ding_cls.config.validate import at, part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
+from ding_cls.metrics import show_results
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.label_kinds import labels_of
+from ding_cls.pipeline.resume import named_run, newest_checkpoint, set_newer_aside
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
 from ding_cls.policy import Policy
@@ -44,9 +45,9 @@ Loader = TypeVar("Loader", TrainLoader, EvalLoader)
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainResult:
-    """What a training run came to.
+    """What a training run came to; it prints as five lines.
 
     Attributes:
         history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
@@ -65,6 +66,7 @@ class TrainResult:
         has_test_split: beside the folder of evaluation pictures lies one called ``test``.
         needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
         checkpoint_folder: where the checkpoints lie.
+        go_on: the command line's word that makes the run go on for twice as long.
     """
 
     history: list[dict[str, Any]]
@@ -79,6 +81,24 @@ class TrainResult:
     has_test_split: bool = False
     needs_code: bool = False
     checkpoint_folder: Path | None = None
+    go_on: str = ""
+
+    def __repr__(self) -> str:
+        updates = self.history[-1]["train_iter"] if self.history else 0
+        speed = f"{self.minutes:.1f} minutes, {self.images_per_s:.0f} img/s"
+        rows = {
+            "run folder": self.run_folder,
+            "trained": f"{len(self.history)} epochs, {updates:,} updates; {speed}",
+            "final": show_results(self.final),
+            self.best_name: show_results(self.best),
+            "best checkpoint": self.best_checkpoint,
+        }
+        return "\n".join(f"{name:<16} {value}" for name, value in rows.items())
+
+    @property
+    def best_name(self) -> str:
+        """Which evaluation was the best, in words."""
+        return "best, untrained" if self.best_epoch is None else f"best, epoch {self.best_epoch}"
 
     @property
     def best_checkpoint(self) -> Path:
@@ -105,6 +125,8 @@ class Run:
     tb_logger: Any
     logger: logging.Logger
     _checkpoint: Mapping[str, Any] | None
+    _origins: Mapping[str, str] = field(default_factory=dict)
+    _is_exact: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
@@ -184,7 +206,7 @@ class Run:
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {either(loader.sizes)} images each{left_out}")
-        for trap in warmup_too_long(Checked(plain_copy(self.cfg), {}, lambda _: "", self.world_size)):
+        for trap in lint_tree(plain_copy(self.cfg), self._origins, processes=self.world_size):
             self.logger.warning(f"{trap.path}: {trap.what}; {trap.remedy}")
         start = learn.swa["start_epoch"] if learn.swa else 0
         if learn.max_iters is not None and learn.swa and learn.max_iters // len(loader) <= start:
@@ -196,6 +218,9 @@ class Run:
             if self.rank == 0:
                 self._report_changes(learner)
             learner.load_checkpoint(self._checkpoint)
+        if self._is_exact and self.rank == 0:
+            for file in set_newer_aside(_checkpoints(self.cfg), learner.train_iter):
+                self.logger.warning(f"set aside, for it is newer: {file}")
         if self.rank == 0:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
@@ -216,6 +241,7 @@ class Run:
             has_test_split=_has_test_split(self.cfg.policy.collect),
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
+            go_on=_twice_as_long(self.cfg),
         )
         is_untrained = evaluator.is_best_untrained and not evaluator.ranking.is_of_the_user
         if evaluator.last_eval_iter > 0 and (is_untrained or evaluator.best is None):
@@ -243,7 +269,7 @@ def open_run(
     cfg: Mapping[str, Any],
     *,
     seed: int | None = None,
-    resume: bool = False,
+    resume: bool | str | os.PathLike[str] = False,
     origins: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
     **classes: Any,
@@ -253,7 +279,8 @@ def open_run(
     Args:
         cfg: the config, as read.
         seed: replaces the config's.
-        resume: continue the run in the folder ``exp_name``, from its newest good checkpoint.
+        resume: continue the run in the folder ``exp_name``, from its newest good checkpoint; or a run's
+            folder, or the very checkpoint in it: the newer ones are set aside.
         origins: which line of which file set each key, for error messages.
         problems: what ``ding_cls.config.resolve`` found wrong, to be told together with the rest.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
@@ -266,11 +293,13 @@ def open_run(
     origins = dict(origins or {})
     compiled = _compiled(cfg, seed, origins=origins, problems=problems, is_logged=not resume, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
-    logger = text_logger("run")
+    logger = held_logger("run")
     logger.disabled = rank != 0
     writer, run = None, None
     try:
-        folder, checkpoint = _choose_folder(compiled, rank, resume, logger)
+        named = named_run(resume, compiled.exp_name)
+        compiled.exp_name = named.folder or compiled.exp_name
+        folder, checkpoint = _choose_folder(compiled, rank, bool(resume), logger, named.file)
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
             compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
@@ -284,9 +313,12 @@ def open_run(
             # A resumed run writes its events again from the checkpoint on: the viewer drops the older ones.
             purge = {"purge_step": position + 1} if checkpoint is not None else {}
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
+            release(logger, learner_log(folder))
             logger.info(f"run folder: {Path(folder).resolve()}")
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        run = Run(compiled, rank, world_size, writer, logger, checkpoint)
+        run = Run(
+            compiled, rank, world_size, writer, logger, checkpoint, origins or {}, named.file is not None
+        )
         with parts_heard(logger):
             yield run
     except Exception as error:
@@ -301,6 +333,7 @@ def open_run(
             loader.close()
         if writer is not None:
             writer.close()
+        close_logger(logger)
         dist_finalize()
 
 
@@ -335,15 +368,18 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 
 def _choose_folder(
-    cfg: Any, rank: int, resume: bool, logger: logging.Logger
+    cfg: Any, rank: int, resume: bool, logger: logging.Logger, file: Path | None
 ) -> tuple[str, Mapping[str, Any] | None]:
     """Return the run's folder, the same on all ranks, and the checkpoint to continue from."""
     exp_name, folder, path, error = cfg.exp_name, "", "", ""
     state: Mapping[str, Any] | None = None
     if rank == 0:
         try:
-            if resume:
-                folder, path, state = _newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
+            if file is not None:
+                folder, path, state = exp_name, str(file), read_checkpoint(file)
+                logger.info(f"resuming from {path}")
+            elif resume:
+                folder, path, state = newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
             else:
                 folder = str(claim_folder(exp_name))
                 _check_unused(cfg, folder)
@@ -380,25 +416,11 @@ def _epoch_of(train_iter: int, rows: Sequence[Mapping[str, Any]]) -> int | None:
     return next((row["epoch"] for row in rows if row["train_iter"] >= train_iter), None)
 
 
-def _newest_checkpoint(
-    folder: Path, checkpoints: Path, logger: logging.Logger
-) -> tuple[str, str, Mapping[str, Any]]:
-    if not folder.is_dir():
-        raise ConfigError(f"there is no run '{folder}' to resume here; start it without --resume")
-    found = CheckpointKeeper(checkpoints).newest_good(logger)
-    if found is None and Path(checkpoints, BEST_NAME).is_file():
-        raise ConfigError(
-            f"the run '{folder}' has its best checkpoint alone, and no run goes on from that; start it anew "
-            "without --resume, with policy.model.pretrained=FILE if it shall begin with those weights"
-        )
-    if found is None:
-        raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
-    path, state = found
-    logger.info(f"resuming from {path}")
-    latest = latest_folder(folder)
-    if latest is not None and latest != folder:
-        logger.warning(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
-    return str(folder), str(path), state
+def _twice_as_long(cfg: Any) -> str:
+    learn = cfg.policy.learn
+    if learn.max_iters is not None:
+        return f"policy.learn.max_iters={2 * learn.max_iters}"
+    return f"policy.learn.train_epoch={2 * learn.train_epoch}"
 
 
 def _keep_batches(

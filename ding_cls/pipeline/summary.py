@@ -10,13 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ding_cls.metrics import fits_a_line, is_percentage, show_value, where_lists_are
+from ding_cls.common.command import resume_command
+from ding_cls.common.log import append_lines, learner_log
+from ding_cls.common.process import launched_world_size
+from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value, where_lists_are
 from ding_cls.pipeline.run import TrainResult
 
 
 def print_summary(result: TrainResult) -> None:
-    """Print a table of the run's results, its files, and three commands that continue from here."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Print a table of the run's results, its files, and four commands that continue from here.
+
+    The run's log file gets the same lines.
+    """
+    console = Console(highlight=False, soft_wrap=True, record=True)
     if result.was_complete:
         console.print("This run was already complete; nothing was left to train.")
     console.print(_results(result))
@@ -27,6 +33,7 @@ def print_summary(result: TrainResult) -> None:
             f"{result.images_per_s:.0f} images/s in training, {result.minutes:.1f} minutes in all\n"
         )
     folder = result.run_folder
+    log = learner_log(folder)
     for name, path in (
         ("best checkpoint", result.best_checkpoint),
         ("log", folder / "log" / "learner" / "learner.txt"),
@@ -34,24 +41,35 @@ def print_summary(result: TrainResult) -> None:
     ):
         console.print(f"{name + ':':17}{path}", markup=False)
     console.print(f"\nTo type next, in {Path.cwd()}:", markup=False)
-    split, logs = " --split test" if result.has_test_split else "", quote(str(folder / "log"))
-    code = " --allow-code" if result.needs_code else ""
-    for line in (
-        f"{_command('ding-cls')} eval {quote(str(result.best_checkpoint))}{split}{code}",
-        f"{_command('ding-cls')} train --data YOUR_FOLDER --model resnet50 --epochs 30",
-        f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
-    ):
+    for line in _commands(result):
         console.print(f"  {line}", markup=False)
+    if log.is_file():
+        append_lines(log, console.export_text())
+
+
+def _commands(result: TrainResult) -> list[str]:
+    """Return what one may want to do with a trained network: predict, evaluate, train on, look at curves."""
+    run, logs = quote(str(result.run_folder)), quote(str(result.run_folder / "log"))
+    split = " --split test" if result.has_test_split else ""
+    code = " --allow-code" if result.needs_code else ""
+    ours = _command("ding-cls")
+    # As many processes as there were share the batch.
+    several = resume_command(str(result.run_folder)) if launched_world_size() > 1 else None
+    return [
+        f"{ours} predict {run} IMAGE{code}",
+        f"{ours} eval {run}{split}{code}",
+        f"{several or f'{ours} train --resume {run}{code}'} {result.go_on}",
+        f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
+    ]
 
 
 def _results(result: TrainResult) -> Table:
     """Return a table of the final and the best results, one column for each that the metric gives."""
     names = [name for name, value in {**result.final, **result.best}.items() if fits_a_line(value)]
     table = Table("", *(f"{name} %" if is_percentage(name) else escape(str(name)) for name in names))
-    best = "best, untrained" if result.best_epoch is None else f"best, epoch {result.best_epoch}"
-    for label, values in (("final", result.final), (best, result.best)):
+    for label, values in (("final", result.final), (result.best_name, result.best)):
         if values:
-            cells = (show_value(values.get(name, ""), 2 if is_percentage(name) else 4) for name in names)
+            cells = (show_value(values.get(name, ""), digits_of(name)) for name in names)
             table.add_row(label, *map(escape, cells))
     return table
 

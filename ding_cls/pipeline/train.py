@@ -23,6 +23,7 @@ from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
 from ding_cls.pipeline.label_kinds import check_labels, metric_for
 from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
+from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run, without_folders
 from ding_cls.pipeline.run import Run, TrainResult, open_run
 from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.policy import ImageClassificationPolicy
@@ -40,7 +41,7 @@ def train(
     pretrained: bool | str | os.PathLike[str] = False,
     epochs: int | None = None,
     seed: int | None = None,
-    resume: bool = False,
+    resume: bool | str | os.PathLike[str] = False,
     synthetic: bool = False,
     exp_name: str | None = None,
     overrides: Sequence[str] = (),
@@ -59,7 +60,8 @@ def train(
             initialised where its shape differs.
         epochs: epochs in all.
         seed: seed of everything random.
-        resume: continue the run of this name, to the last bit.
+        resume: continue a run, to the last bit: its folder, or a checkpoint in it, with the run's own config
+            where none is given; True: the run of this name.
         synthetic: generate images; ``data`` is not needed.
         exp_name: the run's folder; without a config ``runs/{data}_{model}`` by default.
         overrides: further values as ``'policy.learn.batch_size=64'``, in either spelling; they win over
@@ -71,6 +73,13 @@ def train(
         DingError: one line that says what cannot be used, and what to do.
         RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
     """
+    folder = named_run(resume, exp_name).folder
+    if folder is not None:
+        exp_name, overrides = folder, without_folders(overrides)
+    elif resume and config is None and data is None and not synthetic:
+        folder = folder_in(overrides) or exp_name
+    if config is None and folder is not None and is_run(folder):
+        config = Path(folder, SAVED_CONFIG)
     described = read_run(
         config,
         data=data,
@@ -78,15 +87,15 @@ def train(
         epochs=epochs,
         pretrained=pretrained,
         synthetic=synthetic,
-        resume=resume,
+        resume=bool(resume),
         exp_name=exp_name,
         overrides=overrides,
     )
     import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
     cfg, origins, problems = described
-    if cfg.get("custom_imports") and (folder := folder_of(config)) is not None:
+    if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
         # Whoever opens a checkpoint of this run finds the modules again.
-        cfg["custom_imports"].setdefault("folder", str(folder.resolve()))
+        cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)

@@ -33,7 +33,7 @@ from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
-from ding_cls.policy.scaling import LossScaler, scaled_step
+from ding_cls.policy.scaling import LossScaler, check_precision, scaled_step
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
 from ding_cls.policy.statistics import recompute_statistics
@@ -72,6 +72,7 @@ class ImageClassificationPolicy(Policy):
 
     def _init_learn(self) -> None:
         learn = self._cfg.learn
+        check_precision(learn.precision, self._device, is_forced=self._cfg.cuda is False)
         if learn.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
         self._optimizer = optimizer_of(self._model, learn)

@@ -72,6 +72,19 @@ class LossScaler(torch.amp.GradScaler):
         super().load_state_dict({**state_dict, **self._own})
 
 
+def check_precision(precision: str, device: torch.device, *, is_forced: bool) -> None:
+    """Refuse fp16 where nothing computes in it: a CPU emulates it, ten times slower than fp32.
+
+    Raises:
+        ConfigError: it is a CPU, and nobody has asked for that.
+    """
+    if precision == "fp16" and device.type == "cpu" and not is_forced:
+        raise ConfigError(
+            "policy.learn.precision is 'fp16', and there is no GPU here: on a CPU it is ten times slower "
+            "than fp32; use policy.learn.precision=bf16 or fp32, or force it with policy.cuda=False"
+        )
+
+
 def scaled_step(
     scaler: torch.amp.GradScaler,
     optimizer: torch.optim.Optimizer,

@@ -37,6 +37,22 @@ class EvalPlan:
         """Whether an evaluation may be due before an epoch is finished."""
         return self.interval is not None and not self.by_epoch
 
+    def num_due(self, train_iter: int, max_iter: int, *, last: int, updates_per_epoch: int) -> int:
+        """Return how many evaluations follow from ``train_iter`` updates on, the final one included.
+
+        Args:
+            train_iter: finished updates.
+            max_iter: the update at which the run ends.
+            last: the update of the last evaluation; -1 before the first.
+            updates_per_epoch: updates in one epoch.
+        """
+        step = (self.interval or 1) if self.is_inside_epochs else updates_per_epoch
+        number = 0
+        for position in range(-(-train_iter // step) * step, max_iter, step):
+            if self.is_due(position, last=last, updates_per_epoch=updates_per_epoch):
+                number, last = number + 1, position
+        return number + (last != max_iter)
+
     def is_due(self, train_iter: int, *, last: int, updates_per_epoch: int | None) -> bool:
         """Return whether an evaluation is due after ``train_iter`` updates.
 

@@ -1,5 +1,6 @@
 """The judge: a metric over the evaluation data, exactly, whatever the batch size and the number of ranks."""
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +10,19 @@ import torch
 from easydict import EasyDict
 
 from ding_cls.checkpoint.keeper import BEST_NAME
-from ding_cls.common.log import close_logger, quiet_logger, text_logger, write_scalars
+from ding_cls.common.log import (
+    close_logger,
+    print_through,
+    quiet_logger,
+    text_logger,
+    write_only,
+    write_scalars,
+)
 from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import IMetric, SumMetric, fits_a_line, show_value, where_lists_are
+from ding_cls.metrics import IMetric, SumMetric
 from ding_cls.policy.modes import EvalMode
 from ding_cls.worker.eval_batches import checked_count, judged_batches
 from ding_cls.worker.eval_plan import EvalPlan
@@ -23,6 +31,7 @@ from ding_cls.worker.ranking import EarlyStopping, Ranking
 from ding_cls.worker.results import (
     also_evaluated,
     check_classes,
+    evaluation_line,
     in_data_order,
     plain,
     plain_number,
@@ -60,6 +69,7 @@ class MetricSerialEvaluator:
         is_interrupted: asked between batches; when it says True the evaluation is given up.
         updates_per_epoch: updates in one epoch; whoever runs the loop assigns it.
         early_stopping: counts the evaluations without an improvement.
+        plan: when an evaluation is due.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(EVALUATOR)
@@ -86,6 +96,7 @@ class MetricSerialEvaluator:
         if self._rank == 0:
             file = exp_name and os.path.join(".", exp_name, "log", instance_name, f"{instance_name}.txt")
             self._logger = text_logger(instance_name, file)
+        self._is_shown = True
         self.keep_predictions = False
         self.predictions: dict[str, torch.Tensor] = {}
         self.is_interrupted: Callable[[], bool] = lambda: False
@@ -93,7 +104,7 @@ class MetricSerialEvaluator:
         self._metric: Any = None
         self._policy: Any = None
         self._notes: set[str] = set()
-        self._plan = EvalPlan.of(self._cfg)
+        self.plan = EvalPlan.of(self._cfg)
         self.updates_per_epoch: int | None = None
         self.early_stopping = EarlyStopping(
             self._cfg.early_stop_patience, min_delta=self._cfg.early_stop_min_delta
@@ -148,7 +159,7 @@ class MetricSerialEvaluator:
     @property
     def is_inside_epochs(self) -> bool:
         """Whether an evaluation may be due before an epoch is finished."""
-        return self._plan.is_inside_epochs
+        return self.plan.is_inside_epochs
 
     @property
     def loss_interval(self) -> int:
@@ -195,6 +206,19 @@ class MetricSerialEvaluator:
         if key is not None:
             self._stop_ranking = self._ranking_by(key, rule)
 
+    @property
+    def why_it_stops(self) -> str:
+        """Why the run is to end after the last evaluation, in words."""
+        marks = ["stop value reached"] if self.has_reached_stop_value else []
+        if self.early_stopping.is_over:
+            marks.append(f"no improvement in {self.early_stopping.num_bad} evaluations")
+        return ", ".join(marks)
+
+    def show_by(self, logger: logging.Logger) -> None:
+        """Leave the results' lines to the learner's log, and print remarks through it."""
+        self._is_shown = False
+        print_through(self._logger, logger)
+
     def close(self) -> None:
         """Close the log file."""
         close_logger(self._logger)
@@ -205,7 +229,7 @@ class MetricSerialEvaluator:
         That is once ``eval_freq`` updates have passed since the last, and at update 0; with ``eval_interval``
         or ``start`` after each so many epochs or updates.
         """
-        is_due = self._plan.is_due(
+        is_due = self.plan.is_due(
             train_iter, last=self.last_eval_iter, updates_per_epoch=self.updates_per_epoch
         )
         # Programs that pass an epoch to ``eval`` say the update here; a "no" is followed by no evaluation.
@@ -381,16 +405,13 @@ class MetricSerialEvaluator:
         if self._exp_name is None:
             # Whoever evaluates outside a run shows the result in its own way.
             return
-        where = f"after {train_iter} updates" if train_iter >= 0 else "now"
         step = f", step {envstep}" if envstep > 0 else ""
-        words = [f"{name}: {show_value(value)}" for name, value in result.items() if fits_a_line(value)]
-        values = "\t".join([*words, *filter(None, [where_lists_are(result)])])
-        marks = ("\tbest so far" if is_best else "") + (
-            "\tstop value reached" if self.has_reached_stop_value else ""
-        )
-        if self.early_stopping.is_over:
-            marks += f"\tno improvement in {self.early_stopping.num_bad} evaluations"
-        self._logger.info(f"Evaluation {where}{step}, {self.num_evaluated} samples\t{values}{marks}")
+        marks = ["best so far" if is_best else "", self.why_it_stops]
+        line = evaluation_line(result, train_iter, f"{step}, {self.num_evaluated} samples", marks=marks)
+        if self._is_shown:
+            self._logger.info(line)
+        else:
+            write_only(self._logger, line)
         if self._tb_logger is not None:
             numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
             scalars = {f"{self._instance_name}/{name}": value for name, value in numbers.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ding_cls.errors import DataError
-from ding_cls.metrics import IMetric
+from ding_cls.metrics import IMetric, fits_a_line, show_value, where_lists_are
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 
@@ -56,6 +56,21 @@ def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContex
         return policy.get_attribute("also_evaluated") or {}
     except (AttributeError, KeyError):
         return {}
+
+
+def evaluation_line(result: Mapping[str, Any], train_iter: int, about: str, *, marks: Sequence[str]) -> str:
+    """Return the line of an evaluation in the log.
+
+    Args:
+        result: what the metric gave.
+        train_iter: finished updates; below 0: nobody said.
+        about: what else is known of it.
+        marks: what follows from it; empty ones are left out.
+    """
+    where = f"after {train_iter} updates" if train_iter >= 0 else "now"
+    words = [f"{name}: {show_value(value)}" for name, value in result.items() if fits_a_line(value)]
+    fields = [*words, where_lists_are(result), *marks]
+    return "\t".join([f"Evaluation {where}{about}", *filter(None, fields)])
 
 
 def check_classes(policy: EvalMode, loader: Any) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 import ding_cls
 from ding_cls.cli import environment, main, run_program
 from ding_cls.config import read_config
+from ding_cls.worker.learner.builtin_hooks import LogRowHook
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
 from dizoo.image_classification.entry import imagenet_res18_main as zoo
 from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
@@ -97,7 +98,7 @@ def test_a_second_run_takes_the_next_name_and_repeats_the_first(
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "To type next" in printed.out
-    assert f"eval {name}/ckpt/ckpt_best.pth.tar\n" in printed.out
+    assert f"eval {name}\n" in printed.out
     before = contents(name)
 
     assert train_small(picture_folder) == 0
@@ -175,7 +176,11 @@ def test_the_main_falls_back_to_the_digits_and_says_so(
     )
     assert second.startswith(f"Its pictures lie in {workdir / 'cache'}")
     assert second.endswith("--data DIR trains on your own.")
-    assert any("Evaluation after 0 updates, 180 samples" in line for line in rest)
+    assert any(line.startswith("Untrained  loss ") for line in rest)
+    assert (
+        "Evaluation after 0 updates, 180 samples"
+        in Path("digits_res18/log/evaluator/evaluator.txt").read_text()
+    )
     assert read_config("digits_res18/total_config.py").policy.collect.hflip is False
 
 
@@ -217,8 +222,13 @@ def test_a_histogram_of_a_policy_reaches_the_log_hook(workdir: Path, monkeypatch
             seen.append(set(engine.log_buffer["scalar"]))
             super().__call__(engine)
 
+    class WatchingRows(LogRowHook):
+        def __call__(self, engine: Any) -> None:
+            seen.append(set(engine.log_buffer["scalar"]))
+            super().__call__(engine)
+
     monkeypatch.setattr(zoo, "ImageClsLogShowHook", Watching)
-    monkeypatch.setattr(sys.modules["ding_cls.pipeline.hooks"], "ImageClsLogShowHook", Watching)
+    monkeypatch.setattr(sys.modules["ding_cls.pipeline.hooks"], "LogRowHook", WatchingRows)
     words = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]
     words += ["policy.model.num_classes=3", "policy.model.name=squeezenet1_1", "policy.learn.train_epoch=1"]
     assert main(["train", "--synthetic", *SMALL, *words]) == 0

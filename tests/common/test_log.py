@@ -13,11 +13,16 @@ from tensorboardX.proto.event_pb2 import Event
 
 from ding_cls.common.log import (
     MetricsFile,
+    append_lines,
     build_logger,
     close_logger,
+    held_logger,
     parts_heard,
+    print_through,
     quiet_logger,
+    release,
     text_logger,
+    write_only,
     write_scalars,
 )
 
@@ -215,3 +220,56 @@ def test_a_resumed_run_drops_what_it_will_write_again(tmp_path: Path) -> None:
 def test_cutting_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
     MetricsFile(tmp_path / "metrics.jsonl").cut_after(3)
     assert list(tmp_path.iterdir()) == []
+
+
+def lines_of(file: Path) -> list[str]:
+    return [line.split("] ", 1)[1] for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_held_logger_prints_at_once_and_writes_all_when_its_file_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = held_logger("run")
+    logger.warning("early")
+    assert capsys.readouterr().out == "early\n"
+    release(logger, tmp_path / "deep" / "run.txt")
+    logger.info("late")
+    assert capsys.readouterr().out == "late\n"
+    assert lines_of(tmp_path / "deep" / "run.txt") == ["WARNING early", "INFO late"]
+    close_logger(logger)
+
+
+def test_a_held_logger_without_a_file_ends_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = held_logger("run")
+    logger.info("alone")
+    close_logger(logger)
+    assert capsys.readouterr().out == "alone\n"
+
+
+def test_what_one_prints_through_another_is_printed_once_and_in_both_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = text_logger("one", tmp_path / "one.txt"), text_logger("other", tmp_path / "other.txt")
+    print_through(one, other)
+    one.info("said %d times", 1)
+    write_only(one, "kept\nquiet")
+    other.info("mine")
+    assert capsys.readouterr().out == "said 1 times\nmine\n"
+    assert lines_of(tmp_path / "one.txt") == ["INFO said 1 times", "INFO kept", "INFO quiet"]
+    assert lines_of(tmp_path / "other.txt") == ["INFO said 1 times", "INFO mine"]
+
+
+def test_what_is_written_only_keeps_to_the_loggers_level(tmp_path: Path) -> None:
+    logger = text_logger("part", tmp_path / "part.txt")
+    logger.setLevel(logging.ERROR)
+    write_only(logger, "small")
+    write_only(logger, "great", logging.ERROR)
+    assert lines_of(tmp_path / "part.txt") == ["ERROR great"]
+
+
+def test_lines_printed_by_other_means_are_appended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append_lines(tmp_path / "part.txt", "one\n\n  two\n")
+    assert lines_of(tmp_path / "part.txt") == ["INFO one", "INFO ", "INFO   two"]
+    assert capsys.readouterr().out == ""

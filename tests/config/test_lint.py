@@ -93,6 +93,18 @@ CASES: list[tuple[str, int, str, str]] = [
         learn("train_epoch=9, lr_schedule='cosine'"),
     ),
     (
+        "frozen-too-long",
+        1,
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(until_epoch=3)"),
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(until_epoch=2)"),
+    ),
+    (
+        "frozen-too-long",
+        1,
+        learn("train_epoch=3, warmup_epoch=1, freeze_nonlinear_epoch=5"),
+        learn("train_epoch=3, warmup_epoch=1, freeze=dict(patterns='body')"),
+    ),
+    (
         "warmup-too-long",
         1,
         learn("train_epoch=3, lr_schedule='cosine'"),

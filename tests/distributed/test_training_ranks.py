@@ -234,7 +234,7 @@ def assert_stops_and_resumes(folder: Path, world_size: int, option: tuple[str, .
         assert [each["code"] for each in stopped] == [75] * world_size
         assert [len(each["ids"]) for each in stopped] == [stop] * world_size
         assert [each["message"].partition(" ")[0] for each in stopped] == ["stopped"] * world_size
-        assert all("--resume" in each["message"] for each in stopped)
+        assert all("go on from" in each["message"] for each in stopped)
         assert f"after {stop} updates" in stopped[0]["message"]
         assert "SIGTERM" in stopped[rank]["message"]
         assert "another rank" in stopped[rank - 1]["message"]

@@ -224,10 +224,19 @@ def test_it_installs_again_only_when_something_changed(active: Checkout) -> None
     assert installed(active.calls()) == [".[dev]"], "the tests' set-up contains the demo's"
 
 
+def test_pip_is_seen_while_it_installs(active: Checkout) -> None:
+    result = active.run("bash", "entry/demo.sh")
+    assert "line of pip" in result.stdout.splitlines()
+    (pip,) = [arguments for _, arguments in active.calls() if arguments[:3] == ["-m", "pip", "install"]]
+    log = str(Path(active.environ["VIRTUAL_ENV"], "ding_cls_install.log"))
+    assert pip == ["-m", "pip", "install", "--log", log, "-e", "."]
+    assert "line of pip" not in active.run("bash", "entry/demo.sh").stdout, "nothing is installed: no word"
+
+
 def test_a_failed_installation_shows_pips_last_lines_and_is_tried_again(active: Checkout) -> None:
     result = active.run("bash", "entry/demo.sh", FAKE_FAILING="pip")
     assert result.returncode == 2
-    assert "the reason" in result.stderr
+    assert "the reason" in result.stdout
     assert "ding_cls_install.log" in result.stderr
     assert installed(active.calls()) == ["."]
     assert active.run("bash", "entry/demo.sh").returncode == 0

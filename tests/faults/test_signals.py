@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -68,7 +69,8 @@ def start(job: Callable[[], Any], output: Path) -> int:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
             sys.stdout, sys.stderr = file, file
-            code = _guarded(job, is_debugging=False)
+            # The command is this test's: what it prints to be pasted ends with the run's folder.
+            code = _guarded(job, is_debugging=False, argv=None)
             multiprocessing.util._exit_function()
     finally:
         os._exit(code)
@@ -159,10 +161,10 @@ def test_a_signal_saves_exits_75_and_the_resume_is_bit_equal(
     assert processes_of(child) == []
     assert read_checkpoint(f"stopped/ckpt/iteration_{stop}.pth.tar")["last_iter"] == stop
     lines = output.read_text().splitlines()
-    told = [line for line in lines if "--resume" in line]
-    assert told == lines[-1:]
-    assert told[0].startswith("stopped by SIG")
-    assert f"after {stop} updates; everything is saved in './stopped/ckpt'" in told[0]
+    assert lines[-1].endswith(" --resume stopped")
+    told = [line for line in lines if line.startswith("stopped by SIG")]
+    assert told == lines[-2:-1]
+    assert told[0].endswith(f"after {stop} updates; everything is saved in './stopped/ckpt'; go on with:")
     assert "Traceback" not in output.read_text()
     assert_continues(picture_folder, "stopped", whole, ALONE)
 
@@ -381,6 +383,55 @@ policy = dict(
 """
 
 
+PYTHON = quote(sys.executable)
+SOME = "policy.learn.max_iters=12"
+# As one types it: the configs' names hold a space.
+DOORS = {
+    "ding-cls": f"{PYTHON} -m ding_cls train 'my CONFIG.py' {SOME}",
+    "entry": f"{PYTHON} {ROOT}/entry/train.py 'my CONFIG.py' {SOME}",
+    "folder": f"{PYTHON} -m ding_cls train --work-dir 'my CONFIG' {SOME} 'my CONFIG.py'",
+    "torchrun": f"{PYTHON} -m torch.distributed.run --standalone --nproc-per-node 2 {ROOT}/entry/train.py "
+    f"'my CONFIG.py' {SOME}",
+    "main": f"{PYTHON} -m dizoo.image_classification.entry.imagenet_res18_main --synthetic {SOME} "
+    "'exp_name=my CONFIG' policy.cuda=False policy.model.name=squeezenet1_1 policy.model.num_classes=3 "
+    "policy.learn.batch_size=2 policy.collect.image_size=64 policy.collect.resize_size=64 "
+    "policy.collect.synthetic_samples=60 policy.collect.synthetic_eval_samples=8 policy.learn.warmup_epoch=0 "
+    "policy.learn.learner.log_show_freq=1 seed=3",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", DOORS)
+def test_the_line_of_a_stop_is_pasted_and_goes_on_bit_equal(workdir: Path, door: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    shell: dict[str, Any] = {"shell": True, "env": environ, "text": True}
+    for name in ("my whole", "my run"):
+        Path(f"{name}.py").write_text(CONFIG.replace("NAME", name))
+    whole, typed = (DOORS[door].replace("my CONFIG", name) for name in ("my whole", "my run"))
+    subprocess.run(whole, check=True, capture_output=True, timeout=300, **shell)
+    # A folder of that name is there: the run takes another, which the line must name.
+    Path("my run").mkdir()
+    process = subprocess.Popen(
+        typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, **shell
+    )
+    rows, deadline = Path("my run_2/log/metrics.jsonl"), time.monotonic() + 200
+    while not (rows.exists() and '"kind": "train", "train_iter": 4,' in rows.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=200)
+    (line,) = [line for line in errors.splitlines() if "--resume" in line]
+    assert line.endswith(" --resume 'my run_2'")
+    done = subprocess.run(line, check=True, capture_output=True, timeout=300, **shell)
+    assert "continuing after" in done.stdout
+    assert " in the checkpoint and is " not in done.stdout.replace("exp_name was", "")
+    last = [read_checkpoint(f"{name}/ckpt/iteration_12.pth.tar") for name in ("my run_2", "my whole")]
+    assert_same(last[0]["model"], last[1]["model"], where="model")
+    assert_same(last[0]["optimizer"], last[1]["optimizer"], where="optimizer")
+    assert list(Path("my run").iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_line_stops_and_resumes(workdir: Path, number: signal.Signals) -> None:
@@ -408,10 +459,12 @@ def test_the_command_line_stops_and_resumes(workdir: Path, number: signal.Signal
         os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=200)
     assert process.returncode == 75
-    first, line = filter(None, errors.splitlines())
+    first, told, line = filter(None, errors.splitlines())
     assert first.startswith("stopping after this update, and saving")
-    assert line.startswith(f"stopped by {number.name} after ")
-    assert line.endswith("go on with --resume exp_name=run")
+    assert told.startswith(f"stopped by {number.name} after ")
+    assert line == f"{quote(sys.executable)} -m ding_cls train run.py --resume run"
+    log = Path("run/log/learner/learner.txt").read_text().splitlines()
+    assert [each.partition(" WARNING ")[2] for each in log[-2:]] == [told, line]
     assert processes_of(process.pid) == []
     done = subprocess.run(
         command("run", "--resume"), env=environ, check=True, capture_output=True, text=True, timeout=300

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from ding_cls.metrics import (
+    digits_of,
     fits_a_line,
     is_percentage,
+    show_results,
     show_value,
     shown_name,
     shown_results,
@@ -97,3 +99,11 @@ def test_two_losses_of_different_functions_have_two_names() -> None:
         "val total_loss",
         "val acc1",
     ]
+
+
+def test_results_in_one_line() -> None:
+    results = {"loss": 0.53104, "val_acc1": 80.104, "mAP": 5.0, "hits": 3, "per_class": [1, 2]}
+    assert show_results(results) == "loss 0.5310, val_acc1 80.10, mAP 5.00, hits 3"
+    assert show_results(results, "  ") == "loss 0.5310  val_acc1 80.10  mAP 5.00  hits 3"
+    assert show_results({}) == ""
+    assert (digits_of("acc1"), digits_of("loss")) == (2, 4)

@@ -18,7 +18,7 @@ from tests.options.training_table import LEARNER, TEACHER, Trial
 from tests.options.trials import CONFIG, run, trains
 
 CLOCKS = re.compile(
-    r"\[.*?\] |\d+\.\d+ s\b|(Time|Images/s|ETA): \S+|run folder: .*|\S*(whole|plain|stopped)\S*"
+    r"\[.*?\] |\d+ img/s|eta \S+|\d+:\d\d(?= best|$)|run folder: .*|\S*(whole|plain|stopped)\S*", re.MULTILINE
 )
 
 

@@ -29,7 +29,7 @@ before_epoch
 before_iter
                             - the update -             ImageClassificationPolicy
 after_iter    10 VERY_HIGH  early                      LogReduceHook
-              15            log_show                   ImageClsLogShowHook
+              15            log_show                   LogRowHook
               20            save_ckpt_after_iter       SaveCkptHook
 after_epoch   20            save_ckpt_after_epoch      SaveCkptHook
               60            late                       SaveCkptHook

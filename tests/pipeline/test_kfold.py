@@ -183,7 +183,7 @@ def test_a_stop_in_a_fold_changes_nothing(whole: tuple[Path, KFoldResult], workd
         "ext_args": {"fold": "fold_1", "at": 4},
     }
     stop = f"policy.learn.learner.hook.stop_here={hook}"
-    with pytest.raises(RunStopped, match="ding-cls kfold --resume --work-dir exp") as stopped:
+    with pytest.raises(RunStopped, match=r"saved in '\./exp/fold_1/ckpt'; go on from") as stopped:
         run(data, "exp", stop)
     assert stopped.value.code == 75
     assert sorted(each.name for each in Path("exp").glob("fold_*")) == ["fold_0", "fold_1"]

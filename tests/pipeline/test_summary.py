@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ding_cls.common.command import command_line
 from ding_cls.pipeline import TrainResult, print_summary
 
 NUMBERS = {"loss": 0.12344, "acc1": 98.7654, "acc5": 100.0}
@@ -24,10 +25,11 @@ def result(folder: str = "runs/my run", *, was_complete: bool = False, best: boo
         minutes=2.51,
         was_complete=was_complete,
         has_test_split=True,
+        go_on="policy.learn.train_epoch=16",
     )
 
 
-def test_it_shows_results_files_and_three_commands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_shows_results_files_and_four_commands(capsys: pytest.CaptureFixture[str]) -> None:
     print_summary(result())
     text = capsys.readouterr().out
     for words in (
@@ -50,11 +52,46 @@ def test_it_shows_results_files_and_three_commands(capsys: pytest.CaptureFixture
         (line,) = [each for each in lines if each.startswith(name)]
         assert line.endswith(path)
     commands = lines[next(n for n, line in enumerate(lines) if line.startswith("To type next")) + 1 :]
-    assert len(commands) == 3
-    words = shlex.split(commands[0])
-    assert words[-4:] == ["eval", "runs/my run/ckpt/ckpt_best.pth.tar", "--split", "test"]
-    assert "train --data YOUR_FOLDER" in commands[1]
-    assert shlex.split(commands[2].replace("&&", ";"))[-1] == "runs/my run/log"
+    words = [shlex.split(line) for line in commands]
+    assert [Path(line[0]).name for line in words] == ["ding-cls", "ding-cls", "ding-cls", "pip"]
+    assert [line[1:] for line in words[:3]] == [
+        ["predict", "runs/my run", "IMAGE"],
+        ["eval", "runs/my run", "--split", "test"],
+        ["train", "--resume", "runs/my run", "policy.learn.train_epoch=16"],
+    ]
+    assert shlex.split(commands[3].replace("&&", ";"))[-1] == "runs/my run/log"
+
+
+def test_several_processes_go_on_as_several(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "a"), ("MASTER_PORT", "1234")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DING_CLS_COMMAND", "sh entry/dist_train.sh a.py 2")
+    with command_line(None):
+        print_summary(result())
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
+    assert line == "  sh entry/dist_train.sh a.py 2 --resume 'runs/my run' policy.learn.train_epoch=16"
+
+
+def test_a_result_prints_as_five_lines() -> None:
+    assert repr(replace(result(), history=[{"train_iter": 1234}] * 2)).splitlines() == [
+        "run folder       runs/my run",
+        "trained          2 epochs, 1,234 updates; 2.5 minutes, 1234 img/s",
+        "final            loss 0.1234, acc1 98.77, acc5 100.00",
+        "best, epoch 7    loss 0.1234, acc1 99.00, acc5 100.00",
+        "best checkpoint  runs/my run/ckpt/ckpt_best.pth.tar",
+    ]
+    assert str(result(best=False)).splitlines()[3] == "best, untrained  "
+
+
+def test_the_log_gets_the_same_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "log" / "learner" / "learner.txt"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    print_summary(result(str(tmp_path)))
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(" INFO ")[2] for line in file.read_text().splitlines()] == printed
 
 
 def test_a_run_that_was_complete_says_so_and_one_without_a_best_has_no_row(
@@ -81,8 +118,11 @@ def test_the_columns_are_what_the_metric_gives(capsys: pytest.CaptureFixture[str
 
 def test_a_run_with_code_of_its_own_is_judged_with_leave(capsys: pytest.CaptureFixture[str]) -> None:
     print_summary(replace(result(), needs_code=True))
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if " eval " in line]
-    assert shlex.split(line)[-3:] == ["--split", "test", "--allow-code"]
+    lines = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("  ") and "pip" not in line
+    ]
+    assert len(lines) == 3
+    assert all("--allow-code" in shlex.split(line) for line in lines)
 
 
 def test_lists_have_no_column_and_are_named(capsys: pytest.CaptureFixture[str]) -> None:

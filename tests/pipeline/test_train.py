@@ -290,9 +290,12 @@ def test_another_metric_fills_rows_results_and_the_choice_of_the_best(
     # Its own gt prefers the larger share.
     assert result.best["share"] == max(row["share"] for row in judged)
     printed = capsys.readouterr().out
-    assert f"val share {result.final['share']:.4f}, val class {result.final['class']}\n" in printed
+    header, *lines = printed[printed.index("epoch  train loss") :].splitlines()
+    assert header.split("  ")[3:5] == ["val share", "val class"]
+    last = next(line for line in lines if line.startswith("    1  "))
+    assert last.split()[3:5] == [f"{result.final['share']:.4f}", str(result.final["class"])]
     line = f"share: {judged[0]['share']:.4f}\tclass: {judged[0]['class']}\tin log/metrics.jsonl: counts"
-    assert line in printed
+    assert line in Path("run/log/evaluator/evaluator.txt").read_text()
     assert re.search(rf"│ final +│ {result.final['share']:.4f} │ {result.final['class']} +│", printed)
     judged_again = evaluate(result.best_checkpoint, model=TinyNet())
     assert judged_again == {**result.best, "num_samples": 20}
@@ -442,3 +445,40 @@ def test_a_config_with_code_of_its_own_needs_leave(picture_folder: Path, workdir
     )
     assert result.needs_code
     assert "it runs" in Path("from_file/log/learner/learner.txt").read_text()
+
+
+def test_training_tells_of_known_traps_and_of_none_where_there_are_none(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = ["policy.cuda=False", *SETTINGS]
+    train(data=picture_folder, model=TinyNet(), epochs=2, exp_name="fine", overrides=first)
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("policy.")] == []
+    traps = [
+        "policy.learn.warmup_epoch=2",
+        "policy.learn.freeze={patterns: [stem], until_epoch: 9}",
+        "policy.eval.evaluator.stop_value=0.9",
+    ]
+    train(data=picture_folder, model=TinyNet(), epochs=2, exp_name="traps", overrides=[*first, *traps])
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("policy.")]
+    assert told == [
+        "policy.learn.warmup_epoch: warm-up takes 2 epochs and the run has 2: it ends before the rate is "
+        "reached; shorten it to a tenth of the run, or train longer",
+        "policy.learn.freeze.until_epoch: layers stay frozen for 9 epochs and the run has 2: they never train"
+        "; set it lower, or train longer (None freezes for good)",
+        "policy.eval.evaluator.stop_value: accuracies are percentages: 0.9 is reached by 0.9 % and stops the "
+        "run early; for 90 % set policy.eval.evaluator.stop_value=90",
+    ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in fp16")
+def test_fp16_on_a_cpu_is_refused_unless_the_cpu_is_asked_for(picture_folder: Path, workdir: Path) -> None:
+    half = [*SETTINGS, "policy.learn.precision=fp16"]
+    with pytest.raises(ConfigError) as error:
+        train(data=picture_folder, model=TinyNet(), epochs=1, exp_name="half", overrides=half)
+    assert str(error.value) == (
+        "policy.learn.precision is 'fp16', and there is no GPU here: on a CPU it is ten times slower than "
+        "fp32; use policy.learn.precision=bf16 or fp32, or force it with policy.cuda=False"
+    )
+    assert not Path("half").exists()
+    for allowed in (["policy.cuda=False"], ["policy.learn.precision=bf16"]):
+        train(data=picture_folder, model=TinyNet(), epochs=1, overrides=[*half, *allowed])

@@ -69,3 +69,26 @@ def test_a_loop_that_does_not_tell_its_epochs_is_told_to() -> None:
     with pytest.raises(ConfigError, match=r"set evaluator\.updates_per_epoch, or by_epoch=False"):
         EvalPlan(1, 2).is_due(3, last=-1, updates_per_epoch=None)
     assert EvalPlan(1, 3, by_epoch=False).is_due(3, last=-1, updates_per_epoch=None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "at", "last", "left"),
+    [
+        # Four epochs of five updates: after each, and the last.
+        ({"freq": 1}, 0, 0, 4),
+        ({"freq": 1}, 7, 5, 3),
+        ({"freq": 1}, 10, 5, 3),
+        ({"freq": 1}, 10, 10, 2),
+        ({"freq": 1}, 20, 15, 1),
+        ({"freq": 1}, 20, 20, 0),
+        ({"freq": 1}, 0, -1, 5),
+        ({"freq": 8}, 1, 0, 2),
+        ({"freq": 1000}, 1, 0, 1),
+        ({"freq": 1, "interval": 2}, 3, 0, 2),
+        ({"freq": 1, "interval": 3, "start": 1}, 0, 0, 2),
+        ({"freq": 1, "interval": 4, "by_epoch": False}, 5, 4, 4),
+        ({"freq": 1, "interval": 100, "by_epoch": False}, 5, 4, 1),
+    ],
+)
+def test_the_evaluations_to_come_are_counted(settings: Any, at: int, last: int, left: int) -> None:
+    assert EvalPlan(**settings).num_due(at, 20, last=last, updates_per_epoch=5) == left

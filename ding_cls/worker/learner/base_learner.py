@@ -127,6 +127,8 @@ class BaseLearner:
         self.ckpt_name: str | None = None
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
+        self._judging: Judging | None = None
+        self._announced: set[Path] = set()
         self._signals = StopSignals()
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
@@ -195,7 +197,7 @@ class BaseLearner:
         if evaluator is not None:
             self.register_state("evaluator", evaluator)
             evaluator.is_interrupted, evaluator.updates_per_epoch = self._wants_stop_now, length
-        judging = Judging(self, evaluator, length=length, max_iter=self.max_iter)
+        self._judging = judging = Judging(self, evaluator, length=length, max_iter=self.max_iter)
         with (
             self._signals,
             naming_last_checkpoint(self, self._saving.keeper),
@@ -289,7 +291,10 @@ class BaseLearner:
             return
         name = ckpt_name or self.ckpt_name
         path = self._saving.save(self, name, self._state())
-        self.logger.info(f"saved {path}")
+        # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
+        if path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
+            self._announced.add(path)
+            self.logger.info(f"saved {path}")
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Continue from a checkpoint: a file, or the state read from one.
@@ -315,6 +320,17 @@ class BaseLearner:
         # Where the checkpoint was written before its epoch was closed, the rows of its end are written again.
         self._cut_metrics(*(("epoch", "eval") if self.history.is_open else ()))
         self.logger.info(f"continuing after {self.train_iter} updates")
+
+    def trained_seconds(self) -> float:
+        """Return the seconds spent on updates, with the one at hand; outside ``start`` a running clock."""
+        now = time.perf_counter()
+        if self.max_iter is None:
+            return now
+        return self.training_seconds + self.data_time + now - self.step_began
+
+    def time_left(self) -> float | None:
+        """Return how many seconds ``start`` has left, evaluations included; None outside it."""
+        return None if self._judging is None else self._judging.time_left()
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a row to ``./{exp_name}/log/metrics.jsonl``, on rank 0."""

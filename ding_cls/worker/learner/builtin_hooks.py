@@ -13,6 +13,7 @@ from ding_cls.common.log import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
+from ding_cls.worker.learner.rows import clock, log_row
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -131,7 +132,7 @@ class LogShowHook(LearnerHook):
     ) -> None:
         super().__init__(name, priority, position=position)
         self._freq = _interval(name, ext_args)
-        self._last: tuple[float, int, int] | None = None
+        self._last: tuple[float, int] | None = None
 
     def __call__(self, engine: BaseLearner) -> None:
         buffer = engine.log_buffer
@@ -143,7 +144,8 @@ class LogShowHook(LearnerHook):
                 setattr(engine.monitor, name, value)
             engine.monitor.time.step()
             # The first line needs a moment to count from for images/s.
-            self._last = self._last or (engine.step_began - engine.data_time, 0, engine.train_iter - 1)
+            began = engine.trained_seconds() - (time.perf_counter() - engine.step_began) - engine.data_time
+            self._last = self._last or (began, 0)
             if engine.last_iter.val % self._freq == 0:
                 self._show(engine)
         for values in buffer.values():
@@ -151,12 +153,23 @@ class LogShowHook(LearnerHook):
 
     def _show(self, engine: BaseLearner) -> None:
         averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
+        epoch = engine.epoch_info[0]
+        now = engine.trained_seconds()
+        began, samples = self._last or (now, engine.num_samples)
+        rate = (engine.num_samples - samples) / max(now - began, 1e-9)
+        self._last = (now, engine.num_samples)
+        engine.logger.info(self._line(engine, averages, rate))
+        scalars = {**averages, "data_time_val": engine.data_time, "epoch_val": epoch}
+        engine.record("train", {"epoch": epoch, **scalars, "images_per_s": rate})
+        if engine.tb_logger is not None:
+            tags = {f"{engine.instance_name}/{name}": value for name, value in scalars.items()}
+            write_scalars(engine.tb_logger, tags, engine.last_iter.val)
+            for name, values in engine.log_buffer["histogram"].items():
+                engine.tb_logger.add_histogram(f"{engine.instance_name}/{name}", values, engine.last_iter.val)
+
+    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+        """Return the line, with the labels that programs which read it know."""
         epoch, step, length = engine.epoch_info
-        now = time.perf_counter()
-        began, samples, updates = self._last or (now, engine.num_samples, engine.train_iter)
-        seconds = max(now - began, 1e-9)
-        rate = (engine.num_samples - samples) / seconds
-        self._last = (now, engine.num_samples, engine.train_iter)
         fields = [
             f"Epoch: {epoch} [{step:>4d}/{length}]",
             f"Loss: {averages.get('total_loss_avg', float('nan')):>6.4f}",
@@ -169,17 +182,55 @@ class LogShowHook(LearnerHook):
         if "acc1_avg" in averages:
             fields.append(f"Acc1: {averages['acc1_avg']:.2f}")
         fields.append(f"Images/s: {rate:.0f}")
-        if engine.max_iter is not None:
-            left = (engine.max_iter - engine.train_iter) * seconds / max(engine.train_iter - updates, 1)
+        if (left := engine.time_left()) is not None:
             fields.append(f"ETA: {clock(left)}")
-        engine.logger.info("\t".join(fields))
-        scalars = {**averages, "data_time_val": engine.data_time, "epoch_val": epoch}
-        engine.record("train", {"epoch": epoch, **scalars, "images_per_s": rate})
-        if engine.tb_logger is not None:
-            tags = {f"{engine.instance_name}/{name}": value for name, value in scalars.items()}
-            write_scalars(engine.tb_logger, tags, engine.last_iter.val)
-            for name, values in engine.log_buffer["histogram"].items():
-                engine.tb_logger.add_histogram(f"{engine.instance_name}/{name}", values, engine.last_iter.val)
+        return "\t".join(fields)
+
+
+class LogRowHook(LogShowHook):
+    """``LogShowHook`` whose line is a row of 80 columns; ``ding-cls train`` shows these.
+
+    Loss and accuracy are means over the images since the row before (after a resume: since then), the
+    learning rate is that of the last update. Row in ``metrics.jsonl`` and TensorBoard event are those of
+    ``LogShowHook``.
+
+    Args:
+        name: as in ``LearnerHook``.
+        priority: as in ``LearnerHook``.
+        freq: updates between two rows.
+    """
+
+    def __init__(self, name: str, priority: int | str = 20, *, freq: int = 1) -> None:
+        super().__init__(name, priority, ext_args={"freq": freq})
+        self._sums: dict[str, Any] = {}
+        self._count = 0
+        self._lr: Any = 0.0
+        self._seen = 0
+
+    def __call__(self, engine: BaseLearner) -> None:
+        scalars = engine.log_buffer["scalar"]
+        if engine.rank == 0 and scalars:
+            count = engine.num_samples - self._seen
+            for name in ("total_loss", "acc1"):
+                if name in scalars:
+                    self._sums[name] = self._sums.get(name, 0.0) + scalars[name] * count
+            self._count += count
+            self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
+        super().__call__(engine)
+
+    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+        means = {name: float(total) / max(self._count, 1) for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        epoch, step, length = engine.epoch_info
+        return log_row(
+            epoch=epoch,
+            step=step + 1,
+            length=length,
+            means=means,
+            lr=float(self._lr),
+            rate=rate,
+            left=engine.time_left(),
+        )
 
 
 class ImageClsLogShowHook(LogShowHook):
@@ -211,9 +262,3 @@ def _interval(name: str, ext_args: Mapping[str, Any] | None) -> int:
     if not is_number or not 1 <= freq < math.inf or freq != int(freq):
         raise ConfigError(f"hook '{name}' has freq={freq!r}; it is a whole number of updates from 1 on")
     return int(freq)
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as H:MM:SS."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

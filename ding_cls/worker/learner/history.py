@@ -7,9 +7,6 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
-from ding_cls.metrics import fits_a_line, is_percentage, show_value
-
-_SHOWN = ("train_loss", "train_acc1", "train_n_bad")
 
 
 class History:
@@ -156,14 +153,3 @@ class History:
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since
             self._since = None
-
-
-def describe(row: Mapping[str, Any]) -> str:
-    """Return the line that is logged at an epoch's end."""
-    named = [name for name in row if name.startswith("val_") or name in _SHOWN]
-    shown = [name for name in named if fits_a_line(row[name])]
-    parts = [
-        f"{name.replace('_', ' ')} {show_value(row[name], 2 if is_percentage(name) else 4)}" for name in shown
-    ]
-    head = f"Epoch {row['epoch']} done after {row['train_iter']} updates, {row['seconds']:.1f} s"
-    return f"{head}: {', '.join(parts)}"

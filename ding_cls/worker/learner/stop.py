@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from shlex import quote
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ding_cls.checkpoint import CheckpointKeeper
+from ding_cls.common.command import is_command_line, resume_command
+from ding_cls.common.log import write_only
 from ding_cls.distributed.comm import barrier
 from ding_cls.errors import RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
@@ -82,7 +84,8 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     """Save all that a resume needs, and end the run.
 
     Args:
-        engine: the learner.
+        engine: the learner; its log file gets the message too, and so does the screen where no command line
+            prints it.
         saving: writes its files.
         cause: the signal's name; None on a rank that got none.
 
@@ -94,8 +97,17 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     engine.save_checkpoint()
     # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
     barrier()
-    raise RunStopped(
+    name = engine.ckpt_name or f"iteration_{engine.train_iter}.pth.tar"
+    folder = os.path.join(".", saving.keeper.folder)
+    message = (
         f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; "
-        f"everything is saved in '{os.path.join('.', saving.keeper.folder)}'; "
-        f"go on with --resume exp_name={quote(engine.exp_name)}"
+        f"everything is saved in '{folder}'; go on "
     )
+    command = resume_command(engine.exp_name)
+    # A line of its own: it is there to be copied.
+    message += f"from '{os.path.join(folder, name)}'" if command is None else f"with:\n{command}"
+    if is_command_line():
+        write_only(engine.logger, message, logging.WARNING)
+    elif engine.rank == 0:
+        engine.logger.warning(message)
+    raise RunStopped(message)

@@ -221,7 +221,7 @@ def test_a_stop_at_each_update_resumes_at_its_very_batch() -> None:
         assert stopped.value.code == 75
         assert stopped.value.message == (
             f"stopped by the test after {stop} updates; everything is saved in './run_{stop}/ckpt'; "
-            f"go on with --resume exp_name=run_{stop}"
+            f"go on from './run_{stop}/ckpt/iteration_{stop}.pth.tar'"
         )
         again, rest = learner(f"run_{stop}")
         again.load_checkpoint(f"run_{stop}/ckpt/iteration_{stop}.pth.tar")

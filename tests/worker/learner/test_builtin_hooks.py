@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from ding_cls.worker.learner.builtin_hooks import (
     ImageClsLogShowHook,
     LoadCkptHook,
     LogReduceHook,
+    LogRowHook,
     LogShowHook,
     SaveCkptHook,
-    clock,
 )
-from tests.worker.learner.parts import Counting, Loader, Note, learner
+from ding_cls.worker.learner.rows import clock
+from tests.worker.learner.parts import QUIET, Counting, Loader, Note, learner
+from tests.worker.tables import scripted
 
 pytestmark = pytest.mark.usefixtures("workdir")
 BATCH = [torch.zeros(4, 1), torch.tensor([3, 1, 2, 0])]
@@ -98,7 +101,8 @@ def test_one_event_and_one_row_a_line_with_the_known_tags() -> None:
     engine.start(Loader(5), max_epochs=1)
     engine.close()
     found = scalars("run/log/learner")
-    assert [step for step, _ in found] == [2, 4]
+    assert [step for step, _ in found] == [2, 4, 0]
+    assert found.pop() == (0, {"epoch/lr": 0.5, "epoch/train_loss": 3.0, "epoch/train_acc1": 50.0})
     tags = ["total_loss_avg", "cur_lr_avg", "acc1_avg", "data_time_val", "epoch_val"]
     assert all(list(values) == [f"learner/{tag}" for tag in tags] for _, values in found)
     assert [values["learner/total_loss_avg"] for _, values in found] == [1.5, 2.5]
@@ -204,7 +208,97 @@ def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
+# Rows of 80 columns
+
+
+class Falling(Counting):
+    """Each update has a smaller rate, and a loss of its own for each batch."""
+
+    def forward(self, data: Any, **kwargs: Any) -> dict[str, Any]:
+        outputs = super().forward(data, **kwargs)
+        return {**outputs, "cur_lr": 0.5 / self.count, "acc1": torch.tensor(10.0 * self.count)}
+
+
+def rows_of(text: str) -> list[str]:
+    return [re.sub(r"\d+ img/s", "N img/s", line) for line in text.splitlines() if line.startswith("Epoch")]
+
+
+def test_a_row_has_means_since_the_row_before_and_the_last_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = BaseLearner(QUIET, Falling().mode, exp_name="run")
+    engine.register_hook(LogRowHook("log_show", 15, freq=2))
+    engine.start(Loader(3), max_epochs=2)
+    assert rows_of(capsys.readouterr().out) == [
+        "Epoch 0 2/3  loss 1.500  acc1 15.0  lr 2.5e-01  N img/s  eta 0:00",
+        "Epoch 1 1/3  loss 3.500  acc1 35.0  lr 1.2e-01  N img/s  eta 0:00",
+        "Epoch 1 3/3  loss 5.500  acc1 55.0  lr 8.3e-02  N img/s  eta 0:00",
+    ]
+    # The rows of metrics.jsonl keep their means over ten updates.
+    lines = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert [line["total_loss_avg"] for line in lines if line["kind"] == "train"] == [1.5, 2.5, 3.5]
+
+
+def test_a_smaller_batch_counts_by_its_images(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = BaseLearner(QUIET, Counting().mode, exp_name="run")
+    engine.register_hook(LogRowHook("log_show", freq=2))
+    engine.epoch_info = (0, 1, 2)
+    for size in (3, 1):
+        engine.train([torch.zeros(size, 1), torch.zeros(size)])
+    # (1 * 3 + 2 * 1) / 4; a loop of one's own has no end that is known.
+    assert rows_of(capsys.readouterr().out) == ["Epoch 0 2/2  loss 1.250  acc1 50.0  lr 5.0e-01  N img/s"]
+
+
+def test_after_a_resume_a_row_counts_from_there(capsys: pytest.CaptureFixture[str]) -> None:
+    engine, _ = learner()
+    engine.start(Loader(3), max_epochs=1)
+    engine.save_checkpoint("mine.pth.tar")
+    capsys.readouterr()
+    again, _ = learner()
+    again.load_checkpoint("run/ckpt/mine.pth.tar")
+    again.register_hook(LogRowHook("log_show", 15, freq=2))
+    again.start(Loader(3), max_epochs=2)
+    assert rows_of(capsys.readouterr().out) == [
+        "Epoch 1 1/3  loss 4.000  acc1 50.0  lr 5.0e-01  N img/s  eta 0:00",
+        "Epoch 1 3/3  loss 5.500  acc1 50.0  lr 5.0e-01  N img/s  eta 0:00",
+    ]
+
+
+def test_images_a_second_leave_evaluations_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    for module in ("base_learner", "judging", "batches", "history", "builtin_hooks"):
+        monkeypatch.setattr(f"ding_cls.worker.learner.{module}.time.perf_counter", lambda: now[0])
+    policy = Counting()
+    evaluator = scripted([1.0] * 9, save_best="score", rule="greater", eval_freq=1)[0]
+    evaluate = evaluator.eval
+
+    def slow_forward(data: Any, **kwargs: Any) -> Any:
+        now[0] += 2.0
+        return policy.forward(data, **kwargs)
+
+    def slow_eval(*args: Any) -> Any:
+        now[0] += 100.0
+        return evaluate(*args)
+
+    evaluator.eval = slow_eval  # type: ignore[method-assign]
+    engine = BaseLearner(QUIET, replace(policy.mode, forward=slow_forward), exp_name="run")
+    engine.register_hook(LogRowHook("log_show", freq=1))
+    engine.start(Loader(2), max_epochs=2, evaluator=evaluator)
+    lines = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert [line["images_per_s"] for line in lines if line["kind"] == "train"] == [2.0] * 4
+
+
 # Save and load
+
+
+def test_a_file_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
+    engine, _ = learner(
+        hook={"save_ckpt_after_iter": 2, "save_ckpt_after_epoch": 1, "save_ckpt_after_run": True}
+    )
+    best, _ = scripted([1.0, 2.0, 3.0], save_best="score", rule="greater", eval_freq=1)
+    engine.start(Loader(2), max_epochs=2, evaluator=best)
+    engine.save_checkpoint("mine.pth.tar")
+    saved = [line for line in capsys.readouterr().out.splitlines() if "saved" in line]
+    assert saved == [f"saved run/ckpt/{name}.pth.tar" for name in ("iteration_2", "iteration_4", "mine")]
+    assert Path("run/ckpt/ckpt_best.pth.tar").is_file()
 
 
 @pytest.mark.parametrize(

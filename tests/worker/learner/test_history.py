@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from ding_cls.worker.learner.history import History, describe
+from ding_cls.worker.learner.history import History
 
 
 def values(loss: float, acc1: float, lr: float = 0.5) -> dict[str, object]:
@@ -104,32 +104,6 @@ def test_alone_pooling_changes_nothing() -> None:
     history.pool()
     after = history.state_dict()
     assert (after["sums"], after["count"]) == (before["sums"], before["count"])
-
-
-def test_the_line_at_an_epochs_end() -> None:
-    row = {
-        "epoch": 2,
-        "train_iter": 30,
-        "lr": 0.1,
-        "train_loss": 0.125,
-        "train_acc1": 99.123,
-        "val_loss": 1.0,
-        "val_acc1": 50.0,
-        "seconds": 1.26,
-    }
-    assert describe(row) == (
-        "Epoch 2 done after 30 updates, 1.3 s: "
-        "train loss 0.1250, train acc1 99.12, val loss 1.0000, val acc1 50.00"
-    )
-
-
-def test_the_line_shows_whatever_a_metric_gives() -> None:
-    row = {"epoch": 0, "train_iter": 3, "lr": 0.1, "val_f1": 0.98765, "val_tiny": 2e-6, "val_hits": 12}
-    row |= {"val_best class": "fir", "val_counts": [3, 4], "val_none": None, "seconds": 0.0}
-    assert describe(row) == (
-        "Epoch 0 done after 3 updates, 0.0 s: val f1 0.9877, val tiny 2.00e-06, val hits 12, "
-        "val best class fir, val none None"
-    )
 
 
 def test_a_note_stands_in_its_epochs_row_alone() -> None:

@@ -1,6 +1,7 @@
 """Evaluations between epochs and inside them, and the pass for the training loss."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import ConfigError
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from tests.worker.learner.parts import Loader, Note, learner
+from tests.worker.learner.test_builtin_hooks import scalars
 from tests.worker.tables import ScriptedMetric, numbered, scripted
 
 pytestmark = pytest.mark.usefixtures("workdir")
@@ -189,3 +191,126 @@ def test_a_policy_without_that_loss_is_named() -> None:
     engine, _ = learner()
     with pytest.raises(ConfigError, match="loss_interval asks for the training loss, and the policy has no"):
         engine.start(Loader(2), max_epochs=1, evaluator=judge([1.0] * 3, loss_interval=1))
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the printed lines, the hooks' order left out."""
+    return [line for line in capsys.readouterr().out.splitlines() if not line.startswith(("hooks", "after_"))]
+
+
+def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    engine, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1})
+    engine.start(Loader(2), max_epochs=3, evaluator=judge([1.0, 0.5, 2.0, 2.5], eval_freq=1))
+    printed = shown(capsys)
+    assert printed == [
+        "Untrained  score 1.0000 best",
+        "saved run/ckpt/iteration_2.pth.tar",
+        "epoch  train loss  train acc1  val score       lr   time",
+        "    0      1.5000       50.00     0.5000  5.0e-01   0:00",
+        "saved run/ckpt/iteration_4.pth.tar",
+        "    1      3.5000       50.00     2.0000  5.0e-01   0:00 best",
+        "saved run/ckpt/iteration_6.pth.tar",
+        "    2      5.5000       50.00     2.5000  5.0e-01   0:00 best",
+    ]
+    log = Path("run/log/learner/learner.txt").read_text().splitlines()
+    assert [line.split("] INFO ")[1] for line in log][-len(printed) :] == printed
+    assert max(map(len, printed)) <= 80
+
+
+def test_an_evaluation_inside_an_epoch_and_an_early_end_have_their_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    engine, _ = learner()
+    engine.start(
+        Loader(3),
+        max_epochs=4,
+        evaluator=judge([1.0, 2.0, 1.0, 0.5], eval_interval=2, by_epoch=False, early_stop_patience=2),
+    )
+    assert shown(capsys) == [
+        "Untrained  score 1.0000 best",
+        "Evaluation after 2 updates  score 2.0000 best",
+        "epoch  train loss  train acc1       lr   time",
+        "    0      2.0000       50.00  5.0e-01   0:00",
+        "Evaluation after 4 updates  score 1.0000",
+        "epoch  train loss  train acc1  val score       lr   time",
+        "    1      5.0000       50.00     0.5000  5.0e-01   0:00",
+        "no improvement in 2 evaluations",
+    ]
+
+
+def test_a_resumed_run_has_its_header_once_more(capsys: pytest.CaptureFixture[str]) -> None:
+    first, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_run": True})
+    first.start(Loader(2), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0], eval_freq=1))
+    shown(capsys)
+    again, _ = learner()
+    again.load_checkpoint("run/ckpt/iteration_4.pth.tar")
+    again.start(Loader(2), max_epochs=4, evaluator=judge([4.0, 5.0], eval_freq=1))
+    assert shown(capsys) == [
+        "continuing after 4 updates",
+        "epoch  train loss  train acc1  val score       lr   time",
+        "    2      5.5000       50.00     4.0000  5.0e-01   0:00 best",
+        "    3      7.5000       50.00     5.0000  5.0e-01   0:00 best",
+    ]
+
+
+def test_tensorboard_has_a_point_an_epoch() -> None:
+    engine, _ = learner()
+    engine.start(Loader(2), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0], eval_freq=1))
+    engine.close()
+    tags = ("lr", "train_loss", "train_acc1", "val_score")
+    assert scalars("run/log/learner") == [
+        (number, dict(zip([f"epoch/{tag}" for tag in tags], values, strict=True)))
+        for number, values in enumerate([(0.5, 1.5, 50.0, 2.0), (0.5, 3.5, 50.0, 3.0)])
+    ]
+
+
+class _Clock:
+    """A clock that the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for module in ("base_learner", "judging", "batches", "history", "builtin_hooks"):
+            monkeypatch.setattr(f"ding_cls.worker.learner.{module}.time.perf_counter", lambda: self.now)
+
+
+def etas(
+    clock: _Clock, *, update_s: float, eval_s: float, epochs: int, resume: bool = False
+) -> list[tuple[int, float]]:
+    """Train with updates and evaluations of such lengths; return the update and the seconds left at each."""
+    engine, policy = learner()
+    evaluator = judge([float(number) for number in range(9)], eval_freq=1)
+    if resume:
+        engine.load_checkpoint("run/ckpt/mine.pth.tar")
+    found: list[tuple[int, float]] = []
+    forward, evaluate = policy.forward, evaluator.eval
+
+    def slow_forward(data: Any, **kwargs: Any) -> Any:
+        clock.now += update_s
+        return forward(data, **kwargs)
+
+    def slow_eval(*args: Any) -> Any:
+        clock.now += eval_s
+        return evaluate(*args)
+
+    class Ask(Note):
+        def __call__(self, engine: Any) -> None:
+            found.append((engine.train_iter, round(engine.time_left(), 6)))
+            if engine.train_iter == 5:
+                engine.save_checkpoint("mine.pth.tar")
+
+    engine.policy = replace(policy.mode, forward=slow_forward)
+    evaluator.eval = slow_eval  # type: ignore[method-assign]
+    engine.register_hook(Ask([], "ask", position="after_iter"))
+    engine.start(Loader(3), max_epochs=epochs, evaluator=evaluator)
+    return found
+
+
+def test_the_time_left_counts_updates_and_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = _Clock(monkeypatch)
+    # Three epochs of three updates of 2 s, an evaluation of 10 s after each.
+    exact = [(at, (9 - at) * 2.0 + 10.0 * (3 - (at - 1) // 3)) for at in range(1, 10)]
+    assert etas(clock, update_s=2.0, eval_s=10.0, epochs=3) == exact
+    # After a resume the evaluation's length is not known before the first: the last epoch's is taken.
+    assert etas(clock, update_s=2.0, eval_s=10.0, epochs=3, resume=True) == exact[5:]

@@ -1,0 +1,120 @@
+"""The command that started this process, as it was typed, and the one that goes on with its run.
+
+Only the command line knows that it is one: a program that trains by itself has no command to print.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from ding_cls.common.process import in_slurm_step, launched_world_size
+
+# A shell script that starts the command line writes down here what was typed instead.
+LAUNCHER = "DING_CLS_COMMAND"
+CONFIG_ENDINGS = (".py", ".json", ".yaml", ".yml")
+
+_RESUME = "--resume"
+_TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
+_WHOLE: ContextVar[str | None] = ContextVar("whole", default=None)
+
+
+@contextmanager
+def command_line(argv: Sequence[str] | None) -> Iterator[None]:
+    """Let `resume_command` answer while the block runs.
+
+    Args:
+        argv: what the command line was called with; None: the process's own arguments. Where they are not
+            those of the process, some program called it, and there is no command to repeat.
+    """
+    is_typed = argv is None or list(argv[1:]) == sys.argv[1:]
+    token = _TYPED.set(tuple(_typed_words()) if is_typed else ())
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
+
+
+@contextmanager
+def part_of(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Have runs inside the block resumed by the whole's folder, as a cross-validation's."""
+    token = _WHOLE.set(str(folder))
+    try:
+        yield
+    finally:
+        _WHOLE.reset(token)
+
+
+def is_command_line() -> bool:
+    """Return whether the command line runs here, which prints a `RunStopped` by itself."""
+    return _TYPED.get() is not None
+
+
+def resume_command(folder: str) -> str | None:
+    """Return the line that goes on with the run in ``folder``, for a shell in the same working directory.
+
+    It is what was typed, quoted, less any ``--resume``, and ``--resume FOLDER``; None in a program that is no
+    command line.
+    """
+    typed = _TYPED.get()
+    if not typed:
+        return None
+    return shlex.join([*_without_resume(typed), _RESUME, _WHOLE.get() or folder])
+
+
+def names_a_run(word: str) -> bool:
+    """Return whether a word behind ``--resume`` names a run; else it is a config file, or ``key=value``."""
+    is_value = "=" in word and not os.path.exists(word)
+    return not (is_value or word.startswith("-") or word.endswith(CONFIG_ENDINGS))
+
+
+def _typed_words() -> list[str]:
+    if os.environ.get(LAUNCHER):
+        return shlex.split(os.environ[LAUNCHER])
+    own = _as_typed(sys.orig_argv)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        launcher = _words_of(os.getppid())
+        arguments = sys.argv[1:]
+        if launcher and launcher[len(launcher) - len(arguments) :] == arguments:
+            return _as_typed(launcher)
+        program = [word for word in sys.orig_argv[1:] if word != "-u"]
+        return ["torchrun", "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", "1"), *program]
+    if in_slurm_step():
+        return ["srun", f"--ntasks={launched_world_size()}", *own]
+    return own
+
+
+def _as_typed(words: Sequence[str]) -> list[str]:
+    """Return a command less the interpreter that runs an installed script; one on PATH by its name alone."""
+    script = Path(words[1]) if len(words) > 1 and not words[1].startswith("-") else None
+    if script is None or script.suffix or not os.access(script, os.X_OK):
+        return list(words)
+    found = shutil.which(script.name)
+    is_on_path = found is not None and Path(found).samefile(script)
+    return [script.name if is_on_path else words[1], *words[2:]]
+
+
+def _words_of(process: int) -> list[str]:
+    """Return the command of another process; nothing where the system does not show it (all but Linux)."""
+    try:
+        text = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="surrogateescape")
+    except OSError:
+        return []
+    return text.removesuffix("\0").split("\0")
+
+
+def _without_resume(words: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    is_behind = False
+    for word in words:
+        name, _, value = word.partition("=")
+        # argparse takes an option's beginning for the whole.
+        is_resume = name.startswith("--r") and _RESUME.startswith(name)
+        if not is_resume and not (is_behind and names_a_run(word)):
+            kept.append(word)
+        is_behind = is_resume and not value
+    return kept

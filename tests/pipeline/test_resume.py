@@ -1,0 +1,187 @@
+"""Which run is resumed, and from which of its checkpoints: by name, to the last bit."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.cli import main
+from ding_cls.errors import ConfigError
+from ding_cls.pipeline import train
+from ding_cls.pipeline.resume import NamedRun, folder_in, named_run, set_newer_aside, without_folders
+from tests.harness import SETTINGS, assert_same, outcome
+
+EACH = "policy.learn.learner.hook.save_ckpt_after_iter=1"
+SIZES = ["policy.collect.image_size=32", "policy.collect.resize_size=32"]
+SMALL = [*SETTINGS, *SIZES, EACH, "policy.cuda=False", "policy.learn.learner.dataloader.num_workers=0"]
+
+
+@pytest.fixture
+def run(picture_folder: Path, workdir: Path) -> Path:
+    """A finished run of two epochs, five updates each, with a file for each update."""
+    torch.manual_seed(0)
+    train(data=picture_folder, model="lenet5", epochs=2, seed=5, exp_name="runs/my run", overrides=SMALL)
+    return Path("runs/my run")
+
+
+def cut_back(run: Path, update: int) -> None:
+    """Remove all files that a run of so many updates would not have."""
+    for file in run.glob("ckpt/iteration_*"):
+        if int(file.name.split("_")[1].split(".")[0]) > update:
+            file.unlink()
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("resume", "named"),
+    [
+        (False, NamedRun()),
+        (True, NamedRun()),
+        ("run", NamedRun("run")),
+        ("./run/", NamedRun("run")),
+        (Path("run"), NamedRun("run")),
+        ("run/ckpt/iteration_4.pth.tar", NamedRun("run", Path("run/ckpt/iteration_4.pth.tar"))),
+        ("out/run/iteration_4.pth.tar", NamedRun("other", Path("out/run/iteration_4.pth.tar"))),
+    ],
+)
+def test_a_run_is_named_by_its_folder_or_a_file_in_it(workdir: Path, resume: object, named: NamedRun) -> None:
+    for file in (
+        "run/total_config.py",
+        "other/total_config.py",
+        "run/ckpt/iteration_4.pth.tar",
+        "out/run/iteration_4.pth.tar",
+    ):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    assert named_run(resume, "other") == named  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("resume", "message"),
+    [
+        ("nowhere", "there is no run 'nowhere' to resume here; start it without --resume"),
+        ("empty", "'empty' is no run's folder: there is no total_config.py in it"),
+        ("run/ckpt", "'run/ckpt' is no run's folder: there is no total_config.py in it; the run's is run"),
+        (
+            "empty/x/file.pth.tar",
+            "'empty/x/file.pth.tar' lies in no run's folder; name that too: --work-dir RUN",
+        ),
+    ],
+)
+def test_what_is_no_run_is_named(workdir: Path, resume: str, message: str) -> None:
+    for folder in ("run/ckpt", "empty/x"):
+        Path(folder).mkdir(parents=True)
+    Path("run/total_config.py").touch()
+    Path("empty/x/file.pth.tar").touch()
+    with pytest.raises(ConfigError) as error:
+        named_run(resume)
+    assert str(error.value) == message
+
+
+def test_words_that_name_a_folder_give_way() -> None:
+    words = ["seed=3", "exp_name=a", "work_dir=b", "policy.learn.exp_name=c"]
+    assert without_folders(words) == ["seed=3", "policy.learn.exp_name=c"]
+    assert (folder_in(words), folder_in(words[:1])) == ("b", None)
+
+
+def test_newer_files_are_set_aside(tmp_path: Path) -> None:
+    for number in (5, 10, 15, 100):
+        (tmp_path / f"iteration_{number}.pth.tar").write_text(str(number))
+    (tmp_path / "ckpt_best.pth.tar").touch()
+    aside = set_newer_aside(tmp_path, 10)
+    assert [file.name for file in aside] == ["iteration_100.pth.tar.old", "iteration_15.pth.tar.old"]
+    assert aside[0].read_text() == "100"
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "ckpt_best.pth.tar",
+        "iteration_10.pth.tar",
+        "iteration_100.pth.tar.old",
+        "iteration_15.pth.tar.old",
+        "iteration_5.pth.tar",
+    ]
+
+
+# Every way to name it goes on bit-equal
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--resume", "runs/my run"],
+        ["runs/my run", "--resume"],
+        ["runs/my run", "--resume", "runs/my run"],
+        ["--resume", "--work-dir", "runs/my run"],
+        ["--resume", "exp_name=runs/my run"],
+        # What a run named NAME_2 prints: the folder that was typed is not its own.
+        ["--work-dir", "runs/other", "exp_name=runs/third", "--resume", "runs/my run"],
+        ["--resume", "runs/my run/ckpt/iteration_7.pth.tar"],
+        ["--data", "DATA", "--model", "lenet5", "--epochs", "2", *SMALL, "--resume", "runs/my run"],
+    ],
+)
+def test_a_run_goes_on_bit_equal(
+    run: Path, picture_folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = outcome(str(run))
+    cut_back(run, 7)
+    capsys.readouterr()
+    words = [word.replace("DATA", str(picture_folder)) for word in words]
+    assert main(["train", *words]) == 0
+    text = capsys.readouterr().out
+    assert "resuming from runs/my run/ckpt/iteration_7.pth.tar" in text
+    assert " in the checkpoint and is " not in text
+    assert_same(outcome(str(run)), whole, where=" ".join(words))
+    assert [each.name for each in Path("runs").iterdir()] == ["my run"]
+
+
+def test_a_named_checkpoint_is_the_one_and_newer_ones_are_kept_aside(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, newest = outcome(str(run)), (run / "ckpt/iteration_10.pth.tar").read_bytes()
+    capsys.readouterr()
+    assert main(["train", "--resume", str(run / "ckpt/iteration_8.pth.tar")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "aside" in line] == [
+        f"set aside, for it is newer: runs/my run/ckpt/iteration_{number}.pth.tar.old" for number in (10, 9)
+    ]
+    assert_same(outcome(str(run)), whole, where="run")
+    assert (run / "ckpt/iteration_10.pth.tar.old").read_bytes() == newest
+    rows = [json.loads(line) for line in (run / "log/metrics.jsonl").read_text().splitlines()]
+    assert [row["train_iter"] for row in rows if row["kind"] == "train"] == list(range(1, 11))
+
+
+def test_python_takes_the_same_names(run: Path) -> None:
+    whole = outcome(str(run))
+    for named in (run, str(run), run / "ckpt" / "iteration_6.pth.tar"):
+        cut_back(run, 6)
+        result = train(resume=named)
+        assert (result.run_folder, result.was_complete) == (run, False)
+        assert_same(outcome(str(run)), whole, where=str(named))
+
+
+def test_a_damaged_checkpoint_that_was_named_is_an_error_and_nothing_is_moved(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = run / "ckpt/iteration_6.pth.tar"
+    named.write_bytes(named.read_bytes()[:1000])
+    before = sorted(run.glob("ckpt/*"))
+    assert main(["train", "--resume", str(named)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: '{named}'")
+    assert sorted(run.glob("ckpt/*")) == before
+
+
+def test_what_is_printed_is_in_the_log(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = ["train", "--data", str(picture_folder), "--model", "lenet5", "--epochs", "1", "--seed", "5"]
+    assert main([*first, "--work-dir", "run", *SMALL, "policy.eval.evaluator.stop_value=0.9"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["train", "--resume", "run", "policy.learn.train_epoch=2"]) == 0
+    printed += capsys.readouterr().out
+    log = Path("run/log/learner/learner.txt").read_text().splitlines()
+    assert [line.split("] ", 1)[1].partition(" ")[2] for line in log] == printed.splitlines()
+    for words in ("run folder: ", "policy.eval.evaluator.stop_value: ", "epoch  train", "To type next"):
+        assert any(line.startswith(words) for line in printed.splitlines()), words
+    assert read_checkpoint("run/ckpt/iteration_5.pth.tar")["last_iter"] == 5
