@@ -47,7 +47,7 @@ def test_the_pages_programs_print_what_the_records_say(
 
 def test_the_plain_pytorch_has_six_lines_and_the_same_probabilities(pets: list[str]) -> None:
     program = PROGRAMS[1]
-    assert len(program.splitlines()) == 7
+    assert len([line for line in program.splitlines() if line]) == 6
     names: dict = {}
     exec(compile(program, "predict.md", "exec"), names)
     records = ding_cls.load("runs/pets")(pets)
