@@ -60,7 +60,7 @@ def test_words_are_files_folders_patterns_and_a_list(
     trained: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     val = images / "val"
-    odd = os.fsdecode(b"caf\xff,\n.png")
+    odd = os.fsdecode(b"x\xff,\n.png")
     Path(odd).write_bytes((val / "ash" / "000.png").read_bytes())
     listed = f"{val}/fir/none.png\r\n\n{val}/cedar\n".encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed)))
@@ -196,23 +196,17 @@ def test_it_starts_within_a_fifth_of_torch_and_torchvision(tmp_path: Path) -> No
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-    def seconds(program: str) -> float:
-        # CPU time: the machine may be busy.
-        timed = f"import time\n{program}\nprint(time.process_time())"
-        found = [
-            float(
-                subprocess.run(
-                    [sys.executable, "-c", timed], env=environ, capture_output=True, check=True
-                ).stdout
-            )
-            for _ in range(4)
-        ]
-        # The first one compiles.
-        return min(found[1:])
-
-    plain = seconds("import torch, torchvision")
-    ours = seconds("import ding_cls.cli.predict, ding_cls.inference.predict")
-    assert ours < 1.2 * plain
+    # CPU time, in one process: the machine may be busy.
+    timed = (
+        "import time, torch, torchvision\nplain = time.process_time()\n"
+        "import ding_cls.cli.predict, ding_cls.inference.predict\nprint(time.process_time() / plain)"
+    )
+    command = [sys.executable, "-c", timed]
+    ratios = [
+        float(subprocess.run(command, env=environ, capture_output=True, check=True).stdout) for _ in range(3)
+    ]
+    # The first one compiles.
+    assert min(ratios[1:]) < 1.2
     heavy = ("tensorboardX", "rich", "matplotlib", "timm", "scipy", "ding_cls.policy", "ding_cls.worker")
     program = f"import sys, ding_cls.inference.predict\nprint(sorted({{*{heavy}}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ from ding_cls.inference.table import Columns, format_of, lines, write_prediction
 from tests.inference.test_predictor import PREPROCESSING, Table, black
 
 ROWS = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25], [0.0, 0.0, 0.0]]
-ODD = os.fsdecode(b"caf\xff.png")
+ODD = os.fsdecode(b"x\xff.png")
 PATHS = ['in/a, b\n"c".png', ODD, "torn.png", "in/é.png"]
 
 
