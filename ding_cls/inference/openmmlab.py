@@ -164,9 +164,10 @@ def show_result_pyplot(
         color="white",
         bbox={"facecolor": "black", "alpha": 0.7},
     )
-    pyplot.show(block=wait_time == 0)
     if wait_time:
         pyplot.pause(wait_time)
+    else:
+        pyplot.show(block=True)
     pyplot.close(figure)
 
 

@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted([*(ROOT / "entry").glob("*.sh"), ROOT / ".ci/run"])
 POSIX_SCRIPTS = sorted(
-    path for path in SCRIPTS if path.name in ("train.sh", "evaluate.sh") or path.name[0] == "_"
+    path
+    for path in SCRIPTS
+    if path.name in ("train.sh", "evaluate.sh", "inference.sh") or path.name[0] == "_"
 )
 DOORS = sorted((ROOT / "entry").glob("*.py"))
 TOOLS = ("bash", "sh", "dirname", "cat", "cksum", "tail", "find", "getconf", "mkdir", "cp", "sed")
@@ -113,7 +115,8 @@ def installed(calls: list[tuple[str, list[str]]]) -> list[str]:
 
 def test_there_are_as_many_launchers_as_expected() -> None:
     assert len(SCRIPTS) >= 10
-    assert [path.name for path in POSIX_SCRIPTS] == ["_setup.sh", "_torchrun.sh", "evaluate.sh", "train.sh"]
+    names = ["_setup.sh", "_torchrun.sh", "evaluate.sh", "inference.sh", "train.sh"]
+    assert [path.name for path in POSIX_SCRIPTS] == names
     assert len(DOORS) >= 2
 
 
@@ -390,6 +393,42 @@ def test_evaluate_sh_without_any_checkpoint_says_what_to_do(active: Checkout, tm
     assert f"no ckpt/ckpt_best.pth.tar lies below {tmp_path}; train first" in result.stderr
 
 
+def test_inference_sh_with_everything_named(active: Checkout) -> None:
+    assert active.run("sh", "entry/inference.sh", "a run", "in/*.jpg", "--out", "p.csv").stdout == ""
+    assert active.calls()[-1][1] == [
+        *("-m", "ding_cls", "predict", "a run", "--topk", "1", "in/*.jpg", "--out", "p.csv")
+    ]
+
+
+def test_inference_sh_alone_takes_the_demos_newest_run(active: Checkout, tmp_path: Path) -> None:
+    work = tmp_path / "my work"
+    for age, run in [(300, "digits_res18"), (100, "digits_res18_2"), (0, "another")]:
+        best = work / run / "ckpt/ckpt_best.pth.tar"
+        best.parent.mkdir(parents=True)
+        best.touch()
+        os.utime(best, (1e9 - age, 1e9 - age))
+    result = active.run("sh", "entry/inference.sh", cwd=work)
+    assert result.stdout == f"The demo's run {work}/digits_res18_2, and one of its test images:\n"
+    predict = active.calls()[-1][1]
+    assert predict[:6] == ["-m", "ding_cls", "predict", f"{work}/digits_res18_2", "--topk", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there is no run of the demo here; train it (bash entry/demo.sh), or name a run and an image"),
+        (["a run"], "which image? sh entry/inference.sh 'a run' IMAGE"),
+    ],
+)
+def test_inference_sh_says_what_to_type(
+    active: Checkout, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = active.run("sh", "entry/inference.sh", *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert active.calls() == []
+
+
 def test_dist_train_sh_on_one_machine(active: Checkout, tmp_path: Path) -> None:
     result = active.run("bash", "entry/dist_train.sh", "my config.py", "2", "seed=3", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -498,7 +537,7 @@ def test_slurm_train_sh_never_installs_on_a_compute_node(active: Checkout) -> No
 @pytest.mark.slow
 def test_the_doors_and_the_command_line_are_the_same() -> None:
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    for door, verb in [("train", "train"), ("evaluate", "eval")]:
+    for door, verb in [("train", "train"), ("evaluate", "eval"), ("inference", "predict")]:
         outputs = [
             subprocess.run(
                 [sys.executable, *command, "--help"], env=environ, capture_output=True, text=True, check=True

@@ -1,0 +1,153 @@
+"""Files of predictions come back as they went in, whatever is in a name; lines are as documented."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ding_cls
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.inference import Predictor
+from ding_cls.inference.table import Columns, format_of, lines, write_predictions
+from tests.inference.test_predictor import PREPROCESSING, Table, black
+
+ROWS = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25], [0.0, 0.0, 0.0]]
+ODD = os.fsdecode(b"x\xff.png")
+PATHS = ['in/a, b\n"c".png', ODD, "torn.png", "in/é.png"]
+
+
+def predictions(classes: tuple[str, ...] = ("x,y", "path", "n02123045")) -> tuple[Predictor, list]:
+    predictor = Predictor(Table(ROWS), PREPROCESSING, classes)
+    Path("in").mkdir(exist_ok=True)
+    from PIL import Image
+
+    for path, array in zip([PATHS[0], PATHS[1], PATHS[3]], black(3), strict=True):
+        Image.fromarray(array).save(path, format="PNG")
+    Path("torn.png").write_bytes(b"\x89PNG")
+    return predictor, predictor(PATHS)
+
+
+def read_csv(path: str) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_csv_file_has_a_row_for_each_image_in_order() -> None:
+    predictor, records = predictions()
+    write_predictions("out/p.csv", Columns(predictor, topk=2, with_probabilities=False), records)
+    rows = read_csv("out/p.csv")
+    assert list(rows[0]) == ["image_id", "label", "path", "name", "score", "name_2", "score_2", "error"]
+    assert [row["path"] for row in rows] == PATHS
+    assert [row["image_id"] for row in rows] == ['a, b\n"c".png', ODD, "torn.png", "é.png"]
+    assert [row["label"] for row in rows] == ["1", "0", "", "0"]
+    assert [row["name"] for row in rows] == ["path", "x,y", "", "x,y"]
+    assert [row["name_2"] for row in rows] == ["x,y", "tabby, tabby cat", "", "path"]
+    assert [bool(row["error"]) for row in rows] == [False, False, True, False]
+    for row, record in zip(rows, records, strict=True):
+        # The text is float32's own: it gives the same number back.
+        assert row["error"] or np.float32(row["score"]) == np.float32(record.score)
+
+
+def test_probabilities_are_columns_by_class() -> None:
+    predictor, records = predictions()
+    write_predictions("p.csv", Columns(predictor, topk=1, with_probabilities=True), records)
+    rows = read_csv("p.csv")
+    # 'path' is a column already.
+    assert list(rows[0])[5:] == ["error", "x,y", "class path", "n02123045"]
+    for row, record in zip(rows, records, strict=True):
+        texts = list(row.values())[6:]
+        assert [np.float32(each) for each in texts if each] == record.probabilities.tolist()
+
+
+def test_a_json_file_has_the_same_columns() -> None:
+    predictor, records = predictions()
+    columns = Columns(predictor, topk=9, with_probabilities=True)
+    write_predictions("p.JSON", columns, records)
+    rows = json.loads(Path("p.JSON").read_bytes())
+    assert [list(row) for row in rows] == [columns.header] * 4
+    assert columns.header[:9] == [
+        *("image_id", "label", "path", "name", "score"),
+        *("name_2", "score_2", "name_3", "score_3"),
+    ]
+    assert [row["path"] for row in rows] == PATHS
+    assert rows[0]["score"] == float(str(np.float32(records[0].score)))
+    assert (rows[2]["label"], rows[2]["name"], rows[2]["x,y"]) == (None, None, None)
+    assert "'torn.png'" in rows[2]["error"]
+    write_predictions("none.json", columns, [])
+    assert json.loads(Path("none.json").read_text()) == []
+
+
+def test_several_labels_and_several_tasks_share_a_cell(several: Path, tasks: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    predictor = ding_cls.load(several, threshold=0.0)
+    columns = Columns(predictor, topk=3, with_probabilities=False)
+    assert columns.header == ["image_id", "label", "path", "name", "score", "error"]
+    write_predictions("s.csv", columns, predictor(pixels))
+    row = read_csv("s.csv")[0]
+    assert (row["label"], row["name"]) == ("0|1|2|3", "ash|birch|cedar|fir")
+    assert len(row["score"].split("|")) == 4
+    predictor = ding_cls.load(tasks)
+    columns = Columns(predictor, topk=2, with_probabilities=True)
+    records = predictor(pixels)
+    write_predictions("t.csv", columns, records)
+    row = read_csv("t.csv")[0]
+    assert row["label"] == "|".join(map(str, records[0].label))
+    assert row["name_2"] == records[0].top(2)[1].name
+    assert list(row)[8:] == [f"{task}:{name}" for task in (1, 2, 3) for name in predictor.classes]
+    write_predictions("t.json", columns, records)
+    assert json.loads(Path("t.json").read_text())[0]["label"] == list(records[0].label)
+
+
+def test_nothing_is_written_where_a_prediction_fails() -> None:
+    predictor, records = predictions()
+
+    def failing():
+        yield records[0]
+        raise DataError("the third disk is full")
+
+    for name in ("p.csv", "p.json"):
+        with pytest.raises(DataError, match="third disk"):
+            write_predictions(name, Columns(predictor, topk=1, with_probabilities=False), failing())
+    assert sorted(each.name for each in Path().iterdir()) == sorted(["in", ODD, "torn.png"])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.txt", r"'a\.txt' ends in \.txt; predictions are written as \.csv or \.json"),
+        ("a", "'a' ends in nothing"),
+        ("csv", "'csv' ends in nothing"),
+        ("a.csv.gz", r"ends in \.gz"),
+        ("folder.csv", r"'folder\.csv' is a folder; name a file in it: folder\.csv/predictions\.csv"),
+    ],
+)
+def test_another_ending_is_an_error(name: str, message: str) -> None:
+    Path("folder.csv").mkdir()
+    with pytest.raises(ConfigError, match=message):
+        format_of(name)
+    assert (format_of("a.csv"), format_of("b.JSON")) == (".csv", ".json")
+
+
+def test_lines_are_the_path_then_score_and_name() -> None:
+    predictor = Predictor(Table([[0.0, 1.0, -1.0]]), PREPROCESSING, ("tench, Tinca tinca", "b", "c"))
+    (record,) = predictor(black(1))
+    assert list(lines(record, topk=2)) == ["", "0.66524094 b", "0.24472848 tench, Tinca tinca"]
+    _, records = predictions()
+    path, text = lines(records[2], topk=3)
+    assert path == "torn.png"
+    assert text.startswith("error: 'torn.png' is truncated")
+
+
+def test_lines_of_several_labels_and_several_tasks() -> None:
+    predictor = Predictor(Table([[0.0, 1.0], [-2.0, -1.0]]), PREPROCESSING, "ab", has_several_labels=True)
+    both, none = predictor(black(2))
+    assert list(lines(both, topk=1, threshold=0.5)) == ["", "0.73105860 b", "0.50000000 a"]
+    assert list(lines(none, topk=1, threshold=0.5)) == ["", "none from 0.5 on; the highest is 0.26894143 b"]
+    network = Table([[[0.0, 1.0], [1.0, 0.0]]])
+    network.head = Table([])
+    network.head.num_tasks = 2
+    (record,) = Predictor(network, PREPROCESSING, "ab")(black(1))
+    assert list(lines(record, topk=1)) == ["", "task 1", "0.73105860 b", "task 2", "0.73105860 a"]
