@@ -245,4 +245,5 @@ def library_preprocessing(model: str) -> AnyPreprocessing:
         resize_size=expected.resize_size,
         mean=expected.mean,
         std=expected.std,
+        interpolation=expected.interpolation,
     )

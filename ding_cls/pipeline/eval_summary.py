@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.data import readable_names
 from ding_cls.metrics import fits_a_line, is_percentage, show_value, shown_name, shown_results
 from ding_cls.pipeline.evaluate import EvaluationReport
 from ding_cls.pipeline.sample_records import COLUMNS, sample_paths
@@ -45,11 +46,6 @@ def print_evaluation(
         _print_mistakes(console, report, num_wrong)
     if out is not None:
         console.print(f"\nwritten to {printable(os.fspath(out))}", markup=False)
-
-
-def class_words(name: str) -> str:
-    """Return a class's name for people: the one place for words of names that are codes (``n02124075``)."""
-    return name
 
 
 def printable(text: str) -> str:
@@ -102,10 +98,10 @@ def _print_classes(console: Console, report: EvaluationReport) -> None:
     for name in names:
         title = f"{name} %" if name in _PERCENT else name
         table.add_column(escape(title), justify="right", no_wrap=True)
-    for row in rows:
+    for words, row in zip(readable_names([row["name"] for row in rows]), rows, strict=True):
         # Of a class without an image nothing can be said.
         cells = (_cell(row[name], name) if row["images"] else "-" for name in names)
-        table.add_row(escape(printable(class_words(row["name"]))), f"{row['images']:,}", *cells)
+        table.add_row(escape(printable(words)), f"{row['images']:,}", *cells)
     console.print(table)
     if note:
         console.print(note, markup=False)
@@ -147,7 +143,7 @@ def _print_mistakes(console: Console, report: EvaluationReport, num_wrong: int) 
 
 
 def _names(names: Any) -> str:
-    return "|".join(class_words(each) for each in _listed(names) if each is not None) or "none"
+    return "|".join(readable_names([each for each in _listed(names) if each is not None])) or "none"
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -24,6 +24,7 @@ OURS = ("averaged", "distill", "environment", "parts", "parts.evaluator", "run")
 # With all that has something to keep.
 ALL = (
     "policy.learn.learner.dataloader.num_workers=0",
+    "policy.learn.learner.dataloader.max_bad=1",
     "policy.learn.precision=fp16",
     f"policy.learn.loss={SEESAW!r}",
     "policy.learn.lr_schedule={'type': 'ReduceLROnPlateau', 'patience': 0}",

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import ding_cls
-from ding_cls.errors import ConfigError, DataError
+from ding_cls.errors import DataError
 from ding_cls.inference import Predictor
-from ding_cls.inference.table import Columns, format_of, lines, write_predictions
+from ding_cls.inference.table import Columns, lines, write_predictions
 from tests.inference.test_predictor import PREPROCESSING, Table, black
 
 ROWS = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25], [0.0, 0.0, 0.0]]
@@ -112,23 +112,6 @@ def test_nothing_is_written_where_a_prediction_fails() -> None:
         with pytest.raises(DataError, match="third disk"):
             write_predictions(name, Columns(predictor, topk=1, with_probabilities=False), failing())
     assert sorted(each.name for each in Path().iterdir()) == sorted(["in", ODD, "torn.png"])
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("a.txt", r"'a\.txt' ends in \.txt; predictions are written as \.csv or \.json"),
-        ("a", "'a' ends in nothing"),
-        ("csv", "'csv' ends in nothing"),
-        ("a.csv.gz", r"ends in \.gz"),
-        ("folder.csv", r"'folder\.csv' is a folder; name a file in it: folder\.csv/predictions\.csv"),
-    ],
-)
-def test_another_ending_is_an_error(name: str, message: str) -> None:
-    Path("folder.csv").mkdir()
-    with pytest.raises(ConfigError, match=message):
-        format_of(name)
-    assert (format_of("a.csv"), format_of("b.JSON")) == (".csv", ".json")
 
 
 def test_lines_are_the_path_then_score_and_name() -> None:
