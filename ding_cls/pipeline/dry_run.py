@@ -21,6 +21,7 @@ import torch
 
 from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
+from ding_cls.config.recipe import recipe_line
 from ding_cls.config.training_traps import save_intervals
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
@@ -97,7 +98,11 @@ def dry_run(
             open_run(cfg, seed=seed, **settings) as run,
         ):
             report = _looked_at(run, model, wanted)
-        return replace(report, remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)))
+        return replace(
+            report,
+            remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
+            recipe=recipe_line(run.cfg, described.origins),
+        )
 
 
 def _looked_at(run: Run, model: str | None, wanted: Path) -> DryRun:
