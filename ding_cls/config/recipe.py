@@ -27,8 +27,8 @@ SCHEDULE_KEYS = tuple(
         *("momentum_schedule", "weight_decay_schedule"),
     )
 )
-# Two keys for one thing: who sets either, as a whole, has nothing of the recipe's.
-_FREEZING = ("policy.learn.freeze", "policy.learn.freeze_nonlinear_epoch")
+# Clipping by norm and by value exclude each other: who sets anything of it has nothing of the recipe's.
+_CLIPPING = "policy.learn.grad_clip"
 
 
 def resolve_run(
@@ -75,10 +75,8 @@ def recipe_under(
     values, places = read_config_with_origins(
         RECIPES / (FINE_TUNE if begins_with_weights(whole) else FROM_SCRATCH)
     )
-    words = [word.partition("=")[0].strip() for word in overrides]
-    if any(path in words or value_at(own, path) is not MISSING for path in _FREEZING):
-        for path in _FREEZING:
-            drop(values, path)
+    if value_at(own, _CLIPPING) is not MISSING or any(word.startswith(_CLIPPING) for word in overrides):
+        drop(values, _CLIPPING)
     return Translation(values, places, [])
 
 
@@ -116,8 +114,11 @@ def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | Non
         length = _count(learn["max_iters"], "update")
     schedule = learn["lr_schedule"]
     schedule = schedule if isinstance(schedule, str) else schedule.get("type")
-    rate = f"{learn['optimizer'].get('type', 'SGD')}, learning rate {learn['learning_rate']:g}, {schedule}"
-    return f"{used[0]}: {layers}; {rate}; {length}"
+    rate = f"{learn['optimizer'].get('type', 'SGD')}, learning rate {learn['learning_rate']:g}"
+    decay = (learn["optimizer"].get("paramwise_cfg") or {}).get("layer_decay_rate")
+    if decay is not None:
+        rate += f", in each layer {decay:g} of the one above"
+    return f"{used[0]}: {layers}; {rate}, {schedule}; {length}"
 
 
 def _count(number: int, noun: str) -> str:

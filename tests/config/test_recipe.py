@@ -7,6 +7,7 @@ import pytest
 
 from ding_cls.config import checked_config, deep_merge_dicts, read_config
 from ding_cls.config.defaults import ROOT, defaults
+from ding_cls.config.lint import lint
 from ding_cls.config.recipe import (
     FINE_TUNE,
     FROM_SCRATCH,
@@ -151,19 +152,28 @@ def test_words_and_arguments_come_on_top_and_do_not_switch_it_off() -> None:
     assert resolved.origins["policy.learn.lr_schedule"].startswith("ding_cls::from_scratch.py:")
 
 
-def test_a_freezing_of_ones_own_replaces_the_recipes_and_a_part_of_it_changes_that() -> None:
-    given = {"policy.model.pretrained": True}
-    forever = "policy.learn.freeze={patterns: body}"
+def test_clipping_of_ones_own_replaces_the_recipes() -> None:
+    assert at(SCRATCH, "policy.learn.grad_clip") == {"max_norm": 1}
+    by_value = {"clip_value": 0.5}
     for cfg, words in (
-        ({}, [forever]),
-        ({"policy": {"learn": {"freeze": {"patterns": "body"}}}}, []),
+        ({}, ["policy.learn.grad_clip={clip_value: 0.5}"]),
+        ({}, ["policy.learn.grad_clip.clip_value=0.5"]),
+        ({"policy": {"learn": {"grad_clip": by_value}}}, []),
     ):
-        learn = resolve_run(cfg, words, given=given).cfg["policy"]["learn"]
-        assert learn["freeze"] == {"patterns": "body"}
-        assert "freeze_nonlinear_epoch" not in learn
-    learn = resolve_run({}, ["policy.learn.freeze_nonlinear_epoch=3"], given=given).cfg["policy"]["learn"]
-    assert learn["freeze_nonlinear_epoch"] == 3
-    assert "freeze" not in learn
+        assert at(resolve_run(cfg, words).cfg, "policy.learn.grad_clip") == by_value
+    assert at(resolve_run({}, ["policy.learn.grad_clip=none"]).cfg, "policy.learn.grad_clip") is None
+
+
+def test_a_freezing_of_ones_own_is_what_it_says() -> None:
+    words = ["policy.learn.freeze={patterns: body}"]
+    learn = resolve_run({}, words, given={"policy.model.pretrained": True}).cfg["policy"]["learn"]
+    assert learn["freeze"] == {"patterns": "body"}
+
+
+@pytest.mark.parametrize("words", [[], ["policy.model.pretrained=w.pth"]])
+def test_lint_finds_nothing_in_a_recipe(tmp_path: Path, words: list[str]) -> None:
+    leaf = write_files(tmp_path, "--- leaf.py\npolicy = dict(model=dict(name='resnet50'))\n")
+    assert lint(read_subject(leaf, [*words, "policy.learn.train_epoch=1"]), processes=1) == []
 
 
 def test_a_config_inherits_a_recipe_by_its_name(tmp_path: Path) -> None:
@@ -205,20 +215,23 @@ def test_the_line_says_what_the_run_does() -> None:
         resolved = resolve_run({}, words, given={f"policy.{path}": value for path, value in given.items()})
         return recipe_line(checked_config(resolved.cfg, origins=resolved.origins), resolved.origins)
 
-    words = ("policy.learn.optimizer.type=AdamW", "policy.learn.learning_rate=0.003")
+    words = ("policy.learn.optimizer.type=Adam", "policy.learn.learning_rate=0.003")
     head = "policy.learn.freeze={patterns: body, until_epoch: 2}"
     assert (
         line(*words, head, "policy.learn.train_epoch=5")
-        == "ding_cls::from_scratch.py: the head alone for 2 epochs, then all layers; AdamW, learning rate "
+        == "ding_cls::from_scratch.py: the head alone for 2 epochs, then all layers; Adam, learning rate "
         "0.003, cosine; 5 epochs"
     )
     assert line(*words, "policy.learn.max_iters=1") == (
-        "ding_cls::from_scratch.py: all layers; AdamW, learning rate 0.003, cosine; 1 update"
+        "ding_cls::from_scratch.py: all layers; Adam, learning rate 0.003, cosine; 1 update"
     )
     assert line(*words, "policy.learn.freeze={patterns: body}", "policy.learn.train_epoch=1") == (
-        "ding_cls::from_scratch.py: part of the layers; AdamW, learning rate 0.003, cosine; 1 epoch"
+        "ding_cls::from_scratch.py: part of the layers; Adam, learning rate 0.003, cosine; 1 epoch"
     )
-    assert str(line("policy.model.pretrained=true")).startswith("ding_cls::fine_tune.py: ")
+    assert line("policy.model.pretrained=true", "policy.learn.learning_rate=0.25") == (
+        "ding_cls::fine_tune.py: all layers; AdamW, learning rate 0.25, in each layer 0.8 of the one above, "
+        "cosine; 30 epochs"
+    )
     own = {"policy": {"learn": {"train_epoch": 3}}}
     assert recipe_line(checked_config(own), {"policy.learn.train_epoch": "leaf.py:1"}) is None
 
