@@ -102,26 +102,40 @@ CASES = (
 )
 
 
-def prepare(folder: Path, source: Path) -> None:
-    """Write all data sets as folders of images, and the weights, below ``folder``."""
-    for name in ("flowers5_500_50_250.tar", "weights.tar", "mnist_idx.tar"):
+def prepare(folder: Path, source: Path, cases: Sequence[Case]) -> None:
+    """Write the data sets of some cases as folders of images, and the weights, below ``folder``."""
+    for name in ("flowers5_500_50_250.tar", "weights.tar"):
         with tarfile.open(source / name) as archive:
             archive.extractall(folder, filter="data")
+    names = {each.data for each in cases}
+    if "cifar4k" in names:
+        _write_cifar(folder / "cifar4k", source)
+    counts = sorted(int(each.removeprefix("mnist")) for each in names if each.startswith("mnist"))
+    if counts:
+        _write_mnist(folder, source, counts)
+
+
+def _write_cifar(folder: Path, source: Path) -> None:
     with np.load(source / "cifar10_lossless_4k_1k.npz") as arrays:
         names = [str(each) for each in arrays["classes"]]
         images, labels = arrays["x_train"], arrays["y_train"]
-        _write(folder / "cifar4k/train", images[:3600], labels[:3600], names)
-        _write(folder / "cifar4k/val", images[3600:], labels[3600:], names)
-        _write(folder / "cifar4k/test", arrays["x_test"], arrays["y_test"], names)
+        _write(folder / "train", images[:3600], labels[:3600], names)
+        _write(folder / "val", images[3600:], labels[3600:], names)
+        _write(folder / "test", arrays["x_test"], arrays["y_test"], names)
+
+
+def _write_mnist(folder: Path, source: Path, counts: Sequence[int]) -> None:
+    """Write data sets of so many training images, validated on 1,000 others and tested on 2,000."""
+    with tarfile.open(source / "mnist_idx.tar") as archive:
+        archive.extractall(folder, filter="data")
     files = {each.name: each for each in folder.rglob("*ubyte.gz")}
     images, labels = (_idx(files[f"train-{name}-ubyte.gz"]) for name in ("images-idx3", "labels-idx1"))
     tests = [_idx(files[f"t10k-{name}-ubyte.gz"]) for name in ("images-idx3", "labels-idx1")]
     digits = [str(each) for each in range(10)]
-    for count in sorted({int(each.data[5:]) for each in CASES if each.data.startswith("mnist")}):
-        first = np.concatenate(
-            [np.flatnonzero(labels[:MNIST_TRAIN] == each)[: count // 10] for each in range(10)]
-        )
-        _write(folder / f"mnist{count}/train", images[first], labels[first], digits)
+    classes = [np.flatnonzero(labels[:MNIST_TRAIN] == each) for each in range(10)]
+    for count in counts:
+        chosen = np.concatenate([each[: count // 10] if count < MNIST_TRAIN else each for each in classes])
+        _write(folder / f"mnist{count}/train", images[chosen], labels[chosen], digits)
         _write(folder / f"mnist{count}/val", images[MNIST_TRAIN:][:1000], labels[MNIST_TRAIN:][:1000], digits)
         _write(folder / f"mnist{count}/test", tests[0][:2000], tests[1][:2000], digits)
 
@@ -224,10 +238,10 @@ def rows() -> Iterator[dict[str, Any]]:
         yield from map(json.loads, RESULTS.read_text().splitlines())
 
 
-def measure(folder: Path, *, workers: int, only: str) -> None:
+def measure(folder: Path, cases: Sequence[Case], *, workers: int) -> None:
     """Run what has not been run yet, one after the other."""
     done = {(row["case"], row["seed"], row["who"]) for row in rows()}
-    for case in (each for each in CASES if only in each.name):
+    for case in cases:
         for who, program, seeds in (
             (OURS, train_ours, case.seeds),
             (PLAIN, train_plainly, case.plain_seeds),
@@ -316,8 +330,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print("not run: DING_TEST_DATA is not set; it names the folder of", ", ".join(ARCHIVES))
             return
         with tempfile.TemporaryDirectory() as folder:
-            prepare(Path(folder), Path(source))
-            measure(Path(folder), workers=arguments.workers, only=arguments.only)
+            cases = [each for each in CASES if arguments.only in each.name]
+            prepare(Path(folder), Path(source), cases)
+            measure(Path(folder), cases, workers=arguments.workers)
     write_table()
 
 

@@ -26,15 +26,12 @@ def script(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_both_programs_train_a_case_and_are_not_repeated(
-    script: ModuleType, workdir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_programs_train_a_case_and_are_not_repeated(script: ModuleType, workdir: Path) -> None:
     for part in ("train", "valid", "test"):
         write_pictures(workdir / "d" / part, classes=("ash", "fir"), per_class=4, size_px=40)
     first = script.Case("first", "d", "resnet18", 1, size_px=32, seeds=(0, 1), plain_seeds=(0,))
     second = script.Case("second", "d", "resnet18", 2, "first", size_px=32, seeds=(0,), plain_seeds=(0,))
-    monkeypatch.setattr(script, "CASES", (first, second))
-    script.measure(workdir, workers=0, only="")
+    script.measure(workdir, (first, second), workers=0)
     found = [json.loads(line) for line in (workdir / "defaults.jsonl").read_text().splitlines()]
     assert [(row["case"], row["who"], row["seed"], len(row["valid"])) for row in found] == [
         ("first", "ding_cls", 0, 1),
@@ -44,7 +41,7 @@ def test_both_programs_train_a_case_and_are_not_repeated(
         ("second", "plain loop", 0, 2),
     ]
     assert all(row["num_test"] == 8 and row["test"] % 12.5 == 0 for row in found)
-    script.measure(workdir, workers=0, only="")
+    script.measure(workdir, (first, second), workers=0)
     assert len((workdir / "defaults.jsonl").read_text().splitlines()) == len(found)
 
 
@@ -66,9 +63,7 @@ def test_the_table_stands_between_its_marks(script: ModuleType, workdir: Path) -
     assert lines[6] == (
         "| MobileNetV2, flowers | 5 | 2 | 55.0, 75.0, 78.0 | 4.0 | 89.0 ± 1.4 | 1: 70.0 | 150, 90 |"
     )
-    assert any(
-        "--data flowers5 --model mobilenet_v2 --pretrained" in each for each in lines
-    )
+    assert any("--data flowers5 --model mobilenet_v2 --pretrained" in each for each in lines)
     assert "Measured on here." in lines
 
 
