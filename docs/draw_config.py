@@ -106,12 +106,14 @@ positions are `before_run`, `after_run`, `before_iter`, `after_iter`, `before_ep
 """
 
 
+_KEYS = " ".join(f"`{key.removeprefix('policy.learn.')}`" for key in SCHEDULE_KEYS)
+HEAD = HEAD.replace("{KEYS}", textwrap.fill(f"{_KEYS} of `policy.learn`", 110))
+
+
 def page() -> str:
     """Return the text of ``docs/config.md``."""
     sections = [_section(path, tree) for path, tree in _trees("", ROOT)]
-    keys = [f"`{key.removeprefix('policy.learn.')}`" for key in SCHEDULE_KEYS]
-    listed = textwrap.fill(f"{' '.join(keys)} of `policy.learn`", 110, break_on_hyphens=False)
-    return "\n".join([HEAD.replace("{KEYS}", listed), *sections])
+    return "\n".join([HEAD, *sections])
 
 
 def _trees(path: str, tree: Tree) -> Iterator[tuple[str, Tree]]:
