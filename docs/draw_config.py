@@ -1,10 +1,12 @@
 """Write ``docs/config.md`` from ``ding_cls/config/defaults.py``: ``python docs/draw_config.py``."""
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ding_cls.config.defaults import ROOT, Either, Free, Key, Tree
+from ding_cls.config.recipe import SCHEDULE_KEYS
 from ding_cls.config.validate import for_example
 
 PAGE = Path(__file__).resolve().parent / "config.md"
@@ -50,14 +52,28 @@ work_dir = "runs/{{ fileBasenameNoExtension }}"  # also fileBasename, fileDirnam
 
 - The result is mmengine's: dicts are merged at every depth, anything else is replaced. A dict over a plain
   value needs `_delete_=True`; two files of one list must not set the same key.
-- A base is a config file in the same tree of folders. Absolute paths, `~`, URLs, `package::file`, hidden
-  files and folders, links to other files, and climbing to the root folder with `../` are refused.
+- A base is a config file in the same tree of folders, or one of the recipes that ship, by its name alone:
+  `"ding_cls::fine_tune.py"` or `"ding_cls::from_scratch.py"`. Absolute paths, `~`, URLs, any other
+  `package::file`, hidden files and folders, links to other files, and climbing to the root folder with `../`
+  are refused.
 - In a file that inherits or is inherited from, the config is `main_config`, else the variable that is named
   like the file and ends in `_config` or `_cfg`, else the top-level names; over bases of top-level names only
   `main_config` is special. Names like `model`, `data` or `lr_config` are never the whole config.
 - A key named like a dict's method (`items`, `keys`, `copy`, `update` ...) is refused, but for the arguments
   of a part, a dict with a `type`.
 - Every problem of all files is reported at once, with file and line.
+
+**The recipe.** A config that says nothing of how to train is laid over a recipe that ships: `train --data DIR
+--model NAME` without any, and a file or dict that names the network, the data, a loss, hooks or a batch size
+alone, in either spelling. Which recipe: [`fine_tune.py`](../ding_cls/recipes/fine_tune.py) where the network
+begins with weights (`--pretrained`, `policy.model.pretrained`, `load_from`, an `init_cfg` of type
+`Pretrained`), else [`from_scratch.py`](../ding_cls/recipes/from_scratch.py). A config that sets one of the
+keys
+{KEYS}
+takes none, and has the defaults below for all the others; so does whatever calls `compile_config` itself,
+such as the zoo's mains. Words and arguments on the command line never decide it: they come on top of either.
+The run's first lines name the recipe, `ding-cls config show --data DIR --model NAME [--pretrained]`
+prints it, and [defaults.md](defaults.md) says what it does and how good it is.
 
 **On the command line** `key=value`, or `--cfg-options key=value`, sets any key by its dotted path
 (`policy.learn.batch_size=64`), elements of lists by index (`train_pipeline.1.size=192`). It wins over
@@ -88,6 +104,10 @@ Types are `load_ckpt`, `save_ckpt`, `log_show`, `log_reduce` and those you add w
 positions are `before_run`, `after_run`, `before_iter`, `after_iter`, `before_epoch`, `after_epoch`,
 `after_eval`.
 """
+
+
+_KEYS = " ".join(f"`{key.removeprefix('policy.learn.')}`" for key in SCHEDULE_KEYS)
+HEAD = HEAD.replace("{KEYS}", textwrap.fill(f"{_KEYS} of `policy.learn`", 110))
 
 
 def page() -> str:

@@ -1,7 +1,6 @@
 """``ding-cls config show | diff | lint``: a config looked at, never run."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ding_cls.cli.arguments import (
@@ -11,8 +10,15 @@ from ding_cls.cli.arguments import (
     add_words,
     config_and_overrides,
     files_and_overrides,
+    one_config,
 )
 from ding_cls.cli.exits import print_text
+from ding_cls.cli.run import (
+    add_data_arguments,
+    add_training_arguments,
+    check_config_word,
+    training_settings,
+)
 from ding_cls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,13 +34,17 @@ def add_verbs(verbs: Verbs) -> None:
     show = actions.add_parser(
         "show",
         help="what a config says after inheritance and overrides, and which line set what",
-        description="Print a config as Python text, with the file and line that set each value.",
+        description="Print a config as Python text, with the file and line that set each value; with --data, "
+        "--model and the like what `ding-cls train` of the same words begins with, the recipe that ships "
+        "included.",
     )
     show.set_defaults(verb=_show)
     show.add_argument(
         "--full", action="store_true", help="the whole tree that a run would use, defaults included"
     )
-    _add_arguments(show, first="FILE [key=value ...]", files=FILE)
+    add_training_arguments(show)
+    add_data_arguments(show)
+    _add_arguments(show, first="[FILE] [key=value ...]", files=FILE)
 
     diff = actions.add_parser(
         "diff",
@@ -69,24 +79,34 @@ def _add_arguments(parser: argparse.ArgumentParser, *, first: str, files: str) -
 
 def _show(arguments: argparse.Namespace) -> None:
     from ding_cls.config.show import show_config
-    from ding_cls.config.subject import read_subject
 
+    subject = _shown(arguments)
     if arguments.full:
-        subject = _as_run(*config_and_overrides(arguments.words))
         print_text(show_config(subject.tree, subject.origin))
     else:
-        subject = read_subject(*config_and_overrides(arguments.words))
         print_text(show_config(subject.written, subject.written_origin))
 
 
-def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
-    """Return a config with what a run of it takes from its network's library."""
-    from ding_cls.config.subject import read_subject
-    from ding_cls.pipeline.statistics import fill_input_statistics
+def _shown(arguments: argparse.Namespace) -> "Subject":
+    """Return the config to show: a file's, or with any of ``train``'s options that of the run; with ``--full``
+    also what a run takes from its network's library."""
+    files, settings = training_settings(arguments)
+    overrides = settings.pop("overrides")
+    if any(value not in (None, False) for value in settings.values()) or arguments.no_validate:
+        from ding_cls.pipeline.train import run_subject
 
-    subject = read_subject(path, overrides)
-    native = subject.resolved
-    fill_input_statistics(native.cfg, native.origins, is_logged=False)
+        config = one_config(files)
+        if config is not None:
+            check_config_word(config)
+        return run_subject(config, overrides=overrides, **settings)
+    from ding_cls.config.subject import read_subject
+
+    subject = read_subject(*config_and_overrides(arguments.words))
+    if arguments.full:
+        from ding_cls.pipeline.statistics import fill_input_statistics
+
+        native = subject.resolved
+        fill_input_statistics(native.cfg, native.origins, is_logged=False)
     return subject
 
 

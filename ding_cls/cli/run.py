@@ -21,6 +21,7 @@ from ding_cls.common.process import launched_rank
 from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]
+FOLDER = "folder with train/ and val/, one sub-folder per class in each"
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -97,7 +98,7 @@ def add_run_arguments(
     *,
     first: str = "key=value",
     files: str = "",
-    folder: str = "folder with train/ and val/, one sub-folder per class in each",
+    folder: str = FOLDER,
 ) -> None:
     """Add the words, the data, the seed, and how to go on.
 
@@ -108,9 +109,7 @@ def add_run_arguments(
         folder: what ``--data`` names.
     """
     add_words(parser, first=first, files=files)
-    parser.add_argument("--data", metavar="DIR", help=folder)
-    parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
+    add_data_arguments(parser, folder=folder)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -122,6 +121,18 @@ def add_run_arguments(
     )
     add_allow_code(parser)
     add_debug(parser)
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, *, folder: str = FOLDER) -> None:
+    """Add what is trained on, and the seed.
+
+    Args:
+        parser: where to add them.
+        folder: what ``--data`` names.
+    """
+    parser.add_argument("--data", metavar="DIR", help=folder)
+    parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
 
 
 def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
@@ -143,7 +154,7 @@ def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[st
         "synthetic": arguments.synthetic,
         "exp_name": arguments.work_dir,
         "overrides": overrides,
-        "allow_code": arguments.allow_code,
+        "allow_code": getattr(arguments, "allow_code", False),
     }
 
 

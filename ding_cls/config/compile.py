@@ -26,7 +26,7 @@ from ding_cls.config.settle import (
 )
 from ding_cls.config.table import ROOTS
 from ding_cls.config.translate import Translation, leaves, translate
-from ding_cls.config.validate import Validator, place_of
+from ding_cls.config.validate import MISSING, Validator, place_of, value_at
 from ding_cls.errors import ConfigError
 
 
@@ -130,6 +130,7 @@ def resolve(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
+    under: Translation | None = None,
 ) -> Translation:
     """Return a config in the native spelling, with ``key=value`` words set in whichever spelling they have.
 
@@ -142,6 +143,7 @@ def resolve(
         origins: which line set what; stays as it is.
         given: values by native path that win over the file and give way to ``overrides``.
         variables: see ``translate``.
+        under: a config in the native spelling that all of this is laid over.
 
     Raises:
         ConfigError: an override that cannot be applied.
@@ -156,6 +158,12 @@ def resolve(
     values, places, problems = translate(
         cfg, places, overridden=[_path(word) for word in (*overrides, *arguments)], variables=variables
     )
+    if under is not None:
+        values = lay_over(under.cfg, values)
+        known = {
+            path: place for path, place in under.origins.items() if value_at(values, path) is not MISSING
+        }
+        places = known | places
     for word in arguments:
         values = override(values, word, places)
     if others:

@@ -21,7 +21,7 @@ from ding_cls.config.merge import is_shadowing, key_problem, shadowing_problem, 
 from ding_cls.config.operations import Budget
 from ding_cls.config.problems import Problems, TooManyProblemsError
 from ding_cls.config.scope import BASE, CHARACTERS_A_UNIT, Places, Scope
-from ding_cls.config.sources import MAX_FILES, Sources, base_file
+from ding_cls.config.sources import MAX_FILES, Sources, base_file, recipe_name
 from ding_cls.config.statements import base_statement, interpret, parsed
 from ding_cls.errors import ConfigError
 
@@ -61,8 +61,9 @@ def read_config(path: str | os.PathLike[str]) -> EasyDict:
     """Return the config that a file holds, laid over its base files, without executing anything.
 
     ``_base_``, a path or a list of paths relative to the file, names the files it inherits from: ``.py``,
-    ``.yaml``, ``.yml`` or ``.json``. Dicts are merged key by key; ``_delete_=True`` in a dict drops the
-    base's; two bases of one list share no key. A base's value is ``_base_.a.b``, or ``{{ _base_.a.b }}``.
+    ``.yaml``, ``.yml`` or ``.json``, or a recipe that ships, ``ding_cls::NAME.py``. Dicts are merged key by
+    key; ``_delete_=True`` in a dict drops the base's; two bases of one list share no key. A base's value is
+    ``_base_.a.b``, or ``{{ _base_.a.b }}``.
 
     In a ``.py`` file the config is the variable ``main_config``; else the one named like the file; else the
     only one whose name ends in ``_config`` or ``_cfg``, when it is a dict and the last new name of the file;
@@ -214,7 +215,7 @@ class _Reader:
             "fileBasenameNoExtension": file.stem,
             "fileExtname": file.suffix,
         }
-        label = Path(os.path.relpath(file, self.leaf.parent)).as_posix()
+        label = recipe_name(file) or Path(os.path.relpath(file, self.leaf.parent)).as_posix()
         return Scope(label, budget=self._budget, places=self._places, templates=templates)
 
     def _python(

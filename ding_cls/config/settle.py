@@ -71,7 +71,7 @@ def move_arguments(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> li
             continue
         place = place_of(source, origins)
         put(cfg, target, at(cfg, source))
-        _drop(cfg, source)
+        drop(cfg, source)
         origins.pop(source, None)
         if place:
             origins[target] = place
@@ -111,9 +111,9 @@ def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str
     values = apply_overrides(values, [word], origins=origins)
     for source, target in MOVES.items():
         if f"{source}.".startswith(f"{path}.") and _is_movable(values, source):
-            _drop(values, target)
+            drop(values, target)
         elif target == path and _is_movable(values, source):
-            _drop(values, source)
+            drop(values, source)
     move_arguments(values, origins)
     if path in (_SCHEDULE, f"{_SCHEDULE}.type") and isinstance(at(values, _SCHEDULE), dict):
         _drop_inherited_scalars(values, origins)
@@ -235,7 +235,7 @@ def _drop_inherited_scalars(values: dict[str, Any], origins: MutableMapping[str,
     """Take out what a schedule by name does not read, unless it was typed too."""
     for path in (f"{_LEARN}.{name}" for name in _SCALARS):
         if not origins.get(path, "").startswith("override "):
-            _drop(values, path)
+            drop(values, path)
             origins.pop(path, None)
 
 
@@ -263,7 +263,8 @@ def put(tree: dict[str, Any], path: str, value: Any) -> None:
     tree[name] = value
 
 
-def _drop(tree: dict[str, Any], path: str) -> None:
+def drop(tree: dict[str, Any], path: str) -> None:
+    """Take out the value at a dotted path, in place, where there is one."""
     section = at(tree, _around(path))
     if isinstance(section, dict):
         section.pop(last_name(path), None)

@@ -20,6 +20,10 @@ MAX_BYTES = 500_000
 # A syntax tree takes up to 1.5 kB a word, so this bounds the memory; a string counts as one word.
 MAX_WORDS = 60_000
 
+# What ships: `_base_ = "ding_cls::fine_tune.py"` names a file of this folder; the package has no other.
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+PACKAGE = "ding_cls::"
+
 _SUFFIX_TEXT = f"its name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 _WORD = re.compile(r"'(?:[^'\\\n]++|\\.)*+'|\"(?:[^\"\\\n]++|\\.)*+\"|\\.|\w+|[^\w \t]")
 
@@ -63,16 +67,18 @@ def base_file(given: object, child: Path) -> Path:
     """Return the path of the base file that a config file names.
 
     Args:
-        given: relative to the folder of ``child``.
+        given: relative to the folder of ``child``; or a recipe that ships, ``ding_cls::NAME.py``.
         child: the file that inherits, absolute.
 
     Raises:
-        ValueError: it is not the path of a config file in the same tree of folders.
+        ValueError: it is neither the path of a config file in the same tree of folders nor such a recipe.
     """
     if not isinstance(given, str) or not given or "\0" in given:
         raise ValueError(f"_base_ is the path of a file or a list of paths, not of {shown(given)}")
     if len(given) > MAX_PATH:
         raise ValueError(f"base file {shown(given)} has a path of more than {MAX_PATH} characters")
+    if given.startswith(PACKAGE):
+        return _recipe(given)
     windows = PureWindowsPath(given)
     if "::" in given or "://" in given or given.startswith("~") or windows.drive or windows.root:
         raise ValueError(f"base file {given!r} must be a path relative to the file that names it")
@@ -89,6 +95,24 @@ def base_file(given: object, child: Path) -> Path:
     if shared == Path(shared.anchor) != Path(folder):
         raise ValueError(f"base file {given!r} lies outside the tree of config files that {child.name} is in")
     return path
+
+
+def recipe_names() -> list[str]:
+    """Return the recipes that ship, as ``_base_`` names them."""
+    return sorted(PACKAGE + file.name for file in RECIPES.glob("*.py"))
+
+
+def recipe_name(file: Path) -> str | None:
+    """Return how ``_base_`` names a file, where it is a recipe that ships."""
+    return PACKAGE + file.name if file.parent == RECIPES else None
+
+
+def _recipe(given: str) -> Path:
+    # The names are compared, never joined to a path that comes from a config.
+    known = recipe_names()
+    if given not in known:
+        raise ValueError(f"base file {given!r} does not ship with ding_cls; these do: {', '.join(known)}")
+    return RECIPES / given.removeprefix(PACKAGE)
 
 
 def _content(file: Path, bytes_left: int) -> bytes:

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ding_cls.config.compile import checked_config, resolve
+from ding_cls.config.compile import checked_config
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.origins import OriginTable
 from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.recipe import resolve_run
 from ding_cls.config.settle import lay_over
 from ding_cls.config.translate import Translation
 from ding_cls.config.validate import MISSING, place_of, value_at
@@ -108,7 +109,7 @@ def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     values, places = read_config_with_origins(file, variables=variables)
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
-    return Subject(str(path), written, origins, resolve(values, overrides, places, variables=variables))
+    return Subject(str(path), written, origins, resolve_run(values, overrides, places, variables=variables))
 
 
 _DEFAULTS = defaults(ROOT)

@@ -1,7 +1,7 @@
 """Smaller learning rates for lower layers, as fine-tuning wants them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -20,6 +20,9 @@ _BLOCKS = (
     re.compile(r"(?:^|\.)blocks\.(\d+)\.(\d+)\."),
     re.compile(r"(?:^|\.)(?:encoder_layer_|blocks\.|features\.|layers\.|layer|stages\.)(\d+)\."),
 )
+
+# Fewer parts than these at the top of a network are a body and a head.
+_MIN_PARTS = 4
 
 
 @OPTIMIZER_BUILDERS.register_module(
@@ -69,27 +72,33 @@ class LearningRateDecayOptimizerConstructor(DefaultOptimizerConstructor):
 def layer_scales(model: nn.Module, rate: float) -> dict[str, float]:
     """Return each parameter's factor by its name: ``rate`` to the number of layers above its own.
 
-    Raises:
-        ConfigError: no name of the network has a block in it.
+    Where no name has a numbered block in it the network's parts are its layers: those at the top, or where
+    these are few, as a body and a head, those one level below. The last one has the whole rate.
     """
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     numberings = (_blocks(names, pattern) for pattern in _BLOCKS)
-    blocks = next((each for each in numberings if each), {})
-    if not blocks:
-        raise ConfigError(
-            f"the layers of {type(model).__name__} cannot be told by their names; use "
-            "paramwise_cfg=dict(custom_keys=...) of DefaultOptimizerConstructor"
-        )
+    blocks = next((each for each in numberings if each), None)
+    if blocks is None:
+        blocks = _parts(names)
     depths = {block: number for number, block in enumerate(dict.fromkeys(blocks.values()), 1)}
-    last = [name for name in names if name in blocks][-1]
-    scales, depth, is_above = {}, 0, False
+    last = [name for name in names if name in blocks][-1:]
+    scales, depth, is_above = {}, 0, not blocks
     for name in names:
         # What belongs to no block counts with the one before it, the head with none.
         depth = len(depths) + 1 if is_above else depths[blocks[name]] if name in blocks else depth
-        is_above = is_above or name == last
+        is_above = is_above or [name] == last
         scales[name] = rate ** (len(depths) + 1 - depth)
     return scales
 
 
-def _blocks(names: Iterable[str], pattern: re.Pattern[str]) -> dict[str, tuple[str, ...]]:
+def _blocks(names: Sequence[str], pattern: re.Pattern[str]) -> dict[str, tuple[str, ...]]:
     return {name: match.groups() for name in names if (match := pattern.search(name)) is not None}
+
+
+def _parts(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the part that each name belongs to, but for the names of the last one."""
+    levels = [name.split(".")[:-1] for name in names]
+    depth = 1 if len({tuple(each[:1]) for each in levels}) >= _MIN_PARTS else 2
+    parts = {name: tuple(each[:depth]) for name, each in zip(names, levels, strict=True)}
+    *_, head = parts.values()
+    return {name: part for name, part in parts.items() if part != head}

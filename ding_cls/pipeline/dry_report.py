@@ -51,6 +51,7 @@ class DryRun:
         num_checkpoints: most files that lie there at once, the best one included.
         free_bytes: free on the disk of the run's folder.
         remarks: what deserves a second look.
+        recipe: the recipe that ships and that the run is laid over, and what it does; None: none.
     """
 
     run_folder: str
@@ -77,6 +78,7 @@ class DryRun:
     num_checkpoints: int
     free_bytes: int
     remarks: tuple[str, ...]
+    recipe: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -104,6 +106,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
     total = report.num_checkpoints * report.checkpoint_bytes
     return [
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
+        *([("recipe", report.recipe)] if report.recipe is not None else []),
         (
             "pictures",
             f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} classes",

@@ -24,6 +24,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.data_traps import crop_far_from_resize
 from ding_cls.config.finding import Checked
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.recipe import recipe_line
 from ding_cls.config.training_traps import save_intervals
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
@@ -103,7 +104,11 @@ def dry_run(
             open_run(cfg, seed=seed, **settings) as run,
         ):
             report = _looked_at(run, model, wanted, check_images)
-        return replace(report, remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)))
+        return replace(
+            report,
+            remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
+            recipe=recipe_line(run.cfg, described.origins),
+        )
 
 
 def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) -> DryRun:

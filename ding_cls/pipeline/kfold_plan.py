@@ -8,10 +8,12 @@ from typing import Any
 
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import text_logger
+from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy, save_config
+from ding_cls.config.recipe import recipe_line
 from ding_cls.config.translate import leaves
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import part_placed
@@ -112,6 +114,8 @@ def make_plan(
         dataset = training_set(checked_config(whole_config(cfg, compiled), None, **classes))
     except PartError as error:
         raise ConfigError(part_placed(error, compiled, described.origins)) from error
+    if (line := recipe_line(compiled, described.origins)) and launched_rank() == 0:
+        text_logger("kfold").info(f"recipe {line}")
     division = _division(asked, saved.get("division", {}), compiled.seed, dataset)
     folds = fold_numbers(dataset, division)
     record = {

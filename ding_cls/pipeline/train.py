@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 
+from ding_cls.common.log import text_logger
 from ding_cls.config import resolve
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.recipe import recipe_line, resolve_run
+from ding_cls.config.subject import Subject
 from ding_cls.config.translate import Translation
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import at
@@ -29,7 +32,6 @@ from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
-DEFAULT_EPOCHS = 30
 PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator": MetricSerialEvaluator}
 
 
@@ -51,8 +53,8 @@ def train(
     """Train a classifier.
 
     Args:
-        config: a config file in either spelling, or its content as nested dicts; None takes a recipe for
-            folders of pictures: SGD, cosine schedule, 224 px, and a checkpoint after each epoch.
+        config: a config file in either spelling, or its content as nested dicts. What says nothing of how
+            to train, or None, is laid over a recipe that ships; the run's first lines name it.
         data: folder with ``train/`` and ``val/`` (or ``valid/``, ``validation/``), one sub-folder per class.
         model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits; it replaces
             a network that the config puts together.
@@ -97,6 +99,8 @@ def train(
         # Whoever opens a checkpoint of this run finds the modules again.
         cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
+        if line := recipe_line(run.cfg, origins):
+            run.logger.info(f"recipe {line}")
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
         judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
@@ -174,9 +178,9 @@ def read_run(
     if config is None:
         if data is None and not synthetic:
             raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
-        cfg: Any = _folder_recipe(data, model, epochs or DEFAULT_EPOCHS, is_pretrained=bool(pretrained))
+        cfg: Any = {"exp_name": exp_name or _run_folder(data, model)}
         if resume:
-            cfg = resumed_config({**cfg, "exp_name": exp_name or cfg["exp_name"]}, overrides)
+            cfg = resumed_config(cfg, overrides)
     elif isinstance(config, Mapping):
         cfg = config
     else:
@@ -204,13 +208,35 @@ def read_run(
         given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
-    described = resolve(cfg, overrides, origins, given=given, variables=variables)
+    described = resolve_run(cfg, overrides, origins, given=given, variables=variables)
     if not resume:
         fill_input_statistics(described.cfg, described.origins)
     if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
         # Two configs that are silent about it would else be one run to --resume.
         described.cfg["exp_name"] = Path(config).stem
     return described._replace(problems=[*unreadable, *described.problems])
+
+
+def run_subject(
+    config: str | os.PathLike[str] | None, *, seed: int | None, allow_code: bool, **settings: Any
+) -> Subject:
+    """Return the config that ``train`` of the same arguments begins with, as the tools look at one.
+
+    Args:
+        config: as in ``train``, like the rest.
+        seed: as there.
+        allow_code: as there; nothing is imported here.
+        settings: as there.
+    """
+    logger = text_logger("run")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        described = read_run(config, resume=False, **settings)
+    finally:
+        logger.disabled = was_disabled
+    if seed is not None:
+        described.cfg["seed"], described.origins["seed"] = seed, "argument seed"
+    return Subject(str(config or described.cfg["exp_name"]), described.cfg, described.origins, described)
 
 
 def folder_of(config: object) -> Path | None:
@@ -246,28 +272,8 @@ def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
     }
 
 
-def _folder_recipe(
-    data: str | os.PathLike[str] | None,
-    model: str | torch.nn.Module | None,
-    epochs: int,
-    *,
-    is_pretrained: bool,
-) -> dict[str, Any]:
-    """Return the config for a folder of photographs: a small rate for loaded weights, else a larger."""
+def _run_folder(data: str | os.PathLike[str] | None, model: str | torch.nn.Module | None) -> str:
+    """Return the folder of a run that has no config: what it is called by default."""
     name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
     folder = Path(data).resolve().name if data is not None else "synthetic"
-    rate = 0.01 if is_pretrained else 0.02
-    return {
-        "exp_name": f"runs/{folder}_{name.replace('/', '_')}",
-        "policy": {
-            "learn": {
-                "train_epoch": epochs,
-                "learning_rate": rate,
-                "lr_schedule": "cosine",
-                "warmup_lr": rate / 10,
-                "warmup_epoch": max(0.0, min(1.0, 0.2 * epochs)),
-                "learner": {"hook": {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1}},
-            },
-            "eval": {"evaluator": {"eval_freq": 1}},
-        },
-    }
+    return f"runs/{folder}_{name.replace('/', '_')}"

@@ -199,7 +199,10 @@ def test_the_users_code_runs_only_with_leave_and_never_to_look_at_a_config(types
         assert types(*verb, "theirs.py") == (2, "", refusal)
     code, out, _ = types("hooks", "theirs.py", "--allow-code")
     assert code == 0
-    assert "after_epoch   70 LOW    TheirHook                  TheirHook" in out
+    assert (
+        "after_epoch   20        save_ckpt_after_epoch      SaveCkptHook\n"
+        "              70 LOW    TheirHook                  TheirHook\n"
+    ) in out
     assert out.startswith("it ran\n")
     del sys.modules["their_hooks"]
 

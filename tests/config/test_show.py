@@ -115,7 +115,7 @@ def test_the_full_tree_tells_defaults_from_what_was_said(tree: Path, tmp_path: P
 
 def test_an_emptied_section_does_not_claim_its_defaults(tmp_path: Path) -> None:
     file = tmp_path / "empty.py"
-    file.write_text("policy = dict(learn=dict(learner=dict(hook={})))\n")
+    file.write_text("policy = dict(learn=dict(train_epoch=1, learner=dict(hook={})))\n")
     assert read_subject(file).origin("policy.learn.learner.hook.save_ckpt_after_iter") == DEFAULT
 
 

@@ -9,6 +9,7 @@ import torchvision
 from torch import nn
 
 from ding_cls.errors import ConfigError
+from ding_cls.models import build_model
 from ding_cls.optim import build_optimizer
 from ding_cls.optim.layer_decay import layer_scales
 
@@ -164,8 +165,27 @@ def test_what_cannot_be_used_is_named(paramwise: Any, expected: str) -> None:
         build_optimizer(Tiny(), cfg)
 
 
-def test_a_network_without_numbered_layers_is_told() -> None:
-    with pytest.raises(
-        ConfigError, match="the layers of Linear cannot be told by their names; use paramwise"
-    ):
-        layer_scales(nn.Linear(2, 2), 0.5)
+def test_a_network_without_numbered_layers_has_its_parts_for_layers() -> None:
+    assert layer_scales(nn.Linear(2, 2), 0.5) == {"weight": 1, "bias": 1}
+    two = nn.ModuleDict({"body": nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)})})
+    two["head"] = nn.Linear(2, 2)
+    assert {name: value for name, value in layer_scales(two, 0.5).items() if "weight" in name} == {
+        "body.a.weight": 0.25,
+        "body.b.weight": 0.5,
+        "head.weight": 1,
+    }
+    row = nn.Sequential(*(nn.Linear(2, 2) for _ in range(4)))
+    assert [layer_scales(row, 0.5)[f"{number}.bias"] for number in range(4)] == [0.125, 0.25, 0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "num_layers", "head"),
+    [("densenet121", 11, "classifier"), ("googlenet", 13, "fc"), ("lenet5", 4, "classifier")],
+)
+def test_networks_without_numbered_blocks_fall_from_part_to_part(
+    name: str, num_layers: int, head: str
+) -> None:
+    scales = layer_scales(build_model(name, num_classes=3), 0.5)
+    values = list(dict.fromkeys(scales.values()))
+    assert sorted(values) == [0.5**power for power in range(num_layers - 1, -1, -1)]
+    assert {key.partition(".")[0] for key, value in scales.items() if value == 1} == {head}

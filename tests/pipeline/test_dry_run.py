@@ -62,10 +62,13 @@ def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, tem
     assert told.loss == pytest.approx(updates[0]["total_loss_avg"], rel=1e-6)
     assert told.expected_loss == math.log(CLASSES)
     assert told.learning_rates[0] == (0, pytest.approx(updates[0]["cur_lr_avg"]))
-    # Warm-up takes 0.8 of four epochs, so the second begins 0.2 epochs down the cosine.
-    assert told.learning_rates[1] == (3, pytest.approx(0.01 * (1 + math.cos(math.pi * 0.2 / 3.2))))
-    assert told.learning_rates[2][0] == 11
-    assert 0 < told.learning_rates[2][1] < 0.02
+    # Warm-up takes half an epoch: one and a half of its three updates.
+    assert told.learning_rates[1] == (2, pytest.approx(0.0005 * (1 + math.cos(math.pi * (0.5 / 3) / 3.5))))
+    # The cosine ends with the twelfth update, so the last begins 11/3 - 0.5 of its 3.5 epochs down.
+    assert told.learning_rates[2] == (
+        11,
+        pytest.approx(0.0005 * (1 + math.cos(math.pi * (11 / 3 - 0.5) / 3.5))),
+    )
     assert told.num_evaluations == len(evaluations) == 5
     assert (told.num_train, told.num_eval, told.num_classes, told.eval_batches) == (40, 20, CLASSES, 3)
     files = list((result.run_folder / "ckpt").iterdir())
