@@ -423,8 +423,18 @@ def test_stops_with_workers_are_bit_equal(picture_folder: Path, workdir: Path) -
 STOPS = pytest.mark.parametrize("stops", [(5, 7), pytest.param((1, 10), marks=pytest.mark.slow)])
 
 
+# One of each kind: a state of its own, weights of its own in evaluation, another library.
+QUICK_OPTIMIZERS = ("Lion", "ScheduleFreeSGD", "timm/Lamb")
+
+
 @STOPS
-@pytest.mark.parametrize("name", LIBRARY_OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=[] if each in QUICK_OPTIMIZERS else pytest.mark.slow)
+        for each in LIBRARY_OPTIMIZERS
+    ],
+)
 def test_every_library_optimizer_is_bit_equal(
     picture_folder: Path, workdir: Path, name: str, stops: tuple[int, ...]
 ) -> None:
@@ -572,7 +582,10 @@ HOOKS_OF_ALL_KINDS = (
 
 
 @pytest.mark.parametrize("inside", [(), (f"{_JUDGE}.eval_interval=2", f"{_JUDGE}.by_epoch=False")])
-@pytest.mark.parametrize("hooks", ["policy.learn.learner.custom_hooks=[]", HOOKS_OF_ALL_KINDS])
+@pytest.mark.parametrize(
+    "hooks",
+    [pytest.param("policy.learn.learner.custom_hooks=[]", marks=pytest.mark.slow), HOOKS_OF_ALL_KINDS],
+)
 def test_every_periodic_checkpoint_resumes_bit_equal(
     picture_folder: Path, workdir: Path, hooks: str, inside: tuple[str, ...]
 ) -> None:
