@@ -1,6 +1,7 @@
 """``ding-cls config show | diff | lint``: a config looked at, never run."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ding_cls.cli.arguments import (
@@ -88,8 +89,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _shown(arguments: argparse.Namespace) -> "Subject":
-    """Return the config to show: a file's, or with any of ``train``'s options that of the run; with ``--full``
-    also what a run takes from its network's library."""
+    """Return the config to show: a file's, or with any of ``train``'s options that of the run."""
     files, settings = training_settings(arguments)
     overrides = settings.pop("overrides")
     if any(value not in (None, False) for value in settings.values()) or arguments.no_validate:
@@ -99,14 +99,21 @@ def _shown(arguments: argparse.Namespace) -> "Subject":
         if config is not None:
             check_config_word(config)
         return run_subject(config, overrides=overrides, **settings)
+    if arguments.full:
+        return _as_run(*config_and_overrides(arguments.words))
     from ding_cls.config.subject import read_subject
 
-    subject = read_subject(*config_and_overrides(arguments.words))
-    if arguments.full:
-        from ding_cls.pipeline.statistics import fill_input_statistics
+    return read_subject(*config_and_overrides(arguments.words))
 
-        native = subject.resolved
-        fill_input_statistics(native.cfg, native.origins, is_logged=False)
+
+def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
+    """Return a config with what a run of it takes from its network's library."""
+    from ding_cls.config.subject import read_subject
+    from ding_cls.pipeline.statistics import fill_input_statistics
+
+    subject = read_subject(path, overrides)
+    native = subject.resolved
+    fill_input_statistics(native.cfg, native.origins, is_logged=False)
     return subject
 
 
