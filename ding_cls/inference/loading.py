@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,6 +23,7 @@ from ding_cls.data import (
     imagenet_classes,
     preprocessing_from_state,
 )
+from ding_cls.data.transforms import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels
@@ -245,5 +246,5 @@ def library_preprocessing(model: str) -> AnyPreprocessing:
         resize_size=expected.resize_size,
         mean=expected.mean,
         std=expected.std,
-        interpolation=expected.interpolation,
+        interpolation=cast(Interpolation, expected.interpolation),
     )

@@ -11,6 +11,7 @@ from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
 from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
 from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
 from ding_cls.metrics.show import (
+    Display,
     digits_of,
     fits_a_line,
     is_percentage,
@@ -24,6 +25,7 @@ from ding_cls.metrics.sums import reduced
 from ding_cls.metrics.targets import target_ranks
 
 __all__ = [
+    "Display",
     "METRICS",
     "Accuracy",
     "Auroc",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _MAX_LENGTH = 60
@@ -93,3 +94,30 @@ def shown_name(name: str, *, is_other_loss: bool = False) -> str:
     if match and is_other_loss:
         name = f"{match[1]}cross-entropy"
     return re.sub(r"^(train|val)_", r"\1 ", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Which of a run's results are shown, and what they are called there.
+
+    Attributes:
+        num_classes: as in `shown_results`, like the next.
+        has_one_label: as there.
+        is_other_loss: as in `shown_name`.
+    """
+
+    num_classes: int | None = None
+    has_one_label: bool = True
+    is_other_loss: bool = False
+
+    def __call__(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the results to show, by the names in the data."""
+        return shown_results(results, self.num_classes, has_one_label=self.has_one_label)
+
+    def name(self, name: str) -> str:
+        """Return what a result is called."""
+        return shown_name(name, is_other_loss=self.is_other_loss)
+
+    def line(self, results: Mapping[str, Any], separator: str = ", ") -> str:
+        """Return the results to show in one line, as `show_results`."""
+        return show_results({self.name(name): value for name, value in self(results).items()}, separator)

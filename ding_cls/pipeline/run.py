@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from easydict import EasyDict
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.checkpoint.keeper import checkpoint_folder
 from ding_cls.common.counting import either
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
@@ -30,9 +29,10 @@ from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
-from ding_cls.metrics import show_results
+from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.label_kinds import labels_of
+from ding_cls.pipeline.result import TrainResult
 from ding_cls.pipeline.resume import named_run, newest_checkpoint, set_newer_aside
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
@@ -42,68 +42,9 @@ from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
 
+# Metrics whose 'loss' is cross-entropy; None: where nothing is said, it is one of them.
+_OF_CROSS_ENTROPY = (None, "ImageClassificationMetric", "ClassificationMetrics")
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class TrainResult:
-    """What a training run came to; it prints as five lines.
-
-    Attributes:
-        history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
-            ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
-            ``seconds``. Accuracies are percentages.
-        best: the best evaluation's results; empty without one. The untrained network's count only where no
-            evaluation of a trained one is finite, or a metric's own ``gt`` prefers them.
-        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where it
-            is that of the untrained network, or there is none.
-        final: the last evaluation's results.
-        model: the trained network, with its final weights: those that are evaluated.
-        run_folder: where everything lies.
-        images_per_s: training samples per second, all processes together, evaluation not counted.
-        minutes: wall time of this session.
-        was_complete: the run was finished before; nothing was trained.
-        has_test_split: beside the folder of evaluation pictures lies one called ``test``.
-        needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
-        checkpoint_folder: where the checkpoints lie.
-        go_on: the command line's word that makes the run go on for twice as long.
-    """
-
-    history: list[dict[str, Any]]
-    best: dict[str, float]
-    best_epoch: int | None
-    final: dict[str, float]
-    model: torch.nn.Module
-    run_folder: Path
-    images_per_s: float
-    minutes: float
-    was_complete: bool
-    has_test_split: bool = False
-    needs_code: bool = False
-    checkpoint_folder: Path | None = None
-    go_on: str = ""
-
-    def __repr__(self) -> str:
-        updates = self.history[-1]["train_iter"] if self.history else 0
-        speed = f"{self.minutes:.1f} minutes, {self.images_per_s:.0f} img/s"
-        rows = {
-            "run folder": self.run_folder,
-            "trained": f"{len(self.history)} epochs, {updates:,} updates; {speed}",
-            "final": show_results(self.final),
-            self.best_name: show_results(self.best),
-            "best checkpoint": self.best_checkpoint,
-        }
-        return "\n".join(f"{name:<16} {value}" for name, value in rows.items())
-
-    @property
-    def best_name(self) -> str:
-        """Which evaluation was the best, in words."""
-        return "best, untrained" if self.best_epoch is None else f"best, epoch {self.best_epoch}"
-
-    @property
-    def best_checkpoint(self) -> Path:
-        """The file with the best weights; where nothing was evaluated the latest."""
-        return best_file(self.checkpoint_folder or self.run_folder)
 
 
 @dataclass(slots=True)
@@ -201,6 +142,12 @@ class Run:
                 **self.facts,
             }
         )
+        metric = (self.cfg.policy.eval.metric or {}).get("type")
+        learner.display = Display(
+            num_classes=len(classes),
+            has_one_label=labels_of(loader.dataset).kind != "several",
+            is_other_loss=metric in _OF_CROSS_ENTROPY and not mode.get_attribute("minimises_cross_entropy"),
+        )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
         dropped = loader.num_left_out
@@ -242,6 +189,7 @@ class Run:
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
             go_on=_twice_as_long(self.cfg),
+            display=learner.display,
         )
         is_untrained = evaluator.is_best_untrained and not evaluator.ranking.is_of_the_user
         if evaluator.last_eval_iter > 0 and (is_untrained or evaluator.best is None):

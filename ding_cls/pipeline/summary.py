@@ -14,7 +14,7 @@ from ding_cls.common.command import resume_command
 from ding_cls.common.log import append_lines, learner_log
 from ding_cls.common.process import launched_world_size
 from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value, where_lists_are
-from ding_cls.pipeline.run import TrainResult
+from ding_cls.pipeline.result import TrainResult
 
 
 def print_summary(result: TrainResult) -> None:
@@ -65,8 +65,10 @@ def _commands(result: TrainResult) -> list[str]:
 
 def _results(result: TrainResult) -> Table:
     """Return a table of the final and the best results, one column for each that the metric gives."""
-    names = [name for name, value in {**result.final, **result.best}.items() if fits_a_line(value)]
-    table = Table("", *(f"{name} %" if is_percentage(name) else escape(str(name)) for name in names))
+    shown = result.display({**result.final, **result.best})
+    names = [name for name, value in shown.items() if fits_a_line(value)]
+    titles = (result.display.name(str(name)) for name in names)
+    table = Table("", *(f"{title} %" if is_percentage(title) else escape(title) for title in titles))
     for label, values in (("final", result.final), (result.best_name, result.best)):
         if values:
             cells = (show_value(values.get(name, ""), digits_of(name)) for name in names)

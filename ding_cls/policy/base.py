@@ -174,6 +174,10 @@ class Policy(ABC):
         freezing = getattr(self, "_freezing", None)
         return () if freezing is None else freezing.always_still
 
+    def _get_minimises_cross_entropy(self) -> bool:
+        """Return whether training minimises the function that evaluation calls ``loss``."""
+        return True
+
     def _set_attribute(self, name: str, value: Any) -> None:
         setter = getattr(self, f"_set_{name}", None)
         if setter is not None:

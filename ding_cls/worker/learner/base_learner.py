@@ -16,6 +16,7 @@ from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
 from ding_cls.errors import ConfigError
+from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
@@ -77,6 +78,7 @@ class BaseLearner:
         trackers: get every row that is recorded (``start`` only).
         last_step: the caller's own position, as ``train`` was told it; -1 where it was not.
         facts: what every checkpoint says under ``run``; see ``describe_run``.
+        display: which results are shown while it runs, and under which names.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(LEARNER)
@@ -138,6 +140,7 @@ class BaseLearner:
         }
         self._unclaimed: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
+        self.display = Display()
         self._loaded_facts: Mapping[str, Any] = {}
         self._hooks = learner_hooks(self._cfg, world_size=self.world_size)
         for hook in [each for line in self._hooks.values() for each in line]:

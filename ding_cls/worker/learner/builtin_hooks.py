@@ -226,7 +226,7 @@ class LogRowHook(LogShowHook):
             epoch=epoch,
             step=step + 1,
             length=length,
-            means=means,
+            means=engine.display(means),
             lr=float(self._lr),
             rate=rate,
             left=engine.time_left(),

@@ -40,7 +40,7 @@ class Judging:
         self._length, self._max_iter = length, max_iter
         # The update whose evaluation this process has written down.
         self._told_at = -1
-        self._table = EpochTable()
+        self._table = EpochTable(engine.display)
         # What this process needs: its first update, seconds and number of its evaluations.
         self._first_iter = engine.train_iter
         self._eval_seconds, self._num_evals = 0.0, 0
@@ -107,7 +107,10 @@ class Judging:
         updates = self._engine.train_iter
         if not has_row:
             head = "Untrained" if updates == 0 else f"Evaluation after {updates} updates"
-            self._engine.info(result_line(head, self._engine.eval_result, is_best=self._is_best()))
+            shown = result_line(
+                head, self._engine.eval_result, is_best=self._is_best(), display=self._engine.display
+            )
+            self._engine.info(shown)
         self._engine.call_hook("after_eval")
 
     def _show(self, row: dict[str, Any]) -> None:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ding_cls.metrics import digits_of, fits_a_line, show_results, show_value
+from ding_cls.metrics import Display, digits_of, fits_a_line, show_value
 
 WIDTH = 80
 _GAP = "  "
 _TRAINING = ("train_loss", "train_acc1")
 _BEST = " best"
+_ALL = Display()
 
 
 def log_row(
@@ -45,17 +46,22 @@ def log_row(
     return line if len(line) <= WIDTH else " ".join(fields)
 
 
-def result_line(head: str, results: Mapping[str, Any], *, is_best: bool) -> str:
+def result_line(head: str, results: Mapping[str, Any], *, is_best: bool, display: Display = _ALL) -> str:
     """Return the line of an evaluation that no epoch's row holds: ``Untrained  loss 2.3711  acc1 9.43``."""
-    line = _GAP.join(filter(None, [head, show_results(results, _GAP)]))
+    line = _GAP.join(filter(None, [head, display.line(results, _GAP)]))
     line += _BEST if is_best else ""
     return line if len(line) <= WIDTH else _cut(line)
 
 
 class EpochTable:
-    """Rows of epochs under a header, which comes once, and again where a further column has come up."""
+    """Rows of epochs under a header, which comes once, and again where a further column has come up.
 
-    def __init__(self) -> None:
+    Args:
+        display: which results have a column.
+    """
+
+    def __init__(self, display: Display = _ALL) -> None:
+        self._display = display
         self._widths: dict[str, int] = {}
         self._left_out: list[str] = []
 
@@ -67,7 +73,7 @@ class EpochTable:
             is_best: whether its evaluation is the best so far.
         """
         names = [name for name in row if name.startswith("val_") or name in _TRAINING]
-        shown = [name for name in names if fits_a_line(row[name])]
+        shown = [name for name in self._display(dict.fromkeys(names)) if fits_a_line(row[name])]
         lines = [] if self._has_all(shown) else self._header(row, shown)
         cells = (_fitted(name, row, width).rjust(width) for name, width in self._widths.items())
         return [*lines, _GAP.join(cells) + (_BEST if is_best else "")]
@@ -80,7 +86,7 @@ class EpochTable:
             name for name in (*self._widths, *self._left_out) if name not in ("epoch", "lr", "seconds")
         ]
         names = [*earlier, *(name for name in names if name not in earlier)]
-        widths = {name: max(len(_title(name)), len(_cell(name, row)), 6) for name in names}
+        widths = {name: max(len(self._title(name)), len(_cell(name, row)), 6) for name in names}
         ends = {"lr": 7, "seconds": 5}
         kept: dict[str, int] = {"epoch": 5}
         room = WIDTH - len(_BEST) - sum(len(_GAP) + width for width in ends.values()) - kept["epoch"]
@@ -90,10 +96,13 @@ class EpochTable:
                 room -= len(_GAP) + width
         self._widths = {**kept, **ends}
         self._left_out = [name for name in names if name not in kept]
-        header = _GAP.join(_title(name).rjust(width) for name, width in self._widths.items())
+        header = _GAP.join(self._title(name).rjust(width) for name, width in self._widths.items())
         if not self._left_out:
             return [header]
         return [_cut(f"in log/metrics.jsonl too: {', '.join(self._left_out)}"), header]
+
+    def _title(self, name: str) -> str:
+        return "time" if name == "seconds" else self._display.name(name)
 
 
 def clock(seconds: float) -> str:
@@ -112,10 +121,6 @@ def short_clock(seconds: float) -> str:
     if hours < 100:
         return f"{hours}h{minutes:02d}"
     return f"{days}d{hours_left:02d}h" if days < 10 else f"{days}d"
-
-
-def _title(name: str) -> str:
-    return "time" if name == "seconds" else name.replace("_", " ", 1)
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> str:

@@ -208,7 +208,7 @@ def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
         "Untrained  score 1.0000 best",
         "saved run/ckpt/iteration_2.pth.tar",
         "epoch  train loss  train acc1  val score       lr   time",
-        "    0      1.5000       50.00     0.5000  5.0e-01   0:00",
+        "    0      1.5000       50.00     0.5000  5.0e-01   0:00 best",
         "saved run/ckpt/iteration_4.pth.tar",
         "    1      3.5000       50.00     2.0000  5.0e-01   0:00 best",
         "saved run/ckpt/iteration_6.pth.tar",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ding_cls.metrics import Display
 from ding_cls.worker.learner.rows import EpochTable, log_row, result_line, short_clock
 
 
@@ -128,3 +129,18 @@ def test_an_evaluation_without_a_row_has_a_line() -> None:
     )
     many = {f"name_{number}": 0.5 for number in range(20)}
     assert len(result_line("Evaluation after 12345 updates", many, is_best=False)) == 80
+
+
+def test_what_is_certain_has_no_column_and_another_loss_its_own_name() -> None:
+    display = Display(num_classes=5, is_other_loss=True)
+    header, _ = EpochTable(display).lines(epoch(0, val_acc5=100.0), is_best=False)
+    assert header.split("  ")[-1].strip() == "time"
+    assert "acc5" not in header
+    assert "train loss  train acc1  val cross-entropy  val acc1" in header
+    line = result_line("Untrained", {"loss": 1.5, "acc1": 20.0, "acc5": 100.0}, is_best=False, display=display)
+    assert line == "Untrained  cross-entropy 1.5000  acc1 20.00"
+
+
+def test_of_several_labels_no_accuracy_has_a_column() -> None:
+    header, _ = EpochTable(Display(num_classes=20, has_one_label=False)).lines(epoch(0), is_best=False)
+    assert "acc1" not in header

@@ -1,0 +1,73 @@
+"""What a training run came to."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ding_cls.checkpoint.keeper import best_file
+from ding_cls.metrics import Display
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TrainResult:
+    """What a training run came to; it prints as five lines.
+
+    Attributes:
+        history: one dict an epoch: ``epoch``, ``train_iter``, ``lr``, ``train_loss``, ``train_acc1``,
+            ``val_loss``, ``val_acc1``, ``val_acc5`` (or what another metric gives, after ``val_``),
+            ``seconds``. Accuracies are percentages.
+        best: the best evaluation's results; empty without one. The untrained network's count only where no
+            evaluation of a trained one is finite, or a metric's own ``gt`` prefers them.
+        best_epoch: the row of ``history`` with that evaluation, or in whose epoch it was made; None where it
+            is that of the untrained network, or there is none.
+        final: the last evaluation's results.
+        model: the trained network, with its final weights: those that are evaluated.
+        run_folder: where everything lies.
+        images_per_s: training samples per second, all processes together, evaluation not counted.
+        minutes: wall time of this session.
+        was_complete: the run was finished before; nothing was trained.
+        has_test_split: beside the folder of evaluation pictures lies one called ``test``.
+        needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
+        checkpoint_folder: where the checkpoints lie.
+        go_on: the command line's word that makes the run go on for twice as long.
+        display: which results are shown, and under which names.
+    """
+
+    history: list[dict[str, Any]]
+    best: dict[str, float]
+    best_epoch: int | None
+    final: dict[str, float]
+    model: torch.nn.Module
+    run_folder: Path
+    images_per_s: float
+    minutes: float
+    was_complete: bool
+    has_test_split: bool = False
+    needs_code: bool = False
+    checkpoint_folder: Path | None = None
+    go_on: str = ""
+    display: Display = field(default_factory=Display)
+
+    def __repr__(self) -> str:
+        updates = self.history[-1]["train_iter"] if self.history else 0
+        speed = f"{self.minutes:.1f} minutes, {self.images_per_s:.0f} img/s"
+        rows = {
+            "run folder": self.run_folder,
+            "trained": f"{len(self.history)} epochs, {updates:,} updates; {speed}",
+            "final": self.display.line(self.final),
+            self.best_name: self.display.line(self.best),
+            "best checkpoint": self.best_checkpoint,
+        }
+        return "\n".join(f"{name:<16} {value}" for name, value in rows.items())
+
+    @property
+    def best_name(self) -> str:
+        """Which evaluation was the best, in words."""
+        return "best, untrained" if self.best_epoch is None else f"best, epoch {self.best_epoch}"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The file with the best weights; where nothing was evaluated the latest."""
+        return best_file(self.checkpoint_folder or self.run_folder)
