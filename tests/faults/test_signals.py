@@ -337,8 +337,12 @@ def test_another_network_is_refused_with_its_first_keys(stopped: Path) -> None:
         )
 
 
-def test_a_changed_rate_is_told_and_used(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    resumed(stopped, "policy.learn.learning_rate=0.05", "policy.learn.momentum=0.5")
+def test_a_changed_rate_is_told_and_used(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "stopped", ALONE, "policy.learn.optimizer.type=SGD", stop_at=3)
+    resumed(picture_folder, "policy.learn.learning_rate=0.05", "policy.learn.momentum=0.5")
     text = capsys.readouterr().out
     told = [line for line in text.splitlines() if " in the checkpoint and is " in line and "hook" not in line]
     assert told == [

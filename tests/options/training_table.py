@@ -269,7 +269,8 @@ OF_EVAL: dict[str, list[Trial]] = {
     "evaluator.by_epoch": [Trial(judge(by_epoch=False), judge(eval_interval=1))],
     "evaluator.start": [Trial(judge(start=2), EACH_UPDATE), Trial(judge(start=1), judge(eval_interval=1))],
     "evaluator.loss_interval": [Trial(judge(loss_interval=1))],
-    "evaluator.save_best": [Trial(judge(save_best="loss"), EACH_UPDATE)],
+    # By acc1 the loss would break the ties, to the same best.
+    "evaluator.save_best": [Trial(judge(save_best="loss", rule="greater"), EACH_UPDATE)],
     "evaluator.rule": [Trial(judge(rule="greater"), {**EACH_UPDATE, **judge(save_best="loss")})],
     "evaluator.greater_keys": [
         Trial(judge(greater_keys=["smallness"], save_best="smallness"), {**EACH_UPDATE, **OWN_METRIC}),

@@ -197,7 +197,7 @@ def test_the_teacher_may_be_the_folder_of_a_run(tmp_path: Path) -> None:
     ("distill", "error", "match"),
     [
         ({}, ConfigError, "names no teacher"),
-        ({"teacher": "none.pth.tar"}, CheckpointError, "there is no teacher 'none.pth.tar'"),
+        ({"teacher": "none.pth.tar"}, CheckpointError, "there is no checkpoint 'none.pth.tar'"),
         ({"teachr": "x"}, ConfigError, "did you mean 'teacher'"),
         ({"teacher": "x", "alpha": 1.5}, ConfigError, r"alpha is 1\.5"),
         ({"teacher": "x", "temperature": 0}, ConfigError, "temperature=0"),
