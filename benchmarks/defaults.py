@@ -158,7 +158,7 @@ def train_ours(case: Case, seed: int, folder: Path, *, workers: int) -> dict[str
         None,
         data=folder / case.data,
         model=case.model,
-        pretrained=_weights(case, folder) or False,
+        pretrained=_weights(case, folder, workers) or False,
         epochs=case.epochs,
         seed=seed,
         exp_name=str(folder / "runs" / f"{case.name}_{seed}"),
@@ -191,7 +191,9 @@ def train_plainly(case: Case, seed: int, folder: Path, *, workers: int) -> dict[
         found = next(each for each in (split, "valid") if (folder / case.data / each).is_dir())
         parts[split] = datasets.ImageFolder(folder / case.data / found, v2.Compose([*resize, *normalize]))
     network = build_model(
-        case.model, num_classes=len(parts["train"].classes), pretrained=_weights(case, folder) or False
+        case.model,
+        num_classes=len(parts["train"].classes),
+        pretrained=_weights(case, folder, workers) or False,
     )
     rate = 0.01 if case.weights else 0.05
     settings = {"momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
@@ -222,10 +224,15 @@ def _accuracy(network: nn.Module, dataset: Any, workers: int) -> float:
     return 100 * right / len(dataset)
 
 
-def _weights(case: Case, folder: Path) -> Path | None:
-    if not case.weights:
-        return None
-    return folder / case.weights if "/" in case.weights else _kept(case.weights, folder)
+def _weights(case: Case, folder: Path, workers: int) -> Path | None:
+    """Return the file of weights that a case begins with; another case's network is trained where it is not."""
+    if not case.weights or "/" in case.weights:
+        return folder / case.weights if case.weights else None
+    kept = _kept(case.weights, folder)
+    if not kept.is_file():
+        base = next(each for each in CASES if each.name == case.weights)
+        train_ours(base, base.seeds[0], folder, workers=workers)
+    return kept
 
 
 def _kept(name: str, folder: Path) -> Path:
@@ -331,7 +338,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         with tempfile.TemporaryDirectory() as folder:
             cases = [each for each in CASES if arguments.only in each.name]
-            prepare(Path(folder), Path(source), cases)
+            bases = [each for each in CASES if each.name in {case.weights for case in cases}]
+            prepare(Path(folder), Path(source), [*cases, *bases])
             measure(Path(folder), cases, workers=arguments.workers)
     write_table()
 

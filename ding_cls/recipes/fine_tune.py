@@ -16,5 +16,7 @@ main_config = dict(
             # A few hundred images make few updates; SqueezeNet gained nine points over 32.
             batch_size=16,
         ),
+        # Trained weights learn a few hundred images by heart: smaller crops made two points of three folds.
+        collect=dict(crop_scale=[0.08, 1.0]),
     ),
 )

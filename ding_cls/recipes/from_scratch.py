@@ -19,7 +19,7 @@ main_config = dict(
             grad_clip=dict(max_norm=1),
             learner=dict(hook=dict(save_ckpt_after_iter=False, save_ckpt_after_epoch=1)),
         ),
-        # Runs of a few epochs on a few images learn more from crops that show most of the image.
+        # A short run from random weights learns more from crops that show most of the image.
         collect=dict(crop_scale=[0.35, 1.0]),
         eval=dict(evaluator=dict(eval_freq=1)),
     ),
