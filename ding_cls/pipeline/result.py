@@ -1,5 +1,6 @@
 """What a training run came to."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,10 @@ class TrainResult:
     def best_checkpoint(self) -> Path:
         """The file with the best weights; where nothing was evaluated the latest."""
         return best_file(self.checkpoint_folder or self.run_folder)
+
+
+def epoch_of(train_iter: int, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the epoch that an update belongs to, by the rows of a history; None of the untrained network."""
+    if train_iter <= 0:
+        return None
+    return next((row["epoch"] for row in rows if row["train_iter"] >= train_iter), None)
