@@ -32,7 +32,7 @@ from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.label_kinds import labels_of
-from ding_cls.pipeline.result import TrainResult, epoch_of
+from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import (
     keep_batches,
     named_run,
@@ -201,7 +201,7 @@ class Run:
             has_test_split=_has_test_split(self.cfg.policy.collect),
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
-            go_on=_twice_as_long(self.cfg),
+            go_on=words_to_go_on(self.cfg, learner, evaluator),
             display=learner.display,
         )
         is_untrained = evaluator.is_best_untrained and not evaluator.ranking.is_of_the_user
@@ -374,13 +374,6 @@ def _check_unused(cfg: Any, folder: str) -> None:
             f"policy.learn.learner.checkpoint.out_dir: '{checkpoints}' holds files of another run; name "
             "another exp_name or out_dir"
         )
-
-
-def _twice_as_long(cfg: Any) -> str:
-    learn = cfg.policy.learn
-    if learn.max_iters is not None:
-        return f"policy.learn.max_iters={2 * learn.max_iters}"
-    return f"policy.learn.train_epoch={2 * learn.train_epoch}"
 
 
 def _has_test_split(collect: Any) -> bool:

@@ -250,13 +250,13 @@ class MetricSerialEvaluator:
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
         # Copies: what is returned belongs to the caller, who may add to it.
         self._asked_iter, self.last_result = None, dict(result)
-        is_reached = has_reached(self._metric, result, self._cfg.stop_value)
-        self.has_reached_stop_value = self.last_eval_iter > 0 and is_reached
+        is_trained, goals = self.last_eval_iter != 0, self._cfg.stop_value
+        self.has_reached_stop_value = self.last_eval_iter > 0 and has_reached(self._metric, result, goals)
         is_best = self._is_best(result)
         if is_best:
             self.best, self.best_iter = dict(result), self.last_eval_iter
         stop_ranking = self._stop_ranking or self.ranking
-        self.early_stopping.add(result, stop_ranking, is_trained=self.last_eval_iter != 0)
+        self.early_stopping.add(result, stop_ranking, is_trained=is_trained)
         self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
         if is_best and save_ckpt_fn is not None:
             save_ckpt_fn(BEST_NAME)
@@ -286,7 +286,10 @@ class MetricSerialEvaluator:
         """Continue with the results of ``state``."""
         self.best, self.best_iter = state["best"], state["best_iter"]
         self.last_result, self.last_eval_iter = state["last_result"], state["last_eval_iter"]
-        self.has_reached_stop_value = state["has_reached_stop_value"]
+        # Another goal than before may still be to come.
+        is_reached: bool = state["has_reached_stop_value"]
+        goals = self._cfg.stop_value
+        self.has_reached_stop_value = is_reached and has_reached(self._metric, self.last_result, goals)
         if "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
 
@@ -319,8 +322,7 @@ class MetricSerialEvaluator:
         predictions = in_data_order(gather_objects(kept)) if keeps else {}
         if self.keep_predictions:
             self.predictions = predictions
-        if note := getattr(metric, "note", ""):
-            self._note(note)
+        self._note(getattr(metric, "note", ""))
         return totals.results(predictions)
 
     def _users_result(self) -> dict[str, float]:
@@ -340,8 +342,7 @@ class MetricSerialEvaluator:
         dicts, counts = [values for _, values, _ in gathered], [count for _, _, count in gathered]
         self._check_count(sum(counts))
         reduced, note = reduced_dicts(self._metric, dicts, counts)
-        if note:
-            self._note(note)
+        self._note(note)
         return reduced
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
@@ -349,8 +350,7 @@ class MetricSerialEvaluator:
 
     def _check_count(self, count: int) -> None:
         self.num_evaluated, note = checked_count(self._loader, count, world_size=self._world_size)
-        if note:
-            self._note(note)
+        self._note(note)
 
     def _ranking_by(self, key: str | bool | None, rule: str | None) -> Ranking:
         greater, less = self._cfg.greater_keys, self._cfg.less_keys
@@ -393,7 +393,7 @@ class MetricSerialEvaluator:
             write_scalars(self._tb_logger, scalars, max(train_iter, 0))
 
     def _note(self, message: str) -> None:
-        """Log a message the first time it comes up."""
-        if message not in self._notes:
+        """Log a message, unless it is empty, the first time it comes up."""
+        if message and message not in self._notes:
             self._notes.add(message)
             self._logger.info(message)

@@ -217,3 +217,26 @@ def test_what_is_printed_is_in_the_log(
     for begin in (*begins, "To type next"):
         assert any(line.startswith(begin) for line in printed.splitlines()), begin
     assert read_checkpoint("run/ckpt/iteration_5.pth.tar")["last_iter"] == 5
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ("stop_value={loss: 1e9}", "policy.eval.evaluator.stop_value=None"),
+        ("early_stop_patience=1", "policy.eval.evaluator.early_stop_patience=None"),
+    ],
+)
+def test_the_line_of_a_run_that_stopped_early_lets_it_go_on(
+    stop: str, words: str, picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never_better = "policy.eval.evaluator.early_stop_min_delta=1e6"
+    first = ["train", "--data", str(picture_folder), "--model", "lenet5", "--epochs", "3", *SMALL]
+    assert main([*first, "--work-dir", "run", f"policy.eval.evaluator.{stop}", never_better]) == 0
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if "--resume" in each]
+    assert line.endswith(f"train --resume run {words}")
+    assert main(["train", "--resume", "run", words]) == 0
+    printed = capsys.readouterr().out
+    assert "already complete" not in printed
+    assert "--resume run policy.learn.train_epoch=6" in printed
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows if row["kind"] == "epoch"] == [0, 1, 2]
