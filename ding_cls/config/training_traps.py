@@ -11,6 +11,8 @@ from ding_cls.config.defaults import NEVER
 from ding_cls.config.finding import Checked, Finding
 from ding_cls.config.validate import at
 
+# A dry run says it of any length.
+NO_CHECKPOINT = "no checkpoint is due"
 _MIXERS = re.compile(r"mixup|cutmix|resizemix", re.I)
 
 
@@ -194,7 +196,7 @@ def nothing_saved_between(cfg: Checked) -> Iterator[Finding]:
     yield Finding(
         "nothing-saved-between",
         names[0] if names else section,
-        f"no checkpoint is due within the run's {length:g} epochs: after a crash it begins anew",
+        f"{NO_CHECKPOINT} within the run's {length:g} epochs: after a crash it begins anew",
         "set policy.learn.learner.hook.save_ckpt_after_epoch=1",
     )
 

@@ -176,12 +176,14 @@ def check_single_images(policy: Policy, cfg: Any, loader: TrainLoader) -> None:
     for hook in hooks:
         hook.remove()
     if 1 in counts:
+        whole = "policy.learn.learner.dataloader.drop_last=True"
+        remedy = f"{whole}, " if learn.batch_size // learn.accumulation_steps > 1 else ""
         raise ConfigError(
             f"BatchNorm needs more than one value: {len(loader.dataset):,} training images in batches of "
             f"{learn.batch_size} (policy.learn.batch_size), {world_size} process(es) and "
             f"{learn.accumulation_steps} piece(s) a batch leave an update with a single image, and "
             f"{type(network).__name__} has one value for each channel of it; set a larger batch_size, fewer "
-            "accumulation_steps, policy.learn.freeze, or a network without BatchNorm"
+            f"accumulation_steps, {remedy}policy.learn.freeze, or a network without BatchNorm"
         )
 
 

@@ -52,6 +52,8 @@ class DryRun:
         free_bytes: free on the disk of the run's folder.
         remarks: what deserves a second look.
         recipe: the recipe that ships and that the run is laid over, and what it does; None: none.
+        input: what of the images' size and statistics follows from the network; empty: nothing.
+        was_checked: every image was opened; those that cannot be read are among the remarks.
     """
 
     run_folder: str
@@ -79,6 +81,8 @@ class DryRun:
     free_bytes: int
     remarks: tuple[str, ...]
     recipe: str | None = None
+    input: str = ""
+    was_checked: bool = False
 
     @property
     def seconds(self) -> float:
@@ -104,12 +108,15 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
     left_out = f", {report.num_left_out} left out of each, always others" if report.num_left_out else ""
     sizes = f"{report.num_checkpoints} x {_bytes(report.checkpoint_bytes)}"
     total = report.num_checkpoints * report.checkpoint_bytes
+    checked = "; each was opened" if report.was_checked else ""
     return [
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
         *([("recipe", report.recipe)] if report.recipe is not None else []),
+        *([("input", report.input)] if report.input else []),
         (
             "pictures",
-            f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} classes",
+            f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} "
+            f"classes{checked}",
         ),
         *report.shapes.items(),
         ("parameters", f"{report.num_parameters:,}, of which {report.num_trainable:,} are trained"),

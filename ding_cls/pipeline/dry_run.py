@@ -21,17 +21,14 @@ import torch
 
 from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
-from ding_cls.config.data_traps import crop_far_from_resize
-from ding_cls.config.finding import Checked
-from ding_cls.config.merge import plain_copy
 from ding_cls.config.recipe import recipe_line
-from ding_cls.config.training_traps import save_intervals
+from ding_cls.config.training_traps import NO_CHECKPOINT, save_intervals
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
-from ding_cls.distributed import get_world_size
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
+from ding_cls.pipeline.statistics import input_line
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
 from ding_cls.policy import Policy
 from ding_cls.worker.eval_plan import EvalPlan
@@ -108,6 +105,8 @@ def dry_run(
             report,
             remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
             recipe=recipe_line(run.cfg, described.origins),
+            input=input_line(run.cfg, described.origins),
+            was_checked=check_images,
         )
 
 
@@ -161,17 +160,13 @@ def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) ->
         free_bytes=shutil.disk_usage(_existing(wanted)).free,
         remarks=(),
     )
-    remarks = [*_remarks(report, saves, learn.learner.log_show_freq), *_traps(run.cfg)]
-    return replace(report, remarks=tuple(remarks))
+    traps = run.traps(len(loader))
+    return replace(report, remarks=(*_remarks(report, saves, learn.learner.log_show_freq, traps), *traps))
 
 
-def _traps(cfg: Any) -> Iterator[str]:
-    """Yield which traps of the images a compiled config has stepped into, a line each."""
-    for trap in crop_far_from_resize(Checked(plain_copy(cfg), {}, lambda _: "", get_world_size())):
-        yield f"{trap.path}: {trap.what}; {trap.remedy}"
-
-
-def _remarks(report: DryRun, saves: set[int], log_show_freq: float) -> Iterator[str]:
+def _remarks(
+    report: DryRun, saves: set[int], log_show_freq: float, traps: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield what deserves a second look, a line each."""
     expected = report.expected_loss
     if not math.isfinite(report.loss):
@@ -180,8 +175,8 @@ def _remarks(report: DryRun, saves: set[int], log_show_freq: float) -> Iterator[
         yield "the first loss is far above guessing: look at mean and std, and at the last layer's weights"
     elif expected is not None and report.loss < 0.5 * expected:
         yield "the first loss is far below guessing: these weights know the classes, or the targets leak"
-    if report.num_updates and not saves:
-        yield "no checkpoint is due before the end; set policy.learn.learner.hook.save_ckpt_after_epoch=1"
+    if report.num_updates and not saves and not any(NO_CHECKPOINT in trap for trap in traps):
+        yield f"{NO_CHECKPOINT} before the end; set policy.learn.learner.hook.save_ckpt_after_epoch=1"
     if report.num_checkpoints * report.checkpoint_bytes > report.free_bytes:
         yield "the checkpoints need more than is free; set policy.learn.learner.keep_checkpoints=1"
     if 0 < report.num_updates < log_show_freq:

@@ -20,7 +20,7 @@ from ding_cls.config.validate import part_placed
 from ding_cls.errors import ConfigError, DataError, PartError
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
 from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
-from ding_cls.pipeline.run import DROP_LAST
+from ding_cls.pipeline.resume import DROP_LAST
 from ding_cls.pipeline.splits import training_set
 from ding_cls.pipeline.train import PARTS, folder_of, read_run
 

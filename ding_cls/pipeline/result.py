@@ -1,5 +1,6 @@
 """What a training run came to."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 
 from ding_cls.checkpoint.keeper import best_file
 from ding_cls.metrics import Display
+from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,7 +33,7 @@ class TrainResult:
         has_test_split: beside the folder of evaluation pictures lies one called ``test``.
         needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
         checkpoint_folder: where the checkpoints lie.
-        go_on: the command line's word that makes the run go on for twice as long.
+        go_on: the command line's words that make the run go on: for twice as long, or past what stopped it.
         display: which results are shown, and under which names.
     """
 
@@ -71,3 +73,23 @@ class TrainResult:
     def best_checkpoint(self) -> Path:
         """The file with the best weights; where nothing was evaluated the latest."""
         return best_file(self.checkpoint_folder or self.run_folder)
+
+
+def epoch_of(train_iter: int, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the epoch that an update belongs to, by the rows of a history; None of the untrained network."""
+    if train_iter <= 0:
+        return None
+    return next((row["epoch"] for row in rows if row["train_iter"] >= train_iter), None)
+
+
+def words_to_go_on(cfg: Any, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> str:
+    """Return what lets a run that has ended go on: without what stopped it early, or for twice as long."""
+    learn = cfg.policy.learn
+    words = ["policy.eval.evaluator.stop_value=None"] if evaluator.has_reached_stop_value else []
+    if evaluator.early_stopping.is_over:
+        words.append("policy.eval.evaluator.early_stop_patience=None")
+    if words and learner.train_iter < (learner.max_iter or 0):
+        return " ".join(words)
+    if learn.max_iters is not None:
+        return " ".join([*words, f"policy.learn.max_iters={2 * learn.max_iters}"])
+    return " ".join([*words, f"policy.learn.train_epoch={2 * learn.train_epoch}"])

@@ -3,15 +3,18 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ding_cls.checkpoint import CheckpointKeeper
+from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.files import latest_folder
-from ding_cls.errors import ConfigError
+from ding_cls.config.validate import at
+from ding_cls.errors import CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"
+DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 # Words that name where a run goes, in either spelling.
 _FOLDER_WORDS = ("exp_name=", "work_dir=")
 
@@ -98,14 +101,36 @@ def folder_in(words: Sequence[str]) -> str | None:
     return named[-1].partition("=")[2] if named else None
 
 
-def set_newer_aside(checkpoints: Path, position: int) -> list[Path]:
-    """Rename the iteration files after a position to ``....old``, so that none is taken for the newest.
+def newer_files(checkpoints: Path, position: int) -> list[Path]:
+    """Return the checkpoints after a position: the best where it is one, and the iteration files, newest
+    first."""
+    numbered = CheckpointKeeper(checkpoints).iterations()
+    newer = [file for file in numbered if int(file.name.split("_")[1].split(".")[0]) > position]
+    best = Path(checkpoints, BEST_NAME)
+    with suppress(CheckpointError):
+        if best.is_file() and read_checkpoint(best).get("last_iter", 0) > position:
+            newer.insert(0, best)
+    return newer
 
-    Returns:
-        the files under their new names, the newest first.
-    """
-    aside = []
-    for file in CheckpointKeeper(checkpoints).iterations():
-        if int(file.name.split("_")[1].split(".")[0]) > position:
-            aside.append(file.replace(file.with_name(f"{file.name}.old")))
-    return aside
+
+def set_aside(file: Path) -> Path:
+    """Rename a checkpoint to ``....old``, so that it is not taken for the newest; return its new name."""
+    return file.replace(file.with_name(f"{file.name}.old"))
+
+
+def without_best(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint's state in which no evaluation is the best yet: the file of that one is gone."""
+    parts = dict(state.get("parts", {}))
+    if "evaluator" in parts:
+        parts["evaluator"] = {**parts["evaluator"], "best": None, "best_iter": -1}
+    return {**state, "parts": parts}
+
+
+def keep_batches(
+    compiled: Any, given: Mapping[str, Any], checkpoint: Mapping[str, Any], logger: logging.Logger
+) -> None:
+    """Let a run go on as it was begun by a version that always left the rest of an epoch out."""
+    saved = checkpoint.get("run", {}).get("config", {})
+    if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
+        compiled.policy.learn.learner.dataloader.drop_last = True
+        logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")

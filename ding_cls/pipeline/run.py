@@ -15,7 +15,7 @@ from easydict import EasyDict
 from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import checkpoint_folder
+from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
 from ding_cls.common.counting import either
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
@@ -24,7 +24,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.lint import lint_tree
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.validate import at, part_placed
+from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
@@ -32,10 +32,17 @@ from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.label_kinds import labels_of
-from ding_cls.pipeline.result import TrainResult
-from ding_cls.pipeline.resume import named_run, newest_checkpoint, set_newer_aside
+from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
+from ding_cls.pipeline.resume import (
+    keep_batches,
+    named_run,
+    newer_files,
+    newest_checkpoint,
+    set_aside,
+    without_best,
+)
 from ding_cls.pipeline.splits import preprocessing_of
-from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
+from ding_cls.pipeline.statistics import fill_input_statistics, input_line, keep_input_statistics
 from ding_cls.policy import Policy
 from ding_cls.policy.recipes import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -44,7 +51,6 @@ Loader = TypeVar("Loader", TrainLoader, EvalLoader)
 
 # Metrics whose 'loss' is cross-entropy; None: where nothing is said, it is one of them.
 _OF_CROSS_ENTROPY = (None, "ImageClassificationMetric", "ClassificationMetrics")
-DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 
 
 @dataclass(slots=True)
@@ -67,7 +73,7 @@ class Run:
     logger: logging.Logger
     _checkpoint: Mapping[str, Any] | None
     _origins: Mapping[str, str] = field(default_factory=dict)
-    _is_exact: bool = False
+    _newer: Sequence[Path] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
@@ -153,24 +159,31 @@ class Run:
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         learner.info(f"{len(loader)} updates an epoch with {either(loader.sizes)} images each{left_out}")
-        for trap in lint_tree(plain_copy(self.cfg), self._origins, processes=self.world_size):
-            self.logger.warning(f"{trap.path}: {trap.what}; {trap.remedy}")
-        start = learn.swa["start_epoch"] if learn.swa else 0
-        if learn.max_iters is not None and learn.swa and learn.max_iters // len(loader) <= start:
-            self.logger.warning(
-                f"policy.learn.swa.start_epoch is {start}, and the run ends before that epoch's end: nothing "
-                "is averaged; begin earlier, or train longer"
-            )
+        for trap in self.traps(len(loader)):
+            self.logger.warning(trap)
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)
             learner.load_checkpoint(self._checkpoint)
-        if self._is_exact and self.rank == 0:
-            for file in set_newer_aside(_checkpoints(self.cfg), learner.train_iter):
-                self.logger.warning(f"set aside, for it is newer: {file}")
+        for file in self._newer if self.rank == 0 else ():
+            rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
+            self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")
         if self.rank == 0:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
+
+    def traps(self, updates_per_epoch: int) -> list[str]:
+        """Return the traps that the config has stepped into, a line each."""
+        found = lint_tree(plain_copy(self.cfg), self._origins, processes=self.world_size)
+        lines = [f"{trap.path}: {trap.what}; {trap.remedy}" for trap in found]
+        learn = self.cfg.policy.learn
+        start = learn.swa["start_epoch"] if learn.swa else 0
+        if learn.max_iters is not None and learn.swa and learn.max_iters // updates_per_epoch <= start:
+            lines.append(
+                f"policy.learn.swa.start_epoch is {start}, and the run ends before that epoch's end: nothing "
+                "is averaged; begin earlier, or train longer"
+            )
+        return lines
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
@@ -178,7 +191,7 @@ class Run:
         result = TrainResult(
             history=learner.history.rows,
             best=dict(evaluator.best or {}),
-            best_epoch=_epoch_of(evaluator.best_iter, learner.history.rows),
+            best_epoch=epoch_of(evaluator.best_iter, learner.history.rows),
             final=dict(evaluator.last_result),
             model=policy.eval_mode.get_attribute("eval_model"),
             run_folder=Path(self.cfg.exp_name),
@@ -188,7 +201,7 @@ class Run:
             has_test_split=_has_test_split(self.cfg.policy.collect),
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=_checkpoints(self.cfg),
-            go_on=_twice_as_long(self.cfg),
+            go_on=words_to_go_on(self.cfg, learner, evaluator),
             display=learner.display,
         )
         is_untrained = evaluator.is_best_untrained and not evaluator.ranking.is_of_the_user
@@ -238,8 +251,8 @@ def open_run(
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
     """
-    origins = dict(origins or {})
-    compiled = _compiled(cfg, seed, origins=origins, problems=problems, is_logged=not resume, **classes)
+    given = dict(origins or {})
+    compiled = _compiled(cfg, seed, origins=(origins := dict(given)), problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = held_logger("run")
     logger.disabled = rank != 0
@@ -247,13 +260,14 @@ def open_run(
     try:
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
-        folder, checkpoint = _choose_folder(compiled, rank, bool(resume), logger, named.file)
+        folder, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
+            origins = given
             compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
         compiled.exp_name = folder
         if checkpoint is not None:
-            _keep_batches(compiled, cfg, checkpoint, logger)
+            keep_batches(compiled, cfg, checkpoint, logger)
         position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
             if checkpoint is None:
@@ -263,18 +277,18 @@ def open_run(
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
             release(logger, learner_log(folder))
             logger.info(f"run folder: {Path(folder).resolve()}")
+            if line := input_line(compiled, origins):
+                logger.info(line)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        run = Run(
-            compiled, rank, world_size, writer, logger, checkpoint, origins or {}, named.file is not None
-        )
+        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer)
         with parts_heard(logger):
             yield run
-    except Exception as error:
-        # A mistake found before training began shall not cost a folder: the next try takes the same name.
+    except (Exception, KeyboardInterrupt) as error:
+        # What ends a run before training began shall not cost a folder: the next try takes the same name.
         if rank == 0 and not resume and run is not None and not _checkpoints(compiled).exists():
             shutil.rmtree(compiled.exp_name)
         if isinstance(error, PartError):
-            raise ConfigError(part_placed(error, compiled, origins or {})) from error
+            raise ConfigError(part_placed(error, compiled, origins)) from error
         raise
     finally:
         for loader in run._loaders if run is not None else ():
@@ -291,7 +305,6 @@ def _compiled(
     *,
     origins: dict[str, str],
     saved: object = None,
-    is_logged: bool = True,
     **arguments: Any,
 ) -> Any:
     """Return the checked config with the input of its network, or of the run that is resumed, filled in.
@@ -301,12 +314,11 @@ def _compiled(
         seed: as there.
         origins: as there; gets those of what is filled in.
         saved: the config in the checkpoint of a resumed run.
-        is_logged: say what is filled in.
         arguments: of ``checked_config``.
     """
     filled: dict[str, Any] = plain_copy(cfg)
     keep_input_statistics(filled, saved)
-    fill_input_statistics(filled, origins, policy=arguments.get("policy"), is_logged=is_logged)
+    fill_input_statistics(filled, origins, policy=arguments.get("policy"))
     return checked_config(filled, seed, origins=origins, **arguments)
 
 
@@ -317,14 +329,17 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 def _choose_folder(
     cfg: Any, rank: int, resume: bool, logger: logging.Logger, file: Path | None
-) -> tuple[str, Mapping[str, Any] | None]:
-    """Return the run's folder, the same on all ranks, and the checkpoint to continue from."""
+) -> tuple[str, Mapping[str, Any] | None, list[Path]]:
+    """Return the run's folder, the same on all ranks, the checkpoint to continue from, and the newer ones
+    where this one was named."""
     exp_name, folder, path, error = cfg.exp_name, "", "", ""
+    newer: list[Path] = []
     state: Mapping[str, Any] | None = None
     if rank == 0:
         try:
             if file is not None:
                 folder, path, state = exp_name, str(file), read_checkpoint(file)
+                newer = newer_files(_checkpoints(cfg), int(state.get("last_iter", 0)))
                 logger.info(f"resuming from {path}")
             elif resume:
                 folder, path, state = newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
@@ -336,10 +351,14 @@ def _choose_folder(
         except OSError as refused:
             error = f"the run's folder '{exp_name}' cannot be made: {refused}"
     # All ranks learn of a refusal, or the others would wait for a name that never comes.
-    folder, path, error = broadcast_object((folder, path, error))
+    folder, path, error, newer = broadcast_object((folder, path, error, newer))
     if error:
         raise ConfigError(error)
-    return folder, (state or read_checkpoint(path)) if path else None
+    if not path:
+        return folder, None, newer
+    state = state or read_checkpoint(path)
+    is_best_newer = any(each.name == BEST_NAME for each in newer)
+    return folder, without_best(state) if is_best_newer else state, newer
 
 
 def _checkpoints(cfg: Any, exp_name: str | None = None) -> Path:
@@ -355,30 +374,6 @@ def _check_unused(cfg: Any, folder: str) -> None:
             f"policy.learn.learner.checkpoint.out_dir: '{checkpoints}' holds files of another run; name "
             "another exp_name or out_dir"
         )
-
-
-def _epoch_of(train_iter: int, rows: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the epoch that an update belongs to."""
-    if train_iter <= 0:
-        return None
-    return next((row["epoch"] for row in rows if row["train_iter"] >= train_iter), None)
-
-
-def _twice_as_long(cfg: Any) -> str:
-    learn = cfg.policy.learn
-    if learn.max_iters is not None:
-        return f"policy.learn.max_iters={2 * learn.max_iters}"
-    return f"policy.learn.train_epoch={2 * learn.train_epoch}"
-
-
-def _keep_batches(
-    compiled: Any, given: Mapping[str, Any], checkpoint: Mapping[str, Any], logger: logging.Logger
-) -> None:
-    """Let a run go on as it was begun by a version that always left the rest of an epoch out."""
-    saved = checkpoint.get("run", {}).get("config", {})
-    if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
-        compiled.policy.learn.learner.dataloader.drop_last = True
-        logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")
 
 
 def _has_test_split(collect: Any) -> bool:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeGuard
 
-from ding_cls.common.log import text_logger
-from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.pipelines import unwrapped
@@ -23,9 +21,8 @@ def fill_input_statistics(
     origins: MutableMapping[str, str] | None = None,
     *,
     policy: object = None,
-    is_logged: bool = True,
 ) -> None:
-    """Write into ``policy.collect`` what the network's library declares, in place, and log a line about it.
+    """Write into ``policy.collect`` what the network's library declares, in place; `input_line` tells of it.
 
     ``resize_size`` follows ``image_size`` in the network's own crop ratio, or as 256 follows 224.
 
@@ -34,9 +31,8 @@ def fill_input_statistics(
             for ``resize_size`` none where a pipeline of the config's own makes the images.
         origins: which line set what; gets those of the keys that are set.
         policy: a class whose own config may set the keys too.
-        is_logged: log the line.
     """
-    description, collect = at(cfg, "policy.model"), at(cfg, _COLLECT)
+    description, collect = at(cfg, _MODEL), at(cfg, _COLLECT)
     if not isinstance(cfg.get("policy"), dict) or not isinstance(description or {}, Mapping):
         return
     if not isinstance({} if collect is None else collect, dict):
@@ -60,15 +56,24 @@ def fill_input_statistics(
     cfg["policy"]["collect"] = {**collect, **found}
     if arguments:
         cfg["policy"]["model"] = {**description, **arguments}
-    source = f"image_size={image_size}" if expected is None else expected.source
-    values = {f"{_COLLECT}.{name}": value for name, value in found.items()}
-    values |= {f"{_MODEL}.{name}": value for name, value in arguments.items()}
     if origins is not None:
-        origins.update(dict.fromkeys(values, source))
-    if is_logged and launched_rank() == 0:
-        listed = ", ".join(f"{path}={value}" for path, value in values.items())
-        beside = ", as 256 with 224" if expected is None else ""
-        text_logger("run").info(f"as {source} expects{beside}: {listed}")
+        paths = [f"{_COLLECT}.{name}" for name in found] + [f"{_MODEL}.{name}" for name in arguments]
+        origins.update(dict.fromkeys(paths, _source(expected, image_size)))
+
+
+def input_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    """Return the line that tells what `fill_input_statistics` has set; an empty text where it is nothing.
+
+    Args:
+        cfg: the config after it.
+        origins: those that it was given.
+    """
+    expected = input_statistics(plain_copy(at(cfg, _MODEL) or {}))
+    source = _source(expected, at(cfg, f"{_COLLECT}.image_size"))
+    paths = [path for path, origin in origins.items() if origin == source]
+    beside = ", as 256 with 224" if expected is None else ""
+    listed = ", ".join(f"{path}={at(cfg, path)}" for path in paths)
+    return f"as {source} expects{beside}: {listed}" if paths else ""
 
 
 def keep_input_statistics(cfg: dict[str, Any], saved: object) -> None:
@@ -89,6 +94,10 @@ def keep_input_statistics(cfg: dict[str, Any], saved: object) -> None:
         # Another size than the run's: its resize_size follows anew.
         del before["resize_size"]
     cfg["policy"]["collect"] = {**before, **collect}
+
+
+def _source(expected: InputStatistics | None, image_size: object) -> str:
+    return f"image_size={image_size}" if expected is None else expected.source
 
 
 def _taken(expected: InputStatistics, given: Mapping[str, Any]) -> dict[str, Any]:

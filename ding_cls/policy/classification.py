@@ -33,7 +33,7 @@ from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
-from ding_cls.policy.scaling import LossScaler, check_precision, scaled_step
+from ding_cls.policy.scaling import LossScaler, autocast, check_precision, scaled_step
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
 from ding_cls.policy.statistics import recompute_statistics
@@ -43,7 +43,6 @@ from ding_cls.types import Batch
 
 _LOGGER = logging.getLogger(__name__)
 _ALWAYS_LOGGED = ("cur_lr", "total_loss", "forward_time", "backward_time", "sync_time")
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class ImageClassificationPolicy(Policy):
@@ -221,7 +220,6 @@ class ImageClassificationPolicy(Policy):
         return self._evaluated.others()
 
     def _get_minimises_cross_entropy(self) -> bool:
-        """Return whether training minimises what evaluation calls ``loss``."""
         return minimises_cross_entropy(self._model, self._cfg.learn)
 
     def _get_networks(self) -> list[torch.nn.Module]:
@@ -341,22 +339,15 @@ class ImageClassificationPolicy(Policy):
             # The mean over the ranks: DDP divides by their number, and the weights' sum is that of all.
             allreduce(whole)
         for number, piece in enumerate(pieces, 1):
-            is_last = number == len(pieces)
-            waits = nullcontext() if is_last or self._world_size == 1 else self._no_sync()
+            is_synced = number == len(pieces) or self._world_size == 1
+            waits = nullcontext() if is_synced else self._learn_model.no_sync()  # type: ignore[operator]
             if piece.weights is None or whole is None:
                 yield piece, batch.scale * len(piece) / len(batch), waits
             else:
                 yield piece, bool(batch.scale) * piece.weights.sum() / whole, waits
 
-    def _no_sync(self) -> AbstractContextManager[None]:
-        without_sync: AbstractContextManager[None] = self._learn_model.no_sync()  # type: ignore[operator]
-        return without_sync
-
     def _autocast(self) -> AbstractContextManager[Any]:
-        precision = self._cfg.learn.precision
-        if precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=_PRECISIONS[precision])
+        return autocast(self._cfg.learn.precision, self._device)
 
     def _settle_buckets(self, batch: Batch) -> None:
         """Let DDP lay out its buckets before the first update, and leave no trace of it.

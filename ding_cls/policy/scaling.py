@@ -1,6 +1,7 @@
 """The optimizer's step of fp16, whose gradients may overflow."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,6 +84,13 @@ def check_precision(precision: str, device: torch.device, *, is_forced: bool) ->
             "policy.learn.precision is 'fp16', and there is no GPU here: on a CPU it is ten times slower "
             "than fp32; use policy.learn.precision=bf16 or fp32, or force it with policy.cuda=False"
         )
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context in which a forward pass computes in ``precision``."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
 
 
 def scaled_step(

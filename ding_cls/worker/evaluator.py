@@ -1,7 +1,6 @@
 """The judge: a metric over the evaluation data, exactly, whatever the batch size and the number of ranks."""
 
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -27,16 +26,15 @@ from ding_cls.policy.modes import EvalMode
 from ding_cls.worker.eval_batches import checked_count, judged_batches
 from ding_cls.worker.eval_plan import EvalPlan
 from ding_cls.worker.mean_loss import mean_loss
-from ding_cls.worker.ranking import EarlyStopping, Ranking
+from ding_cls.worker.ranking import EarlyStopping, Ranking, check_stop_value, has_reached
 from ding_cls.worker.results import (
     also_evaluated,
     check_classes,
     evaluation_line,
     in_data_order,
-    plain,
     plain_number,
+    reduced_dicts,
     sample_ids,
-    takes_counts,
 )
 from ding_cls.worker.totals import MetricTotals, parts_of
 
@@ -141,16 +139,7 @@ class MetricSerialEvaluator:
                 f"env is [dataloader, metric]; the metric is a {type(self._metric).__name__}, not an IMetric"
             )
         self.rank_by(self._cfg.save_best, self._cfg.rule)
-        goals = self._cfg.stop_value
-        if isinstance(self._metric, SumMetric) and isinstance(goals, Mapping):
-            for name in goals.keys() - self._metric.directions.keys():
-                raise ConfigError(
-                    f"stop_value names '{name}'; {type(self._metric).__name__} gives "
-                    f"{', '.join(self._metric.directions)}"
-                )
-            for name, goal in goals.items():
-                if isinstance(goal, bool) or not isinstance(goal, int | float) or not math.isfinite(goal):
-                    raise ConfigError(f"stop_value.{name} is {goal!r}; it is a number")
+        check_stop_value(self._metric, self._cfg.stop_value)
 
     def reset_policy(self, policy: EvalMode) -> None:
         """Take another policy's eval mode."""
@@ -261,12 +250,13 @@ class MetricSerialEvaluator:
         self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
         # Copies: what is returned belongs to the caller, who may add to it.
         self._asked_iter, self.last_result = None, dict(result)
-        self.has_reached_stop_value = self.last_eval_iter > 0 and self._reached(result)
+        is_trained, goals = self.last_eval_iter != 0, self._cfg.stop_value
+        self.has_reached_stop_value = self.last_eval_iter > 0 and has_reached(self._metric, result, goals)
         is_best = self._is_best(result)
         if is_best:
             self.best, self.best_iter = dict(result), self.last_eval_iter
         stop_ranking = self._stop_ranking or self.ranking
-        self.early_stopping.add(result, stop_ranking, is_trained=self.last_eval_iter != 0)
+        self.early_stopping.add(result, stop_ranking, is_trained=is_trained)
         self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
         if is_best and save_ckpt_fn is not None:
             save_ckpt_fn(BEST_NAME)
@@ -296,7 +286,10 @@ class MetricSerialEvaluator:
         """Continue with the results of ``state``."""
         self.best, self.best_iter = state["best"], state["best_iter"]
         self.last_result, self.last_eval_iter = state["last_result"], state["last_eval_iter"]
-        self.has_reached_stop_value = state["has_reached_stop_value"]
+        # Another goal than before may still be to come.
+        is_reached: bool = state["has_reached_stop_value"]
+        goals = self._cfg.stop_value
+        self.has_reached_stop_value = is_reached and has_reached(self._metric, self.last_result, goals)
         if "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
 
@@ -329,8 +322,7 @@ class MetricSerialEvaluator:
         predictions = in_data_order(gather_objects(kept)) if keeps else {}
         if self.keep_predictions:
             self.predictions = predictions
-        if note := getattr(metric, "note", ""):
-            self._note(note)
+        self._note(getattr(metric, "note", ""))
         return totals.results(predictions)
 
     def _users_result(self) -> dict[str, float]:
@@ -349,25 +341,16 @@ class MetricSerialEvaluator:
             raise DataError("the evaluation data are empty")
         dicts, counts = [values for _, values, _ in gathered], [count for _, _, count in gathered]
         self._check_count(sum(counts))
-        if takes_counts(self._metric):
-            reduced = self._metric.reduce_mean(dicts, counts)
-        else:
-            if len(set(counts)) > 1:
-                self._note(
-                    f"batches of {min(counts)} to {max(counts)} samples count alike in "
-                    f"{type(self._metric).__name__}.reduce_mean; for the exact mean give it a second "
-                    "parameter, the number of samples of each"
-                )
-            reduced = self._metric.reduce_mean(dicts)
-        return {name: plain(value) for name, value in reduced.items()}
+        reduced, note = reduced_dicts(self._metric, dicts, counts)
+        self._note(note)
+        return reduced
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
         return judged_batches(self._loader, self.is_interrupted)
 
     def _check_count(self, count: int) -> None:
         self.num_evaluated, note = checked_count(self._loader, count, world_size=self._world_size)
-        if note:
-            self._note(note)
+        self._note(note)
 
     def _ranking_by(self, key: str | bool | None, rule: str | None) -> Ranking:
         greater, less = self._cfg.greater_keys, self._cfg.less_keys
@@ -393,14 +376,6 @@ class MetricSerialEvaluator:
         # One of the two is of the untrained network.
         return is_trained and not not_finite
 
-    def _reached(self, result: Mapping[str, float]) -> bool:
-        stop_value = self._cfg.stop_value
-        if stop_value is None:
-            return False
-        if isinstance(self._metric, SumMetric):
-            return self._metric.reached(result, stop_value)
-        return bool(self._metric.gt(result, stop_value))
-
     def _show(self, result: Mapping[str, float], train_iter: int, envstep: int, is_best: bool) -> None:
         if self._exp_name is None:
             # Whoever evaluates outside a run shows the result in its own way.
@@ -418,7 +393,7 @@ class MetricSerialEvaluator:
             write_scalars(self._tb_logger, scalars, max(train_iter, 0))
 
     def _note(self, message: str) -> None:
-        """Log a message the first time it comes up."""
-        if message not in self._notes:
+        """Log a message, unless it is empty, the first time it comes up."""
+        if message and message not in self._notes:
             self._notes.add(message)
             self._logger.info(message)

@@ -169,6 +169,31 @@ class Ranking:
         )
 
 
+def check_stop_value(metric: IMetric, goals: Any) -> None:
+    """Refuse a ``stop_value`` that names what a metric does not give, or no number.
+
+    Raises:
+        ConfigError: it says which.
+    """
+    if not isinstance(metric, SumMetric) or not isinstance(goals, Mapping):
+        return
+    for name in goals.keys() - metric.directions.keys():
+        given = ", ".join(metric.directions)
+        raise ConfigError(f"stop_value names '{name}'; {type(metric).__name__} gives {given}")
+    for name, goal in goals.items():
+        if isinstance(goal, bool) or not isinstance(goal, int | float) or not math.isfinite(goal):
+            raise ConfigError(f"stop_value.{name} is {goal!r}; it is a number")
+
+
+def has_reached(metric: IMetric, result: Mapping[str, Any], goals: Any) -> bool:
+    """Return whether a result meets a ``stop_value``; a metric that is no ``SumMetric`` decides by ``gt``."""
+    if goals is None:
+        return False
+    if isinstance(metric, SumMetric):
+        return metric.reached(result, goals)
+    return bool(metric.gt(result, goals))
+
+
 class EarlyStopping:
     """Counts the evaluations that brought nothing better.
 

@@ -36,6 +36,30 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "ndim") else value
 
 
+def reduced_dicts(
+    metric: IMetric, dicts: Sequence[dict[str, Any]], counts: Sequence[int]
+) -> tuple[dict[str, Any], str]:
+    """Return what a metric makes of one dict a batch, and what its user should know; an empty text: nothing.
+
+    Args:
+        metric: one of the user's own.
+        dicts: in the order of the data.
+        counts: samples of each batch.
+    """
+    note = ""
+    if takes_counts(metric):
+        reduced = metric.reduce_mean(dicts, counts)  # type: ignore[call-arg]
+    else:
+        reduced = metric.reduce_mean(dicts)
+        if len(set(counts)) > 1:
+            note = (
+                f"batches of {min(counts)} to {max(counts)} samples count alike in "
+                f"{type(metric).__name__}.reduce_mean; for the exact mean give it a second parameter, the "
+                "number of samples of each"
+            )
+    return {name: plain(value) for name, value in reduced.items()}, note
+
+
 def sample_ids(batch: Any) -> torch.Tensor:
     """Return a batch's sample numbers; -1 where it has none."""
     return batch.sample_ids.cpu() if isinstance(batch, Batch) else torch.full((len(batch),), -1)

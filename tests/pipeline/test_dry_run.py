@@ -107,6 +107,31 @@ def test_a_crop_far_from_its_resize_deserves_a_look(picture_folder: Path, workdi
     )
 
 
+def test_the_traps_that_a_run_tells_of_are_told_once(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = [f"policy.learn.learner.hook.save_ckpt_after_{each}=False" for each in ("iter", "epoch")]
+    words = ["policy.eval.evaluator.stop_value=0.9", "policy.learn.warmup_epoch=4", *never]
+    settings: dict[str, Any] = {"data": picture_folder, "model": "squeezenet1_1", "epochs": 2}
+    remarks = dry_run(**settings, overrides=[*SETTINGS, *words]).remarks
+    assert len(set(remarks)) == len(remarks)
+    assert sum("no checkpoint is due" in each for each in remarks) == 1
+    capsys.readouterr()
+    train(**settings, overrides=[*SETTINGS, *words])
+    printed = capsys.readouterr().out.splitlines()
+    traps = [each for each in remarks if each.startswith("policy.")]
+    assert len(traps) == 3
+    assert all(printed.count(each) == 1 for each in traps)
+
+
+def test_that_images_were_opened_is_told(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_dry_run(dry_run(data=picture_folder, model="squeezenet1_1", overrides=SETTINGS, check_images=True))
+    row = "pictures:      40 to train on, 20 to judge, 4 classes; each was opened\n"
+    assert row in capsys.readouterr().out
+
+
 def test_errors_are_those_of_the_run_and_nothing_is_left(
     picture_folder: Path, workdir: Path, temporary: Path
 ) -> None:

@@ -7,10 +7,18 @@ import pytest
 import torch
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.state import write_checkpoint
 from ding_cls.cli import main
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import train
-from ding_cls.pipeline.resume import NamedRun, folder_in, named_run, set_newer_aside, without_folders
+from ding_cls.pipeline.resume import (
+    NamedRun,
+    folder_in,
+    named_run,
+    newer_files,
+    set_aside,
+    without_folders,
+)
 from tests.harness import SETTINGS, assert_same, outcome
 
 EACH = "policy.learn.learner.hook.save_ckpt_after_iter=1"
@@ -92,7 +100,7 @@ def test_newer_files_are_set_aside(tmp_path: Path) -> None:
     for number in (5, 10, 15, 100):
         (tmp_path / f"iteration_{number}.pth.tar").write_text(str(number))
     (tmp_path / "ckpt_best.pth.tar").touch()
-    aside = set_newer_aside(tmp_path, 10)
+    aside = [set_aside(file) for file in newer_files(tmp_path, 10)]
     assert [file.name for file in aside] == ["iteration_100.pth.tar.old", "iteration_15.pth.tar.old"]
     assert aside[0].read_text() == "100"
     assert sorted(file.name for file in tmp_path.iterdir()) == [
@@ -152,6 +160,28 @@ def test_a_named_checkpoint_is_the_one_and_newer_ones_are_kept_aside(
     assert [row["train_iter"] for row in rows if row["kind"] == "train"] == list(range(1, 11))
 
 
+def test_a_best_of_the_way_not_taken_is_no_longer_the_best(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = run / "ckpt/ckpt_best.pth.tar"
+    newer = read_checkpoint(run / "ckpt/iteration_10.pth.tar")
+    write_checkpoint(best, {**newer, "last_iter": 10})
+    # From here on another way, which no evaluation of the first five updates may outshine.
+    frozen = "policy.learn.learning_rate=0"
+    assert main(["train", "--resume", str(run / "ckpt/iteration_6.pth.tar"), frozen]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"set aside, for it is newer: {best}.old; the best counts anew from here" in lines
+    state = read_checkpoint(best)
+    assert (state["last_iter"], state["parts"]["evaluator"]["best_iter"]) == (10, 10)
+    judged = read_checkpoint(run / "ckpt/iteration_6.pth.tar")["model"]
+    assert_same(weights_less_statistics(state["model"]), weights_less_statistics(judged), where="best")
+    assert read_checkpoint(f"{best}.old")["last_iter"] == 10
+
+
+def weights_less_statistics(model: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in model.items() if "running" not in name and "num_b" not in name}
+
+
 def test_python_takes_the_same_names(run: Path) -> None:
     whole = outcome(str(run))
     for named in (run, str(run), run / "ckpt" / "iteration_6.pth.tar"):
@@ -176,12 +206,37 @@ def test_what_is_printed_is_in_the_log(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = ["train", "--data", str(picture_folder), "--model", "lenet5", "--epochs", "1", "--seed", "5"]
-    assert main([*first, "--work-dir", "run", *SMALL, "policy.eval.evaluator.stop_value=0.9"]) == 0
+    words = [each for each in SMALL if "resize_size" not in each]
+    assert main([*first, "--work-dir", "run", *words, "policy.eval.evaluator.stop_value=0.9"]) == 0
     printed = capsys.readouterr().out
     assert main(["train", "--resume", "run", "policy.learn.train_epoch=2"]) == 0
     printed += capsys.readouterr().out
     log = Path("run/log/learner/learner.txt").read_text().splitlines()
     assert [line.split("] ", 1)[1].partition(" ")[2] for line in log] == printed.splitlines()
-    for words in ("run folder: ", "policy.eval.evaluator.stop_value: ", "epoch  train", "To type next"):
-        assert any(line.startswith(words) for line in printed.splitlines()), words
+    begins = ("run folder: ", "as image_size=32", "policy.eval.evaluator.stop_value: ", "epoch  train")
+    for begin in (*begins, "To type next"):
+        assert any(line.startswith(begin) for line in printed.splitlines()), begin
     assert read_checkpoint("run/ckpt/iteration_5.pth.tar")["last_iter"] == 5
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ("stop_value={loss: 1e9}", "policy.eval.evaluator.stop_value=None"),
+        ("early_stop_patience=1", "policy.eval.evaluator.early_stop_patience=None"),
+    ],
+)
+def test_the_line_of_a_run_that_stopped_early_lets_it_go_on(
+    stop: str, words: str, picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never_better = "policy.eval.evaluator.early_stop_min_delta=1e6"
+    first = ["train", "--data", str(picture_folder), "--model", "lenet5", "--epochs", "3", *SMALL]
+    assert main([*first, "--work-dir", "run", f"policy.eval.evaluator.{stop}", never_better]) == 0
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if "--resume" in each]
+    assert line.endswith(f"train --resume run {words}")
+    assert main(["train", "--resume", "run", words]) == 0
+    printed = capsys.readouterr().out
+    assert "already complete" not in printed
+    assert "--resume run policy.learn.train_epoch=6" in printed
+    rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows if row["kind"] == "epoch"] == [0, 1, 2]

@@ -292,8 +292,7 @@ class BaseLearner:
         """
         if self.rank != 0:
             return
-        name = ckpt_name or self.ckpt_name
-        path = self._saving.save(self, name, self._state())
+        path = self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
         # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
         if path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
             self._announced.add(path)

@@ -127,7 +127,11 @@ class Judging:
             write_scalars(engine.tb_logger, tags, row["epoch"])
 
     def _is_best(self) -> bool:
-        return self._ours is not None and self._ours.best_iter == self._engine.train_iter
+        """Whether the evaluation at hand is the best so far; of the untrained network's that says nothing."""
+        evaluator = self._ours
+        if evaluator is None or evaluator.best_iter != self._engine.train_iter:
+            return False
+        return self._engine.train_iter > 0 or evaluator.ranking.is_of_the_user
 
     def time_left(self) -> float:
         """Return how many seconds the run has left, by the speed of this process: updates and evaluations."""

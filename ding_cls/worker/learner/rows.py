@@ -102,7 +102,9 @@ class EpochTable:
         return [_cut(f"in log/metrics.jsonl too: {', '.join(self._left_out)}"), header]
 
     def _title(self, name: str) -> str:
-        return "time" if name == "seconds" else self._display.name(name)
+        # Beside loss and accuracies there is room for no more than this.
+        name = "time" if name == "seconds" else name.replace("n_bad", "bad")
+        return self._display.name(name)
 
 
 def clock(seconds: float) -> str:

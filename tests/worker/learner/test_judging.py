@@ -205,7 +205,7 @@ def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
     engine.start(Loader(2), max_epochs=3, evaluator=judge([1.0, 0.5, 2.0, 2.5], eval_freq=1))
     printed = shown(capsys)
     assert printed == [
-        "Untrained  score 1.0000 best",
+        "Untrained  score 1.0000",
         "saved run/ckpt/iteration_2.pth.tar",
         "epoch  train loss  train acc1  val score       lr   time",
         "    0      1.5000       50.00     0.5000  5.0e-01   0:00 best",
@@ -219,6 +219,16 @@ def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
     assert max(map(len, printed)) <= 80
 
 
+def test_the_untrained_network_is_called_best_only_where_it_may_stay_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    evaluator, _ = scripted([3.0, 2.0])
+    assert evaluator.ranking.is_of_the_user
+    learner()[0].start(Loader(2), max_epochs=1, evaluator=evaluator)
+    assert "Untrained  score 3.0000 best" in shown(capsys)
+    assert evaluator.best_iter == 0
+
+
 def test_an_evaluation_inside_an_epoch_and_an_early_end_have_their_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -229,7 +239,7 @@ def test_an_evaluation_inside_an_epoch_and_an_early_end_have_their_lines(
         evaluator=judge([1.0, 2.0, 1.0, 0.5], eval_interval=2, by_epoch=False, early_stop_patience=2),
     )
     assert shown(capsys) == [
-        "Untrained  score 1.0000 best",
+        "Untrained  score 1.0000",
         "Evaluation after 2 updates  score 2.0000 best",
         "epoch  train loss  train acc1       lr   time",
         "    0      2.0000       50.00  5.0e-01   0:00",
