@@ -193,9 +193,7 @@ LEARN: Tree = {
     ),
     "momentum": Key(0.9, (float,), "SGD momentum", minimum=0),
     "nesterov": Key(False, (bool,), "Nesterov momentum"),
-    "label_smoothing": Key(
-        0.0, (float,), "share of the target spread over all classes, in [0, 1]", minimum=0
-    ),
+    "label_smoothing": Key(0.0, (float,), "share of the target that all classes share, up to 1", minimum=0),
     "batch_augments": Either(
         [],
         (list, tuple),
@@ -252,9 +250,7 @@ LEARN: Tree = {
     "find_unused_parameters": Key(
         False, (bool,), "several processes: let parameters take no part in the loss, at some cost"
     ),
-    "detect_anomalous_params": Key(
-        False, (bool,), "log the names of parameters that take no part in the loss"
-    ),
+    "detect_anomalous_params": Key(False, (bool,), "log which parameters take no part in the loss"),
     "precision": Key(
         "fp32", (str,), "arithmetic; fp16 on a CPU takes cuda=False", choices=("fp32", "bf16", "fp16")
     ),
@@ -280,9 +276,7 @@ COLLECT: Tree = {
     "crop_scale": Key(
         [0.08, 1.0], (list, tuple), "training: smallest and largest share of the area a crop covers"
     ),
-    "crop_ratio": Key(
-        [3 / 4, 4 / 3], (list, tuple), "training: smallest and largest width / height of a crop"
-    ),
+    "crop_ratio": Key([3 / 4, 4 / 3], (list, tuple), "training: range of a crop's width / height"),
     "train": Either(
         None, (NONE,), "dict(type=, pipeline=, ...) of the training set; None: the folder learn_data_path"
     ),

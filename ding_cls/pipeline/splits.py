@@ -1,7 +1,5 @@
-"""One split of the data from a compiled config: a folder of pictures, or the data set that a dict describes.
-
-It must not know networks or loaders.
-"""
+"""One split of the data from a compiled config: a folder of images, or the dataset that a dict describes.
+It must not know networks or loaders."""
 
 import inspect
 import logging
@@ -138,9 +136,7 @@ def evaluation_set(
     if section is None:
         folder = _folder(collect, split) if data is None else find_split(data, split)
         if not folder:
-            raise DataError(
-                f"no {split} data are named: set policy.collect.{_PATHS[split]}, or give --data DIR"
-            )
+            raise DataError(f"no {split} data are named: set policy.collect.{_PATHS[split]} or --data DIR")
         return ImageNetDataset(folder, False, preprocessing, classes=classes)
     if data is not None and holds_every_split(section):
         section = changed(section, lambda inner: {**inner, "data_prefix": os.fspath(data)})
