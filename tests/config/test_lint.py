@@ -398,7 +398,7 @@ def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert len({rule for rule, *_ in CASES}) == len(RULES) == 18
+    assert len({rule for rule, *_ in CASES}) == len(RULES) == 19
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
