@@ -6,7 +6,8 @@ from ding_cls.pipeline.image_check import readable_datasets
 from ding_cls.pipeline.kfold import kfold
 from ding_cls.pipeline.kfold_summary import FoldResult, KFoldResult, kfold_summary, print_kfold
 from ding_cls.pipeline.predictions import AveragedPrediction, average_predictions
-from ding_cls.pipeline.run import Run, TrainResult, open_run
+from ding_cls.pipeline.result import TrainResult
+from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.summary import print_summary
 from ding_cls.pipeline.train import train

@@ -37,7 +37,7 @@ def plain(value: Any) -> Any:
 
 
 def reduced_dicts(
-    metric: IMetric, dicts: Sequence[dict[str, Any]], counts: Sequence[int]
+    metric: IMetric, dicts: list[dict[str, Any]], counts: Sequence[int]
 ) -> tuple[dict[str, Any], str]:
     """Return what a metric makes of one dict a batch, and what its user should know; an empty text: nothing.
 

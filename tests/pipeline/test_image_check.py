@@ -1,7 +1,6 @@
 """Images that cannot be read: found before anything trains, and left out for the whole of a run."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -204,9 +203,9 @@ def test_evaluation_of_other_data_looks_at_them(
     assert evaluate("run", max_bad=1)["n_bad"] == 1
     capsys.readouterr()
     assert main(["eval", "run", "--max-bad", "2"]) == 0
-    printed = capsys.readouterr().out
-    assert re.search(r"^n_bad +1 *$", printed, re.M)
-    assert "19 images, 4 classes" in printed
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["n_bad", "1"] in lines
+    assert ["size:", "19", "images,"] in [line[:3] for line in lines]
 
 
 def test_a_file_that_comes_several_times_is_one_image(picture_folder: Path, workdir: Path) -> None:
