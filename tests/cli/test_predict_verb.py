@@ -112,11 +112,12 @@ def test_an_unreadable_image_is_a_row_and_counted(
     [
         (["nowhere", "IMAGE"], "there is no checkpoint 'nowhere'"),
         (["RUN"], "say which images: ding-cls predict RUN PATH"),
+        (["IMAGE", "RUN"], "000.png' is an image; the run or checkpoint is named first"),
         (["RUN", "gone.png"], "'gone.png' does not exist"),
         (["RUN", "empty"], "the folder 'empty' holds no images"),
         (
             ["RUN", "IMAGE", "--out", "p.txt"],
-            "'p.txt' ends in .txt; predictions are written as .csv or .json",
+            "'p.txt' must end in .csv or .json: the ending decides the format",
         ),
         (["RUN", "IMAGE", "--topk", "0"], "--topk 0 must be at least 1"),
         (["RUN", "IMAGE", "--batch-size", "0"], "batch_size=0 must be at least 1"),
