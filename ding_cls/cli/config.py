@@ -113,7 +113,7 @@ def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
 
     subject = read_subject(path, overrides)
     native = subject.resolved
-    fill_input_statistics(native.cfg, native.origins, is_logged=False)
+    fill_input_statistics(native.cfg, native.origins)
     return subject
 
 

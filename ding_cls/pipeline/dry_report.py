@@ -52,6 +52,7 @@ class DryRun:
         free_bytes: free on the disk of the run's folder.
         remarks: what deserves a second look.
         recipe: the recipe that ships and that the run is laid over, and what it does; None: none.
+        input: which sizes and statistics are the network's own, and whose; None: none.
     """
 
     run_folder: str
@@ -79,6 +80,7 @@ class DryRun:
     free_bytes: int
     remarks: tuple[str, ...]
     recipe: str | None = None
+    input: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -107,6 +109,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
     return [
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
         *([("recipe", report.recipe)] if report.recipe is not None else []),
+        *([("input", report.input)] if report.input is not None else []),
         (
             "pictures",
             f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} classes",

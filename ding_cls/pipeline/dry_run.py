@@ -32,6 +32,7 @@ from ding_cls.distributed import get_world_size
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run import Run, open_run
+from ding_cls.pipeline.statistics import input_line
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
 from ding_cls.policy import Policy
 from ding_cls.worker.eval_plan import EvalPlan
@@ -108,6 +109,7 @@ def dry_run(
             report,
             remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
             recipe=recipe_line(run.cfg, described.origins),
+            input=input_line(run.cfg, described.origins),
         )
 
 

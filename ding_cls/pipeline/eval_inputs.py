@@ -12,6 +12,8 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
+from ding_cls.common.log import text_logger
+from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy, to_easydict
@@ -29,7 +31,7 @@ from ding_cls.pipeline.descriptions import changed, holds_every_split, part_of, 
 from ding_cls.pipeline.image_check import FACT
 from ding_cls.pipeline.label_kinds import Labels
 from ding_cls.pipeline.splits import evaluation_pipeline, evaluation_set, preprocessing_of, training_set
-from ding_cls.pipeline.statistics import INPUT_KEYS, fill_input_statistics
+from ding_cls.pipeline.statistics import INPUT_KEYS, fill_input_statistics, input_line
 from ding_cls.pipeline.train import PARTS, folder_of
 from ding_cls.policy import ImageClassificationPolicy
 
@@ -209,7 +211,9 @@ def _given_config(
         values, origins = read_config_with_origins(file, problems=unreadable, variables=variables)
         described = resolve(values, (), origins, variables=variables)
     if is_alone:
-        fill_input_statistics(described.cfg)
+        fill_input_statistics(described.cfg, described.origins)
+        if (line := input_line(described.cfg, described.origins)) and launched_rank() == 0:
+            text_logger("eval").info(line)
     described = described._replace(problems=[*unreadable, *described.problems])
     used = (*_OF_THE_DATA, *_OF_THE_NETWORK, "policy.collect") if is_alone else _OF_THE_DATA
     return _settled(described, metric, overrides, used, allow_code=allow_code, folder=folder_of(config))

@@ -35,7 +35,7 @@ from ding_cls.pipeline.label_kinds import labels_of
 from ding_cls.pipeline.result import TrainResult
 from ding_cls.pipeline.resume import named_run, newest_checkpoint, set_newer_aside
 from ding_cls.pipeline.splits import preprocessing_of
-from ding_cls.pipeline.statistics import fill_input_statistics, keep_input_statistics
+from ding_cls.pipeline.statistics import fill_input_statistics, input_line, keep_input_statistics
 from ding_cls.policy import Policy
 from ding_cls.policy.recipes import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -239,7 +239,7 @@ def open_run(
         CheckpointError: none of the run's checkpoints is good.
     """
     origins = dict(origins or {})
-    compiled = _compiled(cfg, seed, origins=origins, problems=problems, is_logged=not resume, **classes)
+    compiled = _compiled(cfg, seed, origins=origins, problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = held_logger("run")
     logger.disabled = rank != 0
@@ -263,6 +263,8 @@ def open_run(
             writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
             release(logger, learner_log(folder))
             logger.info(f"run folder: {Path(folder).resolve()}")
+            if checkpoint is None and (line := input_line(compiled, origins)):
+                logger.info(line)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(
             compiled, rank, world_size, writer, logger, checkpoint, origins or {}, named.file is not None
@@ -291,7 +293,6 @@ def _compiled(
     *,
     origins: dict[str, str],
     saved: object = None,
-    is_logged: bool = True,
     **arguments: Any,
 ) -> Any:
     """Return the checked config with the input of its network, or of the run that is resumed, filled in.
@@ -301,12 +302,11 @@ def _compiled(
         seed: as there.
         origins: as there; gets those of what is filled in.
         saved: the config in the checkpoint of a resumed run.
-        is_logged: say what is filled in.
         arguments: of ``checked_config``.
     """
     filled: dict[str, Any] = plain_copy(cfg)
     keep_input_statistics(filled, saved)
-    fill_input_statistics(filled, origins, policy=arguments.get("policy"), is_logged=is_logged)
+    fill_input_statistics(filled, origins, policy=arguments.get("policy"))
     return checked_config(filled, seed, origins=origins, **arguments)
 
 

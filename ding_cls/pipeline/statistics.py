@@ -1,20 +1,21 @@
 """The input that a network's library declares, taken where the config says nothing of its own."""
 
+import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeGuard
 
-from ding_cls.common.log import text_logger
-from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.pipelines import unwrapped
 from ding_cls.config.settle import MAX_SIDE_PX, usual_resize_size
-from ding_cls.config.validate import at
+from ding_cls.config.validate import at, value_at
 from ding_cls.models.statistics import InputStatistics, input_statistics, size_argument
 
 _COLLECT, _MODEL = "policy.collect", "policy.model"
 # What a run's images are made by; a config that says one of mean and std is not silent about the other.
 INPUT_KEYS = ("mean", "std", "image_size", "resize_size", "interpolation")
+# The place of a value that a library declares: no file and line, no override.
+_SOURCE = re.compile(r"(torchvision|timm)'s \S+( \(\w+\))?|image_size=\d+")
 _USUAL = {name: value for name, value in defaults(COLLECT).items() if name in INPUT_KEYS}
 
 
@@ -23,9 +24,8 @@ def fill_input_statistics(
     origins: MutableMapping[str, str] | None = None,
     *,
     policy: object = None,
-    is_logged: bool = True,
 ) -> None:
-    """Write into ``policy.collect`` what the network's library declares, in place, and log a line about it.
+    """Write into ``policy.collect`` what the network's library declares, in place; `input_line` tells it.
 
     ``resize_size`` follows ``image_size`` in the network's own crop ratio, or as 256 follows 224.
 
@@ -34,7 +34,6 @@ def fill_input_statistics(
             for ``resize_size`` none where a pipeline of the config's own makes the images.
         origins: which line set what; gets those of the keys that are set.
         policy: a class whose own config may set the keys too.
-        is_logged: log the line.
     """
     description, collect = at(cfg, "policy.model"), at(cfg, _COLLECT)
     if not isinstance(cfg.get("policy"), dict) or not isinstance(description or {}, Mapping):
@@ -65,10 +64,22 @@ def fill_input_statistics(
     values |= {f"{_MODEL}.{name}": value for name, value in arguments.items()}
     if origins is not None:
         origins.update(dict.fromkeys(values, source))
-    if is_logged and launched_rank() == 0:
-        listed = ", ".join(f"{path}={value}" for path, value in values.items())
-        beside = ", as 256 with 224" if expected is None else ""
-        text_logger("run").info(f"as {source} expects{beside}: {listed}")
+
+
+def input_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | None:
+    """Return what `fill_input_statistics` wrote into a config, as one line; None: nothing.
+
+    Args:
+        cfg: the config, filled in.
+        origins: which line set what, as that left it.
+    """
+    found = {path: place for path, place in origins.items() if _SOURCE.fullmatch(place)}
+    if not found:
+        return None
+    source = next(iter(found.values()))
+    beside = ", as 256 with 224" if source.startswith("image_size=") else ""
+    listed = ", ".join(f"{path}={value_at(cfg, path)}" for path in found)
+    return f"as {source} expects{beside}: {listed}"
 
 
 def keep_input_statistics(cfg: dict[str, Any], saved: object) -> None:

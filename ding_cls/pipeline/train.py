@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from ding_cls.common.log import text_logger
 from ding_cls.config import resolve
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.loader import read_config_with_origins
@@ -228,12 +227,7 @@ def run_subject(
         allow_code: as there; nothing is imported here.
         settings: as there.
     """
-    logger = text_logger("run")
-    was_disabled, logger.disabled = logger.disabled, True
-    try:
-        described = read_run(config, resume=False, **settings)
-    finally:
-        logger.disabled = was_disabled
+    described = read_run(config, resume=False, **settings)
     if seed is not None:
         described.cfg["seed"], described.origins["seed"] = seed, "argument seed"
     return Subject(str(config or described.cfg["exp_name"]), described.cfg, described.origins, described)

@@ -16,7 +16,7 @@ from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import build_datasets, evaluate, preprocessing_of, train
 from ding_cls.pipeline.dry_run import dry_run
-from ding_cls.pipeline.statistics import fill_input_statistics
+from ding_cls.pipeline.statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.train import read_run
 from ding_cls.policy import ImageClassificationPolicy
 from dizoo.image_classification.entry import imagenet_res18_main as zoo
@@ -42,12 +42,19 @@ def filled(model: dict[str, Any], **collect: Any) -> dict[str, Any]:
     return found
 
 
+def line_of(model: dict[str, Any], **collect: Any) -> str | None:
+    cfg = {"policy": {"model": model, "collect": collect}}
+    origins = {"policy.model.name": "run.py:3", "seed": "override seed=1"}
+    fill_input_statistics(cfg, origins)
+    return input_line(cfg, origins)
+
+
 @pytest.mark.parametrize("pretrained", [None, False, True, "w.pth"])
-def test_a_silent_config_takes_them_with_a_line(pretrained: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_silent_config_takes_them_with_a_line(pretrained: Any) -> None:
     model = INCEPTION if pretrained is None else {**INCEPTION, "pretrained": pretrained}
     assert filled(model) == {"image_size": 299, "resize_size": 342}
     sizes = "policy.collect.image_size=299, policy.collect.resize_size=342"
-    assert f"as torchvision's inception_v3 (IMAGENET1K_V1) expects: {sizes}" in capsys.readouterr().out
+    assert line_of(model) == f"as torchvision's inception_v3 (IMAGENET1K_V1) expects: {sizes}"
     assert filled({"name": "efficientnet_b0"}) == {"interpolation": "bicubic"}
     half = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
     assert filled({"name": "efficientnet_v2_l"}) == {
@@ -99,10 +106,9 @@ def test_a_size_alone_moves_the_other(model: dict[str, Any], image_size: int, re
     assert filled(model, **both) == both
 
 
-def test_a_size_of_a_network_that_no_library_knows_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    filled({"name": "lenet5"}, image_size=28)
+def test_a_size_of_a_network_that_no_library_knows_is_said() -> None:
     line = "as image_size=28 expects, as 256 with 224: policy.collect.resize_size=32"
-    assert line in capsys.readouterr().out
+    assert line_of({"name": "lenet5"}, image_size=28) == line
 
 
 @pytest.mark.parametrize(
@@ -117,11 +123,9 @@ def test_a_size_of_a_network_that_no_library_knows_is_said(capsys: pytest.Captur
         (INCEPTION, {"image_size": "x"}),
     ],
 )
-def test_nothing_is_changed(
-    model: dict[str, Any], collect: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_changed(model: dict[str, Any], collect: dict[str, Any]) -> None:
     assert filled(model, **collect) == collect
-    assert capsys.readouterr().out == ""
+    assert line_of(model, **collect) is None
 
 
 def test_beside_a_pipeline_of_its_own_a_size_still_moves_the_other() -> None:
@@ -213,6 +217,7 @@ def test_every_way_to_say_the_size(workdir: Path, capsys: pytest.CaptureFixture[
     assert main([*words, small, "--work-dir", "typed"]) == 0
     line = f"as torchvision's {SHUFFLENET} (IMAGENET1K_V1) expects: policy.collect.resize_size=33\n"
     assert capsys.readouterr().out.count(line) == 1
+    assert Path("typed/log/learner/learner.txt").read_text().count(line) == 1
     Path("file.py").write_text(
         f"policy = dict(model=dict(name='{SHUFFLENET}'), collect=dict(image_size=32), "
         "learn=dict(train_epoch=1))\n"

@@ -137,7 +137,9 @@ def test_what_is_certain_has_no_column_and_another_loss_its_own_name() -> None:
     assert header.split("  ")[-1].strip() == "time"
     assert "acc5" not in header
     assert "train loss  train acc1  val cross-entropy  val acc1" in header
-    line = result_line("Untrained", {"loss": 1.5, "acc1": 20.0, "acc5": 100.0}, is_best=False, display=display)
+    line = result_line(
+        "Untrained", {"loss": 1.5, "acc1": 20.0, "acc5": 100.0}, is_best=False, display=display
+    )
     assert line == "Untrained  cross-entropy 1.5000  acc1 20.00"
 
 
