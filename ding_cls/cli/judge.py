@@ -55,7 +55,7 @@ def add_verbs(verbs: Verbs) -> None:
         evaluate,
         first="[CONFIG] CKPT [key=value ...]",
         files="a run's folder or a file in its ckpt/, before it a config file",
-        example="policy.eval.metric.topk=[1,3]",
+        example="'policy.eval.metric={type: Accuracy, topk: [1, 3]}'",
     )
     evaluate.add_argument(
         "--max-bad",

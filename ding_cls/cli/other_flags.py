@@ -126,6 +126,19 @@ _LIGHTNING_AND_TRANSFORMERS = {
 }
 FLAGS = {**_TIMM_AND_TORCHVISION, **_MMCLASSIFICATION, **_ONEFLOW, **_LIGHTNING_AND_TRANSFORMERS}
 
+# Of programs that evaluate; they win over those above behind 'ding-cls eval'.
+FLAGS_OF_EVAL = {
+    "metrics": "--metric {}",
+    "topk": "'policy.eval.metric={{type: Accuracy, topk: [{all}]}}'",
+    "metric_options": "'policy.eval.metric={{type: Accuracy, topk: [1, 5]}}'",
+    "b": "--batch-size {}",
+    "data_dir": "--data {}",
+    "data_path": "--data {}",
+    "results_file": "--out {}",
+    **dict.fromkeys(("checkpoint", "ckpt", "ckpt_path", "resume", "model_path"), "{}"),
+}
+_EXAMPLE_OF_EVAL = FLAGS_OF_EVAL["topk"].format(all="1, 5")
+
 _PROCESSES = "start it as: torchrun --nproc-per-node={} -m ding_cls train ..."
 _MACHINES = "start it on each machine as: torchrun --nnodes={} --nproc-per-node=N -m ding_cls train ..."
 _DEVICES = "put CUDA_VISIBLE_DEVICES={all} before the command"
@@ -214,16 +227,19 @@ def hint(flags: Sequence[str], argv: Sequence[str]) -> str:
     """
     words: list[str] = []
     notes: list[str] = []
+    of_verb = FLAGS_OF_EVAL if list(argv[:1]) == ["eval"] else {}
     for flag in flags:
         name, values = _parts(flag, argv)
-        if name in NOTES:
+        if name in of_verb:
+            words.append(_filled(of_verb[name], [shlex.quote(each) for each in values] or ["VALUE"]))
+        elif name in NOTES:
             notes.append(f"{flag.partition('=')[0]}: {_filled(NOTES[name], values or ['N'])}")
         elif word := _word(name, values, is_alone=len(flags) == 1):
             words.append(word)
     words = _mixed_by_one_key(words)
     if not words and not notes:
-        words = ["policy.learn.batch_size=64"]
-    are_keys = not any(each.startswith("--") for each in words)
+        words = [_EXAMPLE_OF_EVAL if of_verb else "policy.learn.batch_size=64"]
+    are_keys = all("=" in each for each in words)
     about = "config keys are written key=value" if are_keys else "here that is"
     return "; ".join(["", *([f"{about}: {' '.join(words)}"] if words else []), *notes])
 

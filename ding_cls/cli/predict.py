@@ -70,8 +70,11 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")
 
     from ding_cls.inference import load
+    from ding_cls.inference.loading import refuse_image
     from ding_cls.inference.predict import check_output, named_images, predict_files
 
+    if source is not None:
+        refuse_image(source)
     check_output(arguments.out, topk=arguments.topk)
     paths = named_images(words, sys.stdin.buffer)
     predictor = load(

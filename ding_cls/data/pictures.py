@@ -87,7 +87,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
         with open(text, "rb") as file:
             return decode_rgb(file, label=label)
     except FileNotFoundError:
-        raise DataError(f"{label} does not exist; was it removed after its folder was listed?") from None
+        raise DataError(f"{label} does not exist") from None
     except OSError as error:
         raise DataError(f"{label} cannot be read: {error.strerror or error}; {_REMEDY}") from error
 

@@ -39,7 +39,7 @@ def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = T
 
     Args:
         words: paths and patterns.
-        must_exist: False: a path that is not there is returned like a file.
+        must_exist: False: a path that is not there, or fits nothing as a pattern, is returned like a file.
 
     Raises:
         DataError: a path does not exist, or a folder or pattern leads to no image.
@@ -55,7 +55,7 @@ def _images_of(word: str, must_exist: bool) -> list[str]:
         return found
     if os.path.lexists(word):
         return [word]
-    if glob.has_magic(word):
+    if glob.has_magic(word) and (must_exist or glob.glob(word, recursive=True)):
         return _images_like(word)
     if must_exist:
         raise DataError(f"{word!r} does not exist (in {os.getcwd()!r}); name image files or folders")

@@ -146,11 +146,8 @@ def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
         )
     try:
         state = read_checkpoint(file)
-    except CheckpointError as error:
-        if file.suffix.lower() in EXTENSIONS:
-            raise CheckpointError(
-                f"'{file}' is an image; the run or checkpoint is named first, then the images"
-            ) from error
+    except CheckpointError:
+        refuse_image(file)
         if not _holds_weights(file):
             raise
         state = {}
@@ -160,6 +157,18 @@ def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
             "Python model='NAME'); ding-cls models lists the names"
         )
     return state
+
+
+def refuse_image(source: str | os.PathLike[str]) -> None:
+    """Refuse an image in the place of the run.
+
+    Raises:
+        CheckpointError: it is one, by its name.
+    """
+    if Path(source).suffix.lower() in EXTENSIONS and os.path.isfile(source):
+        raise CheckpointError(
+            f"'{source}' is an image; the run or checkpoint is named first, then the images"
+        )
 
 
 def _holds_weights(file: Path) -> bool:

@@ -22,6 +22,7 @@ from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fol
 from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
 from ding_cls.pipeline.resume import DROP_LAST
 from ding_cls.pipeline.splits import training_set
+from ding_cls.pipeline.statistics import input_line
 from ding_cls.pipeline.train import PARTS, folder_of, read_run
 
 Config = str | os.PathLike[str] | Mapping[str, Any] | None
@@ -114,8 +115,12 @@ def make_plan(
         dataset = training_set(checked_config(whole_config(cfg, compiled), None, **classes))
     except PartError as error:
         raise ConfigError(part_placed(error, compiled, described.origins)) from error
-    if (line := recipe_line(compiled, described.origins)) and launched_rank() == 0:
-        text_logger("kfold").info(f"recipe {line}")
+    if launched_rank() == 0:
+        logger = text_logger("kfold")
+        if line := input_line(compiled, described.origins):
+            logger.info(line)
+        if line := recipe_line(compiled, described.origins):
+            logger.info(f"recipe {line}")
     division = _division(asked, saved.get("division", {}), compiled.seed, dataset)
     folds = fold_numbers(dataset, division)
     record = {

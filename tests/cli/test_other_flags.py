@@ -124,3 +124,21 @@ def test_the_command_line_gives_the_answer(capsys: pytest.CaptureFixture[str]) -
         "ding-cls: error: unrecognized arguments: --lr -b --initial-checkpoint; here that is: "
         "policy.learn.learning_rate=0.1 policy.learn.batch_size=64 --pretrained w.pth"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("--metrics accuracy", "here that is: --metric accuracy"),
+        ("--checkpoint 'a b.pth'", "here that is: 'a b.pth'"),
+        ("-b 64 --data-dir d", "here that is: --batch-size 64 --data d"),
+        (
+            "--topk 1 3",
+            "config keys are written key=value: 'policy.eval.metric={type: Accuracy, topk: [1,3]}'",
+        ),
+        ("--tta", "config keys are written key=value: 'policy.eval.metric={type: Accuracy, topk: [1, 5]}'"),
+    ],
+)
+def test_an_evaluation_has_flags_of_its_own(typed: str, expected: str) -> None:
+    words = ["eval", "run", *shlex.split(typed)]
+    assert hint([each for each in words if each.startswith("-")], words) == f"; {expected}"

@@ -112,6 +112,7 @@ def test_an_unreadable_image_is_a_row_and_counted(
     [
         (["nowhere", "IMAGE"], "there is no checkpoint 'nowhere'"),
         (["RUN"], "say which images: ding-cls predict RUN PATH"),
+        (["IMAGE", "RUN"], "000.png' is an image; the run or checkpoint is named first"),
         (["RUN", "gone.png"], "'gone.png' does not exist"),
         (["RUN", "empty"], "the folder 'empty' holds no images"),
         (

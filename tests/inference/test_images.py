@@ -68,6 +68,8 @@ def test_order_and_repeats_of_words_stay_and_a_file_may_have_any_ending(folder: 
     words = ["in/b.PNG", "in/Z.png", "in/notes.txt", "in/b.PNG"]
     assert find_images(words) == words
     assert find_images(["in/gone.png", "in/Z.png"], must_exist=False) == ["in/gone.png", "in/Z.png"]
+    # One line of a list stops none of the others.
+    assert find_images(["in/gone[1].png", "in/Z*.png"], must_exist=False) == ["in/gone[1].png", "in/Z.png"]
 
 
 @pytest.mark.parametrize(

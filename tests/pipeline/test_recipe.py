@@ -135,14 +135,15 @@ def test_cross_validation_trains_by_the_same_recipe(
 def test_config_show_prints_the_recipe_with_its_lines(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["config", "show", "--data", str(picture_folder), "--model", "resnet18"]
+    # Its size is the network's own, which a run would tell: here only the config is printed.
+    argv = ["config", "show", "--data", str(picture_folder), "--model", "efficientnet_b1"]
     assert main([*argv, "--pretrained", "--epochs", "3"]) == 0
     out = capsys.readouterr().out
     Path("shown.py").write_text(out)
     shown = read_config("shown.py")
-    assert shown.policy.model == {"name": "resnet18", "pretrained": True}
+    assert shown.policy.model == {"name": "efficientnet_b1", "pretrained": True}
     assert shown.policy.learn.train_epoch == 3
-    assert shown.exp_name == "runs/pictures_resnet18"
+    assert shown.exp_name == "runs/pictures_efficientnet_b1"
     for path, value in leaves_of(read_config(RECIPES / FINE_TUNE)):
         assert at(shown, path) == (3 if path.endswith("train_epoch") else value), path
     places = [line.partition("  # ")[2] for line in out.splitlines()]

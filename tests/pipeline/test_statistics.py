@@ -217,6 +217,7 @@ def test_every_way_to_say_the_size(workdir: Path, capsys: pytest.CaptureFixture[
     assert main([*words, small, "--work-dir", "typed"]) == 0
     line = f"as torchvision's {SHUFFLENET} (IMAGENET1K_V1) expects: policy.collect.resize_size=33\n"
     assert capsys.readouterr().out.count(line) == 1
+    assert Path("typed/log/learner/learner.txt").read_text().count(line) == 1
     Path("file.py").write_text(
         f"policy = dict(model=dict(name='{SHUFFLENET}'), collect=dict(image_size=32), "
         "learn=dict(train_epoch=1))\n"
