@@ -25,8 +25,8 @@ from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
 from ding_cls.pipeline.label_kinds import check_labels, metric_for
 from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
-from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run, without_folders
 from ding_cls.pipeline.result import TrainResult
+from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run, without_folders
 from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.statistics import fill_input_statistics
 from ding_cls.policy import ImageClassificationPolicy
