@@ -162,11 +162,10 @@ def test_the_rows_of_a_csv_file_recount_the_result(trained: Path) -> None:
     for size, name in ((1, "one.csv"), (7, "seven.CSV")):
         evaluate("run", batch_size=size, out=name)
     rows, others = read_csv("one.csv"), read_csv("seven.CSV")
-    # Of a score the last digit moves with the size of a batch.
-    for row, other in zip(rows, others, strict=True):
-        assert float(row.pop("score")) == pytest.approx(float(other.pop("score")), abs=2e-6)
-        assert row == other
-    rows = read_csv("seven.CSV")
+    # The sixth digit of a score is float32's, and another batch size may round it otherwise.
+    assert [{**row, "score": ""} for row in rows] == [{**row, "score": ""} for row in others]
+    found = [float(row["score"]) for row in rows]
+    assert found == pytest.approx([float(row["score"]) for row in others], abs=2e-6)
     header = "path,target,target_name,predicted,predicted_name,score,correct"
     assert Path("one.csv").read_text().splitlines()[0] == header
     assert [row["path"] for row in rows] == [
@@ -176,7 +175,7 @@ def test_the_rows_of_a_csv_file_recount_the_result(trained: Path) -> None:
     assert [int(row["predicted"]) for row in rows] == logits.argmax(1).tolist()
     assert all(row["predicted_name"] == CLASSES[int(row["predicted"])] for row in rows)
     scores = logits.double().softmax(1).amax(1)
-    assert [float(row["score"]) for row in rows] == pytest.approx(scores.tolist(), abs=2e-6)
+    assert found == pytest.approx(scores.tolist(), abs=2e-6)
     assert 100 * sum(int(row["correct"]) for row in rows) / 20 == usual["acc1"]
 
 
