@@ -225,7 +225,7 @@ def _accuracy(network: nn.Module, dataset: Any, workers: int) -> float:
 
 
 def _weights(case: Case, folder: Path, workers: int) -> Path | None:
-    """Return the file of weights that a case begins with; that of another case is trained if need be."""
+    """Return the file of weights that a case begins with; another case's network is trained if need be."""
     if not case.weights or "/" in case.weights:
         return folder / case.weights if case.weights else None
     kept = _kept(case.weights, folder)
