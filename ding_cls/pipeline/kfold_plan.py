@@ -119,8 +119,8 @@ def make_plan(
         logger = text_logger("kfold")
         if line := input_line(compiled, described.origins):
             logger.info(line)
-        if line := recipe_line(compiled, described.origins):
-            logger.info(f"recipe {line}")
+        if recipe := recipe_line(compiled, described.origins):
+            logger.info(f"recipe {recipe}")
     division = _division(asked, saved.get("division", {}), compiled.seed, dataset)
     folds = fold_numbers(dataset, division)
     record = {
