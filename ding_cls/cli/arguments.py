@@ -15,6 +15,7 @@ FILE = "a config file or a run's folder"
 
 # No file's name: a key, a key with its value after a colon, or a piece of a dict, a list or a number.
 _PIECE = re.compile(r"policy\.(?!py$|json$|ya?ml$)[\w.]+(:.*)?|[^/]*[\[\]{}(),:]|[-+\d.e]+")
+_NO_OPTIONS = ("words", "verb", "helper")
 # argparse does not name the class that add_subparsers returns.
 Verbs: TypeAlias = Any
 
@@ -30,9 +31,11 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     unknown = [word for word in rest if (word.startswith("-") and word != "-") or not has_words]
     if unknown:
         words = sys.argv[1:] if argv is None else argv
-        about = hint([each for each in unknown if each.startswith("-")], words)
-        beside = about if hasattr(arguments, "cfg_options") else ""
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{beside}")
+        # An option of a verb is an attribute of what was parsed.
+        options = [f"--{name.replace('_', '-')}" for name in vars(arguments) if name not in _NO_OPTIONS]
+        flags = [each for each in unknown if each.startswith("-")]
+        about = hint(flags, words, options=options, has_keys=hasattr(arguments, "cfg_options"))
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{about}")
     if has_words:
         arguments.words = [*arguments.words, *rest, *getattr(arguments, "cfg_options", ())]
     return arguments

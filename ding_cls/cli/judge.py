@@ -33,7 +33,10 @@ def add_verbs(verbs: Verbs) -> None:
         help="folder of the split's folder, or of class folders; by default the run's own",
     )
     evaluate.add_argument(
-        "--split", choices=("train", "val", "test"), help="val by default; not for a folder of class folders"
+        "--split",
+        type=lambda name: "val" if name in ("valid", "validation") else name,
+        choices=("train", "val", "test"),
+        help="val by default; not for a folder of class folders",
     )
     evaluate.add_argument(
         "--metric",

@@ -3,6 +3,7 @@
 Names are written with underscores, without leading dashes, and without a group such as ``trainer.``.
 """
 
+import difflib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -218,13 +219,19 @@ _JOINED = re.compile(r"-([a-z])(\d.*)")
 _NUMBER = re.compile(r"-?[\d.][\d.e-]*")
 
 
-def hint(flags: Sequence[str], argv: Sequence[str]) -> str:
+def hint(
+    flags: Sequence[str], argv: Sequence[str], *, options: Sequence[str] = (), has_keys: bool = True
+) -> str:
     """Return what to say of flags that there are not: the words that mean the same, ready to be pasted.
 
     Args:
         flags: as they were typed, with a value after ``=`` where it stood there.
         argv: all words of the command; values are looked for behind the flags.
+        options: what there is.
+        has_keys: the verb takes keys of a config; else the options alone are compared.
     """
+    if not has_keys:
+        return _near(flags, options)
     words: list[str] = []
     notes: list[str] = []
     of_verb = FLAGS_OF_EVAL if list(argv[:1]) == ["eval"] else {}
@@ -237,11 +244,21 @@ def hint(flags: Sequence[str], argv: Sequence[str]) -> str:
         elif word := _word(name, values, is_alone=len(flags) == 1):
             words.append(word)
     words = _mixed_by_one_key(words)
+    if not words and not notes and (near := _near(flags, options)):
+        return near
     if not words and not notes:
         words = [_EXAMPLE_OF_EVAL if of_verb else "policy.learn.batch_size=64"]
     are_keys = all("=" in each for each in words)
     about = "config keys are written key=value" if are_keys else "here that is"
     return "; ".join(["", *([f"{about}: {' '.join(words)}"] if words else []), *notes])
+
+
+def _near(flags: Sequence[str], options: Sequence[str]) -> str:
+    """Return the option that a misspelt one is near to, as a question; empty where there is none."""
+    for flag in flags:
+        if near := difflib.get_close_matches(flag.partition("=")[0].lower(), options, n=1, cutoff=0.75):
+            return f"; did you mean {near[0]}?"
+    return ""
 
 
 def _parts(flag: str, argv: Sequence[str]) -> tuple[str, list[str]]:

@@ -62,6 +62,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
     words = list(arguments.words)
     source = None if arguments.pretrained else words.pop(0)
+    from ding_cls.inference.loading import refuse_image
+
+    if source is not None:
+        refuse_image(source)
     if not words:
         raise ConfigError(
             f"say which images: ding-cls predict {source} PATH..., files, folders or patterns in quotes"
@@ -70,11 +74,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")
 
     from ding_cls.inference import load
-    from ding_cls.inference.loading import refuse_image
     from ding_cls.inference.predict import check_output, named_images, predict_files
 
-    if source is not None:
-        refuse_image(source)
     check_output(arguments.out, topk=arguments.topk)
     paths = named_images(words, sys.stdin.buffer)
     predictor = load(

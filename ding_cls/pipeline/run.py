@@ -158,7 +158,8 @@ class Run:
             learner.info(mode.info())
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
-        learner.info(f"{len(loader)} updates an epoch with {either(loader.sizes)} images each{left_out}")
+        updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
+        learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
         for trap in self.traps(len(loader)):
             self.logger.warning(trap)
         if self._checkpoint is not None:

@@ -99,6 +99,8 @@ def train(
         # Whoever opens a checkpoint of this run finds the modules again.
         cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
     with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
+        if config is None and not any(path.startswith("policy.model") for path in origins):
+            run.logger.info(f"no --model is named: {run.cfg.policy.model.name}")
         if line := recipe_line(run.cfg, origins):
             run.logger.info(f"recipe {line}")
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
@@ -177,7 +179,9 @@ def read_run(
     variables: set[str] | None = None
     if config is None:
         if data is None and not synthetic:
-            raise ConfigError("say what to train on: a config file, --data DIR, or --synthetic")
+            raise ConfigError(
+                "say what to train on: a config file, --data DIR or --synthetic; or a run: --resume RUN"
+            )
         cfg: Any = {"exp_name": exp_name or _run_folder(data, model)}
         if resume:
             cfg = resumed_config(cfg, overrides)

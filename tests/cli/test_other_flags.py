@@ -142,3 +142,16 @@ def test_the_command_line_gives_the_answer(capsys: pytest.CaptureFixture[str]) -
 def test_an_evaluation_has_flags_of_its_own(typed: str, expected: str) -> None:
     words = ["eval", "run", *shlex.split(typed)]
     assert hint([each for each in words if each.startswith("-")], words) == f"; {expected}"
+
+
+def test_a_misspelt_option_is_answered_with_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, near in (
+        (["train", "--modle", "resnet18"], "--model"),
+        (["train", "--workdir", "x"], "--work-dir"),
+        (["eval", "run", "--batchsize", "3"], "--batch-size"),
+        (["predict", "run", "a.png", "--top_k", "3"], "--topk"),
+    ):
+        with pytest.raises(SystemExit):
+            main(words)
+        answer = capsys.readouterr().err
+        assert answer.endswith(f"; did you mean {near}?\n"), answer

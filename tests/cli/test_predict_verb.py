@@ -146,7 +146,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 def test_an_unknown_option_is_not_taken_for_a_config_key(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["predict", "run", "a.png", "--top-k", "3"])
-    assert capfd.readouterr().err.splitlines()[-1].endswith("error: unrecognized arguments: --top-k")
+    assert (
+        capfd.readouterr()
+        .err.splitlines()[-1]
+        .endswith("error: unrecognized arguments: --top-k; did you mean --topk?")
+    )
 
 
 def test_a_bar_is_shown_on_a_terminal_alone(

@@ -227,3 +227,14 @@ def test_a_program_with_a_loop_of_its_own_says_too_little(workdir: Path) -> None
     write_checkpoint("own.pth.tar", {"model": TinyNet().state_dict(), "last_iter": 3})
     with pytest.raises(CheckpointError, match="does not say which model and preprocessing it was made for"):
         ding_cls.load("own.pth.tar")
+
+
+def test_weights_without_an_update_are_told(
+    trained: Path, workdir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = read_checkpoint(trained / "ckpt" / "ckpt_best.pth.tar")
+    ding_cls.load(trained)
+    assert "not trained" not in caplog.text
+    write_checkpoint("untrained.pth.tar", {**state, "last_iter": 0})
+    ding_cls.load("untrained.pth.tar")
+    assert "'untrained.pth.tar' was saved before its run's first update: it is not trained" in caplog.text
