@@ -247,7 +247,7 @@ def test_an_error_before_the_first_checkpoint_says_so(
     with pytest.raises(ZeroDivisionError):
         run_tiny(picture_folder, "broken", ALONE, act("raise", "before_iter", 2))
     assert (
-        "an error ended training after 2 updates; there is none to resume from yet" in capsys.readouterr().out
+        "an error ended training after 2 updates; no checkpoint was saved yet" in capsys.readouterr().out
     )
     assert [each.name for each in Path("broken/ckpt").iterdir()] == ["ckpt_best.pth.tar"]
     with pytest.raises(ConfigError, match=r"best checkpoint alone, .*; start it anew without"):

@@ -66,7 +66,7 @@ def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Ite
         yield
     except Exception:
         files = keeper.iterations()
-        last = f"the last checkpoint is '{files[0]}'" if files else "there is none to resume from yet"
+        last = f"the last checkpoint is '{files[0]}'" if files else "no checkpoint was saved yet"
         engine.logger.error(f"an error ended training after {engine.train_iter} updates; {last}")
         raise
 
