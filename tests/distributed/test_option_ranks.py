@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .test_training_ranks import Normless, Run, assert_stops_and_resumes, folder, run_all
+from .test_training_ranks import UPDATES, Normless, Run, assert_stops_and_resumes, folder, run_all
 
 __all__ = ["folder"]  # a fixture
 
@@ -58,4 +58,4 @@ def test_parameters_that_take_no_part_are_allowed_where_that_is_asked_for(folder
     option = ("policy.learn.find_unused_parameters=True", "policy.learn.weight_decay=0.0")
     (ranks,) = run_all(folder, 2, Run("run", option, kind=Forked))
     assert [each["code"] for each in ranks] == [0, 0]
-    assert [len(each["ids"]) for each in ranks] == [6, 6]
+    assert [len(each["ids"]) for each in ranks] == [UPDATES, UPDATES]

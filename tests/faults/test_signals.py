@@ -246,9 +246,7 @@ def test_an_error_before_the_first_checkpoint_says_so(
 ) -> None:
     with pytest.raises(ZeroDivisionError):
         run_tiny(picture_folder, "broken", ALONE, act("raise", "before_iter", 2))
-    assert (
-        "an error ended training after 2 updates; no checkpoint was saved yet" in capsys.readouterr().out
-    )
+    assert "an error ended training after 2 updates; no checkpoint was saved yet" in capsys.readouterr().out
     assert [each.name for each in Path("broken/ckpt").iterdir()] == ["ckpt_best.pth.tar"]
     with pytest.raises(ConfigError, match=r"best checkpoint alone, .*; start it anew without"):
         run_tiny(picture_folder, "broken", ALONE, resume=True)
@@ -384,14 +382,14 @@ policy = dict(
 """
 
 
-PYTHON = quote(sys.executable)
+PYTHON, ENTRY = quote(sys.executable), quote(f"{ROOT}/entry/train.py")
 SOME = "policy.learn.max_iters=12"
 # As one types it: the configs' names hold a space.
 DOORS = {
     "ding-cls": f"{PYTHON} -m ding_cls train 'my CONFIG.py' {SOME}",
-    "entry": f"{PYTHON} {ROOT}/entry/train.py 'my CONFIG.py' {SOME}",
+    "entry": f"{PYTHON} {ENTRY} 'my CONFIG.py' {SOME}",
     "folder": f"{PYTHON} -m ding_cls train --work-dir 'my CONFIG' {SOME} 'my CONFIG.py'",
-    "torchrun": f"{PYTHON} -m torch.distributed.run --standalone --nproc-per-node 2 {ROOT}/entry/train.py "
+    "torchrun": f"{PYTHON} -m torch.distributed.run --standalone --nproc-per-node 2 {ENTRY} "
     f"'my CONFIG.py' {SOME}",
     "main": f"{PYTHON} -m dizoo.image_classification.entry.imagenet_res18_main --synthetic {SOME} "
     "'exp_name=my CONFIG' policy.cuda=False policy.model.name=squeezenet1_1 policy.model.num_classes=3 "

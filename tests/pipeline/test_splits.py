@@ -367,8 +367,9 @@ def test_a_usual_pipeline_is_saved_as_the_ordinary_record(picture_folder: Path, 
         NORMALIZE,
         *FORMAT,
     ]
+    usual_crops = ("policy.collect.resize_size=9", "policy.collect.crop_scale=[0.08, 1.0]")
     described = run_tiny(picture_folder, "described", *settings(custom(TRAIN), custom(usual)))
-    native = run_tiny(picture_folder, "native", "policy.collect.resize_size=9", ALONE)
+    native = run_tiny(picture_folder, "native", *usual_crops, ALONE)
     saved = [read_checkpoint(each.best_checkpoint)["run"]["preprocessing"] for each in (described, native)]
     assert saved[0] == saved[1] == Preprocessing(8, 9).state_dict()
     # The usual two pipelines are the native run, to the last bit.
