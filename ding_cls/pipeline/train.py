@@ -193,13 +193,9 @@ def read_run(
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
-    if data is not None and only_training:
-        given |= _training_folder(data)
-    elif data is not None:
-        collect = at(resolve(cfg).cfg, "policy.collect") or {}
-        given["policy.collect.learn_data_path"] = str(folder_of_split(collect.get("train"), data, "train"))
-        if "policy.eval.evaluator.validate=False" not in overrides:
-            given["policy.collect.eval_data_path"] = str(folder_of_split(collect.get("val"), data, "val"))
+    if data is not None:
+        is_validated = "policy.eval.evaluator.validate=False" not in overrides
+        given |= _training_folder(data) if only_training else _folders_of_splits(cfg, data, is_validated)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -258,6 +254,18 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
+
+
+def _folders_of_splits(
+    cfg: Mapping[str, Any], data: str | os.PathLike[str], is_validated: bool
+) -> dict[str, str]:
+    """Return the folders below ``data`` to train on and, where the run is validated, to validate on."""
+    collect = at(resolve(cfg).cfg, "policy.collect") or {}
+    paths = {"train": "learn_data_path", **({"val": "eval_data_path"} if is_validated else {})}
+    return {
+        f"policy.collect.{path}": str(folder_of_split(collect.get(split), data, split))
+        for split, path in paths.items()
+    }
 
 
 def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:

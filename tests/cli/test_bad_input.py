@@ -93,7 +93,8 @@ def test_two_validation_folders_at_once(fails: Fails, picture_folder: Path, othe
 
 
 def test_no_data_at_all(fails: Fails) -> None:
-    assert fails("train") == "say what to train on: a config file, --data DIR, or --synthetic"
+    what = "a config file, --data DIR or --synthetic; or a run: --resume RUN"
+    assert fails("train") == f"say what to train on: {what}"
 
 
 def test_an_unknown_key_names_the_nearest(fails: Fails, picture_folder: Path, workdir: Path) -> None:

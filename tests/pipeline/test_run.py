@@ -152,7 +152,7 @@ def test_a_run_from_before_the_choice_goes_on_as_it_was_begun(
         (("policy.learn.batch_size=8",), "5 updates an epoch with 8 images each"),
         (("policy.learn.batch_size=11",), "4 updates an epoch with 10 images each"),
         (("policy.learn.batch_size=16",), "3 updates an epoch with 13 or 14 images each"),
-        (("policy.learn.batch_size=99",), "1 updates an epoch with 40 images each"),
+        (("policy.learn.batch_size=99",), "1 update an epoch with 40 images each"),
         (
             ("policy.learn.batch_size=16", "policy.learn.learner.dataloader.drop_last=True"),
             "2 updates an epoch with 16 images each; 8 are left out each epoch, always others",
@@ -164,7 +164,7 @@ def test_a_run_says_how_an_epoch_is_cut(
 ) -> None:
     run_tiny(picture_folder, "run", ALONE, *settings)
     lines = Path("run/log/learner/learner.txt").read_text().splitlines()
-    assert [each.partition(" INFO ")[2] for each in lines if "updates an epoch" in each] == [line]
+    assert [each.partition(" INFO ")[2] for each in lines if " an epoch with " in each] == [line]
 
 
 def test_a_resume_without_a_run_or_a_checkpoint_is_an_error(workdir: Path) -> None:

@@ -245,7 +245,7 @@ def test_a_config_file_and_its_overrides(workdir: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({}, "say what to train on: a config file, --data DIR, or --synthetic"),
+        ({}, "say what to train on: a config file, --data DIR or --synthetic"),
         ({"config": "nowhere.py"}, r"nowhere\.py"),
         ({"data": "nowhere"}, "nowhere"),
         ({"synthetic": True, "overrides": ["policy.learn.lr_rate=1"]}, "learning_rate"),
