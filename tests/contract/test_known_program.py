@@ -278,6 +278,7 @@ def train_old_policy() -> dict[str, list[Any]]:
 
 
 @pytest.mark.dist
+@pytest.mark.slow
 def test_sync_gradients_of_an_old_policy_keeps_the_ranks_equal() -> None:
     first, second = run_ranks(train_old_policy, 2)
     assert first == second

@@ -33,6 +33,7 @@ def evaluate_all(folder: str, mark: str, ports: list[int]) -> list[dict[str, Any
 
 
 @pytest.mark.dist
+@pytest.mark.slow
 def test_any_number_of_processes_writes_the_same_files(picture_folder: Path, workdir: Path) -> None:
     run_tiny(picture_folder, "run", ALONE, tiny_parts("LinearClsHead", in_channels=8))
     # 19 images: no number of processes divides them.

@@ -26,6 +26,7 @@ def script(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_both_programs_train_a_case_and_are_not_repeated(script: ModuleType, workdir: Path) -> None:
     for part in ("train", "valid", "test"):
         write_pictures(workdir / "d" / part, classes=("ash", "fir"), per_class=4, size_px=40)

@@ -94,7 +94,7 @@ def assert_equal(found: Any, expected: Any) -> None:
 
 
 # Six batches of 8; and of 8, 8, 8, 7, 7 and 7, so that each epoch shows all.
-@pytest.mark.parametrize("num_samples", [48, 45])
+@pytest.mark.parametrize("num_samples", [pytest.param(48, marks=pytest.mark.slow), 45])
 def test_twenty_steps_on_synthetic_data_equal_a_plain_loop(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, num_samples: int
 ) -> None:

@@ -172,6 +172,7 @@ def norms_of(backbone: torch.nn.Module) -> set[tuple[str, float, float, bool]]:
     }
 
 
+@pytest.mark.slow
 def test_what_norm_cfg_says_reaches_the_layers() -> None:
     cfg = {"type": "BN", "eps": 0.5, "momentum": 0.7, "requires_grad": False}
     for backbone in ({"type": "MobileNetV2"}, {"type": "VGG", "depth": 11}):

@@ -80,6 +80,7 @@ def counted() -> list[int]:
 
 
 @pytest.mark.dist
+@pytest.mark.slow
 def test_the_counts_are_those_of_all_ranks() -> None:
     assert run_ranks(counted, 2) == [[2, 3, 0, 0]] * 2
 

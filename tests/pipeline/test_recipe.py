@@ -91,6 +91,7 @@ def test_the_same_weights_come_of_each_way_to_say_it(picture_folder: Path, workd
         assert all(torch.equal(value, other[name]) for name, value in first.items())
 
 
+@pytest.mark.slow
 def test_the_first_lines_name_the_recipe(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_run_is_resumed_by_what_it_saved_of_its_recipe(picture_folder: Path, w
     assert [row["epoch"] for row in again.history] == [row["epoch"] for row in begun.history]
 
 
+@pytest.mark.slow
 def test_cross_validation_trains_by_the_same_recipe(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

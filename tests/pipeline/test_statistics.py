@@ -299,6 +299,7 @@ def test_a_resumed_run_keeps_what_it_began_with(
     assert (saved["image_size"], saved["resize_size"]) == (64, 66)
 
 
+@pytest.mark.slow
 def test_a_config_is_shown_and_compared_as_it_runs(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("run.py").write_text("exp_name = 'a'\npolicy = dict(model=dict(name='efficientnet_b1'))\n")
     assert main(["config", "show", "--full", "run.py"]) == 0

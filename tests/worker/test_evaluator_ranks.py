@@ -20,7 +20,7 @@ pytestmark = pytest.mark.dist
 
 SIZES = (1, 2, 5, 97, 100, 101)
 BATCH_SIZES = (1, 4, 7, 32)
-WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])
+WORLDS = pytest.mark.parametrize("world_size", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 SEVERAL = pytest.mark.parametrize("world_size", [2, 3])
 LOADERS = ("ours", "round_up", "uneven", "torch", "whole")
 
