@@ -221,7 +221,7 @@ PROGRAM = """
 @pytest.mark.parametrize(
     ("ending", "code"),
     [
-        pytest.param("raise SystemExit(75)", 75, id="exit"),
+        pytest.param("raise SystemExit(75)", 75, id="exit", marks=pytest.mark.slow),
         # torch's watchdog looks every five seconds.
         pytest.param("time.sleep(60)", -signal.SIGKILL, id="killed", marks=pytest.mark.slow),
     ],

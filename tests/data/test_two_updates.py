@@ -9,6 +9,8 @@ from ding_cls.data import BATCH_AUGMENTS, PIPELINES
 from tests.data.pictures_options import MIXERS, STEPS, batch_augments, training_pipeline
 from tests.harness import run_tiny, tiny_parts
 
+pytestmark = pytest.mark.slow
+
 TWO = "policy.learn.learner.train_iterations=2"
 WITHOUT_WORKERS = "policy.learn.learner.dataloader.num_workers=0"
 

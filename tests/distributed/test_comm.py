@@ -173,6 +173,7 @@ def first_vote_takes() -> float:
 
 
 @pytest.mark.dist
+@pytest.mark.slow
 def test_a_vote_does_not_wait_for_a_slow_rank() -> None:
     assert max(run_ranks(first_vote_takes, 2)) < 1.5
 

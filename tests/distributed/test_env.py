@@ -173,6 +173,7 @@ def test_gloo_processes_may_share_a_device(monkeypatch: pytest.MonkeyPatch) -> N
     assert chosen == [0]
 
 
+@pytest.mark.slow
 def test_a_master_that_never_comes_is_one_line_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     setenv(monkeypatch, TORCHRUN | {"MASTER_PORT": str(free_port())})
     begin = time.monotonic()

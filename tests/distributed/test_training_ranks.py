@@ -246,6 +246,7 @@ def assert_stops_and_resumes(folder: Path, world_size: int, option: tuple[str, .
 
 
 @pytest.mark.dist
+@pytest.mark.slow
 def test_one_signal_stops_three_ranks_and_a_resume_is_bit_equal(folder: Path) -> None:
     assert_stops_and_resumes(folder, 3, (), (1, 2))
 

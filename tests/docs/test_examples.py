@@ -66,6 +66,7 @@ def test_the_readmes_program_runs_and_its_numbers_are_right(workdir: Path, pictu
     assert best["loss"] == pytest.approx(float(functional.cross_entropy(logits.double(), targets)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_second_run_takes_a_folder_of_its_own(workdir: Path, pictures: Path) -> None:
     program: dict[str, Any] = {"__name__": "by_hand"}
     exec(compile(_code_block(), "README.md", "exec"), program)

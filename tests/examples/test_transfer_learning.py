@@ -137,6 +137,7 @@ def test_the_notebook_is_clean() -> None:
     assert [path for path in ("/home", "/root", "/tmp", "/work", "C:") if path in text] == []
 
 
+@pytest.mark.slow
 def test_the_notebook_does_what_the_example_does(pictures: Path, weights: Path) -> None:
     code = ["".join(cell["source"]) for cell in _cells() if cell["cell_type"] == "code"]
     names: dict[str, Any] = {}

@@ -414,6 +414,7 @@ def test_every_stop_in_two_epochs_is_bit_equal(picture_folder: Path, workdir: Pa
     assert assert_resumes_exactly(picture_folder, setting) == UPDATES
 
 
+@pytest.mark.slow
 def test_stops_with_workers_are_bit_equal(picture_folder: Path, workdir: Path) -> None:
     setting = "policy.learn.learner.dataloader.num_workers=2"
     assert assert_resumes_exactly(picture_folder, setting, stops=(3, 5)) == 2

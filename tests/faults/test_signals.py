@@ -221,7 +221,10 @@ def test_kills_at_ten_moments_lose_nothing(picture_folder: Path, workdir: Path) 
     assert resumes >= 5
 
 
-@pytest.mark.parametrize("position", ["after_iter", "after_epoch", "after_eval"])
+@pytest.mark.parametrize(
+    "position",
+    [*(pytest.param(each, marks=pytest.mark.slow) for each in ("after_iter", "after_epoch")), "after_eval"],
+)
 def test_an_error_saves_nothing_names_the_last_file_and_loses_nothing(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str], position: str
 ) -> None:

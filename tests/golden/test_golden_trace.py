@@ -114,6 +114,7 @@ def test_twenty_steps_on_synthetic_data_equal_a_plain_loop(
     assert_equal(found, plain_loop(images_of, num_samples))
 
 
+@pytest.mark.slow
 def test_twenty_steps_on_augmented_pictures_equal_a_plain_loop(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

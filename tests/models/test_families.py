@@ -12,6 +12,8 @@ from ding_cls.models.families import ABSENT, FAMILIES, member_of
 from ding_cls.models.timm_backbone import TIMMBackbone
 from ding_cls.models.torchvision_backbone import TorchvisionBackbone, torchvision_names
 
+pytestmark = pytest.mark.slow
+
 # mmclassification's modules of backbones, and the class that each brings.
 MODULES = {
     "alexnet": "AlexNet",

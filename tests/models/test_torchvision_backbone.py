@@ -23,6 +23,8 @@ from ding_cls.models import (
 )
 from ding_cls.models.torchvision_backbone import TorchvisionBackbone, torchvision_names
 
+pytestmark = pytest.mark.slow
+
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 VECTORS = {
     "alexnet": 4096,

@@ -111,6 +111,7 @@ def test_the_first_lines_name_the_recipe(
     assert "recipe" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_by_what_it_saved_of_its_recipe(picture_folder: Path, workdir: Path) -> None:
     begun = train(None, data=picture_folder, model="resnet18", epochs=2, exp_name="run", overrides=SMALL)
     saved = read_config("run/total_config.py")

@@ -211,6 +211,7 @@ def geometry_of(run: str) -> tuple[int, int, str]:
     return state["image_size"], state["resize_size"], state["interpolation"]
 
 
+@pytest.mark.slow
 def test_every_way_to_say_the_size(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = "policy.collect.image_size=32"
     words = ["train", "--synthetic", "--model", SHUFFLENET, "--epochs", "1", *QUICK]

@@ -126,6 +126,7 @@ def test_a_missing_package_is_named_with_its_command(
         learner_hooks({"loggers": [{"type": name}]})
 
 
+@pytest.mark.slow
 def test_mlflow_itself_gets_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     tracking = pytest.importorskip("mlflow.tracking")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
