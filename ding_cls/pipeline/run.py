@@ -126,6 +126,7 @@ class Run:
         check_single_images(policy, self.cfg, loader)
         preprocessing = preprocessing_of(self.cfg)
         classes = tuple(loader.dataset.classes)
+        label_kind = labels_of(loader.dataset).kind
         mode = policy.learn_mode
         mode.set_attribute("seed", self.cfg.seed)
         mode.set_attribute("prepare_batch", preprocessing.prepare)
@@ -138,7 +139,7 @@ class Run:
         learner.describe_run(
             {
                 "class_names": list(classes),
-                "label_kind": labels_of(loader.dataset).kind,
+                "label_kind": label_kind,
                 "preprocessing": preprocessing.state_dict(),
                 "config": plain_copy(self.cfg),
                 "num_train_samples": len(loader.dataset),
@@ -151,7 +152,7 @@ class Run:
         metric = (self.cfg.policy.eval.metric or {}).get("type")
         learner.display = Display(
             num_classes=len(classes),
-            has_one_label=labels_of(loader.dataset).kind != "several",
+            has_one_label=label_kind != "several",
             is_other_loss=metric in _OF_CROSS_ENTROPY and not mode.get_attribute("minimises_cross_entropy"),
         )
         if self.cfg.policy.learn.learner.log_policy:
