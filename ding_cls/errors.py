@@ -46,6 +46,18 @@ class DistributedError(DingError):
     """Environment variables of a launcher that are missing, stale or contradict each other."""
 
 
+class DiskError(DingError):
+    """Checkpoints could not be written: the disk is full, or fails."""
+
+    exit_code = 3
+
+
+class NumbersError(DingError):
+    """Training gave numbers that are not finite, update after update."""
+
+    exit_code = 4
+
+
 class RunStopped(SystemExit):
     """A signal ended the run at a step boundary, after a checkpoint was written.
 
