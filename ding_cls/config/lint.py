@@ -13,6 +13,7 @@ from ding_cls.config.validate import place_of
 
 RULES: tuple[Rule, ...] = (
     training_traps.rate_and_batch,
+    training_traps.rate_too_high,
     training_traps.decay_after_end,
     training_traps.warmup_too_long,
     training_traps.frozen_too_long,

@@ -58,6 +58,21 @@ def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
     )
 
 
+def rate_too_high(cfg: Checked) -> Iterator[Finding]:
+    """A learning rate that no network survives."""
+    path, kind = "policy.learn.learning_rate", str(cfg.at("policy.learn.optimizer.type") or "SGD")
+    # Those that divide by the size of the gradients, or step by its sign; LARS and LAMB take large ones.
+    is_adaptive = re.search(r"adam|adan|rms|lion", kind, re.I) is not None
+    limit, usual = (0.1, "0.001") if is_adaptive else (5, "0.1")
+    if cfg.number(path) >= limit and kind.upper() not in ("LARS", "LAMB"):
+        yield Finding(
+            "rate-too-high",
+            path,
+            f"{cfg.number(path):g} is far above what {kind} takes: the weights grow without bound",
+            f"begin with {usual}",
+        )
+
+
 def decay_after_end(cfg: Checked) -> Iterator[Finding]:
     """Steps of the learning rate that the run does not live to see."""
     schedule, path = cfg.at("policy.learn.lr_schedule"), "policy.learn.lr_schedule"

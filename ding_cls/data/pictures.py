@@ -88,8 +88,10 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
             return decode_rgb(file, label=label)
     except FileNotFoundError:
         raise DataError(f"{label} does not exist") from None
-    except OSError as error:
-        raise DataError(f"{label} cannot be read: {error.strerror or error}; {_REMEDY}") from error
+    # A name with a NUL in it is a ValueError.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{label} cannot be read: {reason}; {_REMEDY}") from error
 
 
 def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:

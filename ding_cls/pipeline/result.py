@@ -54,10 +54,11 @@ class TrainResult:
 
     def __repr__(self) -> str:
         updates = self.history[-1]["train_iter"] if self.history else 0
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
         speed = f"{self.minutes:.1f} minutes, {self.images_per_s:.0f} img/s"
         rows = {
             "run folder": self.run_folder,
-            "trained": f"{len(self.history)} epochs, {updates:,} updates; {speed}",
+            "trained": f"{epochs}, {updates:,} updates; {speed}",
             "final": self.display.line(self.final),
             self.best_name: self.display.line(self.best),
             "best checkpoint": self.best_checkpoint,

@@ -71,9 +71,9 @@ def input_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     expected = input_statistics(plain_copy(at(cfg, _MODEL) or {}))
     source = _source(expected, at(cfg, f"{_COLLECT}.image_size"))
     paths = [path for path, origin in origins.items() if origin == source]
-    beside = ", as 256 with 224" if expected is None else ""
+    head = f"for {source}, as 256 with 224" if expected is None else f"input as declared for {source}"
     listed = ", ".join(f"{path}={at(cfg, path)}" for path in paths)
-    return f"as {source} expects{beside}: {listed}" if paths else ""
+    return f"{head}: {listed}" if paths else ""
 
 
 def keep_input_statistics(cfg: dict[str, Any], saved: object) -> None:

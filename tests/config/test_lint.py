@@ -74,6 +74,14 @@ CASES: list[tuple[str, int, str, str]] = [
         "auto_scale_lr = dict(base_batch_size=256)\n" + learn("batch_size=64, learning_rate=0.1"),
         "auto_scale_lr = dict(base_batch_size=64)\n" + learn("batch_size=64, learning_rate=0.1"),
     ),
+    ("rate-too-high", 1, learn("learning_rate=10"), learn("learning_rate=4.8")),
+    (
+        "rate-too-high",
+        1,
+        learn("optimizer=dict(type='AdamW'), learning_rate=0.1"),
+        learn("optimizer=dict(type='AdamW'), learning_rate=0.05"),
+    ),
+    ("rate-too-high", 1, learn("learning_rate=10"), learn("optimizer=dict(type='LARS'), learning_rate=10")),
     (
         "decay-after-end",
         1,
@@ -398,7 +406,7 @@ def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert len({rule for rule, *_ in CASES}) == len(RULES) == 19
+    assert len({rule for rule, *_ in CASES}) == len(RULES) == 20
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)

@@ -155,6 +155,11 @@ def test_no_cut_of_a_file_passes_with_other_pixels(tmp_path, ending, options):
     assert len(errors) >= 95
 
 
+def test_a_name_that_no_file_can_have_is_an_error_of_ours():
+    with pytest.raises(DataError, match=r"'a\\x00b.png' cannot be read: embedded null byte; delete it"):
+        load_rgb("a\0b.png")
+
+
 def test_a_cut_file_is_named_with_its_length(tmp_path):
     path = save(tmp_path / "a b.jpg", Image.effect_noise((64, 64), 90))
     path.write_bytes(path.read_bytes()[:812])

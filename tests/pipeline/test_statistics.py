@@ -54,7 +54,7 @@ def test_a_silent_config_takes_them_with_a_line(pretrained: Any) -> None:
     model = INCEPTION if pretrained is None else {**INCEPTION, "pretrained": pretrained}
     assert filled(model) == {"image_size": 299, "resize_size": 342}
     sizes = "policy.collect.image_size=299, policy.collect.resize_size=342"
-    assert told(model) == f"as torchvision's inception_v3 (IMAGENET1K_V1) expects: {sizes}"
+    assert told(model) == f"input as declared for torchvision's inception_v3 (IMAGENET1K_V1): {sizes}"
     assert filled({"name": "efficientnet_b0"}) == {"interpolation": "bicubic"}
     half = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
     assert filled({"name": "efficientnet_v2_l"}) == {
@@ -107,7 +107,7 @@ def test_a_size_alone_moves_the_other(model: dict[str, Any], image_size: int, re
 
 
 def test_a_size_of_a_network_that_no_library_knows_is_said() -> None:
-    line = "as image_size=28 expects, as 256 with 224: policy.collect.resize_size=32"
+    line = "for image_size=28, as 256 with 224: policy.collect.resize_size=32"
     assert told({"name": "lenet5"}, image_size=28) == line
 
 
@@ -216,7 +216,9 @@ def test_every_way_to_say_the_size(workdir: Path, capsys: pytest.CaptureFixture[
     small = "policy.collect.image_size=32"
     words = ["train", "--synthetic", "--model", SHUFFLENET, "--epochs", "1", *QUICK]
     assert main([*words, small, "--work-dir", "typed"]) == 0
-    line = f"as torchvision's {SHUFFLENET} (IMAGENET1K_V1) expects: policy.collect.resize_size=33\n"
+    line = (
+        f"input as declared for torchvision's {SHUFFLENET} (IMAGENET1K_V1): policy.collect.resize_size=33\n"
+    )
     assert capsys.readouterr().out.count(line) == 1
     assert Path("typed/log/learner/learner.txt").read_text().count(line) == 1
     Path("file.py").write_text(

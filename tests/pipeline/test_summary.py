@@ -82,6 +82,7 @@ def test_a_result_prints_as_five_lines() -> None:
         "best, epoch 7    loss 0.1234, acc1 99.00, acc5 100.00",
         "best checkpoint  runs/my run/ckpt/ckpt_best.pth.tar",
     ]
+    assert "trained          1 epoch, " in repr(replace(result(), history=[{"train_iter": 1}]))
     assert str(result(best=False)).splitlines()[3] == "best, untrained  "
 
 
