@@ -314,12 +314,14 @@ def _end_workers(loader: DataLoader[Any]) -> None:
 
 
 def _leave_signals_to_main(worker_id: int) -> None:
-    """Let a worker outlive a Ctrl-C or SIGTERM sent to the whole job: the main process decides.
+    """Let a worker outlive a signal sent to the whole job, such as a Ctrl-C: the main process decides.
 
     torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
     a worker at exit, so that one still counts; only Linux tells who sent a signal.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(signal.Signals[name], signal.SIG_IGN)
     if sys.platform == "linux":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_on_sigterm_of, args=(os.getppid(),), daemon=True).start()
