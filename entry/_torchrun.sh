@@ -31,8 +31,8 @@ run_on_all() {
 # Run torchrun, pass signals on to it, and exit with its code: 75 where a signal stopped and saved the run, which torchrun
 # reports as 1 like any failure. The processes leave a mark then.
 launch() {
-    DING_CLS_STOP_MARK=$(mktemp -u "${TMPDIR:-/tmp}/ding_cls_stopped.XXXXXX")
-    export DING_CLS_STOP_MARK
+    export DING_CLS_STOP_MARK="${TMPDIR:-/tmp}/ding_cls_stopped.$$"
+    if [ -e "$DING_CLS_STOP_MARK" ]; then rm -f "$DING_CLS_STOP_MARK"; fi
     # Without job control bash has a job in the background ignore Ctrl-C.
     set -m
     "$@" &
@@ -49,7 +49,9 @@ launch() {
         code=0
         wait "$launched" || code=$?
     done
-    if [ "$code" != 0 ] && [ -e "$DING_CLS_STOP_MARK" ]; then code=75; fi
-    rm -f "$DING_CLS_STOP_MARK"
+    if [ -e "$DING_CLS_STOP_MARK" ]; then
+        rm -f "$DING_CLS_STOP_MARK"
+        if [ "$code" != 0 ]; then code=75; fi
+    fi
     exit "$code"
 }
