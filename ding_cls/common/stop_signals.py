@@ -68,7 +68,7 @@ class StopSignals:
         handlers.push(self._note, is_early=self._is_early)
         if self._is_outermost:
             _ACTIVE.set(handlers)
-            handlers.install()
+        handlers.install()
         try:
             handlers.stop_if_early()
         except RunStopped:
@@ -118,6 +118,14 @@ def stoppable(
     return wrapped
 
 
+def end_early_stops() -> None:
+    """Say that training may begin: a loop that `StopSignals` does not guard is left to the usual effects."""
+    handlers = _ACTIVE.get()
+    if handlers is not None and handlers.received is None and whole_folder() is None:
+        handlers.end_early()
+        handlers.restore()
+
+
 @contextmanager
 def stoppable_command() -> Iterator[None]:
     """`early_stops` as a decorator: a command that trains is stopped from its first line on."""
@@ -137,7 +145,7 @@ class _Handlers:
 
     def install(self) -> None:
         # Python delivers signals to the main thread, and lets only that one install handlers.
-        if threading.current_thread() is not threading.main_thread():
+        if self._previous or threading.current_thread() is not threading.main_thread():
             return
         for each in _SIGNALS:
             handler = signal.getsignal(each)
@@ -157,8 +165,13 @@ class _Handlers:
 
     def pop(self, *, has_trained: bool) -> None:
         self._levels.pop()
-        if has_trained and whole_folder() is None:
+        if has_trained:
             # What follows training is over in a moment, and has no checkpoint to write.
+            self.end_early()
+
+    def end_early(self) -> None:
+        # Folds follow one another.
+        if whole_folder() is None:
             self._levels = [(note, False) for note, _ in self._levels]
 
     def stop_if_early(self) -> None:

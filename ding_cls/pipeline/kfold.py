@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
 from ding_cls.common.log import text_logger
-from ding_cls.common.stop_signals import early_stops, held_stops, stoppable_command
+from ding_cls.common.stop_signals import held_stops, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError
@@ -100,17 +101,18 @@ def kfold(
         _check_last_is_saved(plan)
     folds = wanted_folds(plan.division.num_splits, fold, start_fold)
     is_part = fold is not None or start_fold > 0
-    with held_stops():
-        plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
-    try:
-        with part_of(plan.folder), early_stops():
+    with ExitStack() as stack:
+        with held_stops():
+            plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
+            stack.enter_context(part_of(plan.folder))
+        try:
             for number in folds:
                 _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
-    except Exception:
-        # A mistake found before training began shall not cost a folder.
-        if not (resume or is_part or any(plan.folder.glob("fold_*"))):
-            shutil.rmtree(plan.folder)
-        raise
+        except Exception:
+            # A mistake found before training began shall not cost a folder.
+            if not (resume or is_part or any(plan.folder.glob("fold_*"))):
+                shutil.rmtree(plan.folder)
+            raise
     # First: of a test split that cannot be read the folds' results shall not have to wait.
     result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
     if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):

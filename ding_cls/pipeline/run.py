@@ -20,7 +20,7 @@ from ding_cls.common.counting import either
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
-from ding_cls.common.stop_signals import held_stops, stoppable
+from ding_cls.common.stop_signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.lint import lint_tree
@@ -174,6 +174,7 @@ class Run:
         if self.rank == 0:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
+        end_early_stops()
 
     def traps(self, updates_per_epoch: int) -> list[str]:
         """Return the traps that the config has stepped into, a line each."""

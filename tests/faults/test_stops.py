@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
+from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.pipeline import kfold, run
 from ding_cls.policy import ImageClassificationPolicy
+from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet
 from tests.faults.test_signals import ALONE, CONFIG, PYTHON, ROOT, act, ended, processes_of, signal_in
 from tests.harness import SETTINGS, run_tiny
@@ -128,6 +132,42 @@ def test_workers_outlive_a_signal_to_the_whole_job_until_the_run_is_saved(
     assert ended(child) == 75
     assert processes_of(child) == []
     assert read_checkpoint("run/ckpt/iteration_3.pth.tar")["last_iter"] == 3
+
+
+class Job(LearnerHook):
+    """Sends a signal to every process of the job at one update, from a process outside its group."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("job", priority=98, position="before_iter")
+        self._signal = name
+
+    def __call__(self, engine: BaseLearner) -> None:
+        if engine.train_iter == 2:
+            subprocess.run(
+                ["kill", f"-{self._signal}", "--", f"-{os.getpgrp()}"], check=True, process_group=0
+            )
+            # A worker that dies of it is noticed while the update runs.
+            time.sleep(0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_programs_own_loaders_outlive_a_signal_to_the_whole_job(workdir: Path, name: str) -> None:
+    def job() -> None:
+        images = TensorDataset(torch.rand(40, 3, 8, 8), torch.arange(40) % 4)
+        loaders = [DataLoader(images, batch_size=8, shuffle=True, num_workers=2) for _ in range(2)]
+        policy = ImageClassificationPolicy({"cuda": False}, TinyNet())
+        learner = BaseLearner({}, policy.learn_mode, exp_name="run")
+        learner.register_hook(Job(name.removeprefix("SIG")))
+        env = [loaders[1], ImageClassificationMetric()]
+        evaluator = MetricSerialEvaluator({"eval_freq": 1}, env, policy.eval_mode, exp_name="run")
+        learner.start(loaders[0], max_epochs=2, evaluator=evaluator)
+
+    child = in_child(job, "a pipe without a reader")
+    assert ended(child) == 75
+    assert processes_of(child) == []
+    assert read_checkpoint("run/ckpt/iteration_3.pth.tar")["last_iter"] == 3
+    assert f"stopped by {name} after 3 updates" in log_of("run")
 
 
 def stop_in(owner: Any, function: str, name: str) -> None:
