@@ -34,7 +34,7 @@ class StdoutHandler(logging.Handler):
         if stream is None or failure is None or not files or stream in _LOST:
             return
         _LOST.add(stream)
-        message = f"stdout cannot be written ({failure}): these lines are lost there; this file has them all"
+        message = f"stdout cannot be written ({failure}): this file has every line"
         told = self._logger.makeRecord(self._logger.name, logging.WARNING, "", 0, message, (), None)
         for each in files:
             each.handle(told)
@@ -76,7 +76,7 @@ class _LogFile:
                 self._warn("its folder was deleted, and is made anew")
         except OSError as error:
             self._warn(
-                f"{error.strerror or error}; training goes on, later lines are written when they can be"
+                f"{error.strerror or error}; training goes on, and later lines are written if they can be"
             )
 
     def _write(self, text: bytes) -> None:
