@@ -50,9 +50,9 @@ def test_what_is_written_arrives_and_names_that_are_not_utf8_keep_their_bytes() 
     with text_of(writer) as pipe:
         stream = TolerantStream(pipe)
         print("plain", file=stream)
-        print("caf\udce9", file=stream)
+        print("d\udce9", file=stream)
         stream.flush()
-        assert os.read(reader, 1000) == b"plain\ncaf\xe9\n"
+        assert os.read(reader, 1000) == b"plain\nd\xe9\n"
         assert stream.failure is None
     os.close(reader)
 
