@@ -28,13 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb is None:
         arguments.helper.print_help()
         return 2
-    return _guarded(lambda: arguments.verb(arguments), is_debugging=arguments.debug, argv=argv)
+    return _guarded(
+        lambda: arguments.verb(arguments),
+        is_debugging=arguments.debug,
+        argv=argv,
+        needs_stdout=arguments.needs_stdout,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ding-cls", description="Train and judge image classifiers.")
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
-    parser.set_defaults(verb=None, debug=False, helper=parser)
+    parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
     for group in (run, kfold, judge, predict, config, hooks, models, arrange, environment):
         group.add_verbs(verbs)

@@ -4,24 +4,61 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ding_cls.common.command import command_line
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.errors import ConfigError, DingError, RunStopped
+from ding_cls.common.stop_mark import was_stopped_before
+from ding_cls.common.streams import (
+    TolerantStream,
+    fill_standard_descriptors,
+    forget_unwritten,
+    tolerant_streams,
+)
+from ding_cls.errors import ConfigError, DingError, DiskError, RunStopped
+
+EXIT_STOPPED = 75
 
 # What gloo and nccl say on the ranks that are left when another one ended.
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
 
 
-def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | None = None) -> int:
+Error = TypeVar("Error", bound=BaseException)
+
+
+def guarded(
+    run: Callable[[], Any],
+    *,
+    is_debugging: bool,
+    argv: Sequence[str] | None = None,
+    needs_stdout: bool = False,
+) -> int:
     """Run, and return the exit code: what ``run`` returned, 0 for None; an error's own after its line.
+
+    Whether stdout and stderr can be written changes neither what is done nor the exit code.
 
     Args:
         run: what is to be done.
         is_debugging: show an error's traceback.
         argv: what the command line was called with; None: the process's own arguments.
+        needs_stdout: what is printed is what the command is for: a full disk there is an error, exit code 3.
     """
+    fill_standard_descriptors()
+    try:
+        with tolerant_streams():
+            code = _run(run, is_debugging=is_debugging, argv=argv)
+            if code == 0 and needs_stdout and (failure := _failure_of_stdout()) is not None:
+                print(f"error: the output could not be written: {failure}", file=sys.stderr)
+                return DiskError.exit_code
+            return code
+    finally:
+        forget_unwritten()
+
+
+def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | None) -> int:
+    if was_stopped_before():
+        # torchrun takes a stop for a failure, and starts the ranks anew.
+        return EXIT_STOPPED
     try:
         with command_line(argv):
             code = run()
@@ -32,22 +69,55 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
         if launched_rank() == 0 or not isinstance(error, ConfigError):
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except RuntimeError as error:
-        if launched_world_size() == 1 or is_debugging or not any(sign in str(error) for sign in _LOST):
+    except RunStopped as stop:
+        return _stopped(stop)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except Exception as error:
+        # What a signal raised may come out of C++ as another error, or meet one in the cleaning up.
+        if (raised := _within(error, RunStopped)) is not None:
+            return _stopped(raised)
+        if _within(error, KeyboardInterrupt) is not None:
+            return _interrupted()
+        if (
+            not isinstance(error, RuntimeError)
+            or launched_world_size() == 1
+            or is_debugging
+            or not any(sign in str(error) for sign in _LOST)
+        ):
             raise
         print(
             f"rank {launched_rank()} lost another rank, which says above or below why it ended",
             file=sys.stderr,
         )
         return 1
-    except RunStopped as stop:
-        if launched_rank() == 0:
-            print(stop.message, file=sys.stderr)
-        return int(stop.code or 0)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
     return code if isinstance(code, int) else 0
+
+
+def _stopped(stop: RunStopped) -> int:
+    if launched_rank() == 0:
+        print(stop.message, file=sys.stderr)
+    return EXIT_STOPPED
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return 130
+
+
+def _within(error: BaseException, kind: type[Error]) -> Error | None:
+    """Return the exception of a kind in whose handling an error came up."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, kind):
+        found = found.__cause__ or found.__context__
+    return found
+
+
+def _failure_of_stdout() -> Exception | None:
+    sys.stdout.flush()
+    failure = sys.stdout.failure if isinstance(sys.stdout, TolerantStream) else None
+    # A reader that has had enough is no error.
+    return None if isinstance(failure, BrokenPipeError) else failure
 
 
 def print_text(text: str) -> None:

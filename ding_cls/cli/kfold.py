@@ -5,6 +5,7 @@ import os
 
 from ding_cls.cli.arguments import Verbs, one_config, resumed
 from ding_cls.cli.run import add_run_arguments, add_training_arguments, check_config_word, training_settings
+from ding_cls.common.stop_signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 
@@ -16,7 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
         description="Divide the training data into folds; train one network for each on all others, judge it "
         "on its own; print mean, spread and where the out-of-fold predictions lie.",
     )
-    kfold.set_defaults(verb=_kfold)
+    kfold.set_defaults(verb=_kfold, needs_stdout=False)
     kfold.add_argument("--num-splits", type=int, metavar="N", help="number of folds; 5 by default")
     kfold.add_argument("--fold", type=int, metavar="K", help="this fold alone, counted from 0")
     kfold.add_argument("--start-fold", type=int, default=0, metavar="K", help="the first fold to do, from 0")
@@ -43,6 +44,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
 
 
+@stoppable_command()
 def _kfold(arguments: argparse.Namespace) -> None:
     resume = resumed(arguments)
     files, settings = training_settings(arguments)

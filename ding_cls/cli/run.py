@@ -18,6 +18,7 @@ from ding_cls.cli.arguments import (
 )
 from ding_cls.cli.exits import guarded
 from ding_cls.common.process import launched_rank
+from ding_cls.common.stop_signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]
@@ -27,7 +28,7 @@ FOLDER = "folder with train/ and val/, one sub-folder per class in each"
 def add_verbs(verbs: Verbs) -> None:
     """Enter this module's verbs."""
     train = verbs.add_parser("train", help="train from a config file, or from a folder and a model's name")
-    train.set_defaults(verb=_train)
+    train.set_defaults(verb=_train, needs_stdout=False)
     add_training_arguments(train)
     train.add_argument(
         "--dry-run",
@@ -79,6 +80,7 @@ def run_program(
     add_run_arguments(parser)
     arguments = parse(parser, argv)
 
+    @stoppable_command()
     def run() -> None:
         from ding_cls.config.user_code import import_user_code
         from ding_cls.pipeline.summary import print_summary
@@ -158,6 +160,7 @@ def training_settings(arguments: argparse.Namespace) -> tuple[list[str], dict[st
     }
 
 
+@stoppable_command()
 def _train(arguments: argparse.Namespace) -> None:
     resume = resumed(arguments)
     files, settings = training_settings(arguments)

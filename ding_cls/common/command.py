@@ -66,6 +66,18 @@ def resume_command(folder: str) -> str | None:
     return shlex.join([*_without_resume(typed), _RESUME, _WHOLE.get() or folder])
 
 
+def typed_command() -> str | None:
+    """Return what was typed, for a shell in the same working directory; None in a program that is no command
+    line."""
+    typed = _TYPED.get()
+    return shlex.join(typed) if typed else None
+
+
+def whole_folder() -> str | None:
+    """Return the folder that `part_of` names; None outside it."""
+    return _WHOLE.get()
+
+
 def names_a_run(word: str) -> bool:
     """Return whether a word behind ``--resume`` names a run; else it is a config file, or ``key=value``."""
     is_value = "=" in word and not os.path.exists(word)

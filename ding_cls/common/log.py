@@ -6,46 +6,16 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tensorboardX import SummaryWriter
 from tensorboardX.proto.summary_pb2 import Summary
 
 from ding_cls.common.files import atomic_write
-
-
-class _StdoutHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever ``sys.stdout`` is at the time: a progress bar and a test both replace it."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stdout
-
-    @stream.setter
-    def stream(self, value: TextIO) -> None:
-        raise AttributeError("the stream is always sys.stdout")
-
-
-class _AppendingHandler(logging.Handler):
-    """Opens the file for each line: nothing to close, and a file that was rotated away is begun anew."""
-
-    def __init__(self, file: str | os.PathLike[str]) -> None:
-        super().__init__()
-        self._file = Path(file).absolute()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            # A file name that is not UTF-8 must not end a run from inside a log line.
-            with open(self._file, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(self.format(record) + "\n")
-        except OSError:
-            self.handleError(record)
+from ding_cls.common.log_handlers import FileHandler, StdoutHandler
 
 
 def build_logger(
@@ -75,7 +45,7 @@ def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> loggin
     It is not entered in Python's global table of loggers, so two runs in one process never share handlers.
     """
     logger = logging.Logger(name, logging.INFO)
-    logger.addHandler(_StdoutHandler())
+    logger.addHandler(StdoutHandler(logger))
     if file is not None:
         logger.addHandler(_to_file(file))
     return logger
@@ -102,7 +72,7 @@ def release(logger: logging.Logger, file: str | os.PathLike[str]) -> None:
 def print_through(logger: logging.Logger, other: logging.Logger) -> None:
     """Let a logger print what ``other`` prints: what it says stands in both their files."""
     for handler in list(logger.handlers):
-        if isinstance(handler, _StdoutHandler):
+        if isinstance(handler, StdoutHandler):
             logger.removeHandler(handler)
             logger.addHandler(_Forwarding(other))
 
@@ -112,7 +82,7 @@ def write_only(logger: logging.Logger, message: str, level: int = logging.INFO) 
     for line in message.splitlines():
         record = logger.makeRecord(logger.name, level, "", 0, line, (), None)
         for handler in logger.handlers:
-            if isinstance(handler, _AppendingHandler) and logger.isEnabledFor(level):
+            if isinstance(handler, FileHandler) and logger.isEnabledFor(level):
                 handler.handle(record)
 
 
@@ -126,8 +96,9 @@ def append_lines(file: str | os.PathLike[str], text: str) -> None:
 
 
 def _to_file(file: str | os.PathLike[str]) -> logging.Handler:
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    handler = _AppendingHandler(file)
+    with suppress(OSError):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    handler = FileHandler(file)
     handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
     return handler
 

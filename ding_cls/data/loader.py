@@ -313,13 +313,36 @@ def _end_workers(loader: DataLoader[Any]) -> None:
         loader._iterator = None
 
 
+def keep_workers_through_signals(loader: Any) -> None:
+    """Let the reading processes of a DataLoader of torch outlive a signal, as ours do."""
+    if not isinstance(loader, DataLoader) or loader.num_workers == 0:
+        return
+    begin = loader.worker_init_fn
+    if begin is not _leave_signals_to_main and not isinstance(begin, _Beginning):
+        loader.worker_init_fn = _Beginning(begin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What a worker does first: ours, and what the user asked for."""
+
+    user: Any
+
+    def __call__(self, worker_id: int) -> None:
+        _leave_signals_to_main(worker_id)
+        if self.user is not None:
+            self.user(worker_id)
+
+
 def _leave_signals_to_main(worker_id: int) -> None:
-    """Let a worker outlive a Ctrl-C or SIGTERM sent to the whole job: the main process decides.
+    """Let a worker outlive a signal sent to the whole job, such as a Ctrl-C: the main process decides.
 
     torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
     a worker at exit, so that one still counts; only Linux tells who sent a signal.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(signal.Signals[name], signal.SIG_IGN)
     if sys.platform == "linux":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_on_sigterm_of, args=(os.getppid(),), daemon=True).start()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from ding_cls.common.tables import checked_ending
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import find_images
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import Columns, lines, write_predictions
@@ -171,7 +171,9 @@ def _print(texts: Iterable[str]) -> bool:
         sys.stdout.flush()
         binary.write(joined.encode("utf-8", "surrogateescape"))
         binary.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            raise DiskError(f"the output could not be written: {error}") from error
         # Python flushes stdout once more at exit, and would complain there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False

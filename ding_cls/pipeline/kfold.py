@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
 from ding_cls.common.log import text_logger
+from ding_cls.common.stop_signals import held_stops, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError
@@ -25,6 +27,7 @@ from ding_cls.pipeline.train import train
 from ding_cls.worker.results import plain
 
 
+@stoppable_command()
 def kfold(
     config: Config = None,
     *,
@@ -80,7 +83,7 @@ def kfold(
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
-        RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+        RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; once training began, a checkpoint is saved.
     """
     check_alone("kfold")
     settings = {
@@ -98,15 +101,18 @@ def kfold(
         _check_last_is_saved(plan)
     folds = wanted_folds(plan.division.num_splits, fold, start_fold)
     is_part = fold is not None or start_fold > 0
-    plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
-    try:
-        for number in folds:
-            _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
-    except Exception:
-        # A mistake found before training began shall not cost a folder.
-        if not (resume or is_part or any(plan.folder.glob("fold_*"))):
-            shutil.rmtree(plan.folder)
-        raise
+    with ExitStack() as stack:
+        with held_stops():
+            plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
+            stack.enter_context(part_of(plan.folder))
+        try:
+            for number in folds:
+                _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
+        except Exception:
+            # A mistake found before training began shall not cost a folder.
+            if not (resume or is_part or any(plan.folder.glob("fold_*"))):
+                shutil.rmtree(plan.folder)
+            raise
     # First: of a test split that cannot be read the folds' results shall not have to wait.
     result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
     if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
@@ -185,14 +191,13 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         for rest in (folder, checkpoints):
             shutil.rmtree(rest, ignore_errors=True)
     text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
-    with part_of(plan.folder):
-        train(
-            cfg,
-            model=copy.deepcopy(network),
-            exp_name=str(folder),
-            resume=is_begun,
-            allow_code=allow_code,
-        )
+    train(
+        cfg,
+        model=copy.deepcopy(network),
+        exp_name=str(folder),
+        resume=is_begun,
+        allow_code=allow_code,
+    )
     write_json(mark, {"fold": fold})
     return checkpoints
 

@@ -20,6 +20,7 @@ from ding_cls.common.counting import either
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
+from ding_cls.common.stop_signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.lint import lint_tree
@@ -28,7 +29,7 @@ from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
-from ding_cls.errors import ConfigError, DingError, PartError
+from ding_cls.errors import ConfigError, DingError, PartError, RunStopped
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.label_kinds import labels_of
@@ -173,6 +174,7 @@ class Run:
         if self.rank == 0:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
+        end_early_stops()
 
     def traps(self, updates_per_epoch: int) -> list[str]:
         """Return the traps that the config has stepped into, a line each."""
@@ -228,6 +230,7 @@ class Run:
 
 
 @contextmanager
+@stoppable
 def open_run(
     cfg: Mapping[str, Any],
     *,
@@ -252,17 +255,19 @@ def open_run(
         ConfigError: keys or values that cannot be used, or there is no run to resume.
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
+        RunStopped: a signal came before training began.
     """
     given = dict(origins or {})
     compiled = _compiled(cfg, seed, origins=(origins := dict(given)), problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = held_logger("run")
     logger.disabled = rank != 0
-    writer, run = None, None
+    writer, run, folder = None, None, ""
     try:
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
-        folder, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
+        with held_stops():
+            folder, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
             origins = given
@@ -285,10 +290,10 @@ def open_run(
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer)
         with parts_heard(logger):
             yield run
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, RunStopped) as error:
         # What ends a run before training began shall not cost a folder: the next try takes the same name.
-        if rank == 0 and not resume and run is not None and not _checkpoints(compiled).exists():
-            shutil.rmtree(compiled.exp_name)
+        if rank == 0 and not resume and folder and not _checkpoints(compiled, folder).exists():
+            shutil.rmtree(folder)
         if isinstance(error, PartError):
             raise ConfigError(part_placed(error, compiled, origins)) from error
         raise

@@ -73,7 +73,7 @@ def train(
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
-        RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+        RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; once training began, a checkpoint is saved.
     """
     folder = named_run(resume, exp_name).folder
     if folder is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 
@@ -22,6 +23,7 @@ def judged_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[
     Raises:
         EvaluationStoppedError: ``is_interrupted`` said True between two batches.
     """
+    keep_workers_through_signals(loader)
     left = num_valid(loader)
     for data in loader:
         if is_interrupted():

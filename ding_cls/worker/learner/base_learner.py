@@ -190,7 +190,7 @@ class BaseLearner:
             evaluator: judges the policy; None trains without.
 
         Raises:
-            RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+            RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; a checkpoint is saved.
         """
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))

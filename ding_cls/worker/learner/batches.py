@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
 from ding_cls.types import Batch
 
@@ -26,6 +27,7 @@ def seek(loader: Any, epoch: int, first_batch: int) -> None:
     Raises:
         CheckpointError: the loader cannot begin in mid-epoch.
     """
+    keep_workers_through_signals(loader)
     if hasattr(loader, "set_position"):
         loader.set_position(epoch, first_batch)
         return

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ding_cls.common.streams import tolerant_streams
+
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
 
@@ -20,6 +22,13 @@ def progress_bar(engine: BaseLearner) -> Iterator[Callable[[], None]]:
 
     Only rank 0 on a terminal draws. Log lines printed meanwhile appear above the bar.
     """
+    # Whatever hooks print, and the bar itself: a reader that went away must not cost the run.
+    with tolerant_streams(), _bar(engine) as show:
+        yield show
+
+
+@contextmanager
+def _bar(engine: BaseLearner) -> Iterator[Callable[[], None]]:
     if engine.rank != 0 or not sys.stdout.isatty():
         yield lambda: None
         return

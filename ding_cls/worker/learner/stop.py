@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.common.command import is_command_line, resume_command
 from ding_cls.common.log import write_only
+from ding_cls.common.stop_mark import leave_stop_mark
+from ding_cls.common.stop_signals import StopSignals
 from ding_cls.distributed.comm import barrier
 from ding_cls.errors import RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
@@ -22,41 +21,7 @@ from ding_cls.worker.learner.saving import Saving
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class StopSignals:
-    """A context in which SIGTERM and Ctrl-C set ``received``; a second one takes its usual effect at once."""
-
-    def __init__(self) -> None:
-        self.received: str | None = None
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> StopSignals:
-        # Python delivers signals to the main thread, and lets only that one install handlers.
-        if threading.current_thread() is threading.main_thread():
-            # A shell has a job that it starts in the background ignore Ctrl-C: so it stays.
-            heard = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-            self._previous = {each: signal.signal(each, self._note) for each in heard}
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for each, handler in self._previous.items():
-            signal.signal(each, handler)
-        self._previous = {}
-
-    def request(self, reason: str) -> None:
-        """Ask for a stop as a signal would."""
-        self.received = self.received or reason
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number).name
-        # Not print: the signal may have come in the middle of one.
-        os.write(2, b"\nstopping after this update, and saving; another signal ends it at once, unsaved\n")
-        for each, handler in self._previous.items():
-            signal.signal(each, handler)
+__all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "save_and_stop"]
 
 
 @contextmanager
@@ -110,4 +75,5 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
         write_only(engine.logger, message, logging.WARNING)
     elif engine.rank == 0:
         engine.logger.warning(message)
+    leave_stop_mark()
     raise RunStopped(message)
