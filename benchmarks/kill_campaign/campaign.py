@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
-from ding_cls.errors import RunStopped
 from kill_campaign.compare import Differences, compare_runs
 from kill_campaign.figures import Figures
 from kill_campaign.mixtures import MIXTURES, Mixture, prepare, words
@@ -32,6 +31,7 @@ from kill_campaign.processes import (
 )
 from kill_campaign.stops import STOPS, Stop, last_logged, wait_for_update
 
+STOPPED = 75
 IN_A_ROW = 6
 # Where kills are aimed, in turn: a save and an evaluation are short, and would be met too seldom by chance.
 AIMS = (Phase.TRAINING, Phase.SAVE, Phase.EVALUATION, Phase.SAVE, Phase.TRAINING, Phase.START)
@@ -125,7 +125,7 @@ class Campaign:
     def _stop_one(self, mixture: Mixture, name: str, stop: Stop, figures: Figures) -> None:
         """Stop a run once, let it finish, and compare it."""
         self._uninterrupted(mixture)
-        run, update = self._folder / name, 0 if stop.is_at_start else int(self._draws.integers(2, 30))
+        run, update = self._folder / name, 0 if stop.is_at_start else int(self._draws.integers(2, 26))
         delay_s = float(self._draws.uniform(0, 0.05))
         stopped = stop.way(
             self._folder, words(mixture, name, resume=False), wait_for_update(run, update, delay_s)
@@ -133,10 +133,10 @@ class Campaign:
         self._groups.append(stopped.pid)
         figures.faults += 1
         what = f"{name}, {stop.what}"
-        if stopped.code != RunStopped.exit_code:
+        if stopped.code != STOPPED:
             figures.fail(f"{what}: exit code {stopped.code}: {stopped.output}")
         logged, published = last_logged(run), newest(run)
-        if lost := logged - (published or 0):
+        if lost := max(logged - (published or 0), 0):
             figures.lost += lost
             figures.fail(f"{what}: {lost} updates lost of {logged}")
         if published is None and run.exists():
@@ -239,11 +239,15 @@ class Campaign:
         if self._sabotage == "row":
             rows = run / "log" / "metrics.jsonl"
             rows.write_text(rows.read_text() + rows.read_text().splitlines()[0] + "\n")
-        whole, total = self._folder / f"whole_{mixture.key}", figures.total
-        # Tensors are left to a fork.
-        found = Differences(**in_fork(lambda: vars(compare_runs(run, whole))))
+        whole = self._folder / f"whole_{mixture.key}"
+        try:
+            # Tensors are left to a fork.
+            found = Differences(**in_fork(lambda: vars(compare_runs(run, whole))))
+        except RuntimeError as error:
+            figures.fail(f"{run.name} cannot be compared: {error}")
+            return
         figures.runs += 1
-        total.add(found)
+        figures.total.add(found)
         if not found.is_equal:
             figures.fail(f"{run.name}: {found.summary}")
         left = sorted(str(each.relative_to(run)) for each in run.rglob(".*.tmp"))

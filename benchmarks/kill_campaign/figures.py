@@ -92,11 +92,11 @@ def stop_lines(figures: Figures) -> list[str]:
     """Return the page's figures of the stops."""
     total = figures.total
     rows = [f"| {what} | {count} | {good} |" for what, (count, good) in figures.kinds.items()]
+    differing = f"{total.bits} bits of {total.tensors:,} tensors, {len(total.values)} other values"
+    rows_differing = f"{total.missing + total.doubled + len(total.rows)} of {total.num_rows:,} rows"
     sums = (
         f"In all {figures.faults} stops: {figures.lost} updates lost; in {figures.runs} runs that were "
-        f"resumed and compared {total.bits} bits of {total.tensors:,} tensors, {len(total.values)} other values "
-        f"and {total.missing + total.doubled + len(total.rows)} of {total.num_rows:,} rows differ; "
-        f"{figures.orphans} processes left."
+        f"resumed and compared {differing} and {rows_differing} differ; {figures.orphans} processes left."
     )
     header = ["| stop | times | exit code 75, nothing lost, equal bits |", "|---|---|---|"]
     return [*header, *rows, "", sums]

@@ -181,7 +181,7 @@ MIXTURES = (
                 "custom_hooks": [{"type": "KillHook", "priority": "VERY_HIGH"}],
                 "hook": {"save_ckpt_after_iter": 4},
             },
-            evaluator={"eval_interval": 3, "by_epoch": False, "early_stop_patience": 9},
+            evaluator={"eval_interval": 3, "by_epoch": False, "early_stop_patience": 6},
             collect={"sampler": {"type": "ClassBalanced", "power": 0.5}},
             head={"loss": {"type": "SeesawLoss", "num_classes": len(CLASSES)}},
         ),

@@ -192,6 +192,7 @@ def _become(folder: Path, arguments: Sequence[str], output: Path, marks: Marks) 
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         torch.set_num_threads(1)
         marks.watch()
         code = main(arguments)
