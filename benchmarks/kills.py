@@ -27,7 +27,7 @@ from kill_campaign.figures import kill_lines, stop_lines, write_block
 from kill_campaign.mixtures import MIXTURES
 from kill_campaign.stops import STOPS
 
-KILLS, NUM_STOPS = 66, sum(each.count for each in STOPS)
+KILLS, NUM_STOPS = 90, sum(each.count for each in STOPS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

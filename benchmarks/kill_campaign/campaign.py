@@ -101,10 +101,9 @@ class Campaign:
         whole = self._uninterrupted(mixture)
         run, published, first = self._folder / name, None, figures.faults
         for index in range(kills + 1):
-            strike = (
-                None if index == kills else self._strike(AIMS[(first + index) % len(AIMS)], mixture, whole)
-            )
-            session = self._session(mixture, run.name, resume=published is not None, strike=strike)
+            aim, is_new = AIMS[(first + index) % len(AIMS)], published is None
+            strike = None if index == kills else self._strike(aim, mixture, whole, is_new=is_new)
+            session = self._session(mixture, run.name, resume=not is_new, strike=strike)
             self._check_begun(run.name, session, published, figures)
             if session.code != -signal.SIGKILL:
                 break
@@ -184,18 +183,27 @@ class Campaign:
         return session
 
     def _strike(
-        self, aim: Phase, mixture: Mixture, whole: Session
+        self, aim: Phase, mixture: Mixture, whole: Session, *, is_new: bool
     ) -> Callable[[int, Marks, float], None] | None:
-        """Return what kills a child once, at a random instant of a phase, or after it."""
+        """Return what kills a child once, at a random instant of a phase, or after it.
+
+        Args:
+            aim: the phase.
+            mixture: what it trains.
+            whole: the session without a fault, for how long things take.
+            is_new: the run has no checkpoint yet, and shall seldom be killed before its first.
+        """
         if self._sabotage == "no-kill":
             return None
         start_s = self._start_s[mixture.key]
         # What is broken on purpose is a checkpoint in the middle.
-        aim, least = (Phase.SAVE, 9) if self._sabotage else (aim, 1)
-        number = least if self._sabotage else int(self._draws.integers(1, 8))
+        aim, number = (
+            (Phase.SAVE, 9) if self._sabotage else (aim, int(self._draws.integers(1 + 2 * is_new, 9)))
+        )
+        training_s = whole.seconds - start_s
         low, high = {
             Phase.START: (0.001, start_s),
-            Phase.TRAINING: (0.003, whole.seconds - start_s),
+            Phase.TRAINING: (0.2 * training_s if is_new else 0.003, training_s),
         }.get(aim, (1e-5, 1.2 * whole.marks.mean_s(aim)))
         delay_s = log_uniform(self._draws, low, high)
 
@@ -250,6 +258,8 @@ class Campaign:
         figures.total.add(found)
         if not found.is_equal:
             figures.fail(f"{run.name}: {found.summary}")
+        else:
+            print(f"{run.name}: equal, {found.tensors} tensors, {found.num_rows} rows", flush=True)
         left = sorted(str(each.relative_to(run)) for each in run.rglob(".*.tmp"))
         figures.leftovers += len(left)
         if left:
