@@ -2,7 +2,7 @@
 
 What was logged before a checkpoint is there after any kill, and a write that fails cannot stop training. The
 writers of tensorboardX and PyTorch hand their events to a thread. Once that has ended (a full disk) or waits
-(a clock set back), its queue is full and ``add_scalar`` blocks for ever. What is above the queue stays in use.
+(a clock set back), its queue is full and ``add_scalar`` blocks for ever. All above the queue stays in use.
 """
 
 import os
