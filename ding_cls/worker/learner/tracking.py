@@ -39,8 +39,8 @@ _WAIT_S, _SILENT_WAIT_S, _STOPPED_WAIT_S = 300.0, 30.0, 10.0
 class Tracker(ABC):
     """Takes rows while a run lasts.
 
-    ``open``, ``send`` and ``close`` are called in a thread. What they raise is a warning, once. A row that could
-    not be sent is sent again later; a tracker that could not be opened gets nothing.
+    ``open``, ``send`` and ``close`` are called in a thread. What they raise is a warning, once. A row that
+    could not be sent is sent again later; a tracker that could not be opened gets nothing.
 
     Args:
         package: what it needs; ``ding_cls[package]`` is the extra.
