@@ -5,6 +5,7 @@ writers of tensorboardX and PyTorch hand their events to a thread. Once that has
 (a clock set back), its queue is full and ``add_scalar`` blocks for ever. All above the queue stays in use.
 """
 
+import copy
 import os
 import socket
 import struct
@@ -49,7 +50,7 @@ class EventWriter(SummaryWriter):  # type: ignore[misc]
 
     def _get_file_writer(self) -> Any:
         if getattr(self, "file_writer", None) is None:
-            writers = _FileWriters(self._shared)
+            writers = _FileWriters(self._shared, _FileWriter())
             self.all_writers: Any = writers
             self.file_writer: Any = writers[str(self.logdir)]
         return self.file_writer
@@ -82,23 +83,30 @@ class _Shared:
 
 
 class _FileWriters(dict[str, Any]):
-    """A summary writer's file writers by folder; one that is asked for is there."""
+    """A summary writer's file writers by folder; one that is asked for is there.
 
-    def __init__(self, shared: _Shared) -> None:
+    Args:
+        shared: what they share.
+        pattern: a file writer of the kind that the summary writer uses; others are made after it.
+    """
+
+    def __init__(self, shared: _Shared, pattern: Any) -> None:
         super().__init__()
-        self.shared = shared
+        self.shared, self._pattern = shared, pattern
 
     def __contains__(self, folder: object) -> bool:
         return True
 
     def __missing__(self, folder: str) -> Any:
-        self[folder] = writer = _FileWriter(folder, self.shared)
+        self[folder] = writer = copy.copy(self._pattern)
+        writer.event_writer = _EventFile(folder, _new_file(Path(folder)), self.shared)
         return writer
 
 
 class _FileWriter(FileWriter):  # type: ignore[misc]
-    def __init__(self, folder: str, shared: _Shared) -> None:
-        self.event_writer = _EventFile(folder, _new_file(Path(folder)), shared)
+    """tensorboardX's, without the thread that its constructor begins."""
+
+    def __init__(self) -> None:
         self._default_metadata: dict[str, Any] = {}
 
 
@@ -146,7 +154,7 @@ def write_at_once(writer: Any, position: Callable[[], int] | None = None) -> Non
     if not hasattr(getattr(writer, "file_writer", None), "event_writer"):
         return
     if not isinstance(writer.all_writers, _FileWriters):
-        writers = _FileWriters(_Shared())
+        writers = _FileWriters(_Shared(), writer.file_writer)
         for folder, file_writer in writer.all_writers.items():
             path = (
                 _last_file(Path(folder)) if _has_ended(file_writer.event_writer) else _new_file(Path(folder))
