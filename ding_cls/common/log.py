@@ -1,21 +1,18 @@
-"""Where a run's lines and numbers go: the terminal, a text file, ``metrics.jsonl``, TensorBoard."""
+"""Where a run's lines go: the terminal and a text file. Its numbers: ``metrics_file``, ``events``."""
 
-import json
 import logging
-import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
-from tensorboardX.proto.summary_pb2 import Summary
-
-from ding_cls.common.files import atomic_write
+from ding_cls.common.events import EventWriter
+from ding_cls.common.events import write_scalars as write_scalars
 from ding_cls.common.log_handlers import FileHandler, StdoutHandler
+from ding_cls.common.metrics_file import MetricsFile as MetricsFile
 
 
 def build_logger(
@@ -31,7 +28,7 @@ def build_logger(
     """
     label = name or "default"
     logger = text_logger(label, os.path.join(path, f"{label}.txt")) if need_text else None
-    return logger, SummaryWriter(path) if need_tb else None
+    return logger, EventWriter(path) if need_tb else None
 
 
 def learner_log(run_folder: str | os.PathLike[str]) -> Path:
@@ -138,77 +135,3 @@ def close_logger(logger: logging.Logger) -> None:
     for handler in list(logger.handlers):
         handler.close()
         logger.removeHandler(handler)
-
-
-def write_scalars(writer: Any, values: Mapping[str, float], step: int) -> None:
-    """Write several scalars to TensorBoard as one event.
-
-    Ten ``add_scalar`` calls of tensorboardX cost a millisecond; one event costs a tenth of it. Writers of
-    another make get one ``add_scalar`` a value.
-    """
-    if isinstance(writer, SummaryWriter) and writer.file_writer is not None:
-        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
-        writer.file_writer.add_summary(summary, step)
-        return
-    for tag, value in values.items():
-        writer.add_scalar(tag, value, step)
-
-
-class MetricsFile:
-    """``metrics.jsonl``: one JSON object a line, each with ``kind`` and ``train_iter``.
-
-    Args:
-        path: the file; its folder is created with the first row.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add one row; numbers that are not finite are written as null, which every JSON reader accepts."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Bytes, because a text file opened for appending cannot be read from its end.
-        with open(self.path, "ab+") as file:
-            if file.tell() and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
-                # A kill cut the last line off; the new row must not be glued to it.
-                file.write(b"\n")
-            file.write(json.dumps(finite(row)).encode() + b"\n")
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return all rows that are whole; a line cut off by a kill is left out."""
-        if not self.path.exists():
-            return []
-        found = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return found
-
-    def cut_after(self, train_iter: int, *, kinds_at: frozenset[str] = frozenset()) -> None:
-        """Drop the rows that a resumed run will write again.
-
-        Args:
-            train_iter: the checkpoint's position; rows beyond it go.
-            kinds_at: kinds of rows that go at exactly this position too, because the checkpoint was written
-                before they were.
-        """
-        kept = [
-            row
-            for row in self.rows()
-            if row["train_iter"] < train_iter
-            or (row["train_iter"] == train_iter and row["kind"] not in kinds_at)
-        ]
-        if self.path.exists():
-            with atomic_write(self.path) as file:
-                file.write("".join(json.dumps(row) + "\n" for row in kept).encode())
-
-
-def finite(value: Any) -> Any:
-    """Return plain values with None for numbers that are not finite, as every JSON reader accepts them."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: finite(each) for name, each in value.items()}
-    return [finite(each) for each in value] if isinstance(value, list | tuple) else value

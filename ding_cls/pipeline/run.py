@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from easydict import EasyDict
-from tensorboardX import SummaryWriter
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
 from ding_cls.common.counting import either
+from ding_cls.common.events import EventWriter
 from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
@@ -275,13 +275,10 @@ def open_run(
         compiled.exp_name = folder
         if checkpoint is not None:
             keep_batches(compiled, cfg, checkpoint, logger)
-        position = int(checkpoint["last_iter"]) if checkpoint is not None else 0
         if rank == 0:
             if checkpoint is None:
                 save_run_config(compiled, Path(folder))
-            # A resumed run writes its events again from the checkpoint on: the viewer drops the older ones.
-            purge = {"purge_step": position + 1} if checkpoint is not None else {}
-            writer = SummaryWriter(os.path.join(".", folder, "log", "serial"), **purge)
+            writer = EventWriter(os.path.join(".", folder, "log", "serial"))
             release(logger, learner_log(folder))
             logger.info(f"run folder: {Path(folder).resolve()}")
             if line := input_line(compiled, origins):

@@ -9,14 +9,9 @@ import torch
 from easydict import EasyDict
 
 from ding_cls.checkpoint.keeper import BEST_NAME
-from ding_cls.common.log import (
-    close_logger,
-    print_through,
-    quiet_logger,
-    text_logger,
-    write_only,
-    write_scalars,
-)
+from ding_cls.common.append import LogFailures
+from ding_cls.common.events import TENSORBOARD, write_at_once, write_scalars
+from ding_cls.common.log import close_logger, print_through, quiet_logger, text_logger, write_only
 from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
@@ -90,6 +85,8 @@ class MetricSerialEvaluator:
         self._rank, self._world_size = get_rank(), get_world_size()
         self._exp_name, self._instance_name = exp_name, instance_name
         self._tb_logger = tb_logger if self._rank == 0 else None
+        write_at_once(tb_logger)
+        self._failures = LogFailures()
         self._logger = quiet_logger(instance_name)
         if self._rank == 0:
             file = exp_name and os.path.join(".", exp_name, "log", instance_name, f"{instance_name}.txt")
@@ -203,9 +200,9 @@ class MetricSerialEvaluator:
             marks.append(f"no improvement in {self.early_stopping.num_bad} evaluations")
         return ", ".join(marks)
 
-    def show_by(self, logger: logging.Logger) -> None:
-        """Leave the results' lines to the learner's log, and print remarks through it."""
-        self._is_shown = False
+    def show_by(self, logger: logging.Logger, failures: LogFailures) -> None:
+        """Leave the results' lines to the learner's log, and print remarks and warnings through it."""
+        self._is_shown, self._failures = False, failures
         print_through(self._logger, logger)
 
     def close(self) -> None:
@@ -390,7 +387,8 @@ class MetricSerialEvaluator:
         if self._tb_logger is not None:
             numbers = {name: value for name, value in result.items() if isinstance(value, int | float)}
             scalars = {f"{self._instance_name}/{name}": value for name, value in numbers.items()}
-            write_scalars(self._tb_logger, scalars, max(train_iter, 0))
+            with self._failures.survived(TENSORBOARD):
+                write_scalars(self._tb_logger, scalars, max(train_iter, 0))
 
     def _note(self, message: str) -> None:
         """Log a message, unless it is empty, the first time it comes up."""

@@ -11,7 +11,7 @@ from easydict import EasyDict
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
-from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
+from ding_cls.common.log import build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
@@ -35,6 +35,7 @@ from ding_cls.worker.learner.provenance import (
     environment,
     environment_changes,
 )
+from ding_cls.worker.learner.run_logs import RunLogs
 from ding_cls.worker.learner.saving import Saving, check_complete
 from ding_cls.worker.learner.stop import (
     StopSignals,
@@ -76,6 +77,7 @@ class BaseLearner:
         eval_result: what the last evaluation gave (``start`` only).
         evaluator: judges the policy (``start`` only).
         trackers: get every row that is recorded (``start`` only).
+        logs: the run's numbers in files.
         last_step: the caller's own position, as ``train`` was told it; -1 where it was not.
         facts: what every checkpoint says under ``run``; see ``describe_run``.
         display: which results are shown while it runs, and under which names.
@@ -109,7 +111,9 @@ class BaseLearner:
             self.logger, self.tb_logger = logger or self.logger, tb_logger or own_tb_logger
             self.logger.setLevel(self._cfg.log_level)
         self._owns_tb_logger = tb_logger is None
-        self._metrics = MetricsFile(os.path.join(folder, "log", "metrics.jsonl"))
+        self.logs = RunLogs(
+            Path(folder, "log"), self.tb_logger, position=lambda: self.train_iter, is_writing=self.rank == 0
+        )
         self._saving = Saving(self._cfg, exp_name)
         self.last_iter = CountVar()
         self.last_step = -1
@@ -320,7 +324,8 @@ class BaseLearner:
         for change in environment_changes(state.get("environment", {})):
             self.logger.warning(f"bit-equal numbers are not promised: {change}")
         # Where the checkpoint was written before its epoch was closed, the rows of its end are written again.
-        self._cut_metrics(*(("epoch", "eval") if self.history.is_open else ()))
+        kinds = ("epoch", "eval") if self.history.is_open else ()
+        self.logs.resume(self.tb_logger, self.train_iter, *kinds)
         self.logger.info(f"continuing after {self.train_iter} updates")
 
     def trained_seconds(self) -> float:
@@ -336,11 +341,7 @@ class BaseLearner:
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a row to ``./{exp_name}/log/metrics.jsonl``, on rank 0."""
-        if self.rank == 0:
-            row = {"kind": kind, "train_iter": self.train_iter, **values}
-            self._metrics.append(row)
-            for tracker in self.trackers:
-                tracker.write(row)
+        self.logs.append({"kind": kind, "train_iter": self.train_iter, **values}, self.trackers)
 
     def request_stop(self, reason: str) -> None:
         """End ``start`` at the next step boundary as SIGTERM would: save, then raise ``RunStopped``."""
@@ -357,6 +358,7 @@ class BaseLearner:
 
     def close(self) -> None:
         """Close the log files this learner opened."""
+        self.logs.close()
         if self._owns_tb_logger and self.tb_logger is not None:
             self.tb_logger.close()
         close_logger(self.logger)
@@ -365,10 +367,6 @@ class BaseLearner:
         part = state_of(hook)
         if part is not None and all(part is not each for each in self._parts.values()):
             self.register_state(free_state_name(hook, self._parts), part)
-
-    def _cut_metrics(self, *kinds: str) -> None:
-        if self.rank == 0:
-            self._metrics.cut_after(self.train_iter, kinds_at=frozenset(kinds))
 
     def _reopen_epoch(self) -> None:
         """Go on with an epoch that an earlier end of the run had cut short, if it ends later now."""
@@ -379,7 +377,7 @@ class BaseLearner:
         if self.history.reopen(self.train_iter):
             # An evaluation inside the epoch is told of again where training goes on.
             is_told = evaluator is not None and evaluator.is_inside_epochs
-            self._cut_metrics("epoch", *(("eval",) if is_told else ()))
+            self.logs.drop_rows(self.train_iter, "epoch", *(("eval",) if is_told else ()))
 
     def _state(self) -> dict[str, Any]:
         return {

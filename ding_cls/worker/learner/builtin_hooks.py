@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ding_cls.common.log import write_scalars
+from ding_cls.common.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
@@ -163,9 +163,11 @@ class LogShowHook(LearnerHook):
         engine.record("train", {"epoch": epoch, **scalars, "images_per_s": rate})
         if engine.tb_logger is not None:
             tags = {f"{engine.instance_name}/{name}": value for name, value in scalars.items()}
-            write_scalars(engine.tb_logger, tags, engine.last_iter.val)
-            for name, values in engine.log_buffer["histogram"].items():
-                engine.tb_logger.add_histogram(f"{engine.instance_name}/{name}", values, engine.last_iter.val)
+            with engine.logs.tensorboard():
+                write_scalars(engine.tb_logger, tags, engine.last_iter.val)
+                for name, values in engine.log_buffer["histogram"].items():
+                    tag = f"{engine.instance_name}/{name}"
+                    engine.tb_logger.add_histogram(tag, values, engine.last_iter.val)
 
     def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
         """Return the line, with the labels that programs which read it know."""

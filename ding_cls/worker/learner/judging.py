@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ding_cls.common.log import write_scalars
+from ding_cls.common.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.rows import EpochTable, result_line
 
@@ -36,7 +36,7 @@ class Judging:
         # What only ours can say: another that stands in its place may not know.
         self._ours = evaluator if isinstance(evaluator, MetricSerialEvaluator) else None
         if self._ours is not None:
-            self._ours.show_by(engine.logger)
+            self._ours.show_by(engine.logger, engine.logs.failures)
         self._length, self._max_iter = length, max_iter
         # The update whose evaluation this process has written down.
         self._told_at = -1
@@ -86,7 +86,9 @@ class Judging:
         if evaluator.last_eval_iter == engine.train_iter:
             # Done at this very update, in this process or before a checkpoint that brought its outcome along.
             engine.eval_result = evaluator.last_result
-            if engine.history.is_open and self._told_at != engine.train_iter:
+            # Nothing closes at update 0: whether this was written down, the checkpoint does not say.
+            is_open = engine.history.is_open or engine.train_iter == 0
+            if is_open and self._told_at != engine.train_iter:
                 self._tell(has_row=has_row)
             return evaluator.should_stop
         if not (evaluator.should_eval(engine.train_iter) or is_final):
@@ -124,7 +126,8 @@ class Judging:
             ]
             numbers = {name: row[name] for name in names if isinstance(row[name], int | float)}
             tags = {f"epoch/{name}": value for name, value in numbers.items()}
-            write_scalars(engine.tb_logger, tags, row["epoch"])
+            with engine.logs.tensorboard():
+                write_scalars(engine.tb_logger, tags, row["epoch"])
 
     def _is_best(self) -> bool:
         """Whether the evaluation at hand is the best so far; of the untrained network's that says nothing."""

@@ -1,15 +1,20 @@
 """A run's numbers to an experiment tracker: every row of ``metrics.jsonl``, from rank 0.
 
-The packages are extras. A resumed run goes on with the tracker's run, whose name lies in the run's folder.
+The packages are extras. A resumed run goes on with the tracker's run, whose name is in the run's folder. A
+tracker has a thread of its own: a server that is slow or gone costs training nothing but a warning.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import os
+import queue
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +27,20 @@ if TYPE_CHECKING:
 
 _FINISHED, _STOPPED, _FAILED = "FINISHED", "KILLED", "FAILED"
 
+# Rows that wait for a tracker; the oldest go first.
+_MAX_WAITING = 10_000
+# From a failed try to the next one, in seconds.
+_RETRY_S = 10.0
+# How long the end of a run waits for a tracker, in seconds: for one that works, for one that has not answered
+# yet, and where the run was stopped or failed.
+_WAIT_S, _SILENT_WAIT_S, _STOPPED_WAIT_S = 300.0, 30.0, 10.0
+
 
 class Tracker(ABC):
     """Takes rows while a run lasts.
+
+    ``open``, ``send`` and ``close`` are called in a thread. What they raise is a warning, once. A row that
+    could not be sent is sent again later; a tracker that could not be opened gets nothing.
 
     Args:
         package: what it needs; ``ding_cls[package]`` is the extra.
@@ -40,17 +56,30 @@ class Tracker(ABC):
                 f"pip install 'ding_cls[{package}]'"
             )
         self._package = package
+        self._rows: queue.Queue[tuple[dict[str, float], int] | None] = queue.Queue(_MAX_WAITING)
+        self._is_ending, self._works, self._status = threading.Event(), False, _FINISHED
 
     def before_run(self, runner: Runner) -> None:
         """Open the tracker, on rank 0."""
         if runner.rank != 0:
             return
         engine = runner.learner
-        name = Path(engine.exp_name, "log", f"{self._package}_run")
-        known = name.read_text(encoding="utf-8").strip() if engine.has_loaded and name.is_file() else None
-        name.parent.mkdir(parents=True, exist_ok=True)
-        name.write_text(self.open(engine, known) + "\n", encoding="utf-8")
         engine.trackers.append(self)
+        self._is_ending.clear()
+        self._thread = threading.Thread(target=self._work, args=(engine,), daemon=True)
+        self._thread.start()
+
+    def end(self, engine: BaseLearner, status: str) -> None:
+        """Send what waits and close the tracker, as far as that is done in time."""
+        self._status = status
+        self._is_ending.set()
+        self._put(None)
+        wait_s = _STOPPED_WAIT_S if status != _FINISHED else _WAIT_S if self._works else _SILENT_WAIT_S
+        self._thread.join(wait_s)
+        if self._thread.is_alive():
+            self._fail(
+                engine, f"did not answer for {wait_s:.0f} s at the end of the run; its last numbers are lost"
+            )
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Send the numbers of a row under ``{kind}/{name}``."""
@@ -61,7 +90,46 @@ class Tracker(ABC):
             if isinstance(value, int | float) and name != "train_iter"
         }
         if numbers:
-            self.send(numbers, int(row["train_iter"]))
+            self._put((numbers, int(row["train_iter"])))
+
+    def _put(self, item: tuple[dict[str, float], int] | None) -> None:
+        if self._rows.full():
+            with suppress(queue.Empty):
+                self._rows.get_nowait()
+        self._rows.put(item)
+
+    def _work(self, engine: BaseLearner) -> None:
+        name = Path(engine.exp_name, "log", f"{self._package}_run")
+        try:
+            known = name.read_text(encoding="utf-8").strip() if engine.has_loaded and name.is_file() else None
+            opened = self.open(engine, known)
+            name.parent.mkdir(parents=True, exist_ok=True)
+            name.write_text(opened + "\n", encoding="utf-8")
+        except Exception as error:
+            self._fail(engine, f"gets nothing of this run: {_reason(error)}")
+            return
+        self._works = True
+        while (item := self._rows.get()) is not None:
+            while not self._has_sent(engine, *item) and not self._is_ending.wait(_RETRY_S):
+                pass
+        try:
+            self.close(engine, self._status)
+        except Exception as error:
+            self._fail(engine, f"could not be closed: {_reason(error)}")
+
+    def _has_sent(self, engine: BaseLearner, numbers: Mapping[str, float], step: int) -> bool:
+        try:
+            self.send(numbers, step)
+        except Exception as error:
+            self._fail(engine, f"cannot be written; what comes until it can be is kept: {_reason(error)}")
+            return False
+        self._works = True
+        return True
+
+    def _fail(self, engine: BaseLearner, message: str) -> None:
+        self._works = False
+        name = type(self).__name__
+        engine.logs.failures.report(name, f"{name} {message}")
 
     @abstractmethod
     def open(self, engine: BaseLearner, known: str | None) -> str:
@@ -88,7 +156,13 @@ def closing_trackers(engine: BaseLearner) -> Iterator[None]:
         raise
     finally:
         while engine.trackers:
-            engine.trackers.pop().close(engine, status)
+            engine.trackers.pop().end(engine, status)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error, with its class."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 @HOOKS.register_module()
@@ -100,7 +174,8 @@ class MlflowLoggerHook(Tracker):
         tags: of the run.
         params: of the run.
         log_model: send the best checkpoint at the end.
-        tracking_uri: the server or the folder; None: as MLflow's own variables say.
+        tracking_uri: the server, the database or a folder, which gets a database ``mlflow.db``; None: as
+            MLflow's own variables say, without them ``sqlite:///mlflow.db`` in the working folder.
         run_name: None: the run's folder.
         interval, ignore_last, reset_flag, by_epoch: accepted: a row goes where a log line goes.
 
@@ -127,9 +202,10 @@ class MlflowLoggerHook(Tracker):
 
     def open(self, engine: BaseLearner, known: str | None) -> str:
         """See ``Tracker``."""
-        from mlflow.tracking import MlflowClient
+        from mlflow.tracking import MlflowClient, is_tracking_uri_set
 
-        self._client = MlflowClient(self._uri)
+        uri = self._uri or (None if is_tracking_uri_set() else "sqlite:///mlflow.db")
+        self._client = MlflowClient(None if uri is None else _store(uri))
         if known is not None:
             self._client.update_run(known, "RUNNING")
             self._id = known
@@ -160,6 +236,21 @@ class MlflowLoggerHook(Tracker):
         if self._log_model and best is not None and status == _FINISHED:
             self._client.log_artifact(self._id, str(best))
         self._client.set_terminated(self._id, status)
+
+
+def _store(uri: str) -> str:
+    """Return the address of a store that MLflow 3 opens: no longer a bare folder.
+
+    Raises:
+        ConfigError: what a database needs is not installed.
+    """
+    folder = uri.removeprefix("file://").removeprefix("file:")
+    if "MLFLOW_ALLOW_FILE_STORE" not in os.environ and uri != "databricks" and ":" not in folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        uri = f"sqlite:///{Path(folder, 'mlflow.db')}"
+    if uri.startswith("sqlite:") and importlib.util.find_spec("sqlalchemy") is None:
+        raise ConfigError("a local store needs sqlalchemy and alembic: pip install 'ding_cls[mlflow]'")
+    return uri
 
 
 @HOOKS.register_module(name=["WandbLoggerHook", "MMClsWandbHook"])
@@ -200,6 +291,8 @@ class WandbLoggerHook(Tracker):
         """See ``Tracker``."""
         import wandb
 
+        if not _has_login(wandb, self._settings.get("mode")):
+            raise ConfigError("no login here: run 'wandb login', or set WANDB_MODE=offline")
         folder = Path(engine.exp_name)
         own = {"dir": str(folder / "log"), "name": folder.name, **self._settings}
         if known is not None:
@@ -217,6 +310,16 @@ class WandbLoggerHook(Tracker):
         if self._log_checkpoint and best is not None and status == _FINISHED:
             self._run.log_artifact(str(best), name=f"run-{self._run.id}-model", type="model")
         self._run.finish(exit_code=int(status == _FAILED))
+
+
+def _has_login(wandb: Any, mode: str | None) -> bool:
+    """Return whether W&B can begin a run without asking the terminal for a key."""
+    mode = mode or os.environ.get("WANDB_MODE") or "online"
+    if mode != "online" or not hasattr(wandb, "login"):
+        return True
+    if "prompt" in inspect.signature(wandb.login).parameters:
+        return bool(wandb.login(prompt=False))
+    return wandb.api.api_key is not None
 
 
 class _AlwaysWritten:
