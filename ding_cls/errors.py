@@ -46,6 +46,14 @@ class DistributedError(DingError):
     """Environment variables of a launcher that are missing, stale or contradict each other."""
 
 
+class RankLostError(DistributedError):
+    """Another process of the run ended, or does not answer any more."""
+
+
+class WorkerError(DingError):
+    """A data loading worker was killed, or ended on its own."""
+
+
 class DiskError(DingError):
     """Checkpoints could not be written: the disk is full, or fails."""
 

@@ -21,6 +21,7 @@ from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data.labels import as_target, weights_of
 from ding_cls.data.orders import build_order
 from ding_cls.data.samplers import EpochBatches, EvalBatches
+from ding_cls.data.worker_loss import ReadTrace, fall_silently, sample_name, watched
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, SampleKey
 
@@ -63,9 +64,10 @@ class TrainLoader:
 
         Raises:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            WorkerError: a reading process was killed.
         """
         first_batch = self._batches.first_batch
-        for number, batch in enumerate(_unwrapped(iter(self._loader)), first_batch):
+        for number, batch in enumerate(_unwrapped(self._loader), first_batch):
             share = self._batches.share(number)
             yield batch if share is None else replace(batch, share=share)
 
@@ -103,8 +105,9 @@ class EvalLoader:
 
         Raises:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            WorkerError: a reading process was killed.
         """
-        return _unwrapped(iter(self._loader))
+        return _unwrapped(self._loader)
 
     def close(self) -> None:
         """End the reading processes now; without it they end when the loader is garbage."""
@@ -185,16 +188,18 @@ class _Failure:
 class _KeyedView(Dataset["_Sample | _Failure"]):
     """A data set addressed by (epoch, index): the key decides what its random transforms draw."""
 
-    def __init__(self, dataset: Any, seed: int) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Any, seed: int, trace: ReadTrace) -> None:
+        self.trace = trace
+        self.dataset = dataset
         self._seed = seed
         self._load = getattr(dataset, "load", dataset.__getitem__)
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self.dataset)
 
     def __getitem__(self, key: SampleKey) -> _Sample | _Failure:
         epoch, index, repeat = key
+        self.trace.note(index)
         again = (repeat,) if repeat else ()
         try:
             with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)):
@@ -267,8 +272,9 @@ def _shape_failure(images: Sequence[torch.Tensor], sample_ids: Sequence[int]) ->
     return None
 
 
-def _unwrapped(batches: Iterator[Batch | _Failure]) -> Iterator[Batch]:
-    for batch in batches:
+def _unwrapped(loader: DataLoader[_Sample | _Failure]) -> Iterator[Batch]:
+    view: Any = loader.dataset
+    for batch in watched(loader, view.trace, lambda index: sample_name(view.dataset, index)):
         if isinstance(batch, _Failure):
             raise DataError(batch.message)
         yield batch
@@ -283,7 +289,7 @@ def _torch_loader(
     weights: torch.Tensor | None = None,
 ) -> DataLoader[_Sample | _Failure]:
     return DataLoader(
-        _KeyedView(dataset, seed),
+        _KeyedView(dataset, seed, ReadTrace(num_workers)),
         batch_sampler=batches,
         collate_fn=_Collate(weights),
         pin_memory=torch.cuda.is_available(),
@@ -319,6 +325,7 @@ def _leave_signals_to_main(worker_id: int) -> None:
     torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
     a worker at exit, so that one still counts; only Linux tells who sent a signal.
     """
+    fall_silently()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
