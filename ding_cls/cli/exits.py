@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ding_cls.common.command import command_line
-from ding_cls.common.process import launched_rank, launched_world_size
+from ding_cls.common.process import launched_rank
 from ding_cls.errors import ConfigError, DingError, RunStopped
-
-# What gloo and nccl say on the ranks that are left when another one ended.
-_LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
 
 
 def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | None = None) -> int:
@@ -28,18 +25,16 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
     except DingError as error:
         if is_debugging:
             traceback.print_exc()
-        # Every rank reads the same words and finds the same mistake in them: one says so.
-        if launched_rank() == 0 or not isinstance(error, ConfigError):
-            print(f"error: {error}", file=sys.stderr)
+        _tell(error)
         return error.exit_code
     except RuntimeError as error:
-        if launched_world_size() == 1 or is_debugging or not any(sign in str(error) for sign in _LOST):
+        from ding_cls.data.worker_loss import process_loss
+
+        known = process_loss(error)
+        if known is None or is_debugging:
             raise
-        print(
-            f"rank {launched_rank()} lost another rank, which says above or below why it ended",
-            file=sys.stderr,
-        )
-        return 1
+        _tell(known)
+        return known.exit_code
     except RunStopped as stop:
         if launched_rank() == 0:
             print(stop.message, file=sys.stderr)
@@ -48,6 +43,14 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
         print("interrupted", file=sys.stderr)
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _tell(error: DingError) -> None:
+    from ding_cls.distributed.failure import was_announced
+
+    # Every rank reads the same words and finds the same mistake in them: one says so.
+    if not was_announced(error) and (launched_rank() == 0 or not isinstance(error, ConfigError)):
+        print(f"error: {error}", file=sys.stderr)
 
 
 def print_text(text: str) -> None:

@@ -132,12 +132,12 @@ class _Faults(Dataset["tuple[int, str]"]):
     """Index and fault of some samples."""
 
     def __init__(self, dataset: Any, indices: Sequence[int], trace: ReadTrace) -> None:
-        self._dataset, self._indices, self._trace = dataset, indices, trace
+        self._dataset, self._indices, self.trace = dataset, indices, trace
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, place: int) -> tuple[int, str]:
         index = self._indices[place]
-        self._trace.note(index)
+        self.trace.note(index)
         return index, fault_of(self._dataset, index)

@@ -21,7 +21,7 @@ from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data.labels import as_target, weights_of
 from ding_cls.data.orders import build_order
 from ding_cls.data.samplers import EpochBatches, EvalBatches
-from ding_cls.data.worker_loss import ReadTrace, fall_silently, sample_name, watched
+from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, sample_name, watched
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, SampleKey
 
@@ -325,7 +325,7 @@ def _leave_signals_to_main(worker_id: int) -> None:
     torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
     a worker at exit, so that one still counts; only Linux tells who sent a signal.
     """
-    fall_silently()
+    prepare_to_fall()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

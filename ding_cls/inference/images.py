@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
 from ding_cls.data.folders import list_pictures
-from ding_cls.data.worker_loss import ReadTrace, fall_silently, watched
+from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, watched
 from ding_cls.errors import DataError
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
@@ -168,10 +168,8 @@ def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 
 class _Images(Dataset[tuple[int, torch.Tensor | str]]):
     """Position and pixels of each image, or what is wrong with it."""
 
-    def __init__(
-        self, sources: Sequence[Source], preprocessing: AnyPreprocessing, trace: ReadTrace
-    ) -> None:
-        self._trace = trace
+    def __init__(self, sources: Sequence[Source], preprocessing: AnyPreprocessing, trace: ReadTrace) -> None:
+        self.trace = trace
         self._sources = sources
         self._preprocessing = preprocessing
 
@@ -179,7 +177,7 @@ class _Images(Dataset[tuple[int, torch.Tensor | str]]):
         return len(self._sources)
 
     def __getitem__(self, number: int) -> tuple[int, torch.Tensor | str]:
-        self._trace.note(number)
+        self.trace.note(number)
         try:
             return number, pixels_of(self._sources[number], self._preprocessing, number=number)
         except DataError as error:
@@ -214,7 +212,11 @@ def load_batches(
         # torch would draw a seed from its default generator, which is the caller's.
         generator=torch.Generator(),
     )
-    yield from watched(loader, trace, lambda number: _name(sources[number], number), setting="--workers or num_workers")
+
+    def name_of(number: int) -> str:
+        return _name(sources[number], number)
+
+    yield from watched(loader, trace, name_of, setting="--workers or num_workers")
 
 
 def _name(source: Source, number: int) -> str:
@@ -238,5 +240,5 @@ def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
 
 def _ignore_interrupts(_worker: int) -> None:
     # Ctrl-C reaches every process of the terminal; the main one decides, and ends the others.
-    fall_silently()
+    prepare_to_fall()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

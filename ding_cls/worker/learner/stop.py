@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.common.command import is_command_line, resume_command
 from ding_cls.common.log import write_only
+from ding_cls.data.worker_loss import process_loss
 from ding_cls.distributed.comm import barrier
+from ding_cls.distributed.failure import announce
 from ding_cls.errors import RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
 from ding_cls.worker.learner.saving import Saving
@@ -61,13 +63,25 @@ class StopSignals:
 
 @contextmanager
 def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Iterator[None]:
-    """After an error in the block, say which checkpoint is the last good one; save nothing."""
+    """After an error in the block, say which checkpoint is the last good one; save nothing.
+
+    Raises:
+        RankLostError: another rank ended or hangs; with the checkpoint in its line.
+        WorkerError: a data loading worker was killed; with the checkpoint in its line.
+    """
     try:
         yield
-    except Exception:
+    except Exception as error:
         files = keeper.iterations()
         last = f"the last checkpoint is '{files[0]}'" if files else "no checkpoint was saved yet"
-        engine.logger.error(f"an error ended training after {engine.train_iter} updates; {last}")
+        where = f"training after {engine.train_iter} updates; {last}"
+        lost = process_loss(error)
+        if lost is not None:
+            whole = type(lost)(f"{lost}; this ended {where}")
+            write_only(engine.logger, str(whole), logging.ERROR)
+            announce(whole)
+            raise whole from error
+        engine.logger.error(f"an error ended {where}")
         raise
 
 
