@@ -54,6 +54,10 @@ class WorkerError(DingError):
     """A data loading worker was killed, or ended on its own."""
 
 
+class OutOfMemoryError(DingError):
+    """An update needs more memory than there is."""
+
+
 class DiskError(DingError):
     """Checkpoints could not be written: the disk is full, or fails."""
 

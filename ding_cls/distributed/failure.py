@@ -66,7 +66,9 @@ def announce(error: BaseException | None) -> None:
     if isinstance(error, ConfigError | RankLostError):
         return
     if _is_loss(error):
-        error.__dict__["cause_of_loss"] = _with_store(_read)
+        # Asked once: later the group, and its store, are gone.
+        if "cause_of_loss" not in error.__dict__:
+            error.__dict__["cause_of_loss"] = _with_store(_read)
         return
     error.__dict__["is_announced"] = True
     is_ours = isinstance(error, DingError)

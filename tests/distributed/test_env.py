@@ -244,9 +244,7 @@ def test_an_unknown_host_is_one_line_at_once(
     monkeypatch.setattr(env, "_ADDRESS_S", 1.5)
     launched(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="no.such.host.invalid", MASTER_PORT="29500")
     began = time.monotonic()
-    with pytest.raises(
-        DistributedError, match="MASTER_ADDR=no.such.host.invalid, is not known".replace(".", r"\.")
-    ):
+    with pytest.raises(DistributedError, match=r"MASTER_ADDR=no\.such\.host\.invalid, is not known"):
         dist_init("gloo")
     assert 1.5 <= time.monotonic() - began < 30
 

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ding_cls.checkpoint import keeper
 from ding_cls.cli import _guarded
 from ding_cls.distributed import dist_init
+from ding_cls.pipeline import evaluate
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
+from tests.conftest import TinyNet
 from tests.distributed.ranks import LAUNCHER_VARIABLES, free_port
 from tests.faults.test_signals import ALONE, ended
 from tests.harness import run_tiny
@@ -54,14 +57,14 @@ def fail_on(rank: int, how: str) -> str:
     return f"policy.learn.learner.hook.fail={hook}"
 
 
-def fail_in(owner: Any, name: str, call: int) -> None:
-    """Fail at the n-th call of a function."""
+def fail_in(owner: Any, name: str, call: int, error: Exception | None = None) -> None:
+    """Fail at the n-th call of a function, with an error of one's own or another."""
     original, count = getattr(owner, name), iter(range(1, 1_000_000))
 
     def replaced(*args: Any, **kwargs: Any) -> Any:
         if next(count) == call:
             Path("failed_at.txt").write_text(repr(time.time()))
-            broken()
+            raise error or ZeroDivisionError("broken on purpose")
         return original(*args, **kwargs)
 
     setattr(owner, name, replaced)
@@ -178,6 +181,44 @@ def test_wherever_it_raises(picture_folder: Path, workdir: Path, rank: int, how:
 
 
 @pytest.mark.slow
+def test_a_rank_that_fails_while_judging_is_named_first(picture_folder: Path, workdir: Path) -> None:
+    run_tiny(picture_folder, "whole", ALONE)
+
+    def job() -> None:
+        if os.environ["RANK"] == "1":
+            fail_in(ImageClassificationPolicy, "_forward_eval", 1)
+        evaluate("whole", model=TinyNet(), data=picture_folder, overrides=[ALONE, "policy.cuda=False"])
+
+    assert run_all(job) == [2, 1]
+    assert_prompt()
+    lines = lines_of_errors()
+    assert lines[0] == "error: rank 1 of 2 failed: ZeroDivisionError: broken on purpose"
+    (line,) = [each for each in lines if each.startswith("error: rank 0")]
+    assert line == "error: rank 0 ends because rank 1 of 2 failed: ZeroDivisionError: broken on purpose"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")]
+)
+def test_memory_that_runs_out_on_one_rank_is_one_line_with_what_to_try(
+    picture_folder: Path, workdir: Path, error: Exception
+) -> None:
+    def job() -> None:
+        if os.environ["RANK"] == "1":
+            fail_in(ImageClassificationPolicy, "_forward_learn", 3, error)
+        run_tiny(picture_folder, "run", ALONE, TOGETHER)
+
+    assert run_all(job) == [2, 2]
+    assert_prompt()
+    first, second = lines_of_errors()
+    assert first.startswith("error: rank 1 of 2 failed: out of memory")
+    assert "policy.learn.batch_size is 8: try policy.learn.accumulation_steps=2 (the same batch in " in first
+    assert "policy.learn.batch_size=4, or smaller images; this ended training after 2 updates" in first
+    assert second.startswith("error: rank 0 ends because rank 1 of 2 failed: out of memory")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_is_lost_in_one_line(picture_folder: Path, workdir: Path, rank: int) -> None:
     codes = run_all(lambda: run_tiny(picture_folder, "run", ALONE, TOGETHER, fail_on(rank, "SIGKILL")))
@@ -210,8 +251,6 @@ def test_a_stopped_rank_is_waited_for_in_vain(picture_folder: Path, workdir: Pat
 def test_a_program_with_its_own_main_names_the_rank_too(picture_folder: Path, workdir: Path) -> None:
     def job() -> None:
         rank, _ = dist_init("gloo")
-        import torch
-
         for step in range(4):
             if (rank, step) == (1, 2):
                 Path("failed_at.txt").write_text(repr(time.time()))

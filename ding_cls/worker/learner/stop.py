@@ -19,6 +19,7 @@ from ding_cls.distributed.comm import barrier
 from ding_cls.distributed.failure import announce
 from ding_cls.errors import RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
+from ding_cls.worker.learner.memory import memory_error
 from ding_cls.worker.learner.saving import Saving
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Ite
     """After an error in the block, say which checkpoint is the last good one; save nothing.
 
     Raises:
-        RankLostError: another rank ended or hangs; with the checkpoint in its line.
-        WorkerError: a data loading worker was killed; with the checkpoint in its line.
+        OutOfMemoryError: an update does not fit; this and what follows have the checkpoint in their line.
+        RankLostError: another rank ended or hangs.
+        WorkerError: a data loading worker was killed.
     """
     try:
         yield
@@ -75,9 +77,9 @@ def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Ite
         files = keeper.iterations()
         last = f"the last checkpoint is '{files[0]}'" if files else "no checkpoint was saved yet"
         where = f"training after {engine.train_iter} updates; {last}"
-        lost = process_loss(error)
-        if lost is not None:
-            whole = type(lost)(f"{lost}; this ended {where}")
+        named = memory_error(error, engine.facts) or process_loss(error)
+        if named is not None:
+            whole = type(named)(f"{named}; this ended {where}")
             write_only(engine.logger, str(whole), logging.ERROR)
             announce(whole)
             raise whole from error
