@@ -21,10 +21,12 @@ from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
 from tests.conftest import TinyNet
 from tests.distributed.ranks import LAUNCHER_VARIABLES, free_port
-from tests.faults.test_signals import ALONE, ended
+from tests.faults.test_signals import ALONE, WITH_WORKERS, ended
+from tests.faults.test_workers import PROOF, kill_worker
 from tests.harness import run_tiny
 
 TOGETHER = "policy.multi_gpu=True"
+KILL = kill_worker(signal.SIGKILL, at=2, which=-1)
 
 
 def broken(*args: Any, **kwargs: Any) -> Any:
@@ -216,6 +218,26 @@ def test_memory_that_runs_out_on_one_rank_is_one_line_with_what_to_try(
     assert "policy.learn.batch_size is 8: try policy.learn.accumulation_steps=2 (the same batch in " in first
     assert "policy.learn.batch_size=4, or smaller images; this ended training after 2 updates" in first
     assert second.startswith("error: rank 0 ends because rank 1 of 2 failed: out of memory")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_worker_of_one_rank_is_named_with_its_rank(
+    picture_folder: Path, workdir: Path, rank: int
+) -> None:
+    def job() -> None:
+        own = os.environ["RANK"] == str(rank)
+        run_tiny(picture_folder, "run", WITH_WORKERS, TOGETHER, *([KILL] if own else []))
+
+    Path("failed_at.txt").write_text(repr(time.time()))
+    assert run_all(job) == [2, 2]
+    assert_prompt()
+    assert PROOF.read_text() == "-9"
+    first, second = lines_of_errors()
+    assert first.startswith(f"error: rank {rank} of 2 failed: a data loading worker (pid ")
+    assert "was killed by signal 9 (SIGKILL)" in first
+    assert "this ended training after 3 updates" in first
+    assert second.startswith(f"error: rank {1 - rank} ")
 
 
 @pytest.mark.slow

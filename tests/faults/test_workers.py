@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch.utils.data import get_worker_info
 
 from ding_cls.data.datasets import ImageNetDataset
 from ding_cls.inference import images, load
 from ding_cls.pipeline import evaluate
+from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
+from tests.conftest import TinyNet
 from tests.faults.test_signals import ALONE, EACH, WITH_WORKERS, assert_continues, ended, processes_of, start
 from tests.harness import outcome, run_tiny
 
@@ -133,16 +136,12 @@ def test_evaluation_prediction_and_the_check_of_images_name_theirs(
     names = sorted(str(each) for each in (picture_folder / "val").rglob("*.*"))
 
     def judge() -> None:
-        from tests.conftest import TinyNet
-
         die_at(ImageNetDataset, "load", 5)
         evaluate("whole", model=TinyNet(), data=picture_folder, overrides=[WITH_WORKERS], batch_size=4)
 
     assert f"'{names[5]}'" in fall(judge)
 
     def predict() -> None:
-        from tests.conftest import TinyNet
-
         original = images.pixels_of
 
         def deadly(*args: Any, number: int) -> Any:
@@ -197,3 +196,33 @@ def test_full_shared_memory_ends_a_run_that_used_to_hang(picture_folder: Path, w
     assert line.startswith("error: data loading workers cannot go on: shared memory is full ('/dev/shm' has ")
     assert "num_workers=1 (now 2), or 0 to read in the main process" in line
     assert "Traceback" not in output.read_text()
+
+
+class _Labelled(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
+    def __len__(self) -> int:
+        return 400
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.full((3, 8, 8), index / 400), index % 4
+
+
+@pytest.mark.slow
+def test_a_programs_own_loader_and_learner_get_the_line_too(workdir: Path) -> None:
+    class Kill(LearnerHook):
+        def __call__(self, engine: BaseLearner) -> None:
+            if engine.train_iter == 3:
+                PROOF.write_text("-9")
+                os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+                time.sleep(5)
+
+    def job() -> None:
+        cfg = ImageClassificationPolicy.default_config()
+        cfg.cuda = False
+        policy = ImageClassificationPolicy(cfg, model=TinyNet())
+        learner = BaseLearner({}, policy.learn_mode, exp_name="own")
+        learner.register_hook(Kill("kill", 50, position="before_iter"))
+        learner.start(torch.utils.data.DataLoader(_Labelled(), batch_size=8, num_workers=2), max_epochs=1)
+
+    line = fall(job)
+    assert "was killed by signal 9 (SIGKILL), most likely because memory ran out" in line
+    assert "use fewer workers: num_workers of the DataLoader; this ended training after 3 updates" in line
