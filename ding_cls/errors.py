@@ -46,6 +46,18 @@ class DistributedError(DingError):
     """Environment variables of a launcher that are missing, stale or contradict each other."""
 
 
+class RankLostError(DistributedError):
+    """Another process of the run ended, or does not answer any more."""
+
+
+class WorkerError(DingError):
+    """A data loading worker was killed, or ended on its own."""
+
+
+class OutOfMemoryError(DingError):
+    """An update needs more memory than there is."""
+
+
 class DiskError(DingError):
     """Checkpoints could not be written: the disk is full, or fails."""
 

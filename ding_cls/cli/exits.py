@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ding_cls.common.command import command_line
-from ding_cls.common.process import launched_rank, launched_world_size
+from ding_cls.common.process import launched_rank
 from ding_cls.common.stop_mark import was_stopped_before
 from ding_cls.common.streams import (
     TolerantStream,
@@ -18,9 +18,6 @@ from ding_cls.common.streams import (
 from ding_cls.errors import ConfigError, DingError, DiskError, RunStopped
 
 EXIT_STOPPED = 75
-
-# What gloo and nccl say on the ranks that are left when another one ended.
-_LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
 
 
 Error = TypeVar("Error", bound=BaseException)
@@ -65,9 +62,7 @@ def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | No
     except DingError as error:
         if is_debugging:
             traceback.print_exc()
-        # Every rank reads the same words and finds the same mistake in them: one says so.
-        if launched_rank() == 0 or not isinstance(error, ConfigError):
-            print(f"error: {error}", file=sys.stderr)
+        _tell(error)
         return error.exit_code
     except RunStopped as stop:
         return _stopped(stop)
@@ -79,19 +74,29 @@ def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | No
             return _stopped(raised)
         if _within(error, KeyboardInterrupt) is not None:
             return _interrupted()
-        if (
-            not isinstance(error, RuntimeError)
-            or launched_world_size() == 1
-            or is_debugging
-            or not any(sign in str(error) for sign in _LOST)
-        ):
+        known = _line_of(error)
+        if known is None or is_debugging:
             raise
-        print(
-            f"rank {launched_rank()} lost another rank, which says above or below why it ended",
-            file=sys.stderr,
-        )
-        return 1
+        _tell(known)
+        return known.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _line_of(error: Exception) -> DingError | None:
+    """Return the one line for an error that is none of ours, such as a killed process; None: it has none."""
+    if isinstance(error, RuntimeError):
+        from ding_cls.data.worker_loss import process_loss
+
+        return process_loss(error)
+    return None
+
+
+def _tell(error: DingError) -> None:
+    from ding_cls.distributed.failure import was_announced
+
+    # Every rank reads the same words and finds the same mistake in them: one says so.
+    if not was_announced(error) and (launched_rank() == 0 or not isinstance(error, ConfigError)):
+        print(f"error: {error}", file=sys.stderr)
 
 
 def _stopped(stop: RunStopped) -> int:

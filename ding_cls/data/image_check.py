@@ -15,7 +15,8 @@ from ding_cls.common.seed import sample_randomness
 from ding_cls.data.labels import sample_names
 from ding_cls.data.loader import worker_options
 from ding_cls.data.pictures import load_rgb
-from ding_cls.data.wrappers import ConcatDataset, IndexedDataset, loaded
+from ding_cls.data.worker_loss import ReadTrace, watched
+from ding_cls.data.wrappers import IndexedDataset, image_file, loaded
 from ding_cls.distributed import gather_objects, get_rank, get_world_size
 from ding_cls.errors import DataError
 
@@ -77,18 +78,6 @@ class ReadableDataset(IndexedDataset):
         return [bisect_left(self.indices, end) for end in getattr(self.dataset, "cumulative_sizes", ())]
 
 
-def image_file(dataset: Any, index: int) -> str | None:
-    """Return the path of a sample's image; None where the dataset reads it in a way of its own."""
-    if isinstance(dataset, ConcatDataset):
-        number, inner = dataset.place(index)
-        return image_file(dataset.datasets[number], inner)
-    if isinstance(dataset, IndexedDataset):
-        return image_file(dataset.dataset, dataset.indices[index])
-    path = getattr(dataset, "image_file", None)
-    file: str | None = None if path is None else path(index)
-    return file
-
-
 def find_bad_images(
     dataset: Any, *, num_workers: int = 0, advance: Callable[[int], object] = lambda count: None
 ) -> list[BadImage]:
@@ -106,13 +95,14 @@ def find_bad_images(
     world_size = get_world_size()
     own = sorted(first.values())[get_rank() :: world_size]
     reasons: dict[str | int, str] = {}
+    trace = ReadTrace(num_workers)
     reader: DataLoader[tuple[int, str]] = DataLoader(
-        _Faults(dataset, own),
+        _Faults(dataset, own, trace),
         batch_size=_BATCH_SIZE,
         collate_fn=list,
         **worker_options(num_workers),
     )
-    for batch in reader if own else ():
+    for batch in watched(reader, trace, lambda index: str(keys[index])) if own else ():
         reasons |= {keys[index]: reason for index, reason in batch if reason}
         advance(len(batch) * world_size)
     found = {key: reason for each in gather_objects(reasons) for key, reason in each.items()}
@@ -141,12 +131,13 @@ def fault_of(dataset: Any, index: int) -> str:
 class _Faults(Dataset["tuple[int, str]"]):
     """Index and fault of some samples."""
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
-        self._dataset, self._indices = dataset, indices
+    def __init__(self, dataset: Any, indices: Sequence[int], trace: ReadTrace) -> None:
+        self._dataset, self._indices, self.trace = dataset, indices, trace
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, place: int) -> tuple[int, str]:
         index = self._indices[place]
+        self.trace.note(index)
         return index, fault_of(self._dataset, index)

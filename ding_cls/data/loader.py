@@ -21,6 +21,7 @@ from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data.labels import as_target, weights_of
 from ding_cls.data.orders import build_order
 from ding_cls.data.samplers import EpochBatches, EvalBatches
+from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, sample_name, watched
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, SampleKey
 
@@ -63,9 +64,10 @@ class TrainLoader:
 
         Raises:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            WorkerError: a reading process was killed.
         """
         first_batch = self._batches.first_batch
-        for number, batch in enumerate(_unwrapped(iter(self._loader)), first_batch):
+        for number, batch in enumerate(_unwrapped(self._loader), first_batch):
             share = self._batches.share(number)
             yield batch if share is None else replace(batch, share=share)
 
@@ -103,8 +105,9 @@ class EvalLoader:
 
         Raises:
             DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            WorkerError: a reading process was killed.
         """
-        return _unwrapped(iter(self._loader))
+        return _unwrapped(self._loader)
 
     def close(self) -> None:
         """End the reading processes now; without it they end when the loader is garbage."""
@@ -185,16 +188,18 @@ class _Failure:
 class _KeyedView(Dataset["_Sample | _Failure"]):
     """A data set addressed by (epoch, index): the key decides what its random transforms draw."""
 
-    def __init__(self, dataset: Any, seed: int) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Any, seed: int, trace: ReadTrace) -> None:
+        self.trace = trace
+        self.dataset = dataset
         self._seed = seed
         self._load = getattr(dataset, "load", dataset.__getitem__)
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self.dataset)
 
     def __getitem__(self, key: SampleKey) -> _Sample | _Failure:
         epoch, index, repeat = key
+        self.trace.note(index)
         again = (repeat,) if repeat else ()
         try:
             with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)):
@@ -267,8 +272,9 @@ def _shape_failure(images: Sequence[torch.Tensor], sample_ids: Sequence[int]) ->
     return None
 
 
-def _unwrapped(batches: Iterator[Batch | _Failure]) -> Iterator[Batch]:
-    for batch in batches:
+def _unwrapped(loader: DataLoader[_Sample | _Failure]) -> Iterator[Batch]:
+    view: Any = loader.dataset
+    for batch in watched(loader, view.trace, lambda index: sample_name(view.dataset, index)):
         if isinstance(batch, _Failure):
             raise DataError(batch.message)
         yield batch
@@ -283,7 +289,7 @@ def _torch_loader(
     weights: torch.Tensor | None = None,
 ) -> DataLoader[_Sample | _Failure]:
     return DataLoader(
-        _KeyedView(dataset, seed),
+        _KeyedView(dataset, seed, ReadTrace(num_workers)),
         batch_sampler=batches,
         collate_fn=_Collate(weights),
         pin_memory=torch.cuda.is_available(),
@@ -297,7 +303,7 @@ def worker_options(num_workers: int) -> dict[str, Any]:
     has_workers = num_workers > 0
     return {
         "num_workers": num_workers,
-        "worker_init_fn": _leave_signals_to_main if has_workers else None,
+        "worker_init_fn": _begin_worker if has_workers else None,
         # forkserver takes seven seconds to start where fork takes under one.
         "multiprocessing_context": "fork" if has_workers and sys.platform == "linux" else None,
         # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
@@ -318,7 +324,7 @@ def keep_workers_through_signals(loader: Any) -> None:
     if not isinstance(loader, DataLoader) or loader.num_workers == 0:
         return
     begin = loader.worker_init_fn
-    if begin is not _leave_signals_to_main and not isinstance(begin, _Beginning):
+    if begin is not _begin_worker and not isinstance(begin, _Beginning):
         loader.worker_init_fn = _Beginning(begin)
 
 
@@ -332,6 +338,11 @@ class _Beginning:
         _leave_signals_to_main(worker_id)
         if self.user is not None:
             self.user(worker_id)
+
+
+def _begin_worker(worker_id: int) -> None:
+    prepare_to_fall()
+    _leave_signals_to_main(worker_id)
 
 
 def _leave_signals_to_main(worker_id: int) -> None:

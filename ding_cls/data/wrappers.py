@@ -349,6 +349,18 @@ def innermost(dataset: Any) -> list[Any]:
     return innermost(dataset.dataset) if isinstance(dataset, IndexedDataset) else [dataset]
 
 
+def image_file(dataset: Any, index: int) -> str | None:
+    """Return the path of a sample's image; None where the dataset reads it in a way of its own."""
+    if isinstance(dataset, ConcatDataset):
+        number, inner = dataset.place(index)
+        return image_file(dataset.datasets[number], inner)
+    if isinstance(dataset, IndexedDataset):
+        return image_file(dataset.dataset, dataset.indices[index])
+    path = getattr(dataset, "image_file", None)
+    file: str | None = None if path is None else path(index)
+    return file
+
+
 def loaded(dataset: Any, index: int) -> tuple[torch.Tensor, Any]:
     """Return what a loader takes of a data set, its own or torch's form."""
     sample: tuple[torch.Tensor, Any] = getattr(dataset, "load", dataset.__getitem__)(index)

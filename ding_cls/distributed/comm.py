@@ -132,11 +132,13 @@ class StopVote:
     Every rank makes its StopVote at the same place, since that forms a group of its own.
 
     Args:
-        timeout: how long ``vote`` waits for a rank that has not made the call before.
+        timeout: how long ``vote`` waits for a rank that has not made the call before; None: as long as
+            every collective, see `dist_init`.
     """
 
-    def __init__(self, timeout: timedelta = DEFAULT_TIMEOUT) -> None:
-        group = dist.new_group(backend="gloo", timeout=timeout) if get_world_size() > 1 else None
+    def __init__(self, timeout: timedelta | None = None) -> None:
+        limit = timeout or _timeout()
+        group = dist.new_group(backend="gloo", timeout=limit) if get_world_size() > 1 else None
         self._group = group if isinstance(group, dist.ProcessGroup) else None
         self._pending: tuple[dist.Work, torch.Tensor] | None = None
 
@@ -179,6 +181,15 @@ def comm_device() -> torch.device:
     if _in_group() and dist.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
+
+
+def _timeout() -> timedelta:
+    """Return how long the collectives of the process group wait."""
+    if not _in_group():
+        return DEFAULT_TIMEOUT
+    backend = dist.distributed_c10d._get_default_group()._get_backend(comm_device())
+    limit: timedelta = getattr(getattr(backend, "options", None), "_timeout", DEFAULT_TIMEOUT)
+    return limit
 
 
 def _in_group() -> bool:

@@ -5,12 +5,19 @@ is alone and no group is made. What the variables mean is ``common.process``'s b
 """
 
 import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
 from ding_cls.common.process import Launch, read_launcher
+from ding_cls.distributed.failure import announce, name_rank_in_errors
 from ding_cls.errors import DistributedError
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
@@ -63,7 +70,11 @@ def dist_init(
 
 
 def dist_finalize() -> None:
-    """End the process group; harmless without one."""
+    """End the process group; harmless without one.
+
+    In a ``finally`` block it names this rank and its error first: the others notice from here on.
+    """
+    announce(sys.exception())
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
@@ -83,6 +94,8 @@ def local_rank() -> int:
 
 
 _ALONE = Launch("arguments", 0, 1)
+# How long the host of rank 0 may be unknown, and how long others may be late without a word.
+_ADDRESS_S, _PATIENCE_S = 20.0, 10.0
 
 
 def _from_arguments(addr: str | None, port: int | None, rank: int | None, world_size: int | None) -> Launch:
@@ -152,19 +165,71 @@ def _join(launch: Launch, backend: str, timeout: timedelta, device: torch.device
     # torchrun keeps the store itself, and only env:// knows how to find it after a restart.
     host = f"[{launch.addr}]" if ":" in str(launch.addr) else launch.addr
     method = "env://" if launch.launcher == "torchrun" else f"tcp://{host}:{launch.port}"
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        _check_address(launch, min(timeout.total_seconds(), _ADDRESS_S))
     try:
-        dist.init_process_group(
-            backend,
-            init_method=method,
-            rank=launch.rank,
-            world_size=launch.world_size,
-            timeout=timeout,
-            device_id=device,
-        )
+        with _telling_what_is_waited_for(launch, timeout.total_seconds()):
+            dist.init_process_group(
+                backend,
+                init_method=method,
+                rank=launch.rank,
+                world_size=launch.world_size,
+                timeout=timeout,
+                device_id=device,
+            )
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
+        if "EADDRINUSE" in reason:
+            raise DistributedError(
+                f"MASTER_PORT={launch.port} is taken on this machine by another program or run; set another "
+                "MASTER_PORT on every process (torchrun --standalone finds a free one)"
+            ) from error
         raise DistributedError(
             f"rank {launch.rank} of {launch.world_size} ({launch.launcher}, {backend}) could not join at "
             f"MASTER_ADDR={launch.addr} MASTER_PORT={launch.port} within {timeout.total_seconds():g} s; "
             f"check that every process runs and reaches that host and port: {reason}"
         ) from error
+    name_rank_in_errors()
+
+
+def _check_address(launch: Launch, limit_s: float) -> None:
+    """Look whether the host of rank 0 can be found and reached; whether rank 0 is there yet does not matter.
+
+    Raises:
+        DistributedError: it cannot, for so many seconds: a cluster may enter its hosts' names a little late.
+    """
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            socket.create_connection(
+                (launch.addr, launch.port), timeout=max(end - time.monotonic(), 1)
+            ).close()
+            return
+        except ConnectionRefusedError:
+            return
+        except OSError as error:
+            if time.monotonic() >= end:
+                is_name = isinstance(error, socket.gaierror)
+                raise DistributedError(
+                    f"rank {launch.rank} of {launch.world_size}: the host of rank 0, "
+                    f"MASTER_ADDR={launch.addr}, {'is not known' if is_name else 'cannot be reached'} "
+                    f"({error}); give an address that every process reaches, and open port {launch.port}"
+                ) from error
+        time.sleep(min(1.0, max(end - time.monotonic(), 0)))
+
+
+@contextmanager
+def _telling_what_is_waited_for(launch: Launch, timeout_s: float) -> Iterator[None]:
+    """Print, where the others do not come at once, who waits, where, and for how long."""
+    others = f"all {launch.world_size} processes" if launch.rank == 0 else "rank 0"
+    line = (
+        f"rank {launch.rank} of {launch.world_size} waits for {others} at MASTER_ADDR={launch.addr} "
+        f"MASTER_PORT={launch.port}, for {timeout_s:g} s at most"
+    )
+    timer = threading.Timer(_PATIENCE_S, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
 from ding_cls.data.folders import list_pictures
+from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, watched
 from ding_cls.errors import DataError
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
@@ -167,7 +168,8 @@ def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 
 class _Images(Dataset[tuple[int, torch.Tensor | str]]):
     """Position and pixels of each image, or what is wrong with it."""
 
-    def __init__(self, sources: Sequence[Source], preprocessing: AnyPreprocessing) -> None:
+    def __init__(self, sources: Sequence[Source], preprocessing: AnyPreprocessing, trace: ReadTrace) -> None:
+        self.trace = trace
         self._sources = sources
         self._preprocessing = preprocessing
 
@@ -175,6 +177,7 @@ class _Images(Dataset[tuple[int, torch.Tensor | str]]):
         return len(self._sources)
 
     def __getitem__(self, number: int) -> tuple[int, torch.Tensor | str]:
+        self.trace.note(number)
         try:
             return number, pixels_of(self._sources[number], self._preprocessing, number=number)
         except DataError as error:
@@ -191,10 +194,14 @@ def load_batches(
         preprocessing: the model's.
         batch_size: images per batch.
         num_workers: processes that read ahead; 0 reads in this one.
+
+    Raises:
+        WorkerError: one of them was killed.
     """
     has_workers = num_workers > 0
-    yield from DataLoader(
-        _Images(sources, preprocessing),
+    trace = ReadTrace(num_workers)
+    loader: DataLoader[Any] = DataLoader(
+        _Images(sources, preprocessing, trace),
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=_by_shape,
@@ -205,6 +212,15 @@ def load_batches(
         # torch would draw a seed from its default generator, which is the caller's.
         generator=torch.Generator(),
     )
+
+    def name_of(number: int) -> str:
+        return _name(sources[number], number)
+
+    yield from watched(loader, trace, name_of, setting="--workers or num_workers")
+
+
+def _name(source: Source, number: int) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else f"image {number}"
 
 
 def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
@@ -224,4 +240,5 @@ def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
 
 def _ignore_interrupts(_worker: int) -> None:
     # Ctrl-C reaches every process of the terminal; the main one decides, and ends the others.
+    prepare_to_fall()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

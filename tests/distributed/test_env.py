@@ -1,13 +1,22 @@
 """Joining and leaving: what dist_init makes of the environment and of its arguments."""
 
 import os
+import socket
 import time
 
 import pytest
 import torch
 import torch.distributed as dist
 
-from ding_cls.distributed import allreduce, dist_finalize, dist_init, get_rank, get_world_size, local_rank
+from ding_cls.distributed import (
+    allreduce,
+    dist_finalize,
+    dist_init,
+    env,
+    get_rank,
+    get_world_size,
+    local_rank,
+)
 from ding_cls.errors import DistributedError
 
 from .ranks import free_port, run_ranks, warm_processes
@@ -213,3 +222,46 @@ def join_by_arguments(rank: int, port: int) -> float:
 def test_two_processes_join_by_arguments_alone() -> None:
     with warm_processes(2) as pool:
         assert list(pool.map(join_by_arguments, range(2), [free_port()] * 2)) == [0.5, 0.5]
+
+
+def test_a_taken_port_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        launched(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+        began = time.monotonic()
+        with pytest.raises(
+            DistributedError, match=f"^MASTER_PORT={port} is taken on this machine by another"
+        ):
+            dist_init("gloo")
+        assert time.monotonic() - began < 30
+
+
+def test_an_unknown_host_is_one_line_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(env, "_ADDRESS_S", 1.5)
+    launched(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="no.such.host.invalid", MASTER_PORT="29500")
+    began = time.monotonic()
+    with pytest.raises(DistributedError, match=r"MASTER_ADDR=no\.such\.host\.invalid, is not known"):
+        dist_init("gloo")
+    assert 1.5 <= time.monotonic() - began < 30
+
+
+def test_who_waits_for_whom_is_printed_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(env, "_PATIENCE_S", 0.5)
+    port = str(free_port())
+    launched(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    with pytest.raises(DistributedError, match="could not join"):
+        dist_init("gloo", timeout=2)
+    line = f"rank 1 of 2 waits for rank 0 at MASTER_ADDR=127.0.0.1 MASTER_PORT={port}, for 2 s at most"
+    assert line in capfd.readouterr().err
+
+
+def launched(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)

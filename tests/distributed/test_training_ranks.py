@@ -13,7 +13,7 @@ from torch import nn
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.distributed import dist_init, get_rank
-from ding_cls.errors import RunStopped
+from ding_cls.errors import RankLostError, RunStopped
 from ding_cls.pipeline import train
 from ding_cls.types import Batch
 from ding_cls.worker import BaseLearner, LearnerHook
@@ -344,7 +344,7 @@ def failing(folder: Path) -> str:
         )
     except ZeroDivisionError:
         return "own error"
-    except RuntimeError:
+    except RankLostError:
         return "lost its peer"
     return "went on"
 

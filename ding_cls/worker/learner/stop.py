@@ -13,9 +13,12 @@ from ding_cls.common.command import is_command_line, resume_command
 from ding_cls.common.log import write_only
 from ding_cls.common.stop_mark import leave_stop_mark
 from ding_cls.common.stop_signals import StopSignals
+from ding_cls.data.worker_loss import process_loss
 from ding_cls.distributed.comm import barrier
+from ding_cls.distributed.failure import announce
 from ding_cls.errors import RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
+from ding_cls.worker.learner.memory import memory_error
 from ding_cls.worker.learner.saving import Saving
 
 if TYPE_CHECKING:
@@ -26,13 +29,26 @@ __all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "sa
 
 @contextmanager
 def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Iterator[None]:
-    """After an error in the block, say which checkpoint is the last good one; save nothing."""
+    """After an error in the block, say which checkpoint is the last good one; save nothing.
+
+    Raises:
+        OutOfMemoryError: an update does not fit; this and what follows have the checkpoint in their line.
+        RankLostError: another rank ended or hangs.
+        WorkerError: a data loading worker was killed.
+    """
     try:
         yield
-    except Exception:
+    except Exception as error:
         files = keeper.iterations()
         last = f"the last checkpoint is '{files[0]}'" if files else "no checkpoint was saved yet"
-        engine.logger.error(f"an error ended training after {engine.train_iter} updates; {last}")
+        where = f"training after {engine.train_iter} updates; {last}"
+        named = memory_error(error, engine.facts) or process_loss(error)
+        if named is not None:
+            whole = type(named)(f"{named}; this ended {where}")
+            write_only(engine.logger, str(whole), logging.ERROR)
+            announce(whole)
+            raise whole from error
+        engine.logger.error(f"an error ended {where}")
         raise
 
 
