@@ -8,7 +8,7 @@ from typing import Any
 
 from ding_cls.common.command import command_line
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.errors import ConfigError, DingError, RunStopped
+from ding_cls.errors import ChangedRunError, ConfigError, DingError, RunStopped
 
 # What gloo and nccl say on the ranks that are left when another one ended.
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
@@ -29,7 +29,7 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
         if is_debugging:
             traceback.print_exc()
         # Every rank reads the same words and finds the same mistake in them: one says so.
-        if launched_rank() == 0 or not isinstance(error, ConfigError):
+        if launched_rank() == 0 or not isinstance(error, ConfigError | ChangedRunError):
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except RuntimeError as error:

@@ -19,6 +19,7 @@ LAUNCHER = "DING_CLS_COMMAND"
 CONFIG_ENDINGS = (".py", ".json", ".yaml", ".yml")
 
 _RESUME = "--resume"
+_TRAIN = "train"
 _TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 _WHOLE: ContextVar[str | None] = ContextVar("whole", default=None)
 
@@ -54,6 +55,11 @@ def is_command_line() -> bool:
     return _TYPED.get() is not None
 
 
+def is_part_of_whole() -> bool:
+    """Return whether the run here is one of several that are resumed together."""
+    return _WHOLE.get() is not None
+
+
 def resume_command(folder: str) -> str | None:
     """Return the line that goes on with the run in ``folder``, for a shell in the same working directory.
 
@@ -64,6 +70,33 @@ def resume_command(folder: str) -> str | None:
     if not typed:
         return None
     return shlex.join([*_without_resume(typed), _RESUME, _WHOLE.get() or folder])
+
+
+def restart_command(folder: str, file: str) -> str | None:
+    """Return the line that begins a new run as the typed one, with the weights in ``file``; None as above.
+
+    Where no config file was typed, that of the run in ``folder`` takes its place; the new run takes the next
+    free name.
+    """
+    typed = _TYPED.get()
+    if not typed or _WHOLE.get():
+        return None
+    kept = _without_resume(typed)
+    behind = ["", *kept[:-1]]
+    is_named = [
+        _is_folder(word, folder) and not last.startswith("-") for last, word in zip(behind, kept, strict=True)
+    ]
+    words = [word for word, is_run in zip(kept, is_named, strict=True) if not is_run]
+    if _TRAIN not in words:
+        # A program's own main has its config, and no option for weights.
+        return shlex.join([*words, f"policy.model.pretrained={file}"])
+    if not any(word.endswith(CONFIG_ENDINGS) and os.path.isfile(word) for word in words):
+        words.insert(words.index(_TRAIN) + 1, os.path.join(folder, "total_config.py"))
+    return shlex.join([*words, "--pretrained", file])
+
+
+def _is_folder(word: str, folder: str) -> bool:
+    return os.path.isdir(word) and os.path.isdir(folder) and os.path.samefile(word, folder)
 
 
 def names_a_run(word: str) -> bool:
