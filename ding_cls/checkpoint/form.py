@@ -111,13 +111,8 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and _size(value) < 1e300
-
-
-def _size(value: float) -> float:
-    """Return a number's size; 0 of NaN and infinity, which a result may be."""
-    is_large = isinstance(value, int) and value.bit_length() > 1000
-    return math.inf if is_large else abs(value) if math.isfinite(value) else 0.0
+    # A result may be NaN or infinite; a whole number has its place in 64 bits.
+    return isinstance(value, float) or (_is_whole(value) and value.bit_length() < 64)
 
 
 def _is_finite(value: Any) -> bool:

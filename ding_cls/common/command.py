@@ -82,17 +82,25 @@ def restart_command(folder: str, file: str) -> str | None:
     if not typed or _WHOLE.get():
         return None
     kept = _without_resume(typed)
-    behind = ["", *kept[:-1]]
-    is_named = [
-        _is_folder(word, folder) and not last.startswith("-") for last, word in zip(behind, kept, strict=True)
+    words = [
+        word
+        for last, word in zip(["", *kept[:-1]], kept, strict=True)
+        if last.startswith("-") or not _is_folder(word, folder)
     ]
-    words = [word for word, is_run in zip(kept, is_named, strict=True) if not is_run]
-    if _TRAIN not in words:
+    verb = next((number for number, word in enumerate(words) if _is_verb(word)), None)
+    if verb is None:
         # A program's own main has its config, and no option for weights.
         return shlex.join([*words, f"policy.model.pretrained={file}"])
-    if not any(word.endswith(CONFIG_ENDINGS) and os.path.isfile(word) for word in words):
-        words.insert(words.index(_TRAIN) + 1, os.path.join(folder, "total_config.py"))
-    return shlex.join([*words, "--pretrained", file])
+    behind = words[verb + 1 :]
+    if not any(word.endswith(CONFIG_ENDINGS) and os.path.isfile(word) for word in behind):
+        behind.insert(0, os.path.join(folder, "total_config.py"))
+    return shlex.join([*words[: verb + 1], *behind, "--pretrained", file])
+
+
+def _is_verb(word: str) -> bool:
+    """Return whether a word is ``train``, or one of the scripts that call it."""
+    name = Path(word)
+    return name.stem.endswith(_TRAIN) and name.suffix in ("", ".py", ".sh") and not name.is_dir()
 
 
 def _is_folder(word: str, folder: str) -> bool:

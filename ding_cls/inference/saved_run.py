@@ -51,7 +51,7 @@ def describes_run(run: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def undescribed(checkpoint: str | os.PathLike[str]) -> str:
-    """Return how to use a checkpoint that says nothing of a run: a program with a loop of its own wrote it."""
+    """Return how to use a checkpoint that says nothing of a run, as a program with a loop of its own does."""
     return (
         f"'{checkpoint}' does not say which model and preprocessing it was made for; to evaluate it name the "
         f"config of its network in front: ding-cls eval CONFIG {checkpoint} (in Python config=); to predict "

@@ -136,8 +136,9 @@ class LrScheduler:
         """
         epoch = state.get("epoch")
         if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
+            found = epoch if isinstance(epoch, int) else f"a {type(epoch).__name__}"
             raise CheckpointError(
-                f"the lr scheduler's state has epoch={epoch!r}; expected a whole number from 0 on"
+                f"the lr scheduler's state has epoch={found}; expected a whole number from 0 on"
             )
         check = getattr(self._innermost(), "check_state", None)
         if check is not None and "schedule" in state:

@@ -178,7 +178,7 @@ def _wrong_value(name: str, value: Any, parameter: Tensor, known: Collection[str
         return "" if _is_finite(value) else f".{name} is no finite number"
     is_shaped = name in known or name in _SHAPED
     if not isinstance(value, Tensor):
-        is_needed = is_shaped and value is not None
+        is_needed = name in known or (is_shaped and value is not None)
         return f".{name} is a {type(value).__name__}, not a tensor" if is_needed else ""
     if odd := odd_tensor(value):
         return f".{name} {odd}"

@@ -11,7 +11,7 @@ import torch
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import ChangedRunError, CheckpointError
 from ding_cls.policy import ImageClassificationPolicy
-from ding_cls.worker import create_learner
+from ding_cls.worker.learner import create_learner
 from tests.conftest import TinyNet
 from tests.harness import assert_same, run_tiny
 
@@ -21,7 +21,9 @@ SEESAW = "policy.learn.loss={'type': 'SeesawLoss', 'num_classes': 4}"
 EMA = "policy.learn.ema={'decay': 0.9}"
 PLATEAU = "policy.learn.lr_schedule={{'type': 'ReduceLROnPlateau', 'monitor': '{}'}}"
 F1 = "policy.eval.metric={'type': 'ClassificationMetrics', 'metrics': ['f1'], 'primary': 'f1_macro'}"
-STOPPING = "policy.learn.learner.custom_hooks=[{{'type': 'EarlyStoppingHook', 'monitor': '{}', 'patience': 2}}]"
+STOPPING = (
+    "policy.learn.learner.custom_hooks=[{{'type': 'EarlyStoppingHook', 'monitor': '{}', 'patience': 2}}]"
+)
 SGD = "policy.learn.optimizer.type=SGD"
 ADAMW = ("policy.learn.optimizer.type=AdamW",)
 
@@ -33,17 +35,20 @@ REFUSED = {
     "SGD to RMSprop": ((SGD,), ("policy.learn.optimizer.type=RMSprop",), "is SGD, this run's is RMSprop"),
     "groups": ((), ("policy.learn.optimizer.paramwise_cfg={'bias_decay_mult': 0.0}",), "groups of 6 para"),
     "groups of one size": (
-        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'norm.weight': {'lr_mult': 0.1}}}",),
-        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'norm.bias': {'lr_mult': 0.1}}}",),
+        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'stem.weight': {'lr_mult': 0.1}}}",),
+        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'stem.bias': {'lr_mult': 0.1}}}",),
         "in its groups where this run's has",
     ),
     "batch size": ((), ("policy.learn.batch_size=4",), "global_batch_size differs"),
-    "seed": ((), ("seed=9",), "seed differs"),
 }
 GOES_ON = {
     "average added": ((), (EMA,), None),
     "average dropped": ((EMA,), ("policy.learn.ema=None",), None),
-    "ema to swa": ((EMA,), ("policy.learn.ema=None", "policy.learn.swa.start_epoch=0"), "by ema: that by swa"),
+    "ema to swa": (
+        (EMA,),
+        ("policy.learn.ema=None", "policy.learn.swa.start_epoch=0"),
+        "by ema: that by swa",
+    ),
     "plateau added": ((), (PLATEAU.format("loss"),), None),
     "plateau dropped": ((PLATEAU.format("loss"),), ("policy.learn.lr_schedule=cosine",), None),
     "plateau of another": ((PLATEAU.format("loss"),), (PLATEAU.format("acc1"),), None),
@@ -61,16 +66,14 @@ GOES_ON = {
     "stop by f1": ((STOPPING.format("acc1"),), (F1, STOPPING.format("f1_macro")), "the best counts anew"),
     "goal": (("policy.eval.evaluator.stop_value=1",), (F1, "policy.eval.evaluator.stop_value=999"), None),
     "momentum": ((), ("policy.learn.momentum=0.5",), None),
-    "hooks added": ((), ("policy.learn.learner.custom_hooks=[{'type': 'NudgeWeights', 'step': 0.01}]",), None),
+    "hooks added": ((), ("policy.learn.learner.custom_hooks=[{'type': 'EmptyCacheHook'}]",), None),
     "no more epochs": ((), ("policy.learn.train_epoch=1",), None),
     "no epochs": ((), ("policy.learn.train_epoch=0",), None),
 }
 
 
 QUICK = ("SGD to AdamW", "metric")
-ALL = [
-    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in (*REFUSED, *GOES_ON)
-]
+ALL = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in (*REFUSED, *GOES_ON)]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -79,7 +82,7 @@ def test_a_changed_run_goes_on_or_is_refused(
 ) -> None:
     before, after, expected = (REFUSED | GOES_ON)[name]
     run_tiny(picture_folder, "run", ALONE, *before)
-    file = Path("run/ckpt/iteration_10.pth.tar")
+    file = max(Path("run/ckpt").glob("iteration_*"), key=lambda each: len(each.name))
     content = file.read_bytes()
     capsys.readouterr()
     changed = [ALONE, MORE, *after]
