@@ -201,10 +201,11 @@ def _step(value: Any) -> str:
 def _large_size(value: Any, *, is_size: bool = False) -> str:
     if isinstance(value, Mapping):
         names = {name: is_size or any(mark in name for mark in _SIZES) for name in value}
-        found = ((name, _large_size(value[name], is_size=names[name])) for name in value)
-        return next((f".{name}{wrong}" for name, wrong in found if wrong), "")
+        found = ((f".{name}", _large_size(value[name], is_size=names[name])) for name in value)
+        return next((f"{name}{wrong}" for name, wrong in found if wrong), "")
     if isinstance(value, list | tuple):
-        return next(filter(None, (_large_size(each, is_size=is_size) for each in value)), "")
+        found = ((f"[{number}]", _large_size(each, is_size=is_size)) for number, each in enumerate(value))
+        return next((f"{name}{wrong}" for name, wrong in found if wrong), "")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     is_large = is_size and is_number and not value <= MAX_SIDE
     return f" is {_shown(value)}, more than {MAX_SIDE} pixels" if is_large else ""

@@ -35,8 +35,8 @@ REFUSED = {
     "SGD to RMSprop": ((SGD,), ("policy.learn.optimizer.type=RMSprop",), "is SGD, this run's is RMSprop"),
     "groups": ((), ("policy.learn.optimizer.paramwise_cfg={'bias_decay_mult': 0.0}",), "groups of 6 para"),
     "groups of one size": (
-        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'stem.weight': {'lr_mult': 0.1}}}",),
-        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'stem.bias': {'lr_mult': 0.1}}}",),
+        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'norm.weight': {'lr_mult': 0.1}}}",),
+        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'fc.weight': {'lr_mult': 0.1}}}",),
         "in its groups where this run's has",
     ),
     "batch size": ((), ("policy.learn.batch_size=4",), "global_batch_size differs"),
@@ -124,9 +124,9 @@ def test_a_refused_checkpoint_leaves_learner_and_policy_as_they_were(workdir: Pa
     file = "SGD/ckpt/other.pth.tar"
     before = {**policy.learn_mode.state_dict(), "model": dict(policy._model.state_dict())}
     copied = {key: value.clone() for key, value in before["model"].items()}
-    with pytest.raises(ChangedRunError, match=f"is SGD, .* is AdamW: .*policy.model.pretrained={file}$"):
+    with pytest.raises(ChangedRunError, match=rf"is SGD, .* is AdamW: .*policy\.model\.pretrained={file}$"):
         engine.load_checkpoint(file)  # type: ignore[attr-defined]
-    with pytest.raises(ChangedRunError, match="pretrained=FILE$"):
+    with pytest.raises(ChangedRunError, match=r"pretrained=FILE$"):
         policy.learn_mode.load_state_dict(read_checkpoint(file))
     assert_same(dict(policy._model.state_dict()), copied, where="network")
     assert engine.train_iter == 1  # type: ignore[attr-defined]

@@ -152,31 +152,34 @@ def tried(state: Any, path: tuple[Any, ...], kind: str) -> Counter[str]:
         try:
             reader(file)
         except DingError as error:
-            assert "\n" not in str(error), (path, kind, name, str(error))
             found[f"{name} refused"] += 1
+            lines = str(error).splitlines()
         except Exception as error:
             raise AssertionError(f"{name} of {path} as {kind}: {type(error).__name__}: {error}") from error
         else:
             found[f"{name} read"] += 1
+            lines = [""]
+        assert len(lines) == 1, (path, kind, name, lines)
         assert time.perf_counter() - began < 5
     return found
 
 
 def test_some_wrong_entries_are_one_line(state: dict[str, Any]) -> None:
     paths = [each for each in entries(state) if each[:2] != CONFIG or len(each) < 4]
-    cases = random.Random(3).sample([(path, kind) for path in paths for kind in WRONG], 50)
+    cases = random.Random(3).sample([(path, kind) for path in paths for kind in WRONG], 25)
     found: Counter[str] = Counter()
     for path, kind in cases:
         found += tried(state, path, kind)
-    assert found.total() == 150
-    assert found["resume refused"] > 20
-    assert found["predict read"] > 10
+    assert found.total() == 75
+    assert found["resume refused"] > 10
+    assert found["predict read"] > 5
 
 
 @pytest.mark.slow
 def test_any_wrong_entry_is_one_line(state: dict[str, Any]) -> None:
     found: Counter[str] = Counter()
-    cases = [(path, kind) for path in entries(state) for kind in WRONG]
+    every = [(path, kind) for path in entries(state) for kind in WRONG]
+    cases = random.Random(7).sample(every, 1500)
     failed = []
     for path, kind in cases:
         try:
@@ -184,5 +187,32 @@ def test_any_wrong_entry_is_one_line(state: dict[str, Any]) -> None:
         except AssertionError as error:
             failed.append(str(error))
     assert not failed, "\n".join(failed)
-    assert found.total() == 3 * len(cases) > 3000
+    assert found.total() == 3 * len(cases)
     assert min(found.values()) > 100
+
+
+NAMED = {
+    "a gigapixel": (("run", "preprocessing", "resize_size"), 10**9, "not a size from 1 to 16384"),
+    "two means": (("run", "preprocessing", "mean"), [0.5, 0.5], "not a list of three finite numbers"),
+    "a text for a size": (("run", "preprocessing", "image_size"), "8", "image_size is '8', not a size"),
+    "twice the same class": (("run", "class_names"), ["a", "a", "b", "c"], "has 1 of its names twice"),
+    "a number for a class": (("run", "class_names", 1), 7, r"class_names\[1\] is 7, not a string"),
+    "no updates": (("last_iter",), "x", "last_iter is 'x', not a whole number from 0 on"),
+    "a later format": (("format",), 2, "has format 2; this version reads up to 1"),
+}
+
+
+def test_the_line_names_file_and_entry(state: dict[str, Any]) -> None:
+    for path, value, expected in NAMED.values():
+        torch.save(changed(state, path, lambda _, new=value: new), "odd.pth.tar")
+        for reader in READERS.values():
+            with pytest.raises(DingError, match=rf"'odd\.pth\.tar' .*{expected}"):
+                reader(Path("odd.pth.tar"))
+
+
+def test_a_pipeline_of_a_gigapixel_is_refused(state: dict[str, Any]) -> None:
+    steps = [{"type": "Compose", "transforms": [{"type": "Resize", "size": [10**9, -1]}]}]
+    record = {"pipeline": steps, "mean": [0.5] * 3, "std": [0.5] * 3}
+    torch.save(changed(state, ("run", "preprocessing"), lambda _: record), "odd.pth.tar")
+    with pytest.raises(DingError, match=r"size\[0\] is 1000000000, more than 16384 pixels"):
+        predict(Path("odd.pth.tar"))
