@@ -36,7 +36,7 @@ REFUSED = {
     "groups": ((), ("policy.learn.optimizer.paramwise_cfg={'bias_decay_mult': 0.0}",), "groups of 6 para"),
     "groups of one size": (
         ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'norm.weight': {'lr_mult': 0.1}}}",),
-        ("policy.learn.optimizer.paramwise_cfg={'custom_keys': {'fc.weight': {'lr_mult': 0.1}}}",),
+        (OTHERS,),
         "in its groups where this run's has",
     ),
     "batch size": ((), ("policy.learn.batch_size=4",), "global_batch_size differs"),
