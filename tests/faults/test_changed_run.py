@@ -24,6 +24,10 @@ F1 = "policy.eval.metric={'type': 'ClassificationMetrics', 'metrics': ['f1'], 'p
 STOPPING = (
     "policy.learn.learner.custom_hooks=[{{'type': 'EarlyStoppingHook', 'monitor': '{}', 'patience': 2}}]"
 )
+OTHERS = (
+    "policy.learn.optimizer.paramwise_cfg={'custom_keys': {'norm.weight': {'lr_mult': 1.0}, "
+    "'norm.bias': {'lr_mult': 0.1}}}"
+)
 SGD = "policy.learn.optimizer.type=SGD"
 ADAMW = ("policy.learn.optimizer.type=AdamW",)
 
