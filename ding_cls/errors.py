@@ -38,6 +38,21 @@ class CheckpointError(DingError):
     """A checkpoint that is missing, damaged, or made for another model."""
 
 
+class ChangedRunError(CheckpointError):
+    """A run that was changed so that it cannot go on from its checkpoint; the weights alone can be used.
+
+    Args:
+        what: what differs, and both values.
+        remedy: what to do but to resume with the same.
+    """
+
+    def __init__(
+        self, what: str, remedy: str = "begin a new run with these weights: policy.model.pretrained=FILE"
+    ) -> None:
+        super().__init__(f"{what}; resume with the same, or {remedy}")
+        self.what = what
+
+
 class ModelError(DingError):
     """An unknown model, or weights that do not fit it."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ding_cls.common.files import atomic_write
+from ding_cls.common.pickles import check_archive, check_nesting
 from ding_cls.errors import CheckpointError
 
 _PLAIN = (str, int, float, complex, bool, bytes, type(None), torch.Size, torch.dtype, torch.device)
@@ -57,12 +58,14 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{_sized(file)} is damaged: its part '{damaged}' does not fit its checksum or header"
         )
     try:
+        num_bytes = check_archive(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
+        check_nesting(state, num_bytes=num_bytes)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"'{file}' holds more than tensors and plain values, and was not loaded: only such a file is safe"
         ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+    except Exception as error:  # what a foreign file raises depends on what is wrong with it
         raise CheckpointError(
             f"{_sized(file)} cannot be read as a checkpoint: {_first_line(error)}"
         ) from error

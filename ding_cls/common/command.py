@@ -19,6 +19,7 @@ LAUNCHER = "DING_CLS_COMMAND"
 CONFIG_ENDINGS = (".py", ".json", ".yaml", ".yml")
 
 _RESUME = "--resume"
+_TRAIN = "train"
 _TYPED: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 _WHOLE: ContextVar[str | None] = ContextVar("whole", default=None)
 
@@ -54,6 +55,11 @@ def is_command_line() -> bool:
     return _TYPED.get() is not None
 
 
+def is_part_of_whole() -> bool:
+    """Return whether the run here is one of several that are resumed together."""
+    return _WHOLE.get() is not None
+
+
 def resume_command(folder: str) -> str | None:
     """Return the line that goes on with the run in ``folder``, for a shell in the same working directory.
 
@@ -76,6 +82,41 @@ def typed_command() -> str | None:
 def whole_folder() -> str | None:
     """Return the folder that `part_of` names; None outside it."""
     return _WHOLE.get()
+
+
+def restart_command(folder: str, file: str) -> str | None:
+    """Return the line that begins a new run as the typed one, with the weights in ``file``; None as above.
+
+    Where no config file was typed, that of the run in ``folder`` takes its place; the new run takes the next
+    free name.
+    """
+    typed = _TYPED.get()
+    if not typed or _WHOLE.get():
+        return None
+    kept = _without_resume(typed)
+    words = [
+        word
+        for last, word in zip(["", *kept[:-1]], kept, strict=True)
+        if last.startswith("-") or not _is_folder(word, folder)
+    ]
+    verb = next((number for number, word in enumerate(words) if _is_verb(word)), None)
+    if verb is None:
+        # A program's own main has its config, and no option for weights.
+        return shlex.join([*words, f"policy.model.pretrained={file}"])
+    behind = words[verb + 1 :]
+    if not any(word.endswith(CONFIG_ENDINGS) and os.path.isfile(word) for word in behind):
+        behind.insert(0, os.path.join(folder, "total_config.py"))
+    return shlex.join([*words[: verb + 1], *behind, "--pretrained", file])
+
+
+def _is_verb(word: str) -> bool:
+    """Return whether a word is ``train``, or one of the scripts that call it."""
+    name = Path(word)
+    return name.stem.endswith(_TRAIN) and name.suffix in ("", ".py", ".sh") and not name.is_dir()
+
+
+def _is_folder(word: str, folder: str) -> bool:
+    return os.path.isdir(word) and os.path.isdir(folder) and os.path.samefile(word, folder)
 
 
 def names_a_run(word: str) -> bool:

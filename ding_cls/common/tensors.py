@@ -25,6 +25,26 @@ def state_differences(expected: Mapping[str, Any], given: Mapping[str, Any]) -> 
     return found
 
 
+def odd_tensor(tensor: torch.Tensor, *, like: torch.Tensor | None = None) -> str:
+    """Return what keeps a tensor from being copied into a network's, as a phrase; '' where nothing does.
+
+    Args:
+        tensor: of a file.
+        like: the network's own; whole numbers do not become weights.
+    """
+    if tensor.is_meta:
+        return "is a tensor without values"
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        return "is a nested tensor" if tensor.is_nested else f"is a tensor of the layout {tensor.layout}"
+    if tensor.is_quantized:
+        return f"is a quantized tensor ({tensor.dtype})"
+    if tensor.is_complex():
+        return "is a tensor of complex numbers"
+    is_float = tensor.is_floating_point()
+    is_other = like is not None and is_float is not like.is_floating_point()
+    return f"is {tensor.dtype} (the model's is {like.dtype})" if like is not None and is_other else ""
+
+
 def to_device(item: Any, device: str | torch.device, non_blocking: bool = True) -> Any:
     """Return ``item`` with every tensor in it on ``device``; dicts, lists and tuples are walked.
 

@@ -21,12 +21,11 @@ from ding_cls.data import (
     BaseDataset,
     Preprocessing,
     imagenet_classes,
-    preprocessing_from_state,
 )
 from ding_cls.data.transforms import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
-from ding_cls.inference.saved_run import described_run, has_several_labels
+from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
 from ding_cls.models import (
     build_model,
     classifier_names,
@@ -109,7 +108,10 @@ def _predictor_of_run(
     network = model
     if network is None:
         network = new_network(plain_copy(cfg.policy.model), num_classes=len(classes))
-    load_exactly(network, weights_in(evaluated_part(state)))
+    try:
+        load_exactly(network, weights_in(evaluated_part(state)))
+    except CheckpointError as error:
+        raise CheckpointError(f"'{file}': {error}") from error
     is_several = has_several_labels(run, cfg, network)
     if threshold is not None and not is_several:
         raise ConfigError(
@@ -118,7 +120,7 @@ def _predictor_of_run(
         )
     return Predictor(
         network,
-        preprocessing_from_state(run["preprocessing"]),
+        preprocessing_in(run, file),
         classes,
         has_several_labels=is_several,
         threshold=_threshold_of(cfg) if threshold is None else threshold,

@@ -16,6 +16,7 @@ from easydict import EasyDict
 from torch import nn
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.pipelines import unwrapped
@@ -184,7 +185,10 @@ def _state_of_ours(checkpoint: str | os.PathLike[str]) -> dict[str, Any] | None:
     except CheckpointError:
         return None
     run = state.get("run")
-    return state if isinstance(run, dict) and "class_names" in run else None
+    if not isinstance(run, dict) or "class_names" not in run:
+        return None
+    check_form(state, EVALUATED, f"'{checkpoint}'")
+    return state
 
 
 def _load_foreign(network: nn.Module, checkpoint: str | os.PathLike[str]) -> None:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import compile_config, deep_merge_dicts
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.data import AnyPreprocessing, preprocessing_from_state
+from ding_cls.errors import CheckpointError
 from ding_cls.models import MultiLabelClsHead
 
 # Marks a network that was handed in: its name alone cannot build it again.
@@ -30,14 +32,13 @@ def described_run(
         function: the one of ``ding_cls`` that takes a network as ``model=``.
 
     Raises:
-        CheckpointError: it does not say what it was made for, or only the caller can build its network.
+        CheckpointError: it does not say what it was made for, is malformed, or only the caller can build its
+            network.
     """
     run = state.get("run")
     if not describes_run(run):
-        raise CheckpointError(
-            f"'{checkpoint}' does not say which model and preprocessing it was made for: a program with a "
-            "loop of its own wrote it; evaluate it there, or name another"
-        )
+        raise CheckpointError(undescribed(checkpoint))
+    check_form(state, EVALUATED, f"'{checkpoint}'")
     cfg = config_for_here(run["config"], checkpoint)
     if not has_model:
         check_buildable(cfg, checkpoint, function=function)
@@ -47,6 +48,28 @@ def described_run(
 def describes_run(run: Any) -> TypeGuard[dict[str, Any]]:
     """Return whether a checkpoint's ``run`` says which network, preprocessing and classes it was made for."""
     return isinstance(run, dict) and {"config", "class_names", "preprocessing"} <= run.keys()
+
+
+def undescribed(checkpoint: str | os.PathLike[str]) -> str:
+    """Return how to use a checkpoint that says nothing of a run, as a program with a loop of its own does."""
+    return (
+        f"'{checkpoint}' does not say which model and preprocessing it was made for; to evaluate it name the "
+        f"config of its network in front: ding-cls eval CONFIG {checkpoint} (in Python config=); to predict "
+        "with it name its network: --model NAME (in Python model='NAME')"
+    )
+
+
+def preprocessing_in(run: Mapping[str, Any], checkpoint: str | os.PathLike[str]) -> AnyPreprocessing:
+    """Return what a run does to an image.
+
+    Raises:
+        CheckpointError: what the checkpoint says of it cannot be used.
+    """
+    try:
+        return preprocessing_from_state(run["preprocessing"])
+    except Exception as error:  # a step gets its arguments from the file
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CheckpointError(f"run.preprocessing in '{checkpoint}' cannot be used: {reason}") from error
 
 
 def check_buildable(cfg: Any, checkpoint: str | os.PathLike[str], *, function: str) -> None:
@@ -94,5 +117,6 @@ def config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
     machine = {"policy": {"cuda": "auto", "multi_gpu": "auto", "learn": {"multi_gpu": "auto"}}}
     try:
         return compile_config(deep_merge_dicts(saved, machine), save_cfg=False)
-    except (ConfigError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"the config in '{checkpoint}' cannot be used: {error}") from error
+    except Exception as error:  # the values are the file's
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CheckpointError(f"run.config in '{checkpoint}' cannot be used: {reason}") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from ding_cls.common.tensors import state_differences
+from ding_cls.common.tensors import odd_tensor, state_differences
 from ding_cls.errors import CheckpointError, ModelError
 from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.layers import classifier_names, first_convolution
@@ -132,7 +132,16 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load weights strictly, in place; where they do not fit, the network is left as it was.
 
     Raises:
-        CheckpointError: the first five keys that differ, with both shapes.
+        CheckpointError: as `fitting`.
+    """
+    network.load_state_dict(fitting(network, weights))
+
+
+def fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights under the names that the network has for them.
+
+    Raises:
+        CheckpointError: the first five keys that differ, with both shapes; or what is no ordinary tensor.
     """
     given = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     differences = state_differences(network.state_dict(), given)
@@ -141,7 +150,11 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
             f"the checkpoint does not fit this {type(network).__name__}: {len(differences)} keys differ: "
             + "; ".join(differences[:5])
         )
-    network.load_state_dict(given)
+    state = network.state_dict()
+    for name, tensor in given.items():
+        if odd := odd_tensor(tensor, like=state[name]):
+            raise CheckpointError(f"the checkpoint does not fit this {type(network).__name__}: {name} {odd}")
+    return given
 
 
 def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -264,8 +277,8 @@ def _differing(
         elif theirs.shape != ours.shape:
             if name not in swapped:
                 yield f"{name} (file: {_shape(theirs)}, model: {_shape(ours)})"
-        elif ours.is_floating_point() and not theirs.is_floating_point():
-            yield f"{name} (file: {theirs.dtype}, model: {ours.dtype})"
+        elif odd := odd_tensor(theirs, like=ours):
+            yield f"{name} {odd} in the file"
 
 
 def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:

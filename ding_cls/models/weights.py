@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
+from ding_cls.common.pickles import check_archive, check_nesting, check_pickle
 from ding_cls.errors import CheckpointError, ModelError
 
 _STATE_KEYS = ("state_dict", "model")
@@ -104,7 +105,9 @@ def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Te
         return _read_safetensors(path), False
     try:
         _check_members(path)
+        num_bytes = _check_description(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+        check_nesting(content, num_bytes=num_bytes)
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
     if not isinstance(content, Mapping):
@@ -127,7 +130,9 @@ def weights_in(state: Mapping[str, Any], *, key: str = "model") -> Mapping[str, 
         CheckpointError: there are none under the key.
     """
     weights = state.get(key)
-    if not isinstance(weights, Mapping) or not all(isinstance(each, Tensor) for each in weights.values()):
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(name, str) and isinstance(each, Tensor) for name, each in weights.items()
+    ):
         raise CheckpointError(
             f"the checkpoint holds no weights under '{key}'; a file of weights alone is loaded with "
             "policy.model.pretrained=FILE"
@@ -164,12 +169,27 @@ def _check_members(path: Path) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"its part {member.filename} is compressed, which torch.save does not do")
             # torch writes zero for all when it was told to compute none.
             if member.CRC == 0:
                 continue
             with archive.open(member) as stream:
                 while stream.read(_CHUNK_BYTES):
                     pass
+
+
+def _check_description(path: Path) -> int:
+    """Refuse nested values for whose reading nobody would wait; return the length of their description."""
+    if zipfile.is_zipfile(path):
+        return check_archive(path)
+    # The older format: a number, its version, the machine, and then what was saved.
+    num_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        for _ in range(4):
+            if not check_pickle(file, num_bytes=num_bytes):
+                break
+    return num_bytes
 
 
 def _find_state(content: object, path: Path) -> dict[str, Tensor]:

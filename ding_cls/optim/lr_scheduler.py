@@ -122,15 +122,27 @@ class LrScheduler:
         Raises:
             CheckpointError: if it is none.
         """
-        epoch = state.get("epoch")
-        if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
-            raise CheckpointError(
-                f"the lr scheduler's state has epoch={epoch!r}; expected a whole number from 0 on"
-            )
-        self._epoch = epoch
+        self.check_state(state)
         schedule = self._innermost()
         if isinstance(schedule, Stateful) and "schedule" in state:
             schedule.load_state_dict(state["schedule"])
+        self._epoch = state["epoch"]
+
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that cannot be taken up.
+
+        Raises:
+            CheckpointError: it is malformed.
+        """
+        epoch = state.get("epoch")
+        if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
+            found = epoch if isinstance(epoch, int) else f"a {type(epoch).__name__}"
+            raise CheckpointError(
+                f"the lr scheduler's state has epoch={found}; expected a whole number from 0 on"
+            )
+        check = getattr(self._innermost(), "check_state", None)
+        if check is not None and "schedule" in state:
+            check(state["schedule"])
 
     def _innermost(self) -> object:
         """Return the schedule inside its warm-up."""

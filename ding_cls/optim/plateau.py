@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ding_cls.errors import ConfigError
+from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.optim.schedules import SCHEDULES
 from ding_cls.types import Position
+
+_MOST = 10**9
 
 
 def observes_evaluations(described: Any) -> bool:
@@ -100,12 +102,41 @@ class ReduceLROnPlateau:
             "num_bad": self._num_bad,
             "cooldown_left": self._cooldown_left,
             "num_falls": self._num_falls,
+            "monitor": self._monitor,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with a state."""
-        self._best, self._num_bad = state["best"], state["num_bad"]
-        self._cooldown_left, self._num_falls = state["cooldown_left"], state["num_falls"]
+        """Continue with a state; that of another result leaves the learning rate where it is, and counts
+        anew.
+
+        Raises:
+            CheckpointError: as `check_state`.
+        """
+        self.check_state(state)
+        self._num_falls = state["num_falls"]
+        self._best, self._num_bad, self._cooldown_left = None, 0, 0
+        if state.get("monitor", self._monitor) == self._monitor:
+            self._best, self._num_bad = state["best"], state["num_bad"]
+            self._cooldown_left = state["cooldown_left"]
+
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that is none of such a schedule.
+
+        Raises:
+            CheckpointError: it names the entry.
+        """
+        for name in ("best", "num_bad", "cooldown_left", "num_falls"):
+            value = state.get(name) if isinstance(state, Mapping) else None
+            is_none = name == "best" and isinstance(state, Mapping) and value is None
+            kinds = (int, float) if name == "best" else (int,)
+            is_fine = isinstance(value, kinds) and not isinstance(value, bool)
+            if is_fine and name != "best":
+                is_fine = value is not None and 0 <= value < _MOST
+            if not is_none and not is_fine:
+                raise CheckpointError(
+                    f"the checkpoint is malformed: lr_scheduler.schedule.{name} is a "
+                    f"{type(value).__name__} or out of range, not a number"
+                )
 
     def _is_better(self, value: float) -> bool:
         if self._best is None:

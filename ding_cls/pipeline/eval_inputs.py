@@ -20,10 +20,16 @@ from ding_cls.config.merge import plain_copy, to_easydict
 from ding_cls.config.settle import put
 from ding_cls.config.translate import Translation, leaves
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split, preprocessing_from_state
+from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
 from ding_cls.data.folders import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
-from ding_cls.inference.saved_run import check_buildable, described_run, describes_run
+from ding_cls.inference.saved_run import (
+    check_buildable,
+    described_run,
+    describes_run,
+    preprocessing_in,
+    undescribed,
+)
 from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
@@ -95,16 +101,13 @@ def read_inputs(
     run = (state or {}).get("run")
     if not describes_run(run):
         if config is None:
-            raise CheckpointError(
-                f"'{file}' does not say which model and preprocessing it was made for; name the config of "
-                f"its network in front: ding-cls eval CONFIG {file} (in Python: config=)"
-            )
+            raise CheckpointError(undescribed(file))
         cfg = _given_config(config, metric, overrides, is_alone=True, allow_code=allow_code)
         if not has_model:
             check_buildable(cfg, file, function="evaluate")
         return EvalInputs(file, state, cfg, preprocessing_of(cfg), _noted_classes(state), False)
-    run, saved = described_run({"run": run}, file, has_model=has_model, function="evaluate")
-    preprocessing = preprocessing_from_state(run["preprocessing"])
+    run, saved = described_run(state or {}, file, has_model=has_model, function="evaluate")
+    preprocessing = preprocessing_in(run, file)
     if config is None:
         described = Translation(plain_copy(saved), {}, [])
         cfg = _settled(described, metric, overrides, _OF_THE_DATA, allow_code=allow_code, folder=None)
@@ -180,7 +183,10 @@ def eval_policy(
             )
     policy = ImageClassificationPolicy(inputs.cfg.policy, model=network, enable_field=["eval"])
     if inputs.is_run and inputs.state is not None:
-        policy.eval_mode.load_state_dict(inputs.state)
+        try:
+            policy.eval_mode.load_state_dict(inputs.state)
+        except CheckpointError as error:
+            raise CheckpointError(f"'{inputs.checkpoint}': {error}") from error
     policy.eval_mode.set_attribute("class_names", tuple(classes))
     policy.eval_mode.set_attribute("prepare_batch", inputs.preprocessing.prepare)
     return policy

@@ -93,4 +93,4 @@ def words_to_go_on(cfg: Any, learner: BaseLearner, evaluator: MetricSerialEvalua
         return " ".join(words)
     if learn.max_iters is not None:
         return " ".join([*words, f"policy.learn.max_iters={2 * learn.max_iters}"])
-    return " ".join([*words, f"policy.learn.train_epoch={2 * learn.train_epoch}"])
+    return " ".join([*words, f"policy.learn.train_epoch={2 * max(learn.train_epoch, learner.epoch)}"])

@@ -2,16 +2,18 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
+from ding_cls.checkpoint.form import RESUMED_RUN, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
+from ding_cls.common.command import is_part_of_whole, restart_command
 from ding_cls.common.files import latest_folder
 from ding_cls.config.validate import at
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
@@ -77,11 +79,45 @@ def newest_checkpoint(
     if found is None:
         raise ConfigError(f"the run '{folder}' has no checkpoint yet; start it anew without --resume")
     path, state = found
+    check_form(state, RESUMED_RUN, f"'{path}'")
     logger.info(f"resuming from {path}")
     latest = latest_folder(folder)
     if latest is not None and latest != folder:
         logger.warning(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
     return str(folder), str(path), state
+
+
+def named_checkpoint(file: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds that a user names.
+
+    Raises:
+        CheckpointError: it is damaged or malformed.
+    """
+    state = read_checkpoint(file)
+    check_form(state, RESUMED_RUN, f"'{file}'")
+    return state
+
+
+@contextmanager
+def naming_restart(folder: str, file: str) -> Iterator[None]:
+    """Say how a run that was changed is begun anew with the weights of its checkpoint, as it would be typed.
+
+    Args:
+        folder: the run's.
+        file: the checkpoint.
+
+    Raises:
+        ChangedRunError: with that command.
+    """
+    try:
+        yield
+    except ChangedRunError as error:
+        how = restart_command(folder, file) or f"policy.model.pretrained={file}"
+        remedy = f"begin a new run with these weights: {how}"
+        if is_part_of_whole():
+            # One fold's weights have seen what the others are judged on.
+            remedy = "begin the cross-validation anew, without --resume and in another folder"
+        raise ChangedRunError(error.what, remedy) from error
 
 
 def is_run(folder: str | os.PathLike[str]) -> bool:
@@ -108,7 +144,7 @@ def newer_files(checkpoints: Path, position: int) -> list[Path]:
     newer = [file for file in numbered if int(file.name.split("_")[1].split(".")[0]) > position]
     best = Path(checkpoints, BEST_NAME)
     with suppress(CheckpointError):
-        if best.is_file() and read_checkpoint(best).get("last_iter", 0) > position:
+        if best.is_file() and named_checkpoint(best)["last_iter"] > position:
             newer.insert(0, best)
     return newer
 

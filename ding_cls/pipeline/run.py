@@ -36,7 +36,9 @@ from ding_cls.pipeline.label_kinds import labels_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import (
     keep_batches,
+    named_checkpoint,
     named_run,
+    naming_restart,
     newer_files,
     newest_checkpoint,
     set_aside,
@@ -75,6 +77,7 @@ class Run:
     _checkpoint: Mapping[str, Any] | None
     _origins: Mapping[str, str] = field(default_factory=dict)
     _newer: Sequence[Path] = ()
+    _file: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
@@ -167,7 +170,8 @@ class Run:
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)
-            learner.load_checkpoint(self._checkpoint)
+            with naming_restart(self.cfg.exp_name, self._file):
+                learner.load_checkpoint(self._checkpoint)
         for file in self._newer if self.rank == 0 else ():
             rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
             self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")
@@ -267,7 +271,7 @@ def open_run(
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
         with held_stops():
-            folder, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
+            folder, file, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
             origins = given
@@ -284,7 +288,7 @@ def open_run(
             if line := input_line(compiled, origins):
                 logger.info(line)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer)
+        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer, file)
         with parts_heard(logger):
             yield run
     except (Exception, KeyboardInterrupt, RunStopped) as error:
@@ -333,17 +337,17 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 def _choose_folder(
     cfg: Any, rank: int, resume: bool, logger: logging.Logger, file: Path | None
-) -> tuple[str, Mapping[str, Any] | None, list[Path]]:
-    """Return the run's folder, the same on all ranks, the checkpoint to continue from, and the newer ones
-    where this one was named."""
+) -> tuple[str, str, Mapping[str, Any] | None, list[Path]]:
+    """Return the run's folder, the same on all ranks, the checkpoint to continue from, what it holds, and the
+    newer ones where this one was named."""
     exp_name, folder, path, error = cfg.exp_name, "", "", ""
     newer: list[Path] = []
     state: Mapping[str, Any] | None = None
     if rank == 0:
         try:
             if file is not None:
-                folder, path, state = exp_name, str(file), read_checkpoint(file)
-                newer = newer_files(_checkpoints(cfg), int(state.get("last_iter", 0)))
+                folder, path, state = exp_name, str(file), named_checkpoint(file)
+                newer = newer_files(_checkpoints(cfg), state["last_iter"])
                 logger.info(f"resuming from {path}")
             elif resume:
                 folder, path, state = newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
@@ -359,10 +363,10 @@ def _choose_folder(
     if error:
         raise ConfigError(error)
     if not path:
-        return folder, None, newer
+        return folder, path, None, newer
     state = state or read_checkpoint(path)
     is_best_newer = any(each.name == BEST_NAME for each in newer)
-    return folder, without_best(state) if is_best_newer else state, newer
+    return folder, path, without_best(state) if is_best_newer else state, newer
 
 
 def _checkpoints(cfg: Any, exp_name: str | None = None) -> Path:

@@ -4,6 +4,7 @@ An average has its own copy of the network. Training never sees it: a run with o
 """
 
 import copy
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ding_cls.models import AVERAGED, TRAINING
 from ding_cls.policy.settings import setting_of
 from ding_cls.types import RAW
 
+_LOGGER = logging.getLogger(__name__)
 Others = Mapping[str, Callable[[], AbstractContextManager[None]]]
 _CHOICES = ("ema", "raw", "both")
 
@@ -190,6 +192,7 @@ class WeightAverage:
     def __init__(self, model: nn.Module, rule: Rule, evaluate: str = "ema") -> None:
         self._model = model
         self._rule = rule
+        self._name = type(rule).__name__.lower()
         self._evaluate = evaluate
         self._is_evaluated = evaluate != "raw"
         self._copy = copy.deepcopy(model).eval().requires_grad_(False)
@@ -238,10 +241,16 @@ class WeightAverage:
         What is evaluated lies under 'model'; an average that is not, or not yet, under 'kept'.
         """
         name = "model" if self._num_averaged and self._evaluate != "raw" else "kept"
-        return {name: self._copy.state_dict(), "num_averaged": self._num_averaged}
+        return {name: self._copy.state_dict(), "num_averaged": self._num_averaged, "rule": self._name}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with a state; without one begin anew, with the weights that the network has now."""
+        """Continue with a state; without one, or with that of another rule, begin anew, with the weights that
+        the network has now."""
+        if state.get("rule", self._name) != self._name:
+            _LOGGER.warning(
+                "the checkpoint's average is by %s: that by %s begins anew", state["rule"], self._name
+            )
+            state = {}
         self._num_averaged = state.get("num_averaged", 0)
         self._copy.load_state_dict(state.get("model", state.get("kept", self._model.state_dict())))
 

@@ -1,6 +1,5 @@
 """The base of every policy: what it owns, where it runs, and the two modes through which others see it."""
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
@@ -13,10 +12,11 @@ from ding_cls.config.settle import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import ConfigError
-from ding_cls.models.pretrained import load_exactly
+from ding_cls.models.pretrained import fitting, load_exactly
 from ding_cls.models.weights import TRAINING, evaluated_part, weights_in
 from ding_cls.models.wrap import unwrap
 from ding_cls.policy.modes import EvalMode, LearnMode
+from ding_cls.policy.optimizer_state import LAYOUT, check_optimizer, layout_of, load_optimizer
 
 
 class Policy(ABC):
@@ -134,13 +134,26 @@ class Policy(ABC):
     def _state_dict_learn(self) -> dict[str, Any]:
         optimizer = getattr(self, "_optimizer", None)
         own = {} if optimizer is None else {"optimizer": optimizer.state_dict()}
+        own |= {} if optimizer is None else {LAYOUT: layout_of(optimizer, self._model)}
         return {"model": self._model.state_dict(), **own}
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
-        judged = weights_in(state)
-        self._load_weights(weights_in(state, key=TRAINING) if TRAINING in state else judged)
+        self._check_state_learn(state)
+        self._load_weights(weights_in(state, key=TRAINING if TRAINING in state else "model"))
         if "optimizer" in state and hasattr(self, "_optimizer"):
             load_optimizer(self._optimizer, state["optimizer"], scheduled=self._scheduled_settings())
+
+    def _check_state_learn(self, state: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint before anything is changed.
+
+        Raises:
+            ChangedRunError: it is of another optimizer, or of other groups.
+            CheckpointError: its weights do not fit, or an entry is malformed.
+        """
+        for key in ("model", TRAINING) if TRAINING in state else ("model",):
+            fitting(self._model, weights_in(state, key=key))
+        if "optimizer" in state and hasattr(self, "_optimizer"):
+            check_optimizer(self._optimizer, self._model, state, scheduled=self._scheduled_settings())
 
     def _scheduled_settings(self) -> Collection[str]:
         """Return the optimizer's settings that change from update to update."""
@@ -184,23 +197,6 @@ class Policy(ABC):
             setter(value)
         else:
             setattr(self, f"_{name}", value)
-
-
-def load_optimizer(
-    optimizer: torch.optim.Optimizer, state: Mapping[str, Any], *, scheduled: Collection[str] = ("lr",)
-) -> None:
-    """Load what an optimizer remembers; its settings stay those of the config.
-
-    Settings are the arguments of its constructor; whatever else a group holds, such as a count of steps, is
-    remembered, and so are the settings named in ``scheduled``.
-    """
-    settings = {*inspect.signature(type(optimizer)).parameters, "lr_mult"} - {"params", *scheduled}
-    own = [
-        {name: value for name, value in group.items() if name in settings} for group in optimizer.param_groups
-    ]
-    optimizer.load_state_dict(dict(state))
-    for group, values in zip(optimizer.param_groups, own, strict=True):
-        group.update(values)
 
 
 def _wants_cuda(choice: bool | str) -> bool:

@@ -30,6 +30,7 @@ from ding_cls.policy.batches import as_batch
 from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.distill_loss import Distillation
 from ding_cls.policy.freezing import freezing_of
+from ding_cls.policy.learn_state import check_learn_state
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
@@ -197,9 +198,11 @@ class ImageClassificationPolicy(Policy):
         self._evaluated.load_state_dict(average_in(state))
         if self._loss is not None:
             self._loss.load_state_dict(state.get("loss", {}))
-        if self._distillation is not None:
-            self._distillation.load_state_dict(state.get("distill", {}))
         self._train_iter = state.get("train_iter", state.get("last_iter", 0))
+
+    def _check_state_learn(self, state: Mapping[str, Any]) -> None:
+        super()._check_state_learn(state)
+        check_learn_state(state, self._model, self._lr_scheduler, self._loss, self._distillation)
 
     def _init_eval(self) -> None:
         # The learn mode, where there is one, may evaluate an average.

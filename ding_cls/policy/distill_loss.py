@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 from ding_cls.models import (
     ImageClassifier,
     Outputs,
@@ -77,6 +78,8 @@ class Distillation:
         self._layers = [feature_layers] * 2 if isinstance(feature_layers, str) else feature_layers
         self._origin = {"teacher": teacher or "", "sha256": _sha256(teacher) if teacher else ""}
         self._state = read_checkpoint(teacher) if teacher else {}
+        if "run" in self._state:
+            check_form(self._state, EVALUATED, f"the teacher '{teacher}'")
         self._run = self._state.get("run") or {}
         self._described = dict(model or _described(self._run, teacher))
         self._teacher: nn.Module = nn.Identity()
@@ -149,10 +152,10 @@ class Distillation:
         """Check that the run goes on with the teacher it had.
 
         Raises:
-            CheckpointError: its file holds something else now.
+            ChangedRunError: its file holds something else now.
         """
         if state and state["sha256"] != self._origin["sha256"]:
-            raise CheckpointError(
+            raise ChangedRunError(
                 f"the run learned from the teacher '{state['teacher']}' with the SHA-256 "
                 f"{state['sha256'][:12]}..., and {_KEY}.teacher is '{self._origin['teacher']}' with "
                 f"{self._origin['sha256'][:12]}... now"

@@ -51,8 +51,8 @@ class BatchLoss:
         return dict(self.module.state_dict()) if isinstance(self.module, torch.nn.Module) else {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from ``state``."""
-        if state:
+        """Go on from ``state``; a loss that remembers nothing, or is new to the run, begins as it is."""
+        if state and self.state_dict():
             self.module.load_state_dict(state)
 
 

@@ -31,6 +31,7 @@ from ding_cls.worker.results import (
     reduced_dicts,
     sample_ids,
 )
+from ding_cls.worker.saved_results import load_results
 from ding_cls.worker.totals import MetricTotals, parts_of
 
 
@@ -191,6 +192,7 @@ class MetricSerialEvaluator:
         self.early_stopping = settings
         if key is not None:
             self._stop_ranking = self._ranking_by(key, rule)
+        settings.count_by(self._stop_ranking or self.ranking)
 
     @property
     def why_it_stops(self) -> str:
@@ -277,18 +279,13 @@ class MetricSerialEvaluator:
             "last_eval_iter": self.last_eval_iter,
             "has_reached_stop_value": self.has_reached_stop_value,
             "early_stopping": self.early_stopping.state_dict(),
+            "compared_by": self.ranking.compares_by,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the results of ``state``."""
-        self.best, self.best_iter = state["best"], state["best_iter"]
-        self.last_result, self.last_eval_iter = state["last_result"], state["last_eval_iter"]
-        # Another goal than before may still be to come.
-        is_reached: bool = state["has_reached_stop_value"]
-        goals = self._cfg.stop_value
-        self.has_reached_stop_value = is_reached and has_reached(self._metric, self.last_result, goals)
-        if "early_stopping" in state:
-            self.early_stopping.load_state_dict(state["early_stopping"])
+        """Continue with the results of ``state``, as far as they can be compared with those to come."""
+        load_results(self, state, metric=self._metric, goals=self._cfg.stop_value, logger=self._logger)
+        self.early_stopping.count_by(self._stop_ranking or self.ranking)
 
     def _other_results(self) -> dict[str, float]:
         """Return the results of other weights that the policy wants judged, with their prefixes."""

@@ -85,6 +85,25 @@ class Ranking:
         """Whether a ``gt`` of one's own compares results, and neither a key nor that of our metrics."""
         return self._key is None and getattr(type(self._metric), "gt", None) is not SumMetric.gt
 
+    @property
+    def compares_by(self) -> str:
+        """What two results are compared by, as a checkpoint notes it."""
+        key = self._key
+        if key is None and isinstance(self._metric, SumMetric):
+            key = self._metric.primary
+        if key is None:
+            return type(self._metric).__name__
+        return f"{key} {self._rule}" if self._rule is not None else key
+
+    def can_compare(self, result: Any) -> bool:
+        """Return whether a result, perhaps of another metric, has what results are compared by."""
+        try:
+            self.is_better(result, result)
+            self.not_finite(result)
+        except Exception:  # a gt of the user's raises what it likes
+            return False
+        return True
+
     def not_finite(self, result: Mapping[str, Any]) -> list[str]:
         """Return the names of what keeps a result from being compared."""
         names = [each for each in result if not _is_further(each, result)]
@@ -219,11 +238,19 @@ class EarlyStopping:
         """Begin anew."""
         self.num_bad = 0
         self._best: dict[str, Any] | None = None
+        self._by: str | None = None
+
+    def count_by(self, ranking: Ranking) -> None:
+        """Forget what was counted by another key, or of another metric."""
+        is_other = self._by not in (None, ranking.compares_by)
+        if is_other or (self._best is not None and not ranking.can_compare(self._best)):
+            self.forget()
 
     def add(self, result: Mapping[str, Any], ranking: Ranking, *, is_trained: bool) -> None:
         """Add an evaluation; that of an untrained network does not count, nor is any compared with it."""
         if self.patience is None or not is_trained:
             return
+        self._by = ranking.compares_by
         if ranking.is_better(result, self._best, min_delta=self.min_delta):
             self._best, self.num_bad = dict(result), 0
         else:
@@ -233,11 +260,12 @@ class EarlyStopping:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was counted; the settings are the config's."""
-        return {"num_bad": self.num_bad, "best": self._best}
+        return {"num_bad": self.num_bad, "best": self._best, "compared_by": self._by}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Count on from ``state``."""
         self.num_bad, self._best = state["num_bad"], state["best"]
+        self._by = state.get("compared_by")
 
 
 def _ours(key: str) -> str:

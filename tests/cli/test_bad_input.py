@@ -184,8 +184,9 @@ def test_a_file_that_is_no_checkpoint(
 def test_a_file_of_weights_alone_cannot_be_judged(fails: Fails, workdir: Path) -> None:
     torch.save({"model": {}}, "weights.pth")
     assert fails("eval", "weights.pth") == (
-        "'weights.pth' does not say which model and preprocessing it was made for; name the config of its "
-        "network in front: ding-cls eval CONFIG weights.pth (in Python: config=)"
+        "'weights.pth' does not say which model and preprocessing it was made for; to evaluate it name the "
+        "config of its network in front: ding-cls eval CONFIG weights.pth (in Python config=); to predict "
+        "with it name its network: --model NAME (in Python model='NAME')"
     )
 
 
@@ -203,7 +204,8 @@ def test_a_class_count_that_does_not_fit(fails: Fails, picture_folder: Path, tra
     load = f"policy.learn.learner.hook.load_ckpt_before_run={best}"
     assert fails(*TRAIN, "--data", str(picture_folder), load) == (
         "class_names differs: the checkpoint was written with ['ash', 'birch', 'cedar', 'fir'], this run has "
-        "['ash', 'birch', 'cedar', 'fir', 'yew']; resume with the same, or start a new run"
+        "['ash', 'birch', 'cedar', 'fir', 'yew']; resume with the same, or begin a new run with these "
+        f"weights: policy.model.pretrained={best}"
     )
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from ding_cls.common import command
-from ding_cls.common.command import command_line, is_command_line, names_a_run, part_of, resume_command
+from ding_cls.common.command import (
+    command_line,
+    is_command_line,
+    is_part_of_whole,
+    names_a_run,
+    part_of,
+    restart_command,
+    resume_command,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +158,36 @@ def test_what_stands_behind_resume(tmp_path: Path) -> None:
     (tmp_path / "lr=0.1").mkdir()
     words = ["runs/a", "runs/a/ckpt/iteration_4.pth.tar", "lr=0.1", "seed=3", "a.py", "a.yaml", "--seed"]
     assert [word for word in words if names_a_run(word)] == words[:3]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("train a.py --resume seed=4", "train a.py seed=4 --pretrained FILE"),
+        ("train a.py --resume run --work-dir run", "train a.py --work-dir run --pretrained FILE"),
+        ("train --resume run seed=4", "train run/total_config.py seed=4 --pretrained FILE"),
+        ("train run --resume", "train run/total_config.py --pretrained FILE"),
+        (
+            "train --data data/train --resume run",
+            "train run/total_config.py --data data/train --pretrained FILE",
+        ),
+        ("entry/train.py --resume run", "entry/train.py run/total_config.py --pretrained FILE"),
+        ("entry/dist_train.sh a.py 2 --resume", "entry/dist_train.sh a.py 2 --pretrained FILE"),
+        ("main.py --data data/train --resume", "main.py --data data/train policy.model.pretrained=FILE"),
+    ],
+)
+def test_a_new_run_is_begun_with_the_weights_of_another(
+    monkeypatch: pytest.MonkeyPatch, words: str, expected: str
+) -> None:
+    for folder in ("run", "d/train", "data/train", "entry"):
+        Path(folder).mkdir(parents=True)
+    for file in ("a.py", "main.py", "entry/train.py", "run/total_config.py"):
+        Path(file).touch()
+    given = words.split()
+    typed(monkeypatch, "python", "-m", "x", *given, arguments=len(given))
+    with command_line(None):
+        assert restart_command("run", "FILE") == f"python -m x {expected}"
+        with part_of("whole"):
+            assert is_part_of_whole()
+            assert restart_command("run", "FILE") is None
+    assert restart_command("run", "FILE") is None

@@ -87,7 +87,7 @@ def test_an_average_and_the_weights_in_training_lie_where_the_page_says(
     names = {name: each.shape for name, each in judged["model"].items()}
     for weights in (judged["training_model"], kept["averaged"]["kept"]):
         assert {name: each.shape for name, each in weights.items()} == names
-    assert set(judged["averaged"]) == {"num_averaged"}
+    assert set(judged["averaged"]) == {"num_averaged", "rule"}
     assert "training_model" not in kept
     # The same run: one judged its average, the other the weights in training.
     for name, value in judged["model"].items():

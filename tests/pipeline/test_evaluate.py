@@ -109,7 +109,7 @@ def test_a_network_that_was_handed_in_is_asked_for(trained: Path) -> None:
 @pytest.mark.parametrize("run", [3, {"config": {"policy": 1}, "class_names": [], "preprocessing": {}}])
 def test_a_strangers_description_of_a_run_is_one_line(trained: Path, run: object) -> None:
     write_checkpoint("odd.pth.tar", {**read_checkpoint(CKPT), "run": run})
-    with pytest.raises(DingError, match=r"does not say which model|preprocessing record has the keys"):
+    with pytest.raises(DingError, match=r"does not say which model|is malformed: run\."):
         evaluate("odd.pth.tar", model=TinyNet())
 
 

@@ -78,7 +78,7 @@ def test_the_least_policy_trains_saves_and_loads() -> None:
     assert policy.learn_mode.reset() is None
     assert policy.eval_mode.reset() is None
     state = policy.learn_mode.state_dict()
-    assert list(state) == ["model", "optimizer"]
+    assert list(state) == ["model", "optimizer", "optimizer_layout"]
     assert list(policy.eval_mode.state_dict()) == ["model"]
     other = Least({}, model=nn.Linear(3, 2))
     other.learn_mode.load_state_dict(state)

@@ -199,7 +199,7 @@ def test_its_count_survives_a_checkpoint() -> None:
 def test_without_patience_nothing_is_counted() -> None:
     stopping = EarlyStopping()
     stopping.add({"acc1": 1.0}, Ranking(OURS), is_trained=True)
-    assert stopping.state_dict() == {"num_bad": 0, "best": None}
+    assert stopping.state_dict() == {"num_bad": 0, "best": None, "compared_by": None}
     assert not stopping.is_over
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NoReturn
 from easydict import EasyDict
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
 from ding_cls.common.log import build_logger, close_logger, quiet_logger
@@ -28,13 +29,8 @@ from ding_cls.worker.learner.judging import Judging
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.monitor import Monitor
 from ding_cls.worker.learner.progress import progress_bar
-from ding_cls.worker.learner.provenance import (
-    FORMAT,
-    check_facts,
-    check_form,
-    environment,
-    environment_changes,
-)
+from ding_cls.worker.learner.provenance import check_facts, environment, environment_changes
+from ding_cls.worker.learner.restoring import load_part, naming_file, restore
 from ding_cls.worker.learner.run_logs import RunLogs
 from ding_cls.worker.learner.saving import Saving, check_complete
 from ding_cls.worker.learner.stop import (
@@ -274,7 +270,7 @@ class BaseLearner:
         """
         self._parts[name] = part
         if name in self._unclaimed:
-            part.load_state_dict(self._unclaimed.pop(name))
+            load_part(name, part, self._unclaimed.pop(name))
 
     def describe_run(self, facts: Mapping[str, Any]) -> None:
         """Keep plain facts in every checkpoint under ``run``: class names, preprocessing, the config.
@@ -306,21 +302,18 @@ class BaseLearner:
         """Continue from a checkpoint: a file, or the state read from one.
 
         Raises:
-            CheckpointError: it is missing, damaged, or made for another model or other data.
+            CheckpointError: it is missing, damaged, malformed, or made for another model or other data; of
+                a changed run a ``ChangedRunError``. Nothing is loaded then.
         """
         state = source if isinstance(source, Mapping) else read_checkpoint(source)
-        check_form(state)
-        check_complete(state)
-        check_facts(saved=state.get("run", {}), now=self.facts)
-        self.policy.load_state_dict(state)
+        check_form(state, RESUMED, "the checkpoint" if state is source else f"'{source}'")
+        with naming_file(source):
+            check_complete(state)
+            check_facts(saved=state.get("run", {}), now=self.facts)
+            self._unclaimed |= restore(self.policy, self._parts, state)
         self._loaded_facts, self.has_loaded = state.get("run", {}), True
         self.last_iter.update(int(state.get("last_iter", 0)))
         self.last_step = int(state.get("last_step", -1))
-        for name, part_state in state.get("parts", {}).items():
-            if name in self._parts:
-                self._parts[name].load_state_dict(part_state)
-            else:
-                self._unclaimed[name] = part_state
         for change in environment_changes(state.get("environment", {})):
             self.logger.warning(f"bit-equal numbers are not promised: {change}")
         # Where the checkpoint was written before its epoch was closed, the rows of its end are written again.

@@ -6,55 +6,26 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import get_world_size
-from ding_cls.errors import CheckpointError
-
-FORMAT = 1
+from ding_cls.errors import ChangedRunError
 
 # What must not change between a checkpoint and its resume: positions and class numbers depend on it.
 _BINDING = ("class_names", "num_train_samples", "global_batch_size", "drop_last", "seed")
-
-_FORMS: dict[str, type] = {
-    "format": int,
-    "last_iter": int,
-    "last_step": int,
-    "run": dict,
-    "parts": dict,
-    "environment": dict,
-}
-
-
-def check_form(state: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint whose own entries are malformed, or of a later version.
-
-    Raises:
-        CheckpointError: names the entry.
-    """
-    for name, form in _FORMS.items():
-        if not isinstance(state.get(name, form()), form):
-            raise CheckpointError(
-                f"the checkpoint's '{name}' is a {type(state[name]).__name__}, not a {form.__name__}"
-            )
-    found = state.get("format", FORMAT)
-    if found > FORMAT:
-        raise CheckpointError(
-            f"the checkpoint has format {found}; this version reads up to {FORMAT}: update ding_cls"
-        )
 
 
 def check_facts(*, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse to continue a run on other data, with another seed or another global batch.
 
     Raises:
-        CheckpointError: names the fact that differs and both values.
+        ChangedRunError: names the fact that differs and both values.
     """
     if "global_batch_size" in saved:
         # Runs did nothing else before there was a choice.
         saved = {"drop_last": True, **saved}
     for name in _BINDING:
         if name in saved and name in now and saved[name] != now[name]:
-            raise CheckpointError(
+            raise ChangedRunError(
                 f"{name} differs: the checkpoint was written with {_short(saved[name])}, this run has "
-                f"{_short(now[name])}; resume with the same, or start a new run"
+                f"{_short(now[name])}"
             )
 
 

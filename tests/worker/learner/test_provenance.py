@@ -3,14 +3,9 @@
 import pytest
 import torch
 
+from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.errors import CheckpointError
-from ding_cls.worker.learner.provenance import (
-    FORMAT,
-    check_facts,
-    check_form,
-    environment,
-    environment_changes,
-)
+from ding_cls.worker.learner.provenance import check_facts, environment, environment_changes
 
 FACTS = {
     "class_names": ["a", "b"],
@@ -24,15 +19,15 @@ FACTS = {
 
 def test_formats_up_to_ours_are_read() -> None:
     for state in ({}, {"format": FORMAT}, {"format": 0}):
-        check_form(state)
+        check_form(state, RESUMED)
     with pytest.raises(CheckpointError, match="has format 2; this version reads up to 1: update ding_cls"):
-        check_form({"format": FORMAT + 1})
+        check_form({"format": FORMAT + 1}, RESUMED)
 
 
 @pytest.mark.parametrize("state", [{"format": "a"}, {"last_iter": 1.5}, {"run": 3}, {"parts": []}])
 def test_a_malformed_entry_is_named(state: dict[str, object]) -> None:
-    with pytest.raises(CheckpointError, match=f"the checkpoint's '{next(iter(state))}' is a "):
-        check_form(state)
+    with pytest.raises(CheckpointError, match=f"the checkpoint is malformed: {next(iter(state))} is "):
+        check_form(state, RESUMED)
 
 
 @pytest.mark.parametrize(
