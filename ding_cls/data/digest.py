@@ -171,9 +171,9 @@ def _label_texts(dataset: Any) -> list[str]:
         return [""] * len(dataset)
     try:
         labels = np.asarray(targets)
-    except (ValueError, TypeError):
-        # Lengths that differ, or a device that NumPy does not know.
-        return [str(each.tolist() if hasattr(each, "tolist") else each) for each in targets]
+    except ValueError:
+        # Lengths that differ.
+        return [_row_texts(np.asarray(each).reshape(1, -1))[0] for each in targets]
     if labels.ndim == 1:
         return list(map(str, labels.tolist()))
     return _row_texts(labels.reshape(len(labels), -1))

@@ -174,8 +174,12 @@ def opened(
     is_shared = is_part and (has_record or not (folder / "total_config.py").exists())
     if is_resumed or (is_shared and has_record):
         record = _record_of(folder)
-        _check_same(plan, record)
-        _check_data(plan, record, is_allowed=allow_changed_data)
+        if changes := _check_same(plan, record, allow_changed_data=allow_changed_data):
+            text_logger("kfold").warning(
+                f"{changes}; the cross-validation goes on with the data as they are now"
+            )
+            write_json(folder / SETTINGS_NAME, plan.record)
+            write_lists({"train": plan.samples}, folder / LISTS)
         there = [number for number in folds if (folder / f"fold_{number}").exists()]
         if there and not is_resumed:
             raise ConfigError(
@@ -212,14 +216,15 @@ def _record_of(folder: Path) -> dict[str, Any]:
     )
 
 
-def _check_same(plan: Plan, record: Mapping[str, Any]) -> None:
-    """Refuse to put folds of two cross-validations together."""
+def _check_same(plan: Plan, record: Mapping[str, Any], *, allow_changed_data: bool) -> str:
+    """Refuse to put folds of two cross-validations together; return which changes of the data are allowed."""
     for name, value in plan.record["division"].items():
         if record["division"].get(name) != value:
             raise ConfigError(
                 f"the folds in '{plan.folder}' were divided with {name}={record['division'].get(name)!r}, "
                 f"not {value!r}; say the same, or name another --work-dir"
             )
+    changes = _changed_data(plan, record, is_allowed=allow_changed_data)
     if record.get("drop_last", True) != plan.record["drop_last"]:
         raise ConfigError(
             f"the folds in '{plan.folder}' were begun with {DROP_LAST}={record.get('drop_last', True)}; all "
@@ -235,24 +240,22 @@ def _check_same(plan: Plan, record: Mapping[str, Any]) -> None:
                 f"{now.get(key)!r} now; all folds are trained alike: go on with --resume and --work-dir "
                 "alone, or name another --work-dir"
             )
+    return changes
 
 
-def _check_data(plan: Plan, record: Mapping[str, Any], *, is_allowed: bool) -> None:
-    """Refuse other data than the folds were made of; where they are allowed, describe the new ones.
+def _changed_data(plan: Plan, record: Mapping[str, Any], *, is_allowed: bool) -> str:
+    """Refuse other data than the folds were made of; where they are allowed, say what changed.
 
     They are divided anew: a fold that was begun has trained on samples that it would be judged on.
     """
     if all(record[name] == plan.record[name] for name in ("num_samples", "classes", "fingerprint")):
-        return
+        return ""
     folder = plan.folder
     before = {"train": record.get(FACT, {"num_samples": record["num_samples"]})}
     found = described_changes(before, {"train": plan.samples}, folder / LISTS, plan.record["classes"])
     begun = sorted(folder.glob("fold_*"))
     if is_allowed and not begun and record["classes"] == plan.record["classes"]:
-        text_logger("kfold").warning(f"{found}; the cross-validation goes on with the data as they are now")
-        write_json(folder / SETTINGS_NAME, plan.record)
-        write_lists({"train": plan.samples}, folder / LISTS)
-        return
+        return found
     reason = f"; '{begun[0]}' has trained on samples that it would now be judged on" if begun else ""
     option = "" if is_allowed or begun else "go on with them as they are: --allow-changed-data, or "
     raise DataError(

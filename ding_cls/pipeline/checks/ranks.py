@@ -78,7 +78,7 @@ def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple
         }
     )
     found = [
-        f"rank {rank} has other {SPLITS[split]} data than rank 0: {said[rank].get(split)}"
+        f"rank {rank} has other {SPLITS[split]} data than rank 0: {said[rank].get(split, 'none')}"
         for rank, split in differing
     ]
     raise ConfigError(f"{_joined(found)}; give all ranks the same files")
