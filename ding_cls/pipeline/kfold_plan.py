@@ -248,13 +248,16 @@ def _changed_data(plan: Plan, record: Mapping[str, Any], *, is_allowed: bool) ->
 
     They are divided anew: a fold that was begun has trained on samples that it would be judged on.
     """
-    if all(record[name] == plan.record[name] for name in ("num_samples", "classes", "fingerprint")):
+    has_same_classes = record["classes"] == plan.record["classes"]
+    # The older fingerprint has names as they are: of data on another disk they may begin otherwise.
+    is_same = any(record.get(name) == plan.record[name] for name in ("fingerprint", FACT))
+    if has_same_classes and is_same:
         return ""
     folder = plan.folder
     before = {"train": record.get(FACT, {"num_samples": record["num_samples"]})}
     found = described_changes(before, {"train": plan.samples}, folder / LISTS, plan.record["classes"])
     begun = sorted(folder.glob("fold_*"))
-    if is_allowed and not begun and record["classes"] == plan.record["classes"]:
+    if is_allowed and not begun and has_same_classes:
         return found
     reason = f"; '{begun[0]}' has trained on samples that it would now be judged on" if begun else ""
     option = "" if is_allowed or begun else "go on with them as they are: --allow-changed-data, or "

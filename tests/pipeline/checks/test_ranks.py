@@ -1,10 +1,5 @@
 """Ranks that were started differently refuse together, in one line."""
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +11,7 @@ from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline.checks import ranks
 from ding_cls.pipeline.checks.ranks import check_same_data, check_same_start
-from tests.distributed.ranks import free_port, run_ranks
-
-ROOT = Path(__file__).parents[3]
+from tests.distributed.ranks import run_ranks
 
 
 def refusals(*checks: Any) -> list[str]:
@@ -117,39 +110,3 @@ def test_one_process_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "gather_objects", lambda own: pytest.fail("gathered"))
     check_same_start({"seed": 1})
     check_same_data({"train": SampleList(b"", 0)}, {"train": ()})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("door", ["train", "a known program"])
-@pytest.mark.parametrize(
-    ("own", "told"),
-    [
-        (
-            ("policy.collect.eval_data_path=d/train",),
-            "rank 1 has other evaluation data than rank 0: 40 and 20",
-        ),
-        (("seed=77",), "the ranks were started differently: seed is 77 on rank 1 and"),
-    ],
-)
-def test_two_ranks_end_with_2_and_one_line(
-    picture_folder: Path, workdir: Path, door: str, own: tuple[str, ...], told: str
-) -> None:
-    Path("d").symlink_to(picture_folder)
-    module = "ding_cls" if door == "train" else "dizoo.image_classification.entry.imagenet_res18_main"
-    words = [*([door] if door == "train" else []), "exp_name=run", "policy.cuda=False"]
-    words += ["policy.collect.learn_data_path=d/train", "policy.collect.eval_data_path=d/val"]
-    words += ["policy.collect.image_size=32", "policy.learn.learner.dataloader.num_workers=0"]
-    port, began, started = str(free_port()), time.monotonic(), []
-    for rank in range(2):
-        launched = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MASTER_PORT": port}
-        environ |= {name: str(value) for name, value in launched.items()}
-        command = [sys.executable, "-m", module, *words, *(own if rank == 1 else ())]
-        started.append(subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True))
-    said = [each.communicate(timeout=240)[1].splitlines() for each in started]
-    assert [each.returncode for each in started] == [2, 2]
-    assert time.monotonic() - began < 240
-    assert len(said[0]) == 1
-    assert said[0][0].startswith(f"error: {told}")
-    assert said[1] == []
-    assert not Path("run").exists()
