@@ -83,6 +83,7 @@ def _kfold(arguments: argparse.Namespace) -> None:
         grouped=False if arguments.no_groups else None,
         group_pattern=arguments.group_pattern,
         use_last=arguments.use_last,
+        allow_changed_data=arguments.allow_changed_data,
         **settings,
     )
     print_kfold(result)

@@ -1,6 +1,7 @@
 """``ding-cls train``, and the command line of a zoo entry's main."""
 
 import argparse
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -88,7 +89,10 @@ def run_program(
         resume = resumed(arguments)
         cfg = _with_data(config, arguments, embedded, resume)
         import_user_code(cfg, is_allowed=arguments.allow_code)
-        result = program(cfg, arguments.seed, resume=resume)
+        more = {"allow_changed_data": True} if arguments.allow_changed_data else {}
+        if more and "allow_changed_data" not in inspect.signature(program).parameters:
+            raise ConfigError("this program does not take --allow-changed-data; leave it out")
+        result = program(cfg, arguments.seed, resume=resume, **more)
         if launched_rank() == 0:
             print_summary(result)
 
@@ -120,6 +124,11 @@ def add_run_arguments(
         metavar="RUN",
         help="continue a run, to the last bit: its folder, or a checkpoint in it (newer ones are set aside); "
         "alone, the run in --work-dir or exp_name",
+    )
+    parser.add_argument(
+        "--allow-changed-data",
+        action="store_true",
+        help="resume also where names or labels of the data have changed since the checkpoint",
     )
     add_allow_code(parser)
     add_debug(parser)
@@ -183,7 +192,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     from ding_cls.pipeline import print_summary, train
 
-    result = train(config, resume=resume, **settings)
+    result = train(config, resume=resume, allow_changed_data=arguments.allow_changed_data, **settings)
     if launched_rank() == 0:
         print_summary(result)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import ConcatDataset, KFoldDataset
+from ding_cls.data.digest import listed
 from ding_cls.data.labels import sample_names
 from ding_cls.data.wrappers import IndexedDataset
 from ding_cls.errors import DataError
@@ -90,10 +91,7 @@ def fold_numbers(dataset: Any, division: Division) -> list[int]:
 
 def fingerprint(dataset: Any, folds: Sequence[int]) -> str:
     """Return a digest of the samples' names and folds: of two equal ones the folds fit together."""
-    digest = hashlib.sha256()
-    for name, fold in zip(sample_names(dataset), folds, strict=True):
-        digest.update(f"{name}\0{fold}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    return hashlib.sha256(listed(sample_names(dataset), folds)).hexdigest()
 
 
 def find_test_data(compiled: Any) -> tuple[bool, str | None]:

@@ -18,6 +18,8 @@ from ding_cls.data.labels import sample_names
 from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.build import build_datasets
+from ding_cls.pipeline.checks.changed_data import FACT as DATA
+from ding_cls.pipeline.checks.changed_data import bind_data
 from ding_cls.pipeline.run import Run
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,16 +32,21 @@ _MAX_LISTED = 1000
 def readable_datasets(run: Run, *, check_images: bool = False) -> tuple[Any, Any]:
     """Return the training and the evaluation set of a run, as ``build_datasets`` does, without bad images.
 
+    All ranks must read the same, and a resumed run what it was begun with.
+
     Args:
         run: an open run; its facts name the images left out.
         check_images: open every image also where ``max_bad`` is 0.
 
     Raises:
-        ConfigError: ``max_bad`` is new to a run that was begun without.
+        ConfigError: ``max_bad`` is new to a run that was begun without; or the ranks' data differ.
+        CheckpointError: the data have changed since the checkpoint, and that is not allowed.
         DataError: more images cannot be read than ``max_bad``; it names all. Or what ``build_datasets``
             raises.
     """
-    return build_datasets(run.cfg, readable=partial(_readable, run, check_images))
+    train_set, eval_set = build_datasets(run.cfg, readable=partial(_readable, run, check_images))
+    bind_data(run, _named(train_set, eval_set), is_compared=DATA not in run.facts)
+    return train_set, eval_set
 
 
 def readable_split(
@@ -73,15 +80,20 @@ def shown_count(dataset: Any) -> str:
 
 def _readable(run: Run, check_images: bool, train_set: Any, eval_set: Any) -> tuple[Any, Any]:
     loading = run.cfg.policy.learn.learner.dataloader
-    is_one = eval_set is train_set
-    sets = {"train": train_set} if is_one else {"train": train_set, "val": eval_set}
+    sets = _named(train_set, eval_set)
     saved: Mapping[str, Any] | None = run.saved_facts.get(FACT)
     if run.is_resumed and saved is None and loading.max_bad:
         raise ConfigError(
             f"{_KEY} is {loading.max_bad}, and this run was begun with 0: which images are left out is found "
             "at the start; start a new run"
         )
-    if not run.is_resumed and (loading.max_bad or check_images):
+    is_new = not run.is_resumed
+    if saved is not None:
+        # Before the places of the bad images are looked at: where the data have changed all are sought anew.
+        names = {split: [name for _, name, _ in bad] for split, bad in saved.items()}
+        is_new = bind_data(run, sets, without=names)
+        saved = None if is_new else saved
+    if is_new and (loading.max_bad or check_images):
         found = _checked(sets, loading.max_bad, loading.num_workers)
         saved = {name: [list(each) for each in bad] for name, bad in found.items()}
     if saved is not None and (loading.max_bad or run.is_resumed):
@@ -90,7 +102,11 @@ def _readable(run: Run, check_images: bool, train_set: Any, eval_set: Any) -> tu
         sets = {name: _without(each, saved.get(name, ())) for name, each in sets.items()}
     if check_images and run.is_resumed:
         _checked(sets, 0, loading.num_workers)
-    return sets["train"], sets["train" if is_one else "val"]
+    return sets["train"], sets.get("val", sets["train"])
+
+
+def _named(train_set: Any, eval_set: Any) -> dict[str, Any]:
+    return {"train": train_set} if eval_set is train_set else {"train": train_set, "val": eval_set}
 
 
 def _without(dataset: Any, bad: Sequence[Sequence[Any]]) -> Any:

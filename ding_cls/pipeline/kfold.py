@@ -48,6 +48,7 @@ def kfold(
     grouped: bool | None = None,
     group_pattern: str | None = None,
     use_last: bool = False,
+    allow_changed_data: bool = False,
 ) -> KFoldResult:
     """Train one network for each fold of the training data, judge each on its fold, and sum up.
 
@@ -80,6 +81,8 @@ def kfold(
             some.
         group_pattern: the same by file names: a regular expression; its first group, or all that it finds.
         use_last: judge the last checkpoint of each fold, not the best.
+        allow_changed_data: go on also where names or labels of the data have changed, as long as no fold is
+            begun: it would be judged on samples that it has trained on.
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
@@ -103,7 +106,9 @@ def kfold(
     is_part = fold is not None or start_fold > 0
     with ExitStack() as stack:
         with held_stops():
-            plan = opened(plan, folds, is_resumed=resume, is_part=is_part)
+            plan = opened(
+                plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
+            )
             stack.enter_context(part_of(plan.folder))
         try:
             for number in folds:

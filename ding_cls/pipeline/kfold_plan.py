@@ -17,7 +17,9 @@ from ding_cls.config.recipe import recipe_line
 from ding_cls.config.translate import leaves
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import part_placed
+from ding_cls.data.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, PartError
+from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
 from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
 from ding_cls.pipeline.resume import DROP_LAST
@@ -70,6 +72,7 @@ class Plan:
         division: how the data are divided.
         record: what ``kfold.json`` says of data and division.
         test: whether there is a test split, and the folder above it, as `find_test_data` says.
+        samples: names and labels of the data.
     """
 
     folder: Path
@@ -78,6 +81,7 @@ class Plan:
     division: Division
     record: dict[str, Any]
     test: tuple[bool, str | None]
+    samples: SampleList
 
 
 def make_plan(
@@ -123,17 +127,19 @@ def make_plan(
             logger.info(f"recipe {recipe}")
     division = _division(asked, saved.get("division", {}), compiled.seed, dataset)
     folds = fold_numbers(dataset, division)
+    samples = SampleList.of(dataset)
     record = {
         "division": asdict(division),
         "num_samples": len(dataset),
         "classes": list(dataset.classes),
         "fingerprint": fingerprint(dataset, folds),
+        FACT: samples.facts,
         "drop_last": loading.drop_last,
     }
     _warn_of_small_classes(dataset, division)
     own = plain_copy({**cfg, "seed": compiled.seed})
     folder = folder or _folder_of(settings, cfg)
-    return Plan(folder, own, compiled, division, record, find_test_data(compiled))
+    return Plan(folder, own, compiled, division, record, find_test_data(compiled), samples)
 
 
 def _division(asked: Asked, saved: Mapping[str, Any], seed: int, dataset: Any) -> Division:
@@ -158,14 +164,22 @@ def wanted_folds(num_splits: int, fold: int | None, start_fold: int) -> list[int
     return list(range(start_fold, num_splits)) if fold is None else [fold]
 
 
-def opened(plan: Plan, folds: Sequence[int], *, is_resumed: bool, is_part: bool) -> Plan:
+def opened(
+    plan: Plan, folds: Sequence[int], *, is_resumed: bool, is_part: bool, allow_changed_data: bool = False
+) -> Plan:
     """Return the plan with its folder, made and described, or found to be of the same cross-validation."""
     folder = plan.folder
     has_record = (folder / SETTINGS_NAME).is_file()
     # Folds that are done one by one, perhaps at once on several machines, share a folder.
     is_shared = is_part and (has_record or not (folder / "total_config.py").exists())
     if is_resumed or (is_shared and has_record):
-        _check_same(plan, _record_of(folder))
+        record = _record_of(folder)
+        if changes := _check_same(plan, record, allow_changed_data=allow_changed_data):
+            text_logger("kfold").warning(
+                f"{changes}; the cross-validation goes on with the data as they are now"
+            )
+            write_json(folder / SETTINGS_NAME, plan.record)
+            write_lists({"train": plan.samples}, folder / LISTS)
         there = [number for number in folds if (folder / f"fold_{number}").exists()]
         if there and not is_resumed:
             raise ConfigError(
@@ -182,6 +196,7 @@ def opened(plan: Plan, folds: Sequence[int], *, is_resumed: bool, is_part: bool)
         write_json(folder / SETTINGS_NAME, plan.record)
     except OSError as error:
         raise ConfigError(f"the folder '{folder}' cannot be made: {error}") from error
+    write_lists({"train": plan.samples}, folder / LISTS)
     return replace(plan, folder=folder)
 
 
@@ -201,20 +216,15 @@ def _record_of(folder: Path) -> dict[str, Any]:
     )
 
 
-def _check_same(plan: Plan, record: Mapping[str, Any]) -> None:
-    """Refuse to put folds of two cross-validations together."""
+def _check_same(plan: Plan, record: Mapping[str, Any], *, allow_changed_data: bool) -> str:
+    """Refuse to put folds of two cross-validations together; return which changes of the data are allowed."""
     for name, value in plan.record["division"].items():
         if record["division"].get(name) != value:
             raise ConfigError(
                 f"the folds in '{plan.folder}' were divided with {name}={record['division'].get(name)!r}, "
                 f"not {value!r}; say the same, or name another --work-dir"
             )
-    if any(record[name] != plan.record[name] for name in ("num_samples", "classes", "fingerprint")):
-        raise DataError(
-            f"the data are not those that the folds in '{plan.folder}' were made of "
-            f"({record['num_samples']} samples then, {plan.record['num_samples']} now); name another "
-            "--work-dir"
-        )
+    changes = _changed_data(plan, record, is_allowed=allow_changed_data)
     if record.get("drop_last", True) != plan.record["drop_last"]:
         raise ConfigError(
             f"the folds in '{plan.folder}' were begun with {DROP_LAST}={record.get('drop_last', True)}; all "
@@ -230,6 +240,31 @@ def _check_same(plan: Plan, record: Mapping[str, Any]) -> None:
                 f"{now.get(key)!r} now; all folds are trained alike: go on with --resume and --work-dir "
                 "alone, or name another --work-dir"
             )
+    return changes
+
+
+def _changed_data(plan: Plan, record: Mapping[str, Any], *, is_allowed: bool) -> str:
+    """Refuse other data than the folds were made of; where they are allowed, say what changed.
+
+    They are divided anew: a fold that was begun has trained on samples that it would be judged on.
+    """
+    has_same_classes = record["classes"] == plan.record["classes"]
+    # The older fingerprint has names as they are: of data on another disk they may begin otherwise.
+    is_same = any(record.get(name) == plan.record[name] for name in ("fingerprint", FACT))
+    if has_same_classes and is_same:
+        return ""
+    folder = plan.folder
+    before = {"train": record.get(FACT, {"num_samples": record["num_samples"]})}
+    found = described_changes(before, {"train": plan.samples}, folder / LISTS, plan.record["classes"])
+    begun = sorted(folder.glob("fold_*"))
+    if is_allowed and not begun and has_same_classes:
+        return found
+    reason = f"; '{begun[0]}' has trained on samples that it would now be judged on" if begun else ""
+    option = "" if is_allowed or begun else "go on with them as they are: --allow-changed-data, or "
+    raise DataError(
+        f"the data are not those that the folds in '{folder}' were made of: {found}{reason}; put them back, "
+        f"{option}name another --work-dir"
+    )
 
 
 def _warn_of_small_classes(dataset: Any, division: Division) -> None:

@@ -32,6 +32,8 @@ from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError, RunStopped
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
+from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
+from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
 from ding_cls.pipeline.label_kinds import labels_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import (
@@ -67,6 +69,7 @@ class Run:
         tb_logger: TensorBoard writer on rank 0, else None.
         logger: prints the run's first and last lines, on rank 0.
         facts: what every checkpoint says of the run beside what ``connect`` knows.
+        allow_changed_data: go on with other data than the checkpoint's.
     """
 
     cfg: Any
@@ -79,6 +82,7 @@ class Run:
     _newer: Sequence[Path] = ()
     _file: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    allow_changed_data: bool = False
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
@@ -127,6 +131,8 @@ class Run:
             ConfigError: an update would normalise a single image by its own statistics.
             CheckpointError: the checkpoint to resume from was made for another model or other data.
         """
+        if FACT not in self.facts:
+            bind_data(self, sets_of_loaders(loader, self._loaders))
         check_single_images(policy, self.cfg, loader)
         preprocessing = preprocessing_of(self.cfg)
         classes = tuple(loader.dataset.classes)
@@ -167,11 +173,12 @@ class Run:
         learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
         for trap in self.traps(len(loader)):
             self.logger.warning(trap)
+        learner.allows_changed_data = self.allow_changed_data
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)
             with naming_restart(self.cfg.exp_name, self._file):
-                learner.load_checkpoint(self._checkpoint)
+                learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
         for file in self._newer if self.rank == 0 else ():
             rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
             self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")
@@ -225,7 +232,7 @@ class Run:
 
     def _report_changes(self, learner: BaseLearner) -> None:
         saved = (self._checkpoint or {}).get("run", {}).get("config", {})
-        before, now = _leaves(saved), _leaves(plain_copy(self.cfg))
+        before, now = leaves_of(saved), leaves_of(plain_copy(self.cfg))
         for key in sorted(before.keys() | now.keys()):
             if key != "exp_name" and before.get(key) != now.get(key):
                 learner.logger.warning(
@@ -242,6 +249,7 @@ def open_run(
     resume: bool | str | os.PathLike[str] = False,
     origins: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    allow_changed_data: bool = False,
     **classes: Any,
 ) -> Iterator[Run]:
     """Open a run: processes, one folder for all of them, the checked config in it, the seed.
@@ -253,10 +261,11 @@ def open_run(
             folder, or the very checkpoint in it: the newer ones are set aside.
         origins: which line of which file set each key, for error messages.
         problems: what ``ding_cls.config.resolve`` found wrong, to be told together with the rest.
+        allow_changed_data: go on with other data than the run was begun with; of what changed one warning.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
     Raises:
-        ConfigError: keys or values that cannot be used, or there is no run to resume.
+        ConfigError: keys or values that cannot be used, there is no run to resume, or the ranks differ.
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
         RunStopped: a signal came before training began.
@@ -268,6 +277,7 @@ def open_run(
     logger.disabled = rank != 0
     writer, run, folder = None, None, ""
     try:
+        check_same_start(compiled, resume=bool(resume), allow_changed_data=allow_changed_data)
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
         with held_stops():
@@ -289,6 +299,7 @@ def open_run(
                 logger.info(line)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer, file)
+        run.allow_changed_data = allow_changed_data
         with parts_heard(logger):
             yield run
     except (Exception, KeyboardInterrupt, RunStopped) as error:
@@ -387,13 +398,3 @@ def _check_unused(cfg: Any, folder: str) -> None:
 def _has_test_split(collect: Any) -> bool:
     folder = collect.eval_data_path
     return collect.test is not None or (bool(folder) and Path(folder, os.pardir, "test").is_dir())
-
-
-def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(tree, Mapping) or not tree:
-        return {prefix: list(tree) if isinstance(tree, tuple) else tree}
-    return {
-        k: v
-        for name, branch in tree.items()
-        for k, v in _leaves(branch, f"{prefix}.{name}".lstrip(".")).items()
-    }

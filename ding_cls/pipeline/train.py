@@ -49,6 +49,7 @@ def train(
     overrides: Sequence[str] = (),
     allow_code: bool = False,
     check_images: bool = False,
+    allow_changed_data: bool = False,
 ) -> TrainResult:
     """Train a classifier.
 
@@ -70,6 +71,8 @@ def train(
             everything else.
         allow_code: import the modules that ``custom_imports`` names.
         check_images: open every training and evaluation image before anything is trained.
+        allow_changed_data: resume also where names or labels of the data are not those that the checkpoint
+            was written with; one warning says what changed.
 
     Raises:
         DingError: one line that says what cannot be used, and what to do.
@@ -98,7 +101,8 @@ def train(
     if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
         # Whoever opens a checkpoint of this run finds the modules again.
         cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
-    with open_run(cfg, seed=seed, resume=resume, origins=origins, problems=problems, **PARTS) as run:
+    about: dict[str, Any] = {"origins": origins, "problems": problems, **PARTS}
+    with open_run(cfg, seed=seed, resume=resume, allow_changed_data=allow_changed_data, **about) as run:
         if config is None and not any(path.startswith("policy.model") for path in origins):
             run.logger.info(f"no --model is named: {run.cfg.policy.model.name}")
         if line := recipe_line(run.cfg, origins):

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from ding_cls.data import EvalLoader
 from ding_cls.data.loader import keep_workers_through_signals
+from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 
@@ -42,29 +44,56 @@ def judged_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[
 
 
 def checked_count(loader: Any, count: int, *, world_size: int) -> tuple[int, str]:
-    """Compare the number evaluated, of all ranks, with the data set's.
+    """Compare the number evaluated, of all ranks, with the dataset's. All ranks call it together.
 
     Returns:
         how many samples the result covers, and a line where an unknown sampler chose other samples.
 
     Raises:
-        DataError: there is none, or the loader leaves samples out.
+        DataError: on all ranks alike: there is none, the ranks have different datasets, or the loader leaves
+            samples out.
     """
-    dataset = getattr(loader, "dataset", None)
-    expected = len(dataset) if isinstance(dataset, Sized) else count
+    shares = gather_objects((_size_of(loader), _num_chosen(loader)))
+    sizes, chosen = zip(*shares, strict=True)
+    expected = count if sizes[0] is None else sizes[0]
     if count == 0:
         raise DataError("the evaluation data are empty")
+    if other := next((rank for rank, size in enumerate(sizes) if size != sizes[0]), 0):
+        raise DataError(
+            f"the evaluation data of rank {other} hold {sizes[other]} samples, those of rank 0 {sizes[0]}; "
+            "give all ranks the same files"
+        )
     if count == expected * world_size and num_valid(loader) is None:
         # Every rank went through the whole set: means and shares are those of one.
         count = expected
     if count == expected:
         return count, ""
     message = f"{count} samples were evaluated, the data set holds {expected}"
-    if getattr(getattr(loader, "batch_sampler", None), "drop_last", False):
-        raise DataError(f"{message}; its loader has drop_last=True, use drop_last=False")
-    if isinstance(sampler_of(loader), torch.utils.data.SequentialSampler):
+    for name, owner in (("loader", getattr(loader, "batch_sampler", None)), ("sampler", sampler_of(loader))):
+        if count < expected and getattr(owner, "drop_last", False):
+            raise DataError(f"{message}; its {name} has drop_last=True, use drop_last=False")
+    is_whole = isinstance(loader, EvalLoader)
+    if is_whole or isinstance(sampler_of(loader), torch.utils.data.SequentialSampler):
         raise DataError(f"{message}; its loader does not go through the whole set")
+    if None not in chosen and count < sum(chosen):
+        raise DataError(f"{message}, of which its sampler chose {sum(chosen)}; its loader ends too early")
     return count, f"{message}; the result is that of the samples its sampler chose"
+
+
+def _size_of(loader: Any) -> int | None:
+    dataset = getattr(loader, "dataset", None)
+    return len(dataset) if isinstance(dataset, Sized) else None
+
+
+def _num_chosen(loader: Any) -> int | None:
+    """Return how many samples this rank's sampler says it chooses, repeats that it pads with left out."""
+    valid = num_valid(loader)
+    if valid is not None:
+        return valid
+    try:
+        return len(sampler_of(loader))
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def num_valid(loader: Any) -> int | None:

@@ -268,7 +268,7 @@ class MetricSerialEvaluator:
             ConfigError: the policy has no ``eval_loss`` to offer.
         """
         self._policy.reset()
-        return mean_loss(self._policy, self._batches())
+        return mean_loss(self._policy, self._batches(), check=self._check_count)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the results that decide about best and stop."""

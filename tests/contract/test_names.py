@@ -132,7 +132,11 @@ SIGNATURES = [
         "DistributedSampler",
         "(dataset, world_size=None, rank=None, round_up=True, *, seed=0, shuffle=True)",
     ),
-    ("dizoo.image_classification.entry.imagenet_res18_main", "main", "(cfg, seed=None, *, resume=False)"),
+    (
+        "dizoo.image_classification.entry.imagenet_res18_main",
+        "main",
+        "(cfg, seed=None, *, resume=False, allow_changed_data=False)",
+    ),
     (
         "dizoo.image_classification.entry.imagenet_res18_main",
         "ImageClassificationMetric",
@@ -147,7 +151,8 @@ SIGNATURES = [
         "ding_cls",
         "train",
         "(config=None, *, data=None, model=None, pretrained=False, epochs=None, seed=None, resume=False, "
-        "synthetic=False, exp_name=None, overrides=(), allow_code=False, check_images=False)",
+        "synthetic=False, exp_name=None, overrides=(), allow_code=False, check_images=False, "
+        "allow_changed_data=False)",
     ),
     (
         "ding_cls",

@@ -9,7 +9,7 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import main
-from ding_cls.errors import ConfigError, DataError, RunStopped
+from ding_cls.errors import CheckpointError, ConfigError, DataError, RunStopped
 from ding_cls.pipeline import evaluate, image_check, kfold, train
 from ding_cls.pipeline.dry_run import dry_run
 from tests.conftest import TinyNet
@@ -187,8 +187,39 @@ def test_which_are_left_out_is_settled_at_the_start(picture_folder: Path, workdi
     with pytest.raises(RunStopped):
         run_tiny(picture_folder, "other", ALONE, f"{KEY}=3", stop_at=3)
     (picture_folder / "train/fir/009.png").rename(picture_folder / "train/ash/0000.png")
-    with pytest.raises(DataError, match=r"image 3 of the data is no longer 'ash/003\.png'"):
+    with pytest.raises(CheckpointError, match=r"training data have changed: 1 added, 1 removed, 0 moved"):
         run_tiny(picture_folder, "other", ALONE, resume=True)
+
+
+def test_changed_data_that_are_allowed_are_opened_anew(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = f"{KEY}=3"
+    spoil(picture_folder)
+    with pytest.raises(RunStopped):
+        run_tiny(picture_folder, "run", ALONE, limit, stop_at=3)
+    before = read_checkpoint("run/ckpt/iteration_3.pth.tar")["run"]
+    assert before["data"]["train"]["num_samples"] == 38
+    (picture_folder / "train/fir/009.png").rename(picture_folder / "train/ash/009_.png")
+    spoil(picture_folder, ("train/birch/002.png",))
+    spoiled = ("train/ash/003.png", "train/birch/002.png", "train/cedar/000.png", "val/ash/000.png")
+    words = ["policy.learn.learner.hook.stop_here=False", f"{KEY}=4", ALONE]
+    capsys.readouterr()
+    result = train(
+        data=picture_folder,
+        model=TinyNet(),
+        epochs=2,
+        exp_name="run",
+        resume=True,
+        allow_changed_data=True,
+        overrides=[*SETTINGS, *words],
+    )
+    text = capsys.readouterr().out
+    assert text.count("the training data have changed: 1 added, 1 removed, 0 moved") == 1
+    lines = Path("run/bad_images.txt").read_text().splitlines()
+    assert all(name in line for name, line in zip(spoiled, lines, strict=True))
+    after = read_checkpoint(result.best_checkpoint)["run"]
+    assert after["data"]["train"]["num_samples"] == after["num_train_samples"] == 37
 
 
 def test_evaluation_of_other_data_looks_at_them(

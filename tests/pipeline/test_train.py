@@ -71,10 +71,12 @@ def test_a_runs_files(picture_folder: Path, workdir: Path) -> None:
     names = sorted(str(each.relative_to("run")) for each in Path("run").rglob("*") if each.is_file())
     events = [name for name in names if "tfevents" in name]
     assert len(events) == 1
+    data = read_checkpoint("run/ckpt/ckpt_best.pth.tar")["run"]["data"]
     assert [name for name in names if name not in events] == [
         "ckpt/ckpt_best.pth.tar",
         "ckpt/iteration_10.pth.tar",
         "ckpt/iteration_5.pth.tar",
+        *(f"data_index/{split}-{data[split]['digest'][:16]}.gz" for split in ("train", "val")),
         "log/evaluator/evaluator.txt",
         "log/learner/learner.txt",
         "log/metrics.jsonl",

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ding_cls.data import DistributedSampler
+from ding_cls.data import DistributedSampler, build_eval_loader
 from ding_cls.errors import DataError
+from ding_cls.worker import eval_batches
 from ding_cls.worker.eval_batches import EvaluationStoppedError, checked_count, judged_batches
 
 DATA = TensorDataset(torch.arange(7.0), torch.arange(7))
@@ -39,3 +40,40 @@ def test_the_number_evaluated_is_that_of_the_data() -> None:
         checked_count(loader, 0, world_size=1)
     with pytest.raises(DataError, match=r"6 samples were evaluated, the data set holds 7.*drop_last=False"):
         checked_count(DataLoader(DATA, 3, drop_last=True), 6, world_size=1)
+
+
+class _Twice(torch.utils.data.Sampler[int]):
+    """A sampler of one's own, whose length is what it says."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+
+def test_our_own_loader_leaves_none_out() -> None:
+    loader = build_eval_loader(DATA, 3)
+    assert checked_count(loader, 7, world_size=1) == (7, "")
+    with pytest.raises(DataError, match=r"5 samples were evaluated, the data set holds 7; .* the whole set"):
+        checked_count(loader, 5, world_size=1)
+
+
+def test_samples_that_a_sampler_chose_and_nobody_evaluated_are_missed() -> None:
+    loader = DataLoader(DATA, 3, sampler=_Twice(5))
+    assert checked_count(loader, 5, world_size=1)[1].endswith("that of the samples its sampler chose")
+    with pytest.raises(
+        DataError, match=r"4 samples .* holds 7, of which its sampler chose 5; .* ends too early"
+    ):
+        checked_count(loader, 4, world_size=1)
+    dropping = torch.utils.data.DistributedSampler(DATA, 1, 0, drop_last=True)
+    with pytest.raises(DataError, match=r"its sampler has drop_last=True, use drop_last=False"):
+        checked_count(DataLoader(DATA, 3, sampler=dropping), 6, world_size=1)
+
+
+def test_ranks_with_datasets_of_different_sizes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eval_batches, "gather_objects", lambda own: [own, (5, own[1])])
+    with pytest.raises(
+        DataError, match="the evaluation data of rank 1 hold 5 samples, those of rank 0 7; give"
+    ):
+        checked_count(build_eval_loader(DATA, 3, world_size=2), 6, world_size=2)

@@ -77,6 +77,7 @@ class BaseLearner:
         last_step: the caller's own position, as ``train`` was told it; -1 where it was not.
         facts: what every checkpoint says under ``run``; see ``describe_run``.
         display: which results are shown while it runs, and under which names.
+        allows_changed_data: whether a checkpoint of other data is gone on with.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(LEARNER)
@@ -118,9 +119,8 @@ class BaseLearner:
         self.history = History()
         self.data_time: float = 0.0
         self.epoch_info: tuple[int, int, int] = (0, 0, 0)
-        self.num_samples = 0
-        self.training_seconds = 0.0
-        self.step_began = 0.0
+        self.num_samples, self.training_seconds, self.step_began = 0, 0.0, 0.0
+        self.allows_changed_data = False
         self.max_iter: int | None = None
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
@@ -307,9 +307,10 @@ class BaseLearner:
         """
         state = source if isinstance(source, Mapping) else read_checkpoint(source)
         check_form(state, RESUMED, "the checkpoint" if state is source else f"'{source}'")
+        facts = state.get("run", {})
         with naming_file(source):
             check_complete(state)
-            check_facts(saved=state.get("run", {}), now=self.facts)
+            check_facts(saved=facts, now=self.facts, allows_changed_data=self.allows_changed_data)
             self._unclaimed |= restore(self.policy, self._parts, state)
         self._loaded_facts, self.has_loaded = state.get("run", {}), True
         self.last_iter.update(int(state.get("last_iter", 0)))

@@ -1,23 +1,38 @@
 """Where a checkpoint comes from: format, settings of the machine, data; and whether a resume fits them."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ding_cls.distributed.comm import get_world_size
-from ding_cls.errors import ChangedRunError
+from ding_cls.errors import ChangedRunError, CheckpointError
+
+_LOGGER = logging.getLogger(__name__)
 
 # What must not change between a checkpoint and its resume: positions and class numbers depend on it.
 _BINDING = ("class_names", "num_train_samples", "global_batch_size", "drop_last", "seed")
 
 
-def check_facts(*, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_facts(
+    *, saved: Mapping[str, Any], now: Mapping[str, Any], allows_changed_data: bool = False
+) -> None:
     """Refuse to continue a run on other data, with another seed or another global batch.
+
+    Args:
+        saved: what the checkpoint says.
+        now: what this run says.
+        allows_changed_data: warn of other data; other classes are refused all the same.
 
     Raises:
         ChangedRunError: names the fact that differs and both values.
     """
+    if allows_changed_data:
+        found = _changed_data(saved, now)
+        if found:
+            _LOGGER.warning("%s; the run goes on with the data as they are now", found)
+        saved = {name: value for name, value in saved.items() if name != "num_train_samples"}
     if "global_batch_size" in saved:
         # Runs did nothing else before there was a choice.
         saved = {"drop_last": True, **saved}
@@ -27,6 +42,11 @@ def check_facts(*, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
                 f"{name} differs: the checkpoint was written with {_short(saved[name])}, this run has "
                 f"{_short(now[name])}"
             )
+    if not allows_changed_data and (found := _changed_data(saved, now)):
+        raise CheckpointError(
+            f"{found}; resume with the same data, start a new run, or go on with them as they are: "
+            "--allow-changed-data"
+        )
 
 
 def environment() -> dict[str, Any]:
@@ -44,6 +64,15 @@ def environment_changes(saved: Mapping[str, Any]) -> list[str]:
     return [
         f"{name} {saved[name]} -> {now[name]}" for name in now if name in saved and saved[name] != now[name]
     ]
+
+
+def _changed_data(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which datasets are not those of the checkpoint, by what both say of their names and labels."""
+    then, present = saved.get("data"), now.get("data")
+    if not isinstance(then, Mapping) or not isinstance(present, Mapping):
+        return ""
+    names = [name for name in present if name in then and then[name] != present[name]]
+    return f"names or labels of the data ({', '.join(names)}) are not the checkpoint's" if names else ""
 
 
 def _short(value: Any) -> str:

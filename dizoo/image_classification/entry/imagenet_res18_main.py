@@ -23,15 +23,22 @@ PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator
 __all__ = ["ImageClassificationMetric", "ImageClsLogShowHook", "main"]
 
 
-def main(cfg: Mapping[str, Any], seed: int | None = None, *, resume: bool = False) -> TrainResult:
+def main(
+    cfg: Mapping[str, Any],
+    seed: int | None = None,
+    *,
+    resume: bool = False,
+    allow_changed_data: bool = False,
+) -> TrainResult:
     """Train, evaluate after each epoch, keep the best checkpoint.
 
     Args:
         cfg: the config, as in ``imagenet_res18_config``.
         seed: seed of everything random; None takes the config's.
         resume: continue the run in the folder ``exp_name``, to the last bit.
+        allow_changed_data: resume also with other data than the run was begun with.
     """
-    with open_run(cfg, seed=seed, resume=resume, **PARTS) as run:
+    with open_run(cfg, seed=seed, resume=resume, allow_changed_data=allow_changed_data, **PARTS) as run:
         learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
 
         # Data. Class numbers come from the training folder; order and augmentation from (seed, epoch, index).
