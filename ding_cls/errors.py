@@ -53,9 +53,18 @@ class DiskError(DingError):
 
 
 class NumbersError(DingError):
-    """Training gave numbers that are not finite, update after update."""
+    """Training gave numbers that are not finite, update after update.
+
+    Args:
+        message: the line.
+        is_on_all_ranks: every rank ends with the same line.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
+        super().__init__(message)
+        self.is_on_all_ranks = is_on_all_ranks
 
 
 class RunStopped(SystemExit):

@@ -29,7 +29,8 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
         if is_debugging:
             traceback.print_exc()
         # Every rank reads the same words and finds the same mistake in them: one says so.
-        if launched_rank() == 0 or not isinstance(error, ConfigError):
+        is_on_all_ranks = isinstance(error, ConfigError) or getattr(error, "is_on_all_ranks", False)
+        if launched_rank() == 0 or not is_on_all_ranks:
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except RuntimeError as error:

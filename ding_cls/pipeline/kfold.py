@@ -14,7 +14,7 @@ from ding_cls.common.command import part_of
 from ding_cls.common.log import text_logger
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.errors import CheckpointError, ConfigError, NumbersError
 from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
 from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
@@ -185,14 +185,17 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         for rest in (folder, checkpoints):
             shutil.rmtree(rest, ignore_errors=True)
     text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
-    with part_of(plan.folder):
-        train(
-            cfg,
-            model=copy.deepcopy(network),
-            exp_name=str(folder),
-            resume=is_begun,
-            allow_code=allow_code,
-        )
+    try:
+        with part_of(plan.folder):
+            train(
+                cfg,
+                model=copy.deepcopy(network),
+                exp_name=str(folder),
+                resume=is_begun,
+                allow_code=allow_code,
+            )
+    except NumbersError as error:
+        raise NumbersError(f"fold {fold}: {error}") from error
     write_json(mark, {"fold": fold})
     return checkpoints
 

@@ -8,7 +8,7 @@ from ding_cls.metrics import Display, digits_of, fits_a_line, show_value
 
 WIDTH = 80
 _GAP = "  "
-_TRAINING = ("train_loss", "train_acc1")
+_TRAINING = ("train_loss", "train_acc1", "train_skipped")
 _BEST = " best"
 _ALL = Display()
 
