@@ -203,7 +203,7 @@ class WeightAverage:
         self._settle()
         share = self._rule(train_iter, self._num_averaged, updates_per_epoch)
         flag = None if verdict is None else verdict.flag
-        if share is None or (verdict is not None and flag is None and any(verdict.read())):
+        if share is None or (verdict is not None and flag is None and verdict.read()[0]):
             return
         averages, newest = [], []
         for average, value in zip(_tensors(self._copy), _tensors(self._model), strict=True):

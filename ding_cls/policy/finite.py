@@ -23,6 +23,7 @@ from ding_cls.policy.modes import Verdict
 from ding_cls.policy.scaling import LossScaler
 
 _WITH_A_FLAG = (SGD, Adam, AdamW)
+_APPLIED = Verdict(is_skipped=False, counts=False)
 _FORMS = ("foreach", "fused", "capturable", "differentiable")
 
 
@@ -65,10 +66,11 @@ class FiniteUpdates:
         self._checked: list[Tensor] = []
         self._groups: list[tuple[list[Tensor], list[Tensor]]] = []
         self._one = torch.ones((), device=device)
-        self._flags = torch.zeros(2, device=device)
-        self._bad, self._bad_weights = self._flags.unbind()
+        self._bad = torch.zeros((), device=device)
         # The memory itself, which costs a tenth of a microsecond to read.
-        self._memory = self._flags.numpy() if device.type == "cpu" else None
+        self._memory = self._bad.numpy() if device.type == "cpu" else None
+        # A rate may be too high for finite gradients: no later update finds such weights finite.
+        self._weights = [each.detach() for group in optimizer.param_groups for each in group["params"]]
         self._scratch: list[Tensor] = []
         self.verdict: Verdict | None = None
         self._verdict: Verdict | None = None
@@ -78,7 +80,6 @@ class FiniteUpdates:
 
     def begin(self) -> None:
         """Remember what the passes will change."""
-        self._flags.zero_()
         found = self._found()
         if len(found) != len(self.buffers) or not all(map(is_, found, self.buffers)):
             self._regroup(found)
@@ -102,7 +103,8 @@ class FiniteUpdates:
         torch.autograd.backward(scaled, seed.to(scaled.dtype))
 
     def inspect(self, *losses: Tensor) -> None:
-        """Divide out fp16's scale and look at the gradients, which are the whole ones of the update.
+        """Divide out fp16's scale, and look at the whole gradients of the update and at the weights that
+        they were computed at.
 
         Args:
             losses: what was minimised.
@@ -118,6 +120,7 @@ class FiniteUpdates:
             for found in self._scaler._found_inf_per_device(self._optimizer).values():
                 self._bad.copy_(found)
             values = []
+        values += self._weights
         if self._is_alone:
             values += [*self._checked, *losses]
         torch._amp_foreach_non_finite_check_and_unscale_(values, self._bad, self._one)
@@ -133,39 +136,33 @@ class FiniteUpdates:
             self._bad.logical_or_(torch.isfinite(grad_norm).logical_not())
         self._is_deciding = not (self._is_on_device and _has_state(self._optimizer))
         if self._is_deciding:
-            self._is_bad = self._read(0)
+            self._is_bad = bool(self._bad if self._memory is None else self._memory)
             return not self._is_bad
         self._optimizer.found_inf = self._bad  # type: ignore[attr-defined]
         self._is_bad = False
         return True
 
-    @torch.no_grad()
     def end(self) -> None:
         """Take back what the passes of a skipped update have changed, and say what became of it."""
-        if not self._is_bad:
-            # A learning rate may be too high for finite gradients: what is left then is not finite.
-            weights = [each for group in self._optimizer.param_groups for each in group["params"]]
-            moved = [each for each in weights if each.grad is not None]
-            torch._amp_foreach_non_finite_check_and_unscale_(moved, self._bad_weights, self._one)
         counts = self._scaler.is_at_floor() if self._scaler.is_enabled() else True
-        if self._is_deciding:
-            if self._is_bad:
-                self.restore()
-            has_bad_weights = not self._is_bad and self._read(1)
-            self._verdict = self.verdict = Verdict(
-                self._is_bad, self._is_bad and bool(counts), has_bad_weights
-            )
-        else:
-            del self._optimizer.found_inf
+        if not self._is_deciding:
+            del self._optimizer.found_inf  # type: ignore[attr-defined]
             self._choose_buffers()
             counted = self._bad if counts is True else self._bad * counts
-            self._verdict = self.verdict = Verdict.later(torch.stack([self._bad, counted, self._bad_weights]))
+            self.verdict = Verdict.later(torch.stack([self._bad, counted]))
+        elif self._is_bad:
+            self.restore()
+            self.verdict = Verdict(is_skipped=True, counts=bool(counts))
+        else:
+            self.verdict = _APPLIED
+        self._verdict = self.verdict
         if self._scaler.is_enabled():
             for found in self._scaler._found_inf_per_device(self._optimizer).values():
                 found.copy_(self._bad)
             self._scaler.update()
+        if self._is_bad or not self._is_deciding:
+            self._bad.zero_()
 
-    @torch.no_grad()
     def restore(self) -> None:
         """Set the buffers to their values at ``begin``."""
         if self.before:
@@ -183,18 +180,15 @@ class FiniteUpdates:
                 if isinstance(state.get("step"), Tensor):
                     state["step"] = state["step"].to(weight.device, torch.float32)
 
-    def _read(self, position: int) -> bool:
-        values = self._flags if self._memory is None else self._memory
-        return bool(values[position])
-
     def _found(self) -> list[Tensor]:
         return [each for owner in self._owners for each in owner.values() if each is not None]
 
     def _regroup(self, found: Sequence[Tensor]) -> None:
         self.buffers, self.before = [*found], [each.detach().clone() for each in found]
-        by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        by_type: dict[torch.dtype | None, tuple[list[Tensor], list[Tensor]]] = {}
         for now, before in zip(self.buffers, self.before, strict=True):
-            ours = by_type.setdefault(now.dtype, ([], []))
+            # Kernels for many tensors take those of one type; a CPU has none, and one call is cheaper there.
+            ours = by_type.setdefault(now.dtype if self._memory is None else None, ([], []))
             ours[0].append(before)
             ours[1].append(now)
         self._groups = list(by_type.values())
@@ -214,7 +208,8 @@ class FiniteUpdates:
                 strict=True,
             )
             now, before = (torch.cat([each.reshape(-1) for each in side]) for side in (targets, earlier))
-            parts = torch.where(self._bad > 0, before, now).split([each.numel() for each in targets])
+            chosen = torch.where(self._bad > 0, before, now)
+            parts = chosen.split_with_sizes([each.numel() for each in targets])
             torch._foreach_copy_(
                 targets, [part.view_as(each) for part, each in zip(parts, targets, strict=True)]
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ding_cls.data import innermost
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import NumbersError
@@ -54,7 +56,6 @@ class BadUpdates:
         # The first of those in a row: its number, and of its samples the first few, and how many there are.
         self._first: dict[str, Any] = {}
         self._latest = -_QUIET
-        self._are_weights_bad = False
         self._pending: _Update | None = None
         self._news: _Update | None = None
 
@@ -62,10 +63,10 @@ class BadUpdates:
         """Count the update that the learner has just finished, or that before it.
 
         Raises:
-            NumbersError: ``policy.learn.max_bad_steps`` in a row were bad, or the weights are not finite.
+            NumbersError: ``policy.learn.max_bad_steps`` in a row were bad.
         """
         verdict, is_own = _verdict(engine)
-        is_good = verdict.flag is None and not any(verdict.read())
+        is_good = verdict.flag is None and not verdict.read()[0]
         if is_good and self._pending is None and self.in_row == 0:
             return
         self.flush()
@@ -74,10 +75,10 @@ class BadUpdates:
             self.flush()
         if self._news is not None:
             self._warn(engine, self._news)
-        if self.in_row == 0 and not self._are_weights_bad:
+        if self.in_row == 0:
             return
         learn = _settings(engine)
-        if self._are_weights_bad or self.in_row >= learn.get("max_bad_steps", _LIMIT):
+        if self.in_row >= learn.get("max_bad_steps", _LIMIT):
             self._end(engine, learn, is_shared=not is_own)
 
     def flush(self) -> None:
@@ -85,7 +86,7 @@ class BadUpdates:
         if self._pending is None:
             return
         update, self._pending = self._pending, None
-        is_skipped, counts, self._are_weights_bad = update.verdict.read()
+        is_skipped, counts = update.verdict.read()
         self._num_skipped += is_skipped and not update.is_own
         if not counts:
             # fp16 that is finding its scale neither adds to them nor ends them.
@@ -134,13 +135,8 @@ class BadUpdates:
 
     def _end(self, engine: BaseLearner, learn: Mapping[str, Any], *, is_shared: bool) -> None:
         number = engine.train_iter
-        if self._are_weights_bad:
-            what = f"the weights are not finite after update {number}"
-            first = {"train_iter": number, **_samples(None)}
-        else:
-            what = f"the loss or gradients of {self.in_row} updates in a row, up to {number}, are not finite"
-            first = self._first
-        everywhere = gather_objects(first) if is_shared else [first]
+        what = f"the loss or gradients of {self.in_row} updates in a row, up to {number}, are not finite"
+        everywhere = gather_objects(self._first) if is_shared else [self._first]
         # Those whose own loss was bad are the ones to look at.
         suspects = [each for each in everywhere if each.get("is_loss_bad")] or everywhere
         rate = learn.get("learning_rate")
@@ -161,8 +157,11 @@ class BadUpdates:
         count = sum(each.get("num_samples", 0) for each in suspects)
         if not ids:
             return ""
-        names = {} if self.dataset is None else dict(enumerate(sample_names(self.dataset)))
-        listed = ", ".join(repr(names[each]) if each in names else f"number {each}" for each in ids)
+        names = [] if self.dataset is None else sample_names(self.dataset)
+        folder = "" if self.dataset is None else _folder(self.dataset)
+        listed = ", ".join(
+            repr(os.path.join(folder, names[each])) if each < len(names) else f"number {each}" for each in ids
+        )
         more = f" and {count - len(ids)} more" if count > len(ids) else ""
         return f"; look at the images of update {suspects[0]['train_iter']}, where it began: {listed}{more}"
 
@@ -171,14 +170,15 @@ def _verdict(engine: BaseLearner) -> tuple[Verdict, bool]:
     """Return what became of the latest update, and whether that is only what its loss says."""
     try:
         verdict = engine.policy.get_attribute("verdict")
-    except AttributeError:
+    except (AttributeError, LookupError):
+        # A learn mode of another make may know no such attribute.
         verdict = None
-    if verdict is not None:
+    if isinstance(verdict, Verdict):
         return verdict, False
     loss = engine.outputs.get("total_loss", 0.0)
     if isinstance(loss, torch.Tensor) and loss.is_cuda:
         bad = torch.isfinite(loss.detach()).all().logical_not()
-        return Verdict.later(torch.stack([bad, bad, torch.zeros_like(bad)]).float()), True
+        return Verdict.later(torch.stack([bad, bad]).float()), True
     is_bad = not _is_finite(loss)
     return Verdict(is_bad, is_bad), True
 
@@ -189,9 +189,9 @@ def _is_finite(loss: Any) -> bool:
     return math.isfinite(loss) if isinstance(loss, int | float) else True
 
 
-def _samples(update: _Update | None) -> dict[str, Any]:
+def _samples(update: _Update) -> dict[str, Any]:
     """Return which samples an update had, as far as its batch says, and whether its own loss was finite."""
-    if update is None or not isinstance(update.data, Batch):
+    if not isinstance(update.data, Batch):
         return {}
     ids = update.data.sample_ids
     return {
@@ -201,10 +201,16 @@ def _samples(update: _Update | None) -> dict[str, Any]:
     }
 
 
+def _folder(dataset: Any) -> str:
+    """Return the folder of a dataset's files, the first one's of several; empty where it has none."""
+    inner = innermost(dataset)[0]
+    return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
+
+
 def _settings(engine: BaseLearner) -> Mapping[str, Any]:
     """Return the section ``policy.learn``; nothing where the policy is of another make."""
     try:
         learn: Mapping[str, Any] = engine.policy.get_attribute("cfg").learn
-    except AttributeError:
+    except (AttributeError, LookupError):
         return {}
     return learn

@@ -30,7 +30,7 @@ class FiniteWeights:
         """
         masks: Collection[str] = ()
         # A learn mode of another make may have no such attribute.
-        with suppress(AttributeError):
+        with suppress(AttributeError, LookupError):
             masks = engine.policy.get_attribute("masks")
         names = non_finite(state, masks)
         if names and not self._has_warned:
