@@ -25,16 +25,21 @@ _LIMIT = 10
 _MAX_LISTED = 5
 # Updates without a warning, after the last bad one, that make the next one news.
 _QUIET = 100
+# Losses of a policy with an update of its own that are read together: each alone would be waited for.
+_OWN_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    """An update that is to be counted: its number, from 1, what became of it, its samples and loss."""
+    """An update that is to be counted: its number, from 1, what became of it, its samples and loss.
+
+    ``is_own``: the policy says nothing of it but its loss.
+    """
 
     number: int
     verdict: Verdict
     is_own: bool
-    data: Any
+    sample_ids: torch.Tensor | None
     loss: Any
 
 
@@ -42,7 +47,7 @@ class BadUpdates:
     """Counts updates whose loss or gradients are not finite.
 
     What the device decides is counted an update later, and before anything is saved. A policy with an update
-    of its own says nothing of it: there a loss that is not finite counts.
+    of its own says nothing of it: there a loss that is not finite counts, at the latest ten updates after.
 
     Attributes:
         in_row: how many of the latest updates were bad, one after another.
@@ -56,7 +61,7 @@ class BadUpdates:
         # The first of those in a row: its number, and of its samples the first few, and how many there are.
         self._first: dict[str, Any] = {}
         self._latest = -_QUIET
-        self._pending: _Update | None = None
+        self._pending: list[_Update] = []
         self._news: _Update | None = None
 
     def check(self, engine: BaseLearner, data: Any) -> None:
@@ -67,12 +72,15 @@ class BadUpdates:
         """
         verdict, is_own = _verdict(engine)
         is_good = verdict.flag is None and not verdict.read()[0]
-        if is_good and self._pending is None and self.in_row == 0:
+        if is_good and not self._pending and self.in_row == 0:
             return
-        self.flush()
-        self._pending = _Update(engine.train_iter, verdict, is_own, data, engine.outputs.get("total_loss"))
-        if verdict.flag is None:
+        ids = data.sample_ids if isinstance(data, Batch) else None
+        loss = engine.outputs.get("total_loss")
+        self._pending.append(_Update(engine.train_iter, verdict, is_own, ids, loss))
+        if verdict.flag is None or len(self._pending) >= _OWN_AT_ONCE:
             self.flush()
+        elif not is_own:
+            self._count(all_but=1)
         if self._news is not None:
             self._warn(engine, self._news)
         if self.in_row == 0:
@@ -82,22 +90,24 @@ class BadUpdates:
             self._end(engine, learn, is_shared=not is_own)
 
     def flush(self) -> None:
-        """Count the update that the device was still at, if there is one."""
-        if self._pending is None:
-            return
-        update, self._pending = self._pending, None
-        is_skipped, counts = update.verdict.read()
-        self._num_skipped += is_skipped and not update.is_own
-        if not counts:
-            # fp16 that is finding its scale neither adds to them nor ends them.
-            self.in_row = self.in_row if is_skipped else 0
-            return
-        self.in_row += 1
-        if self.in_row == 1:
-            self._first = {"train_iter": update.number, **_samples(update)}
-        if update.number - self._latest >= _QUIET:
-            self._news = update
-        self._latest = update.number
+        """Count the updates that the device was still at."""
+        self._count(all_but=0)
+
+    def _count(self, *, all_but: int) -> None:
+        while len(self._pending) > all_but:
+            update = self._pending.pop(0)
+            is_skipped, counts = update.verdict.read()
+            self._num_skipped += is_skipped and not update.is_own
+            if not counts:
+                # fp16 that is finding its scale neither adds to the row nor ends it.
+                self.in_row = self.in_row if is_skipped else 0
+                continue
+            self.in_row += 1
+            if self.in_row == 1:
+                self._first = {"train_iter": update.number, **_samples(update)}
+            if update.number - self._latest >= _QUIET:
+                self._news = update
+            self._latest = update.number
 
     def close_epoch(self) -> dict[str, int]:
         """Return what an epoch's row says of them, and begin to count anew."""
@@ -121,7 +131,7 @@ class BadUpdates:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue with the counts of ``state``; older files have none."""
-        self._pending = self._news = None
+        self._pending, self._news = [], None
         self.in_row, self._num_skipped = state.get("in_row", 0), state.get("skipped", 0)
         self._first, self._latest = dict(state.get("first", {})), state.get("latest", -_QUIET)
 
@@ -134,8 +144,9 @@ class BadUpdates:
         )
 
     def _end(self, engine: BaseLearner, learn: Mapping[str, Any], *, is_shared: bool) -> None:
-        number = engine.train_iter
-        what = f"the loss or gradients of {self.in_row} updates in a row, up to {number}, are not finite"
+        what = (
+            f"the loss or gradients of {self.in_row} updates in a row, up to {self._latest}, are not finite"
+        )
         everywhere = gather_objects(self._first) if is_shared else [self._first]
         # Those whose own loss was bad are the ones to look at.
         suspects = [each for each in everywhere if each.get("is_loss_bad")] or everywhere
@@ -176,28 +187,21 @@ def _verdict(engine: BaseLearner) -> tuple[Verdict, bool]:
     if isinstance(verdict, Verdict):
         return verdict, False
     loss = engine.outputs.get("total_loss", 0.0)
-    if isinstance(loss, torch.Tensor) and loss.is_cuda:
+    if isinstance(loss, torch.Tensor):
         bad = torch.isfinite(loss.detach()).all().logical_not()
         return Verdict.later(torch.stack([bad, bad]).float()), True
-    is_bad = not _is_finite(loss)
-    return Verdict(is_bad, is_bad), True
-
-
-def _is_finite(loss: Any) -> bool:
-    if isinstance(loss, torch.Tensor):
-        return bool(torch.isfinite(loss.detach()).all())
-    return math.isfinite(loss) if isinstance(loss, int | float) else True
+    is_bad = isinstance(loss, int | float) and not math.isfinite(loss)
+    return Verdict(is_skipped=is_bad, counts=is_bad), True
 
 
 def _samples(update: _Update) -> dict[str, Any]:
     """Return which samples an update had, as far as its batch says, and whether its own loss was finite."""
-    if not isinstance(update.data, Batch):
+    if update.sample_ids is None:
         return {}
-    ids = update.data.sample_ids
     return {
-        "samples": ids[:_MAX_LISTED].tolist(),
-        "num_samples": len(ids),
-        "is_loss_bad": not _is_finite(update.loss),
+        "samples": update.sample_ids[:_MAX_LISTED].tolist(),
+        "num_samples": len(update.sample_ids),
+        "is_loss_bad": not math.isfinite(float(update.loss)),
     }
 
 

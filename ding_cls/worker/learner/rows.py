@@ -103,7 +103,9 @@ class EpochTable:
 
     def _title(self, name: str) -> str:
         # Beside loss and accuracies there is room for no more than this.
-        name = "time" if name == "seconds" else name.replace("n_bad", "bad")
+        name = (
+            "time" if name == "seconds" else name.replace("n_bad", "bad").replace("train_skipped", "skipped")
+        )
         return self._display.name(name)
 
 
