@@ -6,13 +6,21 @@ prints that line and leaves with the class's ``exit_code``.
 
 
 class DingError(Exception):
-    """Base of the family; catch it to catch every error that the user can mend."""
+    """Base of the family; catch it to catch every error that the user can mend.
+
+    Attributes:
+        exit_code: what the command line leaves with.
+        is_on_all_ranks: every rank ends with the same line: one prints it.
+    """
 
     exit_code = 2
+    is_on_all_ranks = False
 
 
 class ConfigError(DingError):
     """A config file, an override or an argument that cannot be used."""
+
+    is_on_all_ranks = True
 
 
 class PartError(ConfigError):
@@ -43,14 +51,15 @@ class ChangedRunError(CheckpointError):
 
     Args:
         what: what differs, and both values.
-        remedy: what to do but to resume with the same.
+        remedy: what to do but to resume with the same; None: use its weights in a new run.
     """
 
-    def __init__(
-        self, what: str, remedy: str = "begin a new run with these weights: policy.model.pretrained=FILE"
-    ) -> None:
-        super().__init__(f"{what}; resume with the same, or {remedy}")
-        self.what = what
+    is_on_all_ranks = True
+
+    def __init__(self, what: str, remedy: str | None = None) -> None:
+        named = remedy or "begin a new run with these weights: policy.model.pretrained=FILE"
+        super().__init__(f"{what}; resume with the same, or {named}")
+        self.what, self.remedy = what, remedy
 
 
 class ModelError(DingError):
@@ -80,9 +89,18 @@ class DiskError(DingError):
 
 
 class NumbersError(DingError):
-    """Training gave numbers that are not finite, update after update."""
+    """Training gave numbers that are not finite, update after update.
+
+    Args:
+        message: the line.
+        is_on_all_ranks: every rank ends with the same line.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
+        super().__init__(message)
+        self.is_on_all_ranks = is_on_all_ranks
 
 
 class RunStopped(SystemExit):

@@ -205,7 +205,8 @@ def assert_same(found: Any, expected: Any, *, where: str) -> None:
         assert found.dtype == expected.dtype, where
         assert torch.equal(found, expected), f"{where}: tensors differ"
     else:
-        assert found == expected, f"{where}: {found!r} for {expected!r}"
+        is_same = found == expected or (found != found and expected != expected)  # the same NaN
+        assert is_same, f"{where}: {found!r} for {expected!r}"
 
 
 def _without_clocks(tree: Any) -> Any:

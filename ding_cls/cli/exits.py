@@ -15,7 +15,7 @@ from ding_cls.common.streams import (
     forget_unwritten,
     tolerant_streams,
 )
-from ding_cls.errors import ChangedRunError, ConfigError, DingError, DiskError, RunStopped
+from ding_cls.errors import DingError, DiskError, RunStopped
 
 EXIT_STOPPED = 75
 
@@ -95,8 +95,7 @@ def _tell(error: DingError) -> None:
     from ding_cls.distributed.failure import was_announced
 
     # Every rank reads the same words and finds the same mistake in them: one says so.
-    is_shared = isinstance(error, ConfigError | ChangedRunError)
-    if not was_announced(error) and (launched_rank() == 0 or not is_shared):
+    if not was_announced(error) and (launched_rank() == 0 or not error.is_on_all_ranks):
         print(f"error: {error}", file=sys.stderr)
 
 

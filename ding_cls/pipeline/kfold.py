@@ -16,7 +16,7 @@ from ding_cls.common.log import text_logger
 from ding_cls.common.stop_signals import held_stops, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.errors import CheckpointError, ConfigError, NumbersError
 from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
 from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
@@ -196,13 +196,16 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         for rest in (folder, checkpoints):
             shutil.rmtree(rest, ignore_errors=True)
     text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
-    train(
-        cfg,
-        model=copy.deepcopy(network),
-        exp_name=str(folder),
-        resume=is_begun,
-        allow_code=allow_code,
-    )
+    try:
+        train(
+            cfg,
+            model=copy.deepcopy(network),
+            exp_name=str(folder),
+            resume=is_begun,
+            allow_code=allow_code,
+        )
+    except NumbersError as error:
+        raise NumbersError(f"fold {fold}: {error}") from error
     write_json(mark, {"fold": fold})
     return checkpoints
 

@@ -112,6 +112,8 @@ def naming_restart(folder: str, file: str) -> Iterator[None]:
     try:
         yield
     except ChangedRunError as error:
+        if error.remedy is not None:
+            raise
         how = restart_command(folder, file) or f"policy.model.pretrained={file}"
         remedy = f"begin a new run with these weights: {how}"
         if is_part_of_whole():

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import AVERAGED, TRAINING
+from ding_cls.policy.modes import Verdict
 from ding_cls.policy.settings import setting_of
 from ding_cls.types import RAW
 
@@ -27,8 +28,8 @@ _CHOICES = ("ema", "raw", "both")
 class EvaluatedWeights(Protocol):
     """What is evaluated."""
 
-    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
-        """Take notice of an update; ``train_iter`` are finished with it."""
+    def update(self, train_iter: int, updates_per_epoch: int | None, verdict: Verdict | None = None) -> None:
+        """Take notice of an update; ``train_iter`` are finished with it. A skipped one adds nothing."""
 
     def network(self) -> nn.Module:
         """Return the network to evaluate now; its weights belong to this object."""
@@ -61,7 +62,7 @@ class LastWeights:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
 
-    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+    def update(self, train_iter: int, updates_per_epoch: int | None, verdict: Verdict | None = None) -> None:
         """Do nothing."""
 
     def network(self) -> nn.Module:
@@ -197,12 +198,15 @@ class WeightAverage:
         self._is_evaluated = evaluate != "raw"
         self._copy = copy.deepcopy(model).eval().requires_grad_(False)
         self._num_averaged = 0
+        self._late: Verdict | None = None
 
     @torch.no_grad()
-    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+    def update(self, train_iter: int, updates_per_epoch: int | None, verdict: Verdict | None = None) -> None:
         """Add the weights after an update, where that is due."""
+        self._settle()
         share = self._rule(train_iter, self._num_averaged, updates_per_epoch)
-        if share is None:
+        flag = None if verdict is None else verdict.flag
+        if share is None or (verdict is not None and flag is None and verdict.read()[0]):
             return
         averages, newest = [], []
         for average, value in zip(_tensors(self._copy), _tensors(self._model), strict=True):
@@ -210,13 +214,26 @@ class WeightAverage:
                 averages.append(average)
                 newest.append(value.detach())
             else:
-                average.copy_(value)
-        torch._foreach_lerp_(averages, newest, share)
+                average.copy_(value if flag is None else torch.where(flag > 0, average, value))
+        if flag is None:
+            torch._foreach_lerp_(averages, newest, share)
+        else:
+            self._late = verdict
+            steps = torch._foreach_sub(newest, averages)
+            torch._foreach_mul_(steps, (1 - flag) * share)
+            torch._foreach_add_(averages, steps)
         self._num_averaged += 1
+
+    def _settle(self) -> None:
+        """Take back the count of an update that the device had skipped."""
+        if self._late is not None:
+            self._num_averaged -= self._late.read()[0]
+            self._late = None
 
     def network(self) -> nn.Module:
         """Return the average; the network in training before anything was averaged, or where the average is
         not to be evaluated."""
+        self._settle()
         return self._copy if self._num_averaged and self._is_evaluated else self._model
 
     def copies(self) -> list[nn.Module]:
@@ -240,6 +257,7 @@ class WeightAverage:
 
         What is evaluated lies under 'model'; an average that is not, or not yet, under 'kept'.
         """
+        self._settle()
         name = "model" if self._num_averaged and self._evaluate != "raw" else "kept"
         return {name: self._copy.state_dict(), "num_averaged": self._num_averaged, "rule": self._name}
 
@@ -251,7 +269,7 @@ class WeightAverage:
                 "the checkpoint's average is by %s: that by %s begins anew", state["rule"], self._name
             )
             state = {}
-        self._num_averaged = state.get("num_averaged", 0)
+        self._num_averaged, self._late = state.get("num_averaged", 0), None
         self._copy.load_state_dict(state.get("model", state.get("kept", self._model.state_dict())))
 
 
@@ -271,7 +289,7 @@ class OptimizersAverage:
         self._is_fresh = False
         self._optimizer.train()
 
-    def update(self, train_iter: int, updates_per_epoch: int | None) -> None:
+    def update(self, train_iter: int, updates_per_epoch: int | None, verdict: Verdict | None = None) -> None:
         """Know that the copy is out of date."""
         self._is_fresh = False
 

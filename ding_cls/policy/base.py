@@ -15,7 +15,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.models.pretrained import fitting, load_exactly
 from ding_cls.models.weights import TRAINING, evaluated_part, weights_in
 from ding_cls.models.wrap import unwrap
-from ding_cls.policy.modes import EvalMode, LearnMode
+from ding_cls.policy.modes import EvalMode, LearnMode, Verdict
 from ding_cls.policy.optimizer_state import LAYOUT, check_optimizer, layout_of, load_optimizer
 
 
@@ -61,6 +61,8 @@ class Policy(ABC):
         self._model = unwrap(self.default_model() if model is None else model).to(self._device)
         if self._world_size > 1:
             broadcast_module(self._model)
+        # Masks are of infinities by design: a checkpoint may hold theirs.
+        self._masks = frozenset(name for name, each in self._model.named_buffers() if not _is_finite(each))
         fields = ("learn", "eval") if enable_field is None else tuple(enable_field)
         for field in fields:
             getattr(self, f"_init_{field}")()
@@ -191,6 +193,11 @@ class Policy(ABC):
         """Return whether training minimises the function that evaluation calls ``loss``."""
         return True
 
+    def _get_verdict(self) -> Verdict | None:
+        """Return what became of the last update; None where a subclass does it in a way of its own."""
+        finite = getattr(self, "_finite", None)
+        return None if finite is None else finite.take_verdict()
+
     def _set_attribute(self, name: str, value: Any) -> None:
         setter = getattr(self, f"_set_{name}", None)
         if setter is not None:
@@ -205,3 +212,7 @@ def _wants_cuda(choice: bool | str) -> bool:
             "policy.cuda is True, but torch finds no CUDA device here; use policy.cuda=auto or False"
         )
     return bool(choice) and torch.cuda.is_available()
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

@@ -29,12 +29,13 @@ from ding_cls.policy.base import Policy
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.distill_loss import Distillation
+from ding_cls.policy.finite import FiniteUpdates
 from ding_cls.policy.freezing import freezing_of
 from ding_cls.policy.learn_state import check_learn_state
 from ding_cls.policy.losses import loss_of, tell_class_counts, total
 from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
 from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
-from ding_cls.policy.scaling import LossScaler, autocast, check_precision, scaled_step
+from ding_cls.policy.scaling import LossScaler, autocast, check_precision
 from ding_cls.policy.settings import setting_of
 from ding_cls.policy.sharpness import Sharpness
 from ding_cls.policy.statistics import recompute_statistics
@@ -89,6 +90,10 @@ class ImageClassificationPolicy(Policy):
             self._distillation.begin(self._model, self._device, self._cfg.collect)
         self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
         self._scaler = LossScaler(self._device.type, learn)
+        modules = [self._model, *([] if self._loss is None else self._loss.modules())]
+        self._finite = FiniteUpdates(
+            self._optimizer, self._scaler, modules, self._device, world_size=self._world_size
+        )
         self._wrap()
         self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
         self._seed = torch.initial_seed()
@@ -98,8 +103,8 @@ class ImageClassificationPolicy(Policy):
     def _forward_learn(self, data: Any) -> dict[str, Any]:
         """Do one update: forward and backward of each piece, then the optimizer's step.
 
-        Nothing in it waits for the device: losses and accuracies are returned as 0-dim tensors. The one
-        exception is fp16, where torch's GradScaler reads whether to skip the step.
+        Nothing in it waits for the device: losses and accuracies are returned as 0-dim tensors. An update
+        whose loss or gradients are not finite is not applied; ``FiniteUpdates`` says how that is decided.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
         batch = self._as_batch(data)
@@ -117,21 +122,23 @@ class ImageClassificationPolicy(Policy):
         ):
             batch = self._mixed(self._prepared(batch))
             self._optimizer.zero_grad(set_to_none=True)
-            keeps_buffers = self._scaler.is_enabled() or self._sharpness is not None
-            buffers = self._copied_buffers() if keeps_buffers else []
+            self._finite.begin()
             self._propagate(batch, clock, sums)
+            losses = [sums.loss]
             if self._sharpness is not None:
-                with self._sharpness.uphill(self._model, self._buffers(), buffers):
-                    self._propagate(batch, clock, Sums(self._device))
+                second = Sums(self._device)
+                with self._sharpness.uphill(self._model, self._finite.buffers, self._finite.before):
+                    self._propagate(batch, clock, second)
+                losses.append(second.loss)
             if self._untrained is not None:
                 self._untrained(self._model)
-            norm = self._clipped()
-            if self._scaler.is_enabled():
-                scaled_step(self._scaler, self._optimizer, self._buffers(), buffers)
-            else:
+            self._finite.inspect(*losses)
+            norm = {} if self._clipping is None else {"grad_norm": self._clipping(self._model.parameters())}
+            if self._finite.allows(**norm):
                 self._optimizer.step()
+            self._finite.end()
         self._train_iter += 1
-        self._evaluated.update(self._train_iter, self._lr_scheduler.updates_per_epoch)
+        self._evaluated.update(self._train_iter, self._lr_scheduler.updates_per_epoch, self._finite.verdict)
         found = {
             "cur_lr": learning_rate,
             "total_loss": sums.loss,
@@ -156,16 +163,9 @@ class ImageClassificationPolicy(Policy):
                     outputs = self._outputs(piece)
                     loss = total(outputs.losses) * share
                 with self._backward_timer:
-                    torch.autograd.backward(self._scaler.scale(loss))
+                    self._finite.backward(loss)
             clock.add(self._forward_timer, self._backward_timer)
             sums.add(loss, outputs, piece.targets, share)
-
-    def _clipped(self) -> dict[str, torch.Tensor]:
-        """Clip the whole gradient, where that is asked for, and return its norm before."""
-        if self._clipping is None:
-            return {}
-        self._scaler.unscale_(self._optimizer)
-        return {"grad_norm": self._clipping(self._model.parameters())}
 
     def _scheduled_settings(self) -> Collection[str]:
         return self._lr_scheduler.scheduled
@@ -191,6 +191,7 @@ class ImageClassificationPolicy(Policy):
 
     def _load_state_dict_learn(self, state: Mapping[str, Any]) -> None:
         super()._load_state_dict_learn(state)
+        self._finite.after_loading()
         if state.get("scaler"):
             self._scaler.load_state_dict(state["scaler"])
         if "lr_scheduler" in state:
@@ -361,7 +362,7 @@ class ImageClassificationPolicy(Policy):
         """
         if self._are_buckets_settled:
             return
-        buffers = self._copied_buffers()
+        self._finite.begin()
         with torch_randomness(0, self._device):
             # A piece of the size that training uses: the whole batch may not fit in memory.
             prepared = self._mixed(self._prepared(batch)).split(self._cfg.learn.accumulation_steps)[0]
@@ -370,17 +371,8 @@ class ImageClassificationPolicy(Policy):
                     loss = total(self._outputs(prepared).losses)
                 torch.autograd.backward(loss)
                 self._optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for buffer, before in zip(self._buffers(), buffers, strict=True):
-                buffer.copy_(before)
+        self._finite.restore()
         self._are_buckets_settled = True
-
-    def _copied_buffers(self) -> list[torch.Tensor]:
-        return [buffer.clone() for buffer in self._buffers()]
-
-    def _buffers(self) -> list[torch.Tensor]:
-        """Return what a pass changes without the optimizer: BatchNorm's statistics, a loss's counts."""
-        return [*self._model.buffers(), *([] if self._loss is None else self._loss.buffers())]
 
     def _set_updates_per_epoch(self, count: int) -> None:
         self._lr_scheduler.updates_per_epoch = count

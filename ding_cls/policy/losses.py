@@ -42,12 +42,12 @@ class BatchLoss:
         losses = functional.cross_entropy(logits, targets, label_smoothing=self._smoothing, reduction="none")
         return (losses * weights).sum() / weights.sum()
 
-    def buffers(self) -> list[Tensor]:
-        """Return what changes while it trains, such as counts of the classes."""
-        return list(self.module.buffers()) if isinstance(self.module, torch.nn.Module) else []
+    def modules(self) -> list[torch.nn.Module]:
+        """Return what has buffers that change while it trains, such as counts of the classes."""
+        return [self.module] if isinstance(self.module, torch.nn.Module) else []
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the same by name."""
+        """Return what changes while it trains, by name."""
         return dict(self.module.state_dict()) if isinstance(self.module, torch.nn.Module) else {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

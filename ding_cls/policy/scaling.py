@@ -1,6 +1,6 @@
-"""The optimizer's step of fp16, whose gradients may overflow."""
+"""The loss scale of fp16, whose gradients may overflow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,6 +68,10 @@ class LossScaler(torch.amp.GradScaler):
         """Set the scale of the next update."""
         super().update(self._constant if new_scale is None else new_scale)
 
+    def is_at_floor(self) -> Tensor | bool:
+        """Return whether a smaller scale is no way out of an overflow: it is 1 or less, or stays as it is."""
+        return True if self._constant is not None or self._scale is None else self._scale <= 1
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue with a state."""
         super().load_state_dict({**state_dict, **self._own})
@@ -91,26 +95,3 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
-
-
-def scaled_step(
-    scaler: torch.amp.GradScaler,
-    optimizer: torch.optim.Optimizer,
-    buffers: Sequence[Tensor],
-    before: Sequence[Tensor],
-) -> None:
-    """Step unless a gradient overflowed; a skipped update leaves BatchNorm's buffers alone too.
-
-    Args:
-        scaler: has scaled the gradients.
-        optimizer: steps.
-        buffers: what the forward pass has changed, set back in place where the step is skipped.
-        before: copies of them, from before that pass.
-    """
-    scaler.step(optimizer)
-    (found_inf,) = scaler._found_inf_per_device(optimizer).values()
-    overflowed = found_inf > 0
-    with torch.no_grad():
-        for buffer, earlier in zip(buffers, before, strict=True):
-            buffer.copy_(torch.where(overflowed, earlier, buffer))
-    scaler.update()

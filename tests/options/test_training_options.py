@@ -14,7 +14,7 @@ def test_every_key_has_a_trial() -> None:
     keys = keys_below(LEARN, "policy.learn") | keys_below(POLICY["eval"], "policy.eval")
     assert set(TRIALS) == keys
     assert all(any(key in each.changes for each in trials) for key, trials in TRIALS.items())
-    assert (len(TRIALS), len(CASES)) == (72, 109)
+    assert (len(TRIALS), len(CASES)) == (73, 110)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -233,6 +233,8 @@ OF_LEARN: dict[str, list[Trial]] = {
         Trial(learn(loss_scale=given), learn(precision="fp16"))
         for given in (512.0, {"init_scale": 64.0, "growth_interval": 1})
     ],
+    # Its effect takes numbers that are not finite: tests/faults/test_numbers.py.
+    "max_bad_steps": [Trial(learn(max_bad_steps=3), has_effect=False)],
     "channels_last": [Trial(learn(channels_last=True), has_effect=None)],
 }
 OF_LEARNER: dict[str, list[Trial]] = {

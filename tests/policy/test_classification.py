@@ -455,7 +455,7 @@ class NoReads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize(("precision", "reads"), [("fp32", 0), ("bf16", 0), ("fp16", 1)])
+@pytest.mark.parametrize(("precision", "reads"), [("fp32", 0), ("bf16", 0), ("fp16", 0)])
 def test_an_update_reads_no_tensor(precision: str, reads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = build(
         network(TinyNet), precision=precision, accumulation_steps=2, label_smoothing=0.1, channels_last=True
@@ -466,7 +466,6 @@ def test_an_update_reads_no_tensor(precision: str, reads: int, monkeypatch: pyte
         monkeypatch.setattr(torch.Tensor, name, refused)
     with NoReads() as host:
         found = policy.learn_mode.forward(each)
-    # In fp16 torch's GradScaler asks once whether to skip the step.
     assert host.count == reads
     assert isinstance(found["total_loss"], torch.Tensor)
     with host:

@@ -195,7 +195,7 @@ class BaseLearner:
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
         self.policy.set_attribute("updates_per_epoch", length)
-        self.history.n_bad = getattr(getattr(loader, "dataset", None), "n_bad", 0)
+        self.history.know_dataset(getattr(loader, "dataset", None))
         self.evaluator = evaluator
         if evaluator is not None:
             self.register_state("evaluator", evaluator)
@@ -251,6 +251,7 @@ class BaseLearner:
             self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
         self.history.add(outputs, count)
         self.last_iter.add(1)
+        self.history.bad_updates.check(self, data)
         self.call_hook("after_iter")
 
     def call_hook(self, name: str) -> None:
@@ -294,7 +295,7 @@ class BaseLearner:
             return
         path = self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
         # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
-        if path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
+        if path and path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
             self._announced.add(path)
             self.logger.info(f"saved {path}")
 

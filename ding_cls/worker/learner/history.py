@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
+from ding_cls.worker.learner.bad_updates import BadUpdates
 
 
 class History:
@@ -16,12 +17,14 @@ class History:
         rows: for each closed epoch a dict with ``epoch`` (from 0), ``train_iter``, ``lr``, ``train_loss``,
             ``train_acc1`` (percent), ``seconds``, and where it was evaluated what the metric gave:
             ``val_loss``, ``val_acc1``, ...
+        bad_updates: those with numbers that are not finite; ``train_skipped`` in rows counts the skipped.
         n_bad: training samples that are left out, since their images cannot be read; ``train_n_bad`` in rows.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.n_bad = 0
+        self.bad_updates = BadUpdates()
         self._sums: dict[str, Any] = {}
         self._count = 0
         self._is_open = False
@@ -35,6 +38,10 @@ class History:
     def is_open(self) -> bool:
         """Whether updates were added since the last row was closed."""
         return self._is_open
+
+    def know_dataset(self, dataset: Any) -> None:
+        """Take notice of the training data, where somebody knows them."""
+        self.n_bad, self.bad_updates.dataset = getattr(dataset, "n_bad", 0), dataset
 
     def resume_clock(self) -> None:
         """Begin to count the open epoch's seconds."""
@@ -73,6 +80,7 @@ class History:
         for name, total in shared.items():
             row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
         row |= {"train_n_bad": self.n_bad} if self.n_bad else {}
+        row |= self.bad_updates.close_epoch()
         row |= self._notes
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
@@ -92,7 +100,7 @@ class History:
         """Take back the row closed at this update, if there is one: its epoch goes on after all."""
         if not self.rows or self.rows[-1]["train_iter"] != train_iter:
             return False
-        self.rows.pop()
+        self.bad_updates.reopen_epoch(self.rows.pop())
         self._open(self._closed)
         return True
 
@@ -121,6 +129,7 @@ class History:
             "notes": dict(self._notes),
             "seconds": self._seconds,
             "closed": self._closed,
+            "bad_updates": self.bad_updates.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -128,6 +137,7 @@ class History:
         self.rows = [dict(row) for row in state["rows"]]
         self._closed = dict(state["closed"])
         self._notes = dict(state.get("notes", {}))
+        self.bad_updates.load_state_dict(state.get("bad_updates", {}))
         self._open(state)
 
     def _open(self, state: Mapping[str, Any]) -> None:

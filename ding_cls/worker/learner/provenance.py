@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.distributed.comm import get_world_size
-from ding_cls.errors import ChangedRunError, CheckpointError
+from ding_cls.errors import ChangedRunError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,10 +43,7 @@ def check_facts(
                 f"{_short(now[name])}"
             )
     if not allows_changed_data and (found := _changed_data(saved, now)):
-        raise CheckpointError(
-            f"{found}; resume with the same data, start a new run, or go on with them as they are: "
-            "--allow-changed-data"
-        )
+        raise ChangedRunError(found, "go on with the data as they are: --allow-changed-data")
 
 
 def environment() -> dict[str, Any]:

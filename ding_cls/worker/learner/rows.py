@@ -8,7 +8,7 @@ from ding_cls.metrics import Display, digits_of, fits_a_line, show_value
 
 WIDTH = 80
 _GAP = "  "
-_TRAINING = ("train_loss", "train_acc1")
+_TRAINING = ("train_loss", "train_acc1", "train_skipped")
 _BEST = " best"
 _ALL = Display()
 
@@ -103,7 +103,9 @@ class EpochTable:
 
     def _title(self, name: str) -> str:
         # Beside loss and accuracies there is room for no more than this.
-        name = "time" if name == "seconds" else name.replace("n_bad", "bad")
+        name = (
+            "time" if name == "seconds" else name.replace("n_bad", "bad").replace("train_skipped", "skipped")
+        )
         return self._display.name(name)
 
 

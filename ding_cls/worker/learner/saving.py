@@ -10,6 +10,7 @@ from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.worker.learner.file_names import FileName, model_name
+from ding_cls.worker.learner.finite_weights import FiniteWeights
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -36,6 +37,7 @@ class Saving:
     def __init__(self, cfg: Mapping[str, Any], exp_name: str) -> None:
         options = cfg["checkpoint"]
         self.is_stop = False
+        self._finite = FiniteWeights()
         self._is_one_only = bool(options["save_one_only"])
         self._has_optimizer = bool(options["save_optimizer"])
         keep = 1 if self._is_one_only else cfg["keep_checkpoints"]
@@ -44,14 +46,17 @@ class Saving:
         self._file_name = _template(options, "file_name", fields)
         self._best_name = _template(options, "best_name", (*fields, "key", "score"))
 
-    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any]) -> Path:
-        """Write a state, and give it a further name where the config asks for one; return the file.
+    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any]) -> Path | None:
+        """Write a state, and give it a further name where the config asks for one; return the file, or None
+        where the weights are not finite and nothing is written.
 
         Args:
             engine: whose state it is.
             name: the file's; None means ``iteration_{train_iter}.pth.tar``.
             state: everything that a resume needs.
         """
+        if not self._finite.has(engine, state):
+            return None
         if not self._has_optimizer and not self.is_stop:
             state = {key: value for key, value in state.items() if key != _OPTIMIZER}
             state["left_out"] = [_OPTIMIZER]
