@@ -4,17 +4,56 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ding_cls.common.disk import free_bytes, is_full, megabytes, os_error_behind
 from ding_cls.common.files import atomic_write
 from ding_cls.errors import CheckpointError
 
 _PLAIN = (str, int, float, complex, bool, bytes, type(None), torch.Size, torch.dtype, torch.device)
 _IS_FOLDER = 0x10  # in the low byte of a zip member's external attributes, as MS-DOS had it
+
+
+class SaveError(OSError):
+    """A checkpoint that could not be written; the file of that name is still the one it was.
+
+    Args:
+        error: what the system said.
+        path: the checkpoint.
+        state: what it was to hold.
+    """
+
+    def __init__(self, error: OSError, path: Path, state: Mapping[str, Any]) -> None:
+        reason = error.strerror or str(error)
+        super().__init__(error.errno, reason, str(path))
+        self._line = f"'{path.absolute()}' could not be saved: {reason}"
+        if is_full(error):
+            room = f"needs {megabytes(size_of(state))}, has {megabytes(free_bytes(path.parent))}"
+            self._line = (
+                f"'{path.absolute()}' could not be saved: {room} at '{path.parent.absolute()}' ({reason})"
+            )
+
+    def __str__(self) -> str:
+        return self._line
+
+
+def size_of(state: Any) -> int:
+    """Return the bytes of all tensors in a state, shared memory once: about the size of its file."""
+    storages = {each.data_ptr(): each.nbytes() for each in _storages(state)}
+    return sum(storages.values())
+
+
+def _storages(state: Any) -> Iterator[torch.UntypedStorage]:
+    if isinstance(state, torch.Tensor):
+        yield state.untyped_storage()
+        return
+    parts = state.values() if isinstance(state, Mapping) else state if isinstance(state, list | tuple) else ()
+    for part in parts:
+        yield from _storages(part)
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
@@ -27,11 +66,17 @@ def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> 
 
     Raises:
         CheckpointError: the state holds something else, which no load would accept; nothing is written.
-        OSError: the disk is full, the folder cannot be written, ...
+        SaveError: an OSError: the disk is full, the folder cannot be written, ...
     """
     _check_plain(dict(state), f"'{path}'")
-    with atomic_write(path) as file:
-        torch.save(dict(state), file)
+    try:
+        with atomic_write(path) as file:
+            torch.save(dict(state), file)
+    except (OSError, RuntimeError) as error:
+        cause = os_error_behind(error)
+        if cause is None:
+            raise
+        raise SaveError(cause, Path(path), state) from error
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ding_cls.common.command import command_line
+from ding_cls.common.disk import disk_error
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.errors import ConfigError, DingError, RunStopped
 
@@ -32,6 +33,12 @@ def guarded(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] |
         if launched_rank() == 0 or not isinstance(error, ConfigError):
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        line = disk_error(error)
+        if line is None or is_debugging:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return line.exit_code
     except RuntimeError as error:
         if launched_world_size() == 1 or is_debugging or not any(sign in str(error) for sign in _LOST):
             raise

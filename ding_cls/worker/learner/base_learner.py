@@ -11,6 +11,7 @@ from easydict import EasyDict
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
+from ding_cls.common.folder_lock import join_lock
 from ding_cls.common.log import MetricsFile, build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
@@ -35,6 +36,7 @@ from ding_cls.worker.learner.provenance import (
     environment,
     environment_changes,
 )
+from ding_cls.worker.learner.room import check_room
 from ding_cls.worker.learner.saving import Saving, check_complete
 from ding_cls.worker.learner.stop import (
     StopSignals,
@@ -109,6 +111,7 @@ class BaseLearner:
             self.logger, self.tb_logger = logger or self.logger, tb_logger or own_tb_logger
             self.logger.setLevel(self._cfg.log_level)
         self._owns_tb_logger = tb_logger is None
+        self._unlock = join_lock(folder, self, is_writer=self.rank == 0)
         self._metrics = MetricsFile(os.path.join(folder, "log", "metrics.jsonl"))
         self._saving = Saving(self._cfg, exp_name)
         self.last_iter = CountVar()
@@ -130,7 +133,6 @@ class BaseLearner:
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
         self._judging: Judging | None = None
-        self._announced: set[Path] = set()
         self._signals = StopSignals()
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
@@ -191,6 +193,7 @@ class BaseLearner:
 
         Raises:
             RunStopped: SIGTERM or Ctrl-C came; a checkpoint is saved.
+            DiskError: the disk has no room for a checkpoint.
         """
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
@@ -209,6 +212,7 @@ class BaseLearner:
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
+            check_room(self, self._saving, self._hooks)
             self.call_hook("before_run")
             self._reopen_epoch()
             self.info("hooks in calling order, with their priorities\n" + show_hooks(self._hooks))
@@ -288,15 +292,10 @@ class BaseLearner:
             ckpt_name: file name in ``./{exp_name}/ckpt``; None means ``iteration_{train_iter}.pth.tar``.
 
         Raises:
-            OSError: the file could not be written; older files are untouched.
+            OSError: the file could not be written; older files are untouched. The third time: DiskError.
         """
-        if self.rank != 0:
-            return
-        path = self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
-        # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
-        if path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
-            self._announced.add(path)
-            self.logger.info(f"saved {path}")
+        if self.rank == 0:
+            self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Continue from a checkpoint: a file, or the state read from one.
@@ -360,6 +359,7 @@ class BaseLearner:
         if self._owns_tb_logger and self.tb_logger is not None:
             self.tb_logger.close()
         close_logger(self.logger)
+        self._unlock()
 
     def _register_state_of(self, hook: LearnerHook) -> None:
         part = state_of(hook)
