@@ -15,6 +15,8 @@ from ding_cls.common.files import atomic_write
 from ding_cls.errors import CheckpointError
 
 _PLAIN = (str, int, float, complex, bool, bytes, type(None), torch.Size, torch.dtype, torch.device)
+# Headers and padding of a member of the file: 249 to 350 bytes in files of 10 to 1,000 small tensors.
+_PER_TENSOR = 240
 _IS_FOLDER = 0x10  # in the low byte of a zip member's external attributes, as MS-DOS had it
 
 
@@ -32,7 +34,7 @@ class SaveError(OSError):
         super().__init__(error.errno, reason, str(path))
         self._line = f"'{path.absolute()}' could not be saved: {reason}"
         if is_full(error):
-            room = f"needs {megabytes(size_of(state))}, has {megabytes(free_bytes(path.parent))}"
+            room = f"needs {megabytes(file_size(state))}, has {megabytes(free_bytes(path.parent))}"
             self._line = (
                 f"'{path.absolute()}' could not be saved: {room} at '{path.parent.absolute()}' ({reason})"
             )
@@ -42,9 +44,19 @@ class SaveError(OSError):
 
 
 def size_of(state: Any) -> int:
-    """Return the bytes of all tensors in a state, shared memory once: about the size of its file."""
-    storages = {each.data_ptr(): each.nbytes() for each in _storages(state)}
-    return sum(storages.values())
+    """Return the bytes of all tensors in a state, shared memory once."""
+    return sum(_sizes(state).values())
+
+
+def file_size(state: Any) -> int:
+    """Return how large the file of a state is at least, in bytes."""
+    sizes = _sizes(state)
+    return sum(sizes.values()) + _PER_TENSOR * len(sizes)
+
+
+def _sizes(state: Any) -> dict[int, int]:
+    """Return the bytes of each piece of memory that tensors in a state lie in, by its address."""
+    return {each.data_ptr(): each.nbytes() for each in _storages(state)}
 
 
 def _storages(state: Any) -> Iterator[torch.UntypedStorage]:

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import socket
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -23,10 +24,8 @@ from typing import Any
 from ding_cls.common.files import atomic_write
 from ding_cls.errors import ConfigError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 BEAT_S = 10.0
 STALE_S = 60.0
@@ -51,6 +50,7 @@ class FolderLock:
         self._descriptor: int | None = None
         self._inode: int | None = None
         self._ended = threading.Event()
+        self._beating: threading.Thread | None = None
         self.has_flock = True
         self.is_lost = False
         self._is_held = False
@@ -63,6 +63,8 @@ class FolderLock:
         self._is_held = False
         self._ended.set()
         _HELD.pop(self._key, None)
+        if self._beating is not None:
+            self._beating.join(1.0)
         if not self.is_lost:
             for file in (self._owner_file, self._key):
                 with suppress(OSError):
@@ -84,8 +86,14 @@ class FolderLock:
             self._close()
             raise
         _HELD[self._key], self._is_held = self, True
+
+    def _keep_alive(self) -> FolderLock:
+        """Renew the heartbeat from now on."""
+        self._is_soft = False
         if self._inode is not None:
-            threading.Thread(target=self._beat, name="folder lock", daemon=True).start()
+            self._beating = threading.Thread(target=self._beat_on, name="folder lock", daemon=True)
+            self._beating.start()
+        return self
 
     def _locked_file(self) -> int:
         while True:
@@ -160,12 +168,14 @@ class FolderLock:
             "stop it"
         )
 
+    def _beat_on(self) -> None:
+        while not self._ended.wait(BEAT_S) and not self.is_lost:
+            self._beat()
+
     def _beat(self) -> None:
-        while not self._ended.wait(BEAT_S):
-            with suppress(OSError):
-                if _inode_of(self._owner_file) != self._inode:
-                    self.is_lost = True
-                    return
+        with suppress(OSError):
+            self.is_lost = self._inode is not None and _inode_of(self._owner_file) not in (self._inode, None)
+            if not self.is_lost:
                 os.utime(self._owner_file)
 
     def _close(self) -> None:
@@ -195,15 +205,16 @@ def lock_folder(folder: str | os.PathLike[str], *, name: str = "run") -> FolderL
     held = _HELD.get(lock._key)
     if held is None:
         lock._take()
-        return lock
+        return lock._keep_alive()
     if not held._is_soft:
         raise held._refusal(held._owner())
-    held._is_soft = False
-    return held
+    return held._keep_alive()
 
 
 def join_lock(folder: str | os.PathLike[str], owner: object, *, is_writer: bool = True) -> Callable[[], None]:
     """Lock a folder for a part of a program that may share it with others of the same process.
+
+    No thread renews this heartbeat, only `check_not_lost` at each save: ``flock`` does the work.
 
     Args:
         folder: it exists; where it cannot be written nothing is locked.
@@ -229,14 +240,16 @@ def join_lock(folder: str | os.PathLike[str], owner: object, *, is_writer: bool 
 
 
 def check_not_lost(folder: str | os.PathLike[str]) -> None:
-    """Refuse to write into a folder that another process has taken over from this one.
+    """Renew the heartbeat of a folder that is locked here; refuse where another process has taken it over.
 
     Raises:
         ConfigError: names that process.
     """
     lock = _HELD.get(Path(folder).resolve() / ".run.lock")
-    if lock is not None and lock.is_lost:
-        raise lock._refusal(lock._owner())
+    if lock is not None:
+        lock._beat()
+        if lock.is_lost:
+            raise lock._refusal(lock._owner())
 
 
 def _forget_all() -> None:
@@ -257,7 +270,7 @@ def _flock(descriptor: int) -> bool:
     Raises:
         BlockingIOError: another one has it locked.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -288,8 +288,8 @@ def open_run(
             chosen.give_back(checkpoints_of(compiled, chosen.path), num_updates=num_updates)
         if isinstance(error, PartError):
             raise ConfigError(part_placed(error, compiled, origins)) from error
-        if (line := disk_error(error)) is not None:
-            raise line from error
+        if (of_disk := disk_error(error)) is not None:
+            raise of_disk from error
         raise
     finally:
         for loader in run._loaders if run is not None else ():

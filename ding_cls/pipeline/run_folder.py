@@ -2,8 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,16 @@ def choose_folder(
         is_best_newer = any(each.name == BEST_NAME for each in found.newer)
         found.checkpoint = without_best(state) if is_best_newer else state
     return found
+
+
+@contextmanager
+def locked(folder: Path, *, name: str = "run") -> Iterator[None]:
+    """Let this process alone write into a folder, or a part of it, while the block runs."""
+    lock = lock_folder(folder, name=name)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _locked_folder(

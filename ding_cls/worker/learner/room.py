@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ding_cls.checkpoint.state import size_of
+from ding_cls.checkpoint.state import file_size
 from ding_cls.common.disk import free_bytes, megabytes
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import DiskError
@@ -68,15 +68,16 @@ def checkpoint_bytes(policy: LearnMode, *, has_optimizer: bool = True) -> int:
     """
     state = policy.state_dict()
     if not has_optimizer:
-        return size_of({name: value for name, value in state.items() if name != "optimizer"})
+        return file_size({name: value for name, value in state.items() if name != "optimizer"})
     optimizer = None
     with suppress(AttributeError, KeyError):
         optimizer = policy.get_attribute("optimizer")
     if not isinstance(optimizer, torch.optim.Optimizer) or optimizer.state:
-        return size_of(state)
-    return size_of(state) + sum(_buffer_bytes(optimizer, group) for group in optimizer.param_groups)
+        return file_size(state)
+    return file_size(state) + sum(_buffer_bytes(optimizer, group) for group in optimizer.param_groups)
 
 
 def _buffer_bytes(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> int:
     count = 2 if isinstance(optimizer, _TWO_BUFFERS) else int("betas" in group or bool(group.get("momentum")))
-    return count * sum(each.numel() * each.element_size() for each in group["params"] if each.requires_grad)
+    trainable: list[torch.Tensor] = [each for each in group["params"] if each.requires_grad]
+    return count * sum(each.numel() * each.element_size() for each in trainable)
