@@ -102,8 +102,8 @@ def test_another_process_is_refused_by_name_and_a_killed_ones_lock_is_free_at_on
         with pytest.raises(ConfigError) as refused:
             lock_folder(tmp_path)
         assert re.fullmatch(
-            rf"'{tmp_path}' is in use by process {pid} on host \S+, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d: two "
-            "at once would mix their files; wait until it ends, or stop it",
+            rf"'{tmp_path}' is in use by process {pid} on host \S+, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d: "
+            "two at once would mix their files; wait until it ends, or stop it",
             str(refused.value),
         )
         process.kill()
