@@ -1,4 +1,4 @@
-"""Full disks, unwritable folders and two processes for one run, with whole processes and real file systems."""
+"""Full disks, unwritable folders and two processes for one run: whole processes, real file systems."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ding_cls.checkpoint import read_checkpoint
-from tests.docs.scripts import ROOT
 
+ROOT = Path(__file__).parents[2]
 EACH = "policy.learn.learner.hook.save_ckpt_after_iter=1"
 KEEP_ALL = "policy.learn.learner.keep_checkpoints=0"
 SMALL = (
@@ -140,7 +140,7 @@ def test_a_disk_that_fills_costs_no_older_file_and_ends_the_run_with_exit_3(
     )
     text, _ = process.communicate(timeout=200)
     assert process.returncode == (3 if ranks == 1 else 1), text
-    assert "exitcode: 3" in text.replace(" ", " ") or ranks == 1 or "exitcode  : 3" in text, text
+    assert ranks == 1 or "exitcode  : 3" in text, text
     failed = re.findall(r"could not be saved: needs ([\d.]+) MB, has ([\d.]+) MB at", text)
     assert len(failed) >= 3
     assert all(float(need) > float(has) for need, has in failed)

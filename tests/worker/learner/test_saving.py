@@ -204,8 +204,8 @@ def test_the_third_failure_in_a_row_ends_the_run_with_exit_3(monkeypatch: pytest
     folder = Path("run/ckpt").absolute()
     assert str(ended.value) == (
         f"'{folder}/iteration_6.pth.tar' could not be saved: Input/output error; it is the third save in a "
-        "row that failed; the newest checkpoint is 'run/ckpt/iteration_3.pth.tar'; free space, and go on with "
-        "--resume"
+        "row that failed; the newest checkpoint is 'run/ckpt/iteration_3.pth.tar'; free space, and go on "
+        "with --resume"
     )
     assert files() == ["iteration_3.pth.tar"]
 
