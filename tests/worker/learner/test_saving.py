@@ -236,6 +236,25 @@ def test_a_call_of_ones_own_gets_the_error_of_the_system(monkeypatch: pytest.Mon
     assert files() == ["mine.pth.tar"]
 
 
+def test_a_loop_of_ones_own_goes_on_and_ends_alike(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # An iteration file and the best of each update, by turns.
+    disk = Failing(monkeypatch, 1, 2, 5, 6, 7)
+    engine = BaseLearner({"hook": EACH_UPDATE}, WithOptimizer().mode, exp_name="run")
+    evaluator, _ = scripted([1.0, 2.0, 3.0], save_best="score", rule="greater")
+    engine.call_hook("before_run")
+    for number, best in enumerate((None, {"score": 2.0}, {"score": 2.0})):
+        engine.train(next(iter(Loader(1))))
+        evaluator.eval(engine.save_checkpoint, number, 0)
+        assert evaluator.best == best
+    with pytest.raises(DiskError, match="third save in a row"):
+        engine.train(next(iter(Loader(1))))
+    assert disk.failed == [1, 2, 5, 6, 7]
+    told = capsys.readouterr().out
+    assert (told.count("training goes on"), told.count("the best checkpoint stays the one before")) == (2, 2)
+
+
 def test_a_stop_that_cannot_save_says_so_and_is_none_of_75(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = BaseLearner({"hook": EACH_UPDATE}, WithOptimizer().mode, exp_name="run")
     engine.start(Loader(2), max_epochs=1)
