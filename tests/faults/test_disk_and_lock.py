@@ -19,14 +19,21 @@ from ding_cls.checkpoint import read_checkpoint
 ROOT = Path(__file__).parents[2]
 EACH = "policy.learn.learner.hook.save_ckpt_after_iter=1"
 KEEP_ALL = "policy.learn.learner.keep_checkpoints=0"
-SMALL = (
-    "policy.cuda=False",
-    "policy.collect.image_size=8",
-    "policy.collect.resize_size=8",
-    "policy.learn.batch_size=8",
-    "policy.learn.learner.log_show_freq=1",
-    "policy.learn.learner.dataloader.num_workers=0",
+CONFIG = """
+exp_name = 'run'
+policy = dict(
+    cuda=False,
+    model=dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet_CIFAR', depth=18, base_channels=4, stem_channels=4),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', in_channels=32, num_classes=4),
+    ),
+    learn=dict(batch_size=8, learner=dict(log_show_freq=1, dataloader=dict(num_workers=0))),
+    eval=dict(batch_size=7),
+    collect=dict(image_size=8, resize_size=8),
 )
+"""
 
 
 def command(verb: str, *words: str, ranks: int = 1) -> list[str]:
@@ -57,8 +64,14 @@ def done(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def train(folder: Path, data: Path, *words: str, ranks: int = 1) -> subprocess.Popen[str]:
-    given = ["--data", str(data), "--model", "lenet5", "exp_name=run"]
-    return begin(folder, "train", *given, *SMALL, *words, ranks=ranks)
+    return begin(folder, "train", config_beside(data), "--data", str(data), *words, ranks=ranks)
+
+
+def config_beside(data: Path) -> str:
+    """Return a config of a network whose checkpoint takes 0.4 MB."""
+    file = data.parent / "tiny.py"
+    file.write_text(CONFIG)
+    return str(file)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str], *, seconds: float = 90) -> None:
@@ -201,7 +214,7 @@ def test_a_start_on_a_disk_that_takes_nothing_is_one_line(
 
 def test_no_file_may_grow_beyond_a_limit(picture_folder: Path, tmp_path: Path) -> None:
     limited: Any = ["bash", "-c", 'ulimit -f 40; exec "$@"', "limited"]
-    words = ["--data", str(picture_folder), "--model", "lenet5", "exp_name=run", *SMALL, EACH]
+    words = [config_beside(picture_folder), "--data", str(picture_folder), EACH]
     process = subprocess.run(
         [*limited, *command("train", *words)],
         cwd=tmp_path,
