@@ -29,7 +29,13 @@ policy = dict(
         neck=dict(type='GlobalAveragePooling'),
         head=dict(type='LinearClsHead', in_channels=32, num_classes=4),
     ),
-    learn=dict(batch_size=8, learner=dict(log_show_freq=1, dataloader=dict(num_workers=0))),
+    learn=dict(
+        train_epoch=3,
+        batch_size=8,
+        learning_rate=0.05,
+        warmup_epoch=0,
+        learner=dict(log_show_freq=1, dataloader=dict(num_workers=0)),
+    ),
     eval=dict(batch_size=7),
     collect=dict(image_size=8, resize_size=8),
 )
@@ -170,6 +176,7 @@ def test_a_disk_that_fills_costs_no_older_file_and_ends_the_run_with_exit_3(
     for each in files:
         if each.name in ("iteration_1.pth.tar", "iteration_2.pth.tar"):
             each.unlink()
+    assert newest > 2
     last = newest + 2
     code, text = done(
         begin(
