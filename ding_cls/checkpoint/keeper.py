@@ -106,12 +106,13 @@ class CheckpointKeeper:
             is_only: the alias of the file that this one replaces goes too.
 
         Raises:
-            OSError: the file could not be written; all older files are still there.
+            SaveError: an OSError: the file could not be written; all older files are still there.
         """
         path = self.folder / name
         outdated = self._aliases(path) if is_only else []
-        write_checkpoint(path, state)
+        # First: half a file that a killed process left may take the room that this one needs.
         self._sweep()
+        write_checkpoint(path, state)
         if alias is not None:
             self._link(path, self.folder / alias)
         for old in outdated:

@@ -4,18 +4,69 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ding_cls.common.disk import free_bytes, is_full, megabytes, os_error_behind
 from ding_cls.common.files import atomic_write
 from ding_cls.common.pickles import check_archive, check_nesting
 from ding_cls.errors import CheckpointError
 
 _PLAIN = (str, int, float, complex, bool, bytes, type(None), torch.Size, torch.dtype, torch.device)
+# Headers and padding of a member of the file: 249 to 350 bytes in files of 10 to 1,000 small tensors.
+_PER_TENSOR = 240
 _IS_FOLDER = 0x10  # in the low byte of a zip member's external attributes, as MS-DOS had it
+
+
+class SaveError(OSError):
+    """A checkpoint that could not be written; the file of that name is still the one it was.
+
+    Args:
+        error: what the system said.
+        path: the checkpoint.
+        state: what it was to hold.
+    """
+
+    def __init__(self, error: OSError, path: Path, state: Mapping[str, Any]) -> None:
+        reason = error.strerror or str(error)
+        super().__init__(error.errno, reason, str(path))
+        self._line = f"'{path.absolute()}' could not be saved: {reason}"
+        if is_full(error):
+            room = f"needs {megabytes(file_size(state))}, has {megabytes(free_bytes(path.parent))}"
+            self._line = (
+                f"'{path.absolute()}' could not be saved: {room} at '{path.parent.absolute()}' ({reason})"
+            )
+
+    def __str__(self) -> str:
+        return self._line
+
+
+def size_of(state: Any) -> int:
+    """Return the bytes of all tensors in a state, shared memory once."""
+    return sum(_sizes(state).values())
+
+
+def file_size(state: Any) -> int:
+    """Return how large the file of a state is at least, in bytes."""
+    sizes = _sizes(state)
+    return sum(sizes.values()) + _PER_TENSOR * len(sizes)
+
+
+def _sizes(state: Any) -> dict[int, int]:
+    """Return the bytes of each piece of memory that tensors in a state lie in, by its address."""
+    return {each.data_ptr(): each.nbytes() for each in _storages(state)}
+
+
+def _storages(state: Any) -> Iterator[torch.UntypedStorage]:
+    if isinstance(state, torch.Tensor):
+        yield state.untyped_storage()
+        return
+    parts = state.values() if isinstance(state, Mapping) else state if isinstance(state, list | tuple) else ()
+    for part in parts:
+        yield from _storages(part)
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
@@ -28,11 +79,17 @@ def write_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> 
 
     Raises:
         CheckpointError: the state holds something else, which no load would accept; nothing is written.
-        OSError: the disk is full, the folder cannot be written, ...
+        SaveError: an OSError: the disk is full, the folder cannot be written, ...
     """
     _check_plain(dict(state), f"'{path}'")
-    with atomic_write(path) as file:
-        torch.save(dict(state), file)
+    try:
+        with atomic_write(path) as file:
+            torch.save(dict(state), file)
+    except (OSError, RuntimeError) as error:
+        cause = os_error_behind(error)
+        if cause is None:
+            raise
+        raise SaveError(cause, Path(path), state) from error
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:

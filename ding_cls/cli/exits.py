@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ding_cls.common.command import command_line
+from ding_cls.common.disk import disk_error
 from ding_cls.common.process import launched_rank
 from ding_cls.common.stop_mark import was_stopped_before
 from ding_cls.common.streams import (
@@ -88,7 +89,7 @@ def _line_of(error: Exception) -> DingError | None:
         from ding_cls.data.worker_loss import process_loss
 
         return process_loss(error)
-    return None
+    return disk_error(error)
 
 
 def _tell(error: DingError) -> None:

@@ -2,6 +2,9 @@
 dies."""
 
 import os
+import re
+import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,22 +22,32 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         path: the file to create or replace; its folder is created where it is missing.
 
     Raises:
-        OSError: the disk is full, the folder cannot be written, ...
+        OSError: the disk is full, the folder cannot be written, ...; its ``filename`` is set.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _temporary_name(target)
     try:
         with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
+    except BaseException as error:
+        # The first error counts, not what removing says on a disk that fails.
+        with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            # A write that fails does not say of which file; an open would name one that nobody knows.
+            error.filename = str(target)
         raise
     fsync_folder(target.parent)
+
+
+def _temporary_name(target: Path) -> Path:
+    """Return a name beside ``target`` that no other process has, on this host or another one."""
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:20]
+    return target.with_name(f".{target.name}.{host}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def fsync_folder(folder: Path) -> None:

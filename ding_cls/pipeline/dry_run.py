@@ -9,7 +9,6 @@ import logging
 import logging.handlers
 import math
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,8 @@ from typing import Any
 
 import torch
 
+from ding_cls.checkpoint.state import size_of
+from ding_cls.common.disk import free_bytes
 from ding_cls.common.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
@@ -155,9 +156,9 @@ def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) ->
         eval_batches=len(eval_loader),
         batch_sizes=loader.sizes,
         learning_rates=_learning_rates(mode.get_attribute("lr_scheduler").apply, num_updates),
-        checkpoint_bytes=_size_of(mode.state_dict()),
+        checkpoint_bytes=size_of(mode.state_dict()),
         num_checkpoints=_num_checkpoints(run.cfg, saves),
-        free_bytes=shutil.disk_usage(_existing(wanted)).free,
+        free_bytes=free_bytes(wanted),
         remarks=(),
     )
     traps = run.traps(len(loader))
@@ -270,16 +271,6 @@ def _learning_rates(
     return rates[0], highest, rates[-1]
 
 
-def _size_of(state: Any) -> int:
-    """Return the bytes of all tensors in a state."""
-    if isinstance(state, torch.Tensor):
-        return state.numel() * state.element_size()
-    parts = (
-        state.values() if isinstance(state, Mapping) else state if isinstance(state, (list, tuple)) else ()
-    )
-    return sum(_size_of(part) for part in parts)
-
-
 def _saves(cfg: Any, updates_per_epoch: int, num_updates: int) -> set[int]:
     """Return the updates after which a run saves, its end apart."""
     saves: set[int] = set()
@@ -297,11 +288,6 @@ def _num_checkpoints(cfg: Any, saves: set[int]) -> int:
     count = len(saves) + bool(learner.hook.get("save_ckpt_after_run"))
     kept = 1 if learner.checkpoint.save_one_only else learner.keep_checkpoints
     return min(count, kept or count) + 1
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest above it that is there."""
-    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
 
 
 def _free_name(wanted: Path) -> Path:

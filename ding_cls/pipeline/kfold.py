@@ -12,6 +12,8 @@ import torch
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
+from ding_cls.common.files import claim_folder
+from ding_cls.common.folder_lock import lock_folder
 from ding_cls.common.log import text_logger
 from ding_cls.common.stop_signals import held_stops, stoppable_command
 from ding_cls.common.tables import write_json
@@ -23,6 +25,7 @@ from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
 from ding_cls.pipeline.kfold_plan import Asked, Config, Plan, make_plan, opened, wanted_folds
 from ding_cls.pipeline.kfold_summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.predictions import average_predictions, check_alone
+from ding_cls.pipeline.run_folder import has_rows, locked
 from ding_cls.pipeline.train import train
 from ding_cls.worker.results import plain
 
@@ -109,20 +112,23 @@ def kfold(
             plan = opened(
                 plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
             )
-            stack.enter_context(part_of(plan.folder))
+            if not is_part:
+                stack.enter_context(locked(plan.folder))
+        stack.enter_context(part_of(plan.folder))
         try:
             for number in folds:
-                _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
-        except Exception:
+                with locked(plan.folder, name=f"fold_{number}"):
+                    _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
+        except (Exception, KeyboardInterrupt, SystemExit):
             # A mistake found before training began shall not cost a folder.
-            if not (resume or is_part or any(plan.folder.glob("fold_*"))):
-                shutil.rmtree(plan.folder)
+            if not (resume or is_part or any(plan.folder.glob("*fold_*/"))):
+                shutil.rmtree(plan.folder, ignore_errors=True)
             raise
-    # First: of a test split that cannot be read the folds' results shall not have to wait.
-    result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
-    if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
-        return result
-    return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+        # First: of a test split that cannot be read the folds' results shall not have to wait.
+        result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+        if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
+            return result
+        return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
 
 
 def _check_last_is_saved(plan: Plan) -> None:
@@ -192,9 +198,7 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         return checkpoints
     is_begun = bool(CheckpointKeeper(checkpoints).iterations())
     if not is_begun:
-        # Of a run that was killed before its first checkpoint nothing can be gone on from.
-        for rest in (folder, checkpoints):
-            shutil.rmtree(rest, ignore_errors=True)
+        _make_way(folder, checkpoints)
     text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
     try:
         train(
@@ -208,6 +212,22 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         raise NumbersError(f"fold {fold}: {error}") from error
     write_json(mark, {"fold": fold})
     return checkpoints
+
+
+def _make_way(folder: Path, checkpoints: Path) -> None:
+    """Free the name of a fold that ended before its first checkpoint: nothing can go on from there.
+
+    Where it was trained at all, what it has written stays, under another name.
+    """
+    is_trained = has_rows(folder) or best_file(checkpoints).is_file()
+    for rest in (folder, checkpoints):
+        if rest.is_dir() and is_trained:
+            # Whoever trains it by itself, not as a fold, is not disturbed.
+            lock_folder(rest).release()
+            kept = claim_folder(rest.with_name(f"unfinished_{rest.name}"))
+            rest.replace(kept)
+            text_logger("kfold").warning(f"'{rest}' has no checkpoint to go on from; it is kept as '{kept}'")
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def _predict_test(

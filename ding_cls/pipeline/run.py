@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ from typing import Any, TypeVar
 
 from easydict import EasyDict
 
-from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
+from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import either
+from ding_cls.common.disk import disk_error
 from ding_cls.common.events import EventWriter
-from ding_cls.common.files import claim_folder
 from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.common.stop_signals import end_early_stops, held_stops, stoppable
@@ -28,24 +26,16 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
-from ding_cls.distributed import broadcast_object, dist_finalize, dist_init
-from ding_cls.errors import ConfigError, DingError, PartError, RunStopped
+from ding_cls.distributed import dist_finalize, dist_init
+from ding_cls.errors import ConfigError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
 from ding_cls.pipeline.label_kinds import labels_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
-from ding_cls.pipeline.resume import (
-    keep_batches,
-    named_checkpoint,
-    named_run,
-    naming_restart,
-    newer_files,
-    newest_checkpoint,
-    set_aside,
-    without_best,
-)
+from ding_cls.pipeline.resume import keep_batches, named_run, naming_restart, set_aside
+from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.statistics import fill_input_statistics, input_line, keep_input_statistics
 from ding_cls.policy import Policy
@@ -70,6 +60,7 @@ class Run:
         logger: prints the run's first and last lines, on rank 0.
         facts: what every checkpoint says of the run beside what ``connect`` knows.
         allow_changed_data: go on with other data than the checkpoint's.
+        learner: trains; None before ``connect``.
     """
 
     cfg: Any
@@ -83,6 +74,7 @@ class Run:
     _file: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     allow_changed_data: bool = False
+    learner: BaseLearner | None = None
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
@@ -131,6 +123,7 @@ class Run:
             ConfigError: an update would normalise a single image by its own statistics.
             CheckpointError: the checkpoint to resume from was made for another model or other data.
         """
+        self.learner = learner
         if FACT not in self.facts:
             bind_data(self, sets_of_loaders(loader, self._loaders))
         check_single_images(policy, self.cfg, loader)
@@ -215,7 +208,7 @@ class Run:
             was_complete=self.is_resumed and learner.num_samples == 0,
             has_test_split=_has_test_split(self.cfg.policy.collect),
             needs_code=bool(self.cfg.custom_imports),
-            checkpoint_folder=_checkpoints(self.cfg),
+            checkpoint_folder=checkpoints_of(self.cfg),
             go_on=words_to_go_on(self.cfg, learner, evaluator),
             display=learner.display,
         )
@@ -269,19 +262,21 @@ def open_run(
         DistributedError: the launcher's variables cannot be used.
         CheckpointError: none of the run's checkpoints is good.
         RunStopped: a signal came before training began.
+        DiskError: the disk is full or cannot be written.
     """
     given = dict(origins or {})
     compiled = _compiled(cfg, seed, origins=(origins := dict(given)), problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
     logger = held_logger("run")
     logger.disabled = rank != 0
-    writer, run, folder = None, None, ""
+    writer, run, chosen = None, None, None
     try:
         check_same_start(compiled, resume=bool(resume), allow_changed_data=allow_changed_data)
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
         with held_stops():
-            folder, file, checkpoint, newer = _choose_folder(compiled, rank, bool(resume), logger, named.file)
+            chosen = choose_folder(compiled, rank, is_resumed=bool(resume), named=named, logger=logger)
+        folder, checkpoint, newer = chosen.path, chosen.checkpoint, chosen.newer
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
             origins = given
@@ -298,16 +293,18 @@ def open_run(
             if line := input_line(compiled, origins):
                 logger.info(line)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer, file)
+        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer, chosen.file)
         run.allow_changed_data = allow_changed_data
         with parts_heard(logger):
             yield run
-    except (Exception, KeyboardInterrupt, RunStopped) as error:
-        # What ends a run before training began shall not cost a folder: the next try takes the same name.
-        if rank == 0 and not resume and folder and not _checkpoints(compiled, folder).exists():
-            shutil.rmtree(folder)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        if chosen is not None:
+            num_updates = 0 if run is None or run.learner is None else run.learner.train_iter
+            chosen.give_back(checkpoints_of(compiled, chosen.path), num_updates=num_updates)
         if isinstance(error, PartError):
             raise ConfigError(part_placed(error, compiled, origins)) from error
+        if (of_disk := disk_error(error)) is not None:
+            raise of_disk from error
         raise
     finally:
         for loader in run._loaders if run is not None else ():
@@ -315,6 +312,8 @@ def open_run(
         if writer is not None:
             writer.close()
         close_logger(logger)
+        if chosen is not None:
+            chosen.release()
         dist_finalize()
 
 
@@ -344,55 +343,6 @@ def _compiled(
 def _join(cfg: Any) -> tuple[int, int]:
     # On a machine with CUDA the default backend is nccl, which moves nothing between CPUs.
     return dist_init("gloo" if cfg.policy.cuda is False else None)
-
-
-def _choose_folder(
-    cfg: Any, rank: int, resume: bool, logger: logging.Logger, file: Path | None
-) -> tuple[str, str, Mapping[str, Any] | None, list[Path]]:
-    """Return the run's folder, the same on all ranks, the checkpoint to continue from, what it holds, and the
-    newer ones where this one was named."""
-    exp_name, folder, path, error = cfg.exp_name, "", "", ""
-    newer: list[Path] = []
-    state: Mapping[str, Any] | None = None
-    if rank == 0:
-        try:
-            if file is not None:
-                folder, path, state = exp_name, str(file), named_checkpoint(file)
-                newer = newer_files(_checkpoints(cfg), state["last_iter"])
-                logger.info(f"resuming from {path}")
-            elif resume:
-                folder, path, state = newest_checkpoint(Path(exp_name), _checkpoints(cfg), logger)
-            else:
-                folder = str(claim_folder(exp_name))
-                _check_unused(cfg, folder)
-        except DingError as refused:
-            error = str(refused)
-        except OSError as refused:
-            error = f"the run's folder '{exp_name}' cannot be made: {refused}"
-    # All ranks learn of a refusal, or the others would wait for a name that never comes.
-    folder, path, error, newer = broadcast_object((folder, path, error, newer))
-    if error:
-        raise ConfigError(error)
-    if not path:
-        return folder, path, None, newer
-    state = state or read_checkpoint(path)
-    is_best_newer = any(each.name == BEST_NAME for each in newer)
-    return folder, path, without_best(state) if is_best_newer else state, newer
-
-
-def _checkpoints(cfg: Any, exp_name: str | None = None) -> Path:
-    return checkpoint_folder(exp_name or cfg.exp_name, cfg.policy.learn.learner.checkpoint.out_dir)
-
-
-def _check_unused(cfg: Any, folder: str) -> None:
-    """Refuse to write into the checkpoints of another run."""
-    checkpoints = _checkpoints(cfg, folder)
-    if checkpoints.is_dir() and any(checkpoints.iterdir()):
-        shutil.rmtree(folder)
-        raise ConfigError(
-            f"policy.learn.learner.checkpoint.out_dir: '{checkpoints}' holds files of another run; name "
-            "another exp_name or out_dir"
-        )
 
 
 def _has_test_split(collect: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 from easydict import EasyDict
 
-from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.append import LogFailures
 from ding_cls.common.events import TENSORBOARD, write_at_once, write_scalars
 from ding_cls.common.log import close_logger, print_through, quiet_logger, text_logger, write_only
@@ -27,6 +26,7 @@ from ding_cls.worker.results import (
     check_classes,
     evaluation_line,
     in_data_order,
+    is_saved,
     plain_number,
     reduced_dicts,
     sample_ids,
@@ -251,14 +251,14 @@ class MetricSerialEvaluator:
         self._asked_iter, self.last_result = None, dict(result)
         is_trained, goals = self.last_eval_iter != 0, self._cfg.stop_value
         self.has_reached_stop_value = self.last_eval_iter > 0 and has_reached(self._metric, result, goals)
-        is_best = self._is_best(result)
+        is_best, before = self._is_best(result), (self.best, self.best_iter)
         if is_best:
             self.best, self.best_iter = dict(result), self.last_eval_iter
         stop_ranking = self._stop_ranking or self.ranking
         self.early_stopping.add(result, stop_ranking, is_trained=is_trained)
         self._show(result, train_iter, envstep, is_best and save_ckpt_fn is not None)
-        if is_best and save_ckpt_fn is not None:
-            save_ckpt_fn(BEST_NAME)
+        if is_best and save_ckpt_fn is not None and not is_saved(save_ckpt_fn, self._logger):
+            self.best, self.best_iter = before
         return self.should_stop, result
 
     def training_loss(self) -> float:

@@ -1,16 +1,33 @@
 """What an evaluation knows of policies, metrics and results of any make."""
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
+from ding_cls.checkpoint.keeper import BEST_NAME
+from ding_cls.checkpoint.state import SaveError
 from ding_cls.errors import DataError
 from ding_cls.metrics import IMetric, fits_a_line, show_value, where_lists_are
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
+
+
+def is_saved(save_ckpt_fn: Callable[[str], Any], logger: logging.Logger) -> bool:
+    """Save the best checkpoint, and return whether that went well: the best is what its file holds.
+
+    Args:
+        save_ckpt_fn: gets the file's name; False means that it was not written.
+        logger: warns of a disk that is full or fails.
+    """
+    try:
+        return save_ckpt_fn(BEST_NAME) is not False
+    except SaveError as error:
+        logger.warning(f"{error}; the best checkpoint stays the one before")
+        return False
 
 
 def takes_counts(metric: IMetric) -> bool:

@@ -1,8 +1,10 @@
 """One checkpoint file: what goes in comes out, damage is found, a stranger's file runs nothing."""
 
+import errno
 import os
 import pickle
 import random
+import resource
 import zipfile
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -15,6 +17,7 @@ import torch
 from torch import nn
 
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
+from ding_cls.checkpoint.state import SaveError, file_size, size_of
 from ding_cls.errors import CheckpointError
 
 SMALL = {
@@ -297,4 +300,39 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space left"):
         write_checkpoint(file, {"last_iter": 8})
     assert are_equal(read_checkpoint(file), SMALL)
+    assert len(list(file.parent.iterdir())) == 1
+
+
+def test_the_size_of_a_state_is_that_of_its_tensors_shared_memory_once() -> None:
+    twice = torch.zeros(3, dtype=torch.float64)
+    state = {"a": twice, "b": [torch.zeros(2, 2), 5, ("x", torch.zeros(1))], "again": twice.view(3, 1)}
+    assert size_of(state) == 24 + 16 + 4
+
+
+def test_no_size_is_above_that_of_the_file(file: Path) -> None:
+    for count in (1, 10, 300):
+        state = {f"backbone.{number}.weight": torch.zeros(number + 1) for number in range(count)}
+        write_checkpoint(file, state)
+        assert size_of(state) < file_size(state) <= file.stat().st_size
+
+
+def test_a_limit_of_the_system_is_found_behind_torchs_words(file: Path) -> None:
+    """``ulimit -f`` needs no root, and fails as a full disk does: in the middle of ``torch.save``."""
+    write_checkpoint(file, SMALL)
+    before = file.read_bytes()
+    child = os.fork()
+    if child == 0:
+        code = 9
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20_000, resource.RLIM_INFINITY))
+            write_checkpoint(file, {"w": torch.zeros(100_000)})
+        except SaveError as error:
+            is_right = (
+                error.errno == errno.EFBIG and str(error) == f"'{file}' could not be saved: File too large"
+            )
+            code = 0 if is_right else 8
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert file.read_bytes() == before
     assert len(list(file.parent.iterdir())) == 1

@@ -51,6 +51,27 @@ def test_after_an_error_nothing_is_published_and_nothing_left(
     assert not had_old or target.read_bytes() == b"old"
 
 
+def test_temporary_names_of_two_hosts_and_of_one_process_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = tmp_path / "iteration_1.pth.tar", []
+    for host in ("node-1", "node-2", "node-2", "a/host.of*odd" + 90 * "x"):
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        with atomic_write(target) as file:
+            file.write(b"new")
+            seen += [each.name for each in tmp_path.glob(".*.pth.tar.*.tmp")]
+    assert len(set(seen)) == len(seen) == 4
+    assert seen[0].startswith(f".iteration_1.pth.tar.node-1-{os.getpid()}-")
+    assert max(map(len, seen)) < 100
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '.*/state\.bin'"):  # noqa: PT012, SIM117
+        with atomic_write(tmp_path / "state.bin") as file:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
+
 @pytest.mark.parametrize("call", ["os.fsync", "os.replace"])
 def test_a_failing_disk_publishes_nothing(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     happened = []

@@ -57,7 +57,9 @@ def bind_data(
         found = described_changes(saved, lists, folder, classes["train"])
     found = broadcast_object(found)
     if found and not run.allow_changed_data:
-        raise CheckpointError(f"{found}; {_REMEDY}")
+        error = CheckpointError(f"{found}; {_REMEDY}")
+        error.is_on_all_ranks = True
+        raise error
     if found:
         run.logger.warning(f"{found}; the run goes on with the data as they are now")
     # Behind what other facts there are, in a resumed run as in a new one.

@@ -12,6 +12,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
+from ding_cls.common.folder_lock import join_lock
 from ding_cls.common.log import build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
@@ -31,6 +32,7 @@ from ding_cls.worker.learner.monitor import Monitor
 from ding_cls.worker.learner.progress import progress_bar
 from ding_cls.worker.learner.provenance import check_facts, environment, environment_changes
 from ding_cls.worker.learner.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.room import check_room
 from ding_cls.worker.learner.run_logs import RunLogs
 from ding_cls.worker.learner.saving import Saving, check_complete
 from ding_cls.worker.learner.stop import (
@@ -108,6 +110,7 @@ class BaseLearner:
             self.logger, self.tb_logger = logger or self.logger, tb_logger or own_tb_logger
             self.logger.setLevel(self._cfg.log_level)
         self._owns_tb_logger = tb_logger is None
+        self._unlock = join_lock(folder, self, is_writer=self.rank == 0)
         self.logs = RunLogs(
             Path(folder, "log"), self.tb_logger, position=lambda: self.train_iter, is_writing=self.rank == 0
         )
@@ -130,7 +133,6 @@ class BaseLearner:
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
         self._judging: Judging | None = None
-        self._announced: set[Path] = set()
         self._signals = StopSignals()
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
@@ -191,6 +193,7 @@ class BaseLearner:
 
         Raises:
             RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; a checkpoint is saved.
+            DiskError: the disk has no room for a checkpoint.
         """
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
@@ -209,6 +212,7 @@ class BaseLearner:
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
+            check_room(self, self._saving, self._hooks)
             self.call_hook("before_run")
             self._reopen_epoch()
             self.info("hooks in calling order, with their priorities\n" + show_hooks(self._hooks))
@@ -289,15 +293,10 @@ class BaseLearner:
             ckpt_name: file name in ``./{exp_name}/ckpt``; None means ``iteration_{train_iter}.pth.tar``.
 
         Raises:
-            OSError: the file could not be written; older files are untouched.
+            OSError: the file could not be written; older files are untouched. The third time: DiskError.
         """
-        if self.rank != 0:
-            return
-        path = self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
-        # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
-        if path and path not in self._announced and path.name != BEST_NAME and not self._saving.is_stop:
-            self._announced.add(path)
-            self.logger.info(f"saved {path}")
+        if self.rank == 0:
+            self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Continue from a checkpoint: a file, or the state read from one.
@@ -357,6 +356,7 @@ class BaseLearner:
         if self._owns_tb_logger and self.tb_logger is not None:
             self.tb_logger.close()
         close_logger(self.logger)
+        self._unlock()
 
     def _register_state_of(self, hook: LearnerHook) -> None:
         part = state_of(hook)

@@ -14,6 +14,7 @@ from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
 from ding_cls.worker.learner.rows import clock, log_row
+from ding_cls.worker.learner.saving import saving_together
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -74,7 +75,8 @@ class SaveCkptHook(LearnerHook):
             if engine.max_iter is not None:
                 # Inside ``start`` all ranks come here together.
                 engine.history.pool()
-            engine.save_checkpoint()
+            with saving_together(engine) as save:
+                save()
 
 
 @HOOKS.register("log_reduce")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ding_cls.common.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.rows import EpochTable, result_line
+from ding_cls.worker.learner.saving import saving_together
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
@@ -95,9 +96,8 @@ class Judging:
             return False
         engine.history.pool()
         began = time.perf_counter()
-        should_stop, engine.eval_result = evaluator.eval(
-            engine.save_checkpoint, engine.train_iter, engine.last_step
-        )
+        with saving_together(engine) as save:
+            should_stop, engine.eval_result = evaluator.eval(save, engine.train_iter, engine.last_step)
         self._eval_seconds += time.perf_counter() - began
         self._num_evals += 1
         self._tell(has_row=has_row)

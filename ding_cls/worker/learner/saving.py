@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
-from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.checkpoint.state import SaveError
+from ding_cls.common.folder_lock import check_not_lost
+from ding_cls.distributed.comm import broadcast_object
+from ding_cls.errors import CheckpointError, ConfigError, DiskError
 from ding_cls.worker.learner.file_names import FileName, model_name
 from ding_cls.worker.learner.finite_weights import FiniteWeights
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 _KEY = "policy.learn.learner.checkpoint"
 _OPTIMIZER = "optimizer"
+# Failed saves in a row that end a run, as a number and in words.
+_MAX_FAILED, _TOO_MANY = 3, "third"
 
 
 class Saving:
@@ -28,6 +34,7 @@ class Saving:
 
     Attributes:
         keeper: the files.
+        has_optimizer: the optimizer's state is saved.
         is_stop: the run ends here and is to go on: nothing is left out.
 
     Raises:
@@ -38,8 +45,11 @@ class Saving:
         options = cfg["checkpoint"]
         self.is_stop = False
         self._finite = FiniteWeights()
+        self._exp_name = exp_name
+        self._num_failed = 0
+        self._announced: set[Path] = set()
         self._is_one_only = bool(options["save_one_only"])
-        self._has_optimizer = bool(options["save_optimizer"])
+        self.has_optimizer = bool(options["save_optimizer"])
         keep = 1 if self._is_one_only else cfg["keep_checkpoints"]
         self.keeper = CheckpointKeeper(checkpoint_folder(exp_name, options["out_dir"]), keep=keep)
         fields = ("model", "epoch", "train_iter")
@@ -54,21 +64,54 @@ class Saving:
             engine: whose state it is.
             name: the file's; None means ``iteration_{train_iter}.pth.tar``.
             state: everything that a resume needs.
+
+        Raises:
+            SaveError: an OSError: the file could not be written; older files are untouched.
+            DiskError: so it was the two times before.
+            ConfigError: another process has taken the run over.
         """
+        check_not_lost(self._exp_name)
         if not self._finite.has(engine, state):
             return None
-        if not self._has_optimizer and not self.is_stop:
+        if not self.has_optimizer and not self.is_stop:
             state = {key: value for key, value in state.items() if key != _OPTIMIZER}
             state["left_out"] = [_OPTIMIZER]
         is_best = name == BEST_NAME
         template = self._best_name if is_best else self._file_name if name is None else None
         alias = None if template is None else template(self._values(engine, template))
-        return self.keeper.save(
-            name or f"iteration_{engine.train_iter}.pth.tar",
-            state,
-            alias=alias,
-            is_only=is_best and self._is_one_only,
-        )
+        file_name = name or f"iteration_{engine.train_iter}.pth.tar"
+        try:
+            path = self.keeper.save(file_name, state, alias=alias, is_only=is_best and self._is_one_only)
+        except OSError as error:
+            self._num_failed += 1
+            failed = error
+            if not isinstance(error, SaveError):
+                failed = SaveError(error, self.keeper.folder / file_name, state)
+            if self._num_failed < _MAX_FAILED or self.is_stop:
+                raise failed from error
+            raise DiskError(
+                f"{failed}; it is the {_TOO_MANY} save in a row that failed; {self.newest()}; "
+                "free space, and go on with --resume"
+            ) from error
+        self._num_failed = 0
+        # A file is announced once; the best by the evaluation's line, that of a stop by the stop's.
+        if path not in self._announced and path.name != BEST_NAME and not self.is_stop:
+            self._announced.add(path)
+            engine.logger.info(f"saved {path}")
+        return path
+
+    def failure_of(self, save: Callable[[], None]) -> str:
+        """Save, and return why that failed and which checkpoint is left; empty where it did not."""
+        try:
+            save()
+        except SaveError as error:
+            return f"{error}; {self.newest()}"
+        return ""
+
+    def newest(self) -> str:
+        """Return which checkpoint is the newest, in words."""
+        files = self.keeper.iterations()
+        return f"the newest checkpoint is '{files[0]}'" if files else "there is no checkpoint"
 
     def _values(self, engine: BaseLearner, template: FileName) -> dict[str, Any]:
         values = {
@@ -82,6 +125,37 @@ class Saving:
             raise ConfigError(f"{_KEY}.best_name holds a score, and this loop has told the learner of none")
         key, score = engine.evaluator.ranking.score(engine.evaluator.best)
         return {**values, "key": key, "score": score}
+
+
+@contextmanager
+def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
+    """Yield a ``save_checkpoint`` that survives a failing disk, and says whether the file was written.
+
+    A failed save is a warning, until it is one too many. That ends the run on all ranks alike, where the
+    block ends: inside ``start`` all of them come there.
+
+    Raises:
+        DiskError: too many saves in a row have failed.
+    """
+    fatal: list[str] = []
+
+    def save(ckpt_name: str | None = None) -> bool:
+        try:
+            engine.save_checkpoint(ckpt_name)
+        except SaveError as error:
+            engine.logger.warning(
+                f"{error}; training goes on, and the {_TOO_MANY} such failure in a row ends it"
+            )
+            return False
+        except DiskError as error:
+            fatal.append(str(error))
+            return False
+        return True
+
+    yield save
+    found = broadcast_object(fatal) if engine.max_iter is not None else fatal
+    if found:
+        raise DiskError(found[0])
 
 
 def check_complete(state: Mapping[str, Any]) -> None:

@@ -14,9 +14,9 @@ from ding_cls.common.log import write_only
 from ding_cls.common.stop_mark import leave_stop_mark
 from ding_cls.common.stop_signals import StopSignals
 from ding_cls.data.worker_loss import process_loss
-from ding_cls.distributed.comm import barrier
+from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce
-from ding_cls.errors import RunStopped
+from ding_cls.errors import DiskError, RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
 from ding_cls.worker.learner.memory import memory_error
 from ding_cls.worker.learner.saving import Saving
@@ -71,13 +71,19 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
         cause: the signal's name; None on a rank that got none.
 
     Raises:
-        RunStopped: always.
+        RunStopped: everything is saved.
+        DiskError: it could not be.
     """
     saving.is_stop = True
     engine.history.pool()
-    engine.save_checkpoint()
+    failure = saving.failure_of(engine.save_checkpoint)
     # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
     barrier()
+    if failure := broadcast_object(failure):
+        raise DiskError(
+            f"stopped by {cause or 'another rank'} after {engine.train_iter} updates, and that state is not "
+            f"saved: {failure}; free space, and go on with --resume"
+        )
     name = engine.ckpt_name or f"iteration_{engine.train_iter}.pth.tar"
     folder = os.path.join(".", saving.keeper.folder)
     message = (

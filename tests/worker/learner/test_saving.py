@@ -1,13 +1,22 @@
 """Options of checkpoints: what is in them, how they are called, where they lie."""
 
+import errno
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.errors import CheckpointError, ConfigError, RunStopped
+from ding_cls.checkpoint import state as state_module
+from ding_cls.common import folder_lock
+from ding_cls.errors import CheckpointError, ConfigError, DiskError, RunStopped
 from ding_cls.worker import BaseLearner
+from tests.distributed.ranks import run_ranks
 from tests.worker.learner.parts import Counting, Loader, learner
 from tests.worker.tables import scripted
 
@@ -145,3 +154,150 @@ def test_a_loop_of_ones_own_has_no_score() -> None:
         ConfigError, match="best_name holds a score, and this loop has told the learner of none"
     ):
         engine.save_checkpoint("ckpt_best.pth.tar")
+
+
+class Failing:
+    """A disk on which the saves of these numbers fail, counted from 1."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *numbers: int, code: int = errno.ENOSPC) -> None:
+        self.failed: list[int] = []
+        self._count, original = 0, state_module.atomic_write
+
+        @contextmanager
+        def failing(path: Any) -> Iterator[Any]:
+            self._count += 1
+            with original(path) as file:
+                yield file
+                if self._count in numbers:
+                    self.failed.append(self._count)
+                    raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(state_module, "atomic_write", failing)
+
+
+def test_a_failed_save_is_a_warning_and_the_older_files_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = Failing(monkeypatch, 2, 3)
+    run({})
+    assert disk.failed == [2, 3]
+    assert files() == ["iteration_1.pth.tar", "iteration_4.pth.tar"]
+    told = [line for line in capsys.readouterr().out.splitlines() if "could not be saved" in line]
+    folder = Path("run/ckpt").absolute()
+    assert len(told) == 2
+    assert re.fullmatch(
+        rf"'{folder}/iteration_2\.pth\.tar' could not be saved: needs 0\.00 MB, has [\d.,]+ MB at '{folder}' "
+        r"\(No space left on device\); training goes on, and the third such failure in a row ends it",
+        told[0],
+    )
+
+
+def test_the_third_failure_in_a_row_ends_the_run_with_exit_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One that succeeds begins the count anew.
+    disk = Failing(monkeypatch, 1, 2, 4, 5, 6, code=errno.EIO)
+    policy = WithOptimizer()
+    engine = BaseLearner({"hook": EACH_UPDATE}, policy.mode, exp_name="run")
+    with pytest.raises(DiskError) as ended:
+        engine.start(Loader(5), max_epochs=2)
+    assert disk.failed == [1, 2, 4, 5, 6]
+    assert (engine.train_iter, ended.value.exit_code) == (6, 3)
+    folder = Path("run/ckpt").absolute()
+    assert str(ended.value) == (
+        f"'{folder}/iteration_6.pth.tar' could not be saved: Input/output error; it is the third save in a "
+        "row that failed; the newest checkpoint is 'run/ckpt/iteration_3.pth.tar'; free space, and go on "
+        "with --resume"
+    )
+    assert files() == ["iteration_3.pth.tar"]
+
+
+def test_best_and_iteration_files_count_together_and_the_best_is_what_its_file_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # First the best of the untrained network, then one file an update, and the best after each epoch.
+    disk = Failing(monkeypatch, 4)
+    engine = run({}, scores=[1.0, 3.0, 2.0])
+    assert disk.failed == [4]
+    assert engine.evaluator is not None
+    # The result of 3.0 was the best, and its file was not written.
+    assert engine.evaluator.best == {"score": 2.0}
+    assert read_checkpoint("run/ckpt/ckpt_best.pth.tar")["last_iter"] == engine.evaluator.best_iter == 4
+
+
+def test_a_call_of_ones_own_gets_the_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Failing(monkeypatch, 1, 2, 3)
+    engine, _ = learner()
+    for _ in range(2):
+        with pytest.raises(OSError, match="could not be saved: needs"):
+            engine.save_checkpoint()
+    with pytest.raises(DiskError, match="it is the third save in a row that failed; there is no checkpoint"):
+        engine.save_checkpoint("mine.pth.tar")
+    assert disk.failed == [1, 2, 3]
+    engine.save_checkpoint("mine.pth.tar")
+    assert files() == ["mine.pth.tar"]
+
+
+def test_a_loop_of_ones_own_goes_on_and_ends_alike(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # An iteration file and the best of each update, by turns.
+    disk = Failing(monkeypatch, 1, 2, 5, 6, 7)
+    engine = BaseLearner({"hook": EACH_UPDATE}, WithOptimizer().mode, exp_name="run")
+    evaluator, _ = scripted([1.0, 2.0, 3.0], save_best="score", rule="greater")
+    engine.call_hook("before_run")
+    for number, best in enumerate((None, {"score": 2.0}, {"score": 2.0})):
+        engine.train(next(iter(Loader(1))))
+        evaluator.eval(engine.save_checkpoint, number, 0)
+        assert evaluator.best == best
+    with pytest.raises(DiskError, match="third save in a row"):
+        engine.train(next(iter(Loader(1))))
+    assert disk.failed == [1, 2, 5, 6, 7]
+    told = capsys.readouterr().out
+    assert (told.count("training goes on"), told.count("the best checkpoint stays the one before")) == (2, 2)
+
+
+def test_a_stop_that_cannot_save_says_so_and_is_none_of_75(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = BaseLearner({"hook": EACH_UPDATE}, WithOptimizer().mode, exp_name="run")
+    engine.start(Loader(2), max_epochs=1)
+    disk = Failing(monkeypatch, 1, 2)
+    engine.request_stop("the test")
+    with pytest.raises(DiskError) as ended:
+        engine.start(Loader(2), max_epochs=2)
+    assert disk.failed == [1, 2]
+    assert re.fullmatch(
+        r"stopped by the test after 3 updates, and that state is not saved: '.*/iteration_3\.pth\.tar' could "
+        r"not be saved: .*; the newest checkpoint is 'run/ckpt/iteration_2\.pth\.tar'; free space, and go on "
+        "with --resume",
+        str(ended.value),
+    )
+
+
+def test_a_run_that_was_taken_over_is_not_written_into() -> None:
+    engine, _ = learner()
+    engine.save_checkpoint()
+    lock = next(each for key, each in folder_lock._HELD.items() if key.parent == Path("run").resolve())
+    new = Path("new")
+    new.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "then"}))
+    new.replace(lock._owner_file)
+    with pytest.raises(ConfigError, match=r"'.*/run' is in use by process 7 on host elsewhere"):
+        engine.save_checkpoint("other.pth.tar")
+    assert files() == ["iteration_0.pth.tar"]
+
+
+def _ranks_on_a_full_disk(folder: str) -> tuple[int, str]:
+    os.chdir(folder)
+    monkeypatch = pytest.MonkeyPatch()
+    disk = Failing(monkeypatch, 2, 3, 4)
+    engine = BaseLearner({"hook": EACH_UPDATE}, WithOptimizer().mode, exp_name="run")
+    try:
+        engine.start(Loader(3), max_epochs=3)
+    except DiskError as error:
+        return len(disk.failed), f"{engine.train_iter}: {error}"
+    return 0, "not ended"
+
+
+def test_all_ranks_end_alike(workdir: Path) -> None:
+    (first, line), (other, same) = run_ranks(_ranks_on_a_full_disk, 2, str(workdir))
+    assert (first, other) == (3, 0)
+    assert line == same
+    assert line.startswith("4: ")
+    assert "third save in a row" in line
