@@ -63,7 +63,7 @@ def rate_too_high(cfg: Checked) -> Iterator[Finding]:
     path, kind = "policy.learn.learning_rate", str(cfg.at("policy.learn.optimizer.type") or "SGD")
     # Those that divide by the size of the gradients, or step by its sign; LARS and LAMB take large ones.
     is_adaptive = re.search(r"adam|adan|rms|lion", kind, re.I) is not None
-    limit, usual = (0.1, "0.001") if is_adaptive else (5, "0.1")
+    limit, usual = (1, "0.001") if is_adaptive else (5, "0.1")
     if cfg.number(path) >= limit and kind.upper() not in ("LARS", "LAMB"):
         yield Finding(
             "rate-too-high",

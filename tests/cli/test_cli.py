@@ -280,7 +280,8 @@ def test_env_names_every_extra() -> None:
     extras = project["optional-dependencies"]
     assert {*environment.EXTRAS} == {*extras} - {"dev", "all"}
     for extra, names in environment.EXTRAS.items():
-        assert [re.split("[<>=]", each)[0] for each in extras[extra]] == [names[0]]
+        # What the first one needs beside itself may follow it.
+        assert re.split("[<>=]", extras[extra][0])[0] == names[0]
 
 
 def test_help_names_every_verb_and_python_m_is_the_same_door() -> None:

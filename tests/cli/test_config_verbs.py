@@ -139,7 +139,7 @@ def test_a_runs_folder_is_compared_with_the_file_it_came_from(types: Types) -> N
 
 
 def test_lint_names_each_trap_and_its_line(types: Types) -> None:
-    assert types("config", "lint", "native.py") == (0, "native.py: none of 19 known traps\n", "")
+    assert types("config", "lint", "native.py") == (0, "native.py: none of 20 known traps\n", "")
     code, out, err = types("config", "lint", "native.py", "policy.learn.train_epoch=3")
     assert (code, err) == (1, "")
     (line,) = out.splitlines()

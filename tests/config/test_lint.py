@@ -78,8 +78,8 @@ CASES: list[tuple[str, int, str, str]] = [
     (
         "rate-too-high",
         1,
-        learn("optimizer=dict(type='AdamW'), learning_rate=0.1"),
-        learn("optimizer=dict(type='AdamW'), learning_rate=0.05"),
+        learn("optimizer=dict(type='AdamW'), learning_rate=1"),
+        learn("optimizer=dict(type='AdamW'), learning_rate=0.5"),
     ),
     ("rate-too-high", 1, learn("learning_rate=10"), learn("optimizer=dict(type='LARS'), learning_rate=10")),
     (

@@ -23,7 +23,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline import kfold, run
+from ding_cls.pipeline import kfold, run, run_folder
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet
@@ -176,8 +176,8 @@ def stop_in(owner: Any, function: str, name: str) -> None:
 
 # Where a signal comes before training began: the function that it comes in.
 EARLY: dict[str, tuple[Any, str]] = {
-    "as the folder is made": (run, "claim_folder"),
-    "as the folder is looked at": (run, "_check_unused"),
+    "as the folder is made": (run_folder, "claim_folder"),
+    "as the folder is looked at": (run_folder, "_check_unused"),
     "as the config is saved": (run, "save_run_config"),
     "as the seed is set": (run, "set_pkg_seed"),
     "as the network is looked at": (run, "check_single_images"),

@@ -137,7 +137,7 @@ def change(name: str, value: Tensor | None) -> Callable[[dict[str, Tensor]], Non
         (change("fc.weight", torch.ones(7, 256)), "fc.weight (file: (7, 256), model: (7, 1024))"),
         (
             change("conv1.1.weight", torch.ones(24, dtype=torch.int8)),
-            "conv1.1.weight (file: torch.int8, model: torch.float32)",
+            "conv1.1.weight is torch.int8 (the model's is torch.float32) in the file",
         ),
     ],
 )

@@ -213,7 +213,7 @@ def test_what_is_printed_is_in_the_log(
     printed += capsys.readouterr().out
     log = Path("run/log/learner/learner.txt").read_text().splitlines()
     assert [line.split("] ", 1)[1].partition(" ")[2] for line in log] == printed.splitlines()
-    begins = ("run folder: ", "as image_size=32", "policy.eval.evaluator.stop_value: ", "epoch  train")
+    begins = ("run folder: ", "for image_size=32", "policy.eval.evaluator.stop_value: ", "epoch  train")
     for begin in (*begins, "To type next"):
         assert any(line.startswith(begin) for line in printed.splitlines()), begin
     assert read_checkpoint("run/ckpt/iteration_5.pth.tar")["last_iter"] == 5

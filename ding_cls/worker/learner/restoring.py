@@ -66,7 +66,7 @@ def naming_file(source: object) -> Iterator[None]:
     try:
         yield
     except ChangedRunError as error:
-        if not isinstance(source, str | os.PathLike):
+        if error.remedy is not None or not isinstance(source, str | os.PathLike):
             raise
         remedy = f"begin a new run with these weights: policy.model.pretrained={os.fspath(source)}"
         raise ChangedRunError(error.what, remedy) from error
