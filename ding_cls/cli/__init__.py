@@ -19,7 +19,7 @@ __all__ = ["main", "run_program"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``ding-cls`` and return its exit code.
 
-    0 done, 2 the user's input, 3 the disk, 4 numbers that are not finite, 75 stopped by a signal and can go on;
+    0 done, 2 the user's input, 3 the disk, 4 numbers that are not finite, 75 stopped by a signal;
     ``config diff`` and ``config lint`` return 1 where they found something.
 
     Args:
