@@ -111,11 +111,12 @@ class RunStopped(SystemExit):
 
     Args:
         message: what was saved, and how to go on.
+        cause: the signal's name.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, cause: str = "") -> None:
         super().__init__(75)
-        self.message = message
+        self.message, self.cause = message, cause
 
     def __str__(self) -> str:
         return self.message

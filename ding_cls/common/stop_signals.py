@@ -246,10 +246,19 @@ def _stop_early(cause: str) -> NoReturn:
         command = resume_command(folder)
         message += "with resume=True" if command is None else f"with:\n{command}"
     else:
-        command = typed_command()
-        message = f"stopped by {cause} before training began; nothing was saved; start it again"
-        message += "" if command is None else f" with:\n{command}"
+        message = nothing_saved(cause)
     if not is_command_line():
         logging.getLogger("ding_cls").warning(message)
     leave_stop_mark()
-    raise RunStopped(message)
+    raise RunStopped(message, cause=cause)
+
+
+def nothing_saved(cause: str) -> str:
+    """Return the line of a stop that leaves nothing to go on from.
+
+    Args:
+        cause: the signal's name.
+    """
+    command = typed_command()
+    message = f"stopped by {cause} before training began; nothing was saved; start it again"
+    return message if command is None else f"{message} with:\n{command}"
