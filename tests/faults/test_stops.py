@@ -23,7 +23,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline import kfold, run
+from ding_cls.pipeline import kfold, kfold_plan, run, run_folder
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet
@@ -176,8 +176,8 @@ def stop_in(owner: Any, function: str, name: str) -> None:
 
 # Where a signal comes before training began: the function that it comes in.
 EARLY: dict[str, tuple[Any, str]] = {
-    "as the folder is made": (run, "claim_folder"),
-    "as the folder is looked at": (run, "_check_unused"),
+    "as the folder is made": (run_folder, "claim_folder"),
+    "as the folder is looked at": (run_folder, "_check_unused"),
     "as the config is saved": (run, "save_run_config"),
     "as the seed is set": (run, "set_pkg_seed"),
     "as the network is looked at": (run, "check_single_images"),
@@ -201,10 +201,12 @@ def test_a_stop_before_training_exits_75_and_leaves_no_folder(
 ) -> None:
     def job() -> None:
         stop_in(*EARLY[moment], name)
-        run_tiny(picture_folder, "run", ALONE)
+        run_tiny(picture_folder, "runs/new/run", ALONE)
 
+    before = set(workdir.iterdir())
     assert ended(in_child(job, "a full disk")) == 75
-    assert list(workdir.glob("run*")) == []
+    # Nor one above it.
+    assert set(workdir.iterdir()) == before
 
 
 @pytest.mark.slow
@@ -241,6 +243,36 @@ def test_a_stop_before_training_raises_in_a_program(
     assert raised.value.code == 75
     assert list(workdir.glob("run*")) == []
     assert {name: signal.getsignal(signal.Signals[name]) for name in NAMES} == handlers
+
+
+@pytest.mark.parametrize("moment", ["as the folder is made", "as its lists are written", "in its first fold"])
+def test_a_cross_validation_that_has_trained_nothing_leaves_no_folder(
+    moment: str, picture_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = {
+        "as the folder is made": (kfold_plan, "claim_folder"),
+        "in its first fold": (run, "set_pkg_seed"),
+    }
+    owner, function = owners.get(moment, (kfold_plan, "write_lists"))
+    original = getattr(owner, function)
+
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, function, stopped)
+    before = set(workdir.iterdir())
+    with pytest.raises(
+        RunStopped, match="by SIGTERM before training began; nothing was saved; start it again"
+    ):
+        kfold(
+            data=picture_folder,
+            model=TinyNet(),
+            exp_name="runs/new/cv",
+            num_splits=2,
+            overrides=[*SETTINGS, ALONE],
+        )
+    assert set(workdir.iterdir()) == before
 
 
 @pytest.mark.slow
