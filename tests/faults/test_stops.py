@@ -46,7 +46,7 @@ def lost_terminal() -> int:
     return terminal
 
 
-# How a descriptor gets lost, and the error that a write to it meets; None: it is closed.
+# How a descriptor gets lost, and the error that a write to it meets, -1 for none; None: it is closed.
 LOSSES: dict[str, tuple[Callable[[], int] | None, int]] = {
     "closed": (None, 0),
     "a pipe without a reader": (unread_pipe, errno.EPIPE),
@@ -55,7 +55,7 @@ LOSSES: dict[str, tuple[Callable[[], int] | None, int]] = {
 }
 
 
-def in_child(job: Callable[[], Any], loss: str) -> int:
+def in_child(job: Callable[[], Any], loss: str | tuple[Callable[[], int], int]) -> int:
     """Run a job as the command line would, in a child whose stdout and stderr are lost; return its id."""
     child = os.fork()
     if child:
@@ -63,7 +63,7 @@ def in_child(job: Callable[[], Any], loss: str) -> int:
     code = 99
     try:
         os.setpgid(0, 0)
-        make, expected = LOSSES[loss]
+        make, expected = LOSSES[loss] if isinstance(loss, str) else loss
         # Two processes of a test session may inherit descriptors 3 and up; 1 and 2 are these alone.
         for number, name in ((1, "stdout"), (2, "stderr")):
             if make is None:
@@ -72,8 +72,9 @@ def in_child(job: Callable[[], Any], loss: str) -> int:
                 continue
             os.dup2(make(), number)
             setattr(sys, name, io.TextIOWrapper(open(number, "wb", closefd=False)))  # noqa: SIM115
-            with pytest.raises(OSError, match=re.escape(os.strerror(expected))):
-                os.write(number, b"x")
+            if expected >= 0:
+                with pytest.raises(OSError, match=re.escape(os.strerror(expected))):
+                    os.write(number, b"x")
         code = _guarded(job, is_debugging=False, argv=None)
         multiprocessing.util._exit_function()
     finally:
@@ -108,6 +109,46 @@ def test_a_stop_saves_whatever_stdout_and_stderr_are(
     assert f"stopped by {name} after 3 updates" in log
     assert log.count("stdout cannot be written") == (0 if loss == "closed" else 1)
     assert "Traceback" not in log
+
+
+@pytest.mark.slow
+def test_a_reader_that_does_not_read_keeps_no_stop_from_saving(picture_folder: Path, workdir: Path) -> None:
+    reader, writer = os.pipe()
+    blocked = Path("blocked")
+
+    class Fill(LearnerHook):
+        def __call__(self, engine: Any) -> None:
+            if engine.train_iter != 2:
+                return
+            os.set_blocking(writer, False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    os.write(1, b" " * 1024)
+            os.set_blocking(writer, True)
+            blocked.touch()
+
+    original = BaseLearner.__init__
+
+    def with_hook(self: BaseLearner, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.register_hook(Fill("fill", 1, position="after_iter"))
+
+    def job() -> None:
+        BaseLearner.__init__ = with_hook  # type: ignore[method-assign]
+        run_tiny(picture_folder, "run", ALONE)
+
+    child = in_child(job, (lambda: writer, -1))
+    deadline = time.monotonic() + 60
+    while not blocked.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    assert os.waitpid(child, os.WNOHANG) == (0, 0), "the fault did not happen"
+    os.kill(child, signal.SIGTERM)
+    assert ended(child) == 75
+    os.close(reader)
+    os.close(writer)
+    assert read_checkpoint("run/ckpt/iteration_2.pth.tar")["last_iter"] == 2
+    assert "stopped by SIGTERM after 2 updates" in log_of("run")
 
 
 def test_a_lost_stdout_costs_one_line_and_no_run(picture_folder: Path, workdir: Path) -> None:
