@@ -83,9 +83,18 @@ class OutOfMemoryError(DingError):
 
 
 class DiskError(DingError):
-    """Checkpoints could not be written: the disk is full, or fails."""
+    """Checkpoints could not be written: the disk is full, or fails.
+
+    Args:
+        message: the line.
+        is_on_all_ranks: every rank ends with the same line.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
+        super().__init__(message)
+        self.is_on_all_ranks = is_on_all_ranks
 
 
 class NumbersError(DingError):

@@ -155,9 +155,10 @@ def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
         return True
 
     yield save
-    found = broadcast_object(fatal) if engine.max_iter is not None else fatal
+    is_shared = engine.max_iter is not None
+    found = broadcast_object(fatal) if is_shared else fatal
     if found:
-        raise DiskError(found[0])
+        raise DiskError(found[0], is_on_all_ranks=is_shared)
 
 
 def check_complete(state: Mapping[str, Any]) -> None:

@@ -82,7 +82,8 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     if failure := broadcast_object(failure):
         raise DiskError(
             f"stopped by {cause or 'another rank'} after {engine.train_iter} updates, and that state is not "
-            f"saved: {failure}; free space, and go on with --resume"
+            f"saved: {failure}; free space, and go on with --resume",
+            is_on_all_ranks=True,
         )
     name = engine.ckpt_name or f"iteration_{engine.train_iter}.pth.tar"
     folder = os.path.join(".", saving.keeper.folder)
