@@ -83,9 +83,18 @@ class OutOfMemoryError(DingError):
 
 
 class DiskError(DingError):
-    """Checkpoints could not be written: the disk is full, or fails."""
+    """Checkpoints could not be written: the disk is full, or fails.
+
+    Args:
+        message: the line.
+        is_on_all_ranks: every rank ends with the same line.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
+        super().__init__(message)
+        self.is_on_all_ranks = is_on_all_ranks
 
 
 class NumbersError(DingError):
@@ -111,11 +120,12 @@ class RunStopped(SystemExit):
 
     Args:
         message: what was saved, and how to go on.
+        cause: the signal's name.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, cause: str = "") -> None:
         super().__init__(75)
-        self.message = message
+        self.message, self.cause = message, cause
 
     def __str__(self) -> str:
         return self.message

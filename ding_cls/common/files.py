@@ -4,8 +4,9 @@ dies."""
 import os
 import re
 import secrets
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -80,6 +81,19 @@ def claim_folder(path: str | os.PathLike[str]) -> Path:
             number += 1
             continue
         return candidate
+
+
+def missing_parents(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the folders above ``path`` that are not there yet, the innermost first."""
+    return [each for each in Path(path).parents if not each.exists()]
+
+
+def remove_claimed(folder: str | os.PathLike[str], parents: Iterable[Path] = ()) -> None:
+    """Remove a folder that was claimed in vain, and what of ``parents`` was made for it and is empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        for each in parents:
+            each.rmdir()
 
 
 def latest_folder(path: str | os.PathLike[str]) -> Path | None:

@@ -114,7 +114,9 @@ class FolderLock:
 
     def _refuse_living_owner(self) -> None:
         owner = self._owner()
-        if owner and self._is_alive(owner):
+        # The file of a run that was copied names the other run's process.
+        is_own = owner.get("inode") == _inode_of(self._owner_file)
+        if owner and is_own and self._is_alive(owner):
             raise self._refusal(owner)
 
     def _is_alive(self, owner: Mapping[str, Any]) -> bool:
@@ -147,7 +149,7 @@ class FolderLock:
         owner = {**_this_process(), "since": datetime.now().strftime("%Y-%m-%d %H:%M:%S")}
         try:
             with atomic_write(self._owner_file) as file:
-                file.write(json.dumps(owner).encode())
+                file.write(json.dumps({**owner, "inode": os.fstat(file.fileno()).st_ino}).encode())
             self._inode = _inode_of(self._owner_file)
         except OSError:
             # On a full disk flock is enough; without it nothing would keep others out.

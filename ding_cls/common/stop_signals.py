@@ -23,6 +23,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from ding_cls.common.command import is_command_line, resume_command, typed_command, whole_folder
 from ding_cls.common.process import in_slurm_step
 from ding_cls.common.stop_mark import leave_stop_mark
+from ding_cls.common.streams import no_longer_wait
 from ding_cls.errors import RunStopped
 
 Arguments = ParamSpec("Arguments")
@@ -190,6 +191,7 @@ class _Handlers:
                 _end_by(each, self._previous.get(each, signal.SIG_DFL))
             return
         self.received, self._received_at = each.name, time.monotonic()
+        no_longer_wait()
         for other, handler in self._previous.items():
             if not _may_come_twice(other):
                 signal.signal(other, _second(other, handler))
@@ -246,10 +248,19 @@ def _stop_early(cause: str) -> NoReturn:
         command = resume_command(folder)
         message += "with resume=True" if command is None else f"with:\n{command}"
     else:
-        command = typed_command()
-        message = f"stopped by {cause} before training began; nothing was saved; start it again"
-        message += "" if command is None else f" with:\n{command}"
+        message = nothing_saved(cause)
     if not is_command_line():
         logging.getLogger("ding_cls").warning(message)
     leave_stop_mark()
-    raise RunStopped(message)
+    raise RunStopped(message, cause=cause)
+
+
+def nothing_saved(cause: str) -> str:
+    """Return the line of a stop that leaves nothing to go on from.
+
+    Args:
+        cause: the signal's name.
+    """
+    command = typed_command()
+    message = f"stopped by {cause} before training began; nothing was saved; start it again"
+    return message if command is None else f"{message} with:\n{command}"

@@ -6,10 +6,16 @@ A run must neither end nor lose a checkpoint because its printed lines cannot be
 
 import io
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TextIO
+
+_IS_STOPPING: ContextVar[bool] = ContextVar("is_stopping", default=False)
+# How often a stream that takes no text is looked at, in milliseconds, and how often in all once a run stops.
+_LOOK_MS, _MAX_LOOKS = 200, 5
 
 
 class TolerantStream(io.TextIOBase):
@@ -43,6 +49,7 @@ class TolerantStream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         """Write what can be written; return the length of all."""
         try:
+            self._wait_for_reader()
             self.stream.write(text)
         except UnicodeEncodeError:
             with self._noting_failures():
@@ -58,6 +65,7 @@ class TolerantStream(io.TextIOBase):
     def flush(self) -> None:
         """Hand everything to the system."""
         with self._noting_failures():
+            self._wait_for_reader()
             self.stream.flush()
 
     def close(self) -> None:
@@ -89,6 +97,20 @@ class TolerantStream(io.TextIOBase):
             self.stream.buffer.write(raw)
         except (UnicodeEncodeError, AttributeError):
             self.stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+
+    def _wait_for_reader(self) -> None:
+        """Wait as any write does where a reader is slow; once the run stops, drop the stream instead."""
+        with suppress(OSError, ValueError, AttributeError):
+            descriptor = self.stream.fileno()
+            poller = select.poll()
+            poller.register(descriptor, select.POLLOUT)
+            looks = 0
+            # Most often it is ready at once; a signal that comes meanwhile is handled in here.
+            while looks < _MAX_LOOKS and not poller.poll(_LOOK_MS):
+                looks += _IS_STOPPING.get()
+            if looks == _MAX_LOOKS:
+                _drop(descriptor)
+                self.failure = self.failure or TimeoutError("its reader does not read")
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -151,7 +173,18 @@ def forget_unwritten() -> None:
                 stream.flush()
         except (OSError, ValueError):
             with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                _drop(stream.fileno())
+
+
+def no_longer_wait() -> None:
+    """From now on drop a stream whose reader does not read: the run is to be saved, and to end."""
+    _IS_STOPPING.set(True)
+
+
+def _drop(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _tolerant(stream: Any, nowhere: TextIO) -> Any:

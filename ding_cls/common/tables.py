@@ -11,8 +11,9 @@ from typing import IO, Any, TextIO
 
 import numpy as np
 
+from ding_cls.common.disk import disk_error
 from ding_cls.common.files import atomic_write
-from ding_cls.errors import ConfigError, DataError
+from ding_cls.errors import ConfigError, DataError, DingError
 
 TABLE_ENDINGS = (".csv", ".json")
 SEPARATOR = "|"
@@ -61,13 +62,14 @@ def write_table(
     Raises:
         ConfigError: another ending.
         DataError: it cannot be written.
+        DiskError: the disk is full or fails.
     """
     write = _csv_rows if checked_ending(path) == ".csv" else _json_rows
     try:
         with atomic_write(path) as file:
             write(file, columns, rows)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
 
 
 def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -75,12 +77,13 @@ def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence
 
     Raises:
         DataError: the file cannot be written.
+        DiskError: the disk is full or fails.
     """
     try:
         with atomic_write(path) as file:
             file.write(json.dumps(_plain(value), indent=2).encode() + b"\n")
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
 
 
 def _csv_rows(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -116,8 +119,9 @@ class _Lines:
         return self._file.write(row.removesuffix("\r\n") + "\n")
 
 
-def _not_written(path: str | os.PathLike[str], error: OSError) -> DataError:
-    return DataError(f"'{os.fspath(path)}' cannot be written: {error.strerror}")
+def not_written(path: str | os.PathLike[str], error: OSError) -> DingError:
+    """Return the line for a file that cannot be written."""
+    return disk_error(error) or DataError(f"'{os.fspath(path)}' cannot be written: {error.strerror}")
 
 
 def _cell(value: object) -> object:

@@ -54,7 +54,8 @@ _STORE_S = 2.0
 def announce(error: BaseException | None) -> None:
     """Print which rank fails and why, once, before the others can notice; of a lost rank learn the cause.
 
-    Nothing is printed in a single process, of a stop, and of what every rank finds out alike (`ConfigError`).
+    Nothing is printed in a single process, of a stop, and of what every rank finds out alike (`ConfigError`);
+    what ends all ranks alike is printed by the first.
     torchrun's summary and the other ranks get the line too.
 
     Args:
@@ -64,6 +65,9 @@ def announce(error: BaseException | None) -> None:
     if not isinstance(error, Exception) or world_size == 1 or was_announced(error):
         return
     if isinstance(error, ConfigError | RankLostError):
+        return
+    if isinstance(error, DingError) and error.is_on_all_ranks and _rank() != 0:
+        error.__dict__["is_announced"] = True
         return
     if _is_loss(error):
         # Asked once: later the group, and its store, are gone.

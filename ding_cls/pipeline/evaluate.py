@@ -13,10 +13,9 @@ import torch
 
 from ding_cls.common.files import atomic_write
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import checked_ending, write_json, write_table
+from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
-from ding_cls.errors import DataError
 from ding_cls.metrics import ClassificationMetrics, ImageClassificationMetric
 from ding_cls.pipeline.eval_inputs import (
     Config,
@@ -288,10 +287,11 @@ def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
 
     Raises:
         DataError: it cannot be written.
+        DiskError: the disk is full or fails.
     """
     arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
     try:
         with atomic_write(out) as file:
             np.savez(file, **arrays)
     except OSError as error:
-        raise DataError(f"'{out}' cannot be written: {error.strerror}") from error
+        raise not_written(out, error) from error

@@ -12,13 +12,13 @@ import torch
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
-from ding_cls.common.files import claim_folder
+from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
 from ding_cls.common.folder_lock import lock_folder
 from ding_cls.common.log import text_logger
-from ding_cls.common.stop_signals import held_stops, stoppable_command
+from ding_cls.common.stop_signals import held_stops, nothing_saved, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
-from ding_cls.errors import CheckpointError, ConfigError, NumbersError
+from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
 from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
 from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
@@ -107,22 +107,27 @@ def kfold(
         _check_last_is_saved(plan)
     folds = wanted_folds(plan.division.num_splits, fold, start_fold)
     is_part = fold is not None or start_fold > 0
+    parents, wanted = missing_parents(plan.folder), plan
     with ExitStack() as stack:
-        with held_stops():
-            plan = opened(
-                plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
-            )
-            if not is_part:
-                stack.enter_context(locked(plan.folder))
-        stack.enter_context(part_of(plan.folder))
         try:
+            with held_stops():
+                plan = opened(
+                    plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
+                )
+                if not is_part:
+                    stack.enter_context(locked(plan.folder))
+            stack.enter_context(part_of(plan.folder))
             for number in folds:
                 with locked(plan.folder, name=f"fold_{number}"):
                     _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
-        except (Exception, KeyboardInterrupt, SystemExit):
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             # A mistake found before training began shall not cost a folder.
-            if not (resume or is_part or any(plan.folder.glob("*fold_*/"))):
-                shutil.rmtree(plan.folder, ignore_errors=True)
+            is_new = plan is not wanted and not (resume or is_part)
+            if is_new and not any(plan.folder.glob("*fold_*/")):
+                stack.close()
+                remove_claimed(plan.folder, parents)
+                if isinstance(error, RunStopped):
+                    raise RunStopped(nothing_saved(error.cause), cause=error.cause) from error
             raise
         # First: of a test split that cannot be read the folds' results shall not have to wait.
         result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)

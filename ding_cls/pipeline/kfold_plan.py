@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ding_cls.common.files import claim_folder
+from ding_cls.common.disk import disk_error
+from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
 from ding_cls.common.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import write_json
@@ -18,7 +19,7 @@ from ding_cls.config.translate import leaves
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import part_placed
 from ding_cls.data.digest import SampleList
-from ding_cls.errors import ConfigError, DataError, PartError
+from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
 from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
@@ -187,16 +188,22 @@ def opened(
                 "--work-dir"
             )
         return plan
+    parents, is_claimed = missing_parents(folder), False
     try:
         if is_shared:
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            folder = claim_folder(folder)
+            folder, is_claimed = claim_folder(folder), True
         save_config(plan.cfg, folder / CONFIG_NAME)
         write_json(folder / SETTINGS_NAME, plan.record)
-    except OSError as error:
-        raise ConfigError(f"the folder '{folder}' cannot be made: {error}") from error
-    write_lists({"train": plan.samples}, folder / LISTS)
+        write_lists({"train": plan.samples}, folder / LISTS)
+    except (DingError, OSError) as error:
+        if is_claimed:
+            remove_claimed(folder, parents)
+        if isinstance(error, DingError):
+            raise
+        refused = ConfigError(f"the folder '{folder}' cannot be made: {error}")
+        raise disk_error(error) or refused from error
     return replace(plan, folder=folder)
 
 

@@ -1,7 +1,6 @@
 """A run's folder: which one it is, that nobody else writes into it, and when its name is given back."""
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
 from ding_cls.common.disk import disk_error
-from ding_cls.common.files import claim_folder
+from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
 from ding_cls.common.folder_lock import FolderLock, lock_folder
 from ding_cls.distributed import broadcast_object
 from ding_cls.errors import ConfigError, DingError, DiskError
@@ -36,6 +35,7 @@ class RunFolder:
     newer: list[Path] = field(default_factory=list)
     file: str = ""
     _lock: FolderLock | None = None
+    _parents: list[Path] = field(default_factory=list)
 
     def release(self) -> None:
         """Let others write."""
@@ -52,7 +52,7 @@ class RunFolder:
         is_new = self._lock is not None and self.checkpoint is None
         if is_new and num_updates == 0 and not checkpoints.exists() and not has_rows(self.path):
             self.release()
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_claimed(self.path, self._parents)
 
 
 def has_rows(folder: str | Path) -> bool:
@@ -102,7 +102,7 @@ def choose_folder(
         (found.path, found.file, error, is_disk, found.newer)
     )
     if error:
-        raise (DiskError if is_disk else ConfigError)(error)
+        raise DiskError(error, is_on_all_ranks=True) if is_disk else ConfigError(error)
     if found.file:
         state = found.checkpoint or read_checkpoint(found.file)
         is_best_newer = any(each.name == BEST_NAME for each in found.newer)
@@ -123,9 +123,14 @@ def locked(folder: Path, *, name: str = "run") -> Iterator[None]:
 def _locked_folder(cfg: Any, *, is_resumed: bool, named: NamedRun, logger: logging.Logger) -> RunFolder:
     folder = cfg.exp_name
     if not is_resumed:
+        parents = missing_parents(folder)
         folder = str(claim_folder(folder))
-        _check_unused(cfg, folder)
-        return RunFolder(folder, _lock=_locked(folder, logger))
+        try:
+            _check_unused(cfg, folder)
+            return RunFolder(folder, _lock=_locked(folder, logger), _parents=parents)
+        except (DingError, OSError):
+            remove_claimed(folder, parents)
+            raise
     lock = _locked(folder, logger) if Path(folder).is_dir() else None
     try:
         if named.file is None:
@@ -155,7 +160,6 @@ def _check_unused(cfg: Any, folder: str) -> None:
     """Refuse to write into the checkpoints of another run."""
     checkpoints = checkpoints_of(cfg, folder)
     if checkpoints.is_dir() and any(checkpoints.iterdir()):
-        shutil.rmtree(folder)
         raise ConfigError(
             f"policy.learn.learner.checkpoint.out_dir: '{checkpoints}' holds files of another run; name "
             "another exp_name or out_dir"

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from ding_cls.common.files import atomic_write, claim_folder, fsync_folder, latest_folder
+from ding_cls.common.files import (
+    atomic_write,
+    claim_folder,
+    fsync_folder,
+    latest_folder,
+    missing_parents,
+    remove_claimed,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -234,3 +241,20 @@ def test_the_latest_folder_is_none_of_another_name(tmp_path: Path) -> None:
     (tmp_path / "run_3").mkdir()
     assert latest_folder(tmp_path / "run") == tmp_path / "run_3"
     assert latest_folder(tmp_path / "absent" / "run") is None
+
+
+def test_a_folder_that_was_claimed_in_vain_goes_with_the_parents_that_were_made_for_it(
+    tmp_path: Path,
+) -> None:
+    wanted = tmp_path / "runs" / "deep" / "run"
+    assert missing_parents(wanted) == [tmp_path / "runs" / "deep", tmp_path / "runs"]
+    parents = missing_parents(wanted)
+    (claim_folder(wanted) / "file").touch()
+    remove_claimed(wanted, parents)
+    assert list(tmp_path.iterdir()) == []
+    parents = missing_parents(wanted)
+    claim_folder(wanted)
+    (tmp_path / "runs" / "another").touch()
+    remove_claimed(wanted, parents)
+    assert [each.name for each in (tmp_path / "runs").iterdir()] == ["another"]
+    assert missing_parents(tmp_path / "runs" / "run") == []

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def left_behind(tmp_path: Path) -> Path:
     text = owner_file(tmp_path).read_text()
     lock.release()
     owner_file(tmp_path).write_text(text)
+    rewrite(tmp_path, inode=owner_file(tmp_path).stat().st_ino)
     return tmp_path
 
 
@@ -132,6 +134,22 @@ def test_a_forked_child_neither_holds_nor_releases(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.parametrize("kernel", ["this one", "another"])
+def test_a_copy_of_a_folder_that_is_in_use_is_free(
+    kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    lock = lock_folder(tmp_path / "run")
+    copied = shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    assert owner_file(copied).is_file()
+    if kernel == "another":
+        rewrite(copied, boot="another", host="another")
+    lock_folder(copied).release()
+    with pytest.raises(ConfigError, match="in use"):
+        lock_folder(tmp_path / "run")
+    lock.release()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -174,6 +192,7 @@ def test_without_flock_the_heartbeat_decides(tmp_path: Path, without_flock: list
         lock_folder(tmp_path)
     lock.release()
     owner_file(tmp_path).write_text(owner)
+    rewrite(tmp_path, inode=owner_file(tmp_path).stat().st_ino)
     with pytest.raises(ConfigError, match="in use"):
         lock_folder(tmp_path)
     rewrite(tmp_path, pid=2**22 + 1)

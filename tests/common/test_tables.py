@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.common.tables import checked_ending, write_json, write_table
-from ding_cls.errors import ConfigError, DataError
+from ding_cls.errors import ConfigError, DataError, DiskError
 
 COLUMNS = ("path", "score", "correct", "labels")
 ODD = [
@@ -72,7 +72,9 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "replace", full)
     for name in ("t.csv", "t.json"):
-        with pytest.raises(DataError, match=rf"{name}' cannot be written: No space left on device$"):
+        with pytest.raises(
+            DiskError, match=rf"{name}' could not be written: No space left on device; there are "
+        ):
             write_table(tmp_path / name, COLUMNS, ROWS)
     assert os.listdir(tmp_path) == []
 

@@ -194,8 +194,10 @@ def test_a_disk_that_fills_costs_no_older_file_and_ends_the_run_with_exit_3(
 @pytest.mark.slow
 def test_a_stop_on_a_full_disk_says_what_is_left(picture_folder: Path, disk: Path, tmp_path: Path) -> None:
     out_dir = f"policy.learn.learner.checkpoint.out_dir={disk}"
-    process = train(tmp_path, picture_folder, "policy.learn.train_epoch=1000", out_dir)
-    wait_for(disk / "run" / "iteration_5.pth.tar", process)
+    # Files that are soon removed again may be missed between two looks.
+    often = "policy.learn.learner.hook.save_ckpt_after_iter=100"
+    process = train(tmp_path, picture_folder, "policy.learn.train_epoch=1000", out_dir, often)
+    wait_for(disk / "run" / "iteration_100.pth.tar", process)
     fill(disk)
     process.send_signal(signal.SIGTERM)
     code, text = done(process)

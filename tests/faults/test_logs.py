@@ -166,7 +166,8 @@ def test_a_full_disk_under_the_logs_costs_one_line_each(
         run_tiny(picture_folder, name, ALONE, WORDY, out_dir)
 
     code = ended(start(job, Path("output.txt")))
-    assert os.statvfs(full_disk).f_bavail == 0
+    # At its end the run removes the file that names its process.
+    assert os.statvfs(full_disk).f_bavail <= 1
     text = Path("output.txt").read_text()
     assert code == (75 if is_stopped else 0), text
     assert text.count("metrics.jsonl' cannot be written: No space left on device") == 1

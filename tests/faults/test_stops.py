@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline import kfold, run, run_folder
+from ding_cls.pipeline import kfold, kfold_plan, run, run_folder
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet
@@ -46,7 +47,7 @@ def lost_terminal() -> int:
     return terminal
 
 
-# How a descriptor gets lost, and the error that a write to it meets; None: it is closed.
+# How a descriptor gets lost, and the error that a write to it meets, -1 for none; None: it is closed.
 LOSSES: dict[str, tuple[Callable[[], int] | None, int]] = {
     "closed": (None, 0),
     "a pipe without a reader": (unread_pipe, errno.EPIPE),
@@ -55,7 +56,7 @@ LOSSES: dict[str, tuple[Callable[[], int] | None, int]] = {
 }
 
 
-def in_child(job: Callable[[], Any], loss: str) -> int:
+def in_child(job: Callable[[], Any], loss: str | tuple[Callable[[], int], int]) -> int:
     """Run a job as the command line would, in a child whose stdout and stderr are lost; return its id."""
     child = os.fork()
     if child:
@@ -63,7 +64,7 @@ def in_child(job: Callable[[], Any], loss: str) -> int:
     code = 99
     try:
         os.setpgid(0, 0)
-        make, expected = LOSSES[loss]
+        make, expected = LOSSES[loss] if isinstance(loss, str) else loss
         # Two processes of a test session may inherit descriptors 3 and up; 1 and 2 are these alone.
         for number, name in ((1, "stdout"), (2, "stderr")):
             if make is None:
@@ -72,8 +73,9 @@ def in_child(job: Callable[[], Any], loss: str) -> int:
                 continue
             os.dup2(make(), number)
             setattr(sys, name, io.TextIOWrapper(open(number, "wb", closefd=False)))  # noqa: SIM115
-            with pytest.raises(OSError, match=re.escape(os.strerror(expected))):
-                os.write(number, b"x")
+            if expected >= 0:
+                with pytest.raises(OSError, match=re.escape(os.strerror(expected))):
+                    os.write(number, b"x")
         code = _guarded(job, is_debugging=False, argv=None)
         multiprocessing.util._exit_function()
     finally:
@@ -108,6 +110,46 @@ def test_a_stop_saves_whatever_stdout_and_stderr_are(
     assert f"stopped by {name} after 3 updates" in log
     assert log.count("stdout cannot be written") == (0 if loss == "closed" else 1)
     assert "Traceback" not in log
+
+
+@pytest.mark.slow
+def test_a_reader_that_does_not_read_keeps_no_stop_from_saving(picture_folder: Path, workdir: Path) -> None:
+    reader, writer = os.pipe()
+    blocked = Path("blocked")
+
+    class Fill(LearnerHook):
+        def __call__(self, engine: Any) -> None:
+            if engine.train_iter != 2:
+                return
+            os.set_blocking(writer, False)
+            with suppress(BlockingIOError):
+                while os.write(1, b" " * 1024):
+                    pass
+            os.set_blocking(writer, True)
+            blocked.touch()
+
+    original = BaseLearner.__init__
+
+    def with_hook(self: BaseLearner, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.register_hook(Fill("fill", 1, position="after_iter"))
+
+    def job() -> None:
+        BaseLearner.__init__ = with_hook  # type: ignore[method-assign]
+        run_tiny(picture_folder, "run", ALONE)
+
+    child = in_child(job, (lambda: writer, -1))
+    deadline = time.monotonic() + 60
+    while not blocked.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    assert os.waitpid(child, os.WNOHANG) == (0, 0), "the fault did not happen"
+    os.kill(child, signal.SIGTERM)
+    assert ended(child) == 75
+    os.close(reader)
+    os.close(writer)
+    assert read_checkpoint("run/ckpt/iteration_2.pth.tar")["last_iter"] == 2
+    assert "stopped by SIGTERM after 2 updates" in log_of("run")
 
 
 def test_a_lost_stdout_costs_one_line_and_no_run(picture_folder: Path, workdir: Path) -> None:
@@ -201,10 +243,12 @@ def test_a_stop_before_training_exits_75_and_leaves_no_folder(
 ) -> None:
     def job() -> None:
         stop_in(*EARLY[moment], name)
-        run_tiny(picture_folder, "run", ALONE)
+        run_tiny(picture_folder, "runs/new/run", ALONE)
 
+    before = set(workdir.iterdir())
     assert ended(in_child(job, "a full disk")) == 75
-    assert list(workdir.glob("run*")) == []
+    # Nor one above it.
+    assert set(workdir.iterdir()) == before
 
 
 @pytest.mark.slow
@@ -241,6 +285,36 @@ def test_a_stop_before_training_raises_in_a_program(
     assert raised.value.code == 75
     assert list(workdir.glob("run*")) == []
     assert {name: signal.getsignal(signal.Signals[name]) for name in NAMES} == handlers
+
+
+@pytest.mark.parametrize("moment", ["as the folder is made", "as its lists are written", "in its first fold"])
+def test_a_cross_validation_that_has_trained_nothing_leaves_no_folder(
+    moment: str, picture_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = {
+        "as the folder is made": (kfold_plan, "claim_folder"),
+        "in its first fold": (run, "set_pkg_seed"),
+    }
+    owner, function = owners.get(moment, (kfold_plan, "write_lists"))
+    original = getattr(owner, function)
+
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, function, stopped)
+    before = set(workdir.iterdir())
+    with pytest.raises(
+        RunStopped, match="by SIGTERM before training began; nothing was saved; start it again"
+    ):
+        kfold(
+            data=picture_folder,
+            model=TinyNet(),
+            exp_name="runs/new/cv",
+            num_splits=2,
+            overrides=[*SETTINGS, ALONE],
+        )
+    assert set(workdir.iterdir()) == before
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ class Saving:
         keeper: the files.
         has_optimizer: the optimizer's state is saved.
         is_stop: the run ends here and is to go on: nothing is left out.
+        is_kept_back: the last state was not written, for its weights are not finite.
 
     Raises:
         ConfigError: a template names what does not exist.
@@ -43,7 +44,7 @@ class Saving:
 
     def __init__(self, cfg: Mapping[str, Any], exp_name: str) -> None:
         options = cfg["checkpoint"]
-        self.is_stop = False
+        self.is_stop = self.is_kept_back = False
         self._finite = FiniteWeights()
         self._exp_name = exp_name
         self._num_failed = 0
@@ -71,7 +72,8 @@ class Saving:
             ConfigError: another process has taken the run over.
         """
         check_not_lost(self._exp_name)
-        if not self._finite.has(engine, state):
+        self.is_kept_back = not self._finite.has(engine, state)
+        if self.is_kept_back:
             return None
         if not self.has_optimizer and not self.is_stop:
             state = {key: value for key, value in state.items() if key != _OPTIMIZER}
@@ -153,9 +155,10 @@ def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
         return True
 
     yield save
-    found = broadcast_object(fatal) if engine.max_iter is not None else fatal
+    is_shared = engine.max_iter is not None
+    found = broadcast_object(fatal) if is_shared else fatal
     if found:
-        raise DiskError(found[0])
+        raise DiskError(found[0], is_on_all_ranks=is_shared)
 
 
 def check_complete(state: Mapping[str, Any]) -> None:

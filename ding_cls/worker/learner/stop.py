@@ -82,14 +82,16 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     if failure := broadcast_object(failure):
         raise DiskError(
             f"stopped by {cause or 'another rank'} after {engine.train_iter} updates, and that state is not "
-            f"saved: {failure}; free space, and go on with --resume"
+            f"saved: {failure}; free space, and go on with --resume",
+            is_on_all_ranks=True,
         )
     name = engine.ckpt_name or f"iteration_{engine.train_iter}.pth.tar"
     folder = os.path.join(".", saving.keeper.folder)
-    message = (
-        f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; "
-        f"everything is saved in '{folder}'; go on "
-    )
+    saved = f"everything is saved in '{folder}'"
+    if saving.is_kept_back:
+        saved = f"this state is not saved, for its weights are not finite; {saving.newest()}"
+        name = next((each.name for each in saving.keeper.iterations()), name)
+    message = f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; {saved}; go on "
     command = resume_command(engine.exp_name)
     # A line of its own: it is there to be copied.
     message += f"from '{os.path.join(folder, name)}'" if command is None else f"with:\n{command}"
@@ -98,4 +100,4 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     elif engine.rank == 0:
         engine.logger.warning(message)
     leave_stop_mark()
-    raise RunStopped(message)
+    raise RunStopped(message, cause=cause or "")

@@ -31,9 +31,9 @@ _FINISHED, _STOPPED, _FAILED = "FINISHED", "KILLED", "FAILED"
 _MAX_WAITING = 10_000
 # From a failed try to the next one, in seconds.
 _RETRY_S = 10.0
-# How long the end of a run waits for a tracker, in seconds: for one that works, for one that has not answered
-# yet, and where the run was stopped or failed.
-_WAIT_S, _SILENT_WAIT_S, _STOPPED_WAIT_S = 300.0, 30.0, 10.0
+# How long the end of a run waits for a tracker, in seconds: for one that gets a file too, for one that works,
+# for one that does not answer, or has not yet, and where the run was stopped or failed.
+_FILE_WAIT_S, _WAIT_S, _SILENT_WAIT_S, _STOPPED_WAIT_S = 300.0, 60.0, 30.0, 10.0
 
 
 class Tracker(ABC):
@@ -44,12 +44,13 @@ class Tracker(ABC):
 
     Args:
         package: what it needs; ``ding_cls[package]`` is the extra.
+        takes_file: ``close`` sends a checkpoint.
 
     Raises:
         ConfigError: the package is not installed.
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, takes_file: bool = False) -> None:
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"{type(self).__name__} needs {package}, which is not installed here: "
@@ -58,6 +59,9 @@ class Tracker(ABC):
         self._package = package
         self._rows: queue.Queue[tuple[dict[str, float], int] | None] = queue.Queue(_MAX_WAITING)
         self._is_ending, self._works, self._status = threading.Event(), False, _FINISHED
+        self._takes_file = takes_file
+        # Since when a row is on its way; None: none is.
+        self._sending_since: float | None = None
 
     def before_run(self, runner: Runner) -> None:
         """Open the tracker, on rank 0."""
@@ -74,12 +78,14 @@ class Tracker(ABC):
         self._status = status
         self._is_ending.set()
         self._put(None)
-        wait_s = _STOPPED_WAIT_S if status != _FINISHED else _WAIT_S if self._works else _SILENT_WAIT_S
-        self._thread.join(wait_s)
+        wait_s = _FILE_WAIT_S if self._takes_file else _WAIT_S
+        if status != _FINISHED or not self._works:
+            wait_s = _SILENT_WAIT_S if status == _FINISHED else _STOPPED_WAIT_S
+        until = time.monotonic() + wait_s
+        while self._thread.is_alive() and time.monotonic() < until and not self._is_silent():
+            self._thread.join(0.1)
         if self._thread.is_alive():
-            self._fail(
-                engine, f"did not answer for {wait_s:.0f} s at the end of the run; its last numbers are lost"
-            )
+            self._fail(engine, "did not answer in time at the end of the run; its last numbers are lost")
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Send the numbers of a row under ``{kind}/{name}``."""
@@ -117,12 +123,20 @@ class Tracker(ABC):
         except Exception as error:
             self._fail(engine, f"could not be closed: {_reason(error)}")
 
+    def _is_silent(self) -> bool:
+        # The packages try again for minutes by themselves before they give a row up.
+        since = self._sending_since
+        return since is not None and time.monotonic() - since > _SILENT_WAIT_S
+
     def _has_sent(self, engine: BaseLearner, numbers: Mapping[str, float], step: int) -> bool:
+        self._sending_since = time.monotonic()
         try:
             self.send(numbers, step)
         except Exception as error:
             self._fail(engine, f"cannot be written; what comes until it can be is kept: {_reason(error)}")
             return False
+        finally:
+            self._sending_since = None
         self._works = True
         return True
 
@@ -196,7 +210,7 @@ class MlflowLoggerHook(Tracker):
         reset_flag: bool = False,
         by_epoch: bool = True,
     ) -> None:
-        super().__init__("mlflow")
+        super().__init__("mlflow", takes_file=log_model)
         self._experiment, self._uri, self._run_name = exp_name, tracking_uri, run_name
         self._tags, self._params, self._log_model = dict(tags or {}), dict(params or {}), log_model
 
@@ -284,7 +298,7 @@ class WandbLoggerHook(Tracker):
         log_checkpoint_metadata: bool = False,
         num_eval_images: int = 0,
     ) -> None:
-        super().__init__("wandb")
+        super().__init__("wandb", takes_file=log_checkpoint)
         self._settings, self._log_checkpoint = dict(init_kwargs or {}), log_checkpoint
 
     def open(self, engine: BaseLearner, known: str | None) -> str:

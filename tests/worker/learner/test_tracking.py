@@ -222,6 +222,25 @@ def test_a_tracker_that_hangs_keeps_neither_training_nor_the_end(
     assert "did not answer" in caplog.text
 
 
+def test_a_server_that_is_lost_on_the_way_keeps_the_end_no_longer_than_one_that_never_was(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tracking, "_SILENT_WAIT_S", 0.2)
+    is_over = threading.Event()
+
+    def act(call: str, step: int) -> None:
+        if call == "send" and step > 2:
+            is_over.wait(60)
+
+    tracker = Sent(act)
+    began = time.monotonic()
+    run_with(tracker)
+    assert time.monotonic() - began < 10 < tracking._WAIT_S
+    assert tracker.steps == [2]
+    is_over.set()
+    assert "did not answer" in caplog.text
+
+
 def test_wandb_without_a_login_is_one_line_and_asks_nothing(
     wandb_runs: list[FakeRun], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
