@@ -62,11 +62,11 @@ def load_part(name: str, part: Stateful, state: Any) -> None:
 
 @contextmanager
 def naming_file(source: object) -> Iterator[None]:
-    """Name the file in the remedy of a run that was changed, where a file was named."""
+    """Name the file in the remedy of a run that was changed, where a file was named and there is no other."""
     try:
         yield
     except ChangedRunError as error:
-        if not isinstance(source, str | os.PathLike):
+        if error.remedy is not None or not isinstance(source, str | os.PathLike):
             raise
         remedy = f"begin a new run with these weights: policy.model.pretrained={os.fspath(source)}"
         raise ChangedRunError(error.what, remedy) from error
