@@ -285,7 +285,9 @@ class MetricSerialEvaluator:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue with the results of ``state``, as far as they can be compared with those to come."""
         load_results(self, state, metric=self._metric, goals=self._cfg.stop_value, logger=self._logger)
-        self.early_stopping.count_by(self._stop_ranking or self.ranking)
+        if self.early_stopping.patience is not None:
+            # Else a hook is still to say, by ``stop_early``, what was counted by.
+            self.early_stopping.count_by(self._stop_ranking or self.ranking)
 
     def _other_results(self) -> dict[str, float]:
         """Return the results of other weights that the policy wants judged, with their prefixes."""
