@@ -231,6 +231,7 @@ _three = _such(
 _UPDATE = whole(-1)
 _SUMS = record(
     {"sums": dict_of(number), "count": whole(), "seconds": rate},
+    is_open=flag,
     processes=whole(1),
 )
 _EARLY = record({"num_bad": whole(), "best": optional(mapping)}, compared_by=optional(text))
@@ -267,6 +268,7 @@ _PARTS = record(
             "seconds": rate,
             "closed": _closed,
         },
+        is_open=flag,
         processes=whole(1),
         notes=dict_of(number),
     ),

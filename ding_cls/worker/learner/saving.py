@@ -100,7 +100,7 @@ class Saving:
             engine.logger.info(f"saved {path}")
         return path
 
-    def failure_of(self, save: Callable[[], None]) -> str:
+    def failure_of(self, save: Callable[[], object]) -> str:
         """Save, and return why that failed and which checkpoint is left; empty where it did not."""
         try:
             save()
@@ -141,16 +141,15 @@ def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
 
     def save(ckpt_name: str | None = None) -> bool:
         try:
-            engine.save_checkpoint(ckpt_name)
+            # A program's own may say nothing.
+            return engine.save_checkpoint(ckpt_name) is not False
         except SaveError as error:
             engine.logger.warning(
                 f"{error}; training goes on, and the {_TOO_MANY} such failure in a row ends it"
             )
-            return False
         except DiskError as error:
             fatal.append(str(error))
-            return False
-        return True
+        return False
 
     yield save
     found = broadcast_object(fatal) if engine.max_iter is not None else fatal
