@@ -274,4 +274,5 @@ def test_ranks_end_alike(pictures: Path, workdir: Path) -> None:
     assert done.stderr.count("error: ") == 1, done.stderr
     assert "exitcode  : 4" in done.stderr
     assert "exitcode  : 1" not in done.stderr
+    assert (done.stdout + done.stderr).count("and it is not applied") == 1
     assert_all_finite(Path("run/ckpt"), at_least=2)

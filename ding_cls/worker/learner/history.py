@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -182,7 +182,7 @@ def add_terms(
     for name in ("total_loss", "acc1"):
         if name not in values:
             continue
-        value, term = values[name], 0.0
+        value, term = values[name], cast(Any, 0.0)
         # What is not finite stays so times 0.
         if num_samples:
             term = (value.double() if isinstance(value, torch.Tensor) else float(value)) * num_samples
