@@ -231,7 +231,14 @@ _three = _such(
 _UPDATE = whole(-1)
 _SUMS = record(
     {"sums": dict_of(number), "count": whole(), "seconds": rate},
+    is_open=flag,
     processes=whole(1),
+)
+_BAD_UPDATES = record(
+    in_row=whole(),
+    skipped=whole(),
+    latest=whole(-_MOST),
+    first=record(train_iter=whole(), samples=list_of(whole()), num_samples=whole(), is_loss_bad=flag),
 )
 _EARLY = record({"num_bad": whole(), "best": optional(mapping)}, compared_by=optional(text))
 _BAD_IMAGE = _such(
@@ -261,14 +268,18 @@ _PARTS = record(
     monitor=record({"time": whole(), "values": dict_of(list_of(number, at_least=1))}),
     history=record(
         {
-            "rows": list_of(record({"epoch": whole(), "train_iter": whole(), "seconds": rate})),
+            "rows": list_of(
+                record({"epoch": whole(), "train_iter": whole(), "seconds": rate}, train_skipped=whole())
+            ),
             "sums": dict_of(number),
             "count": whole(),
             "seconds": rate,
             "closed": _closed,
         },
+        is_open=flag,
         processes=whole(1),
         notes=dict_of(number),
+        bad_updates=_BAD_UPDATES,
     ),
     hook_calls=_hook_calls,
 )

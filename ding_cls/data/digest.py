@@ -126,9 +126,14 @@ def changes(before: SampleList, after: SampleList, classes: Sequence[str] = ()) 
     """
     then, now = Counter(before.pairs()), Counter(after.pairs())
     gone, new = then - now, now - then
-    former, latter = _without_class(gone, classes), _without_class(new, classes)
-    moved = (former & latter).total()
     first = next(iter(new or gone), ("", ""))[0]
+    former, latter = _names(gone), _names(new)
+    relabelled = former & latter
+    # The rest: a file of the same name in another folder.
+    former, latter = (
+        _without_class(pairs, names - relabelled, classes) for pairs, names in ((gone, former), (new, latter))
+    )
+    moved = relabelled.total() + (former & latter).total()
     return Changes(new.total() - moved, gone.total() - moved, moved, first)
 
 
@@ -151,12 +156,22 @@ def _below_their_folder(names: list[str]) -> list[str]:
     return [name[length:].lstrip(os.sep) for name in names]
 
 
-def _without_class(pairs: Counter[tuple[str, str]], classes: Sequence[str]) -> Counter[str]:
-    """Count samples by name alone, less the folder of their class."""
+def _names(pairs: Counter[tuple[str, str]]) -> Counter[str]:
+    """Count samples by name alone."""
     found: Counter[str] = Counter()
-    for (name, label), count in pairs.items():
+    for (name, _), count in pairs.items():
+        found[name] += count
+    return found
+
+
+def _without_class(
+    pairs: Counter[tuple[str, str]], wanted: Counter[str], classes: Sequence[str]
+) -> Counter[str]:
+    """Count samples of the wanted names by name, less the folder of their class."""
+    found: Counter[str] = Counter()
+    for name, label in pairs:
         own = classes[int(label)] if label.isdecimal() and int(label) < len(classes) else None
-        found["/".join(part for part in name.split("/") if part != own)] += count
+        found["/".join(part for part in name.split("/") if part != own)] += wanted.pop(name, 0)
     return found
 
 

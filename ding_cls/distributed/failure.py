@@ -19,7 +19,7 @@ from typing import Any
 import torch.distributed as dist
 
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.errors import ConfigError, DingError, RankLostError
+from ding_cls.errors import DingError, RankLostError
 
 # What gloo, nccl and torch's store say where a process has ended.
 _GONE = (
@@ -54,8 +54,7 @@ _STORE_S = 2.0
 def announce(error: BaseException | None) -> None:
     """Print which rank fails and why, once, before the others can notice; of a lost rank learn the cause.
 
-    Nothing is printed in a single process, of a stop, and of what every rank finds out alike (`ConfigError`);
-    what ends all ranks alike is printed by the first.
+    Nothing is printed in a single process, of a stop, and of what every rank finds out alike.
     torchrun's summary and the other ranks get the line too.
 
     Args:
@@ -64,10 +63,7 @@ def announce(error: BaseException | None) -> None:
     world_size = _world_size()
     if not isinstance(error, Exception) or world_size == 1 or was_announced(error):
         return
-    if isinstance(error, ConfigError | RankLostError):
-        return
-    if isinstance(error, DingError) and error.is_on_all_ranks and _rank() != 0:
-        error.__dict__["is_announced"] = True
+    if isinstance(error, RankLostError) or getattr(error, "is_on_all_ranks", False):
         return
     if _is_loss(error):
         # Asked once: later the group, and its store, are gone.

@@ -267,10 +267,10 @@ def _changed_data(plan: Plan, record: Mapping[str, Any], *, is_allowed: bool) ->
     if is_allowed and not begun and has_same_classes:
         return found
     reason = f"; '{begun[0]}' has trained on samples that it would now be judged on" if begun else ""
-    option = "" if is_allowed or begun else "go on with them as they are: --allow-changed-data, or "
+    option = "" if is_allowed or begun else "go on with them as they are: --allow-changed-data, "
     raise DataError(
         f"the data are not those that the folds in '{folder}' were made of: {found}{reason}; put them back, "
-        f"{option}name another --work-dir"
+        f"{option}or name another --work-dir"
     )
 
 

@@ -175,7 +175,7 @@ def _check_values(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
 
 def _wrong_value(name: str, value: Any, parameter: Tensor, known: Collection[str]) -> str:
     if name in _OF_ONE_NUMBER:
-        return "" if _is_finite(value) else f".{name} is no finite number"
+        return "" if _is_finite(value) and value >= 0 else f".{name} is no finite number from 0 on"
     is_shaped = name in known or name in _SHAPED
     if not isinstance(value, Tensor):
         is_needed = name in known or (is_shaped and value is not None)

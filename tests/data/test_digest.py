@@ -103,6 +103,17 @@ def test_another_label_has_moved_in_every_kind_of_dataset(make: Callable[..., An
     assert counted(before, make(tmp_path / "own.txt", "a", "b", "c", "a", "b", "b")) == (2, 0, 0)
 
 
+def test_another_label_in_the_folder_of_a_class_has_moved(tmp_path: Path) -> None:
+    def listing(*labels: str) -> CustomDataset:
+        path = tmp_path / "own.txt"
+        path.write_text("".join(f"{name}/1.png {label}\n" for name, label in zip("abc", labels, strict=True)))
+        return CustomDataset("", LOAD, ["a", "b", "c"], path)
+
+    before = listing("a", "b", "c")
+    assert counted(before, listing("c", "b", "c")) == (0, 0, 1)
+    assert counted(before, listing("c", "a", "b")) == (0, 0, 3)
+
+
 def test_every_label_of_several_counts(tmp_path: Path) -> None:
     before = several(tmp_path / "own.txt", "a,b", "b,c", ",")
     assert counted(before, several(tmp_path / "own.txt", "b,a", "b,c", ",")) == (0, 0, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from ding_cls.common.process import launched_rank
 from ding_cls.distributed.failure import announce, lost_rank, name_rank_in_errors, was_announced
-from ding_cls.errors import ConfigError, DataError, DiskError, RankLostError
+from ding_cls.errors import ConfigError, DataError, DiskError, NumbersError, RankLostError
 
 GONE = (
     "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:43684. "
@@ -54,8 +54,10 @@ def test_a_rank_announces_its_own_error_once(capsys: pytest.CaptureFixture[str])
     later.__cause__ = error
     assert was_announced(later)
     # What all ranks find alike, whom it lost, and no error at all.
+    alike = NumbersError("x", is_on_all_ranks=True)
     full = DiskError("x", is_on_all_ranks=True)
-    for other in (ConfigError("x"), full, RankLostError("x"), KeyboardInterrupt(), SystemExit(75), None):
+    silent = (ConfigError("x"), alike, full, RankLostError("x"), KeyboardInterrupt(), SystemExit(75), None)
+    for other in silent:
         announce(other)
     announce(RuntimeError(GONE[0]))
     assert capsys.readouterr().err == ""

@@ -1,6 +1,7 @@
 """Numbers that are not finite: no update applies them, a row of them ends the run, no file holds them."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -54,13 +55,34 @@ class Spoil(LearnerHook):
         return batch.with_images(batch.images * float("nan")) if torch.is_grad_enabled() else batch
 
 
+class Poison(LearnerHook):
+    """Makes a weight infinite after an update, as too high a rate does; and may ask for a stop."""
+
+    def __init__(self, name: str, priority: int, *, position: Any, ext_args: Mapping[str, Any]) -> None:
+        super().__init__(name, priority, position=position)
+        self._at, self._stops = ext_args["at"], ext_args["stops"]
+
+    def __call__(self, engine: BaseLearner) -> None:
+        if engine.train_iter == self._at:
+            next(iter(engine.policy.get_attribute("model").parameters())).data.fill_(math.inf)
+            if self._stops:
+                engine.request_stop("SIGTERM")
+
+
 register_learner_hook("spoil", Spoil)
+register_learner_hook("poison", Poison)
 
 
 def spoil(*at: int, rank: int | None = None) -> str:
     args = {"at": list(at), "rank": rank}
     hook = {"type": "spoil", "position": "before_iter", "priority": 5, "ext_args": args}
     return f"policy.learn.learner.hook.spoil={hook}"
+
+
+def poison(*, at: int, stops: bool = False) -> str:
+    args = {"at": at, "stops": stops}
+    hook = {"type": "poison", "position": "after_iter", "priority": 5, "ext_args": args}
+    return f"policy.learn.learner.hook.poison={hook}"
 
 
 def rows(exp_name: str, kind: str) -> list[dict[str, Any]]:
@@ -76,13 +98,41 @@ def assert_all_finite(folder: Path, *, at_least: int = 1) -> None:
 
 
 def test_bad_updates_are_counted_and_resume_to_the_last_bit(pictures: Path, workdir: Path) -> None:
-    settings = (ALONE, spoil(2, 3, 7), "policy.learn.ema={'decay': 0.9}", "policy.learn.max_bad_steps=3")
+    settings = (ALONE, spoil(1, 2, 7), "policy.learn.ema={'decay': 0.9}", "policy.learn.max_bad_steps=3")
     assert assert_resumes_exactly(pictures, *settings, stops=(2, 3, 6)) == 3
     found = [row.get("train_skipped") for row in rows("whole", "epoch")]
     assert found == [2, 1], "the fault did not happen"
     log = Path("whole", "log", "learner", "learner.txt").read_text()
     assert log.count("not finite, and it is not applied") == 1
-    assert "update 2: the loss" in log
+    assert "update 1: the loss" in log
+    # The means are over the others.
+    assert all(row["train_loss"] is not None for row in rows("whole", "epoch"))
+
+
+def test_a_row_and_an_epoch_without_any_update(pictures: Path, workdir: Path) -> None:
+    run_tiny(pictures, "run", ALONE, spoil(*range(1, 6), 7), "policy.learn.learner.log_show_freq=5")
+    assert [row["train_loss"] is None for row in rows("run", "epoch")] == [True, False]
+    shown = Path("run", "log", "learner", "learner.txt").read_text()
+    assert "Epoch 0 5/5  loss nan  acc1 nan" in shown
+    assert "Epoch 1 5/5  loss nan" not in shown
+    assert "Epoch 1 5/5  loss " in shown
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_weights_that_are_not_finite_at_the_end(stops: bool, pictures: Path, workdir: Path) -> None:
+    how = "stopped by SIGTERM after 8" if stops else f"training ended after {UPDATES}"
+    with pytest.raises(
+        NumbersError, match=rf"^{how} updates, and .* of the weights are not finite; the newe"
+    ):
+        run_tiny(pictures, "run", ALONE, EACH, poison(at=8, stops=stops))
+    assert read_checkpoint("run/ckpt/iteration_7.pth.tar")["last_iter"] == 7
+    assert_all_finite(Path("run/ckpt"))
+
+
+def test_bad_updates_that_are_counted_late_end_a_run_too(workdir: Path) -> None:
+    policy = OwnOnDevice({"cuda": False, "learn": {"max_bad_steps": 3}}, model=TinyNet())
+    with pytest.raises(NumbersError, match="of 3 updates in a row, up to 6"):
+        own_loop(policy, num_updates=6)
 
 
 def test_a_row_of_them_ends_the_run_and_the_newest_file_is_finite(pictures: Path, workdir: Path) -> None:
@@ -133,12 +183,12 @@ def test_a_fold_is_named(pictures: Path, workdir: Path) -> None:
         kfold(data=pictures, model=TinyNet(), epochs=2, num_splits=2, exp_name="folds", overrides=overrides)
 
 
-def own_loop(policy: Any, exp_name: str = "run") -> BaseLearner:
+def own_loop(policy: Any, exp_name: str = "run", *, num_updates: int = 20) -> BaseLearner:
     """Return the learner of a program whose own loop has come to its end, or to an error."""
     learner = BaseLearner({"hook": {"save_ckpt_after_iter": 1}}, policy.learn_mode, exp_name=exp_name)
     torch.manual_seed(0)
     learner.call_hook("before_run")
-    for number in range(20):
+    for number in range(num_updates):
         images = torch.randn(8, 3, 6, 6) * (float("nan") if number >= 3 else 1.0)
         learner.train([images, torch.arange(8) % 4])
     learner.call_hook("after_run")
@@ -224,4 +274,5 @@ def test_ranks_end_alike(pictures: Path, workdir: Path) -> None:
     assert done.stderr.count("error: ") == 1, done.stderr
     assert "exitcode  : 4" in done.stderr
     assert "exitcode  : 1" not in done.stderr
+    assert (done.stdout + done.stderr).count("and it is not applied") == 1
     assert_all_finite(Path("run/ckpt"), at_least=2)

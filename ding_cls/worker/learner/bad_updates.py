@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 
@@ -63,14 +63,23 @@ class BadUpdates:
         self._latest = -_QUIET
         self._pending: list[_Update] = []
         self._news: _Update | None = None
+        self._taken, self._is_own = Verdict(is_skipped=False, counts=False), False
+
+    def take(self, engine: BaseLearner) -> bool | torch.Tensor:
+        """Take what became of the latest update, and return whether it was skipped: 0-dim and above 0 where
+        only the device knows."""
+        self._taken, self._is_own = _verdict(engine)
+        if self._is_own:
+            return False
+        return self._taken.read()[0] if self._taken.flag is None else self._taken.flag
 
     def check(self, engine: BaseLearner, data: Any) -> None:
-        """Count the update that the learner has just finished, or that before it.
+        """Count the update that was taken, or that before it.
 
         Raises:
             NumbersError: ``policy.learn.max_bad_steps`` in a row were bad.
         """
-        verdict, is_own = _verdict(engine)
+        verdict, is_own = self._taken, self._is_own
         is_good = verdict.flag is None and not verdict.read()[0]
         if is_good and not self._pending and self.in_row == 0:
             return
@@ -81,13 +90,17 @@ class BadUpdates:
             self.flush()
         elif not is_own:
             self._count(all_but=1)
-        if self._news is not None:
-            self._warn(engine, self._news)
-        if self.in_row == 0:
-            return
-        learn = _settings(engine)
-        if self.in_row >= learn.get("max_bad_steps", _LIMIT):
-            self._end(engine, learn, is_shared=not is_own)
+        self._judge(engine, is_shared=not is_own)
+
+    def check_end(self, engine: BaseLearner) -> None:
+        """Count what is left, where a run ends.
+
+        Raises:
+            NumbersError: as ``check`` does.
+        """
+        self.flush()
+        # A program with a loop of its own may come here on one rank alone.
+        self._judge(engine, is_shared=not self._is_own and engine.max_iter is not None)
 
     def flush(self) -> None:
         """Count the updates that the device was still at."""
@@ -135,32 +148,34 @@ class BadUpdates:
         self.in_row, self._num_skipped = state.get("in_row", 0), state.get("skipped", 0)
         self._first, self._latest = dict(state.get("first", {})), state.get("latest", -_QUIET)
 
+    def _judge(self, engine: BaseLearner, *, is_shared: bool) -> None:
+        if self._news is not None:
+            self._warn(engine, self._news)
+        if self.in_row == 0:
+            return
+        learn = settings_of(engine)
+        if self.in_row >= learn.get("max_bad_steps", _LIMIT):
+            self._end(learn, is_shared=is_shared)
+
     def _warn(self, engine: BaseLearner, update: _Update) -> None:
         self._news = None
+        if engine.rank > 0 and not update.is_own:
+            # All ranks skip it, and one says so.
+            return
         outcome = "" if update.is_own else ", and it is not applied"
         engine.logger.warning(
             f"update {update.number}: the loss or a gradient is not finite{outcome}; those that follow are "
             "counted without a line"
         )
 
-    def _end(self, engine: BaseLearner, learn: Mapping[str, Any], *, is_shared: bool) -> None:
+    def _end(self, learn: Mapping[str, Any], *, is_shared: bool) -> NoReturn:
         what = (
             f"the loss or gradients of {self.in_row} updates in a row, up to {self._latest}, are not finite"
         )
         everywhere = gather_objects(self._first) if is_shared else [self._first]
         # Those whose own loss was bad are the ones to look at.
         suspects = [each for each in everywhere if each.get("is_loss_bad")] or everywhere
-        rate = learn.get("learning_rate")
-        advice = f"lower policy.learn.learning_rate{'' if rate is None else f' (it is {rate:g})'}"
-        clipping = learn.get("grad_clip")
-        advice += (
-            ", or set policy.learn.grad_clip"
-            if clipping is None
-            else f", or tighten policy.learn.grad_clip (it is {dict(clipping)})"
-        )
-        if learn.get("precision") == "fp16":
-            advice += ", or take policy.learn.precision=bf16"
-        message = f"{what}; {advice}{self._images(suspects)}"
+        message = f"{what}; {advice_by(learn)}{self._images(suspects)}"
         raise NumbersError(message, is_on_all_ranks=is_shared)
 
     def _images(self, suspects: list[dict[str, Any]]) -> str:
@@ -211,7 +226,22 @@ def _folder(dataset: Any) -> str:
     return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
 
 
-def _settings(engine: BaseLearner) -> Mapping[str, Any]:
+def advice_by(learn: Mapping[str, Any]) -> str:
+    """Return what to change in the section ``policy.learn``, in words."""
+    rate = learn.get("learning_rate")
+    advice = f"lower policy.learn.learning_rate{'' if rate is None else f' (it is {rate:g})'}"
+    clipping = learn.get("grad_clip")
+    advice += (
+        ", or set policy.learn.grad_clip"
+        if clipping is None
+        else f", or tighten policy.learn.grad_clip (it is {dict(clipping)})"
+    )
+    if learn.get("precision") == "fp16":
+        advice += ", or take policy.learn.precision=bf16"
+    return advice
+
+
+def settings_of(engine: BaseLearner) -> Mapping[str, Any]:
     """Return the section ``policy.learn``; nothing where the policy is of another make."""
     try:
         learn: Mapping[str, Any] = engine.policy.get_attribute("cfg").learn

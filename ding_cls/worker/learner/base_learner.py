@@ -23,6 +23,7 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
 from ding_cls.worker.learner.hook_calls import HookCalls, free_state_name, state_of, states_kept
@@ -194,6 +195,7 @@ class BaseLearner:
         Raises:
             RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; a checkpoint is saved.
             DiskError: the disk has no room for a checkpoint.
+            NumbersError: updates or weights are not finite.
         """
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
@@ -253,15 +255,18 @@ class BaseLearner:
         for name, value in outputs.items():
             kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
             self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
-        self.history.add(outputs, count)
+        self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
         self.last_iter.add(1)
         self.history.bad_updates.check(self, data)
         self.call_hook("after_iter")
 
     def call_hook(self, name: str) -> None:
-        """Call the hooks of one position, in order of priority."""
+        """Call the hooks of one position, in order of priority; after the last weights must be finite."""
         for hook in self._calls.due(name, self._hooks[name], self.train_iter):
             hook(self)
+        if name == "after_run":
+            self.history.bad_updates.check_end(self)
+            check_weights(self, "training ended", self._saving.newest)
 
     def register_hook(self, hook: LearnerHook) -> None:
         """Add a hook at its place: after those of lower or equal priority. A state that it has is saved."""
@@ -286,8 +291,9 @@ class BaseLearner:
         check_facts(saved=self._loaded_facts, now=facts)
         self.facts.update(facts)
 
-    def save_checkpoint(self, ckpt_name: str | None = None) -> None:
-        """Save everything that a resume needs; ranks other than 0 return at once.
+    def save_checkpoint(self, ckpt_name: str | None = None) -> bool:
+        """Save everything that a resume needs, and return False where weights are not finite: those are not
+        saved. Ranks other than 0 return at once.
 
         Args:
             ckpt_name: file name in ``./{exp_name}/ckpt``; None means ``iteration_{train_iter}.pth.tar``.
@@ -295,8 +301,9 @@ class BaseLearner:
         Raises:
             OSError: the file could not be written; older files are untouched. The third time: DiskError.
         """
-        if self.rank == 0:
-            self._saving.save(self, ckpt_name or self.ckpt_name, self._state())
+        return (
+            self.rank > 0 or self._saving.save(self, ckpt_name or self.ckpt_name, self._state()) is not None
+        )
 
     def load_checkpoint(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Continue from a checkpoint: a file, or the state read from one.

@@ -12,6 +12,7 @@ import torch
 from ding_cls.common.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.history import add_terms
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
 from ding_cls.worker.learner.rows import clock, log_row
 from ding_cls.worker.learner.saving import saving_together
@@ -194,9 +195,9 @@ class LogShowHook(LearnerHook):
 class LogRowHook(LogShowHook):
     """``LogShowHook`` whose line is a row of 80 columns; ``ding-cls train`` shows these.
 
-    Loss and accuracy are means over the images since the row before (after a resume: since then), the
-    learning rate is that of the last update. Row in ``metrics.jsonl`` and TensorBoard event are those of
-    ``LogShowHook``.
+    Loss and accuracy are means over the images since the row before (after a resume: since then), without
+    those of skipped updates; the learning rate is that of the last update. Row in ``metrics.jsonl`` and
+    TensorBoard event are those of ``LogShowHook``.
 
     Args:
         name: as in ``LearnerHook``.
@@ -207,7 +208,7 @@ class LogRowHook(LogShowHook):
     def __init__(self, name: str, priority: int | str = 20, *, freq: int = 1) -> None:
         super().__init__(name, priority, ext_args={"freq": freq})
         self._sums: dict[str, Any] = {}
-        self._count = 0
+        self._count: Any = 0
         self._lr: Any = 0.0
         self._seen = 0
 
@@ -215,15 +216,13 @@ class LogRowHook(LogShowHook):
         scalars = engine.log_buffer["scalar"]
         if engine.rank == 0 and scalars:
             count = engine.num_samples - self._seen
-            for name in ("total_loss", "acc1"):
-                if name in scalars:
-                    self._sums[name] = self._sums.get(name, 0.0) + scalars[name] * count
-            self._count += count
+            self._count += add_terms(self._sums, scalars, count, is_skipped=engine.history.is_skipped)
             self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
         super().__call__(engine)
 
     def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
-        means = {name: float(total) / max(self._count, 1) for name, total in self._sums.items()}
+        count = float(self._count) or math.nan
+        means = {name: float(total) / count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
         epoch, step, length = engine.epoch_info
         return log_row(

@@ -1,8 +1,9 @@
 """One row an epoch: what training and evaluation came to."""
 
+import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -18,6 +19,7 @@ class History:
             ``train_acc1`` (percent), ``seconds``, and where it was evaluated what the metric gave:
             ``val_loss``, ``val_acc1``, ...
         bad_updates: those with numbers that are not finite; ``train_skipped`` in rows counts the skipped.
+        is_skipped: whether the latest update was not applied; 0-dim, above 0, where only the device knows.
         n_bad: training samples that are left out, since their images cannot be read; ``train_n_bad`` in rows.
     """
 
@@ -26,7 +28,8 @@ class History:
         self.n_bad = 0
         self.bad_updates = BadUpdates()
         self._sums: dict[str, Any] = {}
-        self._count = 0
+        self.is_skipped: bool | torch.Tensor = False
+        self._count: Any = 0
         self._is_open = False
         # The sums of the last row, should its epoch go on after all.
         self._closed: dict[str, Any] = {}
@@ -47,24 +50,19 @@ class History:
         """Begin to count the open epoch's seconds."""
         self._since = time.perf_counter()
 
-    def add(self, values: Mapping[str, Any], num_samples: int) -> None:
+    def add(
+        self, values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor = False
+    ) -> None:
         """Add one update; loss and accuracy stay on the device.
 
         Args:
             values: what the update returned; the mean over the ranks is that over its samples.
             num_samples: samples of all ranks, the same number on each: what means are weighted by.
+            is_skipped: it was not applied, and counts in no mean; 0-dim, above 0, where the device decides.
         """
-        for name in ("total_loss", "acc1"):
-            if name in values:
-                value = values[name]
-                term = (
-                    value.double() * num_samples
-                    if isinstance(value, torch.Tensor)
-                    else float(value) * num_samples
-                )
-                self._sums[name] = self._sums.get(name, 0.0) + term
+        self.is_skipped = is_skipped
+        self._count += add_terms(self._sums, values, num_samples, is_skipped=is_skipped)
         self._sums["lr"] = values.get("cur_lr", 0.0)
-        self._count += num_samples
         self._is_open = True
 
     def note(self, name: str, value: float) -> None:
@@ -78,7 +76,8 @@ class History:
         shared = self._totals()
         count = int(shared.pop("count"))
         for name, total in shared.items():
-            row["train_loss" if name == "total_loss" else f"train_{name}"] = float(total) / count
+            mean = float(total) / count if count else math.nan
+            row["train_loss" if name == "total_loss" else f"train_{name}"] = mean
         row |= {"train_n_bad": self.n_bad} if self.n_bad else {}
         row |= self.bad_updates.close_epoch()
         row |= self._notes
@@ -89,6 +88,7 @@ class History:
         self._closed = {
             "sums": {"lr": row["lr"], **sums},
             "count": count,
+            "is_open": True,
             "processes": get_world_size(),
             "seconds": self._seconds,
         }
@@ -124,7 +124,8 @@ class History:
         return {
             "rows": [dict(row) for row in self.rows],
             "sums": sums,
-            "count": self._count,
+            "count": int(self._count),
+            "is_open": self._is_open,
             "processes": get_world_size(),
             "notes": dict(self._notes),
             "seconds": self._seconds,
@@ -146,14 +147,14 @@ class History:
         sums = state["sums"].items()
         self._sums = {name: value if name == "lr" else value * times for name, value in sums}
         self._count, self._seconds = round(state["count"] * times), state["seconds"]
-        self._is_open = self._count > 0
+        self._is_open = state.get("is_open", self._count > 0)
         if get_rank() > 0:
             self._forget_sums()
 
     def _totals(self) -> dict[str, torch.Tensor]:
         sums = {name: value for name, value in self._sums.items() if name != "lr"}
         totals = {name: torch.as_tensor(total, dtype=torch.float64) for name, total in sums.items()}
-        return all_reduce_sums({**totals, "count": torch.tensor(self._count)})
+        return all_reduce_sums({**totals, "count": torch.as_tensor(self._count)})
 
     def _forget_sums(self) -> None:
         self._count = 0
@@ -163,3 +164,31 @@ class History:
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since
             self._since = None
+
+
+def add_terms(
+    sums: dict[str, Any], values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor
+) -> Any:
+    """Add an update's loss and accuracy, times its samples, to sums; return how many samples these are.
+
+    Args:
+        sums: by name.
+        values: what the update returned.
+        num_samples: what its means are over.
+        is_skipped: as in ``History.add``: of a skipped update nothing is added, and no sample counted.
+    """
+    if not isinstance(is_skipped, torch.Tensor):
+        num_samples = 0 if is_skipped else num_samples
+    for name in ("total_loss", "acc1"):
+        if name not in values:
+            continue
+        value, term = values[name], cast(Any, 0.0)
+        # What is not finite stays so times 0.
+        if num_samples:
+            term = (value.double() if isinstance(value, torch.Tensor) else float(value)) * num_samples
+        if isinstance(is_skipped, torch.Tensor):
+            term = torch.where(is_skipped > 0, 0.0, term)
+        sums[name] = sums.get(name, 0.0) + term
+    return (
+        torch.where(is_skipped > 0, 0, num_samples) if isinstance(is_skipped, torch.Tensor) else num_samples
+    )

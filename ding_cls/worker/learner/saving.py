@@ -36,7 +36,6 @@ class Saving:
         keeper: the files.
         has_optimizer: the optimizer's state is saved.
         is_stop: the run ends here and is to go on: nothing is left out.
-        is_kept_back: the last state was not written, for its weights are not finite.
 
     Raises:
         ConfigError: a template names what does not exist.
@@ -44,7 +43,7 @@ class Saving:
 
     def __init__(self, cfg: Mapping[str, Any], exp_name: str) -> None:
         options = cfg["checkpoint"]
-        self.is_stop = self.is_kept_back = False
+        self.is_stop = False
         self._finite = FiniteWeights()
         self._exp_name = exp_name
         self._num_failed = 0
@@ -72,8 +71,7 @@ class Saving:
             ConfigError: another process has taken the run over.
         """
         check_not_lost(self._exp_name)
-        self.is_kept_back = not self._finite.has(engine, state)
-        if self.is_kept_back:
+        if not self._finite.has(engine, state):
             return None
         if not self.has_optimizer and not self.is_stop:
             state = {key: value for key, value in state.items() if key != _OPTIMIZER}
@@ -102,7 +100,7 @@ class Saving:
             engine.logger.info(f"saved {path}")
         return path
 
-    def failure_of(self, save: Callable[[], None]) -> str:
+    def failure_of(self, save: Callable[[], object]) -> str:
         """Save, and return why that failed and which checkpoint is left; empty where it did not."""
         try:
             save()
@@ -143,16 +141,15 @@ def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
 
     def save(ckpt_name: str | None = None) -> bool:
         try:
-            engine.save_checkpoint(ckpt_name)
+            # A program's own may say nothing.
+            return engine.save_checkpoint(ckpt_name) is not False
         except SaveError as error:
             engine.logger.warning(
                 f"{error}; training goes on, and the {_TOO_MANY} such failure in a row ends it"
             )
-            return False
         except DiskError as error:
             fatal.append(str(error))
-            return False
-        return True
+        return False
 
     yield save
     is_shared = engine.max_iter is not None

@@ -18,6 +18,7 @@ from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce
 from ding_cls.errors import DiskError, RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
+from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.memory import memory_error
 from ding_cls.worker.learner.saving import Saving
 
@@ -73,25 +74,24 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     Raises:
         RunStopped: everything is saved.
         DiskError: it could not be.
+        NumbersError: the weights are not finite, and are not saved.
     """
+    by = f"stopped by {cause or 'another rank'}"
     saving.is_stop = True
     engine.history.pool()
+    check_weights(engine, by, saving.newest)
     failure = saving.failure_of(engine.save_checkpoint)
     # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
     barrier()
     if failure := broadcast_object(failure):
         raise DiskError(
-            f"stopped by {cause or 'another rank'} after {engine.train_iter} updates, and that state is not "
-            f"saved: {failure}; free space, and go on with --resume",
+            f"{by} after {engine.train_iter} updates, and that state is not saved: {failure}; free space, "
+            "and go on with --resume",
             is_on_all_ranks=True,
         )
     name = engine.ckpt_name or f"iteration_{engine.train_iter}.pth.tar"
     folder = os.path.join(".", saving.keeper.folder)
-    saved = f"everything is saved in '{folder}'"
-    if saving.is_kept_back:
-        saved = f"this state is not saved, for its weights are not finite; {saving.newest()}"
-        name = next((each.name for each in saving.keeper.iterations()), name)
-    message = f"stopped by {cause or 'another rank'} after {engine.train_iter} updates; {saved}; go on "
+    message = f"{by} after {engine.train_iter} updates; everything is saved in '{folder}'; go on "
     command = resume_command(engine.exp_name)
     # A line of its own: it is there to be copied.
     message += f"from '{os.path.join(folder, name)}'" if command is None else f"with:\n{command}"

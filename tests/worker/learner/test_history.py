@@ -1,5 +1,6 @@
 """One row an epoch: means over samples, exactly, also across a resume."""
 
+import math
 import time
 
 import pytest
@@ -124,3 +125,22 @@ def test_a_state_from_before_there_were_notes_is_taken() -> None:
     history = History()
     history.load_state_dict(state)
     assert history.state_dict()["notes"] == {}
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_a_skipped_update_counts_in_no_mean(on_device: bool) -> None:
+    history = History()
+    for loss, is_skipped in ((1.0, False), (float("nan"), True), (4.0, False)):
+        flag = torch.tensor(float(is_skipped)) if on_device else is_skipped
+        history.add(values(loss, 50.0), 10, is_skipped=flag)
+    assert history.close(epoch=0, train_iter=3, evaluation={})["train_loss"] == 2.5
+    history.add(values(float("nan"), 50.0), 10, is_skipped=torch.tensor(1.0) if on_device else True)
+    state = history.state_dict()
+    assert state["count"] == 0
+    other = History()
+    other.load_state_dict(state)
+    assert other.is_open
+    row = other.close(epoch=1, train_iter=4, evaluation={})
+    assert math.isnan(row["train_loss"])
+    assert other.reopen(4)
+    assert other.is_open
