@@ -137,6 +137,9 @@ class BadUpdates:
 
     def _warn(self, engine: BaseLearner, update: _Update) -> None:
         self._news = None
+        if engine.rank != 0 and not update.is_own:
+            # All ranks decide alike, and rank 0 says so.
+            return
         outcome = "" if update.is_own else ", and it is not applied"
         engine.logger.warning(
             f"update {update.number}: the loss or a gradient is not finite{outcome}; those that follow are "

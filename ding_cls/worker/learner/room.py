@@ -37,7 +37,7 @@ def check_room(engine: BaseLearner, saving: Saving, hooks: Hooks) -> None:
     if engine.rank == 0 and _will_save(engine, hooks):
         shortage = _shortage(engine, saving)
     if shortage := broadcast_object(shortage):
-        raise DiskError(shortage)
+        raise DiskError(shortage, is_on_all_ranks=True)
 
 
 def _will_save(engine: BaseLearner, hooks: Hooks) -> bool:
