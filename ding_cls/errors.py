@@ -8,13 +8,21 @@ prints that line and leaves with the class's ``exit_code``.
 class DingError(Exception):
     """Base of the family; catch it to catch every error that the user can mend.
 
+    Args:
+        message: the line.
+        is_on_all_ranks: every rank ends with the same line: one prints it. None: as its kind mostly is.
+
     Attributes:
         exit_code: what the command line leaves with.
-        is_on_all_ranks: every rank ends with the same line: one prints it.
     """
 
     exit_code = 2
     is_on_all_ranks = False
+
+    def __init__(self, message: str = "", *, is_on_all_ranks: bool | None = None) -> None:
+        super().__init__(message)
+        if is_on_all_ranks is not None:
+            self.is_on_all_ranks = is_on_all_ranks
 
 
 class ConfigError(DingError):
@@ -40,6 +48,10 @@ class PartError(ConfigError):
 
 class DataError(DingError):
     """A data folder, a picture or a class list that cannot be used."""
+
+
+class ImageError(DataError):
+    """An image that cannot be read."""
 
 
 class CheckpointError(DingError):
@@ -83,33 +95,15 @@ class OutOfMemoryError(DingError):
 
 
 class DiskError(DingError):
-    """Checkpoints could not be written: the disk is full, or fails.
-
-    Args:
-        message: the line.
-        is_on_all_ranks: every rank ends with the same line.
-    """
+    """Checkpoints could not be written: the disk is full, or fails."""
 
     exit_code = 3
 
-    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
-        super().__init__(message)
-        self.is_on_all_ranks = is_on_all_ranks
-
 
 class NumbersError(DingError):
-    """Training gave numbers that are not finite, update after update.
-
-    Args:
-        message: the line.
-        is_on_all_ranks: every rank ends with the same line.
-    """
+    """Training gave numbers that are not finite, update after update."""
 
     exit_code = 4
-
-    def __init__(self, message: str, *, is_on_all_ranks: bool = False) -> None:
-        super().__init__(message)
-        self.is_on_all_ranks = is_on_all_ranks
 
 
 class RunStopped(SystemExit):

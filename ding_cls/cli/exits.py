@@ -93,11 +93,15 @@ def _line_of(error: Exception) -> DingError | None:
 
 
 def _tell(error: DingError) -> None:
-    from ding_cls.distributed.failure import was_announced
+    from ding_cls.distributed.failure import announce_before_group, was_announced
 
+    if was_announced(error):
+        return
     # Every rank reads the same words and finds the same mistake in them: one says so.
-    if not was_announced(error) and (launched_rank() == 0 or not error.is_on_all_ranks):
+    if launched_rank() == 0 or not error.is_on_all_ranks:
         print(f"error: {error}", file=sys.stderr)
+    else:
+        announce_before_group(error)
 
 
 def _stopped(stop: RunStopped) -> int:

@@ -60,6 +60,12 @@ def launched_world_size() -> int:
     return launch.world_size if launch else 1
 
 
+def launched_master() -> tuple[str, int]:
+    """Return host and port of rank 0, as torchrun or SLURM gave them; ``("", 0)`` without a launcher."""
+    launch = _launch_or_none()
+    return ("", 0) if launch is None else (launch.addr or "", launch.port or 0)
+
+
 def in_slurm_step(environ: Mapping[str, str] | None = None) -> bool:
     """Return whether this process is a task that ``srun`` started.
 

@@ -183,6 +183,7 @@ class _Failure:
     """
 
     message: str
+    kind: type[DataError] = DataError
 
 
 class _KeyedView(Dataset["_Sample | _Failure"]):
@@ -205,7 +206,7 @@ class _KeyedView(Dataset["_Sample | _Failure"]):
             with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)):
                 image, target = self._load(index)
         except DataError as error:
-            return _Failure(str(error))
+            return _Failure(str(error), type(error))
         if not isinstance(image, torch.Tensor):
             return _Failure(
                 f"sample {index} of the data set is a {type(image).__name__}; it must be a torch.Tensor"
@@ -276,7 +277,7 @@ def _unwrapped(loader: DataLoader[_Sample | _Failure]) -> Iterator[Batch]:
     view: Any = loader.dataset
     for batch in watched(loader, view.trace, lambda index: sample_name(view.dataset, index)):
         if isinstance(batch, _Failure):
-            raise DataError(batch.message)
+            raise batch.kind(batch.message)
         yield batch
 
 

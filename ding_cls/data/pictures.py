@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from ding_cls.errors import DataError
+from ding_cls.errors import DataError, ImageError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 """Endings, in lower case, that a data set takes for pictures. What a file holds is told by its content."""
@@ -76,22 +76,22 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
         An image of mode ``RGB`` without metadata.
 
     Raises:
-        DataError: the file is missing, empty, truncated, damaged, too large, or no such picture.
+        ImageError: the file is missing, empty, truncated, damaged, too large, or no such picture.
     """
     text = os.fspath(path)
     label = repr(text) if label is None else label
     try:
         # Opening a FIFO would wait for its writer for ever.
         if not stat.S_ISREG(os.stat(text).st_mode):
-            raise DataError(f"{label} is not a regular file; {_REMEDY}")
+            raise ImageError(f"{label} is not a regular file; {_REMEDY}")
         with open(text, "rb") as file:
             return decode_rgb(file, label=label)
     except FileNotFoundError:
-        raise DataError(f"{label} does not exist") from None
+        raise ImageError(f"{label} does not exist") from None
     # A name with a NUL in it is a ValueError.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{label} cannot be read: {reason}; {_REMEDY}") from error
+        raise ImageError(f"{label} cannot be read: {reason}; {_REMEDY}") from error
 
 
 def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
@@ -108,10 +108,10 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
         with _pillow_silenced(), Image.open(file, formats=_FORMATS) as picture:
             return _loaded(picture)
     except _UnusableError as error:
-        raise DataError(f"{label} {error}; {_REMEDY}") from None
+        raise ImageError(f"{label} {error}; {_REMEDY}") from None
     # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
     except Exception as error:
-        raise DataError(f"{label} {_reason(error, file)}; {_REMEDY}") from error
+        raise ImageError(f"{label} {_reason(error, file)}; {_REMEDY}") from error
 
 
 def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:

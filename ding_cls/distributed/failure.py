@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from ding_cls.common.process import launched_rank, launched_world_size
+from ding_cls.common.process import launched_master, launched_rank, launched_world_size
 from ding_cls.errors import DingError, RankLostError
 
 # What gloo, nccl and torch's store say where a process has ended.
@@ -49,13 +50,15 @@ _SILENT = (
 _KEY = "ding_cls/failed_rank"
 # The store answers in a millisecond, or its process is gone or stopped.
 _STORE_S = 2.0
+# By when rank 0 has come to an error that all ranks come to: of a step, and of the start, and ended by it.
+_LATE_S, _START_S = 1.0, 8.0
 
 
 def announce(error: BaseException | None) -> None:
     """Print which rank fails and why, once, before the others can notice; of a lost rank learn the cause.
 
-    Nothing is printed in a single process, of a stop, and of what every rank finds out alike.
-    torchrun's summary and the other ranks get the line too.
+    Nothing is printed in a single process, of a stop, and of what every rank finds out alike, unless this one
+    alone does. torchrun's summary and the other ranks get the line too.
 
     Args:
         error: what ends this rank; None: nothing does.
@@ -63,23 +66,34 @@ def announce(error: BaseException | None) -> None:
     world_size = _world_size()
     if not isinstance(error, Exception) or world_size == 1 or was_announced(error):
         return
-    if isinstance(error, RankLostError) or getattr(error, "is_on_all_ranks", False):
+    if isinstance(error, RankLostError):
         return
     if _is_loss(error):
         # Asked once: later the group, and its store, are gone.
         if "cause_of_loss" not in error.__dict__:
             error.__dict__["cause_of_loss"] = _with_store(_read)
         return
-    error.__dict__["is_announced"] = True
-    is_ours = isinstance(error, DingError)
-    text = str(error) if is_ours else f"{type(error).__name__}: {error}".rstrip(": ")
+    text = str(error) if isinstance(error, DingError) else f"{type(error).__name__}: {error}".rstrip(": ")
     line = f"rank {_rank()} of {world_size} failed: " + " ".join(text.split("\n"))
+    if isinstance(error, DingError) and error.is_on_all_ranks and _is_shared(error, line):
+        return
+    error.__dict__["is_announced"] = True
     print(f"error: {line}", file=sys.stderr, flush=True)
     _with_store(lambda store: store.set(_KEY, line))
     if "TORCHELASTIC_ERROR_FILE" in os.environ:
         from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
         get_error_handler().record_exception(error)
+
+
+def announce_before_group(error: DingError) -> None:
+    """Print a mistake that this rank found before the ranks knew each other, where it is this rank's alone.
+
+    Rank 0 says what all ranks find; here it waits for this rank instead, at its address.
+    """
+    if "is_shared" not in error.__dict__ and _rank_0_waits():
+        error.__dict__["is_announced"] = True
+        print(f"error: rank {_rank()} of {_world_size()} failed: {error}", file=sys.stderr, flush=True)
 
 
 def was_announced(error: BaseException | None) -> bool:
@@ -138,6 +152,29 @@ def _is_loss(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in (*_GONE, *_SILENT))
 
 
+def _is_shared(error: DingError, line: str) -> bool:
+    """Return whether rank 0, which says it, has come to this error too; asked once, as above."""
+    if "is_shared" not in error.__dict__:
+        if _rank() == 0:
+            _with_store(lambda store: store.set(_KEY, line))
+        error.__dict__["is_shared"] = _rank() == 0 or not _with_store(_wait_in_vain)
+    return bool(error.__dict__["is_shared"])
+
+
+def _rank_0_waits() -> bool:
+    """Return whether rank 0 has begun to wait for this rank; where torchrun started it, whether it lives."""
+    has_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end:
+        # torchrun ends this rank here, where rank 0 has failed.
+        if not has_agent:
+            with suppress(OSError):
+                socket.create_connection(launched_master(), _STORE_S).close()
+                return True
+        time.sleep(0.1)
+    return has_agent
+
+
 def _rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else launched_rank()
 
@@ -167,6 +204,16 @@ def _with_store(use: Callable[[Any], str | None]) -> str:
     thread.start()
     thread.join(_STORE_S)
     return found[0] if found else ""
+
+
+def _wait_in_vain(store: Any) -> str:
+    """Return something where no rank has said within a moment that it fails."""
+    end = time.monotonic() + _LATE_S
+    while not store.check([_KEY]):
+        if time.monotonic() > end:
+            return "nobody"
+        time.sleep(0.02)
+    return ""
 
 
 def _read(store: Any) -> str:

@@ -102,7 +102,7 @@ def choose_folder(
         (found.path, found.file, error, is_disk, found.newer)
     )
     if error:
-        raise DiskError(error, is_on_all_ranks=True) if is_disk else ConfigError(error)
+        raise (DiskError if is_disk else ConfigError)(error, is_on_all_ranks=True)
     if found.file:
         state = found.checkpoint or read_checkpoint(found.file)
         is_best_newer = any(each.name == BEST_NAME for each in found.newer)

@@ -205,7 +205,7 @@ def test_a_stop_on_a_full_disk_says_what_is_left(picture_folder: Path, disk: Pat
     lines = [each for each in text.splitlines() if each.startswith("error: ")]
     assert len(lines) == 1, text
     assert re.search(r"stopped by SIGTERM after|it is the third save in a row that failed", lines[0])
-    assert re.search(r"; the newest checkpoint is '.*/iteration_", lines[0])
+    assert re.search(r"; the last checkpoint is '.*/iteration_", lines[0])
 
 
 @pytest.mark.slow

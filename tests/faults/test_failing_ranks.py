@@ -15,6 +15,7 @@ import torch
 from ding_cls.checkpoint import keeper
 from ding_cls.cli import _guarded
 from ding_cls.distributed import dist_init
+from ding_cls.errors import ConfigError
 from ding_cls.pipeline import evaluate
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
@@ -46,6 +47,8 @@ class FailOn(LearnerHook):
         Path("failed_at.txt").write_text(repr(time.time()))
         if self._how == "hook":
             broken()
+        if self._how == "mistake":
+            raise ConfigError("mistaken on purpose")
         if self._how in ("SIGKILL", "SIGSTOP"):
             os.kill(os.getpid(), getattr(signal, self._how))
 
@@ -287,3 +290,62 @@ def test_a_program_with_its_own_main_names_the_rank_too(picture_folder: Path, wo
     assert lines[1].endswith("Traceback (most recent call last):")
     assert lines[-1] == "error: rank 0 ends because rank 1 of 2 failed: ZeroDivisionError: broken on purpose"
     assert sum("Traceback" in each for each in lines) == 1
+
+
+@pytest.mark.slow
+def test_a_mistake_that_one_rank_alone_finds_in_training_is_named(
+    picture_folder: Path, workdir: Path
+) -> None:
+    codes = run_all(lambda: run_tiny(picture_folder, "run", ALONE, TOGETHER, fail_on(1, "mistake")))
+    assert_prompt()
+    assert codes == [2, 2]
+    lines = lines_of_errors()
+    assert lines[0] == "error: rank 1 of 2 failed: mistaken on purpose"
+    (line,) = [each for each in lines if each.startswith("error: rank 0")]
+    assert line.startswith("error: rank 0 ends because rank 1 of 2 failed: mistaken on purpose; this ended")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_mistake_before_the_ranks_have_met_is_said_once(workdir: Path, is_alone: bool) -> None:
+    def job() -> None:
+        if not is_alone or os.environ["RANK"] == "1":
+            raise ConfigError("mistaken on purpose")
+        dist_init("gloo", timeout=10)
+
+    assert run_all(job) == [2, 2]
+    line, *rest = lines_of_errors()
+    assert line == f"error: {'rank 1 of 2 failed: ' if is_alone else ''}mistaken on purpose"
+    # Rank 0 has waited for the other.
+    assert any("could not join" in each for each in rest) == is_alone
+    assert sum("mistaken" in each for each in rest) == 0
+
+
+@pytest.mark.slow
+def test_what_all_ranks_come_to_is_said_once(picture_folder: Path, workdir: Path) -> None:
+    rate, limit = "policy.learn.learning_rate=1e30", "policy.learn.max_bad_steps=3"
+    assert run_all(lambda: run_tiny(picture_folder, "run", ALONE, TOGETHER, rate, limit)) == [4, 4]
+    text = Path("screen.txt").read_text()
+    assert text.count("of 3 updates in a row") == 1
+    assert text.count("the loss or a gradient is not finite") == 1
+    assert text.count("an error ended training after ") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_one_rank_cannot_read_is_named_with_what_finds_such(
+    picture_folder: Path, workdir: Path, workers: int
+) -> None:
+    broken_file = sorted((picture_folder / "train").rglob("*.png"))[7]
+    broken_file.write_bytes(broken_file.read_bytes()[:60])
+    reading = f"policy.learn.learner.dataloader.num_workers={workers}"
+    assert run_all(lambda: run_tiny(picture_folder, "run", reading, TOGETHER)) == [2, 2]
+    lines = lines_of_errors()
+    assert re.match(
+        rf"error: rank [01] of 2 failed: '{re.escape(str(broken_file))}' .* is truncated", lines[0]
+    )
+    assert lines[0].count("--check-images finds all such images at the start") == 1
+    assert lines[0].count("policy.learn.learner.dataloader.max_bad=N") == 1
+    assert "; this ended training after " in lines[0]
+    assert len(lines) == 2
+    assert lines[1].count("this ended training after ") == 1

@@ -57,9 +57,7 @@ def bind_data(
         found = described_changes(saved, lists, folder, classes["train"])
     found = broadcast_object(found)
     if found and not run.allow_changed_data:
-        error = CheckpointError(f"{found}; {_REMEDY}")
-        error.is_on_all_ranks = True
-        raise error
+        raise CheckpointError(f"{found}; {_REMEDY}", is_on_all_ranks=True)
     if found:
         run.logger.warning(f"{found}; the run goes on with the data as they are now")
     # Behind what other facts there are, in a resumed run as in a new one.

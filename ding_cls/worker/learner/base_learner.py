@@ -208,7 +208,7 @@ class BaseLearner:
         self._judging = judging = Judging(self, evaluator, length=length, max_iter=self.max_iter)
         with (
             self._signals,
-            naming_last_checkpoint(self, self._saving.keeper),
+            naming_last_checkpoint(self, self._saving),
             closing_trackers(self),
             repeating_evaluations(self._save_and_stop),
             StopVote() as agreement,

@@ -110,8 +110,10 @@ class Saving:
 
     def newest(self) -> str:
         """Return which checkpoint is the newest, in words."""
-        files = self.keeper.iterations()
-        return f"the newest checkpoint is '{files[0]}'" if files else "there is no checkpoint"
+        if files := self.keeper.iterations():
+            return f"the last checkpoint is '{files[0]}'"
+        best = self.keeper.folder / BEST_NAME
+        return f"of checkpoints there is only '{best}'" if best.is_file() else "no checkpoint was saved yet"
 
     def _values(self, engine: BaseLearner, template: FileName) -> dict[str, Any]:
         values = {

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ding_cls.checkpoint import CheckpointKeeper
-from ding_cls.common.command import is_command_line, resume_command
+from ding_cls.common.command import is_command_line, is_part_of_whole, resume_command
 from ding_cls.common.log import write_only
 from ding_cls.common.stop_mark import leave_stop_mark
 from ding_cls.common.stop_signals import StopSignals
 from ding_cls.data.worker_loss import process_loss
 from ding_cls.distributed.comm import barrier, broadcast_object
-from ding_cls.distributed.failure import announce
-from ding_cls.errors import DiskError, RunStopped
+from ding_cls.distributed.failure import announce, was_announced
+from ding_cls.errors import DiskError, ImageError, RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.memory import memory_error
@@ -25,32 +24,49 @@ from ding_cls.worker.learner.saving import Saving
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner
 
+_ENDED = "; this ended"
+_MAX_BAD = "policy.learn.learner.dataloader.max_bad"
+
 __all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "save_and_stop"]
 
 
 @contextmanager
-def naming_last_checkpoint(engine: BaseLearner, keeper: CheckpointKeeper) -> Iterator[None]:
+def naming_last_checkpoint(engine: BaseLearner, saving: Saving) -> Iterator[None]:
     """After an error in the block, say which checkpoint is the last good one; save nothing.
 
     Raises:
-        OutOfMemoryError: an update does not fit; this and what follows have the checkpoint in their line.
+        ImageError: an image cannot be read; this and what follows have the checkpoint in their line.
+        OutOfMemoryError: an update does not fit.
         RankLostError: another rank ended or hangs.
         WorkerError: a data loading worker was killed.
     """
     try:
         yield
     except Exception as error:
-        files = keeper.iterations()
-        last = f"the last checkpoint is '{files[0]}'" if files else "no checkpoint was saved yet"
-        where = f"training after {engine.train_iter} updates; {last}"
-        named = memory_error(error, engine.facts) or process_loss(error)
+        where = f"training after {engine.train_iter} updates; {saving.newest()}"
+        named = memory_error(error, engine.facts) or _image_error(error, engine.facts) or process_loss(error)
         if named is not None:
-            whole = type(named)(f"{named}; this ended {where}")
+            # Where another rank is the cause, its line may say so already.
+            whole = named if _ENDED in str(named) else type(named)(f"{named}{_ENDED} {where}")
             write_only(engine.logger, str(whole), logging.ERROR)
             announce(whole)
             raise whole from error
-        engine.logger.error(f"an error ended {where}")
+        # What all ranks come to alike, rank 0 says.
+        if engine.rank == 0 or was_announced(error):
+            engine.logger.error(f"an error ended {where}")
         raise
+
+
+def _image_error(error: Exception, facts: Mapping[str, Any]) -> ImageError | None:
+    """Return the line for an image that cannot be read, in a run that could have found it at its start."""
+    learn = facts.get("config", {}).get("policy", {}).get("learn", {})
+    loading = learn.get("learner", {}).get("dataloader", {})
+    if not isinstance(error, ImageError) or loading.get("max_bad") != 0:
+        return None
+    advice = "--check-images finds all such images at the start"
+    if not is_part_of_whole():
+        advice += f", and a new run with {_MAX_BAD}=N leaves out up to N of them"
+    return ImageError(f"{error}; {advice}")
 
 
 @contextmanager

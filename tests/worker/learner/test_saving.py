@@ -205,7 +205,7 @@ def test_the_third_failure_in_a_row_ends_the_run_with_exit_3(monkeypatch: pytest
     folder = Path("run/ckpt").absolute()
     assert str(ended.value) == (
         f"'{folder}/iteration_6.pth.tar' could not be saved: Input/output error; it is the third save in a "
-        "row that failed; the newest checkpoint is 'run/ckpt/iteration_3.pth.tar'; free space, and go on "
+        "row that failed; the last checkpoint is 'run/ckpt/iteration_3.pth.tar'; free space, and go on "
         "with --resume"
     )
     assert files() == ["iteration_3.pth.tar"]
@@ -230,7 +230,7 @@ def test_a_call_of_ones_own_gets_the_error_of_the_system(monkeypatch: pytest.Mon
     for _ in range(2):
         with pytest.raises(OSError, match="could not be saved: needs"):
             engine.save_checkpoint()
-    with pytest.raises(DiskError, match="it is the third save in a row that failed; there is no checkpoint"):
+    with pytest.raises(DiskError, match="third save in a row that failed; no checkpoint was saved yet"):
         engine.save_checkpoint("mine.pth.tar")
     assert disk.failed == [1, 2, 3]
     engine.save_checkpoint("mine.pth.tar")
@@ -266,7 +266,7 @@ def test_a_stop_that_cannot_save_says_so_and_is_none_of_75(monkeypatch: pytest.M
     assert disk.failed == [1, 2]
     assert re.fullmatch(
         r"stopped by the test after 3 updates, and that state is not saved: '.*/iteration_3\.pth\.tar' could "
-        r"not be saved: .*; the newest checkpoint is 'run/ckpt/iteration_2\.pth\.tar'; free space, and go on "
+        r"not be saved: .*; the last checkpoint is 'run/ckpt/iteration_2\.pth\.tar'; free space, and go on "
         "with --resume",
         str(ended.value),
     )
@@ -319,3 +319,12 @@ def test_all_ranks_end_alike(workdir: Path) -> None:
     assert line == same
     assert line.startswith("4: ")
     assert "third save in a row" in line
+
+
+def test_the_best_checkpoint_alone_is_one_too() -> None:
+    engine = BaseLearner({}, WithOptimizer().mode, exp_name="run")
+    assert engine._saving.newest() == "no checkpoint was saved yet"
+    engine.save_checkpoint("ckpt_best.pth.tar")
+    assert engine._saving.newest() == "of checkpoints there is only 'run/ckpt/ckpt_best.pth.tar'"
+    engine.save_checkpoint()
+    assert engine._saving.newest() == "the last checkpoint is 'run/ckpt/iteration_0.pth.tar'"
