@@ -179,6 +179,8 @@ def build_from_cfg(
     try:
         return part(**arguments)
     except Exception as error:
+        if inspect.isabstract(part):
+            raise ConfigError(f"{registry.name} '{_name_of(part)}' cannot be built: {error}") from error
         is_ours = str(getattr(part, "__module__", "")).startswith("ding_cls.")
         if is_ours and isinstance(error, TypeError | ValueError):
             given = [f"{name}={reprlib.repr(value)}" for name, value in cfg.items() if name != "type"]

@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ding_cls.common.command import command_line
@@ -106,7 +107,11 @@ def _tell(error: DingError) -> None:
 
 def _stopped(stop: RunStopped) -> int:
     if launched_rank() == 0:
-        print(stop.message, file=sys.stderr)
+        print(stop.message, file=sys.stderr, flush=True)
+        if getattr(sys.stderr, "failure", None) is not None:
+            # Ctrl-C ends the reader of a pipe, such as tee, first; the terminal itself may still be there.
+            with suppress(OSError), open("/dev/tty", "w", encoding="utf-8", errors="replace") as terminal:
+                print(stop.message, file=terminal)
     return EXIT_STOPPED
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from shlex import quote
 
 from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
 from ding_cls.common.process import launched_world_size
@@ -68,7 +69,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         refuse_image(source)
     if not words:
         raise ConfigError(
-            f"say which images: ding-cls predict {source} PATH..., files, folders or patterns in quotes"
+            f"say which images: ding-cls predict {quote(str(source))} PATH..., files, folders or patterns in "
+            "quotes; - reads their names from the standard input"
         )
     if arguments.probabilities and arguments.out is None:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")

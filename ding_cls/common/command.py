@@ -93,7 +93,7 @@ def restart_command(folder: str, file: str) -> str | None:
     typed = _TYPED.get()
     if not typed or _WHOLE.get():
         return None
-    kept = _without_resume(typed)
+    kept = [word for word in _without_resume(typed) if word != "--allow-changed-data"]
     words = [
         word
         for last, word in zip(["", *kept[:-1]], kept, strict=True)

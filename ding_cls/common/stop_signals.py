@@ -21,7 +21,7 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ding_cls.common.command import is_command_line, resume_command, typed_command, whole_folder
-from ding_cls.common.process import in_slurm_step
+from ding_cls.common.process import in_slurm_step, launched_rank
 from ding_cls.common.stop_mark import leave_stop_mark
 from ding_cls.common.streams import no_longer_wait
 from ding_cls.errors import RunStopped
@@ -234,7 +234,8 @@ def _write(note: bytes) -> None:
         descriptor = sys.stderr.fileno()
         poller = select.poll()
         poller.register(descriptor, select.POLLOUT)
-        if note and poller.poll(0):
+        # Of several ranks, which all had the signal, the first says so.
+        if note and launched_rank() == 0 and poller.poll(0):
             os.write(descriptor, note)
     except (OSError, ValueError, AttributeError):
         # Closed, a pipe without a reader, a terminal that is gone, a full disk; Windows has no poll.

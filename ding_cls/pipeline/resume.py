@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
@@ -83,7 +84,8 @@ def newest_checkpoint(
     logger.info(f"resuming from {path}")
     latest = latest_folder(folder)
     if latest is not None and latest != folder:
-        logger.warning(f"there is a later run, '{latest}'; to continue that one instead: exp_name={latest}")
+        again = quote(str(latest))
+        logger.warning(f"there is a later run, '{latest}'; to continue that one instead: --resume {again}")
     return str(folder), str(path), state
 
 

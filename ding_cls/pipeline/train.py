@@ -142,10 +142,10 @@ def assemble(
     fill_num_classes(run.cfg, num_classes)
     check_labels(run.cfg, network, train_set)
     check_losses(run.cfg, network, train_set)
-    run.logger.info(
-        f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images, "
-        f"{num_classes} classes"
-    )
+    counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"
+    if not judge.evaluator.validate:
+        counts = f"{shown_count(train_set)} training images, nothing is evaluated"
+    run.logger.info(f"{counts}, {num_classes} classes")
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)

@@ -90,9 +90,9 @@ def rows(exp_name: str, kind: str) -> list[dict[str, Any]]:
     return [row for row in map(json.loads, lines) if row["kind"] == kind]
 
 
-def assert_all_finite(folder: Path, *, at_least: int = 1) -> None:
+def assert_all_finite(folder: Path) -> None:
     files = list(folder.glob("*.pth.tar"))
-    assert len(files) >= at_least
+    assert files
     for file in files:
         assert non_finite(read_checkpoint(file)) == [], file
 
@@ -122,7 +122,7 @@ def test_a_row_and_an_epoch_without_any_update(pictures: Path, workdir: Path) ->
 def test_weights_that_are_not_finite_at_the_end(stops: bool, pictures: Path, workdir: Path) -> None:
     how = "stopped by SIGTERM after 8" if stops else f"training ended after {UPDATES}"
     with pytest.raises(
-        NumbersError, match=rf"^{how} updates, and .* of the weights are not finite; the newe"
+        NumbersError, match=rf"^{how} updates, and .* of the weights are not finite; the last"
     ):
         run_tiny(pictures, "run", ALONE, EACH, poison(at=8, stops=stops))
     assert read_checkpoint("run/ckpt/iteration_7.pth.tar")["last_iter"] == 7
@@ -150,8 +150,12 @@ def test_a_row_of_them_ends_the_run_and_the_newest_file_is_finite(pictures: Path
     assert named.count(".png'") == 5
     assert named.endswith("and 3 more")
     assert Path(named.split("'")[1]).is_file()
-    assert read_checkpoint("run/ckpt/iteration_5.pth.tar")["last_iter"] == 5
-    assert_all_finite(Path("run/ckpt"), at_least=5)
+    # Nothing is saved on the way while updates are bad.
+    assert sorted(each.name for each in Path("run/ckpt").glob("iteration_*")) == [
+        "iteration_1.pth.tar",
+        "iteration_3.pth.tar",
+    ]
+    assert_all_finite(Path("run/ckpt"))
     with pytest.raises(NumbersError, match="up to 6,"):
         run_tiny(pictures, "run", resume=True)
 
@@ -159,7 +163,16 @@ def test_a_row_of_them_ends_the_run_and_the_newest_file_is_finite(pictures: Path
 def test_where_all_were_bad_from_the_start(pictures: Path, workdir: Path) -> None:
     with pytest.raises(NumbersError, match="images of update 1,"):
         run_tiny(pictures, "run", ALONE, EACH, spoil(*range(1, UPDATES + 1)))
-    assert_all_finite(Path("run/ckpt"), at_least=UPDATES - 1)
+    assert [each.name for each in Path("run/ckpt").iterdir()] == ["ckpt_best.pth.tar"]
+    assert_all_finite(Path("run/ckpt"))
+
+
+def test_a_run_too_short_for_a_row_of_them_fails_too(pictures: Path, workdir: Path) -> None:
+    with pytest.raises(NumbersError, match=f"of 6 updates in a row, up to {UPDATES},"):
+        run_tiny(pictures, "run", ALONE, spoil(*range(5, UPDATES + 1)))
+    # One bad batch at the end is none.
+    run_tiny(pictures, "fine", ALONE, spoil(UPDATES))
+    assert read_checkpoint(f"fine/ckpt/iteration_{UPDATES}.pth.tar")["last_iter"] == UPDATES
 
 
 @pytest.mark.parametrize("rate", ["1e30", "1e38"])
@@ -224,9 +237,7 @@ def test_a_loop_and_an_update_of_the_users_own(kind: type, workdir: Path) -> Non
     assert is_poisoned == is_own, "the fault did not happen"
     assert_all_finite(Path("run/ckpt"))
     newest = max(int(each.name[10:].split(".")[0]) for each in Path("run/ckpt").glob("iteration_*"))
-    assert newest == (3 if is_own else 12)
-    log = Path("run/log/learner/learner.txt").read_text()
-    assert log.count("not saved after") == is_own
+    assert newest == 3
 
 
 CONFIG = """exp_name = 'run'
@@ -262,7 +273,7 @@ def test_the_command_ends_with_one_line_and_4(pictures: Path, workdir: Path) -> 
     assert len(errors) == 1
     assert "lower policy.learn.learning_rate (it is 1e+30)" in errors[0]
     assert "Traceback" not in done.stderr
-    assert_all_finite(Path("run/ckpt"), at_least=2)
+    assert_all_finite(Path("run/ckpt"))
 
 
 @pytest.mark.slow
@@ -275,4 +286,4 @@ def test_ranks_end_alike(pictures: Path, workdir: Path) -> None:
     assert "exitcode  : 4" in done.stderr
     assert "exitcode  : 1" not in done.stderr
     assert (done.stdout + done.stderr).count("and it is not applied") == 1
-    assert_all_finite(Path("run/ckpt"), at_least=2)
+    assert_all_finite(Path("run/ckpt"))

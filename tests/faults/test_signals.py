@@ -249,7 +249,8 @@ def test_an_error_before_the_first_checkpoint_says_so(
 ) -> None:
     with pytest.raises(ZeroDivisionError):
         run_tiny(picture_folder, "broken", ALONE, act("raise", "before_iter", 2))
-    assert "an error ended training after 2 updates; no checkpoint was saved yet" in capsys.readouterr().out
+    left = "of checkpoints there is only 'broken/ckpt/ckpt_best.pth.tar'"
+    assert f"an error ended training after 2 updates; {left}" in capsys.readouterr().out
     assert [each.name for each in Path("broken/ckpt").iterdir()] == ["ckpt_best.pth.tar"]
     with pytest.raises(ConfigError, match=r"best checkpoint alone, .*; start it anew without"):
         run_tiny(picture_folder, "broken", ALONE, resume=True)

@@ -86,7 +86,7 @@ def test_a_resume_takes_the_folder_it_names_and_tells_of_a_later_one(
     with opened(resume=True) as run:
         assert run.cfg.exp_name == "run"
     assert (
-        "there is a later run, 'run_2'; to continue that one instead: exp_name=run_2"
+        "there is a later run, 'run_2'; to continue that one instead: --resume run_2"
         in capsys.readouterr().out
     )
     assert sorted(each.name for each in workdir.iterdir()) == ["run", "run_2"]
@@ -268,15 +268,23 @@ def test_a_run_that_makes_the_network_worse_has_a_trained_best(
 
 
 def test_a_run_none_of_whose_evaluations_is_finite_says_so(
-    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+    picture_folder: Path,
+    workdir: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    diverging = ("policy.learn.learning_rate=1e30", "policy.learn.warmup_epoch=0")
-    result = run_tiny(picture_folder, "run", ALONE, *diverging)
+    forward = ImageClassificationPolicy._forward_eval
+    monkeypatch.setattr(
+        ImageClassificationPolicy,
+        "_forward_eval",
+        lambda policy, data: forward(policy, data) * (math.nan if policy._train_iter else 1),
+    )
+    result = run_tiny(picture_folder, "run", ALONE)
     assert not math.isfinite(result.final["loss"])
     assert (result.best_epoch, read_checkpoint(result.best_checkpoint)["last_iter"]) == (None, 0)
     told = "no evaluation after training began was finite: the best checkpoint is that of the {}; train again"
     assert capsys.readouterr().out.count(told.format("untrained network")) == 1
-    later = run_tiny(picture_folder, "later", ALONE, *diverging, "policy.eval.evaluator.start=1")
+    later = run_tiny(picture_folder, "later", ALONE, "policy.eval.evaluator.start=1")
     assert (later.best, later.best_epoch) == ({}, None)
     assert capsys.readouterr().out.count(told.format("last update")) == 1
 

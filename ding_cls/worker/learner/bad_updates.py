@@ -96,11 +96,19 @@ class BadUpdates:
         """Count what is left, where a run ends.
 
         Raises:
-            NumbersError: as ``check`` does.
+            NumbersError: as ``check`` does; or a run too short for that was bad from its middle on.
         """
         self.flush()
         # A program with a loop of its own may come here on one rank alone.
-        self._judge(engine, is_shared=not self._is_own and engine.max_iter is not None)
+        is_shared = not self._is_own and engine.max_iter is not None
+        self._judge(engine, is_shared=is_shared)
+        if self.in_row > 0 and 2 * self.in_row >= engine.train_iter:
+            self._end(settings_of(engine), is_shared=is_shared)
+
+    def is_going_on(self) -> bool:
+        """Return whether the latest update was bad: what would be saved now may have led there."""
+        self.flush()
+        return self.in_row > 0
 
     def flush(self) -> None:
         """Count the updates that the device was still at."""

@@ -262,10 +262,11 @@ class BaseLearner:
 
     def call_hook(self, name: str) -> None:
         """Call the hooks of one position, in order of priority; after the last weights must be finite."""
+        if name == "after_run":
+            self.history.bad_updates.check_end(self)
         for hook in self._calls.due(name, self._hooks[name], self.train_iter):
             hook(self)
         if name == "after_run":
-            self.history.bad_updates.check_end(self)
             check_weights(self, "training ended", self._saving.newest)
 
     def register_hook(self, hook: LearnerHook) -> None:

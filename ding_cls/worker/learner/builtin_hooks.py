@@ -53,6 +53,8 @@ class LoadCkptHook(LearnerHook):
 class SaveCkptHook(LearnerHook):
     """Save ``iteration_{n}.pth.tar``; at before_run the untrained network, once.
 
+    While updates are not finite nothing is saved on the way: it would only push out what was good before.
+
     Args:
         ext_args: ``freq``, the number of updates (at after_epoch: epochs) between two files; 1 by default.
     """
@@ -70,7 +72,10 @@ class SaveCkptHook(LearnerHook):
 
     def __call__(self, engine: BaseLearner) -> None:
         count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
+        is_on_the_way = self.position in ("after_iter", "after_epoch")
         if self.position == "before_run" and count > 0:
+            return
+        if is_on_the_way and engine.history.bad_updates.is_going_on():
             return
         if self.position == "after_run" or count % self._freq == 0:
             if engine.max_iter is not None:

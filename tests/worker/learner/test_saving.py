@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint import state as state_module
@@ -269,23 +268,6 @@ def test_a_stop_that_cannot_save_says_so_and_is_none_of_75(monkeypatch: pytest.M
         r"not be saved: .*; the last checkpoint is 'run/ckpt/iteration_2\.pth\.tar'; free space, and go on "
         "with --resume",
         str(ended.value),
-    )
-
-
-def test_a_stop_whose_weights_are_no_numbers_says_what_is_left() -> None:
-    policy = Counting()
-    state = policy.mode.state_dict
-    weight = torch.ones(2)
-    object.__setattr__(policy.mode, "state_dict", lambda: {**state(), "model": {"weight": weight}})
-    engine = BaseLearner({"hook": EACH_UPDATE}, policy.mode, exp_name="run")
-    engine.start(Loader(2), max_epochs=1)
-    weight[0] = torch.nan
-    engine.request_stop("the test")
-    with pytest.raises(RunStopped) as stopped:
-        engine.start(Loader(2), max_epochs=2)
-    assert stopped.value.message == (
-        "stopped by the test after 3 updates; this state is not saved, for its weights are not finite; the "
-        "newest checkpoint is 'run/ckpt/iteration_2.pth.tar'; go on from './run/ckpt/iteration_2.pth.tar'"
     )
 
 
