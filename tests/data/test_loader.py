@@ -188,16 +188,8 @@ def test_images_that_make_no_batch_are_named(images, reason):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a worker who sent a signal")
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        *(
-            pytest.param(each, marks=pytest.mark.slow)
-            for each in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_workers_outlive_a_signal_to_the_whole_job(number):
     dataset = SyntheticDataset(12, 3, 8)
     expected = list(build_train_loader(dataset, 2, seed=0))
