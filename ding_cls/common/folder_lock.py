@@ -147,6 +147,10 @@ class FolderLock:
 
     def _write_owner(self) -> None:
         owner = {**_this_process(), "since": datetime.now().strftime("%Y-%m-%d %H:%M:%S")}
+        # What a process left that was killed as it wrote this: the lock was its, and is ours now.
+        for leftover in self._folder.glob(f".{self._owner_file.name}.*.tmp"):
+            with suppress(OSError):
+                leftover.unlink()
         try:
             with atomic_write(self._owner_file) as file:
                 file.write(json.dumps({**owner, "inode": os.fstat(file.fileno()).st_ino}).encode())

@@ -85,9 +85,7 @@ LEARNER: Tree = {
             True, (bool,), "False: files without it, which no run can go on from; a stop saves all the same"
         ),
         "out_dir": Key(
-            None,
-            (str, NONE),
-            "checkpoints lie in the folder of the run's name in this one; None: in the run's",
+            None, (str, NONE), "checkpoints lie in the folder of the run's name in it; None: in the run's"
         ),
         "file_name": Key(
             None,
@@ -261,13 +259,7 @@ LEARN: Tree = {
         "growth_factor=2, backoff_factor=0.5, growth_interval=2000)",
         pattern="dynamic",
     ),
-    "max_bad_steps": Key(
-        10,
-        (int,),
-        "updates in a row whose loss or gradients are not finite, none of them applied, that end the run "
-        "with exit code 4; fp16 counts those at a loss scale of 1 or less, or one that stays as it is",
-        minimum=1,
-    ),
+    "max_bad_steps": Key(10, (int,), "updates in a row, not finite, that end a run: exit code 4", minimum=1),
     "channels_last": Key(False, (bool,), "keep images and weights in NHWC memory order"),
     "learner": LEARNER,
 }

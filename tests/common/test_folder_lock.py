@@ -89,6 +89,14 @@ def test_a_lock_leaves_nothing_behind(tmp_path: Path) -> None:
     lock_folder(tmp_path).release()
 
 
+def test_what_a_killed_one_was_writing_is_swept(tmp_path: Path) -> None:
+    leftover = tmp_path / "..run.owner.json.host-1-0a1b2c3d.tmp"
+    leftover.write_text("{")
+    lock = lock_folder(tmp_path)
+    assert not leftover.exists()
+    lock.release()
+
+
 def test_a_second_one_in_this_process_is_refused(tmp_path: Path) -> None:
     lock = lock_folder(tmp_path)
     with pytest.raises(ConfigError, match=rf"is in use by process {os.getpid()} \(this one\) on host"):

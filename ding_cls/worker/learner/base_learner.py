@@ -194,8 +194,7 @@ class BaseLearner:
 
         Raises:
             RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; a checkpoint is saved.
-            DiskError: the disk has no room for a checkpoint.
-            NumbersError: updates or weights are not finite.
+            DiskError, NumbersError: no room for a checkpoint; updates or weights that are not finite.
         """
         self.updates_per_epoch = length = len(loader)
         self.max_iter = min(max_epochs * length, int(self._cfg.train_iterations))
