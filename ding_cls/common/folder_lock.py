@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,6 +31,8 @@ if sys.platform != "win32":
 BEAT_S = 10.0
 STALE_S = 60.0
 """Seconds without a sign of life after which an owner on another host is taken for dead."""
+# Seconds within which a child that a dead owner had just forked comes to drop its lock.
+_FORK_S = 3.0
 
 _NOT_HERE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 # The locks of this process by file: the parts of a program share them, and a forked child drops them.
@@ -96,6 +99,7 @@ class FolderLock:
         return self
 
     def _locked_file(self) -> int:
+        give_up = time.monotonic() + _FORK_S
         while True:
             descriptor = os.open(self._key, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -104,7 +108,11 @@ class FolderLock:
                 is_current = os.fstat(descriptor).st_ino == _inode_of(self._key) or os.name == "nt"
             except BlockingIOError:
                 os.close(descriptor)
-                raise self._refusal(self._owner()) from None
+                owner = self._owner()
+                if not owner or self._is_alive(owner) or time.monotonic() > give_up:
+                    raise self._refusal(owner) from None
+                time.sleep(0.02)
+                continue
             except BaseException:
                 os.close(descriptor)
                 raise
