@@ -18,7 +18,7 @@ from ding_cls.models.initialisers import PRETRAINED, descriptions, initialise_by
 from ding_cls.models.layers import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.lenet import lenet5
 from ding_cls.models.names import holds, likeness, nearest
-from ding_cls.models.registries import BACKBONES, HEADS, NECKS, build_classifier, takes
+from ding_cls.models.registries import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from ding_cls.models.timm_backbone import INSTALL, PREFIX, has_timm, timm_names, timm_network
 from ding_cls.models.torchvision_backbone import TORCHVISION_DEFAULTS, torchvision_names
@@ -134,6 +134,9 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
     name = arguments.pop("name", _DEFAULT_NAME)
     if name != _DEFAULT_NAME:
         raise ConfigError(f"a network has the name {name!r} and the type {arguments['type']!r}; keep one")
+    kind = arguments["type"]
+    if isinstance(kind, str) and kind not in CLASSIFIERS and kind in torchvision_names():
+        raise ConfigError(f"'{kind}' is the name of a network, no type: write model=dict(name='{kind}')")
     return _of_parts(arguments, num_classes)
 
 

@@ -221,3 +221,8 @@ def test_the_weights_asked_for_are_loaded(tmp_path: Path, monkeypatch: pytest.Mo
     own = ImageClassifier(nn.Conv2d(3, 4, 3))
     with pytest.raises(ModelError, match="no pretrained weights for a Conv2d; give a file as pretrained"):
         load_initial_weights(own, {**PARTS, "pretrained": True})
+
+
+def test_a_networks_name_given_as_a_type_is_answered_with_how_to_write_it() -> None:
+    with pytest.raises(ConfigError, match=r"'resnet50' is the name of a network.*: write model=dict\(name="):
+        new_network({"type": "resnet50"}, num_classes=3)
