@@ -69,7 +69,9 @@ def list_classes(root: str) -> tuple[str, ...]:
         DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits.
     """
     if not os.path.isdir(root):
-        problem = "is not a folder" if os.path.lexists(root) else "does not exist"
+        # A run that is used from another folder still has its own relative paths.
+        place = "" if os.path.isabs(root) else f" (in {os.getcwd()!r})"
+        problem = "is not a folder" if os.path.lexists(root) else f"does not exist{place}"
         raise DataError(f"{root!r} {problem}; {_wanted_form(root)}")
     names = [entry.name for entry in _entries(root) if entry.is_dir() and not _is_same(entry, root)]
     if not names:

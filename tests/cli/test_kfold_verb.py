@@ -104,7 +104,7 @@ def test_what_cannot_be_done_is_one_line(pets: Path, capsys: pytest.CaptureFixtu
     for words, reason in (
         ([], "say what to train on: a config file, --data DIR or --synthetic; or a run: --resume RUN"),
         (["--data", "pets", "--fold", "5"], "fold is 5; the 5 folds are numbered 0 to 4"),
-        (["--data", "pets/trian"], "'pets/trian' does not exist; it should look like"),
+        (["--data", "pets/trian"], "'pets/trian' does not exist (in '"),
         (["--summary", "--work-dir", "exp"], "there is no cross-validation 'exp' to sum up here"),
         (["--resume", "--work-dir", "exp"], "there is no cross-validation 'exp' to resume here"),
         (["--summary", "--data", "pets"], "no cross-validation 'runs/pets_resnet18_kfold'"),
