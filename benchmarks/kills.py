@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     # A job in the background of a shell is started deaf to Ctrl-C, and so would be what it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So is one of nohup to a closed terminal.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     mixtures = [each for each in MIXTURES if each.key in arguments.only]
     failures: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -6,6 +6,7 @@ must not know what is done with a batch.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -27,6 +28,8 @@ from ding_cls.types import Batch, SampleKey
 
 _Target = int | torch.Tensor
 _Sample = tuple[torch.Tensor, _Target, int]
+# Seconds after which a worker notices that the main process is gone.
+_LOOK_S = 2.0
 
 
 class TrainLoader:
@@ -304,7 +307,7 @@ def worker_options(num_workers: int) -> dict[str, Any]:
     has_workers = num_workers > 0
     return {
         "num_workers": num_workers,
-        "worker_init_fn": _begin_worker if has_workers else None,
+        "worker_init_fn": begin_worker if has_workers else None,
         # forkserver takes seven seconds to start where fork takes under one.
         "multiprocessing_context": "fork" if has_workers and sys.platform == "linux" else None,
         # torch draws a base seed per epoch; from its default generator that would shift the run's own draws.
@@ -325,7 +328,7 @@ def keep_workers_through_signals(loader: Any) -> None:
     if not isinstance(loader, DataLoader) or loader.num_workers == 0:
         return
     begin = loader.worker_init_fn
-    if begin is not _begin_worker and not isinstance(begin, _Beginning):
+    if begin is not begin_worker and not isinstance(begin, _Beginning):
         loader.worker_init_fn = _Beginning(begin)
 
 
@@ -341,7 +344,8 @@ class _Beginning:
             self.user(worker_id)
 
 
-def _begin_worker(worker_id: int) -> None:
+def begin_worker(worker_id: int) -> None:
+    """Leave signals, and the word at its end, to the main process: what each reading process does first."""
     prepare_to_fall()
     _leave_signals_to_main(worker_id)
 
@@ -349,18 +353,25 @@ def _begin_worker(worker_id: int) -> None:
 def _leave_signals_to_main(worker_id: int) -> None:
     """Let a worker outlive a signal sent to the whole job, such as a Ctrl-C: the main process decides.
 
-    torch's own watchdog ends a worker whose main process is gone. A SIGTERM from the main process itself ends
-    a worker at exit, so that one still counts; only Linux tells who sent a signal.
+    A SIGTERM from the main process itself ends a worker at exit, so that one still counts; only Linux tells
+    who sent a signal.
     """
     for name in ("SIGINT", "SIGHUP", "SIGUSR1"):
         if hasattr(signal, name):
             signal.signal(signal.Signals[name], signal.SIG_IGN)
     if sys.platform == "linux":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_on_sigterm_of, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with_main, daemon=True).start()
 
 
-def _end_on_sigterm_of(main_pid: int) -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != main_pid:
-        continue
-    os._exit(0)
+def _end_with_main() -> None:
+    """End this worker by the main process's SIGTERM, or soon after that process is gone.
+
+    torch's own watchdog takes for the main process whoever is the parent when it begins: where that one was
+    killed before, nothing would ever end the worker.
+    """
+    main = multiprocessing.parent_process()
+    while main is not None:
+        sent = signal.sigtimedwait({signal.SIGTERM}, _LOOK_S)
+        if sent.si_pid == main.pid if sent is not None else not main.is_alive():
+            os._exit(0)

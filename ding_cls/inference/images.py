@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import os
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -21,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
 from ding_cls.data.folders import list_pictures
-from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, watched
+from ding_cls.data.loader import begin_worker
+from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
@@ -206,7 +206,7 @@ def load_batches(
         num_workers=num_workers,
         collate_fn=_by_shape,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_ignore_interrupts if has_workers else None,
+        worker_init_fn=begin_worker if has_workers else None,
         # As in training: forkserver takes seven seconds to start where fork takes under one.
         multiprocessing_context="fork" if has_workers and sys.platform == "linux" else None,
         # torch would draw a seed from its default generator, which is the caller's.
@@ -236,9 +236,3 @@ def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
         for group in groups.values()
     ]
     return stacked, errors
-
-
-def _ignore_interrupts(_worker: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the main one decides, and ends the others.
-    prepare_to_fall()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -285,3 +285,31 @@ def test_weights_of_the_data_set_reach_the_batches(num_workers):
         assert torch.equal(batch.weights, batch.sample_ids + 0.5)
     dataset.sample_weights = [2.0] * 8
     assert next(iter(build_train_loader(dataset, 3, seed=0))).weights is None
+
+
+ORPHANED = """
+import os, signal, sys, threading, time
+from torch.utils.data import DataLoader
+from ding_cls.data import loader
+
+def begin(worker_id):
+    print(os.getpid(), flush=True)
+    time.sleep(0.5)
+    loader.begin_worker(worker_id)
+
+class Images(list):
+    class trace:
+        give_up = staticmethod(print)
+
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+list(DataLoader(Images([1] * 9), num_workers=1, worker_init_fn=begin))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a worker looks for its main process")
+def test_a_worker_whose_main_process_was_killed_before_it_began_ends():
+    # The pipe is closed once the worker, which has it too, is gone: else the time runs out.
+    done = subprocess.run([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.strip().isdigit()
