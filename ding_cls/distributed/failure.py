@@ -74,6 +74,9 @@ def announce(error: BaseException | None) -> None:
             error.__dict__["cause_of_loss"] = _with_store(_read)
         return
     text = str(error) if isinstance(error, DingError) else f"{type(error).__name__}: {error}".rstrip(": ")
+    if "Original Traceback" in text:
+        # torch hands on what a reading process raised with its whole traceback.
+        text = text.strip().splitlines()[-1]
     line = f"rank {_rank()} of {world_size} failed: " + " ".join(text.split("\n"))
     if isinstance(error, DingError) and error.is_on_all_ranks and _is_shared(error, line):
         return

@@ -53,6 +53,12 @@ def test_a_rank_announces_its_own_error_once(capsys: pytest.CaptureFixture[str])
     later = DataError("told anew")
     later.__cause__ = error
     assert was_announced(later)
+    announce(
+        DataError(
+            "Caught DataError in worker 0.\nOriginal Traceback (most\n  recent)\nDataError: 'a' is bad\n"
+        )
+    )
+    assert capsys.readouterr().err == "error: rank 1 of 2 failed: DataError: 'a' is bad\n"
     # What all ranks find alike, whom it lost, and no error at all.
     alike = NumbersError("x", is_on_all_ranks=True)
     full = DiskError("x", is_on_all_ranks=True)

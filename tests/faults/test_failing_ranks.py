@@ -27,7 +27,6 @@ from tests.faults.test_workers import PROOF, kill_worker
 from tests.harness import run_tiny
 
 TOGETHER = "policy.multi_gpu=True"
-KILL = kill_worker(signal.SIGKILL, at=2, which=-1)
 
 
 def broken(*args: Any, **kwargs: Any) -> Any:
@@ -228,12 +227,9 @@ def test_memory_that_runs_out_on_one_rank_is_one_line_with_what_to_try(
 def test_a_killed_worker_of_one_rank_is_named_with_its_rank(
     picture_folder: Path, workdir: Path, rank: int
 ) -> None:
-    def job() -> None:
-        own = os.environ["RANK"] == str(rank)
-        run_tiny(picture_folder, "run", WITH_WORKERS, TOGETHER, *([KILL] if own else []))
-
+    kill = kill_worker(signal.SIGKILL, at=2, which=-1, rank=rank)
     Path("failed_at.txt").write_text(repr(time.time()))
-    assert run_all(job) == [2, 2]
+    assert run_all(lambda: run_tiny(picture_folder, "run", WITH_WORKERS, TOGETHER, kill)) == [2, 2]
     assert_prompt()
     assert PROOF.read_text() == "-9"
     first, second = lines_of_errors()

@@ -37,9 +37,10 @@ class KillWorker(LearnerHook):
     def __init__(self, name: str, priority: int, *, position: Any, ext_args: Mapping[str, Any]) -> None:
         super().__init__(name, priority, position=position)
         self._at, self._number, self._which = ext_args["at"], ext_args["number"], ext_args["which"]
+        self._rank = ext_args["rank"]
 
     def __call__(self, engine: BaseLearner) -> None:
-        if engine.train_iter == self._at:
+        if engine.train_iter == self._at and engine.rank == self._rank:
             # In the order of their start: evaluation's first, which are idle now.
             worker = sorted(multiprocessing.active_children(), key=lambda each: each.pid or 0)[self._which]
             os.kill(worker.pid or 0, self._number)
@@ -50,8 +51,8 @@ class KillWorker(LearnerHook):
 register_learner_hook("kill_worker", KillWorker)
 
 
-def kill_worker(number: int, at: int, which: int) -> str:
-    extra = {"at": at, "number": int(number), "which": which}
+def kill_worker(number: int, at: int, which: int, rank: int = 0) -> str:
+    extra = {"at": at, "number": int(number), "which": which, "rank": rank}
     hook = {"type": "kill_worker", "position": "before_iter", "priority": 98, "ext_args": extra}
     return f"policy.learn.learner.hook.kill={hook}"
 
