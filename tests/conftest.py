@@ -19,6 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A job in the background of a shell is started deaf to Ctrl-C; tests that send it want it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So one of nohup to a closed terminal.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class TinyNet(nn.Module):

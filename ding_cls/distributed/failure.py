@@ -158,9 +158,13 @@ def _is_loss(error: BaseException) -> bool:
 def _is_shared(error: DingError, line: str) -> bool:
     """Return whether rank 0, which says it, has come to this error too; asked once, as above."""
     if "is_shared" not in error.__dict__:
-        if _rank() == 0:
+        # What says so itself was agreed on by all; of its kind alone nothing is certain.
+        is_known = "is_on_all_ranks" in error.__dict__ or _rank() == 0
+        if not is_known:
+            is_known = not _with_store(_wait_in_vain)
+        elif _rank() == 0:
             _with_store(lambda store: store.set(_KEY, line))
-        error.__dict__["is_shared"] = _rank() == 0 or not _with_store(_wait_in_vain)
+        error.__dict__["is_shared"] = is_known
     return bool(error.__dict__["is_shared"])
 
 

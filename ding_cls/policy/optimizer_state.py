@@ -80,7 +80,8 @@ def check_optimizer(
     for number, group in enumerate(saved):
         for name in scheduled:
             value = group.get(name, 0.0)
-            if not _is_finite(value):
+            # Adam's betas are several.
+            if not all(map(_is_finite, value if isinstance(value, list | tuple) and value else [value])):
                 raise CheckpointError(
                     f"the checkpoint is malformed: optimizer.param_groups[{number}].{name} is "
                     f"{value if isinstance(value, float) else type(value).__name__}, not a finite number"
@@ -160,6 +161,8 @@ def _check_values(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     numbers = [each for group in state["param_groups"] for each in group["params"]]
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     known = next((names for kind, names in _REMEMBERED.items() if isinstance(optimizer, kind)), ())
+    # Optimizers of other libraries use these names for what they like.
+    shaped = {*known, *(_SHAPED if type(optimizer).__module__.startswith("torch.optim") else ())}
     for number, parameter in zip(numbers, parameters, strict=True):
         if number not in state["state"]:
             continue
@@ -168,15 +171,17 @@ def _check_values(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         missing = [] if wrong else [name for name in known if values and name not in values]
         wrong = wrong or (f" has no {missing[0]}" if missing else "")
         for name, value in values.items() if not wrong else ():
-            wrong = wrong or _wrong_value(name, value, parameter, known)
+            wrong = wrong or _wrong_value(name, value, parameter, known, shaped)
         if wrong:
             raise CheckpointError(f"the checkpoint is malformed: optimizer.state[{number}]{wrong}")
 
 
-def _wrong_value(name: str, value: Any, parameter: Tensor, known: Collection[str]) -> str:
+def _wrong_value(
+    name: str, value: Any, parameter: Tensor, known: Collection[str], shaped: Collection[str]
+) -> str:
     if name in _OF_ONE_NUMBER:
         return "" if _is_finite(value) and value >= 0 else f".{name} is no finite number from 0 on"
-    is_shaped = name in known or name in _SHAPED
+    is_shaped = name in shaped
     if not isinstance(value, Tensor):
         is_needed = name in known or (is_shaped and value is not None)
         return f".{name} is a {type(value).__name__}, not a tensor" if is_needed else ""

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -422,7 +423,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored(workdir: Path) -> None:
 def test_dist_train_sh_returns_75(workdir: Path, name: str) -> None:
     Path("run.py").write_text(CONFIG.replace("NAME", "run"))
     script, environment = ROOT / "entry/dist_train.sh", Path(sys.executable).parents[1]
-    command = f"VIRTUAL_ENV={environment} exec bash {script} run.py 2"
+    command = f"VIRTUAL_ENV={shlex.quote(str(environment))} exec bash {shlex.quote(str(script))} run.py 2"
     with open("out.txt", "w") as output:
         process = started(command, Path("run/log/metrics.jsonl"), stdout=output, stderr=output)
     os.kill(process.pid, signal.Signals[name])

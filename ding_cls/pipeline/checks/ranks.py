@@ -43,7 +43,8 @@ def check_same_start(cfg: Any, **further: object) -> None:
         if first.get(key) != given.get(key)
     ]
     if found:
-        raise ConfigError(f"the ranks were started differently: {_joined(found)}; start all alike")
+        message = f"the ranks were started differently: {_joined(found)}; start all alike"
+        raise ConfigError(message, is_on_all_ranks=True)
 
 
 def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple[str, ...]]) -> None:
@@ -81,7 +82,7 @@ def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple
         f"rank {rank} has other {SPLITS[split]} data than rank 0: {said[rank].get(split, 'none')}"
         for rank, split in differing
     ]
-    raise ConfigError(f"{_joined(found)}; give all ranks the same files")
+    raise ConfigError(f"{_joined(found)}; give all ranks the same files", is_on_all_ranks=True)
 
 
 def leaves_of(tree: Any, prefix: str = "") -> dict[str, Any]:
