@@ -4,6 +4,10 @@ Each carries one line: what was given and where it came from, what is allowed, w
 prints that line and leaves with the class's ``exit_code``.
 """
 
+from typing import TypeVar
+
+Found = TypeVar("Found", bound=BaseException)
+
 
 class DingError(Exception):
     """Base of the family; catch it to catch every error that the user can mend.
@@ -123,3 +127,15 @@ class RunStopped(SystemExit):
 
     def __str__(self) -> str:
         return self.message
+
+
+def behind(error: BaseException, kind: type[Found]) -> Found | None:
+    """Return the nearest exception of a kind that an error is, or was raised because of or in handling."""
+    each: BaseException | None = error
+    seen: set[int] = set()
+    while each is not None and id(each) not in seen:
+        if isinstance(each, kind):
+            return each
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return None

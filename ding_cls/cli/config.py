@@ -13,7 +13,6 @@ from ding_cls.cli.arguments import (
     files_and_overrides,
     one_config,
 )
-from ding_cls.cli.exits import print_text
 from ding_cls.cli.run import (
     add_data_arguments,
     add_training_arguments,
@@ -83,9 +82,9 @@ def _show(arguments: argparse.Namespace) -> None:
 
     subject = _shown(arguments)
     if arguments.full:
-        print_text(show_config(subject.tree, subject.origin))
+        print(show_config(subject.tree, subject.origin))
     else:
-        print_text(show_config(subject.written, subject.written_origin))
+        print(show_config(subject.written, subject.written_origin))
 
 
 def _shown(arguments: argparse.Namespace) -> "Subject":
@@ -129,10 +128,10 @@ def _diff(arguments: argparse.Namespace) -> int:
     # Two runs never share a folder, and the folder changes nothing about a run.
     found = [each for each in differences(left.tree, right.tree) if each.left_path != "exp_name"]
     if not found:
-        print_text("no difference (exp_name is not compared)")
+        print("no difference (exp_name is not compared)")
         return 0
     text = show_differences(found, left_origin=left.origin, right_origin=right.origin)
-    print_text(f"- {left.name}\n+ {right.name}\n\n{text}")
+    print(f"- {left.name}\n+ {right.name}\n\n{text}")
     return 1
 
 
@@ -146,11 +145,11 @@ def _lint(arguments: argparse.Namespace) -> int:
     findings = lint(subject, processes=arguments.processes)
     _, problems = subject.tree_as_it_is
     if findings and problems:
-        print_text(show_findings(findings, subject))
+        print(show_findings(findings, subject))
     if problems:
         raise ConfigError(problems)
     if not findings:
-        print_text(f"{subject.name}: none of {len(RULES)} known traps")
+        print(f"{subject.name}: none of {len(RULES)} known traps")
         return 0
-    print_text(show_findings(findings, subject))
+    print(show_findings(findings, subject))
     return 1

@@ -1,11 +1,10 @@
 """How a command ends: its exit code, and one line for each mistake that a user can mend."""
 
-import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from ding_cls.common.command import command_line
 from ding_cls.common.disk import disk_error
@@ -17,12 +16,9 @@ from ding_cls.common.streams import (
     forget_unwritten,
     tolerant_streams,
 )
-from ding_cls.errors import DingError, DiskError, RunStopped
+from ding_cls.errors import DingError, DiskError, RunStopped, behind
 
 EXIT_STOPPED = 75
-
-
-Error = TypeVar("Error", bound=BaseException)
 
 
 def guarded(
@@ -72,9 +68,9 @@ def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | No
         return _interrupted()
     except Exception as error:
         # What a signal raised may come out of C++ as another error, or meet one in the cleaning up.
-        if (raised := _within(error, RunStopped)) is not None:
+        if (raised := behind(error, RunStopped)) is not None:
             return _stopped(raised)
-        if _within(error, KeyboardInterrupt) is not None:
+        if behind(error, KeyboardInterrupt) is not None:
             return _interrupted()
         known = _line_of(error)
         if known is None or is_debugging:
@@ -120,25 +116,8 @@ def _interrupted() -> int:
     return 130
 
 
-def _within(error: BaseException, kind: type[Error]) -> Error | None:
-    """Return the exception of a kind in whose handling an error came up."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, kind):
-        found = found.__cause__ or found.__context__
-    return found
-
-
 def _failure_of_stdout() -> Exception | None:
     sys.stdout.flush()
     failure = sys.stdout.failure if isinstance(sys.stdout, TolerantStream) else None
     # A reader that has had enough is no error.
     return None if isinstance(failure, BrokenPipeError) else failure
-
-
-def print_text(text: str) -> None:
-    """Print lines that somebody may pipe into ``head``: a reader that has had enough is no error."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from ding_cls.cli.arguments import FILE, Verbs, add_allow_code, add_debug, add_words, config_and_overrides
-from ding_cls.cli.exits import print_text
 from ding_cls.common.process import launched_rank, launched_world_size
 
 
@@ -32,4 +31,4 @@ def _hooks(arguments: argparse.Namespace) -> None:
     folder = Path(file) if Path(file).is_dir() else Path(file).parent
     import_user_code(subject.tree, is_allowed=arguments.allow_code, folder=folder)
     if launched_rank() == 0:
-        print_text(hook_table(subject.tree, world_size=launched_world_size()))
+        print(hook_table(subject.tree, world_size=launched_world_size()))

@@ -3,7 +3,6 @@
 import argparse
 
 from ding_cls.cli.arguments import Verbs, add_debug
-from ding_cls.cli.exits import print_text
 from ding_cls.errors import ConfigError
 
 
@@ -39,4 +38,4 @@ def _models(arguments: argparse.Namespace) -> None:
     for each in found:
         count = "" if each.num_parameters is None else f"{each.num_parameters / 1e6:9.2f} M  "
         lines.append(f"{each.name:<{width}}  {count}{each.library}".rstrip())
-    print_text("\n".join(lines))
+    print("\n".join(lines))

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ding_cls.errors import DiskError
+from ding_cls.errors import DiskError, behind
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What a disk does, or who mounted it; a path that is mistyped is none of them.
@@ -17,14 +17,7 @@ def os_error_behind(error: BaseException) -> OSError | None:
 
     ``torch.save`` answers a full disk with a RuntimeError about positions in the file.
     """
-    each: BaseException | None = error
-    seen: set[int] = set()
-    while each is not None and id(each) not in seen:
-        if isinstance(each, OSError):
-            return each
-        seen.add(id(each))
-        each = each.__cause__ or each.__context__
-    return None
+    return behind(error, OSError)
 
 
 def is_full(error: OSError) -> bool:

@@ -109,7 +109,7 @@ class TolerantStream(io.TextIOBase):
             while looks < _MAX_LOOKS and not poller.poll(_LOOK_MS):
                 looks += _IS_STOPPING.get()
             if looks == _MAX_LOOKS:
-                _drop(descriptor)
+                drop(descriptor)
                 self.failure = self.failure or TimeoutError("its reader does not read")
 
     @contextmanager
@@ -173,7 +173,7 @@ def forget_unwritten() -> None:
                 stream.flush()
         except (OSError, ValueError):
             with suppress(OSError, ValueError):
-                _drop(stream.fileno())
+                drop(stream.fileno())
 
 
 def no_longer_wait() -> None:
@@ -181,7 +181,8 @@ def no_longer_wait() -> None:
     _IS_STOPPING.set(True)
 
 
-def _drop(descriptor: int) -> None:
+def drop(descriptor: int) -> None:
+    """Send what is written to a descriptor from now on nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ding_cls.common.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import find_images
@@ -175,6 +176,6 @@ def _print(texts: Iterable[str]) -> bool:
         if not isinstance(error, BrokenPipeError):
             raise DiskError(f"the output could not be written: {error}") from error
         # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout.fileno())
         return False
     return True
