@@ -13,7 +13,7 @@ from ding_cls.distributed import get_rank, get_world_size
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 
-from .ranks import run_ranks
+from tests.distributed.ranks import run_ranks
 
 EPOCHS = 2
 

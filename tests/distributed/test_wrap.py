@@ -17,7 +17,7 @@ from ding_cls.distributed import (
 )
 from ding_cls.errors import DistributedError
 
-from .ranks import run_ranks
+from tests.distributed.ranks import run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.eval_batches import EvaluationStoppedError
 
-from .tables import (
+from tests.worker.tables import (
     DingStyleMetric,
     NumberedSamples,
     ScriptedMetric,

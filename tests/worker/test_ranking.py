@@ -8,7 +8,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.metrics import ImageClassificationMetric, build_metric
 from ding_cls.worker.ranking import EarlyStopping, Ranking
 
-from .tables import ScriptedMetric, scripted
+from tests.worker.tables import ScriptedMetric, scripted
 
 OURS = ImageClassificationMetric()
 NAN = float("nan")
