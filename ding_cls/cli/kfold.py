@@ -5,7 +5,7 @@ import os
 
 from ding_cls.cli.arguments import Verbs, one_config, resumed
 from ding_cls.cli.run import add_run_arguments, add_training_arguments, check_config_word, training_settings
-from ding_cls.common.stop_signals import stoppable_command
+from ding_cls.common.stops.signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 

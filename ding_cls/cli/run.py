@@ -19,7 +19,7 @@ from ding_cls.cli.arguments import (
 )
 from ding_cls.cli.exits import guarded
 from ding_cls.common.process import launched_rank
-from ding_cls.common.stop_signals import stoppable_command
+from ding_cls.common.stops.signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]

@@ -20,7 +20,7 @@ import torch
 
 from ding_cls.checkpoint.state import size_of
 from ding_cls.common.disk import free_bytes
-from ding_cls.common.log import parts_heard
+from ding_cls.common.logs.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.training_traps import NO_CHECKPOINT, save_intervals

@@ -12,7 +12,7 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
-from ding_cls.common.log import text_logger
+from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.loader import read_config_with_origins

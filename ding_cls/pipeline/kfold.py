@@ -14,8 +14,8 @@ from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
 from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
 from ding_cls.common.folder_lock import lock_folder
-from ding_cls.common.log import text_logger
-from ding_cls.common.stop_signals import held_stops, nothing_saved, stoppable_command
+from ding_cls.common.logs.log import text_logger
+from ding_cls.common.stops.signals import held_stops, nothing_saved, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped

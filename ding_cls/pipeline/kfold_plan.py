@@ -8,7 +8,7 @@ from typing import Any
 
 from ding_cls.common.disk import disk_error
 from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
-from ding_cls.common.log import text_logger
+from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config

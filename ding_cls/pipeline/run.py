@@ -15,10 +15,10 @@ from easydict import EasyDict
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import either
 from ding_cls.common.disk import disk_error
-from ding_cls.common.events import EventWriter
-from ding_cls.common.log import close_logger, held_logger, learner_log, parts_heard, release
+from ding_cls.common.logs.events import EventWriter
+from ding_cls.common.logs.log import close_logger, held_logger, learner_log, parts_heard, release
 from ding_cls.common.seed import set_pkg_seed
-from ding_cls.common.stop_signals import end_early_stops, held_stops, stoppable
+from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.lint import lint_tree

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from easydict import EasyDict
 
-from ding_cls.common.append import LogFailures
-from ding_cls.common.events import TENSORBOARD, write_at_once, write_scalars
-from ding_cls.common.log import close_logger, print_through, quiet_logger, text_logger, write_only
+from ding_cls.common.logs.append import LogFailures
+from ding_cls.common.logs.events import TENSORBOARD, write_at_once, write_scalars
+from ding_cls.common.logs.log import close_logger, print_through, quiet_logger, text_logger, write_only
 from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size

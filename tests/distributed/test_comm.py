@@ -19,7 +19,6 @@ from ding_cls.distributed import (
     get_rank,
     get_world_size,
 )
-
 from tests.distributed.ranks import run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])

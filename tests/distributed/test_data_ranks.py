@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from ding_cls.data import DATASETS, CustomDataset
-
 from tests.distributed.test_training_ranks import Normless, Run, folder, run_all
 
 __all__ = ["folder"]  # a fixture

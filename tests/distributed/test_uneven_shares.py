@@ -12,7 +12,6 @@ from ding_cls.data.labels import weights_of
 from ding_cls.distributed import get_rank, get_world_size
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
-
 from tests.distributed.ranks import run_ranks
 
 EPOCHS = 2

@@ -16,7 +16,6 @@ from ding_cls.distributed import (
     wrap_ddp,
 )
 from ding_cls.errors import DistributedError
-
 from tests.distributed.ranks import run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])

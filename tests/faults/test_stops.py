@@ -365,7 +365,7 @@ def test_a_second_signal_ends_at_once(workdir: Path, name: str) -> None:
     program = """
         import os, signal, sys, time
         from ding_cls.cli.exits import guarded
-        from ding_cls.common.stop_signals import StopSignals
+        from ding_cls.common.stops.signals import StopSignals
         def job():
             with StopSignals() as stop:
                 os.kill(os.getpid(), signal.NAME)

@@ -15,7 +15,6 @@ from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.eval_batches import EvaluationStoppedError
-
 from tests.worker.tables import (
     DingStyleMetric,
     NumberedSamples,

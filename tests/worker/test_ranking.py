@@ -7,7 +7,6 @@ import pytest
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import ImageClassificationMetric, build_metric
 from ding_cls.worker.ranking import EarlyStopping, Ranking
-
 from tests.worker.tables import ScriptedMetric, scripted
 
 OURS = ImageClassificationMetric()

@@ -13,7 +13,7 @@ from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
 from ding_cls.common.folder_lock import join_lock
-from ding_cls.common.log import build_logger, close_logger, quiet_logger
+from ding_cls.common.logs.log import build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import StopVote, get_rank, get_world_size

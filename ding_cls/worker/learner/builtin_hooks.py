@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ding_cls.common.events import write_scalars
+from ding_cls.common.logs.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.history import add_terms

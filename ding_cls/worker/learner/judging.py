@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ding_cls.common.events import write_scalars
+from ding_cls.common.logs.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.rows import EpochTable, result_line
 from ding_cls.worker.learner.saving import saving_together

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ding_cls.common.streams import tolerant_streams
+from ding_cls.common.logs.streams import tolerant_streams
 
 if TYPE_CHECKING:
     from ding_cls.worker.learner.base_learner import BaseLearner

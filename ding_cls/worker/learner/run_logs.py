@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ding_cls.common.append import LogFailures
-from ding_cls.common.events import TENSORBOARD, resume_events, write_at_once
-from ding_cls.common.metrics_file import MetricsFile
+from ding_cls.common.logs.append import LogFailures
+from ding_cls.common.logs.events import TENSORBOARD, resume_events, write_at_once
+from ding_cls.common.logs.metrics_file import MetricsFile
 from ding_cls.worker.learner.tracking import Tracker
 
 

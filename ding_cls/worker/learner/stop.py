@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ding_cls.common.command import is_command_line, is_part_of_whole, resume_command
-from ding_cls.common.log import write_only
-from ding_cls.common.stop_mark import leave_stop_mark
-from ding_cls.common.stop_signals import StopSignals
+from ding_cls.common.logs.log import write_only
+from ding_cls.common.stops.mark import leave_stop_mark
+from ding_cls.common.stops.signals import StopSignals
 from ding_cls.data.worker_loss import process_loss
 from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce, was_announced

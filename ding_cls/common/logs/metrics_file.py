@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ding_cls.common.append import AppendedFile, LogFailures, Span, keep_spans
+from ding_cls.common.logs.append import AppendedFile, LogFailures, Span, keep_spans
 
 _LOG = "metrics.jsonl"
 

@@ -10,8 +10,8 @@ import pytest
 from tensorboardX import SummaryWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from ding_cls.common.events import EventWriter, resume_events, write_at_once, write_scalars
-from tests.common.test_append import disk_of
+from ding_cls.common.logs.events import EventWriter, resume_events, write_at_once, write_scalars
+from tests.common.logs.test_append import disk_of
 
 PATTERN = "events.out.tfevents.*"
 
@@ -143,7 +143,7 @@ def test_a_users_writer_goes_on_in_its_own_file_with_what_it_had(tmp_path: Path)
 def test_a_users_writer_that_hangs_already_is_set_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ding_cls.common.events._PATIENCE_S", 0.5)
+    monkeypatch.setattr("ding_cls.common.logs.events._PATIENCE_S", 0.5)
     writer = SummaryWriter(str(tmp_path / "log"), flush_secs=0)
     thread = writer.file_writer.event_writer._worker
     with disk_of(0), pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from tensorboardX import SummaryWriter
 from tensorboardX.event_file_writer import EventFileWriter
 from tensorboardX.proto.event_pb2 import Event
 
-from ding_cls.common.log import (
+from ding_cls.common.logs.log import (
     MetricsFile,
     append_lines,
     build_logger,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ding_cls.common.streams import TolerantStream, print_line, tolerant_streams
+from ding_cls.common.logs.streams import TolerantStream, print_line, tolerant_streams
 
 
 def text_of(descriptor: int, encoding: str = "utf-8") -> io.TextIOWrapper:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.common import append
-from ding_cls.common.append import AppendedFile, LogFailures, keep_spans
+from ding_cls.common.logs import append
+from ding_cls.common.logs.append import AppendedFile, LogFailures, keep_spans
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.cli.exits import guarded
-from ding_cls.common.stop_mark import MARK, leave_stop_mark, was_stopped_before
+from ding_cls.common.stops.mark import MARK, leave_stop_mark, was_stopped_before
 
 
 def test_without_a_launcher_nothing_is_left(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
-from ding_cls.common.events import EventWriter
-from ding_cls.common.events import write_scalars as write_scalars
-from ding_cls.common.log_handlers import FileHandler, StdoutHandler
-from ding_cls.common.metrics_file import MetricsFile as MetricsFile
+from ding_cls.common.logs.events import EventWriter
+from ding_cls.common.logs.events import write_scalars as write_scalars
+from ding_cls.common.logs.handlers import FileHandler, StdoutHandler
+from ding_cls.common.logs.metrics_file import MetricsFile as MetricsFile
 
 
 def build_logger(

@@ -23,7 +23,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import masked_crc32c
 from tensorboardX.writer import FileWriter
 
-from ding_cls.common.append import AppendedFile, LogFailures, Span, keep_spans
+from ding_cls.common.logs.append import AppendedFile, LogFailures, Span, keep_spans
 
 TENSORBOARD = "TensorBoard"
 _PREFIX = "events.out.tfevents."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 from weakref import WeakSet, WeakValueDictionary
 
-from ding_cls.common.streams import print_line
+from ding_cls.common.logs.streams import print_line
 
 # Both are the process's, whatever runs are in it: several loggers print on one stdout, and write one file.
 _LOST: WeakSet[TextIO] = WeakSet()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.common.log import held_logger, release, text_logger
+from ding_cls.common.logs.log import held_logger, release, text_logger
 
 
 @pytest.fixture

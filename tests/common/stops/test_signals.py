@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ding_cls.common.command import part_of
-from ding_cls.common.stop_signals import StopSignals, early_stops, end_early_stops, held_stops
+from ding_cls.common.stops.signals import StopSignals, early_stops, end_early_stops, held_stops
 from ding_cls.errors import RunStopped
 
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)

@@ -21,9 +21,9 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ding_cls.common.command import is_command_line, resume_command, typed_command, whole_folder
+from ding_cls.common.logs.streams import no_longer_wait
 from ding_cls.common.process import in_slurm_step, launched_rank
-from ding_cls.common.stop_mark import leave_stop_mark
-from ding_cls.common.streams import no_longer_wait
+from ding_cls.common.stops.mark import leave_stop_mark
 from ding_cls.errors import RunStopped
 
 Arguments = ParamSpec("Arguments")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.common.metrics_file import MetricsFile
+from ding_cls.common.logs.metrics_file import MetricsFile
 
 
 def positions(file: MetricsFile) -> list[int]:
