@@ -19,8 +19,8 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.pipelines import unwrapped
-from ding_cls.config.subject import read_subject
+from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import (
     NUM_IMAGENET_CLASSES,
     AnyPreprocessing,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ding_cls.config.pipelines import unwrapped
+from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import DATASETS, find_split
 
 FOLDERS = ("data_prefix", "root")

@@ -23,7 +23,7 @@ from ding_cls.common.disk import free_bytes
 from ding_cls.common.logs.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
-from ding_cls.config.training_traps import NO_CHECKPOINT, save_intervals
+from ding_cls.config.tools.training_rules import NO_CHECKPOINT, save_intervals
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead

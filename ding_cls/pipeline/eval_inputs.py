@@ -15,10 +15,10 @@ from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve
-from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy, to_easydict
-from ding_cls.config.settle import put
-from ding_cls.config.translate import Translation, leaves
+from ding_cls.config.normalize import put
+from ding_cls.config.openmmlab.translate import Translation, leaves
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
 from ding_cls.data.folders import has_splits, list_classes

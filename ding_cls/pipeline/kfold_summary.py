@@ -20,7 +20,7 @@ from rich.table import Table
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.tables import write_json, write_table
 from ding_cls.config import checked_config
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import build_metric, is_percentage, show_value, shown_results

@@ -21,8 +21,8 @@ from ding_cls.common.seed import set_pkg_seed
 from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
-from ding_cls.config.lint import lint_tree
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.tools.lint import lint_tree
 from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts

@@ -5,8 +5,8 @@ from typing import Any, TypeGuard
 
 from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.pipelines import unwrapped
-from ding_cls.config.settle import MAX_SIDE_PX, usual_resize_size
+from ding_cls.config.normalize import MAX_SIDE_PX, usual_resize_size
+from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.config.validate import at
 from ding_cls.models.statistics import InputStatistics, input_statistics, size_argument
 

@@ -9,11 +9,11 @@ import torch
 
 from ding_cls.config import resolve
 from ding_cls.config.defaults import ROOT
-from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.openmmlab.translate import Translation
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
-from ding_cls.config.subject import Subject
-from ding_cls.config.translate import Translation
+from ding_cls.config.tools.inspected import Subject
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split

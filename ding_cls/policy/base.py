@@ -8,7 +8,7 @@ import torch
 from easydict import EasyDict
 
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.config.settle import lay_policy_over
+from ding_cls.config.normalize import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import ConfigError

@@ -14,15 +14,15 @@ from typing import Any, TypeAlias
 
 from easydict import EasyDict
 
-from ding_cls.config.expressions import Expressions
-from ding_cls.config.formats import json_values, yaml_values
-from ding_cls.config.inherit import laid_over
 from ding_cls.config.merge import is_shadowing, key_problem, shadowing_problem, to_easydict
-from ding_cls.config.operations import Budget
-from ding_cls.config.problems import Problems, TooManyProblemsError
-from ding_cls.config.scope import BASE, CHARACTERS_A_UNIT, Places, Scope
-from ding_cls.config.sources import MAX_FILES, Sources, base_file, recipe_name
-from ding_cls.config.statements import base_statement, interpret, parsed
+from ding_cls.config.reader.errors import Problems, TooManyProblemsError
+from ding_cls.config.reader.expressions import Expressions
+from ding_cls.config.reader.files import MAX_FILES, Sources, base_file, recipe_name
+from ding_cls.config.reader.inherit import laid_over
+from ding_cls.config.reader.namespace import BASE, CHARACTERS_A_UNIT, Places, Scope
+from ding_cls.config.reader.safe_ops import Budget
+from ding_cls.config.reader.statements import base_statement, interpret, parsed
+from ding_cls.config.reader.yaml_json import json_values, yaml_values
 from ding_cls.errors import ConfigError
 
 Origins: TypeAlias = dict[str, str]

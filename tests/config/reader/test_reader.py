@@ -10,7 +10,7 @@ import pytest
 from easydict import EasyDict
 
 from ding_cls.config import read_config
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
 
 DI_STYLE = """\

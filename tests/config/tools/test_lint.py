@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.config.lint import RULES, lint, show_findings
-from ding_cls.config.subject import read_subject
+from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.lint import RULES, lint, show_findings
 from dizoo.image_classification.entry import digits_res18_config, imagenet_res18_config
 
-ASSETS = Path(__file__).parent / "assets" / "mm" / "resnet"
+ASSETS = Path(__file__).parents[1] / "assets" / "mm" / "resnet"
 RECIPES = [Path(str(module.__file__)) for module in (digits_res18_config, imagenet_res18_config)]
 
 # A pipeline for each split, in which the cases change a word or two.

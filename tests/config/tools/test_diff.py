@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.config.diff import ABSENT, Difference, differences, show_differences
+from ding_cls.config.tools.diff import ABSENT, Difference, differences, show_differences
 
 
 def found(left: dict[str, Any], right: dict[str, Any]) -> list[tuple[str, str, Any, Any]]:

@@ -10,7 +10,7 @@ import stat
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
-from ding_cls.config.operations import shown
+from ding_cls.config.reader.safe_ops import shown
 from ding_cls.errors import ConfigError
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json")
@@ -21,7 +21,7 @@ MAX_BYTES = 500_000
 MAX_WORDS = 60_000
 
 # What ships: `_base_ = "ding_cls::fine_tune.py"` names a file of this folder; the package has no other.
-RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 PACKAGE = "ding_cls::"
 
 _SUFFIX_TEXT = f"its name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"

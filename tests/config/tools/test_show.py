@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from ding_cls.config import read_config
-from ding_cls.config.show import literal, show_config
-from ding_cls.config.subject import DEFAULT, DERIVED, read_subject
+from ding_cls.config.tools.inspected import DEFAULT, DERIVED, read_subject
+from ding_cls.config.tools.show import literal, show_config
 from ding_cls.errors import ConfigError
 from dizoo.image_classification.entry import digits_res18_config, imagenet_res18_config
 
-ASSETS = Path(__file__).parent / "assets" / "mm"
+ASSETS = Path(__file__).parents[1] / "assets" / "mm"
 RECIPES = [Path(str(module.__file__)) for module in (digits_res18_config, imagenet_res18_config)]
 
 TREE = """\

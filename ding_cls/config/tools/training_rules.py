@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ding_cls.config.defaults import NEVER
-from ding_cls.config.finding import Checked, Finding
+from ding_cls.config.tools.lint_rule import Checked, Finding
 from ding_cls.config.validate import at
 
 # A dry run says it of any length.

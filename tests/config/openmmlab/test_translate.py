@@ -9,14 +9,14 @@ import pytest
 
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.defaults import ROOT, defaults
-from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.table import LATER, NO_EFFECT, ROOTS, TABLE, TRAINING, Row
-from ding_cls.config.translate import MM_DEFAULT, translate
+from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, ROOTS, TABLE, TRAINING, Row
+from ding_cls.config.openmmlab.translate import MM_DEFAULT, translate
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.validate import place_of
 from ding_cls.errors import ConfigError
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 MM = ASSETS / "mm" / "resnet"
 PLACE = "f.py:7"
 

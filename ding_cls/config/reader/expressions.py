@@ -10,7 +10,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ding_cls.config.operations import (
+from ding_cls.config.reader.namespace import BASE, Scope
+from ding_cls.config.reader.safe_ops import (
     CALLABLE_TEXT,
     FUNCTIONS,
     MAPPINGS,
@@ -25,7 +26,6 @@ from ding_cls.config.operations import (
     formatted,
     shortened,
 )
-from ding_cls.config.scope import BASE, Scope
 from ding_cls.errors import ConfigError
 
 MAX_DEPTH = 100

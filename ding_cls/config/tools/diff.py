@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from ding_cls.config.show import Origin, literal
+from ding_cls.config.tools.show import Origin, literal
 
 ABSENT: Final = object()
 

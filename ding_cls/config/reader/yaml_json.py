@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ding_cls.config.operations import MAX_INT_BITS, SCALARS, shown
-from ding_cls.config.scope import MAX_CONFIG_DEPTH, Scope
+from ding_cls.config.reader.namespace import MAX_CONFIG_DEPTH, Scope
+from ding_cls.config.reader.safe_ops import MAX_INT_BITS, SCALARS, shown
 from ding_cls.errors import ConfigError
 
 # {{ _base_.x }} without quotes is neither YAML nor JSON; with quotes it is a string in both.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ding_cls.config import compile_config
-from ding_cls.config.translate import translate
+from ding_cls.config.openmmlab.translate import translate
 
 A = {"type": "A"}
 EMA = {"type": "EMAHook", "momentum": 0.001, "interval": 2, "warm_up": 10, "priority": "ABOVE_NORMAL"}

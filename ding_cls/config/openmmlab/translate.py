@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.config.defaults import ROOT
-from ding_cls.config.hook_keys import hooks_to_keys
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
-from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
-from ding_cls.config.settle import move_arguments, put
-from ding_cls.config.table import (
+from ding_cls.config.normalize import move_arguments, put
+from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
+from ding_cls.config.openmmlab.key_table import (
     FP16_HOOKS,
     LATER,
     NO_EFFECT,
@@ -25,6 +24,7 @@ from ding_cls.config.table import (
     is_sgd,
     section,
 )
+from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
 from ding_cls.config.validate import (
     MAX_GUESSES,
     MISSING,

@@ -6,9 +6,9 @@ Each rule is a pure function; it stays silent where it cannot know.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ding_cls.config.finding import Checked, Finding
-from ding_cls.config.pipelines import SIZES, Pipeline, pipeline_of, unwrapped
-from ding_cls.config.subject import DEFAULT
+from ding_cls.config.tools.inspected import DEFAULT
+from ding_cls.config.tools.lint_rule import Checked, Finding
+from ding_cls.config.tools.pipeline_info import SIZES, Pipeline, pipeline_of, unwrapped
 
 # Below it evaluation sees less than half of a square image.
 _LEAST_CROP = 0.7

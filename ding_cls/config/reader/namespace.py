@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ding_cls.config.operations import SCALARS, Budget, shown
+from ding_cls.config.reader.safe_ops import SCALARS, Budget, shown
 from ding_cls.errors import ConfigError
 
 BASE = "_base_"

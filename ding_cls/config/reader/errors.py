@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ding_cls.config.operations import Budget
-from ding_cls.config.scope import UnknownValueError
+from ding_cls.config.reader.namespace import UnknownValueError
+from ding_cls.config.reader.safe_ops import Budget
 from ding_cls.errors import ConfigError
 
 MAX_PROBLEMS = 50

@@ -7,7 +7,7 @@ import pytest
 from easydict import EasyDict
 
 from ding_cls.config import read_config
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
 from tests.config.files import write_files
 
@@ -302,7 +302,7 @@ def test_a_base_that_is_no_config_file_of_the_tree_is_refused(tmp_path: Path, ba
 
 
 def test_a_file_in_the_root_folder_may_have_bases_beside_it() -> None:
-    from ding_cls.config.sources import base_file
+    from ding_cls.config.reader.files import base_file
 
     assert base_file("b/c.py", Path(os.sep, "leaf.py")) == Path(os.sep, "b", "c.py")
     with pytest.raises(ValueError, match="outside the tree"):

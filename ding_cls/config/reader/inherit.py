@@ -5,8 +5,8 @@ It must not know files: what came from where stands in the table of places.
 
 from typing import Any
 
-from ding_cls.config.problems import Problems
-from ding_cls.config.scope import Scope
+from ding_cls.config.reader.errors import Problems
+from ding_cls.config.reader.namespace import Scope
 
 DELETE = "_delete_"
 

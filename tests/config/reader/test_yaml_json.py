@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ding_cls.config import read_config
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
 
 

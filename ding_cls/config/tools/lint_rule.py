@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ding_cls.config.defaults import NEVER
-from ding_cls.config.subject import DEFAULT
+from ding_cls.config.tools.inspected import DEFAULT
 from ding_cls.config.validate import at
 
 

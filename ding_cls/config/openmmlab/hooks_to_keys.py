@@ -4,7 +4,7 @@ keys."""
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ding_cls.config.settle import put
+from ding_cls.config.normalize import put
 from ding_cls.config.validate import at, bracketed, place_of
 
 _HOOKS = "policy.learn.learner.custom_hooks"

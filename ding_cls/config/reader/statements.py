@@ -8,10 +8,10 @@ import ast
 from collections.abc import Iterator
 from functools import partial
 
-from ding_cls.config.expressions import Expressions
-from ding_cls.config.operations import IMPORTABLE
-from ding_cls.config.problems import Problems
-from ding_cls.config.scope import BASE, Scope
+from ding_cls.config.reader.errors import Problems
+from ding_cls.config.reader.expressions import Expressions
+from ding_cls.config.reader.namespace import BASE, Scope
+from ding_cls.config.reader.safe_ops import IMPORTABLE
 from ding_cls.errors import ConfigError
 
 
