@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Literal, TypeAlias
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.schedules import SCHEDULES, check
+from ding_cls.optim.schedules.base import SCHEDULES, check
 from ding_cls.types import Position
 
 Curve: TypeAlias = Literal["cos", "linear"]

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from ding_cls.optim.lr_policies import Counting
-from ding_cls.optim.schedules import SCHEDULES, check
+from ding_cls.optim.schedules.base import SCHEDULES, check
+from ding_cls.optim.schedules.mmcv import Counting
 from ding_cls.types import Position, Schedule
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.lr_policies import Step
-from ding_cls.optim.plateau import ReduceLROnPlateau
-from ding_cls.optim.restarts import CosineAnnealingWarmRestarts
+from ding_cls.optim.schedules.mmcv import Step
+from ding_cls.optim.schedules.plateau import ReduceLROnPlateau
+from ding_cls.optim.schedules.restarts import CosineAnnealingWarmRestarts
 from ding_cls.types import Position, Schedule
 
 # That system's plateau stops there.

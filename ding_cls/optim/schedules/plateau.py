@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.optim.schedules import SCHEDULES
+from ding_cls.optim.schedules.base import SCHEDULES
 from ding_cls.types import Position
 
 _MOST = 10**9

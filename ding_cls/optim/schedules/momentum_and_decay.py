@@ -12,8 +12,16 @@ from typing import Any, Literal
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.lr_policies import CURVES, CosineAnnealing, Counting, Curve, Cyclic, LinearAnnealing, Step
-from ding_cls.optim.schedules import Warmup, check
+from ding_cls.optim.schedules.base import Warmup, check
+from ding_cls.optim.schedules.mmcv import (
+    CURVES,
+    CosineAnnealing,
+    Counting,
+    Curve,
+    Cyclic,
+    LinearAnnealing,
+    Step,
+)
 from ding_cls.registry import Registry
 from ding_cls.types import Position, Schedule
 
