@@ -10,9 +10,9 @@ from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
 from ding_cls.models import build_loss, described_loss
-from ding_cls.models.class_weight_loss import ClassWeightLoss
-from ding_cls.models.registries import loss_of_classes
-from ding_cls.models.torch_losses import FLOATS_OR, wants_floats, wants_logarithms
+from ding_cls.models.losses.class_weight import ClassWeightLoss
+from ding_cls.models.losses.torch import FLOATS_OR, wants_floats, wants_logarithms
+from ding_cls.models.registry import loss_of_classes
 from ding_cls.pipeline.build import check_network
 from ding_cls.pipeline.label_kinds import has_class_numbers
 from ding_cls.policy.recipes import stages_of

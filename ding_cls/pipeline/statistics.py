@@ -8,7 +8,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import MAX_SIDE_PX, usual_resize_size
 from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.config.validate import at
-from ding_cls.models.statistics import InputStatistics, input_statistics, size_argument
+from ding_cls.models.weights.input_statistics import InputStatistics, input_statistics, size_argument
 
 _COLLECT, _MODEL = "policy.collect", "policy.model"
 # What a run's images are made by; a config that says one of mean and std is not silent about the other.

@@ -5,7 +5,7 @@ from typing import Any
 
 from ding_cls.metrics import METRICS
 from ding_cls.models import LOSSES
-from ding_cls.models.torch_losses import TorchLoss
+from ding_cls.models.losses.torch import TorchLoss
 from ding_cls.optim import (
     MOMENTUM_SCHEDULES,
     OPTIMIZER_BUILDERS,
