@@ -60,7 +60,7 @@ def _split(arguments: argparse.Namespace) -> None:
         None if arguments.per_class is None else [_count(each) for each in _words(arguments.per_class)]
     )
 
-    from ding_cls.data.arrange import split_folder
+    from ding_cls.data.tools.split_folder import split_folder
 
     parts = split_folder(
         arguments.source,
@@ -78,7 +78,7 @@ def _split(arguments: argparse.Namespace) -> None:
 
 
 def _prepare_imagenet(arguments: argparse.Namespace) -> None:
-    from ding_cls.data.imagenet_archives import prepare_imagenet
+    from ding_cls.data.tools.imagenet import prepare_imagenet
 
     counts = prepare_imagenet(
         arguments.archives,

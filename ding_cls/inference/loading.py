@@ -22,7 +22,7 @@ from ding_cls.data import (
     Preprocessing,
     imagenet_classes,
 )
-from ding_cls.data.transforms import Interpolation
+from ding_cls.data.transforms.default import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in

@@ -21,7 +21,7 @@ from ding_cls.config.openmmlab.translate import Translation, leaves
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
-from ding_cls.data.folders import has_splits, list_classes
+from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,

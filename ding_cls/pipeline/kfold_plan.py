@@ -18,7 +18,7 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import part_placed
-from ding_cls.data.digest import SampleList
+from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
 from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config

@@ -13,7 +13,7 @@ import torch
 
 from ding_cls.common.seed import generator, sample_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.data.wrappers import loaded
+from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.errors import ConfigError, DingError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.models import ClsHead, build_loss, described_loss

@@ -25,7 +25,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.tools.lint import lint_tree
 from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
-from ding_cls.data.labels import class_counts
+from ding_cls.data.datasets.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, PartError
 from ding_cls.metrics import Display

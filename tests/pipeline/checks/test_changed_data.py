@@ -134,7 +134,7 @@ def test_a_full_disk_costs_the_counts_alone(
     def fail(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ding_cls.data.digest.atomic_write", fail)
+    monkeypatch.setattr("ding_cls.data.datasets.digest.atomic_write", fail)
     with caplog.at_level(logging.WARNING):
         run_tiny(picture_folder, "run", ALONE)
     assert (
