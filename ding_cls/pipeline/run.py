@@ -39,7 +39,7 @@ from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
 from ding_cls.pipeline.splits import preprocessing_of
 from ding_cls.pipeline.statistics import fill_input_statistics, input_line, keep_input_statistics
 from ding_cls.policy import Policy
-from ding_cls.policy.recipes import stages_of
+from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)

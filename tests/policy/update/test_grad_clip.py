@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.clipping import Clipping
 from ding_cls.policy.settings import setting_of
+from ding_cls.policy.update.grad_clip import Clipping
 from tests.policy.test_classification import assert_equal, batch, build, network, sgd
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}

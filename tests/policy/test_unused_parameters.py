@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ding_cls.policy.untrained import UntrainedParameters
+from ding_cls.policy.unused_parameters import UntrainedParameters
 from tests.policy.test_classification import Normless, batch, build
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from ding_cls.policy.modes import Verdict
-from ding_cls.policy.scaling import LossScaler
+from ding_cls.policy.update.loss_scaler import LossScaler
 
 _WITH_A_FLAG = (SGD, Adam, AdamW)
 _APPLIED = Verdict(is_skipped=False, counts=False)

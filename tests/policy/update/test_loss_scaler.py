@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.scaling import LossScaler
+from ding_cls.policy.update.loss_scaler import LossScaler
 
 
 def scaler(scale: Any, precision: str = "fp16") -> LossScaler:

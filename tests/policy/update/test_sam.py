@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import SeesawLoss, build_loss
-from ding_cls.policy.sharpness import Sharpness
+from ding_cls.policy.update.sam import Sharpness
 from tests.policy.test_classification import (
     NoReads,
     Normless,

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ding_cls.checkpoint import write_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.policy import ImageClassificationPolicy
-from ding_cls.policy.averaging import Ema, Swa, WeightAverage
+from ding_cls.policy.weight_averaging import Ema, Swa, WeightAverage
 from tests.harness import assert_same, in_older_layout
 from tests.policy.test_classification import assert_equal, assert_near, batch, build, network
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ding_cls.distributed import get_rank
 from ding_cls.policy import ImageClassificationPolicy
-from ding_cls.policy.finite import FiniteUpdates
+from ding_cls.policy.update.finite import FiniteUpdates
 from ding_cls.types import Batch
 from tests.distributed.ranks import run_ranks
 from tests.policy.test_classification import NoReads, Normed, build, network

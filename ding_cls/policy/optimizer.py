@@ -25,8 +25,8 @@ from ding_cls.optim import (
     short_schedule,
 )
 from ding_cls.optim.optimizers import takes_argument
-from ding_cls.policy.averaging import Swa
 from ding_cls.policy.settings import setting_of
+from ding_cls.policy.weight_averaging import Swa
 from ding_cls.types import Schedule
 
 _LOGGER = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from ding_cls.config.defaults import POLICY, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.errors import ConfigError
 from ding_cls.optim import OPTIMIZERS
-from ding_cls.policy import optimization
-from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
+from ding_cls.policy import optimizer as optimization
+from ding_cls.policy.optimizer import lr_scheduler_of, optimizer_of
 
 
 def learn(**changes: Any) -> EasyDict:

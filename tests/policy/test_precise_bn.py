@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from ding_cls.policy.statistics import recompute_statistics
+from ding_cls.policy.precise_bn import recompute_statistics
 from tests.policy.test_classification import assert_equal, batch, build, network
 
 

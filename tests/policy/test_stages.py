@@ -11,7 +11,7 @@ from ding_cls.data import BatchMixing
 from ding_cls.errors import ConfigError
 from ding_cls.models import build_classifier
 from ding_cls.policy import ImageClassificationPolicy
-from ding_cls.policy.recipes import Stage, stages_of
+from ding_cls.policy.stages import Stage, stages_of
 from tests.harness import TinyBackbone
 from tests.policy.test_classification import Normless, assert_equal, build, network
 from tests.policy.test_mixing import AUGMENTS, SEED, images_and_targets
