@@ -32,7 +32,7 @@ from ding_cls.pipeline.run import Run, open_run
 from ding_cls.pipeline.statistics import input_line
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
 from ding_cls.policy import Policy
-from ding_cls.worker.eval_plan import EvalPlan
+from ding_cls.worker.evaluation.schedule import EvalPlan
 
 MAX_STEPS = 5
 MAX_SECONDS = 60.0

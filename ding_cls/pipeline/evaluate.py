@@ -29,7 +29,7 @@ from ding_cls.pipeline.image_check import readable_split
 from ding_cls.pipeline.label_kinds import check_metric, labels_of, metric_for
 from ding_cls.pipeline.sample_records import COLUMNS, Recorder, SampleRecords, folder_of, sample_paths
 from ding_cls.worker import MetricSerialEvaluator
-from ding_cls.worker.results import plain
+from ding_cls.worker.evaluation.results import plain
 
 _OF_CROSS_ENTROPY = (ImageClassificationMetric, ClassificationMetrics)
 OUT_ENDINGS = (".csv", ".json", ".npz")

@@ -27,7 +27,7 @@ from ding_cls.pipeline.kfold_summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.predictions import average_predictions, check_alone
 from ding_cls.pipeline.run_folder import has_rows, locked
 from ding_cls.pipeline.train import train
-from ding_cls.worker.results import plain
+from ding_cls.worker.evaluation.results import plain
 
 
 @stoppable_command()

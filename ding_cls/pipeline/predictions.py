@@ -14,7 +14,7 @@ from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.metrics.targets import guessed_classes
 from ding_cls.pipeline.evaluate import EvaluationReport, evaluate_checkpoint
-from ding_cls.worker.results import plain, takes_counts
+from ding_cls.worker.evaluation.results import plain, takes_counts
 
 Kind = Literal["one", "several", "tasks"]
 

@@ -25,7 +25,7 @@ from ding_cls.policy.update.grad_clip import Clipping
 from ding_cls.policy.update.sam import Sharpness
 from ding_cls.policy.weight_averaging import Ema, Swa
 from ding_cls.worker.learner import HOOKS
-from ding_cls.worker.learner.training_hooks import PreciseBatchNorm
+from ding_cls.worker.learner.hooks.implied import PreciseBatchNorm
 from tests.optim.test_library_optimizers import UNUSABLE as NO_LIBRARYS
 from tests.options.parts_table import (
     FEW,
