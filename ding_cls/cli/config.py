@@ -108,7 +108,7 @@ def _shown(arguments: argparse.Namespace) -> "Subject":
 def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
     """Return a config with what a run of it takes from its network's library."""
     from ding_cls.config.tools.inspected import read_subject
-    from ding_cls.pipeline.statistics import fill_input_statistics
+    from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 
     subject = read_subject(path, overrides)
     native = subject.resolved

@@ -76,8 +76,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
 
     from ding_cls.common.tables import checked_ending
-    from ding_cls.pipeline.eval_summary import print_evaluation
     from ding_cls.pipeline.evaluate import OUT_ENDINGS, evaluate_checkpoint, write_report
+    from ding_cls.pipeline.evaluation.summary import print_evaluation
 
     ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
     report = evaluate_checkpoint(

@@ -63,8 +63,8 @@ def _kfold(arguments: argparse.Namespace) -> None:
         check_config_word(config)
 
     from ding_cls.pipeline import kfold, kfold_summary, print_kfold
-    from ding_cls.pipeline.kfold_plan import kfold_folder
-    from ding_cls.pipeline.predictions import check_alone
+    from ding_cls.pipeline.kfold.plan import kfold_folder
+    from ding_cls.pipeline.kfold.predictions import check_alone
 
     if arguments.summary:
         check_alone("kfold")

@@ -183,7 +183,7 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.dry_run and resume:
         raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
     if arguments.dry_run:
-        from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+        from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 
         report = dry_run(config, **settings)
         if launched_rank() == 0:

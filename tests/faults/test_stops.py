@@ -25,7 +25,9 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline import kfold, kfold_plan, run, run_folder
+from ding_cls.pipeline import kfold, run_folder
+from ding_cls.pipeline import run_context as run
+from ding_cls.pipeline.kfold import plan as kfold_plan
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet

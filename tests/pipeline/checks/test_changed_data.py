@@ -217,7 +217,7 @@ def test_a_cross_validation_is_of_one_set_of_data(
         raise DataError("not yet")
 
     with monkeypatch.context() as patched:
-        patched.setattr(import_module("ding_cls.pipeline.kfold"), "_finish_fold", fail)
+        patched.setattr(import_module("ding_cls.pipeline.kfold.run"), "_finish_fold", fail)
         with pytest.raises(DataError, match="not yet"):
             run(fold=0)
     add(picture_folder, "train/ash/900.png")

@@ -16,7 +16,7 @@ from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.distributed import gather_objects
 from ding_cls.metrics.per_class import ratio
 from ding_cls.metrics.targets import guessed_classes
-from ding_cls.pipeline.label_kinds import Labels
+from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.policy.modes import EvalMode
 
 COLUMNS = ("path", "target", "target_name", "predicted", "predicted_name", "score", "correct")

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ding_cls.data import SyntheticDataset
-from ding_cls.pipeline.eval_summary import print_evaluation, printable
 from ding_cls.pipeline.evaluate import EvaluationReport
-from ding_cls.pipeline.sample_records import SampleRecords
+from ding_cls.pipeline.evaluation.sample_records import SampleRecords
+from ding_cls.pipeline.evaluation.summary import print_evaluation, printable
 
 
 def report_of(

@@ -24,7 +24,7 @@ from ding_cls.data import (
 )
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline import build_datasets, evaluate, preprocessing_of
-from ding_cls.pipeline.splits import evaluation_set
+from ding_cls.pipeline.datasets.splits import evaluation_set
 from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import run_tiny

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.pipeline import dry_run as module
 from ding_cls.pipeline import train
-from ding_cls.pipeline.dry_report import DryRun, Timing
-from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+from ding_cls.pipeline.dry_run import run as module
+from ding_cls.pipeline.dry_run.report import DryRun, Timing
+from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 from tests.distributed.ranks import warm_processes
 
 SETTINGS = [

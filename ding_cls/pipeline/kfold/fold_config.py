@@ -16,7 +16,7 @@ from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.errors import DataError
 from ding_cls.pipeline.build import configured_num_classes
-from ding_cls.pipeline.descriptions import FOLDERS, arguments_of, changed, inner_of
+from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, changed, inner_of
 
 # Wrappers that show a sample several times: the data are divided before, or copies would be judged.
 _REPEATING = ("RepeatDataset", "ClassBalancedDataset")

@@ -10,8 +10,8 @@ import pytest
 from ding_cls.data import SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.dry_run import dry_run, print_dry_run
-from ding_cls.pipeline.label_kinds import Labels, labels_of
+from ding_cls.pipeline.checks.labels import Labels, labels_of
+from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 from tests.harness import SETTINGS, tiny_parts
 
 GREY = {"type": "Normalize", "mean": [99.0] * 3, "std": [50.0] * 3, "to_rgb": False}

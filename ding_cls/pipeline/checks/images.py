@@ -20,7 +20,7 @@ from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.build import build_datasets
 from ding_cls.pipeline.checks.changed_data import FACT as DATA
 from ding_cls.pipeline.checks.changed_data import bind_data
-from ding_cls.pipeline.run import Run
+from ding_cls.pipeline.run_context import Run
 
 _LOGGER = logging.getLogger(__name__)
 FACT = "bad_images"

@@ -19,12 +19,12 @@ from ding_cls.common.stops.signals import held_stops, nothing_saved, stoppable_c
 from ding_cls.common.tables import write_json
 from ding_cls.data.datasets.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
-from ding_cls.pipeline.divided import fold_config
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
-from ding_cls.pipeline.kfold_files import averaged_file, judged_files, named
-from ding_cls.pipeline.kfold_plan import Asked, Config, Plan, make_plan, opened, wanted_folds
-from ding_cls.pipeline.kfold_summary import KFoldResult, kfold_summary
-from ding_cls.pipeline.predictions import average_predictions, check_alone
+from ding_cls.pipeline.kfold.files import averaged_file, judged_files, named
+from ding_cls.pipeline.kfold.fold_config import fold_config
+from ding_cls.pipeline.kfold.plan import Asked, Config, Plan, make_plan, opened, wanted_folds
+from ding_cls.pipeline.kfold.predictions import average_predictions, check_alone
+from ding_cls.pipeline.kfold.summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.run_folder import has_rows, locked
 from ding_cls.pipeline.train import train
 from ding_cls.worker.evaluation.results import plain

@@ -21,11 +21,17 @@ from ding_cls.config.validate import part_placed
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
-from ding_cls.pipeline.divided import Division, find_test_data, fingerprint, fold_numbers, whole_config
-from ding_cls.pipeline.kfold_files import CONFIG_NAME, SETTINGS_NAME, read_json
+from ding_cls.pipeline.datasets.input_statistics import input_line
+from ding_cls.pipeline.datasets.splits import training_set
+from ding_cls.pipeline.kfold.files import CONFIG_NAME, SETTINGS_NAME, read_json
+from ding_cls.pipeline.kfold.fold_config import (
+    Division,
+    find_test_data,
+    fingerprint,
+    fold_numbers,
+    whole_config,
+)
 from ding_cls.pipeline.resume import DROP_LAST
-from ding_cls.pipeline.splits import training_set
-from ding_cls.pipeline.statistics import input_line
 from ding_cls.pipeline.train import PARTS, folder_of, read_run
 
 Config = str | os.PathLike[str] | Mapping[str, Any] | None

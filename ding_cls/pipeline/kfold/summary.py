@@ -25,7 +25,7 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import build_metric, is_percentage, show_value, shown_results
 from ding_cls.pipeline.evaluate import write_arrays
-from ding_cls.pipeline.kfold_files import (
+from ding_cls.pipeline.kfold.files import (
     CONFIG_NAME,
     SETTINGS_NAME,
     averaged_file,
@@ -33,7 +33,7 @@ from ding_cls.pipeline.kfold_files import (
     named,
     read_json,
 )
-from ding_cls.pipeline.predictions import lines, probabilities, result_of
+from ding_cls.pipeline.kfold.predictions import lines, probabilities, result_of
 from ding_cls.pipeline.train import PARTS
 
 

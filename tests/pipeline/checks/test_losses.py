@@ -11,7 +11,7 @@ from ding_cls.config import read_config
 from ding_cls.errors import ConfigError
 from ding_cls.models import CLASSIFIERS
 from tests.harness import tiny_parts
-from tests.pipeline.test_label_kinds import ONE, SEVERAL, run
+from tests.pipeline.checks.test_labels import ONE, SEVERAL, run
 
 
 @CLASSIFIERS.register_module()

@@ -29,7 +29,7 @@ from ding_cls.data import (
 from ding_cls.data.image_check import fault_of
 from ding_cls.data.transforms.formatting import FROM_0_TO_255
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.pipeline.descriptions import (
+from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,
     arguments_of,
     changed,

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline import average_predictions, evaluate
-from ding_cls.pipeline.predictions import lines, logits_of, probabilities
+from ding_cls.pipeline.kfold.predictions import lines, logits_of, probabilities
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import run_tiny
 

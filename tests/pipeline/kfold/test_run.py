@@ -17,7 +17,7 @@ from ding_cls.config import read_config
 from ding_cls.data import ImageNetDataset, KFoldDataset, preprocessing_from_state
 from ding_cls.errors import CheckpointError, ConfigError, DataError, RunStopped
 from ding_cls.pipeline import KFoldResult, evaluate, kfold, kfold_summary
-from ding_cls.pipeline.splits import evaluation_set, training_set
+from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
 from tests.conftest import TinyNet, write_pictures

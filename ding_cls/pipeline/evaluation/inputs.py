@@ -33,11 +33,16 @@ from ding_cls.inference.saved_run import (
 from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
-from ding_cls.pipeline.descriptions import changed, holds_every_split, part_of, with_pipeline
-from ding_cls.pipeline.image_check import FACT
-from ding_cls.pipeline.label_kinds import Labels
-from ding_cls.pipeline.splits import evaluation_pipeline, evaluation_set, preprocessing_of, training_set
-from ding_cls.pipeline.statistics import INPUT_KEYS, fill_input_statistics, input_line
+from ding_cls.pipeline.checks.images import FACT
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
+from ding_cls.pipeline.datasets.input_statistics import INPUT_KEYS, fill_input_statistics, input_line
+from ding_cls.pipeline.datasets.splits import (
+    evaluation_pipeline,
+    evaluation_set,
+    preprocessing_of,
+    training_set,
+)
 from ding_cls.pipeline.train import PARTS, folder_of
 from ding_cls.policy import ImageClassificationPolicy
 

@@ -15,8 +15,8 @@ from ding_cls.config import compile_config, read_config
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import build_datasets, evaluate, preprocessing_of, train
-from ding_cls.pipeline.dry_run import dry_run
-from ding_cls.pipeline.statistics import fill_input_statistics, input_line
+from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
+from ding_cls.pipeline.dry_run.run import dry_run
 from ding_cls.pipeline.train import read_run
 from ding_cls.policy import ImageClassificationPolicy
 from dizoo.image_classification.entry import imagenet_res18_main as zoo
@@ -286,7 +286,7 @@ def test_a_resumed_run_keeps_what_it_began_with(
     )
     # The run began when the library declared nothing.
     with monkeypatch.context() as patch:
-        patch.setattr("ding_cls.pipeline.statistics.input_statistics", lambda _: None)
+        patch.setattr("ding_cls.pipeline.datasets.input_statistics.input_statistics", lambda _: None)
         train("run.py", synthetic=True, overrides=QUICK)
     assert geometry_of("run") == (32, 37, "bilinear")
     capsys.readouterr()

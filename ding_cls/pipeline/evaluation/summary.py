@@ -12,7 +12,7 @@ from rich.table import Table
 from ding_cls.data import readable_names
 from ding_cls.metrics import fits_a_line, is_percentage, show_value, shown_name, shown_results
 from ding_cls.pipeline.evaluate import EvaluationReport
-from ding_cls.pipeline.sample_records import COLUMNS, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import COLUMNS, sample_paths
 
 MAX_CLASSES = 40
 """So many classes have a row each; of more those with images, or the worst."""

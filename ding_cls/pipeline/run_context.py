@@ -31,13 +31,17 @@ from ding_cls.errors import ConfigError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
+from ding_cls.pipeline.checks.labels import labels_of
 from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
-from ding_cls.pipeline.label_kinds import labels_of
+from ding_cls.pipeline.datasets.input_statistics import (
+    fill_input_statistics,
+    input_line,
+    keep_input_statistics,
+)
+from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import keep_batches, named_run, naming_restart, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
-from ding_cls.pipeline.splits import preprocessing_of
-from ding_cls.pipeline.statistics import fill_input_statistics, input_line, keep_input_statistics
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator

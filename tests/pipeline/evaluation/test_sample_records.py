@@ -10,8 +10,8 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support
 
 from ding_cls.data import ConcatDataset, ImageNetDataset, Preprocessing, SubsetDataset, SyntheticDataset
-from ding_cls.pipeline.label_kinds import Labels
-from ding_cls.pipeline.sample_records import Recorder, SampleRecords, folder_of, sample_paths
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.evaluation.sample_records import Recorder, SampleRecords, folder_of, sample_paths
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 from tests.conftest import write_pictures

@@ -14,7 +14,7 @@ from ding_cls.models.losses.class_weight import ClassWeightLoss
 from ding_cls.models.losses.torch import FLOATS_OR, wants_floats, wants_logarithms
 from ding_cls.models.registry import loss_of_classes
 from ding_cls.pipeline.build import check_network
-from ding_cls.pipeline.label_kinds import has_class_numbers
+from ding_cls.pipeline.checks.labels import has_class_numbers
 from ding_cls.policy.stages import stages_of
 
 # One number for all classes will do: torch broadcasts it.

@@ -27,9 +27,9 @@ from ding_cls.config.tools.training_rules import NO_CHECKPOINT, save_intervals
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
-from ding_cls.pipeline.dry_report import DryRun, Timing, print_dry_run
-from ding_cls.pipeline.run import Run, open_run
-from ding_cls.pipeline.statistics import input_line
+from ding_cls.pipeline.datasets.input_statistics import input_line
+from ding_cls.pipeline.dry_run.report import DryRun, Timing, print_dry_run
+from ding_cls.pipeline.run_context import Run, open_run
 from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
 from ding_cls.policy import Policy
 from ding_cls.worker.evaluation.schedule import EvalPlan
