@@ -24,9 +24,10 @@ from ding_cls.config.normalize import (
     settle_resize_size,
 )
 from ding_cls.config.openmmlab.key_table import ROOTS
-from ding_cls.config.openmmlab.translate import Translation, leaves, translate
+from ding_cls.config.openmmlab.translate import Translation, translate
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.validate import MISSING, Validator, place_of, value_at
+from ding_cls.config.tree import MISSING, leaves, place_of, value_at
+from ding_cls.config.validate import Validator
 from ding_cls.errors import ConfigError
 
 

@@ -10,7 +10,8 @@ from ding_cls.common.process import launched_world_size
 from ding_cls.config.defaults import COLLECT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.validate import Validator, at, last_name, mistyped, place_of
+from ding_cls.config.tree import at, drop, last_name, place_of, put, section_of
+from ding_cls.config.validate import Validator, mistyped
 
 _LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
 _SGD_ONLY = {
@@ -244,31 +245,10 @@ def _with_model(tree: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any
 
 
 def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
-    section = at(cfg, _around(source))
+    section = at(cfg, section_of(source))
     if not isinstance(section, dict) or last_name(source) not in section:
         return False
     if source in _DATA:
         # A data set without a folder says so by an empty one.
         return at(cfg, source) not in (None, "")
     return source not in _SGD_ONLY or section.get("type", "SGD") == "SGD"
-
-
-def put(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path in place; sections that are missing are made."""
-    *sections, name = path.split(".")
-    for each in sections:
-        inner = tree.get(each)
-        tree[each] = inner if isinstance(inner, dict) else {}
-        tree = tree[each]
-    tree[name] = value
-
-
-def drop(tree: dict[str, Any], path: str) -> None:
-    """Take out the value at a dotted path, in place, where there is one."""
-    section = at(tree, _around(path))
-    if isinstance(section, dict):
-        section.pop(last_name(path), None)
-
-
-def _around(path: str) -> str:
-    return path.rpartition(".")[0]

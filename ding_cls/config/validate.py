@@ -14,7 +14,7 @@ from typing import Any
 
 from ding_cls.config.defaults import NONE, ROOT, Either, Free, Key, Tree
 from ding_cls.config.merge import not_plain, plain_copy
-from ding_cls.config.origins import OriginTable
+from ding_cls.config.tree import OriginTable, at, last_name, place_of
 from ding_cls.errors import PartError
 
 _TYPE_NAMES = {
@@ -38,9 +38,6 @@ _SYNONYMS = {
     "img_size": "policy.collect.image_size",
     "device": "policy.cuda",
 }
-MISSING = object()
-"""What ``value_at`` returns for nothing; it equals no value."""
-
 _MIN_LIKENESS = 0.6
 _HOP_PENALTY = 0.1
 # A name with more characters is like no other.
@@ -178,49 +175,9 @@ class Validator:
             self.add("exp_name", f"is {exp_name!r}; it must be the name of a folder to create")
 
 
-def at(cfg: Any, path: str) -> Any:
-    """Return the value at a dotted path; None where a section is missing or is no dict."""
-    for name in path.split("."):
-        cfg = cfg.get(name) if isinstance(cfg, dict) else None
-    return cfg
-
-
 def fits(pattern: str, value: str) -> bool:
     """Return whether a string fits a pattern; none fits an empty one."""
     return bool(pattern) and re.fullmatch(pattern, value) is not None
-
-
-def value_at(tree: Any, path: str) -> Any:
-    """Return the value at a dotted path, through lists by index; ``MISSING`` where there is none."""
-    for name in path.split("."):
-        if isinstance(tree, Mapping) and name in tree:
-            tree = tree[name]
-        elif isinstance(tree, (list, tuple)) and name.isdecimal() and int(name) < len(tree):
-            tree = tree[int(name)]
-        else:
-            return MISSING
-    return tree
-
-
-def last_name(path: str) -> str:
-    """Return what stands behind the last dot of a path."""
-    return path.rpartition(".")[2]
-
-
-def place_of(path: str, origins: Mapping[str, str]) -> str | None:
-    """Return what set the value at a path, or something in it, or the section around it."""
-    place = origins.get(path) or _place_inside(path, origins)
-    while place is None and "." in path:
-        path = path.rpartition(".")[0]
-        place = origins.get(path)
-    return place
-
-
-def _place_inside(path: str, origins: Mapping[str, str]) -> str | None:
-    if isinstance(origins, OriginTable):
-        inside = origins.inside(path)
-        return origins[inside[0]] if inside else None
-    return next((origin for known, origin in origins.items() if known.startswith(f"{path}.")), None)
 
 
 def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from ding_cls.checkpoint.form import RESUMED_RUN, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.command import is_part_of_whole, restart_command
 from ding_cls.common.files import latest_folder
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"

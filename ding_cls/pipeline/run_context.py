@@ -23,6 +23,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.tools.lint import lint_tree
+from ding_cls.config.tree import comparable_leaves
 from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.datasets.labels import class_counts
@@ -32,7 +33,7 @@ from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of
-from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
+from ding_cls.pipeline.checks.ranks import check_same_start
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
     input_line,
@@ -229,7 +230,7 @@ class Run:
 
     def _report_changes(self, learner: BaseLearner) -> None:
         saved = (self._checkpoint or {}).get("run", {}).get("config", {})
-        before, now = leaves_of(saved), leaves_of(plain_copy(self.cfg))
+        before, now = comparable_leaves(saved), comparable_leaves(plain_copy(self.cfg))
         for key in sorted(before.keys() | now.keys()):
             if key != "exp_name" and before.get(key) != now.get(key):
                 learner.logger.warning(

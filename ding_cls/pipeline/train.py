@@ -14,8 +14,8 @@ from ding_cls.config.openmmlab.translate import Translation
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
 from ding_cls.config.tools.inspected import Subject
+from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
-from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN

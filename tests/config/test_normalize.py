@@ -10,7 +10,7 @@ from ding_cls.config import checked_config, resolve
 from ding_cls.config.defaults import POLICY, ROOT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import MOVES, lay_over, lay_policy_over, move_arguments, override
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 from ding_cls.errors import ConfigError
 from ding_cls.policy import ImageClassificationPolicy
 

@@ -7,7 +7,6 @@ import pytest
 
 from ding_cls.config import checked_config, deep_merge_dicts, read_config
 from ding_cls.config.defaults import ROOT, defaults
-from ding_cls.config.normalize import put
 from ding_cls.config.reader.files import RECIPES, recipe_names
 from ding_cls.config.recipe import (
     FINE_TUNE,
@@ -19,7 +18,7 @@ from ding_cls.config.recipe import (
 )
 from ding_cls.config.tools.inspected import read_subject
 from ding_cls.config.tools.lint import lint
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at, leaves, put
 from tests.config.files import write_files
 
 SCRATCH, TUNE = read_config(RECIPES / FROM_SCRATCH), read_config(RECIPES / FINE_TUNE)
@@ -84,7 +83,7 @@ def test_the_shipped_recipes_are_these() -> None:
 def test_a_config_that_says_nothing_of_how_to_train_is_laid_over_the_recipe(name: str) -> None:
     cfg = SILENT[name]
     plain = resolve_run({"exp_name": "x", **cfg}, []).cfg
-    for path, value in leaves_of(SCRATCH):
+    for path, value in leaves(SCRATCH):
         expected = 7 if name == "hooks" and path.endswith("save_ckpt_after_epoch") else value
         assert at(plain, path) == expected, path
 
@@ -205,7 +204,7 @@ def test_the_full_tree_of_a_config_with_a_network_alone_shows_the_recipe(tmp_pat
     leaf = write_files(tmp_path, "--- leaf.py\npolicy = dict(model=dict(name='resnet50'))\n")
     subject = read_subject(leaf)
     assert subject.written == {"policy": {"model": {"name": "resnet50"}}}
-    for path, value in leaves_of(SCRATCH):
+    for path, value in leaves(SCRATCH):
         assert at(subject.tree, path) == value
         assert subject.origin(path).startswith("ding_cls::from_scratch.py:"), path
 
@@ -239,9 +238,3 @@ def test_the_line_says_what_the_run_does() -> None:
 def test_the_defaults_of_the_tree_are_the_contracts() -> None:
     learn = defaults(ROOT)["policy"]["learn"]
     assert (learn["train_epoch"], learn["lr_schedule"], learn["decay_epoch"]) == (200, "step", 30)
-
-
-def leaves_of(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(tree, dict):
-        return [(prefix.rstrip("."), tree)]
-    return [leaf for key, value in tree.items() for leaf in leaves_of(value, f"{prefix}{key}.")]

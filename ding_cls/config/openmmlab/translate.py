@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
-from ding_cls.config.normalize import move_arguments, put
+from ding_cls.config.normalize import move_arguments
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
 from ding_cls.config.openmmlab.key_table import (
     FP16_HOOKS,
@@ -24,18 +24,15 @@ from ding_cls.config.openmmlab.key_table import (
     is_sgd,
     section,
 )
-from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
+from ding_cls.config.origins import GrowingOrigins
+from ding_cls.config.tree import MISSING, OriginTable, last_name, leaves, place_of, put, sections_of, value_at
 from ding_cls.config.validate import (
     MAX_GUESSES,
-    MISSING,
     UNKNOWN,
     bracketed,
     is_alike,
-    last_name,
     mistyped,
-    place_of,
     unknown_key,
-    value_at,
 )
 
 # Where a value stands that no line has set.
@@ -350,23 +347,10 @@ def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]
             yield f"{path} holds '{found[0]}', which has a meaning in a config file alone{place}"
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value that is no dict, or an empty one, with its path."""
-    if not isinstance(value, dict) or not value:
-        yield path, value
-        return
-    for key, item in value.items():
-        yield from leaves(item, f"{path}.{key}" if path else str(key))
-
-
 def _divided(step: Any, count: int) -> Any:
     if isinstance(step, (list, tuple)):
         return [_divided(each, count) for each in step]
     return max(1, step // count) if type(step) is int else step
-
-
-def _is_inside(path: str, section_path: str) -> bool:
-    return f"{path}.".startswith(f"{section_path}.")
 
 
 def _is_among(value: Any, accepted: tuple[Any, ...]) -> bool:

@@ -15,11 +15,10 @@ from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import lay_over
 from ding_cls.config.openmmlab.translate import Translation
-from ding_cls.config.origins import OriginTable
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import resolve_run
-from ding_cls.config.validate import MISSING, place_of, value_at
+from ding_cls.config.tree import MISSING, OriginTable, place_of, value_at
 from ding_cls.errors import ConfigError
 
 DEFAULT = "default"

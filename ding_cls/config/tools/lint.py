@@ -5,12 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 from ding_cls.common.process import launched_world_size
-from ding_cls.config.origins import OriginTable
 from ding_cls.config.tools import data_rules as data_traps
 from ding_cls.config.tools import training_rules as training_traps
 from ding_cls.config.tools.inspected import DEFAULT, Subject
 from ding_cls.config.tools.lint_rule import Checked, Finding, Rule
-from ding_cls.config.validate import place_of
+from ding_cls.config.tree import OriginTable, place_of
 
 RULES: tuple[Rule, ...] = (
     training_traps.rate_and_batch,

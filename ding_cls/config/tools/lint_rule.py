@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ding_cls.config.defaults import NEVER
 from ding_cls.config.tools.inspected import DEFAULT
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ding_cls.config.defaults import NEVER
 from ding_cls.config.tools.lint_rule import Checked, Finding
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 
 # A dry run says it of any length.
 NO_CHECKPOINT = "no checkpoint is due"

@@ -7,7 +7,7 @@ from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import MAX_SIDE_PX, usual_resize_size
 from ding_cls.config.tools.pipeline_info import unwrapped
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 from ding_cls.models.weights.input_statistics import InputStatistics, input_statistics, size_argument
 
 _COLLECT, _MODEL = "policy.collect", "policy.model"

@@ -16,9 +16,9 @@ from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy, to_easydict
-from ding_cls.config.normalize import put
-from ding_cls.config.openmmlab.translate import Translation, leaves
+from ding_cls.config.openmmlab.translate import Translation
 from ding_cls.config.reader.reader import read_config_with_origins
+from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
 from ding_cls.data.datasets.listing import has_splits, list_classes
@@ -259,17 +259,13 @@ def _check_words(values: Mapping[str, Any], overrides: Sequence[str], used: Sequ
     for number, word in enumerate(overrides, 1):
         after = dict(leaves(plain_copy(resolve(values, overrides[:number]).cfg)))
         keys = [key for key in after.keys() | before.keys() if after.get(key) != before.get(key)]
-        if keys and not any(_is_below(key, used) for key in keys):
+        if keys and not any(is_inside(key, each) for key in keys for each in used):
             raise ConfigError(
                 f"{word}: an evaluation does not use {sorted(keys)[0]}; what it takes is policy.eval.metric, "
                 "policy.eval.batch_size, policy.learn.learner.dataloader, policy.cuda and the data in "
                 "policy.collect"
             )
         before = after
-
-
-def _is_below(key: str, paths: Sequence[str]) -> bool:
-    return any(key == path or key.startswith(f"{path}.") for path in paths)
 
 
 def _with_data_of(given: Any, saved: Any) -> Any:

@@ -1,7 +1,6 @@
 """mmclassification's spelling of a config: every row of the table, what is left out, conflicts, origins."""
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, ROOTS, TABLE, TRAINING, Row
 from ding_cls.config.openmmlab.translate import MM_DEFAULT, translate
 from ding_cls.config.reader.reader import read_config_with_origins
-from ding_cls.config.validate import place_of
+from ding_cls.config.tree import leaves, place_of
 from ding_cls.errors import ConfigError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -151,14 +150,6 @@ def nested(path: str, value: Any, beside: dict[str, Any] | None = None) -> dict[
     else:
         node[last] = value
     return cfg
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}".lstrip("."))
-    else:
-        yield path, value
 
 
 def said(path: str, value: Any, beside: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[str]]:
