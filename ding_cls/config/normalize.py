@@ -11,7 +11,7 @@ from ding_cls.config.defaults import COLLECT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.tree import at, drop, last_name, place_of, put, section_of
-from ding_cls.config.validate import Validator, mistyped
+from ding_cls.config.validate import Validator, type_error_text
 
 _LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
 _SGD_ONLY = {
@@ -79,7 +79,7 @@ def move_arguments(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> li
     return clashes
 
 
-def lay_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+def merge_sections(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``cfg`` laid over it: merged, but one network is not made of two.
 
     ``policy.model.type`` replaces the ``name`` of ``base``, and a ``name`` its ``type`` and parts.
@@ -94,10 +94,11 @@ def lay_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
     return deep_merge_dicts(base, cfg)
 
 
-def lay_policy_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``lay_over`` of two ``policy`` sections, as plain dicts."""
-    merged: dict[str, Any] = lay_over({"policy": plain_copy(base)}, {"policy": plain_copy(cfg)})["policy"]
-    return merged
+def merge_policies(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``merge_sections`` of two ``policy`` sections, as plain dicts."""
+    merged = merge_sections({"policy": plain_copy(base)}, {"policy": plain_copy(cfg)})
+    policy: dict[str, Any] = merged["policy"]
+    return policy
 
 
 def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str]) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str
     return values
 
 
-def said_twice(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
+def duplicate_settings(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
     """Return a line for each two of the ``key=value`` words that mean one thing; ``cfg`` has them set."""
     problems = []
     for source, target in MOVES.items():
@@ -132,7 +133,7 @@ def said_twice(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
+def check_contradictions(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
     """Note what contradicts itself in a whole config.
 
     Args:
@@ -171,7 +172,7 @@ def usual_resize_size(image_size: float) -> int:
     return round(image_size * resize_px / image_px)
 
 
-def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+def fill_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Let ``policy.collect.resize_size`` follow an ``image_size`` that is set alone, in place.
 
     Args:
@@ -185,7 +186,7 @@ def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None
         put(values, f"{_COLLECT}.resize_size", usual_resize_size(sizes[0]))
 
 
-def settle_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:
+def normalize_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:
     """Make one of the two spellings of the switch, and True or False of ``'auto'``."""
     if not isinstance(at(values, "policy.learn"), dict):
         return
@@ -221,11 +222,11 @@ def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _check_part(path: str, part: Any, validator: Validator) -> None:
     if not isinstance(part, dict):
-        validator.add(path, mistyped(part, (dict,)))
+        validator.add(path, type_error_text(part, (dict,)))
     elif "type" not in part:
         validator.add(path, "has no 'type'; a part is described by dict(type='Name', ...)")
     elif not isinstance(part["type"], str):
-        validator.add(f"{path}.type", mistyped(part["type"], (str,)))
+        validator.add(f"{path}.type", type_error_text(part["type"], (str,)))
 
 
 def _last_that_sets(path: str, words: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.compile import resolve
-from ding_cls.config.openmmlab.translate import Translation, translate
+from ding_cls.config.openmmlab.translate import to_native
+from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.files import PACKAGE, RECIPES
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import MISSING, at, drop, value_at
@@ -37,7 +38,7 @@ def resolve_run(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
-) -> Translation:
+) -> NativeConfig:
     """Return what ``resolve`` does, over the recipe where the config takes one.
 
     Args:
@@ -50,33 +51,34 @@ def resolve_run(
     Raises:
         ConfigError: as there.
     """
-    under = recipe_under(cfg, overrides, given=given)
-    return resolve(cfg, overrides, origins, given=given, variables=variables, under=under)
+    native, words = to_native(cfg, overrides, origins, variables=variables)
+    under = recipe_under(native.cfg, words, given=given)
+    resolved = resolve(native.cfg, words, native.origins, given=given, under=under)
+    return resolved._replace(problems=[*native.problems, *resolved.problems])
 
 
 def recipe_under(
     cfg: Mapping[str, Any], overrides: Sequence[str] = (), *, given: Mapping[str, Any] | None = None
-) -> Translation | None:
+) -> NativeConfig | None:
     """Return the recipe that a config is laid over, with the origins of its values; None: it takes none.
 
     Args:
-        cfg: as in ``resolve``, like the rest.
-        overrides: as there.
+        cfg: in our own spelling.
+        overrides: as in ``resolve``; native ones.
         given: as there.
 
     Raises:
         ConfigError: as there.
     """
-    own = translate(cfg).cfg
-    if any(value_at(own, path) is not MISSING for path in SCHEDULE_KEYS):
+    if any(value_at(cfg, path) is not MISSING for path in SCHEDULE_KEYS):
         return None
     whole = resolve(cfg, overrides, given=given).cfg
     values, places = read_config_with_origins(
         RECIPES / (FINE_TUNE if begins_with_weights(whole) else FROM_SCRATCH)
     )
-    if value_at(own, _CLIPPING) is not MISSING or any(word.startswith(_CLIPPING) for word in overrides):
+    if value_at(cfg, _CLIPPING) is not MISSING or any(word.startswith(_CLIPPING) for word in overrides):
         drop(values, _CLIPPING)
-    return Translation(values, places, [])
+    return NativeConfig(values, places, [])
 
 
 def begins_with_weights(cfg: Mapping[str, Any]) -> bool:

@@ -71,11 +71,11 @@ class Validator:
 
     def add(self, path: str, text: str) -> None:
         """Note a problem: the path, what is wrong and how to mend it, and where the value was set."""
-        self.problems.append(f"{path} {text}{bracketed(place_of(path, self._origins))}")
+        self.problems.append(f"{path} {text}{location_suffix(place_of(path, self._origins))}")
 
     def clash(self, one: str, other: str, text: str) -> None:
         """Note that two paths do not go together: both places, why, and how to mend it."""
-        places = [f"{path}{bracketed(place_of(path, self._origins))}" for path in (one, other)]
+        places = [f"{path}{location_suffix(place_of(path, self._origins))}" for path in (one, other)]
         self.problems.append(f"{' and '.join(places)} {text}")
 
     def _section(
@@ -100,7 +100,7 @@ class Validator:
                 if isinstance(value, dict):
                     self._section(value, entry or {}, own if isinstance(own, dict) else {}, f"{path}.")
                 else:
-                    self.add(path, mistyped(value, (dict,)))
+                    self.add(path, type_error_text(value, (dict,)))
             elif name in declared:
                 self.problems.extend(not_plain(value, path))
             else:
@@ -110,7 +110,7 @@ class Validator:
     def _value(self, path: str, value: Any, key: Key) -> Any:
         converted = _as_number(value, key.types)
         if type(converted) not in key.types or (key.choices and converted not in key.choices):
-            self.add(path, mistyped(value, key.types, key.choices) + for_example(path, key.example))
+            self.add(path, type_error_text(value, key.types, key.choices) + for_example(path, key.example))
         elif key.types == (float,) and not math.isfinite(converted):
             self.add(path, f"is {value!r}; it must be a finite number")
         elif key.minimum is not None and _is_number(converted) and not converted >= key.minimum:
@@ -123,7 +123,7 @@ class Validator:
         if isinstance(value, dict):
             self.problems.extend(not_plain(value, path))
         else:
-            self.add(path, mistyped(value, (dict,)) + for_example(path, example))
+            self.add(path, type_error_text(value, (dict,)) + for_example(path, example))
 
     def _sequences(self, cfg: dict[str, Any]) -> None:
         collect = at(cfg, "policy.collect")
@@ -180,7 +180,7 @@ def fits(pattern: str, value: str) -> bool:
     return bool(pattern) and re.fullmatch(pattern, value) is not None
 
 
-def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
+def with_location(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
     """Return the line of a wrong part, with its path and place where only one part has that name."""
     paths = list(_parts_named(error.name, plain_copy(cfg)))
     if len(paths) != 1:
@@ -189,17 +189,17 @@ def part_placed(error: PartError, cfg: Any, origins: Mapping[str, str]) -> str:
     chosen = place_of(f"{paths[0]}.type", origins)
     given = origins.get(f"{paths[0]}.{error.argument}", chosen)
     if chosen is None or given == chosen or given is None or given.startswith("override "):
-        return f"{path}{error}{bracketed(given)}"
+        return f"{path}{error}{location_suffix(given)}"
     # The usual reason: a file names another type, and its base's arguments are still there.
     return f"{path}{error}; '{error.argument}' comes from {given}: put _delete_=True beside type ({chosen})"
 
 
-def bracketed(place: str | None) -> str:
+def location_suffix(place: str | None) -> str:
     """Return what a line about a value ends with."""
     return f" ({place})" if place else ""
 
 
-def mistyped(value: Any, types: Sequence[type], choices: Sequence[Any] = ()) -> str:
+def type_error_text(value: Any, types: Sequence[type], choices: Sequence[Any] = ()) -> str:
     """Return what to say of a value of none of the types; with choices, of none of these and no dict."""
     kinds = [kind for kind in types if kind is dict or not choices]
     kinds = [kind for kind in kinds if kind is not int or float not in kinds]

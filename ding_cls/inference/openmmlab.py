@@ -19,7 +19,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import (
     NUM_IMAGENET_CLASSES,
@@ -66,7 +66,7 @@ def init_model(
         native = resolve(config, words)
         cfg = checked_config(native.cfg, origins=native.origins, problems=native.problems)
     else:
-        cfg = EasyDict(read_subject(os.fspath(config), words).tree)
+        cfg = EasyDict(inspect_config(os.fspath(config), words).tree)
     run: Mapping[str, Any] = {}
     state = None if checkpoint is None else _state_of_ours(checkpoint)
     if state is not None:

@@ -22,9 +22,10 @@ from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.tools.lint import lint_tree
+from ding_cls.config.tools.lint import lint_run
+from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
-from ding_cls.config.validate import part_placed
+from ding_cls.config.validate import with_location
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.datasets.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
@@ -169,8 +170,8 @@ class Run:
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
         learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
-        for trap in self.traps(len(loader)):
-            self.logger.warning(trap)
+        for finding in self.findings(len(loader)):
+            self.logger.warning(str(finding))
         learner.allows_changed_data = self.allow_changed_data
         if self._checkpoint is not None:
             if self.rank == 0:
@@ -185,18 +186,14 @@ class Run:
             save_run_config(self.cfg, Path(self.cfg.exp_name))
         end_early_stops()
 
-    def traps(self, updates_per_epoch: int) -> list[str]:
-        """Return the traps that the config has stepped into, a line each."""
-        found = lint_tree(plain_copy(self.cfg), self._origins, processes=self.world_size)
-        lines = [f"{trap.path}: {trap.what}; {trap.remedy}" for trap in found]
-        learn = self.cfg.policy.learn
-        start = learn.swa["start_epoch"] if learn.swa else 0
-        if learn.max_iters is not None and learn.swa and learn.max_iters // updates_per_epoch <= start:
-            lines.append(
-                f"policy.learn.swa.start_epoch is {start}, and the run ends before that epoch's end: nothing "
-                "is averaged; begin earlier, or train longer"
-            )
-        return lines
+    def findings(self, updates_per_epoch: int) -> list[LintFinding]:
+        """Return what the rules of ``config lint`` find, now that the length of an epoch is known."""
+        return lint_run(
+            plain_copy(self.cfg),
+            self._origins,
+            processes=self.world_size,
+            updates_per_epoch=updates_per_epoch,
+        )
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
@@ -307,7 +304,7 @@ def open_run(
             num_updates = 0 if run is None or run.learner is None else run.learner.train_iter
             chosen.give_back(checkpoints_of(compiled, chosen.path), num_updates=num_updates)
         if isinstance(error, PartError):
-            raise ConfigError(part_placed(error, compiled, origins)) from error
+            raise ConfigError(with_location(error, compiled, origins)) from error
         if (of_disk := disk_error(error)) is not None:
             raise of_disk from error
         raise

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.config.openmmlab.translate import translate
+from ding_cls.config.openmmlab.translate import to_native
 
 NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
 
@@ -26,5 +26,5 @@ NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
 )
 def test_a_silent_head_is_drawn_as_there(head: dict[str, Any], expected: Any) -> None:
     cfg = {"model": {"type": "ImageClassifier", "head": head}, "optimizer": {"type": "SGD", "lr": 0.1}}
-    found = translate(cfg).cfg["policy"]["model"]["head"]
+    found = to_native(cfg)[0].cfg["policy"]["model"]["head"]
     assert found.get("init_cfg", "nothing") == expected

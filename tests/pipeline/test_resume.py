@@ -91,7 +91,7 @@ def test_what_is_no_run_is_named(workdir: Path, resume: str, message: str) -> No
 
 
 def test_words_that_name_a_folder_give_way() -> None:
-    words = ["seed=3", "exp_name=a", "work_dir=b", "policy.learn.exp_name=c"]
+    words = ["seed=3", "exp_name=a", "exp_name=b", "policy.learn.exp_name=c"]
     assert without_folders(words) == ["seed=3", "policy.learn.exp_name=c"]
     assert (folder_in(words), folder_in(words[:1])) == ("b", None)
 

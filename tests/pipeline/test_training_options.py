@@ -127,7 +127,7 @@ def test_a_run_begins_with_what_another_evaluated(
     file = "averaged/ckpt/iteration_10.pth.tar"
     untrained = (setting, network, f"{LEARN}.learner.train_iterations=0")
     init_cfg = f"policy.model.init_cfg={{'type': 'Pretrained', 'checkpoint': '{file}'}}"
-    for number, source in enumerate((f"policy.model.pretrained={file}", f"load_from={file}", init_cfg)):
+    for number, source in enumerate((f"policy.model.pretrained={file}", init_cfg)):
         capsys.readouterr()
         second = run_tiny(picture_folder, f"next_{number}", *untrained, source)
         assert second.final == first.final

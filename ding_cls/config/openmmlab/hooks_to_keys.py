@@ -5,7 +5,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ding_cls.config.tree import at, place_of, put
-from ding_cls.config.validate import bracketed
+from ding_cls.config.validate import location_suffix
 
 _HOOKS = "policy.learn.learner.custom_hooks"
 _KEYS = {
@@ -44,7 +44,7 @@ def hooks_to_keys(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> lis
         if not problem and at(cfg, target) not in (None, [], _settings(hook)):
             problem = f"and {target} mean one thing; keep one of them"
         if problem:
-            problems.append(f"{_HOOKS}.{index} {problem}{bracketed(place)}")
+            problems.append(f"{_HOOKS}.{index} {problem}{location_suffix(place)}")
             continue
         put(cfg, target, _settings(hook))
         if place:

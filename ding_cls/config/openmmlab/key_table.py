@@ -33,7 +33,7 @@ class Row:
     """One name of the second spelling.
 
     Attributes:
-        old: its dotted path; ``*`` stands for each element of a list.
+        old: its dotted path.
         new: the native path or paths; or what becomes of it. Keys of a dict that have no row of their own
             move along with it.
         help: what there is to know, in one line.

@@ -88,10 +88,7 @@ def training_set(cfg: Any) -> Any:
     )
     section = _section(collect, "train")
     if section is None and not collect.learn_data_path:
-        raise DataError(
-            "no training data are named: set policy.collect.learn_data_path (data.train.data_prefix), "
-            "or --data DIR"
-        )
+        raise DataError("no training data are named: set policy.collect.learn_data_path, or --data DIR")
     if section is None:
         dataset: Any = ImageNetDataset(collect.learn_data_path, True, augmentation)
     else:

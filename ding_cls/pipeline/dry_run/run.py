@@ -23,7 +23,7 @@ from ding_cls.common.disk import free_bytes
 from ding_cls.common.logs.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
-from ding_cls.config.tools.training_rules import NO_CHECKPOINT, save_intervals
+from ding_cls.config.saving import updates_saved
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
@@ -134,7 +134,7 @@ def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) ->
     network = mode.get_attribute("model")
     num_updates = min(run.max_epochs(loader) * len(loader), int(run.learner_cfg.train_iterations))
     num_classes = len(loader.dataset.classes)
-    saves = _saves(run.cfg, len(loader), num_updates)
+    saves = updates_saved(learn.learner.hook, updates_per_epoch=len(loader), num_updates=num_updates)
     report = DryRun(
         run_folder=str(_free_name(wanted)),
         num_train=len(loader.dataset),
@@ -161,14 +161,11 @@ def _looked_at(run: Run, model: str | None, wanted: Path, check_images: bool) ->
         free_bytes=free_bytes(wanted),
         remarks=(),
     )
-    traps = run.traps(len(loader))
-    return replace(report, remarks=(*_remarks(report, saves, learn.learner.log_show_freq, traps), *traps))
+    return replace(report, remarks=(*_remarks(report), *map(str, run.findings(len(loader)))))
 
 
-def _remarks(
-    report: DryRun, saves: set[int], log_show_freq: float, traps: Sequence[str] = ()
-) -> Iterator[str]:
-    """Yield what deserves a second look, a line each."""
+def _remarks(report: DryRun) -> Iterator[str]:
+    """Yield what was measured and deserves a second look, a line each."""
     expected = report.expected_loss
     if not math.isfinite(report.loss):
         yield "the first loss is not finite: look at mean and std, the precision and the loss"
@@ -176,12 +173,8 @@ def _remarks(
         yield "the first loss is far above guessing: look at mean and std, and at the last layer's weights"
     elif expected is not None and report.loss < 0.5 * expected:
         yield "the first loss is far below guessing: these weights know the classes, or the targets leak"
-    if report.num_updates and not saves and not any(NO_CHECKPOINT in trap for trap in traps):
-        yield f"{NO_CHECKPOINT} before the end; set policy.learn.learner.hook.save_ckpt_after_epoch=1"
     if report.num_checkpoints * report.checkpoint_bytes > report.free_bytes:
         yield "the checkpoints need more than is free; set policy.learn.learner.keep_checkpoints=1"
-    if 0 < report.num_updates < log_show_freq:
-        yield f"the first log line is due after {log_show_freq:g} updates, which the run does not have"
     timing = report.train_timing
     if timing.count and timing.data > timing.step:
         yield "waiting for data takes most of an update; raise policy.learn.learner.dataloader.num_workers"
@@ -269,15 +262,6 @@ def _learning_rates(
     around = range(max(0, top - every), min(last, top + every) + 1)
     highest = max(((train_iter, rate_at(train_iter)) for train_iter in around), key=lambda each: each[1])
     return rates[0], highest, rates[-1]
-
-
-def _saves(cfg: Any, updates_per_epoch: int, num_updates: int) -> set[int]:
-    """Return the updates after which a run saves, its end apart."""
-    saves: set[int] = set()
-    for position, freq, _ in save_intervals(cfg.policy.learn.learner.hook):
-        every = int(freq) * (updates_per_epoch if position == "after_epoch" else 1)
-        saves.update(range(every, num_updates, every))
-    return saves
 
 
 def _num_checkpoints(cfg: Any, saves: set[int]) -> int:

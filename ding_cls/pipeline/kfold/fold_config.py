@@ -126,10 +126,7 @@ def _data(compiled: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         }
     section: dict[str, Any] = plain_copy(collect.train) if collect.train else {"type": "ImageNetDataset"}
     if not collect.train and not collect.learn_data_path:
-        raise DataError(
-            "no training data are named: set policy.collect.learn_data_path (data.train.data_prefix), "
-            "or --data DIR"
-        )
+        raise DataError("no training data are named: set policy.collect.learn_data_path, or --data DIR")
     repeating = []
     while section.get("type") in _REPEATING and isinstance(section.get("dataset"), dict):
         repeating.append({name: value for name, value in section.items() if name != "dataset"})

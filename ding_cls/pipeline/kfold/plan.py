@@ -13,11 +13,12 @@ from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
 from ding_cls.config.merge import plain_copy, save_config
+from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.tree import leaves
 from ding_cls.config.user_code import import_user_code
-from ding_cls.config.validate import part_placed
+from ding_cls.config.validate import with_location
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
@@ -54,7 +55,7 @@ def kfold_folder(config: Config, **settings: Any) -> Path:
     exp_name = settings.get("exp_name")
     if config is None and exp_name is not None:
         return Path(exp_name)
-    return _folder_of(settings, read_run(config, resume=False, only_training=True, **settings).cfg)
+    return _folder_of(read_run(config, resume=False, only_training=True, **settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def make_plan(
     try:
         dataset = training_set(checked_config(whole_config(cfg, compiled), None, **classes))
     except PartError as error:
-        raise ConfigError(part_placed(error, compiled, described.origins)) from error
+        raise ConfigError(with_location(error, compiled, described.origins)) from error
     if launched_rank() == 0:
         logger = text_logger("kfold")
         if line := input_line(compiled, described.origins):
@@ -145,7 +146,7 @@ def make_plan(
     }
     _warn_of_small_classes(dataset, division)
     own = plain_copy({**cfg, "seed": compiled.seed})
-    folder = folder or _folder_of(settings, cfg)
+    folder = folder or _folder_of(described)
     return Plan(folder, own, compiled, division, record, find_test_data(compiled), samples)
 
 
@@ -213,11 +214,10 @@ def opened(
     return replace(plan, folder=folder)
 
 
-def _folder_of(settings: Mapping[str, Any], cfg: Mapping[str, Any]) -> Path:
-    """Return the folder that was named, or else that of an ordinary run with a word behind it."""
-    names = {word.partition("=")[0].strip() for word in settings["overrides"]}
-    is_named = settings["exp_name"] is not None or bool(names & {"exp_name", "work_dir"})
-    name = str(cfg.get("exp_name") or "default_experiment")
+def _folder_of(described: NativeConfig) -> Path:
+    """Return the folder that an argument or a word names, or else an ordinary run's with a word behind it."""
+    is_named = described.origins.get("exp_name", "").startswith("override ")
+    name = str(described.cfg.get("exp_name") or "default_experiment")
     return Path(name if is_named else f"{name}_kfold")
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.config.tools.inspected import read_subject
-from ding_cls.config.tools.lint import RULES, lint, show_findings
+from ding_cls.config.tools.inspected import inspect_config
+from ding_cls.config.tools.lint import RULES, lint, lint_run, show_findings
 from dizoo.image_classification.entry import digits_res18_config, imagenet_res18_config
 
 ASSETS = Path(__file__).parents[1] / "assets" / "mm" / "resnet"
@@ -70,9 +70,9 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
 CASES: list[tuple[str, int, str, str]] = [
     (
         "rate-and-batch",
-        2,
-        "auto_scale_lr = dict(base_batch_size=256)\n" + learn("batch_size=64, learning_rate=0.1"),
-        "auto_scale_lr = dict(base_batch_size=64)\n" + learn("batch_size=64, learning_rate=0.1"),
+        1,
+        learn("batch_size=64, learning_rate=0.1, auto_scale_lr=dict(base_batch_size=256)"),
+        learn("batch_size=64, learning_rate=0.1, auto_scale_lr=dict(base_batch_size=64)"),
     ),
     ("rate-too-high", 1, learn("learning_rate=10"), learn("learning_rate=4.8")),
     (
@@ -215,6 +215,18 @@ CASES: list[tuple[str, int, str, str]] = [
         ),
     ),
     (
+        "average-too-late",
+        1,
+        learn("train_epoch=4, swa=dict(start_epoch=4)"),
+        learn("train_epoch=4, swa=dict(start_epoch=3)"),
+    ),
+    (
+        "no-log-line",
+        1,
+        learn("max_iters=9", learner="log_show_freq=10"),
+        learn("max_iters=9", learner="log_show_freq=9"),
+    ),
+    (
         "stop-value",
         1,
         "policy = dict(eval=dict(evaluator=dict(stop_value=dict(loss=0.5, acc1=0.9))))",
@@ -319,7 +331,7 @@ CASES: list[tuple[str, int, str, str]] = [
         PIPELINES,
     ),
     (
-        "judged-on-training-data",
+        "evaluated-on-training-data",
         21,
         changed(PIPELINES, ("eval_data_path='val'", "eval_data_path='train'")),
         changed(
@@ -329,13 +341,13 @@ CASES: list[tuple[str, int, str, str]] = [
         ),
     ),
     (
-        "judged-on-training-data",
+        "evaluated-on-training-data",
         1,
         "policy = dict(collect=dict(learn_data_path='a', eval_data_path='a'))",
         "policy = dict(collect=dict(learn_data_path='a', eval_data_path='a', synthetic=True))",
     ),
     (
-        "judged-on-training-data",
+        "evaluated-on-training-data",
         1,
         "_all = dict(type='CustomDataset', data_prefix='a')\n"
         "policy = dict(collect=dict(train=dict(type='RepeatDataset', dataset=_all), val=dict(_all)))",
@@ -366,8 +378,8 @@ def found(folder: Path, text: str, *, processes: int = 1, name: str = "case.py")
     """Return rule and place of all that is found in a config file."""
     file = folder / name
     file.write_text(text)
-    subject = read_subject(file)
-    return [(each.rule, subject.origin(each.path)) for each in lint(subject, processes=processes)]
+    inspected = inspect_config(file)
+    return [(each.rule, inspected.origin(each.path)) for each in lint(inspected, processes=processes)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
@@ -406,19 +418,19 @@ def test_a_single_mixture_is_smoothed_twice_too(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    assert len({rule for rule, *_ in CASES}) == len(RULES) == 20
+    assert len({rule for rule, *_ in CASES}) == len(RULES) == 22
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_our_recipes_are_clean(recipe: Path) -> None:
-    assert lint(read_subject(recipe), processes=1) == []
+    assert lint(inspect_config(recipe), processes=1) == []
 
 
 @pytest.mark.parametrize("name", ["resnet18_8xb32_in1k", "resnet18_8xb16_cifar10"])
 def test_recipes_for_eight_processes_are_clean_with_eight(name: str) -> None:
-    subject = read_subject(ASSETS / f"{name}.py")
-    assert [each.rule for each in lint(subject, processes=1)] == ["rate-and-batch"]
-    assert lint(subject, processes=8) == []
+    inspected = inspect_config(ASSETS / f"{name}.py")
+    assert [each.rule for each in lint(inspected, processes=1)] == ["rate-and-batch"]
+    assert lint(inspected, processes=8) == []
 
 
 @pytest.mark.parametrize(
@@ -432,18 +444,18 @@ def test_the_batch_that_a_rate_belongs_to_stands_in_the_name_of_its_file(
     assert [rule for rule, _ in found(tmp_path, text, name=name)] == ["rate-and-batch"]
     assert found(tmp_path, text, name=name, processes=global_batch // 32) == []
     # An override has no file's name: nobody knows which batch it was meant for.
-    subject = read_subject(tmp_path / name, ["policy.learn.learning_rate=0.0125"])
-    assert lint(subject, processes=1) == []
+    inspected = inspect_config(tmp_path / name, ["policy.learn.learning_rate=0.0125"])
+    assert lint(inspected, processes=1) == []
 
 
 def test_a_finding_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(learn("batch_size=64, learning_rate=0.1", learner="dataloader=dict(num_workers=0)"))
-    subject = read_subject(file, ["auto_scale_lr.base_batch_size=256"])
-    assert show_findings(lint(subject, processes=1), subject) == (
+    inspected = inspect_config(file, ["policy.learn.auto_scale_lr.base_batch_size=256"])
+    assert show_findings(lint(inspected, processes=1), inspected) == (
         "mine.py:1: rate-and-batch: policy.learn.learning_rate: 0.1 belongs to a global batch of 256 "
-        "(auto_scale_lr.base_batch_size); 1 process x 64 make 64; set policy.learn.learning_rate=0.025, or "
-        "train with 4 processes (lint with --processes 4)\n"
+        "(policy.learn.auto_scale_lr.base_batch_size); 1 process x 64 make 64; set "
+        "policy.learn.learning_rate=0.025, or train with 4 processes (lint with --processes 4)\n"
         "mine.py:1: loading-in-the-way: policy.learn.learner.dataloader.num_workers: no process reads ahead: "
         "the device waits while each batch of pictures is decoded; set "
         "policy.learn.learner.dataloader.num_workers to the number of CPU cores per process, at most 8"
@@ -453,9 +465,9 @@ def test_a_finding_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
 def test_a_config_that_cannot_be_used_is_looked_at_all_the_same(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(learn("lr_rate=0.1, train_epoch=3, lr_schedule='cosine'"))
-    subject = read_subject(file)
-    assert [each.rule for each in lint(subject, processes=1)] == ["warmup-too-long"]
-    _, problems = subject.tree_as_it_is
+    inspected = inspect_config(file)
+    assert [each.rule for each in lint(inspected, processes=1)] == ["warmup-too-long"]
+    _, problems = inspected.tree_as_it_is
     assert problems.startswith("policy.learn.lr_rate is not a known key")
 
 
@@ -471,5 +483,47 @@ def test_wrappers_around_a_data_set_are_looked_into(tmp_path: Path) -> None:
     )
     file = tmp_path / "mine.py"
     file.write_text(text)
-    (finding,) = lint(read_subject(file), processes=1)
+    (finding,) = lint(inspect_config(file), processes=1)
     assert finding.what == "evaluation sees 224 px, training 160 x 192 px (mine.py:5)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "per_epoch", "expected"),
+    [
+        ("train_epoch=3, warmup_epoch=0", 3, ["nothing-saved-between", "no-log-line"]),
+        ("train_epoch=3, warmup_epoch=0", 5, ["nothing-saved-between"]),
+        ("train_epoch=3, warmup_epoch=0", 800, []),
+        ("train_epoch=3, max_iters=60, warmup_epoch=1", 20, ["nothing-saved-between"]),
+        ("train_epoch=9, max_iters=60, warmup_epoch=3", 20, ["warmup-too-long", "nothing-saved-between"]),
+        ("max_iters=60, warmup_epoch=0, swa=dict(start_epoch=2)", 20, ["nothing-saved-between"]),
+        (
+            "max_iters=59, warmup_epoch=0, swa=dict(start_epoch=2)",
+            20,
+            ["nothing-saved-between", "average-too-late"],
+        ),
+        (
+            "train_epoch=1, lr_schedule=dict(type='Fixed', warmup='linear', warmup_iters=40)",
+            40,
+            ["warmup-too-long"],
+        ),
+    ],
+)
+def test_a_run_knows_the_length_of_its_epochs(
+    settings: str, per_epoch: int, expected: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    schedule = "" if "lr_schedule" in settings else ", lr_schedule='cosine'"
+    file.write_text(learn(settings + schedule))
+    tree = inspect_config(file).tree
+    rules = [each.rule for each in lint_run(tree, {}, processes=1, updates_per_epoch=per_epoch)]
+    assert rules == expected
+
+
+def test_a_finding_reads_alike_in_lint_and_in_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(learn("train_epoch=3, warmup_epoch=3, lr_schedule='cosine'"))
+    inspected = inspect_config(file)
+    (finding,) = lint(inspected, processes=1)
+    found = lint_run(inspected.tree, inspected.resolved.origins, processes=1, updates_per_epoch=5000)
+    assert [*map(str, found)] == [str(finding)]
+    assert show_findings([finding], inspected) == f"mine.py:1: warmup-too-long: {finding}"

@@ -354,7 +354,7 @@ class _AlwaysWritten:
         if interval is not None:
             raise ConfigError(
                 f"{type(self).__name__} has interval={interval}; one interval holds for all: "
-                "policy.learn.learner.log_show_freq, or log_config.interval"
+                "policy.learn.learner.log_show_freq"
             )
 
     def before_run(self, runner: Runner) -> None:
