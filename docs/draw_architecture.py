@@ -1,7 +1,7 @@
 """Draw ``docs/architecture.svg`` and the folder tree of ``docs/architecture.md``.
 
-``python docs/draw_architecture.py``. The layers are those of the import-linter contract in ``pyproject.toml``,
-the dots are the imports of the source files, and the lines of the tree are `FOLDERS` below.
+``python docs/draw_architecture.py``. The layers come from the import-linter contract in
+``pyproject.toml``, the dots from the imports of the source files, the lines of the tree from `FOLDERS` below.
 """
 
 import ast
@@ -20,7 +20,7 @@ BEGIN, END = "<!-- tree, written by draw_architecture.py -->", "<!-- end of the 
 FOLDERS = {
     "ding_cls": "the library; `__init__.py` lists the public names and imports them on first use",
     "ding_cls/cli": "the command line: parsing only, one file per verb",
-    "ding_cls/pipeline": "the only place where rooms meet: builds the parts of a run in order, then starts them",
+    "ding_cls/pipeline": "the only place where rooms meet: builds the parts of a run, then starts them",
     "ding_cls/pipeline/datasets": "from config sections to datasets: splits, descriptions, input statistics",
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
@@ -31,7 +31,7 @@ FOLDERS = {
     "ding_cls/worker/learner/loop": "parts of the loop: batches, progress, evaluations, interruption",
     "ding_cls/worker/learner/hooks": "hooks: built in, implied by options, trackers, known names",
     "ding_cls/worker/learner/state": "what a run remembers: history, averages, checkpoints, resume checks",
-    "ding_cls/inference": "a trained network put to use: predictions for images; never imports policy or worker",
+    "ding_cls/inference": "a trained network put to use; never imports policy or worker",
     "ding_cls/policy": "one update: network, optimizer, loss, and what is done around a step",
     "ding_cls/checkpoint": "checkpoint files: their form, writing, verifying, how many stay",
     "ding_cls/data": "from files to batches; `image_io.py` decodes, `loader.py` makes batches",
@@ -68,7 +68,7 @@ FOLDERS = {
     "dizoo/image_classification/entry": "configs and the main program of the ImageNet and digits recipes",
     "dizoo/image_classification/mnist": "recipes on MNIST: one digit, several, strings",
     "entry": "scripts of a checkout: demo, tests, launchers for torchrun and SLURM",
-    "tests": "mirrors `ding_cls` folder by folder; `contract`, `faults`, `golden`, `options` and `docs` beside it",
+    "tests": "mirrors `ding_cls` folder by folder; also `contract`, `faults`, `golden`, `options`, `docs`",
     "docs": "pages, the scripts that write some of them, and pictures",
     "docs/adr": "decisions: context, decision, consequence",
     "docs/coming-from": "one page for each system that users come from",
@@ -125,8 +125,8 @@ def picture() -> str:
         height = len(layer) * ROW
         if len(layer) > 1:
             lines.append(
-                f'<rect x="{LEFT - 7}" y="{y - 5}" width="{BOX + 14}" height="{height + 6}" rx="8" fill="none" '
-                f'stroke="{BLUE}" stroke-dasharray="5 4"/>'
+                f'<rect x="{LEFT - 7}" y="{y - 5}" width="{BOX + 14}" height="{height + 6}" rx="8" '
+                f'fill="none" stroke="{BLUE}" stroke-dasharray="5 4"/>'
             )
         for number, room in enumerate(layer):
             middles[room] = y + number * ROW + (ROW - 6) / 2

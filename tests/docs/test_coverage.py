@@ -1,4 +1,4 @@
-"""``tests/coverage_ledger.md``: every name of the five systems has a row, and the tests that rows name exist."""
+"""``tests/coverage_ledger.md``: every name of the five systems has a row, and the tests in it exist."""
 
 import ast
 import re
