@@ -1,9 +1,9 @@
 """What it costs to see that an update is finite: ``python benchmarks/step_cost.py``.
 
-Two policies make the same updates in turn, one with the guard of ``ding_cls.policy.finite``, one with a
-stand-in that does none of its work; the order changes from round to round. Time is this process's own, on one
-thread, so that others on the machine count little. The figure of a round is the mean of its updates; that of
-a network is the median of the rounds, and the spread is their quartiles.
+Two policies make the same updates in turn, one with the guard of ``ding_cls.policy.update.finite``, one with
+a stand-in that does none of its work; the order changes from round to round. Time is this process's own, on
+one thread, so that others on the machine count little. The figure of a round is the mean of its updates; that
+of a network is the median of the rounds, and the spread is their quartiles.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Write ``docs/second-spelling.md`` from ``ding_cls/config/table.py``; run ``python`` with this file."""
+"""Write ``docs/second-spelling.md`` from the table of keys; run ``python`` with this file."""
 
 from pathlib import Path
 
-from ding_cls.config.table import LATER, NO_EFFECT, TABLE, TRAINING, Row
+from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, TABLE, TRAINING, Row
 
 PAGE = Path(__file__).resolve().parent / "second-spelling.md"
 
@@ -10,7 +10,7 @@ HEAD = f"""\
 # The second spelling of a config
 
 Written by `python docs/draw_second_spelling.py` from
-[`ding_cls/config/table.py`](../ding_cls/config/table.py); edit that file, not this page.
+[its table of keys](../ding_cls/config/openmmlab/key_table.py); edit that file, not this page.
 
 A config may use the top-level names of mmclassification 0.x: `model`, `data`, `optimizer`, `lr_config`,
 `runner` and the others below. They are translated to the keys of [the native tree](config.md) before anything

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ding_cls.data import MNIST
-from ding_cls.data.digits import load_digits
+from ding_cls.data.datasets.digits import load_digits
 from ding_cls.errors import DataError, DingError
 
 NUM_TEST_LIKE = 10_000  # the last digits of MNIST's training part are for validation

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from ding_cls import __version__
-from ding_cls.cli import arrange, config, environment, hooks, judge, kfold, models, predict, run
+from ding_cls.cli import config, environment, evaluate, hooks, kfold, models, predict, prepare, run
 from ding_cls.cli.arguments import parse
 from ding_cls.cli.exits import guarded as _guarded
 from ding_cls.cli.run import run_program
@@ -43,6 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
-    for group in (run, kfold, judge, predict, config, hooks, models, arrange, environment):
+    for group in (run, kfold, evaluate, predict, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

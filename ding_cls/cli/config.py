@@ -22,7 +22,7 @@ from ding_cls.cli.run import (
 from ding_cls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ding_cls.config.subject import Subject
+    from ding_cls.config.tools.inspected import Subject
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -78,7 +78,7 @@ def _add_arguments(parser: argparse.ArgumentParser, *, first: str, files: str) -
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from ding_cls.config.show import show_config
+    from ding_cls.config.tools.show import show_config
 
     subject = _shown(arguments)
     if arguments.full:
@@ -100,15 +100,15 @@ def _shown(arguments: argparse.Namespace) -> "Subject":
         return run_subject(config, overrides=overrides, **settings)
     if arguments.full:
         return _as_run(*config_and_overrides(arguments.words))
-    from ding_cls.config.subject import read_subject
+    from ding_cls.config.tools.inspected import read_subject
 
     return read_subject(*config_and_overrides(arguments.words))
 
 
 def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
     """Return a config with what a run of it takes from its network's library."""
-    from ding_cls.config.subject import read_subject
-    from ding_cls.pipeline.statistics import fill_input_statistics
+    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 
     subject = read_subject(path, overrides)
     native = subject.resolved
@@ -117,7 +117,7 @@ def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from ding_cls.config.diff import differences, show_differences
+    from ding_cls.config.tools.diff import differences, show_differences
 
     files, overrides = files_and_overrides(arguments.words)
     if len(files) != 2:
@@ -136,8 +136,8 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    from ding_cls.config.lint import RULES, lint, show_findings
-    from ding_cls.config.subject import read_subject
+    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.config.tools.lint import RULES, lint, show_findings
 
     if arguments.processes is not None and arguments.processes < 1:
         raise ConfigError(f"--processes {arguments.processes} must be at least 1")

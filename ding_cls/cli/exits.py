@@ -8,14 +8,14 @@ from typing import Any
 
 from ding_cls.common.command import command_line
 from ding_cls.common.disk import disk_error
-from ding_cls.common.process import launched_rank
-from ding_cls.common.stop_mark import was_stopped_before
-from ding_cls.common.streams import (
+from ding_cls.common.logs.streams import (
     TolerantStream,
     fill_standard_descriptors,
     forget_unwritten,
     tolerant_streams,
 )
+from ding_cls.common.process import launched_rank
+from ding_cls.common.stops.mark import was_stopped_before
 from ding_cls.errors import DingError, DiskError, RunStopped, behind
 
 EXIT_STOPPED = 75

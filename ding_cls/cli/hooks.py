@@ -23,7 +23,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _hooks(arguments: argparse.Namespace) -> None:
     file, overrides = config_and_overrides(arguments.words)
 
-    from ding_cls.config.subject import read_subject
+    from ding_cls.config.tools.inspected import read_subject
     from ding_cls.config.user_code import import_user_code
     from ding_cls.pipeline.hook_table import hook_table
 

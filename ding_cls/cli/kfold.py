@@ -5,7 +5,7 @@ import os
 
 from ding_cls.cli.arguments import Verbs, one_config, resumed
 from ding_cls.cli.run import add_run_arguments, add_training_arguments, check_config_word, training_settings
-from ding_cls.common.stop_signals import stoppable_command
+from ding_cls.common.stops.signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 
@@ -63,8 +63,8 @@ def _kfold(arguments: argparse.Namespace) -> None:
         check_config_word(config)
 
     from ding_cls.pipeline import kfold, kfold_summary, print_kfold
-    from ding_cls.pipeline.kfold_plan import kfold_folder
-    from ding_cls.pipeline.predictions import check_alone
+    from ding_cls.pipeline.kfold.plan import kfold_folder
+    from ding_cls.pipeline.kfold.predictions import check_alone
 
     if arguments.summary:
         check_alone("kfold")

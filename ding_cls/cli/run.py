@@ -19,7 +19,7 @@ from ding_cls.cli.arguments import (
 )
 from ding_cls.cli.exits import guarded
 from ding_cls.common.process import launched_rank
-from ding_cls.common.stop_signals import stoppable_command
+from ding_cls.common.stops.signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]
@@ -183,7 +183,7 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.dry_run and resume:
         raise ConfigError("--dry-run looks at the beginning of a new run; leave out --resume")
     if arguments.dry_run:
-        from ding_cls.pipeline.dry_run import dry_run, print_dry_run
+        from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 
         report = dry_run(config, **settings)
         if launched_rank() == 0:

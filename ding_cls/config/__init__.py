@@ -5,9 +5,9 @@ the user's values over them and reports all that is wrong at once, with the file
 """
 
 from ding_cls.config.compile import checked_config, compile_config, resolve
-from ding_cls.config.loader import read_config
 from ding_cls.config.merge import deep_merge_dicts, save_config
 from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.reader.reader import read_config
 
 __all__ = [
     "apply_overrides",

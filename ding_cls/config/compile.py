@@ -13,8 +13,7 @@ from ding_cls.common.files import claim_folder
 from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
-from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.settle import (
+from ding_cls.config.normalize import (
     ONE_THING,
     check_settled,
     lay_over,
@@ -24,8 +23,9 @@ from ding_cls.config.settle import (
     settle_multi_gpu,
     settle_resize_size,
 )
-from ding_cls.config.table import ROOTS
-from ding_cls.config.translate import Translation, leaves, translate
+from ding_cls.config.openmmlab.key_table import ROOTS
+from ding_cls.config.openmmlab.translate import Translation, leaves, translate
+from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.validate import MISSING, Validator, place_of, value_at
 from ding_cls.errors import ConfigError
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from easydict import EasyDict
 
-from ding_cls.config.inherit import DELETE
 from ding_cls.config.merge import (
     is_shadowing,
     key_problem,
@@ -20,8 +19,9 @@ from ding_cls.config.merge import (
     shadowing_keys,
     to_easydict,
 )
-from ding_cls.config.operations import MAX_INT_BITS
-from ding_cls.config.scope import MAX_CONFIG_DEPTH
+from ding_cls.config.reader.inherit import DELETE
+from ding_cls.config.reader.namespace import MAX_CONFIG_DEPTH
+from ding_cls.config.reader.safe_ops import MAX_INT_BITS
 from ding_cls.errors import ConfigError
 
 MAX_OVERRIDE = 50_000

@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.compile import resolve
-from ding_cls.config.loader import read_config_with_origins
-from ding_cls.config.settle import drop
-from ding_cls.config.sources import PACKAGE, RECIPES
-from ding_cls.config.translate import Translation, translate
+from ding_cls.config.normalize import drop
+from ding_cls.config.openmmlab.translate import Translation, translate
+from ding_cls.config.reader.files import PACKAGE, RECIPES
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.validate import MISSING, at, value_at
 
 FROM_SCRATCH, FINE_TUNE = "from_scratch.py", "fine_tune.py"

@@ -3,36 +3,19 @@
 It must not know policies, models or configs: every part takes plain arguments.
 """
 
-from ding_cls.data.annotated import BaseDataset, CustomDataset, ImageNet
-from ding_cls.data.arrange import split_folder
-from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
-from ding_cls.data.digits import load_digits, write_digits
-from ding_cls.data.folders import SPLIT_NAMES, find_split
-from ding_cls.data.folds import fold_indices, split_indices
-from ding_cls.data.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
-from ding_cls.data.in_memory import ArrayDataset, InMemoryDataset
-from ding_cls.data.listed import CUB, ImageNet21k, StanfordCars
-from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
-from ding_cls.data.mixing import BATCH_AUGMENTS, BatchMixing, Mixture
-from ding_cls.data.multilabel import VOC, MultiLabelDataset
-from ding_cls.data.named import TorchvisionDataset
-from ding_cls.data.orders import SAMPLERS
-from ding_cls.data.pictures import EXTENSIONS, as_rgb, decode_rgb, load_rgb
-from ding_cls.data.pipelines import (
-    PIPELINES,
-    AnyPreprocessing,
-    Compose,
-    Normalization,
-    PipelinePreprocessing,
-    pipeline_preprocessing,
-    preprocessing_from_state,
-)
-from ding_cls.data.published import CIFAR10, CIFAR100, MNIST, FashionMNIST
-from ding_cls.data.registries import DATASETS, build_dataset
-from ding_cls.data.samplers import DistributedSampler, EpochBatches, EvalBatches
-from ding_cls.data.tables import CSVDataset
-from ding_cls.data.transforms import Preprocessing, TrainAugmentation, normalize, to_tensor
-from ding_cls.data.wrappers import (
+from ding_cls.data.batch_augment import BATCH_AUGMENTS, BatchMixing, Mixture
+from ding_cls.data.datasets.arrays import ArrayDataset, InMemoryDataset
+from ding_cls.data.datasets.base import BaseDataset, CustomDataset, ImageNet
+from ding_cls.data.datasets.cifar_mnist import CIFAR10, CIFAR100, MNIST, FashionMNIST
+from ding_cls.data.datasets.csv import CSVDataset
+from ding_cls.data.datasets.digits import load_digits, write_digits
+from ding_cls.data.datasets.fine_grained import CUB, ImageNet21k, StanfordCars
+from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
+from ding_cls.data.datasets.listing import SPLIT_NAMES, find_split
+from ding_cls.data.datasets.multi_label import VOC, MultiLabelDataset
+from ding_cls.data.datasets.registry import DATASETS, build_dataset
+from ding_cls.data.datasets.torchvision import TorchvisionDataset
+from ding_cls.data.datasets.wrappers import (
     ClassBalancedDataset,
     ConcatDataset,
     KFoldDataset,
@@ -41,6 +24,23 @@ from ding_cls.data.wrappers import (
     SubsetDataset,
     innermost,
 )
+from ding_cls.data.image_io import EXTENSIONS, as_rgb, decode_rgb, load_rgb
+from ding_cls.data.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
+from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
+from ding_cls.data.sampling.epoch_order import SAMPLERS
+from ding_cls.data.sampling.samplers import DistributedSampler, EpochBatches, EvalBatches
+from ding_cls.data.sampling.split import fold_indices, split_indices
+from ding_cls.data.tools.split_folder import split_folder
+from ding_cls.data.transforms import (
+    PIPELINES,
+    AnyPreprocessing,
+    Compose,
+    Normalization,
+    PipelinePreprocessing,
+    pipeline_preprocessing,
+    preprocessing_from_state,
+)
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, normalize, to_tensor
 
 __all__ = [
     "AnyPreprocessing",

@@ -19,9 +19,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
-from ding_cls.data.labels import as_target, weights_of
-from ding_cls.data.orders import build_order
-from ding_cls.data.samplers import EpochBatches, EvalBatches
+from ding_cls.data.datasets.labels import as_target, weights_of
+from ding_cls.data.sampling.epoch_order import build_order
+from ding_cls.data.sampling.samplers import EpochBatches, EvalBatches
 from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, sample_name, watched
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, SampleKey

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
-from ding_cls.data.folders import list_pictures
+from ding_cls.data.datasets.listing import list_pictures
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError

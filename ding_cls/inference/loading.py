@@ -22,7 +22,7 @@ from ding_cls.data import (
     Preprocessing,
     imagenet_classes,
 )
-from ding_cls.data.transforms import Interpolation
+from ding_cls.data.transforms.default import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
@@ -36,9 +36,9 @@ from ding_cls.models import (
     read_weights,
     weights_in,
 )
-from ding_cls.models.initial import weights_file
-from ding_cls.models.statistics import input_statistics
-from ding_cls.models.timm_backbone import PREFIX, timm_library
+from ding_cls.models.backbones.timm import PREFIX, timm_library
+from ding_cls.models.weights.initial import weights_file
+from ding_cls.models.weights.input_statistics import input_statistics
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.pipelines import unwrapped
-from ding_cls.config.subject import read_subject
+from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import (
     NUM_IMAGENET_CLASSES,
     AnyPreprocessing,
@@ -35,7 +35,7 @@ from ding_cls.inference.images import read_rgb
 from ding_cls.inference.predictor import Predictor, device_of
 from ding_cls.inference.saved_run import has_several_labels
 from ding_cls.models import evaluated_part, load_exactly, load_pretrained, new_network, weights_in
-from ding_cls.models.initial import weights_file
+from ding_cls.models.weights.initial import weights_file
 
 
 def init_model(

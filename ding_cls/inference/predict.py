@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ding_cls.common.streams import drop
+from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import find_images

@@ -4,21 +4,28 @@ A model maps images to logits; one of parts also computes the losses that its he
 know data, optimizers or configs: what it builds by name it gets as plain dicts.
 """
 
-from ding_cls.models.backbones import ResNet as ResNetBackbone
+from ding_cls.models.backbones.lenet import LeNet5
+from ding_cls.models.backbones.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from ding_cls.models.backbones.resnet_stages import ResNet as ResNetBackbone
 from ding_cls.models.build import build_model, model_names, new_network
 from ding_cls.models.classifier import ImageClassifier, Outputs
-from ding_cls.models.focal_losses import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
-from ding_cls.models.heads import ClsHead, LinearClsHead, StackedLinearClsHead, VisionTransformerClsHead
-from ding_cls.models.initial import load_initial_weights
-from ding_cls.models.layers import classifier_layer, classifier_names, num_channels
-from ding_cls.models.lenet import LeNet5
-from ding_cls.models.losses import CrossEntropyLoss, LabelSmoothLoss
-from ding_cls.models.margin_heads import ArcFaceClsHead, CosineClsHead
-from ding_cls.models.multi_label_heads import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
+from ding_cls.models.heads.linear import (
+    ClsHead,
+    LinearClsHead,
+    StackedLinearClsHead,
+    VisionTransformerClsHead,
+)
+from ding_cls.models.heads.margin import ArcFaceClsHead, CosineClsHead
+from ding_cls.models.heads.multi_label import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
+from ding_cls.models.heads.multi_task import LogSoftmaxHead, MultiTaskHead
+from ding_cls.models.layers.ops import classifier_layer, classifier_names, num_channels
+from ding_cls.models.losses.cross_entropy import CrossEntropyLoss, LabelSmoothLoss
+from ding_cls.models.losses.focal import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
+from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, weighted_loss
+from ding_cls.models.losses.seesaw import SeesawLoss
+from ding_cls.models.losses.shorthand import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
-from ding_cls.models.pretrained import LoadReport, load_exactly, load_pretrained
-from ding_cls.models.reduction import reduce_loss, weight_reduce_loss, weighted_loss
-from ding_cls.models.registries import (
+from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,
     HEADS,
@@ -31,11 +38,7 @@ from ding_cls.models.registries import (
     build_loss,
     build_neck,
 )
-from ding_cls.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
-from ding_cls.models.seesaw_loss import SeesawLoss
-from ding_cls.models.short_losses import described_loss
-from ding_cls.models.task_heads import LogSoftmaxHead, MultiTaskHead
-from ding_cls.models.weights import (
+from ding_cls.models.weights.files import (
     AVERAGED,
     TRAINING,
     evaluated_part,
@@ -43,6 +46,8 @@ from ding_cls.models.weights import (
     read_weights,
     weights_in,
 )
+from ding_cls.models.weights.initial import load_initial_weights
+from ding_cls.models.weights.loading import LoadReport, load_exactly, load_pretrained
 from ding_cls.models.wrap import BaseModelWrapper, model_wrap, unwrap
 
 __all__ = [

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ModelError
-from ding_cls.models.heads import ClsHead
-from ding_cls.models.registries import CLASSIFIERS, build_backbone, build_head, build_neck, takes
+from ding_cls.models.heads.linear import ClsHead
+from ding_cls.models.registry import CLASSIFIERS, build_backbone, build_head, build_neck, takes
 
 
 class Outputs(NamedTuple):

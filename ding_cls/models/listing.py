@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from ding_cls.errors import ModelError
+from ding_cls.models.backbones.openmmlab_names import FAMILIES
+from ding_cls.models.backbones.timm import INSTALL, PREFIX, has_timm, timm_library
 from ding_cls.models.build import build_model, is_ours, model_names
-from ding_cls.models.families import FAMILIES
-from ding_cls.models.registries import BACKBONES
-from ding_cls.models.timm_backbone import INSTALL, PREFIX, has_timm, timm_library
+from ding_cls.models.registry import BACKBONES
 
 _NUM_CLASSES = 1000
 

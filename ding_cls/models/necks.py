@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.registries import NECKS
+from ding_cls.models.registry import NECKS
 
 _POOLINGS: dict[int, type[nn.AdaptiveAvgPool1d] | type[nn.AdaptiveAvgPool2d] | type[nn.AdaptiveAvgPool3d]] = {
     1: nn.AdaptiveAvgPool1d,

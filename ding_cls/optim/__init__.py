@@ -5,7 +5,11 @@ modules and parameters, nor data, nor configs: what it builds by name it gets as
 """
 
 from ding_cls.optim.layer_decay import LearningRateDecayOptimizerConstructor
-from ding_cls.optim.lr_policies import (
+from ding_cls.optim.lr_scheduler import LrScheduler
+from ding_cls.optim.optimizers import OPTIMIZERS
+from ding_cls.optim.param_groups import OPTIMIZER_BUILDERS, DefaultOptimizerConstructor, build_optimizer
+from ding_cls.optim.schedules.base import SCHEDULES, LearningRate, Warmup, build_schedule
+from ding_cls.optim.schedules.mmcv import (
     CosineAnnealing,
     CosineAnnealingCooldown,
     CosineRestart,
@@ -19,20 +23,16 @@ from ding_cls.optim.lr_policies import (
     Poly,
     Step,
 )
-from ding_cls.optim.lr_scheduler import LrScheduler
-from ding_cls.optim.optimizers import OPTIMIZERS
-from ding_cls.optim.param_groups import OPTIMIZER_BUILDERS, DefaultOptimizerConstructor, build_optimizer
-from ding_cls.optim.plateau import ReduceLROnPlateau, observes_evaluations
-from ding_cls.optim.restarts import CosineAnnealingWarmRestarts, SwaAnnealing
-from ding_cls.optim.schedules import SCHEDULES, LearningRate, Warmup, build_schedule
-from ding_cls.optim.settings_schedules import (
+from ding_cls.optim.schedules.momentum_and_decay import (
     MOMENTUM_SCHEDULES,
     WEIGHT_DECAY_SCHEDULES,
     MomentumWarmup,
     OneCycleMomentum,
     SettingScheduler,
 )
-from ding_cls.optim.short_forms import LinearWarmup, short_schedule
+from ding_cls.optim.schedules.plateau import ReduceLROnPlateau, observes_evaluations
+from ding_cls.optim.schedules.restarts import CosineAnnealingWarmRestarts, SwaAnnealing
+from ding_cls.optim.schedules.shorthand import LinearWarmup, short_schedule
 
 __all__ = [
     "MOMENTUM_SCHEDULES",

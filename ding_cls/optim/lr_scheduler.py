@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.optim.settings_schedules import SettingScheduler
+from ding_cls.optim.schedules.momentum_and_decay import SettingScheduler
 from ding_cls.types import Position, Schedule, Stateful
 
 

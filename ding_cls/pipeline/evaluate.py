@@ -17,7 +17,9 @@ from ding_cls.common.tables import checked_ending, not_written, write_json, writ
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.metrics import ClassificationMetrics, ImageClassificationMetric
-from ding_cls.pipeline.eval_inputs import (
+from ding_cls.pipeline.checks.images import readable_split
+from ding_cls.pipeline.checks.labels import check_metric, labels_of, metric_for
+from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
     Metrics,
@@ -25,11 +27,15 @@ from ding_cls.pipeline.eval_inputs import (
     evaluated_set,
     read_inputs,
 )
-from ding_cls.pipeline.image_check import readable_split
-from ding_cls.pipeline.label_kinds import check_metric, labels_of, metric_for
-from ding_cls.pipeline.sample_records import COLUMNS, Recorder, SampleRecords, folder_of, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import (
+    COLUMNS,
+    Recorder,
+    SampleRecords,
+    folder_of,
+    sample_paths,
+)
 from ding_cls.worker import MetricSerialEvaluator
-from ding_cls.worker.results import plain
+from ding_cls.worker.evaluation.results import plain
 
 _OF_CROSS_ENTROPY = (ImageClassificationMetric, ClassificationMetrics)
 OUT_ENDINGS = (".csv", ".json", ".npz")

@@ -5,8 +5,8 @@ from typing import Any
 
 from ding_cls.config.merge import to_easydict
 from ding_cls.pipeline.hooks import run_hooks
-from ding_cls.worker.learner.hook import show_priority
-from ding_cls.worker.learner.method_hooks import MethodHook
+from ding_cls.worker.learner.hooks.base import show_priority
+from ding_cls.worker.learner.hooks.method_hook import MethodHook
 
 _UPDATE, _EVALUATION = "an update", "an evaluation"
 # As the loop comes to them; what stands between the positions is no hook.

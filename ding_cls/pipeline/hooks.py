@@ -7,9 +7,9 @@ from ding_cls.errors import ConfigError
 from ding_cls.optim import observes_evaluations
 from ding_cls.registry import Registry, build_from_cfg
 from ding_cls.worker.learner import LearnerHook, learner_hooks
-from ding_cls.worker.learner.builtin_hooks import LogRowHook
+from ding_cls.worker.learner.hooks.builtin import LogRowHook
+from ding_cls.worker.learner.hooks.implied import ObserveEvaluation, PreciseBatchNorm
 from ding_cls.worker.learner.learner_hook import Hooks, place_hook
-from ding_cls.worker.learner.training_hooks import ObserveEvaluation, PreciseBatchNorm
 
 
 def log_hook(cfg: Any) -> LearnerHook:

@@ -9,26 +9,26 @@ import torch
 
 from ding_cls.config import resolve
 from ding_cls.config.defaults import ROOT
-from ding_cls.config.loader import read_config_with_origins
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.openmmlab.translate import Translation
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
-from ding_cls.config.subject import Subject
-from ding_cls.config.translate import Translation
+from ding_cls.config.tools.inspected import Subject
 from ding_cls.config.user_code import import_user_code
 from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
-from ding_cls.pipeline.descriptions import folder_of_split
+from ding_cls.pipeline.checks.images import readable_datasets, shown_count
+from ding_cls.pipeline.checks.labels import check_labels, metric_for
+from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
+from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
+from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
-from ding_cls.pipeline.image_check import readable_datasets, shown_count
-from ding_cls.pipeline.label_kinds import check_labels, metric_for
-from ding_cls.pipeline.loss_checks import check_losses, fill_num_classes
 from ding_cls.pipeline.result import TrainResult
 from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run, without_folders
-from ding_cls.pipeline.run import Run, open_run
-from ding_cls.pipeline.statistics import fill_input_statistics
+from ding_cls.pipeline.run_context import Run, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 

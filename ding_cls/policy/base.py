@@ -8,12 +8,12 @@ import torch
 from easydict import EasyDict
 
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.config.settle import lay_policy_over
+from ding_cls.config.normalize import lay_policy_over
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import ConfigError
-from ding_cls.models.pretrained import fitting, load_exactly
-from ding_cls.models.weights import TRAINING, evaluated_part, weights_in
+from ding_cls.models.weights.files import TRAINING, evaluated_part, weights_in
+from ding_cls.models.weights.loading import fitting, load_exactly
 from ding_cls.models.wrap import unwrap
 from ding_cls.policy.modes import EvalMode, LearnMode, Verdict
 from ding_cls.policy.optimizer_state import LAYOUT, check_optimizer, layout_of, load_optimizer

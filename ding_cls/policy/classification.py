@@ -17,7 +17,23 @@ from ding_cls.distributed.comm import allreduce
 from ding_cls.distributed.wrap import sync_buffers, wrap_ddp
 from ding_cls.errors import ConfigError
 from ding_cls.models import Outputs, load_initial_weights, new_network
-from ding_cls.policy.averaging import (
+from ding_cls.policy.base import Policy
+from ding_cls.policy.batches import as_batch
+from ding_cls.policy.distillation import Distillation
+from ding_cls.policy.freezing import freezing_of
+from ding_cls.policy.learn_state import check_learn_state
+from ding_cls.policy.losses import loss_of, tell_class_counts, total
+from ding_cls.policy.optimizer import lr_scheduler_of, optimizer_of
+from ding_cls.policy.precise_bn import recompute_statistics
+from ding_cls.policy.settings import setting_of
+from ding_cls.policy.stages import Recipes, minimises_cross_entropy
+from ding_cls.policy.unused_parameters import UntrainedParameters
+from ding_cls.policy.update.finite import FiniteUpdates
+from ding_cls.policy.update.grad_clip import Clipping
+from ding_cls.policy.update.loss_scaler import LossScaler, autocast, check_precision
+from ding_cls.policy.update.sam import Sharpness
+from ding_cls.policy.update.step_stats import Phases, Sums
+from ding_cls.policy.weight_averaging import (
     EvaluatedWeights,
     LastWeights,
     Others,
@@ -25,22 +41,6 @@ from ding_cls.policy.averaging import (
     evaluated_weights,
     with_average,
 )
-from ding_cls.policy.base import Policy
-from ding_cls.policy.batches import as_batch
-from ding_cls.policy.clipping import Clipping
-from ding_cls.policy.distill_loss import Distillation
-from ding_cls.policy.finite import FiniteUpdates
-from ding_cls.policy.freezing import freezing_of
-from ding_cls.policy.learn_state import check_learn_state
-from ding_cls.policy.losses import loss_of, tell_class_counts, total
-from ding_cls.policy.optimization import lr_scheduler_of, optimizer_of
-from ding_cls.policy.recipes import Recipes, minimises_cross_entropy
-from ding_cls.policy.scaling import LossScaler, autocast, check_precision
-from ding_cls.policy.settings import setting_of
-from ding_cls.policy.sharpness import Sharpness
-from ding_cls.policy.statistics import recompute_statistics
-from ding_cls.policy.sums import Phases, Sums
-from ding_cls.policy.untrained import UntrainedParameters
 from ding_cls.types import Batch
 
 _LOGGER = logging.getLogger(__name__)

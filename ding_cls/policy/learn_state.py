@@ -9,9 +9,9 @@ from ding_cls.checkpoint.form import check_form, finite, mapping, record, tensor
 from ding_cls.common.tensors import state_differences
 from ding_cls.errors import ChangedRunError
 from ding_cls.models import AVERAGED
-from ding_cls.models.pretrained import fitting
+from ding_cls.models.weights.loading import fitting
 from ding_cls.optim import LrScheduler
-from ding_cls.policy.distill_loss import Distillation
+from ding_cls.policy.distillation import Distillation
 from ding_cls.policy.losses import BatchLoss
 
 _SCALER = record({"scale": finite, "_growth_tracker": whole()})

@@ -1,6 +1,6 @@
 """Known names of this design, re-exported for the programs that import them from here."""
 
-from ding_cls.common.log import build_logger
+from ding_cls.common.logs.log import build_logger
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.common.timing import EasyTimer
 from ding_cls.config import deep_merge_dicts

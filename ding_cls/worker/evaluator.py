@@ -8,20 +8,19 @@ from typing import Any, ClassVar
 import torch
 from easydict import EasyDict
 
-from ding_cls.common.append import LogFailures
-from ding_cls.common.events import TENSORBOARD, write_at_once, write_scalars
-from ding_cls.common.log import close_logger, print_through, quiet_logger, text_logger, write_only
+from ding_cls.common.logs.append import LogFailures
+from ding_cls.common.logs.events import TENSORBOARD, write_at_once, write_scalars
+from ding_cls.common.logs.log import close_logger, print_through, quiet_logger, text_logger, write_only
 from ding_cls.config.defaults import EVALUATOR, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric
 from ding_cls.policy.modes import EvalMode
-from ding_cls.worker.eval_batches import checked_count, judged_batches
-from ding_cls.worker.eval_plan import EvalPlan
-from ding_cls.worker.mean_loss import mean_loss
-from ding_cls.worker.ranking import EarlyStopping, Ranking, check_stop_value, has_reached
-from ding_cls.worker.results import (
+from ding_cls.worker.evaluation.batches import checked_count, judged_batches
+from ding_cls.worker.evaluation.best import EarlyStopping, Ranking, check_stop_value, has_reached
+from ding_cls.worker.evaluation.mean_loss import mean_loss
+from ding_cls.worker.evaluation.results import (
     also_evaluated,
     check_classes,
     evaluation_line,
@@ -31,8 +30,9 @@ from ding_cls.worker.results import (
     reduced_dicts,
     sample_ids,
 )
-from ding_cls.worker.saved_results import load_results
-from ding_cls.worker.totals import MetricTotals, parts_of
+from ding_cls.worker.evaluation.saved_results import load_results
+from ding_cls.worker.evaluation.schedule import EvalPlan
+from ding_cls.worker.evaluation.totals import MetricTotals, parts_of
 
 
 class MetricSerialEvaluator:

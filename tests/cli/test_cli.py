@@ -18,7 +18,7 @@ from torch import nn
 import ding_cls
 from ding_cls.cli import environment, main, run_program
 from ding_cls.config import read_config
-from ding_cls.worker.learner.builtin_hooks import LogRowHook
+from ding_cls.worker.learner.hooks.builtin import LogRowHook
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
 from dizoo.image_classification.entry import imagenet_res18_main as zoo
 from dizoo.image_classification.entry.digits_res18_config import digits_res18_config

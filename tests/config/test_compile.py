@@ -9,7 +9,7 @@ from easydict import EasyDict
 
 from ding_cls.config import apply_overrides, compile_config, read_config
 from ding_cls.config.defaults import EVALUATOR, ROOT, defaults
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
 
 LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_PROCID")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.config.translate import translate
+from ding_cls.config.openmmlab.translate import translate
 
 NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
 

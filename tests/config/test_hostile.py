@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ding_cls.config import read_config
-from ding_cls.config.lint import lint
-from ding_cls.config.show import show_config
-from ding_cls.config.subject import read_subject
+from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.lint import lint
+from ding_cls.config.tools.show import show_config
 from ding_cls.config.validate import is_alike
 from ding_cls.errors import ConfigError
 
@@ -28,7 +28,7 @@ RUNNER = """
 import json, os, resource, sys, time
 from ding_cls.config import read_config
 from ding_cls.errors import ConfigError
-from ding_cls.config.sources import SUFFIXES
+from ding_cls.config.reader.files import SUFFIXES
 
 folder, names = sys.argv[1], sys.argv[2:]
 for suffix, text in ((".py", "a = f'{1}'"), (".yaml", "a: [1.5, yes, x]"), (".json", '{"a": 1}')):
@@ -369,7 +369,7 @@ def test_too_little_memory_is_a_config_error(tmp_path: Path, monkeypatch: pytest
         raise MemoryError
 
     (tmp_path / "c.py").write_text("a = [1]\n")
-    monkeypatch.setattr("ding_cls.config.loader.interpret", spent)
+    monkeypatch.setattr("ding_cls.config.reader.reader.interpret", spent)
     with pytest.raises(ConfigError, match=r"takes more memory than there is \(c\.py:1\)$"):
         read_config(tmp_path / "c.py")
 

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config, DictAction
 
 from ding_cls.config import apply_overrides
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from tests.config.files import write_files
 
 MM = Path(__file__).parent / "assets" / "mm"

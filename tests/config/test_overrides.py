@@ -7,7 +7,7 @@ import pytest
 from easydict import EasyDict
 
 from ding_cls.config import apply_overrides
-from ding_cls.config.loader import read_config_with_origins
+from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
 
 

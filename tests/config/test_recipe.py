@@ -7,7 +7,8 @@ import pytest
 
 from ding_cls.config import checked_config, deep_merge_dicts, read_config
 from ding_cls.config.defaults import ROOT, defaults
-from ding_cls.config.lint import lint
+from ding_cls.config.normalize import put
+from ding_cls.config.reader.files import RECIPES, recipe_names
 from ding_cls.config.recipe import (
     FINE_TUNE,
     FROM_SCRATCH,
@@ -16,9 +17,8 @@ from ding_cls.config.recipe import (
     recipe_under,
     resolve_run,
 )
-from ding_cls.config.settle import put
-from ding_cls.config.sources import RECIPES, recipe_names
-from ding_cls.config.subject import read_subject
+from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.lint import lint
 from ding_cls.config.validate import at
 from tests.config.files import write_files
 

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch.utils.data import TensorDataset
 
-from ding_cls.data.datasets import ImageNetDataset, SyntheticDataset
+from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
 from ding_cls.data.loader import build_eval_loader, build_train_loader
-from ding_cls.data.transforms import Preprocessing, TrainAugmentation
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, Share
 

@@ -19,8 +19,7 @@ from ding_cls.distributed import (
     get_rank,
     get_world_size,
 )
-
-from .ranks import run_ranks
+from tests.distributed.ranks import run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])
 BIG_COUNT = 2**53 + 1  # float64 cannot hold it

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from ding_cls.data import DATASETS, CustomDataset
-
-from .test_training_ranks import Normless, Run, folder, run_all
+from tests.distributed.test_training_ranks import Normless, Run, folder, run_all
 
 __all__ = ["folder"]  # a fixture
 

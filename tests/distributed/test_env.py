@@ -18,8 +18,7 @@ from ding_cls.distributed import (
     local_rank,
 )
 from ding_cls.errors import DistributedError
-
-from .ranks import free_port, run_ranks, warm_processes
+from tests.distributed.ranks import free_port, run_ranks, warm_processes
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
 SLURM = {

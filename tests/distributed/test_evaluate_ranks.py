@@ -9,9 +9,8 @@ import pytest
 
 from ding_cls.distributed import dist_init
 from ding_cls.pipeline import evaluate
+from tests.distributed.ranks import free_port, run_ranks
 from tests.harness import run_tiny, tiny_parts
-
-from .ranks import free_port, run_ranks
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
 METRICS: list[Any] = [None, "confusion", ["auroc", "f1"], {"type": "t_evaluated", "scale": 1.0}]

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from .test_training_ranks import UPDATES, Normless, Run, assert_stops_and_resumes, folder, run_all
+from tests.distributed.test_training_ranks import (
+    UPDATES,
+    Normless,
+    Run,
+    assert_stops_and_resumes,
+    folder,
+    run_all,
+)
 
 __all__ = ["folder"]  # a fixture
 

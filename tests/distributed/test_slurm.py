@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .ranks import LAUNCHER_VARIABLES, free_port
+from tests.distributed.ranks import LAUNCHER_VARIABLES, free_port
 
 pytestmark = [pytest.mark.slurm, pytest.mark.dist, pytest.mark.slow]
 

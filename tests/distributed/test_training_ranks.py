@@ -19,10 +19,9 @@ from ding_cls.types import Batch
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
 from tests.conftest import TinyNet, write_pictures
+from tests.distributed.ranks import free_port, run_ranks
 from tests.harness import SETTINGS, assert_same
 from tests.harness import _without_clocks as without_clocks
-
-from .ranks import free_port, run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [2, 3])
 # 40 pictures in global batches of 12 at most, which makes 10: four updates an epoch, eight in all. Three

@@ -8,12 +8,11 @@ import torch
 from torch import nn
 
 from ding_cls.data import SyntheticDataset, build_train_loader
-from ding_cls.data.labels import weights_of
+from ding_cls.data.datasets.labels import weights_of
 from ding_cls.distributed import get_rank, get_world_size
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
-
-from .ranks import run_ranks
+from tests.distributed.ranks import run_ranks
 
 EPOCHS = 2
 

@@ -16,8 +16,7 @@ from ding_cls.distributed import (
     wrap_ddp,
 )
 from ding_cls.errors import DistributedError
-
-from .ranks import run_ranks
+from tests.distributed.ranks import run_ranks
 
 WORLDS = pytest.mark.parametrize("world_size", [1, 2, 3])
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ from ding_cls.config import compile_config
 from ding_cls.config.defaults import EVALUATOR, LEARNER
 from ding_cls.pipeline.hooks import run_hooks
 from ding_cls.worker.learner import HOOKS, Hook, Priority, Runner, show_hooks
-from ding_cls.worker.learner.hook import POSITIONS
-from ding_cls.worker.learner.method_hooks import METHODS
+from ding_cls.worker.learner.hooks.base import POSITIONS
+from ding_cls.worker.learner.hooks.method_hook import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 

@@ -4,8 +4,8 @@ from types import ModuleType
 
 import pytest
 
-from ding_cls.config.table import TABLE
-from ding_cls.config.translate import translate
+from ding_cls.config.openmmlab.key_table import TABLE
+from ding_cls.config.openmmlab.translate import translate
 from tests.docs.scripts import DOCS, script_of
 
 

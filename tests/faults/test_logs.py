@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from ding_cls.common.append import AppendedFile
+from ding_cls.common.logs.append import AppendedFile
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from tests.common.test_events import points
+from tests.common.logs.test_events import points
 from tests.conftest import write_pictures
 from tests.contract.test_known_program import CLASSES, PROGRAM, ROOT
 from tests.faults.test_signals import ALONE, EACH, assert_continues, ended, start

@@ -18,8 +18,8 @@ from ding_cls import load
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import DingError
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline.eval_inputs import eval_policy, read_inputs
-from ding_cls.pipeline.label_kinds import Labels
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.evaluation.inputs import eval_policy, read_inputs
 from ding_cls.pipeline.resume import named_checkpoint
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import MetricSerialEvaluator

@@ -25,7 +25,9 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import _guarded
 from ding_cls.errors import RunStopped
 from ding_cls.metrics import ImageClassificationMetric
-from ding_cls.pipeline import kfold, kfold_plan, run, run_folder
+from ding_cls.pipeline import kfold, run_folder
+from ding_cls.pipeline import run_context as run
+from ding_cls.pipeline.kfold import plan as kfold_plan
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook, MetricSerialEvaluator
 from tests.conftest import TinyNet
@@ -365,7 +367,7 @@ def test_a_second_signal_ends_at_once(workdir: Path, name: str) -> None:
     program = """
         import os, signal, sys, time
         from ding_cls.cli.exits import guarded
-        from ding_cls.common.stop_signals import StopSignals
+        from ding_cls.common.stops.signals import StopSignals
         def job():
             with StopSignals() as stop:
                 os.kill(os.getpid(), signal.NAME)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import get_worker_info
 
-from ding_cls.data.datasets import ImageNetDataset
+from ding_cls.data.datasets.folder import ImageNetDataset
 from ding_cls.inference import images, load
 from ding_cls.pipeline import evaluate
 from ding_cls.policy import ImageClassificationPolicy

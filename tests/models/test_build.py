@@ -211,7 +211,9 @@ def test_a_network_has_a_name_or_a_type() -> None:
 
 def test_the_weights_asked_for_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(build_model("resnet18", num_classes=1000).state_dict(), tmp_path / "resnet18.pth")
-    monkeypatch.setattr("ding_cls.models.initial.fetch_weights", lambda name: tmp_path / f"{name}.pth")
+    monkeypatch.setattr(
+        "ding_cls.models.weights.initial.fetch_weights", lambda name: tmp_path / f"{name}.pth"
+    )
     parts = new_network(PARTS, num_classes=3)
     for network, description in ((parts, PARTS), (build_model("resnet18", num_classes=3), DEFAULTS)):
         assert load_initial_weights(network, description) == []

@@ -246,7 +246,7 @@ def test_weights_of_a_whole_network_are_loaded_into_the_parts(
     torch.save(whole.state_dict(), "weights.pth")
     names = []
     monkeypatch.setattr(
-        "ding_cls.models.initial.fetch_weights", lambda name: names.append(name) or "weights.pth"
+        "ding_cls.models.weights.initial.fetch_weights", lambda name: names.append(name) or "weights.pth"
     )
     cfg = compile_config(config({**RESNET, "pretrained": pretrained}), save_cfg=False)
     network, about = build_network(cfg, 3)

@@ -5,15 +5,15 @@ from typing import Any
 
 from ding_cls.metrics import METRICS
 from ding_cls.models import LOSSES
-from ding_cls.models.torch_losses import TorchLoss
+from ding_cls.models.losses.torch import TorchLoss
 from ding_cls.optim import (
     MOMENTUM_SCHEDULES,
     OPTIMIZER_BUILDERS,
     SCHEDULES,
     WEIGHT_DECAY_SCHEDULES,
     DefaultOptimizerConstructor,
-    short_forms,
 )
+from ding_cls.optim.schedules import shorthand as short_forms
 from ding_cls.registry import Registry
 
 FACTOR = 1.001
@@ -63,7 +63,7 @@ def spoil(kind: str, name: str) -> None:
         owner = DefaultOptimizerConstructor if name == "paramwise_cfg" else OPTIMIZER_BUILDERS.get(name)
         spoil_method(owner, "_mults")
     elif kind == "warm-up":
-        from ding_cls.optim.schedules import LearningRate, Warmup
+        from ding_cls.optim.schedules.base import LearningRate, Warmup
 
         owners = {"by name": Warmup, "native": LearningRate, "of short forms": short_forms.LinearWarmup}
         spoil_method(owners[name], "__call__")

@@ -15,18 +15,18 @@ from ding_cls.metrics import METRICS
 from ding_cls.models import LOSSES
 from ding_cls.optim import MOMENTUM_SCHEDULES, OPTIMIZER_BUILDERS, SCHEDULES, WEIGHT_DECAY_SCHEDULES
 from tests.docs.test_coverage import names_of_tests
-from tests.models.test_losses import SWEEP
-from tests.optim.test_lr_policies import FORMULAS
+from tests.models.losses.test_cross_entropy import SWEEP
+from tests.optim.schedules.test_mmcv import FORMULAS
 from tests.options.parts_table import OF_LOSSES
 from tests.options.spoil import spoil
 from tests.options.trials import ours
 
 ROOT = Path(__file__).resolve().parents[2]
-LOSS, FOCAL = "tests/models/test_losses.py", "tests/models/test_focal_losses.py"
-SHORT, STRINGS = "tests/optim/test_short_forms.py", "tests/metrics/test_accuracy.py"
-SETTING, RANKING = "tests/optim/test_settings_schedules.py", "tests/metrics/test_ranking.py"
+LOSS, FOCAL = "tests/models/losses/test_cross_entropy.py", "tests/models/losses/test_focal.py"
+SHORT, STRINGS = "tests/optim/schedules/test_shorthand.py", "tests/metrics/test_accuracy.py"
+SETTING, RANKING = "tests/optim/schedules/test_momentum_and_decay.py", "tests/metrics/test_ranking.py"
 CALIBRATION, PER_CLASS = "tests/metrics/test_calibration.py", "tests/metrics/test_per_class.py"
-OF_ALL_POLICIES = "tests/optim/test_lr_policies.py::test_every_value_is_the_formulas"
+OF_ALL_POLICIES = "tests/optim/schedules/test_mmcv.py::test_every_value_is_the_formulas"
 EXACT: dict[str, dict[str, str]] = {
     "loss": {
         "AsymmetricLoss": f"{FOCAL}::test_the_asymmetric_loss_is_its_formula",
@@ -34,7 +34,7 @@ EXACT: dict[str, dict[str, str]] = {
         "FocalLoss": f"{FOCAL}::test_the_focal_loss_of_sigmoids_is_its_formula",
         "KLDivLoss": f"{LOSS}::test_the_divergence_has_a_mean_over_samples_of_its_own",
         "LabelSmoothLoss": f"{LOSS}::test_original_smoothing_is_torchs_to_the_last_bit",
-        "SeesawLoss": "tests/models/test_seesaw_loss.py::test_the_loss_is_its_formula_and_counts_first",
+        "SeesawLoss": "tests/models/losses/test_seesaw.py::test_the_loss_is_its_formula_and_counts_first",
         "SoftmaxFocalLoss": f"{FOCAL}::test_the_focal_loss_of_a_softmax_is_its_formula",
         **{
             name: f"{LOSS}::test_without_weights_a_loss_of_torch_is_torchs_to_the_last_bit[{name}]"
@@ -42,8 +42,8 @@ EXACT: dict[str, dict[str, str]] = {
         },
     },
     "schedule": {
-        "CosineAnnealingWarmRestarts": "tests/optim/test_restarts.py::test_restarts_are_torchs",
-        "ReduceLROnPlateau": "tests/optim/test_plateau.py::test_every_value_is_torchs",
+        "CosineAnnealingWarmRestarts": "tests/optim/schedules/test_restarts.py::test_restarts_are_torchs",
+        "ReduceLROnPlateau": "tests/optim/schedules/test_plateau.py::test_every_value_is_torchs",
         # pytest takes no longer ids than a file's name: the last of each name is the shortest.
         **{
             FORMULAS[case][0]["type"]: f"{OF_ALL_POLICIES}[{case}]"
@@ -62,8 +62,8 @@ EXACT: dict[str, dict[str, str]] = {
         f"{SETTING}::test_weight_decay_is_the_formulas_and_none_stays_none",
     ),
     "warm-up": {
-        "by name": "tests/optim/test_schedules.py::test_warmup_by_hand",
-        "native": "tests/optim/test_schedules.py::test_warmup_ends_at_its_boundary",
+        "by name": "tests/optim/schedules/test_base.py::test_warmup_by_hand",
+        "native": "tests/optim/schedules/test_base.py::test_warmup_ends_at_its_boundary",
         "of short forms": f"{SHORT}::test_warm_up_is_a_line_and_the_rest_the_schedules",
     },
     "grouping": {

@@ -8,14 +8,8 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import ConfigError
-from ding_cls.models import (
-    BACKBONES,
-    CLASSIFIERS,
-    HEADS,
-    NECKS,
-    build_classifier,
-    initialisers,
-)
+from ding_cls.models import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier
+from ding_cls.models.layers import init as initialisers
 from tests.harness import assert_same
 from tests.options.trials import CLASSES, CONFIG, arrays, ours, run, trains
 

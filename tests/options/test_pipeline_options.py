@@ -8,7 +8,7 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.data import PIPELINES
-from ding_cls.data.pipelines.from_torchvision import REFUSED
+from ding_cls.data.transforms.torchvision import REFUSED
 from ding_cls.errors import ConfigError
 from tests.conftest import write_pictures
 from tests.options.pipeline_table import (

@@ -18,14 +18,14 @@ from ding_cls.optim import (
     WEIGHT_DECAY_SCHEDULES,
 )
 from ding_cls.optim.param_groups import _PARAMWISE
-from ding_cls.policy.averaging import Ema, Swa
-from ding_cls.policy.clipping import Clipping
-from ding_cls.policy.distill_loss import Distillation
+from ding_cls.policy.distillation import Distillation
 from ding_cls.policy.freezing import Freezing
-from ding_cls.policy.optimization import LrScaling
-from ding_cls.policy.sharpness import Sharpness
+from ding_cls.policy.optimizer import LrScaling
+from ding_cls.policy.update.grad_clip import Clipping
+from ding_cls.policy.update.sam import Sharpness
+from ding_cls.policy.weight_averaging import Ema, Swa
 from ding_cls.worker.learner import HOOKS
-from ding_cls.worker.learner.training_hooks import PreciseBatchNorm
+from ding_cls.worker.learner.hooks.implied import PreciseBatchNorm
 from tests.optim.test_library_optimizers import UNUSABLE as NO_LIBRARYS
 from tests.options.parts_table import (
     FEW,

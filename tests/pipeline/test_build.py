@@ -11,7 +11,7 @@ from ding_cls.data import ImageNetDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.pipeline import build_datasets, build_network, preprocessing_of, train
 from ding_cls.pipeline.build import check_network
-from ding_cls.pipeline.dry_run import dry_run
+from ding_cls.pipeline.dry_run.run import dry_run
 from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet
 

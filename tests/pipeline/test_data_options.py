@@ -12,7 +12,7 @@ from ding_cls.config import compile_config
 from ding_cls.data import build_train_loader, innermost
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline import build_datasets, evaluate, train
-from ding_cls.pipeline.splits import evaluation_set
+from ding_cls.pipeline.datasets.splits import evaluation_set
 from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet
 

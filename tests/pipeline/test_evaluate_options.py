@@ -146,7 +146,7 @@ def test_what_is_no_folder_of_anything_is_one_line(trained: Path, tmp_path: Path
 
 def test_files_of_published_data_may_lie_in_folders_of_their_own(workdir: Path) -> None:
     # Neither is a class: the folder is read as the run's own data are.
-    from ding_cls.pipeline.eval_inputs import _is_one_split
+    from ding_cls.pipeline.evaluation.inputs import _is_one_split
 
     (workdir / "data" / "raw").mkdir(parents=True)
     section = {"train": None, "val": {"type": "CIFAR10"}, "test": None}

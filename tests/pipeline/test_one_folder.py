@@ -9,7 +9,7 @@ import pytest
 from ding_cls.data import MNIST
 from ding_cls.errors import DataError
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.dry_run import dry_run
+from ding_cls.pipeline.dry_run.run import dry_run
 from tests.harness import SETTINGS, tiny_parts
 
 GREY = {"type": "Normalize", "mean": [99.0] * 3, "std": [50.0] * 3, "to_rgb": False}

@@ -8,11 +8,11 @@ import torch
 
 from ding_cls.cli import main
 from ding_cls.config import read_config
+from ding_cls.config.reader.files import RECIPES
 from ding_cls.config.recipe import FINE_TUNE, FROM_SCRATCH
-from ding_cls.config.sources import RECIPES
 from ding_cls.config.validate import at
 from ding_cls.pipeline import train
-from ding_cls.pipeline.dry_run import dry_run
+from ding_cls.pipeline.dry_run.run import dry_run
 from ding_cls.pipeline.train import read_run
 from tests.config.test_recipe import leaves_of
 

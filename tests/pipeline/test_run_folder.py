@@ -109,7 +109,7 @@ def test_a_disk_that_takes_no_config_is_one_line_and_the_name_is_given_back(
     def full(cfg: Any, folder: Path) -> None:
         raise OSError(code, os.strerror(code), str(folder / "total_config.py"))
 
-    monkeypatch.setattr("ding_cls.pipeline.run.save_run_config", full)
+    monkeypatch.setattr("ding_cls.pipeline.run_context.save_run_config", full)
     with pytest.raises(DiskError, match=rf"/run/total_config\.py' could not be written: {os.strerror(code)}"):
         run_tiny(picture_folder, "run", ALONE)
     assert not Path("run").exists()

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import LOSSES, ImageClassifier, LinearClsHead
-from ding_cls.models.class_weight_loss import balanced_weights
+from ding_cls.models.losses.class_weight import balanced_weights
 from ding_cls.policy.losses import BatchLoss, loss_of, num_hits
 from ding_cls.types import Batch
 from tests.policy.test_classification import NoReads

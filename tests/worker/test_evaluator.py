@@ -16,8 +16,7 @@ from ding_cls.data import DistributedSampler, build_eval_loader
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import Accuracy, ImageClassificationMetric
 from ding_cls.worker import MetricSerialEvaluator
-
-from .tables import (
+from tests.worker.tables import (
     CountingMetric,
     DingStyleMetric,
     NumberedSamples,

@@ -14,9 +14,8 @@ from ding_cls.data import build_eval_loader
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import ImageClassificationMetric
 from ding_cls.worker import MetricSerialEvaluator
-from ding_cls.worker.eval_batches import EvaluationStoppedError
-
-from .tables import (
+from ding_cls.worker.evaluation.batches import EvaluationStoppedError
+from tests.worker.tables import (
     DingStyleMetric,
     NumberedSamples,
     ScriptedMetric,

@@ -12,9 +12,15 @@ from ding_cls.data import DistributedSampler, build_eval_loader
 from ding_cls.distributed import get_rank, get_world_size
 from ding_cls.errors import DataError
 from ding_cls.metrics import ImageClassificationMetric
-
-from ..distributed.ranks import run_ranks
-from .tables import DingStyleMetric, NumberedSamples, ScriptedMetric, TablePolicy, evaluator_of, numbered
+from tests.distributed.ranks import run_ranks
+from tests.worker.tables import (
+    DingStyleMetric,
+    NumberedSamples,
+    ScriptedMetric,
+    TablePolicy,
+    evaluator_of,
+    numbered,
+)
 
 pytestmark = pytest.mark.dist
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.data import EvalLoader
-from ding_cls.data.digest import SampleList, changes
+from ding_cls.data.datasets.digest import SampleList, changes
 from ding_cls.distributed import broadcast_object
 from ding_cls.errors import CheckpointError
 from ding_cls.pipeline.checks.ranks import SPLITS, check_same_data

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.config.merge import plain_copy
-from ding_cls.data.digest import Changes, SampleList, changes
+from ding_cls.data.datasets.digest import Changes, SampleList, changes
 from ding_cls.distributed import broadcast_object, gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError
 

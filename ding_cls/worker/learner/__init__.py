@@ -2,14 +2,19 @@
 
 from ding_cls.worker.learner.base_learner import BaseLearner
 from ding_cls.worker.learner.create import create_learner
-from ding_cls.worker.learner.hook import HOOKS, Priority
-from ding_cls.worker.learner.known_hooks import (
+from ding_cls.worker.learner.hooks.base import HOOKS, Priority
+from ding_cls.worker.learner.hooks.method_hook import Hook
+from ding_cls.worker.learner.hooks.openmmlab import (
     ClassNumCheckHook,
     ClosureHook,
     EarlyStoppingHook,
     EmptyCacheHook,
     SyncBuffersHook,
 )
+from ding_cls.worker.learner.hooks.profiler import ProfilerHook
+from ding_cls.worker.learner.hooks.runner_view import Runner
+from ding_cls.worker.learner.hooks.scheduled_params import SetAdaptiveMarginsHook, WarmupParamHook
+from ding_cls.worker.learner.hooks.trackers import MlflowLoggerHook, WandbLoggerHook
 from ding_cls.worker.learner.learner_hook import (
     LearnerHook,
     add_learner_hook,
@@ -19,11 +24,6 @@ from ding_cls.worker.learner.learner_hook import (
     register_learner_hook,
     show_hooks,
 )
-from ding_cls.worker.learner.method_hooks import Hook
-from ding_cls.worker.learner.profiler_hook import ProfilerHook
-from ding_cls.worker.learner.runner import Runner
-from ding_cls.worker.learner.setting_hooks import SetAdaptiveMarginsHook, WarmupParamHook
-from ding_cls.worker.learner.tracking import MlflowLoggerHook, WandbLoggerHook
 
 __all__ = [
     "HOOKS",

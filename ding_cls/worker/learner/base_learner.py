@@ -13,7 +13,7 @@ from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import CountVar
 from ding_cls.common.folder_lock import join_lock
-from ding_cls.common.log import build_logger, close_logger, quiet_logger
+from ding_cls.common.logs.log import build_logger, close_logger, quiet_logger
 from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
@@ -22,27 +22,27 @@ from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
-from ding_cls.worker.learner.finite_weights import check_weights
-from ding_cls.worker.learner.history import History
-from ding_cls.worker.learner.hook import LearnerHook
-from ding_cls.worker.learner.hook_calls import HookCalls, free_state_name, state_of, states_kept
-from ding_cls.worker.learner.judging import Judging
+from ding_cls.worker.learner.hooks.base import LearnerHook
+from ding_cls.worker.learner.hooks.trackers import Tracker, closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
-from ding_cls.worker.learner.monitor import Monitor
-from ding_cls.worker.learner.progress import progress_bar
-from ding_cls.worker.learner.provenance import check_facts, environment, environment_changes
-from ding_cls.worker.learner.restoring import load_part, naming_file, restore
-from ding_cls.worker.learner.room import check_room
-from ding_cls.worker.learner.run_logs import RunLogs
-from ding_cls.worker.learner.saving import Saving, check_complete
-from ding_cls.worker.learner.stop import (
+from ding_cls.worker.learner.loop.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.loop.evaluation import Judging
+from ding_cls.worker.learner.loop.interruption import (
     StopSignals,
     naming_last_checkpoint,
     repeating_evaluations,
     save_and_stop,
 )
-from ding_cls.worker.learner.tracking import Tracker, closing_trackers
+from ding_cls.worker.learner.loop.progress import progress_bar
+from ding_cls.worker.learner.loop.run_logs import RunLogs
+from ding_cls.worker.learner.state.checkpointing import Saving, check_complete
+from ding_cls.worker.learner.state.disk_room import check_room
+from ding_cls.worker.learner.state.finite_weights import check_weights
+from ding_cls.worker.learner.state.history import History
+from ding_cls.worker.learner.state.hook_state import HookCalls, free_state_name, state_of, states_kept
+from ding_cls.worker.learner.state.monitor import Monitor
+from ding_cls.worker.learner.state.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.state.resume_checks import check_facts, environment, environment_changes
 
 
 class BaseLearner:

@@ -5,15 +5,7 @@ from typing import Any
 
 from ding_cls.config.defaults import NEVER
 from ding_cls.errors import ConfigError
-from ding_cls.worker.learner.builtin_hooks import (
-    ImageClsLogShowHook,
-    LoadCkptHook,
-    LogReduceHook,
-    LogShowHook,
-    SaveCkptHook,
-)
-from ding_cls.worker.learner.custom_hooks import build_custom_hooks
-from ding_cls.worker.learner.hook import (
+from ding_cls.worker.learner.hooks.base import (
     HOOKS,
     POSITIONS,
     LearnerHook,
@@ -21,7 +13,15 @@ from ding_cls.worker.learner.hook import (
     register_learner_hook,
     show_priority,
 )
-from ding_cls.worker.learner.hook_calls import state_of
+from ding_cls.worker.learner.hooks.builtin import (
+    ImageClsLogShowHook,
+    LoadCkptHook,
+    LogReduceHook,
+    LogShowHook,
+    SaveCkptHook,
+)
+from ding_cls.worker.learner.hooks.custom import build_custom_hooks
+from ding_cls.worker.learner.state.hook_state import state_of
 
 Hooks = dict[str, list[LearnerHook]]
 

@@ -134,7 +134,7 @@ def test_a_full_disk_costs_the_counts_alone(
     def fail(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ding_cls.data.digest.atomic_write", fail)
+    monkeypatch.setattr("ding_cls.data.datasets.digest.atomic_write", fail)
     with caplog.at_level(logging.WARNING):
         run_tiny(picture_folder, "run", ALONE)
     assert (
@@ -217,7 +217,7 @@ def test_a_cross_validation_is_of_one_set_of_data(
         raise DataError("not yet")
 
     with monkeypatch.context() as patched:
-        patched.setattr(import_module("ding_cls.pipeline.kfold"), "_finish_fold", fail)
+        patched.setattr(import_module("ding_cls.pipeline.kfold.run"), "_finish_fold", fail)
         with pytest.raises(DataError, match="not yet"):
             run(fold=0)
     add(picture_folder, "train/ash/900.png")

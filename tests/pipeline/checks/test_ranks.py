@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ding_cls.config import checked_config
-from ding_cls.data.digest import SampleList
+from ding_cls.data.datasets.digest import SampleList
 from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline.checks import ranks

@@ -12,7 +12,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError, RunStopped
 from ding_cls.worker import BaseLearner
 from ding_cls.worker.learner import create_learner
-from ding_cls.worker.learner.hook import POSITIONS
+from ding_cls.worker.learner.hooks.base import POSITIONS
 from tests.worker.learner.parts import QUIET, Counting, Loader, Note, learner
 
 pytestmark = pytest.mark.usefixtures("workdir")

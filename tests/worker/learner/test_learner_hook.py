@@ -12,7 +12,7 @@ from ding_cls.worker.learner import (
     register_learner_hook,
     show_hooks,
 )
-from ding_cls.worker.learner.hook import HOOKS, POSITIONS, LearnerHook
+from ding_cls.worker.learner.hooks.base import HOOKS, POSITIONS, LearnerHook
 from ding_cls.worker.learner.learner_hook import (
     LoadCkptHook,
     LogReduceHook,

@@ -1,0 +1,116 @@
+"""``ding-cls eval``."""
+
+import argparse
+import os
+
+from ding_cls.cli.arguments import (
+    Verbs,
+    add_allow_code,
+    add_debug,
+    add_words,
+    check_stray,
+    files_and_overrides,
+)
+from ding_cls.common.process import launched_rank
+from ding_cls.errors import ConfigError
+
+_CONFIGS = (".py", ".json", ".yaml", ".yml")
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    evaluate = verbs.add_parser(
+        "eval",
+        help="loss, accuracy and any other metric of a checkpoint, by class and by image",
+        description="Evaluate a checkpoint on a split, or on a folder with one sub-folder for each class. "
+        "Network, preprocessing and class numbers are the checkpoint's; data and metric too, or those of a "
+        "config that is named before it.",
+    )
+    evaluate.set_defaults(verb=_evaluate)
+    evaluate.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder of the split's folder, or of class folders; by default the run's own",
+    )
+    evaluate.add_argument(
+        "--split",
+        type=lambda name: "val" if name in ("valid", "validation") else name,
+        choices=("train", "val", "test"),
+        help="val by default; not for a folder of class folders",
+    )
+    evaluate.add_argument(
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help="another metric, such as f1, confusion, ece or Accuracy; repeat it for several",
+    )
+    evaluate.add_argument(
+        "--batch-size", type=int, metavar="N", help="images per batch; by default the run's"
+    )
+    evaluate.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write a row for each image to FILE.csv; results, classes and rows to FILE.json; or targets and "
+        "logits to FILE.npz",
+    )
+    evaluate.add_argument("--wrong", type=int, metavar="N", help="list the N surest mistakes")
+    add_words(
+        evaluate,
+        first="[CONFIG] CKPT [key=value ...]",
+        files="a run's folder or a file in its ckpt/, before it a config file",
+        example="'policy.eval.metric={type: Accuracy, topk: [1, 3]}'",
+    )
+    evaluate.add_argument(
+        "--max-bad",
+        type=int,
+        metavar="N",
+        help="leave out up to N images that cannot be read; by default as the run did",
+    )
+    add_allow_code(evaluate)
+    add_debug(evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    config, checkpoint, overrides = _named(arguments.words)
+    if arguments.wrong is not None and arguments.wrong < 1:
+        raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
+
+    from ding_cls.common.tables import checked_ending
+    from ding_cls.pipeline.evaluate import OUT_ENDINGS, evaluate_checkpoint, write_report
+    from ding_cls.pipeline.evaluation.summary import print_evaluation
+
+    ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
+    report = evaluate_checkpoint(
+        checkpoint,
+        config=config,
+        data=arguments.data,
+        split=arguments.split,
+        batch_size=arguments.batch_size,
+        metric=arguments.metric,
+        overrides=overrides,
+        keep_predictions=ending == ".npz",
+        allow_code=arguments.allow_code,
+        max_bad=arguments.max_bad,
+    )
+    if launched_rank() > 0:
+        return
+    if arguments.out is not None:
+        write_report(arguments.out, report)
+    print_evaluation(report, num_wrong=arguments.wrong or 0, out=arguments.out)
+
+
+def _named(words: list[str]) -> tuple[str | None, str, list[str]]:
+    """Return the config, if there is one, the checkpoint, and the ``key=value`` words."""
+    files, overrides = files_and_overrides(words)
+    check_stray(files[2:], "ding-cls eval [CONFIG] CKPT: ")
+    if not files:
+        raise ConfigError("say which checkpoint: a run's folder, or a file in its ckpt/")
+    if len(files) > 2:
+        raise ConfigError(f"a config and a checkpoint at most; given were {', '.join(files)}")
+    if len(files) == 2 and files[1].endswith(_CONFIGS) and not files[0].endswith(_CONFIGS):
+        raise ConfigError(f"the config comes first: ding-cls eval {files[1]} {files[0]}")
+    if len(files) == 1 and files[0].endswith(_CONFIGS) and os.path.isfile(files[0]):
+        raise ConfigError(
+            f"'{files[0]}' is a config; name the checkpoint behind it: a file, or a run's folder"
+        )
+    return (files[0] if len(files) == 2 else None), files[-1], overrides

@@ -1,0 +1,1 @@
+"""Logs: text, rows, events, and streams that may fail."""

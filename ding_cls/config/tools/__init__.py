@@ -1,0 +1,1 @@
+"""``ding-cls config``: show, diff and lint, and the rules of lint."""

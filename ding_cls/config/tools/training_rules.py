@@ -1,0 +1,304 @@
+"""Traps in how a network is trained: rates, schedules, losses, checkpoints, stop values.
+
+Each rule is a pure function; it stays silent where it cannot know.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ding_cls.config.defaults import NEVER
+from ding_cls.config.tools.lint_rule import Checked, Finding
+from ding_cls.config.validate import at
+
+# A dry run says it of any length.
+NO_CHECKPOINT = "no checkpoint is due"
+_MIXERS = re.compile(r"mixup|cutmix|resizemix", re.I)
+
+
+def softened_twice(cfg: Checked) -> Iterator[Finding]:
+    """Mixed targets that are smoothed too."""
+    mixers = cfg.at("policy.learn.batch_augments")
+    parts = [mixers] if isinstance(mixers, Mapping) else mixers or []
+    names = [str(part.get("type")) for part in parts if isinstance(part, Mapping)]
+    mixing = [name for name in names if _MIXERS.search(name)]
+    for path, value in _smoothing(cfg):
+        if mixing:
+            yield Finding(
+                "softened-twice",
+                path,
+                f"{' and '.join(mixing)} mixes the targets, and smoothing by {value:g} softens them again",
+                "set one of them to 0, unless the recipe means both, as DeiT's and Swin's do",
+            )
+
+
+def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
+    """A learning rate that was found with another global batch."""
+    path = "policy.learn.learning_rate"
+    scaling = cfg.at("policy.learn.auto_scale_lr") or {}
+    if scaling.get("enable"):
+        return
+    base, origin = scaling.get("base_batch_size"), cfg.origin(path)
+    named = _batch_in_name(origin)
+    reference, where = (base, "auto_scale_lr.base_batch_size") if base else (named, _file_of(origin))
+    batch, lr = cfg.number("policy.learn.batch_size"), cfg.number(path)
+    now = batch * cfg.processes
+    if not isinstance(reference, int) or reference < 1 or not lr or now == reference:
+        return
+    mends = [f"set {path}={lr * now / reference:.4g}"]
+    if batch and reference % batch == 0:
+        count = int(reference // batch)
+        mends.append(f"train with {count} processes (lint with --processes {count})")
+    processes = "1 process" if cfg.processes == 1 else f"{cfg.processes} processes"
+    yield Finding(
+        "rate-and-batch",
+        path,
+        f"{lr:g} belongs to a global batch of {reference} ({where}); {processes} x {batch:g} make {now:g}",
+        ", or ".join(mends),
+    )
+
+
+def rate_too_high(cfg: Checked) -> Iterator[Finding]:
+    """A learning rate that no network survives."""
+    path, kind = "policy.learn.learning_rate", str(cfg.at("policy.learn.optimizer.type") or "SGD")
+    # Those that divide by the size of the gradients, or step by its sign; LARS and LAMB take large ones.
+    is_adaptive = re.search(r"adam|adan|rms|lion", kind, re.I) is not None
+    limit, usual = (1, "0.001") if is_adaptive else (5, "0.1")
+    if cfg.number(path) >= limit and kind.upper() not in ("LARS", "LAMB"):
+        yield Finding(
+            "rate-too-high",
+            path,
+            f"{cfg.number(path):g} is far above what {kind} takes: the weights grow without bound",
+            f"begin with {usual}",
+        )
+
+
+def decay_after_end(cfg: Checked) -> Iterator[Finding]:
+    """Steps of the learning rate that the run does not live to see."""
+    schedule, path = cfg.at("policy.learn.lr_schedule"), "policy.learn.lr_schedule"
+    if isinstance(schedule, Mapping) and str(schedule.get("type")).lower() == "step":
+        by_epoch = schedule.get("by_epoch", True)
+        length, unit = (cfg.epochs, "epochs") if by_epoch else (cfg.updates, "updates")
+        step = schedule.get("step")
+        steps = list(step) if isinstance(step, (list, tuple)) else [step]
+        late = [each for each in steps if isinstance(each, (int, float)) and length and each >= length]
+        path = f"{path}.step"
+    else:
+        length, unit = cfg.epochs, "epochs"
+        every = cfg.number("policy.learn.decay_epoch")
+        late = [every] if schedule == "step" and length and every >= length else []
+        path = "policy.learn.decay_epoch"
+    if late:
+        whole = " and ".join(f"{each:g}" for each in late)
+        yield Finding(
+            "decay-after-end",
+            cfg.said(path, "policy.learn.train_epoch"),
+            f"the run has {length:g} {unit}, so the step of the learning rate at {whole} never comes",
+            "bring it forward, train longer, or take another policy.learn.lr_schedule",
+        )
+
+
+def warmup_too_long(cfg: Checked) -> Iterator[Finding]:
+    """Warm-up as long as the run."""
+    schedule = cfg.at("policy.learn.lr_schedule")
+    path, length, unit = "policy.learn.warmup_epoch", cfg.epochs, "epochs"
+    warmup = cfg.number(path)
+    if isinstance(schedule, Mapping):
+        path, warmup = "policy.learn.lr_schedule.warmup_iters", schedule.get("warmup_iters") or 0
+        if not schedule.get("warmup"):
+            return
+        if not schedule.get("warmup_by_epoch"):
+            length, unit = cfg.updates, "updates"
+    if warmup and length and warmup >= length:
+        yield Finding(
+            "warmup-too-long",
+            cfg.said(path, "policy.learn.train_epoch"),
+            f"warm-up takes {warmup:g} {unit} and the run has {length:g}: it ends before the rate is reached",
+            "shorten it to a tenth of the run, or train longer",
+        )
+
+
+def frozen_too_long(cfg: Checked) -> Iterator[Finding]:
+    """Layers that are to train later, and never do."""
+    until = cfg.number("policy.learn.freeze.until_epoch")
+    last_layer = cfg.number("policy.learn.freeze_nonlinear_epoch")
+    for path, number, remedy in (
+        ("policy.learn.freeze.until_epoch", until, "None freezes for good"),
+        ("policy.learn.freeze_nonlinear_epoch", last_layer, "policy.learn.freeze.patterns=body for good"),
+    ):
+        if number and cfg.epochs and number >= cfg.epochs:
+            yield Finding(
+                "frozen-too-long",
+                cfg.said(path, "policy.learn.train_epoch"),
+                f"layers stay frozen for {number:g} epochs and the run has {cfg.epochs:g}: they never train",
+                f"set it lower, or train longer ({remedy})",
+            )
+
+
+def rate_upside_down(cfg: Checked) -> Iterator[Finding]:
+    """A warm-up that goes down, or an annealing that goes up."""
+    schedule, lr = cfg.at("policy.learn.lr_schedule"), cfg.number("policy.learn.learning_rate")
+    if lr == 0:
+        return
+    begin, end = "policy.learn.warmup_lr", "policy.learn.min_lr"
+    is_warming = not isinstance(schedule, Mapping) and cfg.number("policy.learn.warmup_epoch") > 0
+    if is_warming and cfg.number(begin) > lr:
+        yield Finding(
+            "rate-upside-down",
+            cfg.said(begin, "policy.learn.learning_rate"),
+            f"warm-up begins at {cfg.number(begin):g}, above the learning rate {lr:g}",
+            f"set {begin}={lr / 10:.4g}, or policy.learn.warmup_epoch=0",
+        )
+    if isinstance(schedule, Mapping):
+        end = "policy.learn.lr_schedule.min_lr"
+    if (schedule == "cosine" or isinstance(schedule, Mapping)) and cfg.number(end) > lr:
+        yield Finding(
+            "rate-upside-down",
+            cfg.said(end, "policy.learn.learning_rate"),
+            f"the schedule ends at {cfg.number(end):g}, above the learning rate {lr:g}",
+            f"set {end}=0",
+        )
+
+
+def clip_before_unscale(cfg: Checked) -> Iterator[Finding]:
+    """Gradients clipped while fp16 still has them multiplied by its loss scale."""
+    if cfg.at("policy.learn.precision") != "fp16":
+        return
+    hooks = cfg.at("policy.learn.learner.custom_hooks") or []
+    for index, hook in enumerate(hooks):
+        kind = str(hook.get("type")) if isinstance(hook, Mapping) else ""
+        if isinstance(hook, Mapping) and hook.get("grad_clip") and "fp16" not in kind.lower():
+            yield Finding(
+                "clip-before-unscale",
+                f"policy.learn.learner.custom_hooks.{index}",
+                f"{kind} clips gradients that are still multiplied by fp16's loss scale: nearly all are cut",
+                "leave clipping to the policy, which divides by the scale first, or set "
+                "policy.learn.precision=bf16",
+            )
+
+
+def frozen_at_random(cfg: Checked) -> Iterator[Finding]:
+    """Stages that are frozen with the weights they were born with."""
+    stages = cfg.at("policy.model.backbone.frozen_stages")
+    sources = (
+        "policy.model.pretrained",
+        "policy.model.init_cfg.checkpoint",
+        "policy.model.backbone.init_cfg.checkpoint",
+        "policy.model.backbone.pretrained",
+        "policy.learn.learner.hook.load_ckpt_before_run",
+    )
+    written = any(cfg.written.get(name) for name in ("load_from", "resume_from"))
+    if isinstance(stages, int) and stages >= 0 and not written and not any(cfg.at(each) for each in sources):
+        yield Finding(
+            "frozen-at-random",
+            "policy.model.backbone.frozen_stages",
+            f"frozen_stages={stages} freezes weights that nothing is loaded into: they stay random",
+            "load weights (policy.model.backbone.init_cfg, load_from), or set frozen_stages=-1",
+        )
+
+
+def nothing_saved_between(cfg: Checked) -> Iterator[Finding]:
+    """No checkpoint before the end of the run."""
+    length = cfg.epochs
+    section = "policy.learn.learner.hook"
+    intervals = list(save_intervals(cfg.at(section) or {}))
+    due = [
+        freq for position, freq, _ in intervals if position != "after_epoch" or not length or freq < length
+    ]
+    if length <= 1 or due:
+        return
+    names = [f"{section}.{name}" for _, _, name in intervals]
+    yield Finding(
+        "nothing-saved-between",
+        names[0] if names else section,
+        f"{NO_CHECKPOINT} within the run's {length:g} epochs: after a crash it begins anew",
+        "set policy.learn.learner.hook.save_ckpt_after_epoch=1",
+    )
+
+
+def stop_value_in_the_wrong_unit(cfg: Checked) -> Iterator[Finding]:
+    """A stop value that the first evaluation meets, or none ever can."""
+    path = "policy.eval.evaluator.stop_value"
+    goals = cfg.at(path)
+    if cfg.at("policy.eval.metric") is not None or goals is None:
+        # Only our own metric's units are known here.
+        return
+    named = goals if isinstance(goals, Mapping) else {"acc1": goals}
+    for name, goal in named.items():
+        if not isinstance(goal, (int, float)) or isinstance(goal, bool):
+            continue
+        key = f"{path}.{name}" if isinstance(goals, Mapping) else path
+        if name.startswith("acc") and 0 < goal <= 1:
+            yield Finding(
+                "stop-value",
+                key,
+                f"accuracies are percentages: {goal:g} is reached by {goal:g} % and stops the run early",
+                f"for {goal * 100:g} % set {key}={goal * 100:g}",
+            )
+        elif (name.startswith("acc") and goal > 100) or (name == "loss" and goal <= 0):
+            yield Finding(
+                "stop-value",
+                key,
+                f"{name} never reaches {goal:g}: the run never stops early",
+                "set a value it can reach, or None to train to the end",
+            )
+
+
+def best_by_what(cfg: Checked) -> Iterator[Finding]:
+    """Several figures, and no word on which of them makes a checkpoint the best."""
+    metric = at(cfg.written, "evaluation.metric")
+    names = [metric] if isinstance(metric, str) else metric or []
+    if "accuracy" not in names and names and not at(cfg.written, "evaluation.save_best"):
+        yield Finding(
+            "best-by-what",
+            "evaluation.metric",
+            f"evaluation measures {', '.join(map(str, names))}, and nothing says which figure makes the best",
+            "set evaluation.save_best to one of them",
+        )
+
+
+def _smoothing(cfg: Checked) -> Iterator[tuple[str, float]]:
+    """Yield each place that smooths the targets, and by how much."""
+    if value := cfg.number("policy.learn.label_smoothing"):
+        yield "policy.learn.label_smoothing", value
+    for path in ("policy.learn.loss", "policy.model.head.loss"):
+        loss = cfg.at(path)
+        if (
+            isinstance(loss, Mapping)
+            and loss.get("type") == "LabelSmoothLoss"
+            and loss.get("label_smooth_val")
+        ):
+            yield f"{path}.label_smooth_val", loss["label_smooth_val"]
+
+
+def _batch_in_name(origin: str) -> int | None:
+    """Return the global batch in the name of the file that set a value: '8xb32', 'b32x8' or 'bs256'."""
+    file = _file_of(origin)
+    for pattern in (r"(\d+)xb(\d+)", r"_b(\d+)x(\d+)"):
+        if match := re.search(pattern, file):
+            return int(match[1]) * int(match[2])
+    match = re.search(r"_bs(\d+)", file)
+    return int(match[1]) if match else None
+
+
+def _file_of(origin: str) -> str:
+    """Return the file's name in an origin such as ``schedules/imagenet_bs256.py:2``."""
+    return origin.rpartition(":")[0].rpartition("/")[2]
+
+
+def save_intervals(hooks: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:
+    """Yield position, interval and name of each hook that saves between the begin and the end of a run.
+
+    Args:
+        hooks: the section ``policy.learn.learner.hook``.
+    """
+    for name, value in hooks.items():
+        position, freq = name.removeprefix("save_ckpt_"), value
+        if isinstance(value, Mapping):
+            is_saving = value.get("type") == "save_ckpt"
+            position, freq = str(value.get("position")), (value.get("ext_args") or {}).get("freq", 1)
+        else:
+            is_saving = name.startswith("save_ckpt_")
+        is_active = isinstance(freq, (int, float)) and 0 < freq < NEVER
+        if is_saving and is_active and position in ("after_iter", "after_epoch"):
+            yield position, freq, name

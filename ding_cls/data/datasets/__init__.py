@@ -1,0 +1,1 @@
+"""Datasets: images and their targets, from folders, lists, arrays and published sets."""

@@ -1,0 +1,213 @@
+"""Data sets described by a CSV file: path, label, and where there are such columns split, weight and group.
+
+They must not know loaders or splits of folders.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ding_cls.data.datasets.base import Annotation, BaseDataset
+from ding_cls.data.datasets.labels import number_names, numbered
+from ding_cls.data.datasets.multi_label import multi_hot
+from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.transforms.compose import Described
+from ding_cls.errors import ConfigError, DataError
+
+_LOGGER = logging.getLogger(__name__)
+
+Labels = Literal["one", "several", "tasks"]
+
+
+class _Row(NamedTuple):
+    place: str
+    path: str
+    words: list[str]
+    more: dict[str, Any]
+
+
+@DATASETS.register_module()
+class CSVDataset(BaseDataset):
+    """Pictures that the lines of a CSV file name; its first line names the columns.
+
+    Args:
+        data_prefix: folder that the paths begin from; the file's own where empty.
+        pipeline: as in `BaseDataset`.
+        classes: as in `BaseDataset`; the labels that the chosen lines have, in bytewise order, where nobody
+            named any. Give the training set's list to every other split.
+        ann_file: the CSV file.
+        test_mode: judge, do not train.
+        split: take the lines alone whose column ``split_column`` says so; all where None.
+        path: name of the column of paths.
+        label: name of the column of labels, or of several such columns, one for each task.
+        labels: 'one' in each cell, a class number or name; 'several' (a multi-hot target); or 'tasks': one
+            for each task, always equally many.
+        separator: what stands between labels; empty: every character is a label.
+        split_column: name of the column of splits.
+        weight: name of the column with each sample's weight in the loss; None: all count alike. That of the
+            default name may be missing; another one only with ``test_mode``.
+        group: name of the column that says which samples stay together; None: none do. It may be missing as
+            that of weights may.
+
+    Raises:
+        ConfigError: ``labels`` is none of the three.
+        DataError: the file or a column is missing, or a cell cannot be used.
+    """
+
+    def __init__(
+        self,
+        data_prefix: str | os.PathLike[str] = "",
+        pipeline: Sequence[Described] = (),
+        classes: str | os.PathLike[str] | Sequence[str] | None = None,
+        ann_file: str | os.PathLike[str] | None = None,
+        test_mode: bool = False,
+        split: str | None = None,
+        path: str = "path",
+        label: str | Sequence[str] = "label",
+        labels: Labels = "one",
+        separator: str = " ",
+        split_column: str = "split",
+        weight: str | None = "weight",
+        group: str | None = "group",
+    ) -> None:
+        if labels not in ("one", "several", "tasks"):
+            raise ConfigError(f"CSVDataset: labels={labels!r} must be 'one', 'several' or 'tasks'")
+        if ann_file is None:
+            raise ConfigError("CSVDataset lacks the argument 'ann_file': the CSV file")
+        self.split, self.labels, self.separator = split, labels, separator
+        self._path, self._split_column, self._weight, self._group = path, split_column, weight, group
+        self._label = [label] if isinstance(label, str) else list(label)
+        if len(self._label) > 1:
+            self.labels = "tasks"
+        prefix = data_prefix or os.path.dirname(os.path.expanduser(os.fspath(ann_file)))
+        super().__init__(prefix, pipeline, classes, ann_file, test_mode)
+
+    def load_annotations(self) -> list[Annotation]:
+        """Return the chosen lines' samples, in their order."""
+        rows = self._rows()
+        words, places = [row.words for row in rows], [row.place for row in rows]
+        numbers, self.CLASSES = numbered(words, self.CLASSES, places)
+        if self.CLASSES is None:
+            highest = max((each for labels in numbers for each in labels), default=0)
+            self.CLASSES = number_names(highest)
+        for row, labels in zip(rows, numbers, strict=True):
+            if max(labels, default=0) >= len(self.CLASSES):
+                raise DataError(
+                    f"{row.place}: there is no class number {max(labels)} among {len(self.CLASSES)} classes"
+                )
+            self._check_count(row, len(rows[0].words))
+        return [
+            {
+                "img_prefix": self.data_prefix,
+                "img_info": {"filename": row.path},
+                "gt_label": self._gt_label(labels),
+                **row.more,
+            }
+            for row, labels in zip(rows, numbers, strict=True)
+        ]
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the class numbers of a sample."""
+        if self.labels != "several":
+            return super().get_cat_ids(idx)
+        numbers: list[int] = np.flatnonzero(self.data_infos[idx]["gt_label"]).tolist()
+        return numbers
+
+    def _gt_label(self, numbers: Sequence[int]) -> Any:
+        if self.labels == "several":
+            return multi_hot(numbers, len(self.CLASSES or ()))
+        return np.array(numbers[0] if self.labels == "one" else numbers, np.int64)
+
+    def _check_count(self, row: _Row, num_tasks: int) -> None:
+        wanted = {"one": 1, "several": len(row.words), "tasks": num_tasks}[self.labels]
+        if len(row.words) != wanted or (self.labels == "tasks" and not wanted):
+            raise DataError(f"{row.place} has {len(row.words)} labels, not {max(wanted, 1)}: {row.words}")
+
+    def _rows(self) -> list[_Row]:
+        file = str(self.ann_file)
+        self._elsewhere: set[str] = set()
+        try:
+            # utf-8-sig: spreadsheets put a byte order mark before the first name.
+            with open(file, encoding="utf-8-sig", newline="") as text:
+                reader = csv.DictReader(text)
+                reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
+                self._check_columns(names)
+                rows = [self._row(cells, f"{file!r}, line {reader.line_num}") for cells in reader]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise DataError(f"the CSV file {file!r} cannot be read: {reason}") from error
+        chosen = [row for row in rows if row is not None]
+        self._tell_repeats(chosen)
+        del self._elsewhere
+        return chosen
+
+    def _tell_repeats(self, rows: Sequence[_Row]) -> None:
+        """Tell of pictures that have two labels, or that another split has too."""
+        words: dict[str, list[str]] = {}
+        twice = [row for row in rows if words.setdefault(row.path, row.words) != row.words]
+        shared = [row for row in rows if row.path in self._elsewhere]
+        for found, problem in ((twice, "has another label above"), (shared, "is in another split too")):
+            if found:
+                more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+                _LOGGER.warning("%s: %r %s%s", found[0].place, found[0].path, problem, more)
+
+    def _check_columns(self, names: Sequence[str]) -> None:
+        wanted = [self._path, *self._label, *([] if self.split is None else [self._split_column])]
+        if not self.test_mode:
+            # Whoever names a column counts on it: without it folds would leak, weights would do nothing.
+            named = ((self._weight, "weight"), (self._group, "group"))
+            wanted += [name for name, default in named if name not in (default, None)]
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            near = get_close_matches(missing[0], names, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise DataError(
+                f"the CSV file {self.ann_file!r} has no column {missing[0]!r}; {hint}"
+                f"its first line names {', '.join(names) or 'none'}"
+            )
+        twice = next((name for name in names if name and names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"the first line of the CSV file {self.ann_file!r} names {twice!r} twice")
+
+    def _row(self, cells: dict[Any, str | None], place: str) -> _Row | None:
+        """Return a line's content; None where it belongs to another split."""
+        # csv's own marks: cells without a name, and names without a cell.
+        if None in cells or None in cells.values():
+            raise DataError(f"{place} has more or fewer cells than the first line")
+        content = {name: (cell or "").strip() for name, cell in cells.items()}
+        if self.split is not None and content[self._split_column] != self.split:
+            self._elsewhere.add(content[self._path])
+            return None
+        if not content[self._path]:
+            raise DataError(f"{place} has no {self._path!r}")
+        words = [word for name in self._label for word in self._words(content[name])]
+        more: dict[str, Any] = {}
+        if self._weight is not None and self._weight in content:
+            more["weight"] = _weight(content[self._weight], place)
+        if self._group is not None and self._group in content:
+            more["group"] = content[self._group]
+        return _Row(place, content[self._path], words, more)
+
+    def _words(self, cell: str) -> list[str]:
+        if self.labels == "one" or len(self._label) > 1:
+            return [cell] if cell else []
+        words = cell.split(self.separator) if self.separator else list(cell)
+        return [word.strip() for word in words if word.strip()]
+
+
+def _weight(cell: str, place: str) -> float:
+    try:
+        weight = float(cell)
+    except ValueError:
+        weight = math.nan
+    if not (math.isfinite(weight) and weight > 0):
+        raise DataError(f"{place} has the weight {cell!r}; a weight is a number above 0")
+    return weight

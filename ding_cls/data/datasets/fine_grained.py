@@ -1,0 +1,147 @@
+"""Published data sets of pictures with lists beside them: CUB, Stanford Cars, ImageNet-21k.
+
+They must not know loaders.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ding_cls.data.datasets.base import Annotation, CustomDataset, read_lines
+from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.transforms.compose import Described
+from ding_cls.errors import ConfigError, DataError
+
+
+@DATASETS.register_module()
+class CUB(CustomDataset):
+    """Caltech-UCSD Birds-200-2011.
+
+    Args:
+        data_prefix: the folder of the pictures, ``images``.
+        pipeline: as in `BaseDataset`.
+        classes: as in `BaseDataset`; those of ``classes.txt`` beside ``ann_file`` by default.
+        ann_file: ``images.txt``; above ``data_prefix`` where None, like the other two.
+        image_class_labels_file: ``image_class_labels.txt``.
+        train_test_split_file: ``train_test_split.txt``.
+        test_mode: the test part.
+
+    Raises:
+        DataError: a file is missing, or the three do not list the same pictures.
+    """
+
+    def __init__(
+        self,
+        data_prefix: str | os.PathLike[str],
+        pipeline: Sequence[Described],
+        classes: str | os.PathLike[str] | Sequence[str] | None = None,
+        ann_file: str | os.PathLike[str] | None = None,
+        image_class_labels_file: str | os.PathLike[str] | None = None,
+        train_test_split_file: str | os.PathLike[str] | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        above = Path(data_prefix).parent
+        self._labels = image_class_labels_file or above / "image_class_labels.txt"
+        self._splits = train_test_split_file or above / "train_test_split.txt"
+        super().__init__(
+            data_prefix, pipeline, classes, ann_file or above / "images.txt", test_mode=test_mode
+        )
+
+    def load_annotations(self) -> list[Annotation]:
+        """Return the part's pictures in the published order."""
+        names, labels, splits = (
+            _numbered_lines(path) for path in (str(self.ann_file), self._labels, self._splits)
+        )
+        if not names.keys() == labels.keys() == splits.keys():
+            raise DataError(f"{self.ann_file!r}, '{self._labels}' and '{self._splits}' list other pictures")
+        if self.CLASSES is None:
+            listed = _numbered_lines(Path(str(self.ann_file)).with_name("classes.txt"))
+            self.CLASSES = self.get_classes(list(listed.values()))
+        wanted = "0" if self.test_mode else "1"
+        return [
+            self._entry(name, np.array(int(labels[number]) - 1, np.int64))
+            for number, name in names.items()
+            if splits[number] == wanted
+        ]
+
+
+@DATASETS.register_module()
+class StanfordCars(CustomDataset):
+    """Stanford Cars, from ``cars_annos.mat``; SciPy reads it.
+
+    Args:
+        data_prefix: the folder that the names in the file begin from.
+        pipeline: as in `BaseDataset`.
+        classes: as in `BaseDataset`; the file's own by default.
+        ann_file: the file; ``cars_annos.mat`` in ``data_prefix`` where None.
+        test_mode: the test part.
+
+    Raises:
+        ConfigError: SciPy is not installed.
+        DataError: the file is missing or has another form.
+    """
+
+    def __init__(
+        self,
+        data_prefix: str | os.PathLike[str],
+        pipeline: Sequence[Described],
+        classes: str | os.PathLike[str] | Sequence[str] | None = None,
+        ann_file: str | os.PathLike[str] | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        listing = ann_file or Path(data_prefix, "cars_annos.mat")
+        super().__init__(data_prefix, pipeline, classes, listing, test_mode=test_mode)
+
+    def load_annotations(self) -> list[Annotation]:
+        """Return the part's pictures in the published order."""
+        content = read_mat(str(self.ann_file))
+        try:
+            if self.CLASSES is None:
+                self.CLASSES = self.get_classes([str(each) for each in content["class_names"]])
+            samples = [
+                (str(each["relative_im_path"]), int(each["class"]) - 1)
+                for each in content["annotations"]
+                if bool(each["test"]) == self.test_mode
+            ]
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise DataError(f"{self.ann_file!r} is not the list of Stanford Cars: {error}") from error
+        return [self._entry(name, np.array(label, np.int64)) for name, label in samples]
+
+
+@DATASETS.register_module()
+class ImageNet21k(CustomDataset):
+    """ImageNet-21k in class folders, or with a file of ``path number`` lines; all as in `CustomDataset`."""
+
+
+def read_mat(path: str | os.PathLike[str] | BinaryIO) -> Any:
+    """Return the variables of a MATLAB file, or of one that is open, without its empty dimensions.
+
+    Raises:
+        ConfigError: SciPy is not installed.
+        DataError: the file is missing or damaged.
+    """
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise ConfigError(f"'{path}' is a MATLAB file, which SciPy reads: pip install scipy") from error
+    try:
+        return loadmat(path, squeeze_me=True)
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise DataError(f"'{path}' cannot be read as a MATLAB file: {error}") from error
+
+
+def _numbered_lines(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the rest of each line by its first word."""
+    pairs = {}
+    for number, line in enumerate(read_lines(path, "list"), 1):
+        words = line.split(maxsplit=1)
+        if len(words) == 1:
+            raise DataError(f"'{os.fspath(path)}', line {number}: {line!r} is not of the form 'number value'")
+        if words:
+            pairs[words[0]] = words[1]
+    return pairs

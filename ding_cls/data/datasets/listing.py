@@ -1,0 +1,224 @@
+"""What lies in a data folder: splits, class folders, picture files, always in bytewise order.
+
+It knows names and directories; it must not know pixels or tensors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.errors import DataError
+
+_MAX_LISTED = 5
+
+SPLIT_NAMES: dict[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+"""The splits, and the folder names that mean each of them."""
+
+
+def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> Path:
+    """Return the folder of one split.
+
+    Args:
+        data_dir: the folder that holds the splits.
+        names: a key of `SPLIT_NAMES`, or the folder names that mean the split.
+
+    Raises:
+        DataError: none of the names is there, or two of them are.
+    """
+    root = Path(data_dir)
+    wanted = SPLIT_NAMES.get(names, (names,)) if isinstance(names, str) else tuple(names)
+    present = [root / name for name in wanted if (root / name).is_dir()]
+    if not present and root.name in SPLIT_NAMES["train"] and (root / os.pardir).is_dir():
+        raise DataError(
+            f"{str(root)!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
+        )
+    if not present:
+        raise DataError(
+            f"{str(root)!r} has no folder {_either(wanted)}{_contents(root)}; "
+            f"it should look like {root}/{wanted[0]}/CLASS/picture.jpg{_division(root)}"
+        )
+    if len({folder.resolve() for folder in present}) > 1:
+        both = " and ".join(repr(folder.name) for folder in present)
+        raise DataError(f"{str(root)!r} has {both}, which mean the same split; remove or rename one of them")
+    return present[0]
+
+
+def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) -> bool:
+    """Return whether a folder has one with a split's name in it, which is no class's name.
+
+    Args:
+        data_dir: the folder; it may be missing.
+        classes: names that mean classes, whatever else they mean.
+    """
+    names = {name for group in SPLIT_NAMES.values() for name in group}
+    return any(Path(data_dir, name).is_dir() for name in names.difference(classes))
+
+
+def list_classes(root: str) -> tuple[str, ...]:
+    """Return the names of the class folders in ``root``: not hidden, in bytewise order.
+
+    Raises:
+        DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits.
+    """
+    if not os.path.isdir(root):
+        # A run that is used from another folder still has its own relative paths.
+        place = "" if os.path.isabs(root) else f" (in {os.getcwd()!r})"
+        problem = "is not a folder" if os.path.lexists(root) else f"does not exist{place}"
+        raise DataError(f"{root!r} {problem}; {_wanted_form(root)}")
+    names = [entry.name for entry in _entries(root) if entry.is_dir() and not _is_same(entry, root)]
+    if not names:
+        raise DataError(f"{root!r} has no class folders{_contents(Path(root))}; {_wanted_form(root)}")
+    splits = {name for group in SPLIT_NAMES.values() for name in group}
+    if "train" in names and splits.issuperset(names):
+        raise DataError(f"{root!r} holds splits, not classes; pass {os.path.join(root, 'train')!r}")
+    return tuple(sorted(names, key=os.fsencode))
+
+
+def list_samples(
+    root: str,
+    folders: Sequence[str],
+    numbers: Mapping[str, int],
+    *,
+    extensions: Sequence[str] = EXTENSIONS,
+    refuse_empty: bool,
+) -> list[tuple[str, int]]:
+    """Return (path relative to ``root``, class number) of each picture, by folder and path in bytewise order.
+
+    Args:
+        root: folder of the class folders.
+        folders: names of the class folders.
+        numbers: class number by name.
+        extensions: endings of picture files, in lower case.
+        refuse_empty: a class folder without pictures is an error.
+
+    Raises:
+        DataError: there are no pictures at all, or a folder holds none and that is refused.
+    """
+    samples: list[tuple[str, int]] = []
+    for name in folders:
+        folder = os.path.join(root, name)
+        pictures = list_pictures(folder, extensions)
+        if refuse_empty and not pictures:
+            raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
+        samples.extend((f"{name}/{picture}", numbers[name]) for picture in pictures)
+    if not samples:
+        raise DataError(
+            f"{root!r} has {len(folders)} class folders but no pictures in them; "
+            f"it should look like {os.path.join(root, folders[0], 'picture.jpg')}"
+        )
+    return samples
+
+
+def list_pictures(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
+    """Return the picture files below ``folder`` as relative paths with ``/``, in bytewise order.
+
+    Hidden files and folders, special files and dangling links are left out. Links to files count as files.
+    Each folder is read once, however many links lead to it, so a loop of links ends.
+
+    Args:
+        folder: where to look.
+        extensions: endings of picture files, in lower case.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    pending, links = [""], list[str]()
+    while pending or links:
+        # Links come last, so that a picture is listed under its real folder where that lies here too.
+        links.sort(key=os.fsencode, reverse=True)
+        relative = pending.pop() if pending else links.pop()
+        current = os.path.join(folder, relative)
+        status = os.stat(current)
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in _entries(current):
+            inner = f"{relative}/{entry.name}" if relative else entry.name
+            if entry.is_dir():
+                (links if entry.is_symlink() else pending).append(inner)
+            elif os.path.splitext(entry.name)[1].lower() in extensions and entry.is_file():
+                found.append(inner)
+    return sorted(found, key=os.fsencode)
+
+
+def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> None:
+    """Check that every class folder has a number.
+
+    Raises:
+        DataError: a name in ``classes`` occurs twice, or a folder of ``root`` is none of them.
+    """
+    if len(set(classes)) < len(classes):
+        twice = next(name for position, name in enumerate(classes) if name in classes[:position])
+        raise DataError(f"the class list names {twice!r} twice; each class has one number")
+    known = set(classes)
+    unknown = [name for name in folders if name not in known]
+    if not unknown:
+        return
+    near = difflib.get_close_matches(unknown[0], classes, n=1)
+    if len(unknown) == 1:
+        hint = f"did you mean {near[0]!r}?" if near else "rename the folder or remove it"
+        raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")
+    listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
+    more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
+    hint = f"did you mean {near[0]!r} by the first?" if near else "rename these folders or remove them"
+    raise DataError(
+        f"{root!r} has {len(unknown)} folders that are none of the {len(classes)} classes: {listed}{more}; "
+        f"{hint}"
+    )
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(
+            f"{folder!r} cannot be listed: {error.strerror}; make it readable or remove it"
+        ) from error
+
+
+def _is_same(entry: os.DirEntry[str], root: str) -> bool:
+    """Whether an entry of ``root`` is a link back to it, which would make every class a class twice."""
+    return entry.is_symlink() and os.path.samefile(entry.path, root)
+
+
+def _either(names: Sequence[str]) -> str:
+    quoted = [repr(name) for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _division(root: Path) -> str:
+    """Say how classes that nobody has divided become splits."""
+    names = {name for group in SPLIT_NAMES.values() for name in group}
+    folders = [each.name for each in root.iterdir() if each.is_dir()] if root.is_dir() else []
+    if len(folders) < 2 or names.intersection(folders):
+        return ""
+    return f"; to divide one folder of classes: ding-cls split {root} {root}_split"
+
+
+def _contents(folder: Path) -> str:
+    """Say in a few words what is there instead."""
+    if not folder.exists():
+        return " (it does not exist)"
+    if not folder.is_dir():
+        return " (it is a file)"
+    names = sorted(os.listdir(folder), key=os.fsencode)
+    if not names:
+        return " (it is empty)"
+    shown = ", ".join(repr(name) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f" (it has {shown}{more})"
+
+
+def _wanted_form(root: str) -> str:
+    return f"it should look like {os.path.join(root, 'CLASS', 'picture.jpg')}, one folder for each class"

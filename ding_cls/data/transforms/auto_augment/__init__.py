@@ -1,0 +1,1 @@
+"""AutoAugment and RandAugment: operations, magnitudes, policies."""

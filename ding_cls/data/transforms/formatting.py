@@ -1,0 +1,193 @@
+"""The end of a pipeline: normalising, tensors, choosing keys, with mmclassification's names and meanings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ding_cls.data.transforms.array_ops import as_array, as_tensor
+from ding_cls.data.transforms.default import normalize
+from ding_cls.data.transforms.fill_color import NORMALIZED
+from ding_cls.data.transforms.loading import FROM_FILE
+from ding_cls.data.transforms.registry import PIPELINES
+from ding_cls.errors import ConfigError, DataError
+
+
+class Normalization(NamedTuple):
+    """Numbers that pixels are normalised by.
+
+    Attributes:
+        mean: per channel, for values in [0, 1].
+        std: likewise.
+        is_swapped: red and blue change places first.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    is_swapped: bool = False
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Return ``(N, H, W, 3)`` from 0 to 255 as normalised float32 ``(N, 3, H, W)`` on the same device."""
+        return normalize(images.flip(-1) if self.is_swapped else images, self.mean, self.std)
+
+    def __str__(self) -> str:
+        if self in (FROM_0_TO_255, FROM_0_TO_1):
+            return f"nothing (floats from 0 to {255 if self == FROM_0_TO_255 else 1})"
+        order = ", red and blue swapped" if self.is_swapped else ""
+        return f"mean {list(self.mean)} and std {list(self.std)} in [0, 1]{order}"
+
+
+FROM_0_TO_255 = Normalization((0.0,) * 3, (1 / 255,) * 3)
+"""What changes nothing about floats from 0 to 255."""
+
+FROM_0_TO_1 = Normalization((0.0,) * 3, (1.0,) * 3)
+"""What changes nothing about floats from 0 to 1."""
+
+
+@PIPELINES.register_module()
+class Normalize:
+    """Subtracts the mean and divides by the standard deviation, both counted from 0 to 255, in float32.
+
+    ``mean=[123.675, ...]`` gives the same bits as 0.485 in torchvision's units: the numbers are divided by
+    255 and rounded to twelve digits. At the end of a pipeline this runs on whole batches, on their device,
+    with the same bits.
+
+    Args:
+        mean: for each channel, from 0 to 255, in the order of the channels as the network sees them.
+        std: likewise.
+        to_rgb: as in mmclassification, where a file is read as BGR: True lets the network see RGB for files,
+            False BGR. Pixels that come as arrays (without `LoadImageFromFile`) are swapped by True alone.
+
+    Raises:
+        ConfigError: not three numbers each, a ``std`` that is not above 0, or numbers meant for [0, 1].
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
+        are_three = all(isinstance(each, Sequence) and len(each) == 3 for each in (mean, std))
+        if not are_three or min(std) <= 0:
+            raise ConfigError(
+                f"Normalize: mean={mean!r} and std={std!r} must be three numbers each, std above 0"
+            )
+        if 0 < max(mean) <= 1 and max(std) <= 1:
+            raise ConfigError(
+                f"Normalize: mean={mean!r} and std={std!r} are meant for pixels in [0, 1]; "
+                "here they count from 0 to 255: multiply them by 255"
+            )
+        self.mean, self.std = (tuple(round(float(each) / 255, 12) for each in one) for one in (mean, std))
+        self.to_rgb = bool(to_rgb)
+        self._told = {
+            "mean": np.array(mean, "float32"),
+            "std": np.array(std, "float32"),
+            "to_rgb": self.to_rgb,
+        }
+
+    def numbers(self, *, is_from_file: bool) -> Normalization:
+        """Return what it does to pictures that were read from files, or came as arrays."""
+        return Normalization(self.mean, self.std, is_swapped=self.to_rgb != is_from_file)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with ``img`` as float32 ``(H, W, 3)``."""
+        numbers = self.numbers(is_from_file=bool(results.get(FROM_FILE)))
+        # A copy: normalising works in place where the picture is float32 already.
+        images = torch.from_numpy(np.array(as_array(results["img"])[None], order="C"))
+        results["img"] = numbers(images)[0].permute(1, 2, 0).numpy()
+        results[NORMALIZED] = dict(self._told)
+        return results
+
+
+@PIPELINES.register_module()
+class ImageToTensor:
+    """Makes tensors ``(C, H, W)`` of pictures.
+
+    Args:
+        keys: which entries of the sample, ``['img']`` by custom.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys_of(keys, type(self).__name__)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with tensors in place of the pictures."""
+        for key in self.keys:
+            results[key] = as_tensor(_entry(results, key, "ImageToTensor"))
+        return results
+
+
+@PIPELINES.register_module()
+class ToTensor:
+    """Makes tensors of numbers and arrays; of ``img`` a picture ``(C, H, W)``, as `ImageToTensor` does.
+
+    Not torchvision's: nothing is divided by 255.
+
+    Args:
+        keys: which entries of the sample, ``['gt_label']`` by custom.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys_of(keys, type(self).__name__)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with tensors in place of the entries.
+
+        Raises:
+            DataError: an entry is text, or something else that is no number.
+        """
+        for key in self.keys:
+            value = _entry(results, key, "ToTensor")
+            try:
+                results[key] = as_tensor(value) if key == "img" else torch.as_tensor(value)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise DataError(f"ToTensor cannot make a tensor of {key!r}: {value!r}") from error
+        return results
+
+
+@PIPELINES.register_module()
+class Collect:
+    """Keeps the entries that training needs; what else is known goes into ``img_metas``.
+
+    Args:
+        keys: entries to keep.
+        meta_keys: entries for the dict ``img_metas``, where they are there.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        meta_keys: Sequence[str] = (
+            "filename",
+            "ori_filename",
+            "ori_shape",
+            "img_shape",
+            "flip",
+            "flip_direction",
+            "img_norm_cfg",
+        ),
+    ) -> None:
+        self.keys = keys_of(keys, type(self).__name__)
+        self.meta_keys = tuple(meta_keys)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return a new sample with the chosen entries."""
+        kept = {key: _entry(results, key, "Collect") for key in self.keys}
+        kept["img_metas"] = {key: results[key] for key in self.meta_keys if key in results}
+        return kept
+
+
+def keys_of(keys: Sequence[str], step: str) -> tuple[str, ...]:
+    """Return the names of entries.
+
+    Raises:
+        ConfigError: they are a single text, whose letters would be taken for names.
+    """
+    if isinstance(keys, str):
+        raise ConfigError(f"{step}: keys={keys!r} must be a list, [{keys!r}]")
+    return tuple(keys)
+
+
+def _entry(results: dict[str, Any], key: str, step: str) -> Any:
+    if key not in results:
+        raise DataError(f"{step}: the sample has no {key!r}; it has {', '.join(sorted(map(str, results)))}")
+    return results[key]

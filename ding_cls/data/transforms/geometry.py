@@ -1,0 +1,254 @@
+"""Where the pixels lie: resizing, cutting, mirroring, with mmclassification's names and meanings.
+
+Pixels are resized by Pillow with antialiasing, whatever ``backend`` says: evaluation, prediction and serving
+then see the same ones. It must not know files or data sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torchvision.transforms import v2
+
+from ding_cls.data.transforms.array_ops import Array, as_array
+from ding_cls.data.transforms.default import LONGEST_STRIP
+from ding_cls.data.transforms.efficientnet import Window, central_window, distorted_window
+from ding_cls.data.transforms.registry import PIPELINES
+from ding_cls.data.transforms.shapes import (
+    BACKENDS,
+    FILTERS,
+    Size,
+    one_of,
+    pair,
+    probability,
+    resized,
+    with_picture,
+)
+from ding_cls.errors import ConfigError
+
+_SIDES = ("short", "long", "height", "width")
+
+
+@PIPELINES.register_module()
+class Resize:
+    """Resizes to a height and a width, or one side to a length and the other in proportion.
+
+    Not as torchvision's: ``size=256`` squashes to 256 x 256, ``size=(256, -1)`` makes the shorter side 256.
+    For that a strip of more than 32:1 is cut to its middle first, as `Preprocessing` does: 1 x 60,000 would
+    take 12 GB.
+
+    Args:
+        size: side of a square, (height, width), or (length, -1), in pixels.
+        interpolation: nearest, bilinear, bicubic, lanczos, box, hamming or area.
+        adaptive_side: with (length, -1), the side that gets the length: short, long, height or width.
+        backend: 'cv2' or 'pillow'; Pillow does it in any case.
+
+    Raises:
+        ConfigError: a size or a word that means nothing.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        interpolation: str = "bilinear",
+        adaptive_side: str = "short",
+        backend: str = "cv2",
+    ) -> None:
+        length = size[0] if isinstance(size, Sequence) and tuple(size)[1:] == (-1,) else None
+        self.height, self.width = pair(size if length is None else length, "Resize", "size")
+        self.length = length
+        self.interpolation = one_of(interpolation, FILTERS, "Resize", "interpolation")
+        self.adaptive_side = one_of(adaptive_side, _SIDES, "Resize", "adaptive_side")
+        one_of(backend, BACKENDS, "Resize", "backend")
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with the picture resized."""
+        img = as_array(results["img"])
+        if self.length is None:
+            return with_picture(results, resized(img, self.height, self.width, self.interpolation))
+        if self.adaptive_side != "long":
+            img = _middle_of_strip(img)
+        height, width = img.shape[:2]
+        sides = {"short": min(height, width), "long": max(height, width), "height": height, "width": width}
+        side = sides[self.adaptive_side]
+        # The side itself gets the length exactly; the other is rounded down, as torchvision and mmcv do.
+        target = [self.length if each == side else int(self.length * each / side) for each in (height, width)]
+        return with_picture(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
+
+
+@PIPELINES.register_module()
+class CenterCrop:
+    """Cuts out the middle; a picture that is smaller on a side keeps that side.
+
+    Args:
+        crop_size: side of a square, or (height, width), in pixels.
+        efficientnet_style: cut a square whose side is ``crop_size / (crop_size + crop_padding)`` of the
+            shorter side, and resize it to ``crop_size``.
+        crop_padding: only with ``efficientnet_style``.
+        interpolation: only with ``efficientnet_style``; as in `Resize`.
+        backend: 'cv2' or 'pillow'; Pillow does it in any case.
+
+    Raises:
+        ConfigError: a size or a word that means nothing.
+    """
+
+    def __init__(
+        self,
+        crop_size: Size,
+        efficientnet_style: bool = False,
+        crop_padding: int = 32,
+        interpolation: str = "bilinear",
+        backend: str = "cv2",
+    ) -> None:
+        self.height, self.width = pair(crop_size, "CenterCrop", "crop_size")
+        self.crop_padding = _crop_padding(crop_padding, self, efficientnet_style)
+        self.interpolation = one_of(interpolation, FILTERS, "CenterCrop", "interpolation")
+        one_of(backend, BACKENDS, "CenterCrop", "backend")
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with the middle of the picture."""
+        img = as_array(results["img"])
+        if self.crop_padding is not None:
+            window = central_window(img.shape[0], img.shape[1], self.height, self.crop_padding)
+            return with_picture(
+                results, resized(_cut(img, window), self.height, self.width, self.interpolation)
+            )
+        # Python rounds a half to the even number, and so does torchvision: the pixels are Preprocessing's.
+        top, left = (
+            max(round((have - want) / 2), 0)
+            for have, want in zip(img.shape[:2], (self.height, self.width), strict=True)
+        )
+        return with_picture(results, img[top : top + self.height, left : left + self.width])
+
+
+@PIPELINES.register_module()
+class RandomResizedCrop:
+    """Cuts out a random part and resizes it; chance is torchvision's own, draw by draw.
+
+    Args:
+        size: side of a square, or (height, width), in pixels.
+        scale: smallest and largest share of the picture's area.
+        ratio: smallest and largest width / height.
+        max_attempts: draws before the middle is taken instead; only with ``efficientnet_style``,
+            torchvision's own are ten.
+        efficientnet_style: draw the window as `distorted_window` does; where none fits, take the middle as
+            `CenterCrop` of that style.
+        min_covered: smallest share of the picture that the window covers; only with ``efficientnet_style``.
+        crop_padding: as in `CenterCrop`.
+        interpolation: as in `Resize`.
+        backend: 'cv2' or 'pillow'; Pillow does it in any case.
+
+    Raises:
+        ConfigError: a size, range or word that means nothing.
+
+    Source: "Going deeper with convolutions", Szegedy et al. 2014, section 6 (arXiv:1409.4842).
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        scale: Sequence[float] = (0.08, 1.0),
+        ratio: Sequence[float] = (3 / 4, 4 / 3),
+        max_attempts: int = 10,
+        efficientnet_style: bool = False,
+        min_covered: float = 0.1,
+        crop_padding: int = 32,
+        interpolation: str = "bilinear",
+        backend: str = "cv2",
+    ) -> None:
+        self.height, self.width = pair(size, "RandomResizedCrop", "size")
+        self.interpolation = one_of(interpolation, FILTERS, "RandomResizedCrop", "interpolation")
+        one_of(backend, BACKENDS, "RandomResizedCrop", "backend")
+        self.scale, self.ratio = _range(scale, "scale"), _range(ratio, "ratio")
+        if self.scale[1] > 1:
+            raise ConfigError(f"RandomResizedCrop: scale={scale!r} goes beyond 1, the whole picture")
+        self.crop_padding = _crop_padding(crop_padding, self, efficientnet_style)
+        self.min_covered = probability(min_covered, "RandomResizedCrop", "min_covered")
+        if not isinstance(max_attempts, int) or max_attempts < 1:
+            raise ConfigError(f"RandomResizedCrop: max_attempts={max_attempts!r} must be at least 1")
+        self.max_attempts = max_attempts
+        self._cut = v2.RandomResizedCrop(self.height, scale=self.scale, ratio=self.ratio)
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with a random part of the picture."""
+        img = as_array(results["img"])
+        part = _cut(img, self._window(img.shape[0], img.shape[1]))
+        return with_picture(results, resized(part, self.height, self.width, self.interpolation))
+
+    def _window(self, height: int, width: int) -> Window:
+        if self.crop_padding is None:
+            # Only the height and width are looked at: a tensor without memory has them.
+            drawn = self._cut.make_params([torch.empty(3, height, width, device="meta")])
+            return drawn["top"], drawn["left"], drawn["height"], drawn["width"]
+        return distorted_window(
+            height,
+            width,
+            scale=self.scale,
+            ratio=self.ratio,
+            min_covered=self.min_covered,
+            max_attempts=self.max_attempts,
+        ) or central_window(height, width, self.height, self.crop_padding)
+
+
+@PIPELINES.register_module()
+class RandomFlip:
+    """Mirrors the picture by chance.
+
+    Args:
+        flip_prob: how often, in [0, 1].
+        direction: 'horizontal' swaps left and right, 'vertical' top and bottom.
+
+    Raises:
+        ConfigError: another direction, or a probability outside [0, 1].
+    """
+
+    def __init__(
+        self, flip_prob: float = 0.5, direction: Literal["horizontal", "vertical"] = "horizontal"
+    ) -> None:
+        self.flip_prob = probability(flip_prob, "RandomFlip", "flip_prob")
+        self.direction = one_of(direction, ("horizontal", "vertical"), "RandomFlip", "direction")
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample, mirrored or not; ``flip`` says which."""
+        # torchvision's own comparison, so that both draw alike.
+        results["flip"] = bool(torch.rand(1) < self.flip_prob)
+        results["flip_direction"] = self.direction
+        if not results["flip"]:
+            return results
+        img = as_array(results["img"])
+        return with_picture(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
+
+
+def _crop_padding(
+    crop_padding: int, step: CenterCrop | RandomResizedCrop, efficientnet_style: bool
+) -> int | None:
+    name = type(step).__name__
+    if not efficientnet_style:
+        return None
+    if step.height != step.width:
+        raise ConfigError(
+            f"{name}: efficientnet_style cuts squares, not {step.height} x {step.width}; give one length"
+        )
+    if not isinstance(crop_padding, int) or crop_padding < 0:
+        raise ConfigError(f"{name}: crop_padding={crop_padding!r} must be a number of pixels, at least 0")
+    return crop_padding
+
+
+def _cut(img: Array, window: Window) -> Array:
+    top, left, height, width = window
+    return img[top : top + height, left : left + width]
+
+
+def _middle_of_strip(img: Array) -> Array:
+    limit = LONGEST_STRIP * min(img.shape[:2])
+    height, width = (min(limit, side) for side in img.shape[:2])
+    top, left = (img.shape[0] - height) // 2, (img.shape[1] - width) // 2
+    return img[top : top + height, left : left + width]
+
+
+def _range(limits: Sequence[float], name: str) -> tuple[float, float]:
+    if not isinstance(limits, Sequence) or len(limits) != 2 or not 0 < limits[0] <= limits[1]:
+        raise ConfigError(f"RandomResizedCrop: {name}={limits!r} must be two numbers, the smaller one first")
+    return float(limits[0]), float(limits[1])

@@ -1,0 +1,87 @@
+"""From an entry of the annotations to pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ding_cls.data.image_io import load_rgb
+from ding_cls.data.transforms.array_ops import described_sample
+from ding_cls.data.transforms.registry import PIPELINES
+from ding_cls.errors import ConfigError, DataError
+
+FROM_FILE = "is_from_file"
+"""Key of ``results``: the picture was read from a file, so it is RGB for certain."""
+
+
+@PIPELINES.register_module()
+class LoadImageFromFile:
+    """Reads ``img_info['filename']``, below ``img_prefix`` where there is one, as `load_rgb` does.
+
+    ``img`` becomes an RGB array, where mmclassification's is BGR; `Normalize` makes up for that.
+
+    Args:
+        to_float32: hand on float32 instead of uint8, from 0 to 255 all the same.
+        color_type: 'color', or 'grayscale': three equal channels.
+        file_client_args: ``dict(backend='disk')``; other backends do not exist here.
+
+    Raises:
+        ConfigError: another colour type or backend.
+    """
+
+    def __init__(
+        self,
+        to_float32: bool = False,
+        color_type: str = "color",
+        file_client_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        if color_type not in ("color", "grayscale"):
+            raise ConfigError(f"LoadImageFromFile: color_type={color_type!r} must be 'color' or 'grayscale'")
+        backend = (file_client_args or {}).get("backend", "disk")
+        if backend != "disk":
+            raise ConfigError(
+                f"LoadImageFromFile: file_client_args has the backend {backend!r}; only 'disk' is supported"
+            )
+        self.to_float32 = to_float32
+        self.color_type = color_type
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it hands on the pixels as `load_rgb` reads them."""
+        return not self.to_float32 and self.color_type == "color"
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with ``img``, ``img_shape``, ``ori_shape``, ``filename`` and ``ori_filename``.
+
+        Raises:
+            DataError: the sample names no file, or that cannot be read.
+        """
+        info = results.get("img_info")
+        if not isinstance(info, Mapping) or "filename" not in info:
+            raise DataError(
+                f"LoadImageFromFile finds no img_info['filename'] in {described_sample(results)}; "
+                "leave this step out where load_annotations gives the pixels themselves"
+            )
+        results["filename"] = self.path_of(results)
+        results["ori_filename"] = os.fspath(info["filename"])
+        return self.entered(results, load_rgb(results["filename"], label=described_sample(results)))
+
+    @staticmethod
+    def path_of(sample: Mapping[str, Any]) -> str:
+        """Return the path of the file that a sample names."""
+        name: str = os.fspath(sample["img_info"]["filename"])
+        return os.path.join(sample.get("img_prefix") or "", name)
+
+    def entered(self, results: dict[str, Any], picture: Image.Image) -> dict[str, Any]:
+        """Return the sample with an RGB picture that somebody else has read already."""
+        if self.color_type == "grayscale":
+            picture = picture.convert("L").convert("RGB")
+        img = np.array(picture)
+        results["img"] = img.astype(np.float32) if self.to_float32 else img
+        results["img_shape"] = results["ori_shape"] = img.shape
+        results[FROM_FILE] = True
+        return results

@@ -1,0 +1,320 @@
+"""Our ResNets without their classifier: images to a tuple of maps, shallow to deep."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from ding_cls.errors import ConfigError
+from ding_cls.models.backbones.resnet import DEPTHS, PLAIN, Details, conv3x3, initialise, stage
+from ding_cls.models.backbones.timm import TIMMBackbone
+from ding_cls.models.backbones.torchvision import TorchvisionBackbone
+from ding_cls.models.layers.activation_checkpointing import recomputing
+from ding_cls.models.layers.ops import Norm, check_conv_cfg, check_dropout, norm_of
+from ding_cls.models.registry import BACKBONES
+
+_ALL = (1, 1, 1, 1)
+
+
+@BACKBONES.register_module()
+class ResNet(nn.Module):
+    """ResNet without its classifier; its weights have torchvision's names, a deep stem mmclassification's.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        in_channels: channels of the images.
+        stem_channels: channels of the stem.
+        base_channels: width of the first stage; it doubles with each.
+        expansion: channels of a block's output for each of its width; None: 1, of a bottleneck 4.
+        num_stages: how many of the four stages there are.
+        strides: of the first block of each stage.
+        dilations: of the 3x3 convolutions of each stage.
+        out_indices: which stages' maps are returned, from 0.
+        style: where a bottleneck has its stride: 'pytorch' in the 3x3 convolution (v1.5, as ``resnet50``),
+            'caffe' in the first 1x1 (the paper's).
+        deep_stem: three 3x3 convolutions instead of one 7x7 (ResNet-C).
+        avg_down: shortcuts with a stride take a mean first (ResNet-D).
+        frozen_stages: what stays as it is: -1 nothing, 0 the stem, k the stem and the first k stages.
+        conv_cfg: None, or ``dict(type='Conv2d')``, which is the same.
+        norm_cfg: the normalization, ``dict(type='BN' | 'SyncBN' | 'GN', requires_grad=True, ...)``.
+        norm_eval: BatchNorm uses its running statistics in training too, and leaves them alone.
+        with_cp: compute each block twice, forward and backward, to save the memory between; what is learned
+            is the same to the last bit, BatchNorm's statistics included.
+        zero_init_residual: start each block as its shortcut; see ``models.resnet.ResNet``.
+        drop_path_rate: probability of the last block's branch to be left out of a sample in training; those
+            of the others grow to it evenly, from 0 at the first (stochastic depth).
+
+    Raises:
+        ConfigError: a value that does not exist.
+
+    Source: Deep Networks with Stochastic Depth, Huang et al. 2016, section 3 (arXiv:1603.09382).
+    """
+
+    accepts_pretrained = True
+    # Of the bottlenecks' 3x3 convolutions; ResNeXt has others.
+    groups, width_per_group = 1, 64
+
+    def __init__(
+        self,
+        depth: int,
+        in_channels: int = 3,
+        stem_channels: int = 64,
+        base_channels: int = 64,
+        expansion: int | None = None,
+        num_stages: int = 4,
+        strides: Sequence[int] = (1, 2, 2, 2),
+        dilations: Sequence[int] = _ALL,
+        out_indices: Sequence[int] = (3,),
+        style: str = "pytorch",
+        deep_stem: bool = False,
+        avg_down: bool = False,
+        frozen_stages: int = -1,
+        conv_cfg: Mapping[str, Any] | None = None,
+        norm_cfg: Mapping[str, Any] | None = None,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        zero_init_residual: bool = True,
+        drop_path_rate: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self._check("depth", depth, tuple(DEPTHS))
+        self._check("num_stages", num_stages, (1, 2, 3, 4))
+        self._check("style", style, ("pytorch", "caffe"))
+        self._check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
+        for index in out_indices:
+            self._check("out_indices", index, tuple(range(num_stages)))
+        self._check_shapes(num_stages, strides, dilations, expansion)
+        check_conv_cfg(conv_cfg)
+        check_dropout(drop_path_rate, "drop_path_rate")
+        self.depth = depth
+        self.out_indices = tuple(out_indices)
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+        norm = norm_of(norm_cfg)
+        is_plain = not deep_stem and not avg_down and style == "pytorch"
+        has_batch_norm = (norm_cfg or {}).get("type", "BN") in ("BN", "SyncBN")
+        usual = (64, 64, DEPTHS[depth][0].expansion)
+        has_widths = (stem_channels, base_channels, expansion or usual[2]) == usual
+        self._is_torchvisions = is_plain and has_widths and has_batch_norm
+        details = replace(
+            PLAIN,
+            norm=norm,
+            groups=self.groups,
+            expansion=expansion,
+            widening=self.groups * self.width_per_group / base_channels if self.groups > 1 else 1.0,
+            strides_first=style == "caffe",
+            averages_shortcut=avg_down,
+        )
+        self._make_stem(in_channels, stem_channels, norm, is_deep=deep_stem)
+        of_stages = [replace(details, dilation=each) for each in dilations]
+        self.num_features = self._make_stages(
+            num_stages, stem_channels, base_channels, of_stages, strides, drop_path_rate
+        )
+        initialise(self, zero_init_residual=zero_init_residual)
+        self.train()
+
+    @property
+    def torchvision_name(self) -> str | None:
+        """Which of torchvision's networks has weights that fit; None: none has."""
+        return f"resnet{self.depth}" if self._is_torchvisions else None
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps of the stages in ``out_indices``, float ``(N, C, H, W)``, shallow to deep.
+
+        Args:
+            images: float ``(N, in_channels, H, W)``, normalised.
+        """
+        features = self._stem(images)
+        maps = []
+        for number, blocks in enumerate(self._stages()[: max(self.out_indices) + 1]):
+            features = self._through(blocks, features)
+            if number in self.out_indices:
+                maps.append(features)
+        return tuple(maps)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and evaluation; what is frozen stays in evaluation."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
+        if is_deep:
+            self.stem = deep_stem_of(in_channels, channels, norm, stride=2)
+        else:
+            self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = norm(channels)
+            self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+
+    def _make_stages(
+        self,
+        count: int,
+        channels: int,
+        width: int,
+        details: Sequence[Details],
+        strides: Sequence[int],
+        drop_path_rate: float,
+    ) -> int:
+        """Make the stages; return the channels of the last."""
+        block, depths = DEPTHS[self.depth]
+        drop_paths = [drop_path_rate * place / (sum(depths) - 1) for place in range(sum(depths))]
+        for number in range(4):
+            name = f"layer{number + 1}"
+            if number >= count:
+                # Known by name, so that a file with all four stages fits.
+                self.register_module(name, None)
+                continue
+            wide, stride = width * 2**number, strides[number]
+            own, drop_paths = drop_paths[: depths[number]], drop_paths[depths[number] :]
+            blocks = stage(
+                block,
+                depths[number],
+                channels,
+                wide,
+                stride=stride,
+                details=details[number],
+                drop_paths=own,
+            )
+            self.add_module(name, blocks)
+            channels = details[number].out_channels(wide, block)
+        return channels
+
+    def _stem(self, images: Tensor) -> Tensor:
+        for module in self._stem_modules():
+            images = module(images)
+        return images
+
+    def _stem_modules(self) -> list[nn.Module]:
+        names = ("stem", "conv1", "bn1", "relu", "maxpool")
+        return [module for name in names if (module := self._modules.get(name)) is not None]
+
+    def _through(self, blocks: nn.Module, features: Tensor) -> Tensor:
+        if not (self.with_cp and torch.is_grad_enabled() and self.training):
+            passed: Tensor = blocks(features)
+            return passed
+        for block in blocks.children():
+            features = checkpoint(block, features, use_reentrant=False, context_fn=recomputing(block))
+        return features
+
+    def _stages(self) -> list[nn.Module]:
+        stages = [self._modules[f"layer{number}"] for number in range(1, 5)]
+        return [each for each in stages if each is not None]
+
+    def _freeze(self) -> None:
+        # Nobody sees their maps: DDP would wait for gradients that never come.
+        for module in self._stages()[max(self.out_indices) + 1 :]:
+            module.requires_grad_(False)
+        if self.frozen_stages < 0:
+            return
+        for module in (*self._stem_modules(), *self._stages()[: self.frozen_stages]):
+            module.eval()
+            module.requires_grad_(False)
+
+    def _check_shapes(
+        self, num_stages: int, strides: Sequence[int], dilations: Sequence[int], expansion: int | None
+    ) -> None:
+        for name, values in (("strides", strides), ("dilations", dilations)):
+            if len(values) < num_stages:
+                raise ConfigError(f"{type(self).__name__} has {name}={values!r} for {num_stages} stages")
+        if expansion is not None and (type(expansion) is not int or expansion < 1):
+            name = type(self).__name__
+            raise ConfigError(
+                f"{name} has expansion={expansion!r}; it must be a whole number from 1 on, or None"
+            )
+
+    def _check(self, name: str, value: object, allowed: tuple[object, ...]) -> None:
+        if isinstance(value, bool) or value not in allowed:
+            known = ", ".join(map(str, allowed))
+            raise ConfigError(f"{type(self).__name__} has {name}={value!r}; it must be one of {known}")
+
+
+@BACKBONES.register_module()
+class ResNetV1c(ResNet):
+    """ResNet-C: a deep stem. Its arguments are those of ``ResNet``.
+
+    Source: Bag of Tricks, He et al. 2018, section 4.1 (arXiv:1812.01187).
+    """
+
+    def __init__(self, depth: int, deep_stem: bool = True, **arguments: Any) -> None:
+        super().__init__(depth, deep_stem=deep_stem, **arguments)
+
+
+@BACKBONES.register_module()
+class ResNetV1d(ResNet):
+    """ResNet-D: a deep stem, and shortcuts that take a mean. Its arguments are those of ``ResNet``.
+
+    Source: Bag of Tricks, He et al. 2018, section 4.1 (arXiv:1812.01187).
+    """
+
+    def __init__(self, depth: int, deep_stem: bool = True, avg_down: bool = True, **arguments: Any) -> None:
+        super().__init__(depth, deep_stem=deep_stem, avg_down=avg_down, **arguments)
+
+
+@BACKBONES.register_module()
+class ResNet_CIFAR(ResNet):  # noqa: N801 (the name is mmclassification's)
+    """ResNet for small pictures: a 3x3 stem without stride or pooling. Its arguments are those of ``ResNet``.
+
+    Source: Deep Residual Learning, He et al. 2015, section 4.2, with ImageNet's four stages
+    (arXiv:1512.03385).
+    """
+
+    @property
+    def torchvision_name(self) -> str | None:
+        """None: no weights of torchvision fit."""
+        return None
+
+    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
+        if is_deep:
+            raise ConfigError("ResNet_CIFAR has no deep stem; leave out deep_stem")
+        self.conv1 = conv3x3(in_channels, channels)
+        self.bn1 = norm(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+
+@BACKBONES.register_module()
+class ResNeXt(ResNet):
+    """ResNet whose bottlenecks have grouped convolutions.
+
+    Args:
+        depth: 50, 101 or 152.
+        groups: of the 3x3 convolutions.
+        width_per_group: channels of each group in the first stage.
+        **arguments: those of ``ResNet``.
+
+    Source: Aggregated Residual Transformations, Xie et al. 2016, table 1 (arXiv:1611.05431).
+    """
+
+    def __init__(self, depth: int, groups: int = 32, width_per_group: int = 4, **arguments: Any) -> None:
+        if depth not in (50, 101, 152):
+            raise ConfigError(f"ResNeXt has depth={depth!r}; it must be one of 50, 101, 152")
+        self.groups, self.width_per_group = groups, width_per_group
+        super().__init__(depth, **arguments)
+
+    @property
+    def torchvision_name(self) -> str | None:
+        """Which of torchvision's networks has weights that fit; None: none has."""
+        name = f"resnext{self.depth}_{self.groups}x{self.width_per_group}d"
+        known = ("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d")
+        return name if self._is_torchvisions and name in known else None
+
+
+def deep_stem_of(in_channels: int, channels: int, norm: Norm, *, stride: int) -> nn.Sequential:
+    """Return three 3x3 convolutions, the first with the stride, the first two half as wide."""
+    half = channels // 2
+    sizes = ((in_channels, half, stride), (half, half, 1), (half, channels, 1))
+    triples = ((conv3x3(given, wide, step), norm(wide), nn.ReLU(inplace=True)) for given, wide, step in sizes)
+    return nn.Sequential(*(module for triple in triples for module in triple))
+
+
+for _part in (TorchvisionBackbone, TIMMBackbone):
+    BACKBONES.register_module()(_part)

@@ -1,0 +1,1 @@
+"""Heads: what maps features to logits, and the losses they bring."""

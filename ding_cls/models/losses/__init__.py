@@ -1,0 +1,1 @@
+"""Losses and how they are reduced. They must not know networks."""

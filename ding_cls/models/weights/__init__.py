@@ -1,0 +1,1 @@
+"""Weights from files: reading, fetching, fitting them to a network, and what they declare of their input."""

@@ -1,0 +1,1 @@
+"""Schedules: pure functions of the position in training."""

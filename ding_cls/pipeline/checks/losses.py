@@ -1,0 +1,98 @@
+"""Whether what is minimised fits the classes, the network and the targets, before anything is trained."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ding_cls.common.seed import torch_randomness
+from ding_cls.config.merge import plain_copy
+from ding_cls.errors import ConfigError
+from ding_cls.models import build_loss, described_loss
+from ding_cls.models.losses.class_weight import ClassWeightLoss
+from ding_cls.models.losses.torch import FLOATS_OR, wants_floats, wants_logarithms
+from ding_cls.models.registry import loss_of_classes
+from ding_cls.pipeline.build import check_network
+from ding_cls.pipeline.checks.labels import has_class_numbers
+from ding_cls.policy.stages import stages_of
+
+# One number for all classes will do: torch broadcasts it.
+_BROADCASTS = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)
+
+
+def fill_num_classes(cfg: Any, num_classes: int) -> None:
+    """Give ``policy.learn.loss`` the data's number of classes, where it needs one and has none."""
+    described = cfg.policy.learn.loss
+    if described is not None:
+        plain = described_loss(described) if isinstance(described, str) else plain_copy(described)
+        filled = loss_of_classes(plain, num_classes)
+        if filled is not plain:
+            cfg.policy.learn.loss = filled
+
+
+def check_losses(cfg: Any, network: nn.Module, dataset: Any) -> None:
+    """Check every loss that a run will minimise.
+
+    Raises:
+        ConfigError: it weights more or fewer classes than there are, wants targets for each class where the
+            data give class numbers, or logarithms of probabilities where the network gives logits.
+    """
+    num_classes = len(dataset.classes)
+    for key, loss, are_mixed in _losses(cfg, network):
+        _check_weights(key, loss, num_classes)
+        # Torch's own come in a wrapper.
+        inner = getattr(loss, "loss", loss)
+        name = type(inner).__name__
+        if wants_floats(inner) and not are_mixed and has_class_numbers(dataset):
+            raise ConfigError(
+                f"{key}: {name} compares every logit with a target of its own, and the training data give "
+                f"class numbers; {FLOATS_OR}"
+            )
+        if wants_logarithms(inner) and not _are_logarithms(check_network(network, cfg, num_classes)):
+            cross_entropy = "take CrossEntropyLoss, " if isinstance(inner, nn.NLLLoss) else ""
+            raise ConfigError(
+                f"{key}: {name} takes logarithms of probabilities, and {type(network).__name__} gives "
+                f"logits; {cross_entropy}set policy.model.head.type='LogSoftmaxHead', or let your network "
+                "end in nn.LogSoftmax(1)"
+            )
+
+
+def _losses(cfg: Any, network: nn.Module) -> Iterator[tuple[str, Any, bool]]:
+    """Yield where each loss is described, itself, and whether the targets that it gets are mixtures."""
+    learn, stages = cfg.policy.learn, stages_of(cfg.policy.learn)
+    if getattr(network, "computes_loss", False):
+        loss = getattr(getattr(network, "head", None), "compute_loss", None)
+        yield "policy.model.head.loss", loss, bool(stages[0].batch_augments)
+    elif learn.loss is not None:
+        yield "policy.learn.loss", _built(learn.loss), bool(stages[0].batch_augments)
+    for number, stage in enumerate(stages[1:]):
+        if stage.loss is not None:
+            yield f"policy.learn.recipes.{number}.loss", _built(stage.loss), bool(stage.batch_augments)
+
+
+def _built(described: str | Mapping[str, Any]) -> Any:
+    # A loss with weights of its own, which are refused later, shall not move the chance of the run.
+    with torch_randomness(0):
+        return build_loss(described_loss(described) if isinstance(described, str) else plain_copy(described))
+
+
+def _check_weights(key: str, loss: Any, num_classes: int) -> None:
+    modules = loss.modules() if isinstance(loss, nn.Module) else ()
+    for module in modules:
+        if not isinstance(module, ClassWeightLoss | nn.modules.loss._Loss):
+            continue
+        for name, weights in module.named_buffers(recurse=False):
+            if name not in ("class_weight", "weight", "pos_weight") or weights.dim() != 1:
+                continue
+            count = len(weights)
+            if count != num_classes and not (isinstance(module, _BROADCASTS) and count == 1):
+                raise ConfigError(
+                    f"{key}: {name} holds {count} numbers, and there are {num_classes} classes; "
+                    "give one for each, in the order of the class names"
+                )
+
+
+def _are_logarithms(logits: torch.Tensor) -> bool:
+    """Return whether the probabilities that these would be the logarithms of add up to 1."""
+    return bool((logits.float().logsumexp(-1).abs() < 1e-2).all())

@@ -1,0 +1,1 @@
+"""The datasets of a run: which splits there are, what describes them, their statistics."""

@@ -1,0 +1,123 @@
+"""Descriptions of data sets, ``dict(type='Name', ...)``, before they are built: what they take, and wrappers.
+
+A wrapper holds other descriptions in ``dataset`` or ``datasets``. It must not know configs.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ding_cls.config.tools.pipeline_info import unwrapped
+from ding_cls.data import DATASETS, find_split
+
+FOLDERS = ("data_prefix", "root")
+"""The argument that holds a data set's folder: mmclassification's name, and ImageNetDataset's."""
+
+DIVIDING = ("KFoldDataset", "SplitDataset")
+"""Wrappers that take a part of what is inside: that must be the same data for training and evaluation."""
+
+
+def filled(section: dict[str, Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description with what is offered where it is silent, inside wrappers too."""
+    takes = arguments_of(section)
+    below = [name for name in ("dataset", "datasets") if name in section]
+    if not below:
+        offered = {**offered, "pipeline": without_loading(offered["pipeline"], section)}
+        return {**{name: value for name, value in offered.items() if name in takes}, **section}
+    if section.get("type") in DIVIDING:
+        if "test_mode" in takes:
+            section = {"test_mode": offered.get("test_mode", False), **section}
+        offered = {**offered, "test_mode": False, "is_training": True}
+    return _changed_below(section, lambda inner: filled(inner, offered))
+
+
+def changed(section: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Return a description with a change made to each data set inside its wrappers."""
+    if not {"dataset", "datasets"} & section.keys():
+        return change(section)
+    return _changed_below(section, lambda inner: changed(inner, change))
+
+
+def _changed_below(
+    section: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    changed = dict(section)
+    if isinstance(section.get("dataset"), dict):
+        changed["dataset"] = change(section["dataset"])
+    if isinstance(section.get("datasets"), (list, tuple)):
+        changed["datasets"] = [
+            change(each) if isinstance(each, dict) else each for each in section["datasets"]
+        ]
+    return changed
+
+
+def inner_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the description inside wrappers; of several the first."""
+    return unwrapped(section, "")[0]
+
+
+def with_pipeline(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str, Any]:
+    if "pipeline" not in arguments_of(section):
+        return section
+    return {**section, "pipeline": without_loading(pipeline, section)}
+
+
+def without_loading(pipeline: Sequence[Any], section: Mapping[str, Any]) -> list[Any]:
+    """Return our own pipeline for a data set; one whose pixels lie in memory reads no file."""
+    steps, part = list(pipeline), part_of(section)
+    is_loading = bool(steps) and steps[0] == {"type": "LoadImageFromFile"}
+    return steps[1:] if is_loading and getattr(part, "is_in_memory", False) else steps
+
+
+def tells_its_folder(section: Mapping[str, Any]) -> bool:
+    """Return whether a data set is complete without a folder: its list says where the pictures are."""
+    part = part_of(section)
+    parameters = inspect.signature(part).parameters if callable(part) else {}
+    return any(name in parameters and parameters[name].default == "" for name in FOLDERS)
+
+
+def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[str], split: str) -> Path:
+    """Return the folder of a split in a folder of data: that itself where the data set has all splits in one.
+
+    Raises:
+        DataError: there is no folder for the split.
+    """
+    return Path(data) if holds_every_split(section) else find_split(data, split)
+
+
+def holds_every_split(section: Mapping[str, Any] | None) -> bool:
+    """Return whether a description's data set has all splits in one folder, as published files have."""
+    kind = inner_of(section or {}).get("type")
+    # The user's own parts may not be imported yet.
+    part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
+    return bool(getattr(part, "holds_every_split", False))
+
+
+def part_of(section: Mapping[str, Any]) -> Any:
+    kind = section.get("type")
+    return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def arguments_of(section: Mapping[str, Any]) -> set[str]:
+    """Return the names that the constructor of a description's type takes; none without a type."""
+    part = part_of(section)
+    if not callable(part):
+        return set()
+    names: set[str] = set()
+    for function in _constructors(part):
+        parameters = inspect.signature(function).parameters.values()
+        names.update(each.name for each in parameters if each.kind is not each.VAR_KEYWORD)
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break
+    return names
+
+
+def _constructors(part: Callable[..., Any]) -> Sequence[Callable[..., Any]]:
+    """Return a function itself; of a class its constructors, the most derived one first."""
+    if not inspect.isclass(part):
+        return [part]
+    return [
+        vars(each)["__init__"] for each in part.__mro__ if each is not object and "__init__" in vars(each)
+    ]

@@ -1,0 +1,312 @@
+"""What an evaluation takes from where: network, preprocessing and classes of a checkpoint, data and metric of
+its own run or of another config."""
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import checkpoint_file
+from ding_cls.common.logs.log import text_logger
+from ding_cls.common.process import launched_rank
+from ding_cls.config import checked_config, resolve
+from ding_cls.config.merge import plain_copy, to_easydict
+from ding_cls.config.normalize import put
+from ding_cls.config.openmmlab.translate import Translation, leaves
+from ding_cls.config.reader.reader import read_config_with_origins
+from ding_cls.config.user_code import import_user_code
+from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
+from ding_cls.data.datasets.listing import has_splits, list_classes
+from ding_cls.errors import CheckpointError, ConfigError, DataError
+from ding_cls.inference.saved_run import (
+    check_buildable,
+    described_run,
+    describes_run,
+    preprocessing_in,
+    undescribed,
+)
+from ding_cls.metrics import described_metric
+from ding_cls.models import load_pretrained
+from ding_cls.pipeline.build import build_datasets, build_network
+from ding_cls.pipeline.checks.images import FACT
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
+from ding_cls.pipeline.datasets.input_statistics import INPUT_KEYS, fill_input_statistics, input_line
+from ding_cls.pipeline.datasets.splits import (
+    evaluation_pipeline,
+    evaluation_set,
+    preprocessing_of,
+    training_set,
+)
+from ding_cls.pipeline.train import PARTS, folder_of
+from ding_cls.policy import ImageClassificationPolicy
+
+Config = str | os.PathLike[str] | Mapping[str, Any]
+Metrics = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
+
+_LOADING = {"type": "LoadImageFromFile"}
+_OF_THE_DATA = (
+    *(f"policy.collect.{name}" for name in ("train", "val", "test", "learn_data_path", "eval_data_path")),
+    *(f"policy.collect.{name}" for name in ("synthetic", "synthetic_samples", "synthetic_eval_samples")),
+    *("policy.eval.metric", "policy.eval.batch_size", "policy.learn.learner.dataloader"),
+    *("policy.cuda", "policy.multi_gpu", "policy.learn.multi_gpu", "seed", "custom_imports"),
+)
+_OF_THE_NETWORK = ("policy.model", "policy.learn.precision", "policy.learn.channels_last")
+
+
+@dataclass(frozen=True, slots=True)
+class EvalInputs:
+    """What is evaluated, and how.
+
+    Attributes:
+        checkpoint: the file.
+        state: what it holds; None where it is a file of weights that is no checkpoint.
+        cfg: the compiled config.
+        preprocessing: what is done to an image.
+        class_names: in the order of their numbers; None where the checkpoint does not say them.
+        is_run: the checkpoint says which network, preprocessing and classes it was made for.
+    """
+
+    checkpoint: Path
+    state: Mapping[str, Any] | None
+    cfg: Any
+    preprocessing: AnyPreprocessing
+    class_names: tuple[str, ...] | None
+    is_run: bool
+
+    @property
+    def bad_images(self) -> Mapping[str, Any]:
+        """The images of each split that the run left out, as its facts name them."""
+        run = (self.state or {}).get("run") if self.is_run else None
+        return run.get(FACT, {}) if isinstance(run, dict) else {}
+
+
+def read_inputs(
+    checkpoint: str | os.PathLike[str],
+    *,
+    config: Config | None,
+    metric: Metrics | None,
+    overrides: Sequence[str],
+    has_model: bool,
+    allow_code: bool,
+) -> EvalInputs:
+    """Read a checkpoint, and the config that says otherwise; the arguments are those of ``evaluate``.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        ConfigError: the config, an override or a metric cannot be used.
+    """
+    file = checkpoint_file(checkpoint)
+    state = read_checkpoint(file) if config is None or zipfile.is_zipfile(file) else None
+    run = (state or {}).get("run")
+    if not describes_run(run):
+        if config is None:
+            raise CheckpointError(undescribed(file))
+        cfg = _given_config(config, metric, overrides, is_alone=True, allow_code=allow_code)
+        if not has_model:
+            check_buildable(cfg, file, function="evaluate")
+        return EvalInputs(file, state, cfg, preprocessing_of(cfg), _noted_classes(state), False)
+    run, saved = described_run(state or {}, file, has_model=has_model, function="evaluate")
+    preprocessing = preprocessing_in(run, file)
+    if config is None:
+        described = Translation(plain_copy(saved), {}, [])
+        cfg = _settled(described, metric, overrides, _OF_THE_DATA, allow_code=allow_code, folder=None)
+    else:
+        import_user_code(saved, is_allowed=allow_code)
+        given = _given_config(config, metric, overrides, is_alone=False, allow_code=allow_code)
+        cfg = _with_data_of(given, saved)
+    return EvalInputs(file, state, cfg, preprocessing, tuple(run["class_names"]), True)
+
+
+def evaluated_set(
+    inputs: EvalInputs, data: str | os.PathLike[str] | None, split: str | None
+) -> tuple[Any, str | None]:
+    """Return the dataset to evaluate, and the name of its split; None: a folder of classes without splits.
+
+    Args:
+        inputs: what is evaluated.
+        data: a folder with the split's folder in it, or with one folder for each class; None: as the config
+            says.
+        split: 'train', 'val' or 'test'; None: 'val', or all of a folder without splits.
+
+    Raises:
+        DataError: there is no such folder, or it has classes that the checkpoint lacks.
+    """
+    cfg, collect = inputs.cfg, inputs.cfg.policy.collect
+    classes = inputs.class_names
+    if data is not None and _is_one_split(data, collect, classes or ()):
+        if split is not None:
+            raise DataError(
+                f"'{os.fspath(data)}' has one folder for each class, and no folder '{split}'; "
+                "leave out --split"
+            )
+        classes = classes or _training_classes(cfg) or list_classes(os.fspath(data))
+        return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    split = split or "val"
+    if data is None and collect.synthetic:
+        if split == "test":
+            raise DataError("a run on synthetic images has no test split; it has 'train' and 'val'")
+        train_set, eval_set = build_datasets(cfg)
+        return (train_set if split == "train" else eval_set), split
+    if classes is None:
+        folder = find_split(data, split) if data is not None else collect.eval_data_path
+        classes = _training_classes(cfg) or list_classes(os.fspath(folder))
+    return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
+
+
+def eval_policy(
+    inputs: EvalInputs, classes: Sequence[str], model: torch.nn.Module | None, labels: Labels
+) -> ImageClassificationPolicy:
+    """Return a policy that evaluates the checkpoint's network.
+
+    Raises:
+        CheckpointError: the weights do not fit it.
+        ConfigError: it has a head for more or fewer tasks than ``labels``.
+        ModelError: as `load_pretrained`.
+    """
+    network = model
+    if network is None:
+        network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
+    num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+    if num_tasks != (labels.num_tasks if labels.kind == "tasks" else None):
+        has = f"num_tasks={num_tasks}" if num_tasks is not None else "one head"
+        raise ConfigError(
+            f"a label of the data {labels}, and the checkpoint's {type(network).__name__} has {has}; name "
+            "other data"
+        )
+    if not inputs.is_run:
+        report = load_pretrained(network, inputs.checkpoint)
+        if report.reinitialised:
+            raise CheckpointError(
+                f"'{inputs.checkpoint}' was trained on other classes than these {len(classes)}: "
+                f"{', '.join(report.reinitialised)} differ in size"
+            )
+    policy = ImageClassificationPolicy(inputs.cfg.policy, model=network, enable_field=["eval"])
+    if inputs.is_run and inputs.state is not None:
+        try:
+            policy.eval_mode.load_state_dict(inputs.state)
+        except CheckpointError as error:
+            raise CheckpointError(f"'{inputs.checkpoint}': {error}") from error
+    policy.eval_mode.set_attribute("class_names", tuple(classes))
+    policy.eval_mode.set_attribute("prepare_batch", inputs.preprocessing.prepare)
+    return policy
+
+
+def _is_one_split(data: str | os.PathLike[str], collect: Any, classes: Sequence[str]) -> bool:
+    """Return whether a folder has one folder for each class, and no splits."""
+    if not os.path.isdir(data) or has_splits(data, classes):
+        return False
+    folders = {each.name for each in os.scandir(data) if each.is_dir() and not each.name.startswith(".")}
+    is_published = any(holds_every_split(collect.get(split)) for split in ("val", "test"))
+    # Files as published may lie in folders too.
+    return bool(folders.intersection(classes) if is_published else folders)
+
+
+def _given_config(
+    config: Config, metric: Metrics | None, overrides: Sequence[str], *, is_alone: bool, allow_code: bool
+) -> Any:
+    """Return a config that the user names, compiled; it describes the network too where ``is_alone``."""
+    unreadable: list[str] = []
+    if isinstance(config, Mapping):
+        described = resolve(config)
+    else:
+        file = Path(config, "total_config.py") if os.path.isdir(config) else Path(config)
+        if not file.is_file() and file != Path(config):
+            raise ConfigError(f"'{config}' is no run's folder: there is no total_config.py in it")
+        variables: set[str] = set()
+        values, origins = read_config_with_origins(file, problems=unreadable, variables=variables)
+        described = resolve(values, (), origins, variables=variables)
+    if is_alone:
+        fill_input_statistics(described.cfg, described.origins)
+        line = input_line(described.cfg, described.origins)
+        if line and launched_rank() == 0:
+            text_logger("run").info(line)
+    described = described._replace(problems=[*unreadable, *described.problems])
+    used = (*_OF_THE_DATA, *_OF_THE_NETWORK, "policy.collect") if is_alone else _OF_THE_DATA
+    return _settled(described, metric, overrides, used, allow_code=allow_code, folder=folder_of(config))
+
+
+def _settled(
+    described: Translation,
+    metric: Metrics | None,
+    overrides: Sequence[str],
+    used: Sequence[str],
+    *,
+    allow_code: bool,
+    folder: Path | None,
+) -> Any:
+    """Return a config with another metric and ``key=value`` words, compiled; the user's code is imported."""
+    values = described.cfg
+    import_user_code(resolve(values, overrides).cfg, is_allowed=allow_code, folder=folder)
+    if metric is not None:
+        values = plain_copy(values)
+        put(values, "policy.eval.metric", described_metric(metric))
+    cfg, origins, problems = resolve(values, overrides, described.origins)
+    parts: dict[str, Any] = dict(PARTS)
+    compiled = checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
+    _check_words(described.cfg, overrides, used)
+    return compiled
+
+
+def _check_words(values: Mapping[str, Any], overrides: Sequence[str], used: Sequence[str]) -> None:
+    """Refuse a ``key=value`` word that changes nothing about an evaluation."""
+    before = dict(leaves(plain_copy(values)))
+    for number, word in enumerate(overrides, 1):
+        after = dict(leaves(plain_copy(resolve(values, overrides[:number]).cfg)))
+        keys = [key for key in after.keys() | before.keys() if after.get(key) != before.get(key)]
+        if keys and not any(_is_below(key, used) for key in keys):
+            raise ConfigError(
+                f"{word}: an evaluation does not use {sorted(keys)[0]}; what it takes is policy.eval.metric, "
+                "policy.eval.batch_size, policy.learn.learner.dataloader, policy.cuda and the data in "
+                "policy.collect"
+            )
+        before = after
+
+
+def _is_below(key: str, paths: Sequence[str]) -> bool:
+    return any(key == path or key.startswith(f"{path}.") for path in paths)
+
+
+def _with_data_of(given: Any, saved: Any) -> Any:
+    """Return a run's config with data, metric and machine of another; images are prepared as the run's."""
+    merged, other = plain_copy(saved), plain_copy(given)
+    merged["seed"] = other["seed"]
+    policy, learner = merged["policy"], merged["policy"]["learn"]["learner"]
+    for name in ("cuda", "multi_gpu", "eval"):
+        policy[name] = other["policy"][name]
+    learner["dataloader"] = other["policy"]["learn"]["learner"]["dataloader"]
+    collect = {**other["policy"]["collect"], **{name: policy["collect"][name] for name in INPUT_KEYS}}
+    pipeline = evaluation_pipeline(saved.policy.collect)
+    for split in ("train", "val", "test"):
+        if collect[split] is not None:
+            collect[split] = changed(collect[split], lambda inner: _prepared_by(inner, pipeline))
+    policy["collect"] = collect
+    return to_easydict(merged)
+
+
+def _prepared_by(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str, Any]:
+    """Return a dataset's description with another's pipeline, which may have had its pixels in memory."""
+    is_in_memory = getattr(part_of(section), "is_in_memory", False)
+    loads = any(isinstance(step, Mapping) and step.get("type") == _LOADING["type"] for step in pipeline)
+    return with_pipeline(section, pipeline if loads or is_in_memory else [_LOADING, *pipeline])
+
+
+def _noted_classes(state: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """Return the class names that a checkpoint of mmclassification notes."""
+    meta = (state or {}).get("meta")
+    names = meta.get("CLASSES") if isinstance(meta, Mapping) else None
+    is_list = isinstance(names, list | tuple) and all(isinstance(each, str) for each in names)
+    return tuple(names) if names and is_list else None
+
+
+def _training_classes(cfg: Any) -> tuple[str, ...] | None:
+    """Return the class names of a config's training data; None where these are not on this machine."""
+    collect = cfg.policy.collect
+    if collect.train is None and not os.path.isdir(collect.learn_data_path):
+        return None
+    return tuple(training_set(cfg).classes)

@@ -1,0 +1,199 @@
+"""What a network makes of each sample: which class, how sure, right or wrong; as rows, mistakes and classes.
+
+It must not know metrics, nor where batches come from.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ding_cls.data import ConcatDataset, innermost
+from ding_cls.data.datasets.labels import sample_names
+from ding_cls.data.datasets.wrappers import IndexedDataset
+from ding_cls.distributed import gather_objects
+from ding_cls.metrics.per_class import ratio
+from ding_cls.metrics.targets import guessed_classes
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.policy.modes import EvalMode
+
+COLUMNS = ("path", "target", "target_name", "predicted", "predicted_name", "score", "correct")
+_THRESHOLD = 0.5
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecords:
+    """The samples of an evaluation in the order of the data, on the CPU.
+
+    Attributes:
+        kind: what a label is, as in ``Labels``.
+        sample_ids: positions in the dataset, int64 ``(N,)``.
+        targets: as the dataset gives them.
+        predicted: the class numbers, ``(N,)`` or ``(N, K)`` of K tasks, C where a network gave NaN; of
+            several labels whether each is predicted, bool ``(N, C)``: its probability is 0.5 or more.
+        scores: the probability of what is predicted, float64 of the same shape; of several labels that of
+            each label.
+        is_right: bool ``(N,)``: all labels, or all tasks, are right. A label that is hard to say counts as
+            right.
+        logits: float32, where they were asked for; else empty.
+    """
+
+    kind: str
+    sample_ids: torch.Tensor
+    targets: torch.Tensor
+    predicted: torch.Tensor
+    scores: torch.Tensor
+    is_right: torch.Tensor
+    logits: torch.Tensor
+
+    def rows(self, paths: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of ``COLUMNS`` for each sample: numbers and names, lists of them where a sample
+        has several; None for a prediction that there is not.
+
+        Args:
+            paths: of all samples of the dataset.
+            classes: the class names.
+        """
+        for index in range(len(self.sample_ids)):
+            target, predicted, scores = self._numbers(index)
+            names = [
+                [None if each is None else classes[each] for each in numbers]
+                for numbers in (target, predicted)
+            ]
+            cells: list[Any] = [target, names[0], predicted, names[1], scores]
+            if self.kind == "one":
+                cells = [each[0] for each in cells]
+            yield (paths[int(self.sample_ids[index])], *cells, bool(self.is_right[index]))
+
+    def mistakes(self) -> list[int]:
+        """Return the positions of the wrong samples, the surest mistake first; else in the data's order."""
+        sure = self._sureness().nan_to_num(-1.0)
+        order = sure.argsort(descending=True, stable=True)
+        return [int(each) for each in order if not self.is_right[each]]
+
+    def by_class(self, num_classes: int) -> dict[str, torch.Tensor]:
+        """Return float64 ``(C,)`` each: ``images`` (labels, of several or of tasks) and, in percent,
+        ``precision``, ``recall`` and ``f1``; 0 where nothing was predicted, or nothing is there."""
+        if self.kind == "several":
+            counts = self.targets >= 0
+            predicted, there = self.predicted & counts, self.targets >= 0.5
+            sums = [(predicted & there).sum(0), predicted.sum(0), there.sum(0)]
+        else:
+            numbers, predicted = _one_number(self.targets, self.kind).flatten(), self.predicted.flatten()
+            sums = [
+                torch.bincount(each, minlength=num_classes + 1)[:num_classes]
+                for each in (numbers[predicted == numbers], predicted, numbers)
+            ]
+        hits, guesses, images = (each.double() for each in sums)
+        return {
+            "images": images,
+            "precision": 100.0 * ratio(hits, guesses),
+            "recall": 100.0 * ratio(hits, images),
+            "f1": 100.0 * ratio(2 * hits, guesses + images),
+        }
+
+    def _numbers(self, index: int) -> tuple[list[int], list[int | None], list[float | None]]:
+        """Return the class numbers of a sample, those predicted, and the scores of these."""
+        if self.kind == "several":
+            there = (self.targets[index] == 1).nonzero().flatten()
+            predicted = self.predicted[index].nonzero().flatten()
+            return there.tolist(), predicted.tolist(), _rounded(self.scores[index][predicted])
+        target = _one_number(self.targets[index : index + 1], self.kind).flatten().tolist()
+        scores = _rounded(self.scores[index].reshape(-1))
+        predicted = self.predicted[index].reshape(-1)
+        numbers = [
+            None if score is None else int(each) for each, score in zip(predicted, scores, strict=True)
+        ]
+        return target, numbers, scores
+
+    def _sureness(self) -> torch.Tensor:
+        """Return how sure the surest wrong answer about each sample is; -1 where there is none."""
+        if self.kind == "several":
+            is_wrong = (self.predicted != (self.targets == 1)) & (self.targets >= 0)
+            sure = torch.where(self.predicted, self.scores, 1.0 - self.scores)
+        else:
+            is_wrong, sure = self.predicted != _one_number(self.targets, self.kind), self.scores
+        values = torch.where(is_wrong, sure, -1.0)
+        return values if values.dim() == 1 else values.nan_to_num(-1.0).amax(1)
+
+
+class Recorder:
+    """Stands before a policy's evaluation and keeps what it gives for each sample.
+
+    Args:
+        mode: the policy's.
+        labels: what the labels of the data are.
+        keep_logits: keep these too: four bytes for each of them.
+    """
+
+    def __init__(self, mode: EvalMode, labels: Labels, *, keep_logits: bool) -> None:
+        self.mode = replace(mode, forward=self._forward)
+        self._forward_of: Callable[[Any], torch.Tensor] = mode.forward
+        self._kind, self._keeps_logits = labels.kind, keep_logits
+        self._batches: list[tuple[torch.Tensor, ...]] = []
+
+    def gathered(self) -> SampleRecords:
+        """Return the samples of all ranks, which call this together."""
+        own = [tuple(each.cpu() for each in batch) for batch in self._batches]
+        rows = [batch for rank in gather_objects(own) for batch in rank]
+        return SampleRecords(self._kind, *(torch.cat(column) for column in zip(*rows, strict=True)))
+
+    def _forward(self, batch: Any) -> torch.Tensor:
+        given = self._forward_of(batch)
+        # Apple's GPUs know no float64.
+        logits = given.cpu() if given.device.type == "mps" else given
+        targets = batch.targets.to(logits.device)
+        predicted, scores = _predicted(logits, self._kind)
+        if self._kind == "several":
+            is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
+        else:
+            is_right = predicted == _one_number(targets, self._kind)
+        if is_right.dim() == 2:
+            is_right = is_right.all(1)
+        kept = (logits if self._keeps_logits else logits[:0]).cpu()
+        self._batches.append((batch.sample_ids, targets, predicted, scores, is_right, kept))
+        return given
+
+
+def sample_paths(dataset: Any) -> list[str]:
+    """Return the path of each sample's file, from the current folder where the dataset's was given so; its
+    name or number where there is no such file."""
+    if isinstance(dataset, ConcatDataset):
+        return [path for each in dataset.datasets for path in sample_paths(each)]
+    if isinstance(dataset, IndexedDataset):
+        paths = sample_paths(dataset.dataset)
+        return [paths[index] for index in dataset.indices]
+    names, folder = sample_names(dataset), folder_of(dataset)
+    if not names or not os.path.lexists(os.path.join(folder, names[0])):
+        return names
+    return [os.path.join(folder, name) for name in names]
+
+
+def folder_of(dataset: Any) -> str:
+    """Return the folder of a dataset's files, the first one's of several; empty where it has none."""
+    inner = innermost(dataset)[0]
+    return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
+
+
+def _predicted(logits: torch.Tensor, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what is predicted, and its probability; NaN where a row holds one."""
+    exact = logits.double()
+    if kind == "several":
+        scores = exact.sigmoid()
+        return scores >= _THRESHOLD, scores
+    guesses, shares = guessed_classes(logits), exact.softmax(-1)
+    # C is the number of no class: behind the last column stands what has no score.
+    padded = torch.cat([shares, shares.new_full((*shares.shape[:-1], 1), float("nan"))], -1)
+    return guesses, padded.gather(-1, guesses[..., None])[..., 0]
+
+
+def _one_number(targets: torch.Tensor, kind: str) -> torch.Tensor:
+    """Return class numbers; of shares of the classes that with the largest."""
+    return targets.argmax(1) if kind == "one" and targets.dim() == 2 else targets
+
+
+def _rounded(scores: torch.Tensor) -> list[float | None]:
+    return [None if score != score else round(score, _DIGITS) for score in scores.tolist()]

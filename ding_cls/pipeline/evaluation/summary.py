@@ -1,0 +1,150 @@
+"""What ``ding-cls eval`` prints: what was evaluated, the results, each class, the surest mistakes."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ding_cls.data import readable_names
+from ding_cls.metrics import fits_a_line, is_percentage, show_value, shown_name, shown_results
+from ding_cls.pipeline.evaluate import EvaluationReport
+from ding_cls.pipeline.evaluation.sample_records import COLUMNS, sample_paths
+
+MAX_CLASSES = 40
+"""So many classes have a row each; of more those with images, or the worst."""
+
+NUM_WORST = 20
+_PERCENT = ("precision", "recall", "f1", "AP")
+
+
+def print_evaluation(
+    report: EvaluationReport, *, num_wrong: int = 0, out: str | os.PathLike[str] | None = None
+) -> None:
+    """Print an evaluation.
+
+    Args:
+        report: the evaluation.
+        num_wrong: of so many mistakes, the surest, print path, class, prediction and score.
+        out: the file that it was written to.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    for label, text in _head(report):
+        console.print(f"{label + ':':12}{printable(text)}", markup=False)
+    console.print()
+    console.print(_results(report))
+    lists = [name for name, value in report.result.items() if not _is_shown(name, value, report)]
+    if lists:
+        console.print(f"as lists, in --out FILE.json: {', '.join(lists)}", markup=False)
+    console.print()
+    _print_classes(console, report)
+    if num_wrong:
+        console.print()
+        _print_mistakes(console, report, num_wrong)
+    if out is not None:
+        console.print(f"\nwritten to {printable(os.fspath(out))}", markup=False)
+
+
+def printable(text: str) -> str:
+    """Return text that any terminal can show in one line: bytes that are no letters, and line breaks, as
+    escapes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
+
+
+def _head(report: EvaluationReport) -> list[tuple[str, str]]:
+    split = f", split {report.split}" if report.split else ""
+    counts = f"{report.num_samples:,} images, {len(report.classes):,} classes"
+    updates = f" after {report.train_iter:,} updates" if report.train_iter else ""
+    return [
+        ("checkpoint", f"{report.checkpoint}{updates}"),
+        ("data", f"{report.folder or type(report.dataset).__name__}{split}"),
+        ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
+    ]
+
+
+def _results(report: EvaluationReport) -> Table:
+    """Return the results in two columns: name, and value with its unit."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    shown = shown_results(report.result, len(report.classes), has_one_label=report.records.kind != "several")
+    for name, value in shown.items():
+        if fits_a_line(value):
+            label = shown_name(str(name), is_other_loss=report.is_other_loss)
+            is_percent = is_percentage(str(name))
+            number = show_value(value, 2 if is_percent else 4)
+            table.add_row(escape(printable(label)), escape(printable(number)), "%" if is_percent else "")
+    return table
+
+
+def _is_shown(name: str, value: Any, report: EvaluationReport) -> bool:
+    """Return whether a result is in one of the two tables."""
+    is_column = isinstance(value, list | tuple) and len(value) == len(report.classes)
+    return fits_a_line(value) or (is_column and name.endswith("_per_class"))
+
+
+def _print_classes(console: Console, report: EvaluationReport) -> None:
+    rows, note = _shown_classes(report.per_class())
+    names = [name for name in rows[0] if name not in ("name", "images")] if rows else []
+    table = Table()
+    table.add_column("class", overflow="fold")
+    table.add_column("labels" if report.records.kind != "one" else "images", justify="right", no_wrap=True)
+    for name in names:
+        title = f"{name} %" if name in _PERCENT else name
+        table.add_column(escape(title), justify="right", no_wrap=True)
+    for words, row in zip(readable_names([row["name"] for row in rows]), rows, strict=True):
+        # Of a class without an image nothing can be said.
+        cells = (_cell(row[name], name) if row["images"] else "-" for name in names)
+        table.add_row(escape(printable(words)), f"{row['images']:,}", *cells)
+    console.print(table)
+    if note:
+        console.print(note, markup=False)
+
+
+def _shown_classes(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows to show, and what to say of the others."""
+    if len(rows) <= MAX_CLASSES:
+        return rows, ""
+    there = [row for row in rows if row["images"]]
+    if len(there) <= MAX_CLASSES:
+        return there, f"no images: the other {len(rows) - len(there):,} of {len(rows):,} classes"
+    worst = sorted(there, key=lambda row: float(row["f1"]))[:NUM_WORST]
+    return worst, (
+        f"the {NUM_WORST} classes with the lowest f1 of {len(rows):,}; all of them: --out FILE.json, under "
+        "per_class"
+    )
+
+
+def _cell(value: Any, name: str) -> str:
+    return "" if value is None else escape(show_value(value, 1 if name in _PERCENT else 4))
+
+
+def _print_mistakes(console: Console, report: EvaluationReport, num_wrong: int) -> None:
+    """Print a line for each mistake: the path comes last, so that a long one stands in the way of nothing."""
+    positions = report.records.mistakes()
+    if not positions:
+        console.print("wrong: none")
+        return
+    shown = positions[:num_wrong]
+    which = f"the {len(shown):,} surest" if len(shown) < len(positions) else "the surest first"
+    console.print(f"wrong: {len(positions):,} of {report.num_samples:,} images; {which}:", markup=False)
+    rows = list(report.records.rows(sample_paths(report.dataset), report.classes))
+    for position in shown:
+        row = dict(zip(COLUMNS, rows[position], strict=True))
+        score = "|".join(f"{each:.3f}" for each in _listed(row["score"]) if each is not None)
+        words = f"{score or 'nan':5}  {_names(row['target_name'])} -> {_names(row['predicted_name'])}"
+        console.print(f"  {printable(words)}  {printable(row['path'])}", markup=False)
+
+
+def _names(names: Any) -> str:
+    return "|".join(readable_names([each for each in _listed(names) if each is not None])) or "none"
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [value]

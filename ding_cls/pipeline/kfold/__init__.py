@@ -1,0 +1,1 @@
+"""Cross-validation: the plan, its folds, its files, what it shows, averaged predictions."""

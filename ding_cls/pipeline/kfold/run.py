@@ -1,0 +1,254 @@
+"""Cross-validation: one ordinary run for each fold, judged on what it was not trained on."""
+
+import copy
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from ding_cls.checkpoint import CheckpointKeeper
+from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
+from ding_cls.common.command import part_of
+from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
+from ding_cls.common.folder_lock import lock_folder
+from ding_cls.common.logs.log import text_logger
+from ding_cls.common.stops.signals import held_stops, nothing_saved, stoppable_command
+from ding_cls.common.tables import write_json
+from ding_cls.data.datasets.labels import sample_names
+from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
+from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
+from ding_cls.pipeline.kfold.files import averaged_file, judged_files, named
+from ding_cls.pipeline.kfold.fold_config import fold_config
+from ding_cls.pipeline.kfold.plan import Asked, Config, Plan, make_plan, opened, wanted_folds
+from ding_cls.pipeline.kfold.predictions import average_predictions, check_alone
+from ding_cls.pipeline.kfold.summary import KFoldResult, kfold_summary
+from ding_cls.pipeline.run_folder import has_rows, locked
+from ding_cls.pipeline.train import train
+from ding_cls.worker.evaluation.results import plain
+
+
+@stoppable_command()
+def kfold(
+    config: Config = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    model: str | torch.nn.Module | None = None,
+    pretrained: bool | str | os.PathLike[str] = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    synthetic: bool = False,
+    exp_name: str | None = None,
+    overrides: Sequence[str] = (),
+    allow_code: bool = False,
+    num_splits: int | None = None,
+    fold: int | None = None,
+    start_fold: int = 0,
+    stratified: bool | None = None,
+    grouped: bool | None = None,
+    group_pattern: str | None = None,
+    use_last: bool = False,
+    allow_changed_data: bool = False,
+) -> KFoldResult:
+    """Train one network for each fold of the training data, judge each on its fold, and sum up.
+
+    Every fold is a run of its own in ``exp_name/fold_0``, ``exp_name/fold_1``, ..., with the same seed, and
+    resumes as any run. It is evaluated on its held-out part as the config evaluates, without augmentation. A
+    config's validation set is not used, but for its pipeline. Files: see `kfold_summary`.
+
+    The best checkpoint of a fold is chosen on the same held-out part that it is judged on, so its result is
+    slightly too good. ``use_last`` judges the weights that training ended with: no choice, no such gain.
+
+    Args:
+        config: as in `train`, like all that is not named here.
+        data: folder with ``train/``, or with the class folders themselves. A folder ``test`` beside
+            ``train`` is predicted by all networks together.
+        model: as in `train`; of a network that is handed in each fold takes a copy.
+        pretrained: as in `train`.
+        epochs: as in `train`.
+        seed: of the division too.
+        resume: go on with the cross-validation in ``exp_name``: finished folds are not trained again. What
+            was said at its start need not be repeated.
+        synthetic: as in `train`.
+        exp_name: the folder of all folds; by default what `train` would take, and ``_kfold``.
+        overrides: as in `train`.
+        allow_code: as in `train`.
+        num_splits: number of folds; 5 by default.
+        fold: do this one alone, counted from 0; others may be there, or follow.
+        start_fold: leave out the folds before this one.
+        stratified: each class alike in all folds; by default so.
+        grouped: samples of one group stay together, by the data set's ``groups``; by default where it has
+            some.
+        group_pattern: the same by file names: a regular expression; its first group, or all that it finds.
+        use_last: judge the last checkpoint of each fold, not the best.
+        allow_changed_data: go on also where names or labels of the data have changed, as long as no fold is
+            begun: it would be judged on samples that it has trained on.
+
+    Raises:
+        DingError: one line that says what cannot be used, and what to do.
+        RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; once training began, a checkpoint is saved.
+    """
+    check_alone("kfold")
+    settings = {
+        "data": data,
+        "model": model,
+        "pretrained": pretrained,
+        "epochs": epochs,
+        "synthetic": synthetic,
+        "exp_name": exp_name,
+        "overrides": overrides,
+    }
+    asked = Asked(seed, num_splits, stratified, grouped, group_pattern)
+    plan = make_plan(config, settings, asked, is_resumed=resume, allow_code=allow_code)
+    if use_last:
+        _check_last_is_saved(plan)
+    folds = wanted_folds(plan.division.num_splits, fold, start_fold)
+    is_part = fold is not None or start_fold > 0
+    parents, wanted = missing_parents(plan.folder), plan
+    with ExitStack() as stack:
+        try:
+            with held_stops():
+                plan = opened(
+                    plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
+                )
+                if not is_part:
+                    stack.enter_context(locked(plan.folder))
+            stack.enter_context(part_of(plan.folder))
+            for number in folds:
+                with locked(plan.folder, name=f"fold_{number}"):
+                    _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            # A mistake found before training began shall not cost a folder.
+            is_new = plan is not wanted and not (resume or is_part)
+            if is_new and not any(plan.folder.glob("*fold_*/")):
+                stack.close()
+                remove_claimed(plan.folder, parents)
+                if isinstance(error, RunStopped):
+                    raise RunStopped(nothing_saved(error.cause), cause=error.cause) from error
+            raise
+        # First: of a test split that cannot be read the folds' results shall not have to wait.
+        result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+        if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
+            return result
+        return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+
+
+def _check_last_is_saved(plan: Plan) -> None:
+    learner = plan.compiled.policy.learn.learner
+    if learner.checkpoint.save_best_only or not learner.hook.get("save_ckpt_after_run"):
+        raise ConfigError(
+            "use_last judges the weights that training ends with, and the config does not save them: of "
+            "policy.learn.learner set hook.save_ckpt_after_run=True and checkpoint.save_best_only=False, or "
+            "leave out --use-last"
+        )
+
+
+def _finish_fold(
+    plan: Plan, fold: int, model: str | torch.nn.Module | None, *, use_last: bool, allow_code: bool
+) -> None:
+    """Train a fold, or the rest of it, and judge it; what is done is not done again."""
+    folder = plan.folder / f"fold_{fold}"
+    result_file, predictions_file = judged_files(folder, use_last=use_last)
+    if result_file.is_file():
+        return
+    network = model if isinstance(model, torch.nn.Module) else None
+    checkpoints = _train_fold(plan, fold, network, allow_code=allow_code)
+    checkpoint = best_file(checkpoints)
+    if use_last:
+        written = CheckpointKeeper(checkpoints).iterations()
+        if not written:
+            raise CheckpointError(f"'{checkpoints}' holds no last checkpoint any more; leave out --use-last")
+        checkpoint = written[0]
+    judged = evaluate_checkpoint(
+        checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code
+    )
+    held_out = judged.dataset
+    write_arrays(
+        predictions_file,
+        {
+            "sample_ids": [held_out.indices[each] for each in judged.predictions["sample_ids"].tolist()],
+            "names": sample_names(held_out),
+            "targets": judged.predictions["targets"],
+            "logits": judged.predictions["logits"],
+        },
+    )
+    write_json(
+        result_file,
+        {
+            "fold": fold,
+            "checkpoint": os.path.relpath(checkpoint, plan.folder),
+            "train_iter": judged.train_iter,
+            "num_train": plan.record["num_samples"] - judged.num_samples,
+            "num_held_out": judged.num_samples,
+            "result": plain(judged.result),
+        },
+    )
+
+
+def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow_code: bool) -> Path:
+    """Train a fold to its end and return where its checkpoints lie."""
+    folder = plan.folder / f"fold_{fold}"
+    cfg = fold_config(plan.cfg, plan.compiled, plan.division, fold)
+    out_dir = plan.compiled.policy.learn.learner.checkpoint.out_dir
+    if out_dir is not None:
+        # Folds of two cross-validations have the same names.
+        out_dir = os.path.join(out_dir, plan.folder.resolve().name)
+        cfg["policy"]["learn"]["learner"]["checkpoint"]["out_dir"] = out_dir
+    checkpoints = checkpoint_folder(folder, out_dir)
+    mark = folder / "trained.json"
+    if mark.is_file():
+        return checkpoints
+    is_begun = bool(CheckpointKeeper(checkpoints).iterations())
+    if not is_begun:
+        _make_way(folder, checkpoints)
+    text_logger("kfold").info(f"fold {fold} of {plan.division.num_splits}, numbered from 0, in {folder}")
+    try:
+        train(
+            cfg,
+            model=copy.deepcopy(network),
+            exp_name=str(folder),
+            resume=is_begun,
+            allow_code=allow_code,
+        )
+    except NumbersError as error:
+        raise NumbersError(f"fold {fold}: {error}") from error
+    write_json(mark, {"fold": fold})
+    return checkpoints
+
+
+def _make_way(folder: Path, checkpoints: Path) -> None:
+    """Free the name of a fold that ended before its first checkpoint: nothing can go on from there.
+
+    Where it was trained at all, what it has written stays, under another name.
+    """
+    is_trained = has_rows(folder) or best_file(checkpoints).is_file()
+    for rest in (folder, checkpoints):
+        if rest.is_dir() and is_trained:
+            # Whoever trains it by itself, not as a fold, is not disturbed.
+            lock_folder(rest).release()
+            kept = claim_folder(rest.with_name(f"unfinished_{rest.name}"))
+            rest.replace(kept)
+            text_logger("kfold").warning(f"'{rest}' has no checkpoint to go on from; it is kept as '{kept}'")
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def _predict_test(
+    plan: Plan, result: KFoldResult, model: str | torch.nn.Module | None, *, allow_code: bool
+) -> bool:
+    """Let the networks of all folds predict the test split together; return whether that was to be done."""
+    has_test, above_test = plan.test
+    if not has_test or result.test is not None:
+        return False
+    averaged = average_predictions(
+        [each.checkpoint for each in result.folds],
+        data=above_test,
+        model=copy.deepcopy(model) if isinstance(model, torch.nn.Module) else None,
+        out=named(plan.folder, "test_predictions.csv", use_last=result.is_last),
+        allow_code=allow_code,
+    )
+    target = averaged_file(plan.folder, use_last=result.is_last)
+    write_json(target, {**averaged.result, "num_samples": len(averaged.names)})
+    return True

@@ -1,0 +1,271 @@
+"""What the folds of a cross-validation come to: mean and spread, out-of-fold predictions, and how they look.
+
+It reads what lies in the folder; it trains and judges nothing.
+"""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ding_cls.checkpoint.keeper import BEST_NAME
+from ding_cls.common.tables import write_json, write_table
+from ding_cls.config import checked_config
+from ding_cls.config.reader.reader import read_config_with_origins
+from ding_cls.config.user_code import import_user_code
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.metrics import build_metric, is_percentage, show_value, shown_results
+from ding_cls.pipeline.evaluate import write_arrays
+from ding_cls.pipeline.kfold.files import (
+    CONFIG_NAME,
+    SETTINGS_NAME,
+    averaged_file,
+    judged_files,
+    named,
+    read_json,
+)
+from ding_cls.pipeline.kfold.predictions import lines, probabilities, result_of
+from ding_cls.pipeline.train import PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """One fold.
+
+    Attributes:
+        fold: its number, from 0.
+        result: what the metric says of the held-out samples.
+        train_iter: updates that the judged weights have seen.
+        num_train: samples that were trained on.
+        num_held_out: samples that were judged.
+        checkpoint: the file of these weights.
+    """
+
+    fold: int
+    result: dict[str, Any]
+    train_iter: int
+    num_train: int
+    num_held_out: int
+    checkpoint: Path
+
+
+@dataclass(frozen=True, slots=True)
+class KFoldResult:
+    """What a cross-validation came to.
+
+    Attributes:
+        run_folder: where all of it lies.
+        num_splits: number of folds.
+        is_last: the last checkpoint of each fold was judged, not the best.
+        folds: those that are finished.
+        missing: numbers of those that are not.
+        mean: of each number of the results, over the finished folds.
+        spread: the sample standard deviation (n - 1) of the same; empty with fewer than two folds.
+        out_of_fold: what the metric says of all samples, each judged by the network that was not trained on
+            it, and ``num_samples``; None while folds are missing.
+        test: what it says of the networks' averaged prediction of the test split; None without one.
+        num_classes: classes in the data.
+    """
+
+    run_folder: Path
+    num_splits: int
+    is_last: bool
+    folds: list[FoldResult]
+    missing: list[int]
+    mean: dict[str, float]
+    spread: dict[str, float]
+    out_of_fold: dict[str, Any] | None
+    test: dict[str, Any] | None
+    num_classes: int
+
+
+def kfold_summary(
+    folder: str | os.PathLike[str], *, use_last: bool = False, allow_code: bool = False
+) -> KFoldResult:
+    """Read what the finished folds left, sum it up, and write it beside them.
+
+    ``summary.json`` holds the fields of the result. Once no fold is missing ``out_of_fold.csv`` has one line
+    for each sample, in the order of the data (its number, path, label, prediction, score and fold), and
+    ``out_of_fold.npz`` the same with ``sample_ids``, ``names``, ``targets``, ``logits`` and ``folds``. With
+    ``use_last`` all names end in ``_last``.
+
+    Args:
+        folder: of the cross-validation.
+        use_last: of the last checkpoints, where those were judged.
+        allow_code: import the modules that the config's ``custom_imports`` names.
+
+    Raises:
+        ConfigError: there is no cross-validation, or no fold is finished.
+        DataError: a file cannot be read or written, or the folds do not cover the data.
+    """
+    folder = Path(folder)
+    record = read_json(folder / SETTINGS_NAME, f"there is no cross-validation '{folder}' to sum up here")
+    num_splits = record["division"]["num_splits"]
+    all_files = [judged_files(folder / f"fold_{number}", use_last=use_last) for number in range(num_splits)]
+    files = {number: each for number, each in enumerate(all_files) if each[0].is_file()}
+    if not files:
+        raise ConfigError(
+            f"no fold in '{folder}' is finished and judged by its {'last' if use_last else 'best'} "
+            f"checkpoint: ding-cls kfold --resume --work-dir {folder}{' --use-last' if use_last else ''}"
+        )
+    folds = [_fold_result(folder, each[0]) for each in files.values()]
+    mean, spread = mean_and_spread([each.result for each in folds])
+    missing = [number for number in range(num_splits) if number not in files]
+    out_of_fold = None
+    if not missing:
+        cfg, _ = read_config_with_origins(folder / CONFIG_NAME)
+        import_user_code(cfg, is_allowed=allow_code)
+        classes: dict[str, Any] = dict(PARTS)
+        columns = _gathered(files, record["num_samples"])
+        metric = build_metric(checked_config(cfg, None, **classes).policy.eval.metric)
+        logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
+        out_of_fold = {**result_of(metric, logits, targets), "num_samples": len(targets)}
+        _write_out_of_fold(folder, columns, record["classes"], use_last=use_last)
+    test = averaged_file(folder, use_last=use_last)
+    found = KFoldResult(
+        run_folder=folder,
+        num_splits=num_splits,
+        is_last=use_last,
+        folds=folds,
+        missing=missing,
+        mean=mean,
+        spread=spread,
+        out_of_fold=out_of_fold,
+        test=read_json(test) if test.is_file() else None,
+        num_classes=len(record["classes"]),
+    )
+    write_json(named(folder, "summary.json", use_last=use_last), _plain(found, record["division"]))
+    return found
+
+
+def mean_and_spread(results: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return mean and sample standard deviation (n - 1) of each number that all results have."""
+    names = [
+        name
+        for name in results[0]
+        if all(
+            isinstance(each.get(name), int | float) and not isinstance(each[name], bool) for each in results
+        )
+    ]
+    values = {name: np.array([each[name] for each in results], np.float64) for name in names}
+    mean = {name: float(column.mean()) for name, column in values.items()}
+    if len(results) < 2:
+        return mean, {}
+    return mean, {name: float(column.std(ddof=1)) for name, column in values.items()}
+
+
+def print_kfold(result: KFoldResult) -> None:
+    """Print a table of the folds, their mean and spread, and what lies where."""
+    console = Console(highlight=False, soft_wrap=True)
+    names = list(shown_results(result.mean, result.num_classes))
+    heads = (f"{name} %" if is_percentage(name) else escape(name) for name in names)
+    table = Table("fold", "update", "trained on", "held out", *heads)
+    for each in result.folds:
+        counts = (str(each.fold), str(each.train_iter), f"{each.num_train:,}", f"{each.num_held_out:,}")
+        table.add_row(*counts, *_cells(each.result, names))
+    table.add_section()
+    table.add_row("mean", "", "", "", *_cells(result.mean, names))
+    if result.spread:
+        table.add_row("spread", "", "", "", *_cells(result.spread, names))
+    for label, values in (("all, out of fold", result.out_of_fold), ("test, averaged", result.test)):
+        if values is not None:
+            table.add_row(label, "", "", f"{values['num_samples']:,}", *_cells(values, names))
+    console.print(table)
+    which = "best checkpoint, chosen on the held-out part" if _is_chosen(result) else "last checkpoint"
+    console.print(
+        f"n = {len(result.folds)} folds of {result.num_splits}, each judged by its {which}; "
+        "spread: sample standard deviation",
+        markup=False,
+    )
+    if result.missing:
+        console.print(f"missing: fold {', '.join(map(str, result.missing))}", markup=False)
+    for label, name, is_there in (
+        ("summary", "summary.json", True),
+        ("samples", "out_of_fold.csv", result.out_of_fold is not None),
+        ("test", "test_predictions.csv", result.test is not None),
+    ):
+        if is_there:
+            file = named(result.run_folder, name, use_last=result.is_last)
+            console.print(f"{label + ':':9}{file}", markup=False)
+
+
+def _is_chosen(result: KFoldResult) -> bool:
+    """Return whether the held-out samples chose the weights: a run without validation has only its last."""
+    return any(each.checkpoint.name == BEST_NAME for each in result.folds)
+
+
+def _cells(values: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    return [escape(show_value(values.get(name, ""), 2 if is_percentage(name) else 4)) for name in names]
+
+
+def _fold_result(folder: Path, file: Path) -> FoldResult:
+    values = read_json(file)
+    # A result that is no number was written as null.
+    result = {name: math.nan if value is None else value for name, value in values["result"].items()}
+    checkpoint = folder / values["checkpoint"]
+    return FoldResult(**{**values, "result": result, "checkpoint": checkpoint})
+
+
+def _gathered(files: Mapping[int, tuple[Path, Path]], num_samples: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of all folds in the order of the data, each sample once."""
+    parts: dict[str, list[npt.NDArray[Any]]] = {}
+    for number, (_, file) in files.items():
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                for name in ("sample_ids", "names", "targets", "logits"):
+                    parts.setdefault(name, []).append(arrays[name])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError(f"'{file}' cannot be read: {error}; remove its folder") from error
+        parts.setdefault("folds", []).append(np.full(len(parts["sample_ids"][-1]), number, np.int64))
+    columns = {name: np.concatenate(each) for name, each in parts.items()}
+    order = np.argsort(columns["sample_ids"], kind="stable")
+    columns = {name: each[order] for name, each in columns.items()}
+    if not np.array_equal(columns["sample_ids"], np.arange(num_samples)):
+        raise DataError(f"the folds' predictions are not those of {num_samples} samples, each once")
+    return columns
+
+
+def _write_out_of_fold(
+    folder: Path, columns: Mapping[str, npt.NDArray[Any]], classes: Sequence[str], *, use_last: bool
+) -> None:
+    write_arrays(named(folder, "out_of_fold.npz", use_last=use_last), columns)
+    logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
+    found = lines(probabilities(logits, targets), targets, classes)
+    known = (columns[name].tolist() for name in ("sample_ids", "names", "folds"))
+    rows = ((number, name, *line, fold) for number, name, fold, line in zip(*known, found, strict=True))
+    header = ("sample", "path", "label", "predicted", "score", "fold")
+    write_table(named(folder, "out_of_fold.csv", use_last=use_last), header, rows)
+
+
+def _plain(found: KFoldResult, division: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``summary.json`` holds."""
+    return {
+        **division,
+        "checkpoint": "best" if _is_chosen(found) else "last",
+        "folds": [
+            {
+                "fold": each.fold,
+                "result": each.result,
+                "train_iter": each.train_iter,
+                "num_train": each.num_train,
+                "num_held_out": each.num_held_out,
+                "checkpoint": os.path.relpath(each.checkpoint, found.run_folder),
+            }
+            for each in found.folds
+        ],
+        "missing": found.missing,
+        "n": len(found.folds),
+        "mean": found.mean,
+        "spread": found.spread,
+        "out_of_fold": found.out_of_fold,
+        "test": found.test,
+    }

@@ -1,0 +1,1 @@
+"""Hooks: the built-in ones and the ways to bring one's own."""

@@ -1,0 +1,272 @@
+"""The hooks that come with the learner: load, save, log, reduce."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ding_cls.common.logs.events import write_scalars
+from ding_cls.distributed.comm import get_world_size, mean_over_ranks
+from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Position
+from ding_cls.worker.learner.loop.log_rows import clock, log_row
+from ding_cls.worker.learner.state.checkpointing import saving_together
+from ding_cls.worker.learner.state.history import add_terms
+
+if TYPE_CHECKING:
+    from ding_cls.worker.learner.base_learner import BaseLearner
+
+NO_REDUCE_PREFIX = "noreduce_"
+
+
+@HOOKS.register("load_ckpt")
+class LoadCkptHook(LearnerHook):
+    """Load a checkpoint; an empty path loads none, and a run that was resumed keeps its own.
+
+    Args:
+        ext_args: ``load_path``, the file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int | str = 20,
+        *,
+        position: Position = "before_run",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._path = str(_options(name, ext_args, load_path="")["load_path"])
+
+    def __call__(self, engine: BaseLearner) -> None:
+        if self._path and engine.has_loaded:
+            engine.info(f"'{self._path}' is not loaded: this run continues from its own checkpoint")
+        elif self._path:
+            engine.load_checkpoint(self._path)
+
+
+@HOOKS.register("save_ckpt")
+class SaveCkptHook(LearnerHook):
+    """Save ``iteration_{n}.pth.tar``; at before_run the untrained network, once.
+
+    While updates are not finite nothing is saved on the way: it would only push out what was good before.
+
+    Args:
+        ext_args: ``freq``, the number of updates (at after_epoch: epochs) between two files; 1 by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int | str = 20,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._freq = _interval(name, ext_args)
+
+    def __call__(self, engine: BaseLearner) -> None:
+        count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
+        is_on_the_way = self.position in ("after_iter", "after_epoch")
+        if self.position == "before_run" and count > 0:
+            return
+        if is_on_the_way and engine.history.bad_updates.is_going_on():
+            return
+        if self.position == "after_run" or count % self._freq == 0:
+            if engine.max_iter is not None:
+                # Inside ``start`` all ranks come here together.
+                engine.history.pool()
+            with saving_together(engine) as save:
+                save()
+
+
+@HOOKS.register("log_reduce")
+class LogReduceHook(LearnerHook):
+    """Replace every logged scalar by its mean over the ranks, in one packed reduction.
+
+    Names that begin with ``noreduce_`` stay as they are, less the prefix. Times measured on the device stay
+    each rank's own: reading them would make the step wait.
+
+    Args:
+        ext_args: ``freq`` is accepted and has no effect: every update is reduced.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int | str = 10,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        _interval(name, ext_args)
+
+    def __call__(self, engine: BaseLearner) -> None:
+        scalars = engine.log_buffer["scalar"]
+        own = {name for name in scalars if name.startswith(NO_REDUCE_PREFIX)}
+        shared = {
+            k: v for k, v in scalars.items() if k not in own and isinstance(v, torch.Tensor | int | float)
+        }
+        if get_world_size() > 1 and shared:
+            scalars.update(mean_over_ranks(shared))
+        for name in own:
+            scalars[name.removeprefix(NO_REDUCE_PREFIX)] = scalars.pop(name)
+
+
+@HOOKS.register("log_show")
+class LogShowHook(LearnerHook):
+    """Every ``freq`` updates: one line, one row in ``metrics.jsonl``, one TensorBoard event.
+
+    Values are averages over the last ten updates. They stay on the device until the line is due. Ranks other
+    than 0 only clear the buffer.
+
+    Args:
+        ext_args: ``freq``, the number of updates between two lines; 1 by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        priority: int | str = 20,
+        *,
+        position: Position = "after_iter",
+        ext_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name, priority, position=position)
+        self._freq = _interval(name, ext_args)
+        self._last: tuple[float, int] | None = None
+
+    def __call__(self, engine: BaseLearner) -> None:
+        buffer = engine.log_buffer
+        # Another log hook has shown and cleared this update already.
+        if not buffer["scalar"]:
+            return
+        if engine.rank == 0:
+            for name, value in buffer["scalar"].items():
+                setattr(engine.monitor, name, value)
+            engine.monitor.time.step()
+            # The first line needs a moment to count from for images/s.
+            began = engine.trained_seconds() - (time.perf_counter() - engine.step_began) - engine.data_time
+            self._last = self._last or (began, 0)
+            if engine.last_iter.val % self._freq == 0:
+                self._show(engine)
+        for values in buffer.values():
+            values.clear()
+
+    def _show(self, engine: BaseLearner) -> None:
+        averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
+        epoch = engine.epoch_info[0]
+        now = engine.trained_seconds()
+        began, samples = self._last or (now, engine.num_samples)
+        rate = (engine.num_samples - samples) / max(now - began, 1e-9)
+        self._last = (now, engine.num_samples)
+        engine.logger.info(self._line(engine, averages, rate))
+        scalars = {**averages, "data_time_val": engine.data_time, "epoch_val": epoch}
+        engine.record("train", {"epoch": epoch, **scalars, "images_per_s": rate})
+        if engine.tb_logger is not None:
+            tags = {f"{engine.instance_name}/{name}": value for name, value in scalars.items()}
+            with engine.logs.tensorboard():
+                write_scalars(engine.tb_logger, tags, engine.last_iter.val)
+                for name, values in engine.log_buffer["histogram"].items():
+                    tag = f"{engine.instance_name}/{name}"
+                    engine.tb_logger.add_histogram(tag, values, engine.last_iter.val)
+
+    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+        """Return the line, with the labels that programs which read it know."""
+        epoch, step, length = engine.epoch_info
+        fields = [
+            f"Epoch: {epoch} [{step:>4d}/{length}]",
+            f"Loss: {averages.get('total_loss_avg', float('nan')):>6.4f}",
+            f"Data Time: {engine.data_time:.3f}",
+            f"Forward Time: {averages.get('forward_time_avg', 0.0):.3f}",
+            f"Backward Time: {averages.get('backward_time_avg', 0.0):.3f}",
+            f"GradSync Time: {averages.get('sync_time_avg', 0.0):.3f}",
+            f"LR: {averages.get('cur_lr_avg', 0.0):.3e}",
+        ]
+        if "acc1_avg" in averages:
+            fields.append(f"Acc1: {averages['acc1_avg']:.2f}")
+        fields.append(f"Images/s: {rate:.0f}")
+        if (left := engine.time_left()) is not None:
+            fields.append(f"ETA: {clock(left)}")
+        return "\t".join(fields)
+
+
+class LogRowHook(LogShowHook):
+    """``LogShowHook`` whose line is a row of 80 columns; ``ding-cls train`` shows these.
+
+    Loss and accuracy are means over the images since the row before (after a resume: since then), without
+    those of skipped updates; the learning rate is that of the last update. Row in ``metrics.jsonl`` and
+    TensorBoard event are those of ``LogShowHook``.
+
+    Args:
+        name: as in ``LearnerHook``.
+        priority: as in ``LearnerHook``.
+        freq: updates between two rows.
+    """
+
+    def __init__(self, name: str, priority: int | str = 20, *, freq: int = 1) -> None:
+        super().__init__(name, priority, ext_args={"freq": freq})
+        self._sums: dict[str, Any] = {}
+        self._count: Any = 0
+        self._lr: Any = 0.0
+        self._seen = 0
+
+    def __call__(self, engine: BaseLearner) -> None:
+        scalars = engine.log_buffer["scalar"]
+        if engine.rank == 0 and scalars:
+            count = engine.num_samples - self._seen
+            self._count += add_terms(self._sums, scalars, count, is_skipped=engine.history.is_skipped)
+            self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
+        super().__call__(engine)
+
+    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+        count = float(self._count) or math.nan
+        means = {name: float(total) / count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        epoch, step, length = engine.epoch_info
+        return log_row(
+            epoch=epoch,
+            step=step + 1,
+            length=length,
+            means=engine.display(means),
+            lr=float(self._lr),
+            rate=rate,
+            left=engine.time_left(),
+        )
+
+
+class ImageClsLogShowHook(LogShowHook):
+    """``LogShowHook`` with the interval as a plain argument.
+
+    Args:
+        name: as in ``LearnerHook``.
+        priority: as in ``LearnerHook``.
+        position: as in ``LearnerHook``.
+        freq: updates between two lines.
+    """
+
+    def __init__(
+        self, name: str, priority: int | str = 20, position: Position = "after_iter", freq: int = 1
+    ) -> None:
+        super().__init__(name, priority, position=position, ext_args={"freq": freq})
+
+
+def _options(name: str, ext_args: Mapping[str, Any] | None, **known: Any) -> dict[str, Any]:
+    given = {} if ext_args is None else ext_args
+    if not isinstance(given, Mapping) or not given.keys() <= known.keys():
+        raise ConfigError(f"hook '{name}' got ext_args={given!r}; it takes a dict of: {', '.join(known)}")
+    return {**known, **given}
+
+
+def _interval(name: str, ext_args: Mapping[str, Any] | None) -> int:
+    freq = _options(name, ext_args, freq=1)["freq"]
+    is_number = isinstance(freq, int | float) and not isinstance(freq, bool)
+    if not is_number or not 1 <= freq < math.inf or freq != int(freq):
+        raise ConfigError(f"hook '{name}' has freq={freq!r}; it is a whole number of updates from 1 on")
+    return int(freq)

@@ -1,0 +1,1 @@
+"""What a learner keeps between updates, and how it is saved and restored."""

@@ -1,0 +1,140 @@
+import os
+
+import pytest
+
+from ding_cls.data.datasets.listing import find_split, list_classes, list_pictures
+from ding_cls.errors import DataError
+
+
+def touch(folder, *relative):
+    for name in relative:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_pictures_are_found_at_any_depth_in_bytewise_order(tmp_path):
+    touch(tmp_path, "b.JPG", "a/z.png", "a.png", "a-b/c.TIFF", "A.webp", "é.gif", "10.bmp", "9.jpeg", "x.tif")
+    expected = ["10.bmp", "9.jpeg", "A.webp", "a-b/c.TIFF", "a.png", "a/z.png", "b.JPG", "x.tif", "é.gif"]
+    assert list_pictures(str(tmp_path)) == expected
+
+
+def test_hidden_and_other_files_are_left_out(tmp_path):
+    touch(tmp_path, "a.jpg", ".b.jpg", ".hidden/c.jpg", "Thumbs.db", "notes.txt", "jpg", "d.jpg.part")
+    assert list_pictures(str(tmp_path)) == ["a.jpg"]
+
+
+def test_links_to_files_count_and_special_files_do_not(tmp_path):
+    touch(tmp_path, "real.jpg")
+    (tmp_path / "link.jpg").symlink_to("real.jpg")
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert list_pictures(str(tmp_path)) == ["link.jpg", "real.jpg"]
+
+
+def test_loops_of_links_end_and_show_each_picture_once_under_its_real_folder(tmp_path):
+    touch(tmp_path, "b/one.jpg", "b/deep/two.jpg")
+    (tmp_path / "b" / "self").symlink_to(".")
+    (tmp_path / "b" / "deep" / "up").symlink_to("../..")
+    (tmp_path / "a").symlink_to("b")
+    assert list_pictures(str(tmp_path)) == ["b/deep/two.jpg", "b/one.jpg"]
+
+
+def test_a_link_out_of_the_folder_is_followed(tmp_path):
+    touch(tmp_path, "elsewhere/one.jpg")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "more").symlink_to("../elsewhere")
+    assert list_pictures(str(tmp_path / "here")) == ["more/one.jpg"]
+
+
+def test_classes_are_the_visible_folders_in_bytewise_order(tmp_path):
+    names = [
+        "cat",
+        "Cat",
+        "class_1",
+        "class_01",
+        "x1²",
+        "-rf",
+        "; rm -rf ~",
+        "a\nb",
+        "\N{CAT FACE}",
+        "Zebra",
+        "'",
+    ]
+    for name in [*names, ".git"]:
+        (tmp_path / name).mkdir()
+    touch(tmp_path, "readme.jpg")
+    (tmp_path / "loop").symlink_to(".")
+    assert list_classes(str(tmp_path)) == tuple(sorted(names, key=str.encode))
+
+
+def test_names_that_are_not_utf8_are_ordinary_names(tmp_path):
+    raw = os.fsencode(tmp_path) + b"/\xff\xfe"
+    os.mkdir(raw)
+    with open(raw + b"/\xe9.jpg", "wb"):
+        pass
+    (name,) = list_classes(str(tmp_path))
+    assert os.fsencode(name) == b"\xff\xfe"
+    assert [os.fsencode(each) for each in list_pictures(os.path.join(tmp_path, name))] == [b"\xe9.jpg"]
+
+
+def test_a_root_that_cannot_serve_is_named_with_the_form_it_should_have(tmp_path):
+    touch(tmp_path, "file", "flat/a.jpg")
+    (tmp_path / "empty").mkdir()
+    for name, reason in (
+        ("missing", "does not exist"),
+        ("file", "is not a folder"),
+        ("empty", r"has no class folders \(it is empty\)"),
+        ("flat", r"has no class folders \(it has 'a.jpg'\)"),
+    ):
+        root = str(tmp_path / name)
+        with pytest.raises(
+            DataError, match=f"'{root}' {reason}; it should look like {root}/CLASS/picture.jpg"
+        ):
+            list_classes(root)
+
+
+def test_the_folder_above_the_splits_is_told_from_a_split(tmp_path):
+    touch(tmp_path, "train/cat/a.jpg", "val/cat/b.jpg")
+    with pytest.raises(DataError, match=f"holds splits, not classes; pass '{tmp_path}/train'"):
+        list_classes(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_validation_has_three_names(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "train").mkdir()
+    assert find_split(tmp_path, "val") == tmp_path / name
+    assert find_split(tmp_path, "train") == tmp_path / "train"
+    assert find_split(tmp_path, ("other", name)) == tmp_path / name
+
+
+def test_two_folders_for_one_split_are_an_error(tmp_path):
+    (tmp_path / "val").mkdir()
+    (tmp_path / "validation").mkdir()
+    with pytest.raises(DataError, match="has 'val' and 'validation', which mean the same split"):
+        find_split(tmp_path, "val")
+
+
+def test_two_names_of_one_folder_are_no_error(tmp_path):
+    (tmp_path / "val").mkdir()
+    (tmp_path / "valid").symlink_to("val")
+    assert find_split(tmp_path, "val") == tmp_path / "val"
+
+
+def test_a_missing_split_says_what_is_there(tmp_path):
+    for name in "gfedcba":
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError) as caught:
+        find_split(tmp_path, "val")
+    assert str(caught.value) == (
+        f"'{tmp_path}' has no folder 'val', 'valid' or 'validation' "
+        f"(it has 'a', 'b', 'c', 'd', 'e' and 2 more); it should look like {tmp_path}/val/CLASS/picture.jpg"
+        f"; to divide one folder of classes: ding-cls split {tmp_path} {tmp_path}_split"
+    )
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataError, match=r"picture\.jpg$"):
+        find_split(tmp_path, "val")
+    with pytest.raises(DataError, match=r"has no folder 'train' \(it does not exist\)"):
+        find_split(tmp_path / "gone", "train")

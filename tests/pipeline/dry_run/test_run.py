@@ -1,0 +1,279 @@
+"""What a dry run says is what the run does, and it leaves nothing behind."""
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.pipeline import train
+from ding_cls.pipeline.dry_run import run as module
+from ding_cls.pipeline.dry_run.report import DryRun, Timing
+from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
+from tests.distributed.ranks import warm_processes
+
+SETTINGS = [
+    "policy.cuda=False",
+    "policy.collect.image_size=32",
+    "policy.collect.resize_size=32",
+    "policy.learn.batch_size=16",
+    "policy.eval.batch_size=8",
+    "policy.learn.learner.dataloader.num_workers=0",
+    "policy.learn.learner.log_show_freq=1",
+]
+CLASSES = 4
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_the_run_is_as_the_dry_run_said(picture_folder: Path, workdir: Path, temporary: Path) -> None:
+    arguments: dict[str, Any] = {"data": picture_folder, "model": "squeezenet1_1", "epochs": 4, "seed": 3}
+    told = dry_run(**arguments, overrides=SETTINGS)
+    assert tree(workdir) == {}
+    assert tree(temporary) == {}
+
+    result = train(**arguments, overrides=SETTINGS)
+    assert told.run_folder == str(result.run_folder)
+    rows = [
+        json.loads(line) for line in (result.run_folder / "log" / "metrics.jsonl").read_text().splitlines()
+    ]
+    updates = [row for row in rows if row["kind"] == "train"]
+    evaluations = [row for row in rows if row["kind"] == "eval"]
+    # 40 training pictures make three batches of at most 16.
+    assert (told.updates_per_epoch, told.num_updates, told.num_left_out) == (3, len(updates), 0) == (3, 12, 0)
+    assert told.batch_sizes == (13, 14)
+    assert told.loss == pytest.approx(updates[0]["total_loss_avg"], rel=1e-6)
+    assert told.expected_loss == math.log(CLASSES)
+    assert told.learning_rates[0] == (0, pytest.approx(updates[0]["cur_lr_avg"]))
+    # Warm-up takes half an epoch: one and a half of its three updates.
+    assert told.learning_rates[1] == (2, pytest.approx(0.0005 * (1 + math.cos(math.pi * (0.5 / 3) / 3.5))))
+    # The cosine ends with the twelfth update, so the last begins 11/3 - 0.5 of its 3.5 epochs down.
+    assert told.learning_rates[2] == (
+        11,
+        pytest.approx(0.0005 * (1 + math.cos(math.pi * (11 / 3 - 0.5) / 3.5))),
+    )
+    assert told.num_evaluations == len(evaluations) == 5
+    assert (told.num_train, told.num_eval, told.num_classes, told.eval_batches) == (40, 20, CLASSES, 3)
+    files = list((result.run_folder / "ckpt").iterdir())
+    assert told.num_checkpoints == len(files) == 4
+    # The rest of a file is names, the config and the table of contents.
+    largest = max(file.stat().st_size for file in files)
+    assert 0.97 * largest < told.checkpoint_bytes < largest
+    count = sum(each.numel() for each in result.model.parameters())
+    assert (told.num_parameters, told.num_trainable) == (count, count)
+    assert told.shapes == {
+        "images": "uint8 (14, 32, 32, 3), in the network float32 (14, 3, 32, 32)",
+        "targets": "int64 (14,)",
+        "logits": "float32 (14, 4)",
+    }
+    # Three batches: the first is not counted.
+    assert (told.train_timing.count, told.eval_timing.count) == (2, 2)
+    assert told.seconds > 0
+    assert told.remarks == ()
+
+    one = dry_run(**arguments, overrides=[*SETTINGS, "policy.learn.learner.checkpoint.save_one_only=True"])
+    assert one.num_checkpoints == 2
+
+    before = tree(workdir)
+    again = dry_run(**arguments, overrides=SETTINGS)
+    assert tree(workdir) == before
+    assert again.run_folder == f"{result.run_folder}_2"
+    assert again.loss == told.loss
+
+
+def test_a_crop_far_from_its_resize_deserves_a_look(picture_folder: Path, workdir: Path) -> None:
+    overrides = [*SETTINGS, "policy.collect.resize_size=64"]
+    (remark,) = dry_run(data=picture_folder, model="squeezenet1_1", epochs=4, overrides=overrides).remarks
+    assert remark == (
+        "policy.collect.resize_size: evaluation cuts the middle 32 px out of 64 px: it sees 25 % of a square "
+        "image, and less of any other; leave policy.collect.resize_size out, and it follows the crop"
+    )
+
+
+def test_the_traps_that_a_run_tells_of_are_told_once(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = [f"policy.learn.learner.hook.save_ckpt_after_{each}=False" for each in ("iter", "epoch")]
+    words = ["policy.eval.evaluator.stop_value=0.9", "policy.learn.warmup_epoch=4", *never]
+    settings: dict[str, Any] = {"data": picture_folder, "model": "squeezenet1_1", "epochs": 2}
+    remarks = dry_run(**settings, overrides=[*SETTINGS, *words]).remarks
+    assert len(set(remarks)) == len(remarks)
+    assert sum("no checkpoint is due" in each for each in remarks) == 1
+    capsys.readouterr()
+    train(**settings, overrides=[*SETTINGS, *words])
+    printed = capsys.readouterr().out.splitlines()
+    traps = [each for each in remarks if each.startswith("policy.")]
+    assert len(traps) == 3
+    assert all(printed.count(each) == 1 for each in traps)
+
+
+def test_that_images_were_opened_is_told(
+    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_dry_run(dry_run(data=picture_folder, model="squeezenet1_1", overrides=SETTINGS, check_images=True))
+    row = "pictures:      40 to train on, 20 to judge, 4 classes; each was opened\n"
+    assert row in capsys.readouterr().out
+
+
+def test_errors_are_those_of_the_run_and_nothing_is_left(
+    picture_folder: Path, workdir: Path, temporary: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"policy\.learn\.lr_rate is not a known key"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "policy.learn.lr_rate=1"])
+    with pytest.raises(ConfigError, match="exp_name is 5"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "exp_name=5"])
+    with pytest.raises(ConfigError, match="num_classes is 7, but the training data have 4"):
+        dry_run(data=picture_folder, overrides=[*SETTINGS, "policy.model.num_classes=7"])
+    for picture in (picture_folder / "train" / "ash").iterdir():
+        picture.write_bytes(b"no picture")
+    with pytest.raises(DataError, match="is text, not a picture; delete it or replace it"):
+        dry_run(data=picture_folder, model="squeezenet1_1", overrides=SETTINGS)
+    assert tree(workdir) == {}
+    assert tree(temporary) == {}
+
+
+def test_the_users_code_needs_leave(workdir: Path) -> None:
+    Path("mine.py").write_text("custom_imports = dict(imports='my_parts')\n")
+    with pytest.raises(ConfigError, match="code runs only with --allow-code"):
+        dry_run("mine.py", synthetic=True, overrides=SETTINGS)
+    Path("my_parts.py").write_text("raise ValueError('it ran')\n")
+    with pytest.raises(ConfigError, match="it ran"):
+        dry_run("mine.py", synthetic=True, overrides=SETTINGS, allow_code=True)
+
+
+def report(**changes: Any) -> DryRun:
+    whole = DryRun(
+        run_folder="runs/pets",
+        num_train=12_800,
+        num_eval=500,
+        num_classes=10,
+        num_left_out=0,
+        shapes={"logits": "float32 (32, 10)"},
+        num_parameters=11_181_642,
+        num_trainable=5_130,
+        loss=2.4,
+        expected_loss=math.log(10),
+        train_timing=Timing(0.01, 0.09, 5),
+        eval_timing=Timing(0.01, 0.04, 5),
+        memory_bytes=1_500_000_000,
+        memory_kind="of the GPU at most",
+        updates_per_epoch=400,
+        num_updates=36_000,
+        num_evaluations=91,
+        eval_batches=16,
+        batch_sizes=(32, 32),
+        learning_rates=((0, 0.001), (400, 0.1), (35_999, 1e-8)),
+        checkpoint_bytes=89_500_000,
+        num_checkpoints=4,
+        free_bytes=60_000_000_000,
+        remarks=(),
+    )
+    return replace(whole, **changes)
+
+
+def test_a_report_is_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_dry_run(report(remarks=("this", "that")))
+    assert (
+        capsys.readouterr().out
+        == """\
+run folder:    runs/pets (nothing is written to it now)
+pictures:      12,800 to train on, 500 to judge, 10 classes
+logits:        float32 (32, 10)
+parameters:    11,181,642, of which 5,130 are trained
+first loss:    2.4000; guessing costs ln(10) = 2.3026
+updates:       36,000, 400 an epoch with 32 pictures each
+learning rate: 0.001 at first, 0.1 at most (update 400), 1e-08 at last
+one update:    100 ms = data 10 ms + step 90 ms (from 5 of them)
+evaluation:    91 x 16 batches, each 50 ms = data 10 ms + forward 40 ms (from 5 of them)
+time in all:   about 1 h 1 min, without saving and starting
+memory:        1.5 GB of the GPU at most
+checkpoints:   4 x 89.5 MB = 358 MB; 60 GB are free
+look at this:  this
+look at this:  that
+"""
+    )
+
+
+def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    print_dry_run(
+        report(expected_loss=None, batch_sizes=(31, 32), num_left_out=7, eval_timing=Timing(1.0, 2.0, 0))
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert "first loss:    2.4000" in lines
+    assert (
+        "updates:       36,000, 400 an epoch with 31 or 32 pictures each, 7 left out of each, always others"
+        in lines
+    )
+    assert lines[8].endswith("(from one, starting up included)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({"loss": math.nan}, "the first loss is not finite"),
+        ({"loss": 30.0}, "the first loss is far above guessing"),
+        ({"loss": 1.0}, "the first loss is far below guessing"),
+        ({"free_bytes": 300_000_000}, "the checkpoints need more than is free"),
+        ({"num_updates": 9}, "the first log line is due after 10 updates"),
+        ({"train_timing": Timing(0.1, 0.09, 5)}, "waiting for data takes most of an update"),
+    ],
+)
+def test_what_deserves_a_second_look_is_named(changes: dict[str, Any], remark: str) -> None:
+    (found,) = module._remarks(report(**changes), {1}, 10)
+    assert found.startswith(remark)
+
+
+def test_without_reason_there_is_no_remark() -> None:
+    assert list(module._remarks(report(), {400}, 10)) == []
+    assert list(module._remarks(report(loss=30.0, expected_loss=None), {400}, 10)) == []
+    (found,) = module._remarks(report(), set(), 10)
+    assert found.startswith("no checkpoint is due before the end")
+
+
+def test_the_folder_that_a_run_would_claim(workdir: Path) -> None:
+    wanted = Path("runs/x")
+    assert module._free_name(wanted) == wanted
+    for name in ("x", "x_2"):
+        os.makedirs(f"runs/{name}")
+    assert module._free_name(wanted) == Path("runs/x_3")
+
+
+def memory_of_blocks() -> tuple[int, int]:
+    memory = module._PeakMemory(is_cuda=False)
+    before = memory.peak()
+    for _ in range(3):
+        block = bytearray(b"x") * 100_000_000
+        del block
+    return before, memory.peak()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
+def test_peak_memory_is_what_was_in_use_at_once() -> None:
+    # In a process of its own, as on the command line: what this one has freed and kept is not counted anew.
+    with warm_processes(1) as pool:
+        before, peak = pool.submit(memory_of_blocks).result()
+    assert before < 20_000_000
+    assert 80_000_000 < peak < 200_000_000
+
+
+@pytest.mark.parametrize("peak", [0, 1, 250, 10_000, 319_998])
+def test_the_highest_rate_of_a_long_run_is_found_to_the_update(peak: int) -> None:
+    first, highest, last = module._learning_rates(lambda train_iter: 1e6 - abs(train_iter - peak), 320_000)
+    assert highest == (peak, 1e6)
+    assert (first[0], last[0]) == (0, 319_999)
