@@ -23,6 +23,7 @@ FOLDERS = {
     "ding_cls/pipeline": "the only place where rooms meet: builds the parts of a run, then starts them",
     "ding_cls/pipeline/datasets": "from config sections to datasets: splits, descriptions, input statistics",
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
+    "ding_cls/pipeline/evaluation": "evaluating a checkpoint: what comes from where, records, summary",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
     "ding_cls/pipeline/dry_run": "build everything, do a few updates, report, keep nothing",
     "ding_cls/worker": "what runs over batches: the learner and the evaluator",
@@ -33,6 +34,7 @@ FOLDERS = {
     "ding_cls/worker/learner/state": "what a run remembers: history, averages, checkpoints, resume checks",
     "ding_cls/inference": "a trained network put to use; never imports policy or worker",
     "ding_cls/policy": "one update: network, optimizer, loss, and what is done around a step",
+    "ding_cls/policy/update": "parts of one update: finite checks, clipping, loss scale, SAM, running sums",
     "ding_cls/checkpoint": "checkpoint files: their form, writing, verifying, how many stay",
     "ding_cls/data": "from files to batches; `image_io.py` decodes, `loader.py` makes batches",
     "ding_cls/data/datasets": "datasets: which samples there are, and their labels",
@@ -57,6 +59,8 @@ FOLDERS = {
     "ding_cls/config/openmmlab": "configs of mmclassification 0.x, translated once",
     "ding_cls/config/tools": "`config show`, `diff` and `lint`, with the lint rules",
     "ding_cls/common": "files, seeds, clocks, logs, signals: nothing that knows of learning",
+    "ding_cls/common/logs": "where lines, rows and events go; none of them can end a run",
+    "ding_cls/common/stops": "the signals that stop a run, and the mark they leave",
     "ding_cls/recipes": "the two config files behind `--data DIR --model NAME`",
     "ding_cls/model": "an import path kept for known programs; only re-exports",
     "ding_cls/torch_utils": "an import path kept for known programs; only re-exports",
@@ -89,9 +93,8 @@ BLUE, PALE, GREY, INK = "#2f6db5", "#eaf1fa", "#667085", "#1d2939"
 def layers() -> list[list[str]]:
     """Return the rooms by layer, high to low, as paths such as ``ding_cls/data``."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    contract = next(
-        each for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers"
-    )
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    contract = next(each for each in contracts if "ding_cls.pipeline" in each.get("layers", ()))
     named = [[room.strip() for room in line.split("|")] for line in contract["layers"]]
     paths = [[each.replace(".", "/") for each in layer if each != "ding_cls.__main__"] for layer in named]
     return [
