@@ -9,9 +9,10 @@ from typing import Any
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.defaults import COLLECT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
+from ding_cls.config.messages import type_error_text
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.tree import at, drop, last_name, place_of, put, section_of
-from ding_cls.config.validate import Validator, type_error_text
+from ding_cls.config.validate import Validator
 
 _LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
 _SGD_ONLY = {

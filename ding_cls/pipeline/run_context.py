@@ -22,10 +22,10 @@ from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.messages import with_location
 from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
-from ding_cls.config.validate import with_location
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.datasets.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ding_cls.config import read_config
+from ding_cls.config.suggestions import is_alike
 from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.lint import lint
 from ding_cls.config.tools.show import show_config
-from ding_cls.config.validate import is_alike
 from ding_cls.errors import ConfigError
 
 MAX_SECONDS = 1.0

@@ -4,8 +4,8 @@ keys."""
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from ding_cls.config.messages import location_suffix
 from ding_cls.config.tree import at, place_of, put
-from ding_cls.config.validate import location_suffix
 
 _HOOKS = "policy.learn.learner.custom_hooks"
 _KEYS = {

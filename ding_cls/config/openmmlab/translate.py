@@ -10,6 +10,7 @@ from typing import Any
 
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
+from ding_cls.config.messages import location_suffix, type_error_text
 from ding_cls.config.normalize import move_arguments
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
 from ding_cls.config.openmmlab.key_table import (
@@ -26,6 +27,7 @@ from ding_cls.config.openmmlab.key_table import (
 )
 from ding_cls.config.origins import NativeConfig
 from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.suggestions import MAX_GUESSES, UNKNOWN, is_alike, unknown_key
 from ding_cls.config.tree import (
     MISSING,
     OriginTable,
@@ -37,14 +39,6 @@ from ding_cls.config.tree import (
     section_of,
     sections_of,
     value_at,
-)
-from ding_cls.config.validate import (
-    MAX_GUESSES,
-    UNKNOWN,
-    is_alike,
-    location_suffix,
-    type_error_text,
-    unknown_key,
 )
 
 # Where a value comes from that no line has set.

@@ -13,12 +13,12 @@ from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
 from ding_cls.config.merge import plain_copy, save_config
+from ding_cls.config.messages import with_location
 from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.tree import leaves
 from ding_cls.config.user_code import import_user_code
-from ding_cls.config.validate import with_location
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from ding_cls.config import checked_config, resolve
-from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, ROOTS, TABLE, TRAINING, Row
+from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, TABLE, Row
 from ding_cls.config.openmmlab.translate import MM_DEFAULT, to_native
 from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
@@ -212,24 +211,6 @@ def test_each_row_does_what_it_says(row: Row) -> None:
         found, (problem,) = said(row.old, "strange", beside)
         assert found == {}
         assert "is known but not supported yet; possible now: " in problem
-
-
-def test_the_rows_lead_to_keys_of_the_schema() -> None:
-    assert len(TABLE) == 139
-    known = dict(leaves(defaults(ROOT)))
-    free = (
-        "policy.model.",
-        f"{LEARN}.optimizer.",
-        f"{LEARN}.lr_schedule.",
-        f"{LEARN}.momentum_schedule.",
-        f"{HOOK}.",
-        "policy.eval.metric.",
-    )
-    targets = [target for row in TABLE for target in row.targets]
-    sections = ("policy.model", f"{LEARN}.optimizer")
-    assert [each for each in targets if each not in (*known, *sections) and not each.startswith(free)] == []
-    assert set(TRAINING) <= set(ROOTS)
-    assert not set(ROOTS) & set(ROOT)
 
 
 def test_a_feature_that_comes_later_is_one_line_with_its_place() -> None:
@@ -774,3 +755,27 @@ def test_problems_of_resolving_join_the_one_report() -> None:
     assert lines[0] == "optimizer_config.grad_clip is 1 (int); it must be a dict"
     assert lines[1].startswith("policy.cuda is 'maybe'")
     assert lines[2].startswith("policy.learn.zzz is not a known key")
+
+
+NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ({"type": "LinearClsHead"}, NORMAL),
+        ({"type": "MultiLabelLinearClsHead"}, NORMAL),
+        ({"type": "CSRAClsHead"}, NORMAL),
+        ({"type": "VisionTransformerClsHead"}, {"type": "Constant", "layer": "Linear", "val": 0.0}),
+        (
+            {"type": "VisionTransformerClsHead", "hidden_dim": 8},
+            {"type": "Constant", "layer": "Linear", "val": 0.0},
+        ),
+        ({"type": "LinearClsHead", "init_cfg": None}, None),
+        ({"type": "StackedLinearClsHead"}, "nothing"),
+    ],
+)
+def test_a_silent_head_is_drawn_as_there(head: dict[str, Any], expected: Any) -> None:
+    cfg = {"model": {"type": "ImageClassifier", "head": head}, "optimizer": {"type": "SGD", "lr": 0.1}}
+    found = translate(cfg).cfg["policy"]["model"]["head"]
+    assert found.get("init_cfg", "nothing") == expected
