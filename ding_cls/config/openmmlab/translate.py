@@ -46,7 +46,6 @@ MM_DEFAULT = "mmclassification's default"
 
 # mmclassification keeps a file's variables in its config: what is this much like a key was meant as one.
 _MISSPELT = 0.8
-_MMCV_LOSS_SCALE = 512.0
 _OF_MMPRETRAIN = (
     *("optim_wrapper", "param_scheduler", "default_hooks", "env_cfg", "visualizer", "randomness"),
     *("train_cfg", "val_cfg", "test_cfg", "train_dataloader", "val_dataloader", "test_dataloader"),
@@ -134,9 +133,8 @@ class _Translation:
                 self._check_variable(key, value)
         for target in self._sources:
             self._note_origins(target)
-        self._add_implied()
-        self._count_updates()
         self._add_defaults()
+        self._count_updates()
         native = {key: value for key, value in self._cfg.items() if key in ROOT}
         return deep_merge_dicts(self._moved, native)
 
@@ -220,22 +218,6 @@ class _Translation:
         if is_misspelt or is_typed or is_unused:
             self._add(str(key), self._unknown(str(key), known, known))
 
-    def _add_implied(self) -> None:
-        """Say what mmcv's own defaults say."""
-        hook = section(self._cfg, "optimizer_config")
-        is_fp16, is_by_hook = isinstance(self._cfg.get("fp16"), dict), hook.get("type") in FP16_HOOKS
-        if is_fp16 or is_by_hook or "loss_scale" in hook:
-            self._default(f"{_LEARN}.precision", "fp16")
-            self._default(f"{_LEARN}.loss_scale", _MMCV_LOSS_SCALE)
-        if value_at(self._moved, "policy.eval.metric") is not MISSING:
-            self._default("policy.eval.metric.type", "ClassificationMetrics")
-        if counts_iters(self._cfg) and {"interval", "start"} & section(self._cfg, "evaluation").keys():
-            self._default(f"{_EVALUATOR}.by_epoch", False)
-        if counts_iters(self._cfg) and section(self._cfg, "lr_config"):
-            self._default(f"{_LEARN}.lr_schedule.by_epoch", False)
-        if counts_iters(self._cfg) and section(self._cfg, "momentum_config"):
-            self._default(f"{_LEARN}.momentum_schedule.by_epoch", False)
-
     def _count_updates(self) -> None:
         """Turn numbers of batches into numbers of updates, of ``cumulative_iters`` batches each."""
         count = value_at(self._moved, f"{_LEARN}.accumulation_steps")
@@ -269,33 +251,49 @@ class _Translation:
                 put(self._moved, path, -(-length // count))
 
     def _add_defaults(self) -> None:
-        cfg = self._cfg
-        if section(cfg, "optimizer"):
-            self._default(f"{_LEARN}.weight_decay", None)
-            if is_sgd(cfg):
-                self._default(f"{_LEARN}.momentum", 0.0)
-                self._default(f"{_LEARN}.nesterov", False)
+        """Set what mmcv and mmclassification do where the config leaves a key out."""
+        cfg, hook, optimizer = self._cfg, self._section("optimizer_config"), self._section("optimizer")
+        is_fp16 = isinstance(cfg.get("fp16"), dict) or hook.get("type") in FP16_HOOKS or "loss_scale" in hook
+        by_iters, is_run = counts_iters(cfg), any(cfg.get(name) is not None for name in TRAINING)
+        evaluates_by_iters = by_iters and bool({"interval", "start"} & self._section("evaluation").keys())
+        head = value_at(self._moved, "policy.model.head")
+        is_drawn = is_run and isinstance(head, dict) and "init_cfg" not in head
+        drawn_from = _DRAWN_FROM.get(str(head.get("type")), {}) if is_drawn else {}
+        is_constant = is_run and not self._has(f"{_LEARN}.lr_schedule")
+        defaults: tuple[tuple[object, str, Any], ...] = (
+            (is_fp16, f"{_LEARN}.precision", "fp16"),
+            (is_fp16, f"{_LEARN}.loss_scale", 512.0),
+            (self._has("policy.eval.metric"), "policy.eval.metric.type", "ClassificationMetrics"),
+            (evaluates_by_iters, f"{_EVALUATOR}.by_epoch", False),
+            (by_iters and self._section("lr_config"), f"{_LEARN}.lr_schedule.by_epoch", False),
+            (by_iters and self._section("momentum_config"), f"{_LEARN}.momentum_schedule.by_epoch", False),
+            (optimizer, f"{_LEARN}.weight_decay", None),
+            (optimizer and is_sgd(cfg), f"{_LEARN}.momentum", 0.0),
+            (optimizer and is_sgd(cfg), f"{_LEARN}.nesterov", False),
+            ("checkpoint_config" in cfg, f"{_HOOK}.save_ckpt_after_iter", False),
+            (self._section("checkpoint_config"), f"{_LEARNER}.keep_checkpoints", 0),
+            (is_run, f"{_EVALUATOR}.eval_freq", 1),
+            (is_constant, f"{_LEARN}.lr_schedule", "constant"),
+            (is_constant, f"{_LEARN}.warmup_epoch", 0),
+            *((True, f"policy.model.head.init_cfg.{name}", value) for name, value in drawn_from.items()),
+        )
+        for holds, path, value in defaults:
+            if holds:
+                self._default(path, value, MM_DEFAULT)
+        if optimizer:
             place = place_of("optimizer", self._origins) or "in the config"
             self._default(f"{_LEARN}.learning_rate", None, f"optimizer has no lr, {place}")
-        if "checkpoint_config" in cfg:
-            self._default(f"{_HOOK}.save_ckpt_after_iter", False)
-        if section(cfg, "checkpoint_config"):
-            self._default(f"{_LEARNER}.keep_checkpoints", 0)
-        if not any(section(cfg, name) or cfg.get(name) is not None for name in TRAINING):
-            return
-        self._default(f"{_EVALUATOR}.eval_freq", 1)
-        head = value_at(self._moved, "policy.model.head")
-        if isinstance(head, dict) and "init_cfg" not in head:
-            for name, value in _DRAWN_FROM.get(str(head.get("type")), {}).items():
-                self._default(f"policy.model.head.init_cfg.{name}", value)
-        if value_at(self._moved, f"{_LEARN}.lr_schedule") is MISSING:
-            self._default(f"{_LEARN}.lr_schedule", "constant")
-            self._default(f"{_LEARN}.warmup_epoch", 0)
 
-    def _default(self, path: str, value: Any, place: str = MM_DEFAULT) -> None:
-        if value_at(self._moved, path) is MISSING:
+    def _default(self, path: str, value: Any, place: str) -> None:
+        if not self._has(path):
             put(self._moved, path, value)
             self.new_origins[path] = place
+
+    def _section(self, name: str) -> Mapping[str, Any]:
+        return section(self._cfg, name)
+
+    def _has(self, path: str) -> bool:
+        return value_at(self._moved, path) is not MISSING
 
     def _clash(self, one: str, other: str, text: str) -> None:
         places = [f"{path}{location_suffix(place_of(path, self._origins))}" for path in (one, other)]
