@@ -1,4 +1,4 @@
-"""A user's config laid over the defaults, checked and settled: what the rest of the library may rely on.
+"""A user's config merged into the defaults and checked: what the rest of the library may rely on.
 
 It must not know torch: what only the machine can answer (``cuda='auto'``) stays as it is.
 """
@@ -59,7 +59,7 @@ def compile_config(
         learner: the same under ``policy.learn.learner``.
         evaluator: the same under ``policy.eval.evaluator``.
         save_cfg: on rank 0, claim a new folder ``./{exp_name}`` (``NAME_2`` where ``NAME`` exists), name it
-            in ``exp_name`` and save ``total_config.py`` in it. The other ranks must be told that name.
+            in ``exp_name`` and save ``total_config.py`` in it. The other ranks must get that name.
         origins: which line set what (see ``read_config_with_origins``), for the messages.
         env: accepted for compatibility, like the rest; has no effect.
         env_manager: no effect.
@@ -152,7 +152,7 @@ def resolve(
         origins: which line set what; stays as it is.
         given: values by native path that win over the file and give way to the native ``overrides``.
         variables: see ``to_native``.
-        under: a config that all of this is laid over.
+        under: a config that all of this is merged into.
 
     Raises:
         ConfigError: an override that cannot be applied.

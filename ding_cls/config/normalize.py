@@ -1,4 +1,4 @@
-"""One place for each value: what can be said in two ways is brought to one, and contradictions are found.
+"""One place for each value: what can be set in two ways is moved to one key, and contradictions are found.
 
 It works on native keys, and must not look up any part by its name.
 """
@@ -23,7 +23,7 @@ _DATA = {
     f"{_COLLECT}.train.data_prefix": f"{_COLLECT}.learn_data_path",
     f"{_COLLECT}.val.data_prefix": f"{_COLLECT}.eval_data_path",
 }
-# From an argument of a part to the key that says the same.
+# From an argument of a part to the key with the same meaning.
 MOVES = {
     f"{_LEARN}.optimizer.lr": f"{_LEARN}.learning_rate",
     f"{_LEARN}.optimizer.weight_decay": f"{_LEARN}.weight_decay",
@@ -81,7 +81,7 @@ def move_arguments(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> li
 
 
 def merge_sections(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``cfg`` laid over it: merged, but one network is not made of two.
+    """Return ``cfg`` merged into ``base``, where one network is not made of two.
 
     ``policy.model.type`` replaces the ``name`` of ``base``, and a ``name`` its ``type`` and parts.
     """
@@ -103,7 +103,7 @@ def merge_policies(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str,
 
 
 def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str]) -> dict[str, Any]:
-    """Return ``cfg`` with ``key=value`` set, and without what says the same elsewhere: the word wins."""
+    """Return ``cfg`` with ``key=value`` set, and without what sets the same elsewhere: the word wins."""
     path = word.partition("=")[0].strip()
     values: dict[str, Any] = plain_copy(cfg)
     model = at(values, _MODEL)
@@ -141,7 +141,7 @@ def check_contradictions(values: Mapping[str, Any], validator: Validator, *, bas
         values: the config over its defaults.
         validator: gathers the problems.
         base: the defaults, those of the user's classes among them. A value that equals its default counts as
-            not said: a saved config says all of them.
+            not set: a saved config holds all of them.
     """
     model, loss, schedule = (at(values, path) for path in (_MODEL, f"{_LEARN}.loss", f"{_LEARN}.lr_schedule"))
     if isinstance(model, dict) and "name" in model and "type" in model:
@@ -178,7 +178,7 @@ def fill_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
 
     Args:
         values: the config over its defaults.
-        given: what the user says; a class that declares the key has said it too.
+        given: what the user sets; a class that declares the key sets it too.
     """
     sizes = [at(values, f"{_COLLECT}.{name}") for name in ("image_size", "resize_size")]
     is_alone = sizes[0] != COLLECT["image_size"].default and sizes[1] == COLLECT["resize_size"].default
@@ -191,7 +191,7 @@ def normalize_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validato
     """Make one of the two spellings of the switch, and True or False of ``'auto'``."""
     if not isinstance(at(values, "policy.learn"), dict):
         return
-    # What the user says goes before what a class declares.
+    # The user's value goes before the one that a class declares.
     explicit = _switches(cfg) or _switches(values)
     world_size = launched_world_size()
     if len(set(explicit.values())) == 2:
@@ -251,6 +251,6 @@ def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
     if not isinstance(section, dict) or last_name(source) not in section:
         return False
     if source in _DATA:
-        # A data set without a folder says so by an empty one.
+        # A dataset without a folder has an empty one.
         return at(cfg, source) not in (None, "")
     return source not in _SGD_ONLY or section.get("type", "SGD") == "SGD"

@@ -1,4 +1,4 @@
-"""The recipe of a run that says nothing of how to train: a config file that ships, laid under the user's.
+"""The recipe of a run whose config sets nothing of how to train: a file that ships, a base of the user's.
 
 One rule, for ``train``, the dry run, cross-validation and the tools that look at configs: a config takes the
 recipe unless it sets one of ``SCHEDULE_KEYS``. Command-line words and arguments come on top of either; they
@@ -60,7 +60,7 @@ def resolve_run(
 def recipe_under(
     cfg: Mapping[str, Any], overrides: Sequence[str] = (), *, given: Mapping[str, Any] | None = None
 ) -> NativeConfig | None:
-    """Return the recipe that a config is laid over, with the origins of its values; None: it takes none.
+    """Return the recipe that a config inherits, with the origins of its values; None: it takes none.
 
     Args:
         cfg: in our own spelling.
@@ -92,10 +92,10 @@ def begins_with_weights(cfg: Mapping[str, Any]) -> bool:
 
 
 def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | None:
-    """Return the name of the recipe that a run is laid over, or inherits, and what it does; None: neither.
+    """Return the name of the recipe that a run inherits, and what it does; None: it inherits none.
 
     Args:
-        cfg: the compiled config: what the user has changed is told as it is.
+        cfg: the compiled config, with what the user has changed.
         origins: which line set what.
     """
     names = [PACKAGE + name for name in (FINE_TUNE, FROM_SCRATCH)]

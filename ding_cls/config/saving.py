@@ -1,4 +1,4 @@
-"""When a run saves, as its hooks' section of the config says."""
+"""When a run saves checkpoints, computed from the hooks' section of its config."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

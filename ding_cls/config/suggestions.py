@@ -59,7 +59,7 @@ def likeness(name: str, known: str) -> float:
 
 
 def is_alike(name: str, known: str, least: float) -> bool:
-    """Return whether ``likeness`` is at least so much; of quite different names it says no at once."""
+    """Return whether ``likeness`` is at least so much; quick for names that are quite different."""
     longer, shorter = (name, known) if len(name) > len(known) else (known, name)
     if len(longer) > _MAX_ALIKE or 2 * len(shorter) / max(len(longer) + len(shorter), 1) < least:
         return False

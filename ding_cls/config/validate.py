@@ -110,7 +110,7 @@ class Validator:
             elif length == 2 and numbers[0] > numbers[1]:
                 self.add(path, f"is {shown(values)}; the smaller number must come first")
             elif name == "crop_scale" and numbers[1] > 1:
-                self.add(path, f"is {shown(values)}; a crop covers at most the whole picture, 1.0")
+                self.add(path, f"is {shown(values)}; a crop covers at most the whole image, 1.0")
 
     def _across(self, cfg: dict[str, Any]) -> None:
         learn, collect = at(cfg, "policy.learn"), at(cfg, "policy.collect")
@@ -125,11 +125,11 @@ class Validator:
             )
         if at(learn, "nesterov") is True and at(learn, "momentum") == 0:
             self.add("policy.learn.nesterov", "is True; it needs policy.learn.momentum greater than 0")
-        judge = at(cfg, "policy.eval.evaluator")
-        if at(judge, "validate") is False and at(judge, "early_stop_patience") is not None:
+        evaluator = at(cfg, "policy.eval.evaluator")
+        if at(evaluator, "validate") is False and at(evaluator, "early_stop_patience") is not None:
             self.add(
                 "policy.eval.evaluator.early_stop_patience",
-                f"is {at(judge, 'early_stop_patience')}, and nothing is evaluated (validate=False); "
+                f"is {at(evaluator, 'early_stop_patience')}, and nothing is evaluated (validate=False); "
                 "evaluate, or leave early_stop_patience out (None)",
             )
         resize_size, image_size = at(collect, "resize_size"), at(collect, "image_size")

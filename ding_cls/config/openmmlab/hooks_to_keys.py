@@ -58,9 +58,9 @@ def _settings(hook: Mapping[str, Any]) -> Any:
     """Return a hook's arguments as the value of its key."""
     if hook["type"] == "SwitchRecipeHook":
         return hook["schedule"]
-    said = {name: value for name, value in hook.items() if _is_said(name, value)}
+    settings = {name: value for name, value in hook.items() if _has_effect(name, value)}
     evaluate = _EVALUATE.get(_switches(hook))
-    return said if evaluate is None else {**said, "evaluate": evaluate}
+    return settings if evaluate is None else {**settings, "evaluate": evaluate}
 
 
 def _problem(hook: Mapping[str, Any]) -> str:
@@ -68,7 +68,7 @@ def _problem(hook: Mapping[str, Any]) -> str:
     if is_switch and not (hook.keys() <= {"type", "priority", "schedule"} and _is_list(hook.get("schedule"))):
         return "is no SwitchRecipeHook; the form is dict(type=, schedule=[dict(action_epoch=, ...), ...])"
     switches = _switches(hook)
-    # A list, which compares: what a config says may have no hash.
+    # A list, which compares: a config's values may have no hash.
     if switches in list(_EVALUATE):
         return ""
     return (
@@ -85,7 +85,7 @@ def _switches(hook: Mapping[str, Any]) -> tuple[Any, Any]:
     return hook.get("evaluate_on_ema", True), hook.get("evaluate_on_origin", False)
 
 
-def _is_said(name: str, value: Any) -> bool:
+def _has_effect(name: str, value: Any) -> bool:
     if name in ("type", "priority", "evaluate_on_ema", "evaluate_on_origin"):
         return False
     return value not in _NOTHING.get(name, ())

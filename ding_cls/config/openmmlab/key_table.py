@@ -208,7 +208,7 @@ TABLE: tuple[Row, ...] = (
         Row("checkpoint_config.interval", f"{_HOOK}.{hook}", "-1: never", _interval, types=(int,), when=when)
         for hook, when in (("save_ckpt_after_epoch", _BY_EPOCH), ("save_ckpt_after_iter", _BY_ITER))
     ),
-    Row("checkpoint_config.by_epoch", NO_EFFECT, "says what interval counts", types=(bool,)),
+    Row("checkpoint_config.by_epoch", NO_EFFECT, "decides what interval counts", types=(bool,)),
     Row(
         "checkpoint_config.max_keep_ckpts",
         f"{_LEARNER}.keep_checkpoints",
@@ -334,5 +334,5 @@ TABLE: tuple[Row, ...] = (
 
 ROOTS = tuple(dict.fromkeys(row.old.partition(".")[0] for row in TABLE))
 
-# One of these says how to train; what else is missing then means mmclassification's default, not ours.
+# One of these sets how to train; what else is missing then has mmclassification's default, not ours.
 TRAINING = ("optimizer", "optimizer_config", "lr_config", "runner", "total_epochs")

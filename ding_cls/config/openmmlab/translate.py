@@ -1,7 +1,7 @@
 """mmclassification's spelling of a config, put into ours by the rows of ``key_table``.
 
 A config of either spelling enters the library here and is in ours afterwards. It must not know what the
-values mean beyond what the table says, nor look up any part by its name.
+values mean beyond the table, nor look up any part by its name.
 """
 
 import re
@@ -76,7 +76,7 @@ def to_native(
     """Return a config of either spelling in ours, and the ``key=value`` words that are still to be set.
 
     Words in mmclassification's spelling are set before the translation, and only in a config of that
-    spelling. Where such a config says how to train, what it leaves out has mmclassification's default, not
+    spelling. Where such a config sets how to train, what it leaves out has mmclassification's default, not
     ours, wherever numbers depend on it: no momentum, a constant learning rate, an evaluation after each
     epoch.
 
@@ -150,7 +150,7 @@ class _Translation:
         Args:
             path: where it is.
             value: what it is.
-            around: the innermost row whose dict it lies in, and where that row's dict is.
+            around: the innermost row whose dict holds it, and the path of that dict.
         """
         rows = (row for row in _ROWS.get(path, ()) if row.when is None or row.when.holds(self._cfg))
         row = next(rows, None)
@@ -168,7 +168,7 @@ class _Translation:
             self._add(path, type_error_text(value, (dict,)))
 
     def _carry(self, path: str, value: Any, row: Row, *, inner: str) -> None:
-        """Put a value where its row says; a key without a row of its own goes along with its dict."""
+        """Put a value at its row's target; a key without a row of its own moves along with its dict."""
         is_own = not inner and not isinstance(value, dict)
         if not inner and _is_among(value, row.nothing):
             return

@@ -16,7 +16,7 @@ _SIZE = "policy.collect.image_size"
 _RESIZE = "policy.collect.resize_size"
 # Decoding what is cut to less takes less than an update does.
 _PHOTOGRAPH_PX = 128
-# Transforms that change a picture by chance, beside those whose names say so.
+# Transforms that change an image by chance, beside those named Random.
 _WHOLE = "AugMix AutoAugment ColorJitter Cutout Lighting RandAugment TrivialAugmentWide"
 _SINGLE = (
     "AutoContrast Brightness ColorTransform Contrast Equalize Invert Posterize Rotate Sharpness Shear "
@@ -24,7 +24,7 @@ _SINGLE = (
 )
 _BY_CHANCE = frozenset([*_WHOLE.split(), *_SINGLE.split()])
 
-# Wrappers that take a part of their data set.
+# Wrappers that take a part of their dataset.
 _DIVIDING = ("KFoldDataset", "SplitDataset")
 
 
@@ -67,7 +67,7 @@ def squashed(cfg: LintContext) -> Iterator[LintFinding]:
                 yield LintFinding(
                     "squashed",
                     f"{path}.size",
-                    f"Resize(size={size}) squashes every picture to {size} x {size} before CenterCrop; "
+                    f"Resize(size={size}) squashes every image to {size} x {size} before CenterCrop; "
                     "torchvision's would not",
                     f"for the shorter side write size=({size}, -1)",
                 )
@@ -110,7 +110,7 @@ def swapped_channels(cfg: LintContext) -> Iterator[LintFinding]:
 
 
 def random_evaluation(cfg: LintContext) -> Iterator[LintFinding]:
-    """A random transform where every evaluation should see the same pictures."""
+    """A random transform where every evaluation should see the same images."""
     _, val = _pipelines(cfg)
     for path, transform, _ in val.steps:
         kind = str(transform.get("type"))
@@ -118,20 +118,20 @@ def random_evaluation(cfg: LintContext) -> Iterator[LintFinding]:
             yield LintFinding(
                 "random-evaluation",
                 path,
-                f"{kind} changes evaluation pictures by chance: two evaluations cannot be compared",
+                f"{kind} changes evaluation images by chance: two evaluations cannot be compared",
                 "take it out of the evaluation pipeline; Resize and CenterCrop do the same each time",
             )
 
 
 def evaluated_on_training_data(cfg: LintContext) -> Iterator[LintFinding]:
-    """One set of pictures for training and evaluation."""
+    """One set of images for training and evaluation."""
     train, val = (_source(cfg, name) for name in ("train", "val"))
     if train and train == val and not cfg.at("policy.collect.synthetic"):
         has_sections = cfg.at("policy.collect.val") is not None
         yield LintFinding(
             "evaluated-on-training-data",
             "policy.collect.val" if has_sections else "policy.collect.eval_data_path",
-            f"evaluation reads the training pictures ({train[0]}): it measures what was learnt by heart",
+            f"evaluation reads the training images ({train[0]}): it measures what was learnt by heart",
             "name a folder, an annotation file or test_mode=True of its own for it",
         )
 
@@ -145,7 +145,7 @@ def loading_in_the_way(cfg: LintContext) -> Iterator[LintFinding]:
         yield LintFinding(
             "loading-in-the-way",
             path,
-            "no process reads ahead: the device waits while each batch of pictures is decoded",
+            "no process reads ahead: the device waits while each batch of images is decoded",
             f"set {path} to the number of CPU cores per process, at most 8",
         )
 
@@ -188,7 +188,7 @@ def _pipelines(cfg: LintContext) -> tuple[Pipeline, Pipeline]:
 
 
 def _source(cfg: LintContext, split: str) -> tuple[Any, ...] | None:
-    """Return what decides which pictures a split reads; None where that is not known."""
+    """Return what decides which images a split reads; None where that is not known."""
     section = cfg.at(f"policy.collect.{split}")
     if isinstance(section, Mapping) and section.get("type") in _DIVIDING:
         return None

@@ -76,7 +76,7 @@ class InspectedConfig:
     def origin(self, path: str) -> str:
         """Return where a value of ``tree``, or else of ``written``, was set.
 
-        ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
+        ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling computed it.
         """
         if value_at(self.resolved.cfg, path) is not MISSING:
             return place_of(path, self._places_resolved) or ""

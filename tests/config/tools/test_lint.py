@@ -41,7 +41,7 @@ def test_a_finding_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
         "(policy.learn.auto_scale_lr.base_batch_size); 1 process x 64 make 64; set "
         "policy.learn.learning_rate=0.025, or train with 4 processes (lint with --processes 4)\n"
         "mine.py:1: loading-in-the-way: policy.learn.learner.dataloader.num_workers: no process reads ahead: "
-        "the device waits while each batch of pictures is decoded; set "
+        "the device waits while each batch of images is decoded; set "
         "policy.learn.learner.dataloader.num_workers to the number of CPU cores per process, at most 8"
     )
 
