@@ -23,7 +23,7 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.hooks.base import LearnerHook
-from ding_cls.worker.learner.hooks.trackers import Tracker, closing_trackers
+from ding_cls.worker.learner.hooks.trackers import closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.loop.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
 from ding_cls.worker.learner.loop.evaluation import Judging
@@ -34,7 +34,7 @@ from ding_cls.worker.learner.loop.interruption import (
     save_and_stop,
 )
 from ding_cls.worker.learner.loop.progress import progress_bar
-from ding_cls.worker.learner.loop.run_logs import RunLogs
+from ding_cls.worker.learner.loop.run_logs import RunLogs, RunTracker
 from ding_cls.worker.learner.state.checkpointing import Saving, check_complete
 from ding_cls.worker.learner.state.disk_room import check_room
 from ding_cls.worker.learner.state.finite_weights import check_weights
@@ -129,7 +129,7 @@ class BaseLearner:
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
         self.evaluator: MetricSerialEvaluator | None = None
-        self.trackers: list[Tracker] = []
+        self.trackers: list[RunTracker] = []
         self.ckpt_name: str | None = None
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}

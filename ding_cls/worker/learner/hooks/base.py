@@ -1,18 +1,14 @@
 """What a hook is: something callable with a place in the loop and a priority."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from difflib import get_close_matches
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from ding_cls.errors import ConfigError
 from ding_cls.registry import Registry
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.engine import Engine
 
 Position = Literal[
     "before_run", "after_run", "before_iter", "after_iter", "before_epoch", "after_epoch", "after_eval"
@@ -72,7 +68,7 @@ class LearnerHook(ABC):
         return self._position
 
     @abstractmethod
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         """Do the hook's work.
 
         Args:

@@ -1,19 +1,15 @@
 """What the loop needs to know of loaders and batches of any make."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
 from ding_cls.types import Batch
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.engine import Engine
 
 SORTED_WARNING = (
     "the first batch comes sorted by class: is the training loader shuffled? "
@@ -42,7 +38,7 @@ def seek(loader: Any, epoch: int, first_batch: int) -> None:
         set_epoch(epoch)
 
 
-def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
+def timed(loader: Iterable[Any], engine: Engine) -> Iterator[Any]:
     """Yield the batches; tell the learner how long each was waited for, and how long waiting and training
     took."""
     began = time.perf_counter()

@@ -1,17 +1,13 @@
 """When a run is evaluated, between epochs and inside them, and what ends it or an epoch."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.common.logs.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.loop.log_rows import EpochTable, result_line
 from ding_cls.worker.learner.state.checkpointing import saving_together
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 # The row of an epoch has the training loss of the evaluation data under this name.
 LOSS_NAME = "val_total_loss"
@@ -31,7 +27,7 @@ class Judging:
     """
 
     def __init__(
-        self, engine: BaseLearner, evaluator: MetricSerialEvaluator | None, *, length: int, max_iter: int
+        self, engine: Engine, evaluator: MetricSerialEvaluator | None, *, length: int, max_iter: int
     ) -> None:
         self._engine, self._evaluator = engine, evaluator
         # What only ours can say: another that stands in its place may not know.

@@ -1,12 +1,10 @@
 """How a run ends early: by a signal, which only sets a flag that the loop looks at, or by an error."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ding_cls.common.command import is_command_line, is_part_of_whole, resume_command
 from ding_cls.common.logs.log import write_only
@@ -17,12 +15,10 @@ from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce, was_announced
 from ding_cls.errors import DiskError, ImageError, RunStopped
 from ding_cls.worker.evaluation.batches import EvaluationStoppedError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.loop.memory import memory_error
 from ding_cls.worker.learner.state.checkpointing import Saving
 from ding_cls.worker.learner.state.finite_weights import check_weights
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _ENDED = "; this ended"
 _MAX_BAD = "policy.learn.learner.dataloader.max_bad"
@@ -31,7 +27,7 @@ __all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "sa
 
 
 @contextmanager
-def naming_last_checkpoint(engine: BaseLearner, saving: Saving) -> Iterator[None]:
+def naming_last_checkpoint(engine: Engine, saving: Saving) -> Iterator[None]:
     """After an error in the block, say which checkpoint is the last good one; save nothing.
 
     Raises:
@@ -78,7 +74,7 @@ def repeating_evaluations(stop: Callable[[], NoReturn]) -> Iterator[None]:
         stop()
 
 
-def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoReturn:
+def save_and_stop(engine: Engine, saving: Saving, cause: str | None) -> NoReturn:
     """Save all that a resume needs, and end the run.
 
     Args:

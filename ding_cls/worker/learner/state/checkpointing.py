@@ -1,11 +1,9 @@
 """How a learner's checkpoints are written: where, under which names, with what in them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
@@ -13,11 +11,9 @@ from ding_cls.checkpoint.state import SaveError
 from ding_cls.common.folder_lock import check_not_lost
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import CheckpointError, ConfigError, DiskError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.state.file_names import FileName, model_name
 from ding_cls.worker.learner.state.finite_weights import FiniteWeights
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _KEY = "policy.learn.learner.checkpoint"
 _OPTIMIZER = "optimizer"
@@ -56,7 +52,7 @@ class Saving:
         self._file_name = _template(options, "file_name", fields)
         self._best_name = _template(options, "best_name", (*fields, "key", "score"))
 
-    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any]) -> Path | None:
+    def save(self, engine: Engine, name: str | None, state: dict[str, Any]) -> Path | None:
         """Write a state, and give it a further name where the config asks for one; return the file, or None
         where the weights are not finite and nothing is written.
 
@@ -115,7 +111,7 @@ class Saving:
         best = self.keeper.folder / BEST_NAME
         return f"of checkpoints there is only '{best}'" if best.is_file() else "no checkpoint was saved yet"
 
-    def _values(self, engine: BaseLearner, template: FileName) -> dict[str, Any]:
+    def _values(self, engine: Engine, template: FileName) -> dict[str, Any]:
         values = {
             "model": model_name(engine.facts.get("config")),
             "epoch": engine.epoch if engine.updates_per_epoch else engine.epoch_info[0],
@@ -130,7 +126,7 @@ class Saving:
 
 
 @contextmanager
-def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
+def saving_together(engine: Engine) -> Iterator[Callable[..., bool]]:
     """Yield a ``save_checkpoint`` that survives a failing disk, and says whether the file was written.
 
     A failed save is a warning, until it is one too many. That ends the run on all ranks alike, where the

@@ -27,19 +27,19 @@ class Counting:
     def count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
 
-    def before_epoch(self, runner: Any) -> None:
+    def before_epoch(self, engine: Any) -> None:
         self.count("before_epoch")
 
-    def before_iter(self, runner: Any) -> None:
+    def before_iter(self, engine: Any) -> None:
         self.count("before_iter")
 
-    def after_iter(self, runner: Any) -> None:
+    def after_iter(self, engine: Any) -> None:
         self.count("after_iter")
 
-    def after_epoch(self, runner: Any) -> None:
+    def after_epoch(self, engine: Any) -> None:
         self.count("after_epoch")
 
-    def after_eval(self, runner: Any) -> None:
+    def after_eval(self, engine: Any) -> None:
         self.count("after_eval")
 
     def state_dict(self) -> dict[str, Any]:
