@@ -20,10 +20,15 @@ Span = tuple[int, int]
 
 
 class LogFailures:
-    """Warns of each log that fails, the first time."""
+    """Warns of each log that fails, the first time.
 
-    def __init__(self) -> None:
+    Args:
+        warn: gets the line; a logger's own file must not be warned of through that logger.
+    """
+
+    def __init__(self, warn: Callable[[str], object] = _logger.warning) -> None:
         self._known: set[str] = set()
+        self._warn = warn
 
     def report(self, log: str, message: str) -> None:
         """Warn, unless this log has failed before.
@@ -34,7 +39,7 @@ class LogFailures:
         """
         if log not in self._known:
             self._known.add(log)
-            _logger.warning(f"{' '.join(message.split())}; training goes on")
+            self._warn(f"{' '.join(message.split())}; training goes on")
 
     @contextmanager
     def survived(self, log: str) -> Iterator[None]:
@@ -70,7 +75,8 @@ class AppendedFile:
         self._failures, self._log, self._lead = failures, log or str(self.path), lead
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._lock = threading.Lock()
+        # Reentrant: a signal that comes here may end the run with a line of its own.
+        self._lock = threading.RLock()
 
     def append(self, record: bytes) -> None:
         """Write a record, after those that wait."""
