@@ -256,11 +256,11 @@ OF_HOOKS: dict[str, Trial] = {
 NO_HOOKS = {"ClosureHook", "WandbLoggerHook", "MMClsWandbHook"}
 # Hooks of mmcv by name that are keys here.
 MMCV = {
-    "ClassNumCheckHook": Trial(hooks({"type": "ClassNumCheckHook"})),
-    "DistSamplerSeedHook": Trial(hooks({"type": "DistSamplerSeedHook"})),
-    "IterTimerHook": Trial(hooks({"type": "IterTimerHook"})),
-    "TensorboardLoggerHook": Trial(learner(loggers=[{"type": "TensorboardLoggerHook"}])),
-    "TextLoggerHook": Trial(learner(loggers=[{"type": "TextLoggerHook"}])),
+    "ClassNumCheckHook": Trial(hooks({"type": "ClassNumCheckHook"}), has_effect=False),
+    "DistSamplerSeedHook": Trial(hooks({"type": "DistSamplerSeedHook"}), has_effect=False),
+    "IterTimerHook": Trial(hooks({"type": "IterTimerHook"}), has_effect=False),
+    "TensorboardLoggerHook": Trial(learner(loggers=[{"type": "TensorboardLoggerHook"}]), has_effect=False),
+    "TextLoggerHook": Trial(learner(loggers=[{"type": "TextLoggerHook"}]), has_effect=False),
     "EMAHook": Trial(hooks({"type": "EMAHook", "momentum": 0.1})),
     "PreciseBNHook": Trial(hooks({"type": "PreciseBNHook", "num_samples": 4})),
 }
