@@ -17,9 +17,8 @@ from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric
 from ding_cls.policy.modes import EvalMode
-from ding_cls.worker.evaluation.batches import checked_count, judged_batches
+from ding_cls.worker.evaluation.batches import checked_count, judged_batches, mean_loss
 from ding_cls.worker.evaluation.best import EarlyStopping, Ranking, check_stop_value, has_reached
-from ding_cls.worker.evaluation.mean_loss import mean_loss
 from ding_cls.worker.evaluation.results import (
     also_evaluated,
     check_classes,
