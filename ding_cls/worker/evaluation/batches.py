@@ -20,11 +20,11 @@ class EvaluationStoppedError(Exception):
     """A signal came while an evaluation ran; nothing of it was kept."""
 
 
-def judged_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[tuple[Any, torch.Tensor]]:
+def eval_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[tuple[Any, torch.Tensor]]:
     """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end.
 
     Raises:
-        EvaluationStoppedError: ``is_interrupted`` said True between two batches.
+        EvaluationStoppedError: ``is_interrupted`` returned True between two batches.
     """
     keep_workers_through_signals(loader)
     left = num_valid(loader)
@@ -93,7 +93,7 @@ def mean_loss(
 
     Raises:
         ConfigError: the policy has no such attribute.
-        DataError: there is no sample, or ``check`` says that some are missing.
+        DataError: there is no sample, or ``check`` finds some missing.
     """
     try:
         loss_of = policy.get_attribute("eval_loss")
@@ -119,7 +119,7 @@ def _size_of(loader: Any) -> int | None:
 
 
 def _num_chosen(loader: Any) -> int | None:
-    """Return how many samples this rank's sampler says it chooses, repeats that it pads with left out."""
+    """Return how many samples this rank's sampler chooses, without the repeats that it pads with."""
     valid = num_valid(loader)
     if valid is not None:
         return valid

@@ -41,7 +41,7 @@ def load_results(
         state: the state.
         metric: the evaluator's, now.
         goals: its ``stop_value``, now.
-        logger: is told what differs.
+        logger: gets a line for what differs.
 
     Raises:
         CheckpointError: the state is malformed; nothing is changed.

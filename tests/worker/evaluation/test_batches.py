@@ -8,11 +8,11 @@ from ding_cls.data import DistributedSampler, build_eval_loader
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
-from ding_cls.worker.evaluation import batches as eval_batches
+from ding_cls.worker.evaluation import batches as batches_module
 from ding_cls.worker.evaluation.batches import (
     EvaluationStoppedError,
     checked_count,
-    judged_batches,
+    eval_batches,
     mean_loss,
 )
 
@@ -20,7 +20,7 @@ DATA = TensorDataset(torch.arange(7.0), torch.arange(7))
 
 
 def seen(loader: object) -> list[int]:
-    return [int(each) for _, targets in judged_batches(loader, lambda: False) for each in targets]
+    return [int(each) for _, targets in eval_batches(loader, lambda: False) for each in targets]
 
 
 def test_a_padding_samplers_repeats_are_left_out() -> None:
@@ -32,7 +32,7 @@ def test_a_padding_samplers_repeats_are_left_out() -> None:
 
 def test_it_is_given_up_between_batches() -> None:
     answers = iter([False, True])
-    batches = judged_batches(DataLoader(DATA, 3), lambda: next(answers))
+    batches = eval_batches(DataLoader(DATA, 3), lambda: next(answers))
     assert len(next(batches)[1]) == 3
     with pytest.raises(EvaluationStoppedError):
         next(batches)
@@ -79,7 +79,7 @@ def test_samples_that_a_sampler_chose_and_nobody_evaluated_are_missed() -> None:
 
 
 def test_ranks_with_datasets_of_different_sizes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eval_batches, "gather_objects", lambda own: [own, (5, own[1])])
+    monkeypatch.setattr(batches_module, "gather_objects", lambda own: [own, (5, own[1])])
     with pytest.raises(
         DataError, match="the evaluation data of rank 1 hold 5 samples, those of rank 0 7; give"
     ):

@@ -37,7 +37,7 @@ class LearnerHook(ABC):
     after_eval are called once for each epoch and evaluation of a run, however often it was resumed.
 
     Args:
-        name: unique within its position; it stands in the calling order logged at the start.
+        name: unique within its position; shown in the calling order that is logged at the start.
         priority: hooks of lower priority run first; equal ones in the order they were registered. A number
             from 0 on, or a name of ``Priority`` in any case.
         position: before_run, after_run, before_iter, after_iter, before_epoch, after_epoch or after_eval.
@@ -123,8 +123,8 @@ def move_hook(
     priority: int | str | None = None,
     position: str | None = None,
 ) -> None:
-    """Give a hook that is not yet registered another name or place: what a config says of a class whose
-    constructor does not ask for it."""
+    """Give a hook that is not yet registered another name or place: what a config sets where a class's
+    constructor has no parameter for it."""
     # Functions, not methods: a user's subclass may have any name of its own.
     hook._name = hook._name if name is None else name
     hook._priority = hook._priority if priority is None else as_priority(priority, hook._name)

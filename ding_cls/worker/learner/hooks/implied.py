@@ -40,7 +40,7 @@ class PreciseBatchNorm(LearnerHook):
 
 
 class ObserveEvaluation(LearnerHook):
-    """Tells a learning rate that follows the evaluations of each, but of that before the first update."""
+    """Gives each result to a learning rate that follows evaluations, but that before the first update."""
 
     def __init__(self) -> None:
         super().__init__("lr_observes_evaluation", 10, position="after_eval")

@@ -139,8 +139,8 @@ class EarlyStoppingHook(LearnerHook):
         name: as in ``LearnerHook``.
         priority: as in ``LearnerHook``.
         position: as in ``LearnerHook``; before_run.
-        monitor: the key of the results that counts; None: as ``policy.eval.evaluator.save_best`` says.
-        rule: 'greater' or 'less'; None: as the metric says.
+        monitor: the key of the results that counts; None: that of ``policy.eval.evaluator.save_best``.
+        rule: 'greater' or 'less'; None: the metric's direction.
         min_delta: by how much the key must get better to count as better.
         check_finite: end the run when the key is not finite.
         patience: so many evaluations in a row without an improvement end the run.

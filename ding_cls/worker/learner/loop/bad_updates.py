@@ -103,7 +103,7 @@ class BadUpdates:
             self.flush()
         elif not is_own:
             self._count(all_but=1)
-        self._judge(engine, is_shared=not is_own)
+        self._check_row(engine, is_shared=not is_own)
 
     def check_end(self, engine: _Engine) -> None:
         """Count what is left, where a run ends.
@@ -114,7 +114,7 @@ class BadUpdates:
         self.flush()
         # A program with a loop of its own may come here on one rank alone.
         is_shared = not self._is_own and engine.max_iter is not None
-        self._judge(engine, is_shared=is_shared)
+        self._check_row(engine, is_shared=is_shared)
         if self.in_row > 0 and 2 * self.in_row >= engine.train_iter:
             self._end(settings_of(engine), is_shared=is_shared)
 
@@ -169,7 +169,7 @@ class BadUpdates:
         self.in_row, self._num_skipped = state.get("in_row", 0), state.get("skipped", 0)
         self._first, self._latest = dict(state.get("first", {})), state.get("latest", -_QUIET)
 
-    def _judge(self, engine: _Engine, *, is_shared: bool) -> None:
+    def _check_row(self, engine: _Engine, *, is_shared: bool) -> None:
         if self._news is not None:
             self._warn(engine, self._news)
         if self.in_row == 0:

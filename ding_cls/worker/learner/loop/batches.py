@@ -39,8 +39,8 @@ def seek(loader: Any, epoch: int, first_batch: int) -> None:
 
 
 def timed(loader: Iterable[Any], engine: Engine) -> Iterator[Any]:
-    """Yield the batches; tell the learner how long each was waited for, and how long waiting and training
-    took."""
+    """Yield the batches; assign the learner's ``data_time``, and add waiting and training to its
+    ``training_seconds``."""
     began = time.perf_counter()
     for batch in loader:
         engine.data_time = time.perf_counter() - began
@@ -63,7 +63,7 @@ def batch_length(data: Any, *, world_size: int = 1) -> int:
 
 
 def is_sorted_by_class(data: Any) -> bool:
-    """Return whether the batch's targets never fall: the mark of a loader that was not told to shuffle.
+    """Return whether the batch's targets never fall: the mark of a loader that does not shuffle.
 
     Our own loader's batches are not asked: it always shuffles.
     """

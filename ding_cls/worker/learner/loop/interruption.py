@@ -23,12 +23,17 @@ from ding_cls.worker.learner.state.finite_weights import check_weights
 _ENDED = "; this ended"
 _MAX_BAD = "policy.learn.learner.dataloader.max_bad"
 
-__all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "save_and_stop"]
+__all__ = [
+    "StopSignals",
+    "report_last_checkpoint_on_error",
+    "stop_on_interrupted_evaluation",
+    "save_and_stop",
+]
 
 
 @contextmanager
-def naming_last_checkpoint(engine: Engine, saving: Saving) -> Iterator[None]:
-    """After an error in the block, say which checkpoint is the last good one; save nothing.
+def report_last_checkpoint_on_error(engine: Engine, saving: Saving) -> Iterator[None]:
+    """After an error in the block, name the last good checkpoint in the log; save nothing.
 
     Raises:
         ImageError: an image cannot be read; this and what follows have the checkpoint in their line.
@@ -42,12 +47,12 @@ def naming_last_checkpoint(engine: Engine, saving: Saving) -> Iterator[None]:
         where = f"training after {engine.train_iter} updates; {saving.newest()}"
         named = memory_error(error, engine.facts) or _image_error(error, engine.facts) or process_loss(error)
         if named is not None:
-            # Where another rank is the cause, its line may say so already.
+            # Where another rank is the cause, its line may name the checkpoint already.
             whole = named if _ENDED in str(named) else type(named)(f"{named}{_ENDED} {where}")
             write_only(engine.logger, str(whole), logging.ERROR)
             announce(whole)
             raise whole from error
-        # What all ranks come to alike, rank 0 says.
+        # An error that all ranks have is logged by rank 0.
         if engine.rank == 0 or was_announced(error):
             engine.logger.error(f"an error ended {where}")
         raise
@@ -66,7 +71,7 @@ def _image_error(error: Exception, facts: Mapping[str, Any]) -> ImageError | Non
 
 
 @contextmanager
-def repeating_evaluations(stop: Callable[[], NoReturn]) -> Iterator[None]:
+def stop_on_interrupted_evaluation(stop: Callable[[], NoReturn]) -> Iterator[None]:
     """Call ``stop`` where an evaluation is given up: the run that goes on from here repeats it."""
     try:
         yield

@@ -163,7 +163,7 @@ class Saving:
 
 @contextmanager
 def saving_together(engine: Engine) -> Iterator[Callable[..., bool]]:
-    """Yield a ``save_checkpoint`` that survives a failing disk, and says whether the file was written.
+    """Yield a ``save_checkpoint`` that survives a failing disk, and returns whether the file was written.
 
     A failed save is a warning, until it is one too many. That ends the run on all ranks alike, where the
     block ends: inside ``start`` all of them come there.
@@ -175,7 +175,7 @@ def saving_together(engine: Engine) -> Iterator[Callable[..., bool]]:
 
     def save(ckpt_name: str | None = None) -> bool:
         try:
-            # A program's own may say nothing.
+            # A program's own may return None.
             return engine.save_checkpoint(ckpt_name) is not False
         except SaveError as error:
             engine.logger.warning(

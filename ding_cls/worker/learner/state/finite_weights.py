@@ -24,7 +24,7 @@ class FiniteWeights:
     def has(self, engine: Engine, state: Mapping[str, Any]) -> bool:
         """Return whether the weights of a state, their averages included, are finite.
 
-        The first of several states that are not is told in the log.
+        The first of several states that are not is a warning in the log.
         """
         names = _found(engine, state)
         if names and not self._has_warned:

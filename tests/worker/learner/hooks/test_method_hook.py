@@ -9,7 +9,7 @@ from ding_cls.worker.learner import Engine, Hook
 from ding_cls.worker.learner.hooks.base import POSITIONS
 from ding_cls.worker.learner.hooks.method_hook import METHODS, method_hooks
 from tests.worker.learner.parts import Loader, learner
-from tests.worker.learner.test_base_learner import Judge
+from tests.worker.learner.test_base_learner import StubEvaluator
 
 # Two epochs of five updates, evaluated at the begin and after each epoch: finished epochs and updates.
 MOMENTS = {
@@ -31,10 +31,10 @@ def train_with(*owners: object, priority: Any = "NORMAL") -> None:
     for number, owner in enumerate(owners):
         for hook in method_hooks(owner, f"hook_{number}", priority):
             engine.register_hook(hook)
-    engine.start(Loader(5), max_epochs=2, evaluator=Judging())
+    engine.start(Loader(5), max_epochs=2, evaluator=AlwaysEvaluating())
 
 
-class Judging(Judge):
+class AlwaysEvaluating(StubEvaluator):
     """Evaluates whenever it is asked."""
 
     def should_eval(self, train_iter: int) -> bool:
