@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from ding_cls.common.files import atomic_write
 
@@ -17,6 +18,8 @@ _logger = logging.getLogger(__name__)
 _MAX_WAITING_BYTES = 8 * 2**20
 
 Span = tuple[int, int]
+# All of this process, for what a fork does to their locks.
+_OPEN: WeakSet["AppendedFile"] = WeakSet()
 
 
 class LogFailures:
@@ -77,6 +80,7 @@ class AppendedFile:
         self._waiting_bytes = 0
         # Reentrant: a signal that comes here may end the run with a line of its own.
         self._lock = threading.RLock()
+        _OPEN.add(self)
 
     def append(self, record: bytes) -> None:
         """Write a record, after those that wait."""
@@ -125,6 +129,16 @@ class AppendedFile:
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(self.path, flags, 0o666)
+
+
+def _renew_locks() -> None:
+    """Free the locks of a forked process: whichever thread held one is not in it."""
+    for each in _OPEN:
+        each._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def keep_spans(path: Path, spans: Sequence[Span]) -> None:
