@@ -175,7 +175,7 @@ _base_ = [
     )
     (problem,) = _refusal(leaf)
     assert problem == (
-        "data is set by two files of one _base_ list, ../_base_/b1.py:2 and ../_base_/b2.json:3; "
+        "data is set by two files of one _base_ list, ../_base_/b1.py:2 and ../_base_/b2.json; "
         "let one of them inherit from the other, or take it out of one (leaf.py:4)"
     )
     problems: list[str] = []
