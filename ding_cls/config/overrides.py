@@ -111,13 +111,8 @@ class _Override:
         if isinstance(node, (list, tuple)):
             if not key.isdecimal() or int(key) >= len(node):
                 raise self._refused(f"{key!r} is no index of a list of {len(node)} elements")
-            items = list(node)
-            index = int(key)
-            if inner:
-                items[index] = self._set(items[index], inner, value, f"{path}.")
-            else:
-                items[index] = self._laid({key: items[index]}, key, value, path)[key]
-            return type(node)(items)
+            items = {str(index): item for index, item in enumerate(node)}
+            return type(node)(self._set(items, [str(int(key)), *inner], value, prefix).values())
         whole = f"; set the whole: {prefix[:-1]}={{{key}: ...}}" if isinstance(node, str) else ""
         raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys{whole}")
 

@@ -64,9 +64,7 @@ class Scope:
         loop_names: the values of the names that the comprehensions around the current expression bind.
     """
 
-    def __init__(
-        self, file: str, *, work: Work | None = None, templates: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, file: str, *, work: Work, templates: Mapping[str, str]) -> None:
         self.file = file
         self.names = LocatedDict()
         self.imports: dict[str, str] = {}
@@ -74,8 +72,8 @@ class Scope:
         self.read: set[str] = set()
         self.read_of_base: set[str] = set()
         self.loop_names: dict[str, Any] = {}
-        self.work = work or Work()
-        self.templates = dict(templates or {})
+        self.work = work
+        self.templates = templates
 
     def place(self, line: int) -> str:
         """Return how a message and a table of origins name a line of this file."""
