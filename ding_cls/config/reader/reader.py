@@ -151,15 +151,13 @@ class _Reader:
 
     def published(self, config: _Layer, origins: Origins) -> dict[str, Any]:
         """Return the values without the private ones as plain data, and note the origin of each."""
-        public = LocatedDict()
-        for key, value in config.values.items():
-            if key not in config.private:
-                public.put(key, value, config.values.places[key])
         values: dict[str, Any] = {}
-        for key in public:
+        for key in config.values:
+            if key in config.private:
+                continue
             entry: Origins = {}
-            with self.problems.collect(), located(public.places[key]):
-                self._publish(public, key, values, str(key), origins=entry, depth=1)
+            with self.problems.collect(), located(config.values.places[key]):
+                self._publish(config.values, key, values, str(key), origins=entry, depth=1)
                 origins.update(entry)
         return values
 

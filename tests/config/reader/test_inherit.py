@@ -1,4 +1,4 @@
-"""Base files: which may be named, how they are merged, and everything that can be wrong with them."""
+"""Base files: how a config is merged into them, and what can be wrong with that."""
 
 from pathlib import Path
 
