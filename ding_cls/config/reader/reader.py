@@ -23,7 +23,6 @@ from ding_cls.config.reader.limits import BASE_WORK, MAX_BASE_CHAIN, MAX_DEPTH, 
 from ding_cls.config.reader.namespace import BASE, LocatedDict, Scope
 from ding_cls.config.reader.safe_ops import kind
 from ding_cls.config.reader.statements import base_statement, interpret, parsed
-from ding_cls.config.reader.yaml_json import json_values, yaml_values
 from ding_cls.errors import ConfigError
 
 Origins: TypeAlias = dict[str, str]
@@ -251,6 +250,9 @@ class _Reader:
         return bases, config, True
 
     def _yaml_or_json(self, text: str, scope: Scope, chain: Sequence[Path]) -> tuple[_Layer, LocatedDict]:
+        # PyYAML takes 20 ms to import; most configs do without.
+        from ding_cls.config.reader.yaml_json import json_values, yaml_values
+
         values = json_values(text, scope) if chain[-1].suffix == ".json" else yaml_values(text, scope)
         bases = _Layer()
         if BASE in values:
