@@ -46,7 +46,7 @@ def apply_overrides(
     the string as it stands. ``a,b`` with no brackets is a list, so a string with a comma needs its quotes.
     Elements of lists go by index: ``a.0.b=value``. Missing dicts are made.
 
-    A dict is laid over a dict that is there, unless it holds ``_delete_=True``; anything else replaces what
+    A dict is merged into a dict that is there, unless it holds ``_delete_=True``; anything else replaces what
     is there.
 
     Args:
@@ -99,12 +99,12 @@ class _Override:
         return result
 
     def _set(self, node: Any, keys: Sequence[str], value: Any, prefix: str) -> Any:
-        """Return ``node``, which lies at ``prefix``, with the entry that ``keys`` lead to set."""
+        """Return ``node``, which is at ``prefix``, with the entry that ``keys`` lead to set."""
         key, inner = keys[0], keys[1:]
         path = f"{prefix}{key}"
         if isinstance(node, dict):
             if not inner:
-                return self._laid(node, key, value, path)
+                return self._merged(node, key, value, path)
             known = node.get(key)
             changed = {**node, key: self._set({} if known is None else known, inner, value, f"{path}.")}
             return self._checked(changed, key)
@@ -116,8 +116,8 @@ class _Override:
         whole = f"; set the whole: {prefix[:-1]}={{{key}: ...}}" if isinstance(node, str) else ""
         raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys{whole}")
 
-    def _laid(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
-        """Return ``node`` with ``value`` laid over its entry ``key``, or put there."""
+    def _merged(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
+        """Return ``node`` with ``value`` merged into its entry ``key``, or put there."""
         known = node.get(key)
         if not isinstance(value, dict):
             return self._checked({**node, key: self._new(value, path)}, key)
@@ -127,7 +127,7 @@ class _Override:
             self._forget(path)
         merged: dict[str, Any] = {} if is_alone else dict(known or {})
         for inner, item in own.items():
-            merged = self._laid(merged, inner, item, f"{path}.{inner}")
+            merged = self._merged(merged, inner, item, f"{path}.{inner}")
         if not merged:
             self._origins[path] = f"override {self._text}"
         else:

@@ -1,4 +1,4 @@
-"""Config files: read as data and never executed, each laid over the base files that it names.
+"""Config files: read as data and never executed, each merged into the base files that it names.
 
 A file in Python's syntax is parsed into a syntax tree; assignments, recognised imports and expressions over
 data are interpreted, everything else is refused with its file and line. So a stranger's config is safe to
@@ -41,7 +41,7 @@ SECTIONS = frozenset(
 
 
 def read_config(path: str | os.PathLike[str]) -> EasyDict:
-    """Return the config that a file holds, laid over its base files, without executing anything.
+    """Return the config that a file holds, merged into its base files, without executing anything.
 
     ``_base_``, a path or a list of paths relative to the file, names the files it inherits from: ``.py``,
     ``.yaml``, ``.yml`` or ``.json``, or a recipe that ships, ``ding_cls::NAME.py``. Dicts are merged key by
@@ -151,35 +151,20 @@ class _Reader:
     def published(self, config: _Layer, origins: Origins) -> dict[str, Any]:
         """Return the values without the private ones as plain data, and note the origin of each."""
         values: dict[str, Any] = {}
-        for key in config.values:
+        for key, value in config.values.items():
             if key in config.private:
                 continue
-            entry: Origins = {}
-            with self.problems.collect(), located(config.values.places[key]):
-                self._publish(config.values, key, values, str(key), origins=entry, depth=1)
-                origins.update(entry)
+            place = config.values.places[key]
+            entry = LocatedDict()
+            entry.put(key, value, place)
+            found: Origins = {}
+            with self.problems.collect(), located(place):
+                values |= self._plain(entry, "", place, origins=found, depth=0)
+                origins.update(found)
         return values
 
-    def _publish(
-        self,
-        source: LocatedDict,
-        key: Any,
-        target: dict[str, Any],
-        path: str,
-        *,
-        origins: Origins,
-        depth: int,
-    ) -> None:
-        """Put an entry of ``source``, which is at ``path``, into ``target``."""
-        place = source.places[key]
-        if problem := key_problem(key):
-            self.problems.add(f"{problem} ({place})")
-            return
-        if is_shadowing(key, source):
-            self.problems.add(f"{shadowing_problem(key, path)} ({place})")
-        target[key] = self._plain(source[key], path, place, origins=origins, depth=depth)
-
     def _plain(self, value: Any, path: str, place: str, *, origins: Origins, depth: int) -> Any:
+        """Return a value, which is at ``path`` and was set at ``place``, as plain data."""
         self._work.add_value(path)
         if depth > MAX_DEPTH:
             raise ValueError(f"the config is nested more than {MAX_DEPTH} deep, or contains itself")
@@ -196,8 +181,15 @@ class _Reader:
         if not isinstance(value, LocatedDict):
             return value
         copy: dict[str, Any] = {}
-        for key in value:
-            self._publish(value, key, copy, f"{path}.{key}", origins=origins, depth=depth + 1)
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            key_place = value.places[key]
+            if problem := key_problem(key):
+                self.problems.add(f"{problem} ({key_place})")
+                continue
+            if is_shadowing(key, value):
+                self.problems.add(f"{shadowing_problem(key, inner)} ({key_place})")
+            copy[key] = self._plain(item, inner, key_place, origins=origins, depth=depth + 1)
         return copy
 
     def _label(self, file: Path) -> str:
