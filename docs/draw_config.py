@@ -29,9 +29,9 @@ literals, `dict()` `EasyDict()` `list()` `tuple()` `range()` `int()` `float()` `
 too), comprehensions, f-strings, `os.path.join`, and `format` `join` `split` `replace` `strip` `lower` `upper`
 `startswith` `endswith` of a string; importing `easydict` and `os.path` is recognised. Anything else is
 refused with file and line, and so is what computes or holds too much (200,000 bytes, 50,000 words, 50
-levels). Environment variables are not read. The config is the variable `main_config`, else the one named like the file, else the
-only one whose name ends in `_config` or `_cfg` where it is the last, else the file's own top-level names, of
-which those that start with `_` are the file's own. For two whole examples see
+levels). Environment variables are not read. The config is the variable `main_config`, else the one named like
+the file, else the only one whose name ends in `_config` or `_cfg` where it is the last, else the file's own
+top-level names, of which those that start with `_` are the file's own. For two whole examples see
 [`imagenet_res18_config.py`](../dizoo/image_classification/entry/imagenet_res18_config.py) and
 [`digits_res18_config.py`](../dizoo/image_classification/entry/digits_res18_config.py).
 

@@ -28,6 +28,7 @@ from ding_cls.config.reader.safe_ops import (
 from ding_cls.errors import ConfigError
 
 _MAX_SHOWN_NODES = 20
+_MAX_REASON = 500
 
 
 class Expressions:
@@ -47,7 +48,7 @@ class Expressions:
 
     def refused(self, node: ast.AST, reason: str) -> ConfigError:
         """Return the error that names the file and the node's line."""
-        return ConfigError(f"{reason} ({self.place(node)})")
+        return ConfigError(f"{reason[:_MAX_REASON]} ({self.place(node)})")
 
     def value(self, node: ast.expr) -> Any:
         """Return the value of an expression.
