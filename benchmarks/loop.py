@@ -8,7 +8,7 @@ the last column is the wall clock's.
 
 - *bare*: forward, loss, ``zero_grad``, ``backward``, ``step``. It runs twice: the second against the first
   shows the noise.
-- *ding_cls*: ``BaseLearner.start`` with its default hooks (a line, a row and a TensorBoard event every ten
+- *ding_cls*: ``BaseLearner.start`` with the default hooks of a run (a line, a row and a TensorBoard event every ten
   updates), and the guard against updates that are not finite.
 - *timm*: the loop of its ``train.py``, which its package lacks, written out here with timm's own meters and
   scheduler (a line every 50 updates).
@@ -43,6 +43,7 @@ from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.policy.modes import Verdict
 from ding_cls.types import Batch
 from ding_cls.worker import BaseLearner
+from ding_cls.worker.learner.builtin_hooks import LogRowHook
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- loop, written by benchmarks/loop.py -->", "<!-- end of loop -->"
@@ -125,13 +126,17 @@ def bare(network: nn.Module, batches: Batches) -> None:
         optimizer.step()
 
 
-def ours(network: nn.Module, batches: Batches, *, is_guarded: bool = True) -> None:
+def ours(
+    network: nn.Module, batches: Batches, *, is_guarded: bool = True, has_lines: bool = False
+) -> None:
     learn = {"learning_rate": LR, "momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY}
     policy = ImageClassificationPolicy({"cuda": False, "learn": learn}, model=network)
     if not is_guarded:
         policy._finite = Unguarded()  # type: ignore[assignment]
     batches.as_record = True
     learner = BaseLearner({}, policy.learn_mode, exp_name="ours")
+    if has_lines:
+        learner.register_hook(LogRowHook("log_show", 15, freq=10))
     learner.start(batches, max_epochs=1)
     learner.close()
 
@@ -161,6 +166,10 @@ class Unguarded:
 
 def unguarded(network: nn.Module, batches: Batches) -> None:
     ours(network, batches, is_guarded=False)
+
+
+def with_lines(network: nn.Module, batches: Batches) -> None:
+    ours(network, batches, has_lines=True)
 
 
 def timm_loop(network: nn.Module, batches: Batches) -> None:
@@ -232,7 +241,7 @@ def lightning_loop(network: nn.Module, batches: Batches) -> None:
 def contestants(*, is_full: bool) -> dict[str, Loop]:
     """Return who takes part, by name; of what is not installed a line is printed."""
     found: dict[str, Loop] = {BARE: bare, "bare loop again": bare, OURS: ours}
-    found["ding_cls without its guard"] = unguarded
+    found |= {"ding_cls, a line every 10 updates": with_lines, "ding_cls without its guard": unguarded}
     if not is_full:
         return found
     others = {"timm's loop, written out": ("timm", timm_loop)}

@@ -1,21 +1,20 @@
 """Randomness that is a function of position, not of history.
 
 Everything random in a run draws from a generator seeded by ``derive_seed(seed, ...)`` with the position it
-belongs
-to: the sample order from (seed, epoch), augmentation from (seed, epoch, index), dropout from (seed,
-    train_iter, rank).
-So a run that is stopped and resumed, or loads with another number of workers, draws the same numbers.
+belongs to: the sample order from (seed, epoch), augmentation from (seed, epoch, index), dropout from (seed,
+train_iter, rank). So a run that is stopped and resumed, or loads with another number of workers, draws the same numbers.
 """
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
 
 import numpy as np
 import torch
 
 _MASK = (1 << 64) - 1
+_NOTHING = nullcontext()
 
 
 class Stream(IntEnum):
@@ -60,10 +59,7 @@ def torch_randomness(seed: int, device: torch.device | None = None) -> Iterator[
         seed: in [0, 2**32).
         device: a CUDA device whose generator is treated likewise; None or another kind: the CPU's alone.
     """
-    # torch.manual_seed would cost 0.3 ms here: it looks at every backend. The generator itself takes 2 us.
-    generators = [torch.default_generator]
-    if device is not None and device.type == "cuda":
-        generators.append(torch.cuda.default_generators[device.index or 0])
+    generators = _default_generators(device)
     states = [each.get_state() for each in generators]
     for each in generators:
         each.manual_seed(seed)
@@ -72,6 +68,41 @@ def torch_randomness(seed: int, device: torch.device | None = None) -> Iterator[
     finally:
         for each, state in zip(generators, states, strict=True):
             each.set_state(state)
+
+
+class StepRandomness:
+    """torch's default generators, seeded for each step of a run and put back behind it.
+
+    Inside ``kept``, which spans a run, a step only seeds them; elsewhere each puts them back itself.
+
+    Args:
+        device: as in ``torch_randomness``.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._generators = _default_generators(device)
+        self._is_kept = False
+
+    def __call__(self, seed: int) -> AbstractContextManager[None]:
+        """Return the context of a step."""
+        if not self._is_kept:
+            return torch_randomness(seed, self._device)
+        for each in self._generators:
+            each.manual_seed(seed)
+        return _NOTHING
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Put the generators' states back after the block, and not after each step in it."""
+        states = [each.get_state() for each in self._generators]
+        self._is_kept = True
+        try:
+            yield
+        finally:
+            self._is_kept = False
+            for each, state in zip(self._generators, states, strict=True):
+                each.set_state(state)
 
 
 @contextmanager
@@ -104,3 +135,11 @@ def set_pkg_seed(seed: int, use_cuda: bool | str = True) -> None:
     torch.default_generator.manual_seed(low)
     if use_cuda and torch.cuda.is_available():
         torch.cuda.manual_seed_all(low)
+
+
+def _default_generators(device: torch.device | None) -> list[torch.Generator]:
+    # torch.manual_seed would cost 0.3 ms: it looks at every backend. The generator itself takes 2 us.
+    generators = [torch.default_generator]
+    if device is not None and device.type == "cuda":
+        generators.append(torch.cuda.default_generators[device.index or 0])
+    return generators

@@ -143,6 +143,8 @@ class Recipes:
 
     def hold(self, train_iter: int, epoch: int) -> None:
         """Go to the stretch that an update belongs to: the number of updates, and epochs, before it."""
+        if len(self._stages) == 1:
+            return
         begun = [
             number
             for number, stage in enumerate(self._stages)

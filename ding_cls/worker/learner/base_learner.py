@@ -22,7 +22,14 @@ from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.batches import (
+    SORTED_WARNING,
+    batch_length,
+    is_sorted_by_class,
+    randomness_kept,
+    seek,
+    timed,
+)
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
@@ -43,6 +50,8 @@ from ding_cls.worker.learner.stop import (
     save_and_stop,
 )
 from ding_cls.worker.learner.tracking import Tracker, closing_trackers
+
+_KINDS = ("scalars", "histogram")
 
 
 class BaseLearner:
@@ -211,6 +220,7 @@ class BaseLearner:
             closing_trackers(self),
             repeating_evaluations(self._save_and_stop),
             StopVote() as agreement,
+            randomness_kept(self.policy),
             progress_bar(self) as show_progress,
         ):
             check_room(self, self._saving, self._hooks)
@@ -252,8 +262,11 @@ class BaseLearner:
             self.logger.warning(SORTED_WARNING)
         self.num_samples += count
         for name, value in outputs.items():
-            kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
-            self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
+            if name.startswith("["):
+                kind = next((each for each in _KINDS if name.startswith(f"[{each}]")), "scalar")
+                self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
+            else:
+                self.log_buffer["scalar"][name] = value
         self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
         self.last_iter.add(1)
         self.history.bad_updates.check(self, data)

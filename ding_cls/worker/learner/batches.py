@@ -1,15 +1,18 @@
-"""What the loop needs to know of loaders and batches of any make."""
+"""What the loop needs to know of loaders, batches and policies of any make."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ding_cls.common.seed import StepRandomness
 from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
+from ding_cls.policy.modes import LearnMode
 from ding_cls.types import Batch
 
 if TYPE_CHECKING:
@@ -55,6 +58,16 @@ def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
             now = time.perf_counter()
             engine.training_seconds += now - began
             began = now
+
+
+def randomness_kept(policy: LearnMode) -> AbstractContextManager[None]:
+    """Return the context of a run in which updates only seed torch's generators: their states are put back
+    behind it. A policy of another make sees to its own randomness."""
+    try:
+        randomness = policy.get_attribute("randomness")
+    except (AttributeError, LookupError):
+        return nullcontext()
+    return randomness.kept() if isinstance(randomness, StepRandomness) else nullcontext()
 
 
 def batch_length(data: Any, *, world_size: int = 1) -> int:

@@ -12,7 +12,7 @@ import torch
 from ding_cls.common.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
-from ding_cls.worker.learner.history import add_terms
+from ding_cls.worker.learner.history import SampleSums
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
 from ding_cls.worker.learner.rows import clock, log_row
 from ding_cls.worker.learner.saving import saving_together
@@ -71,13 +71,14 @@ class SaveCkptHook(LearnerHook):
         self._freq = _interval(name, ext_args)
 
     def __call__(self, engine: BaseLearner) -> None:
-        count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
-        is_on_the_way = self.position in ("after_iter", "after_epoch")
-        if self.position == "before_run" and count > 0:
+        position = self.position
+        count = engine.epoch if position == "after_epoch" else engine.last_iter.val
+        is_due = position == "after_run" or count % self._freq == 0
+        if not is_due or (position == "before_run" and count > 0):
             return
-        if is_on_the_way and engine.history.bad_updates.is_going_on():
-            return
-        if self.position == "after_run" or count % self._freq == 0:
+        # This waits for the device: it comes last.
+        is_on_the_way = position in ("after_iter", "after_epoch")
+        if not (is_on_the_way and engine.history.bad_updates.is_going_on()):
             if engine.max_iter is not None:
                 # Inside ``start`` all ranks come here together.
                 engine.history.pool()
@@ -148,19 +149,19 @@ class LogShowHook(LearnerHook):
         if not buffer["scalar"]:
             return
         if engine.rank == 0:
-            for name, value in buffer["scalar"].items():
-                setattr(engine.monitor, name, value)
+            engine.monitor.add(buffer["scalar"])
             engine.monitor.time.step()
-            # The first line needs a moment to count from for images/s.
-            began = engine.trained_seconds() - (time.perf_counter() - engine.step_began) - engine.data_time
-            self._last = self._last or (began, 0)
+            if self._last is None:
+                # The first line needs a moment to count from for images/s.
+                in_step = time.perf_counter() - engine.step_began
+                self._last = (engine.trained_seconds() - in_step - engine.data_time, 0)
             if engine.last_iter.val % self._freq == 0:
                 self._show(engine)
         for values in buffer.values():
             values.clear()
 
     def _show(self, engine: BaseLearner) -> None:
-        averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
+        averages = {f"{name}_avg": average for name, average in engine.monitor.averages().items()}
         epoch = engine.epoch_info[0]
         now = engine.trained_seconds()
         began, samples = self._last or (now, engine.num_samples)
@@ -212,8 +213,7 @@ class LogRowHook(LogShowHook):
 
     def __init__(self, name: str, priority: int | str = 20, *, freq: int = 1) -> None:
         super().__init__(name, priority, ext_args={"freq": freq})
-        self._sums: dict[str, Any] = {}
-        self._count: Any = 0
+        self._sums = SampleSums()
         self._lr: Any = 0.0
         self._seen = 0
 
@@ -221,14 +221,14 @@ class LogRowHook(LogShowHook):
         scalars = engine.log_buffer["scalar"]
         if engine.rank == 0 and scalars:
             count = engine.num_samples - self._seen
-            self._count += add_terms(self._sums, scalars, count, is_skipped=engine.history.is_skipped)
+            self._sums.add(scalars, count, is_skipped=engine.history.is_skipped)
             self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
         super().__call__(engine)
 
     def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
-        count = float(self._count) or math.nan
-        means = {name: float(total) / count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        sums, count = self._sums.totals()
+        means = {name: total / (count or math.nan) for name, total in sums.items()}
+        self._sums.set({}, 0)
         epoch, step, length = engine.epoch_info
         return log_row(
             epoch=epoch,
