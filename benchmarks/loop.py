@@ -126,9 +126,7 @@ def bare(network: nn.Module, batches: Batches) -> None:
         optimizer.step()
 
 
-def ours(
-    network: nn.Module, batches: Batches, *, is_guarded: bool = True, has_lines: bool = False
-) -> None:
+def ours(network: nn.Module, batches: Batches, *, is_guarded: bool = True, has_lines: bool = False) -> None:
     learn = {"learning_rate": LR, "momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY}
     policy = ImageClassificationPolicy({"cuda": False, "learn": learn}, model=network)
     if not is_guarded:
@@ -311,9 +309,7 @@ def table(times: dict[str, Times], *, rounds: int) -> list[str]:
             cells = [f"{over(own, other):+.0f}" for own, other in pairs]
             cells.insert(2, f"{min(each.medians) - min(base.medians):+.0f}")
         else:
-            cells = [
-                f"{median(a / b for a, b in zip(own, other, strict=True)):.4f}" for own, other in pairs
-            ]
+            cells = [f"{median(a / b for a, b in zip(own, other, strict=True)):.4f}" for own, other in pairs]
             cells.insert(2, f"{min(each.medians) / min(base.medians):.4f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines

@@ -47,6 +47,8 @@ from ding_cls.types import Batch
 _LOGGER = logging.getLogger(__name__)
 _ALWAYS_LOGGED = ("cur_lr", "total_loss", "forward_time", "backward_time", "sync_time")
 _NOTHING = nullcontext()
+# A piece of a batch, its share of the loss (None: all of it), and whether its backward pass reduces gradients.
+_Piece = tuple[Batch, float | torch.Tensor | None, AbstractContextManager[None]]
 
 
 class ImageClassificationPolicy(Policy):
@@ -117,8 +119,10 @@ class ImageClassificationPolicy(Policy):
         if self._freezing is not None and self._freezing.hold(self._finished_epochs()):
             # DDP reduces the gradients that there were when it was made.
             self._wrap()
-        self._recipes.hold(self._train_iter, self._finished_epochs())
-        self._settle_buckets(batch)
+        if self._recipes.are_several:
+            self._recipes.hold(self._train_iter, self._finished_epochs())
+        if not self._are_buckets_settled:
+            self._settle_buckets(batch)
         stats = StepStats(copies=self._loss is None)
         with self._randomness(derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank)):
             batch = self._mixed(self._prepared(batch))
@@ -130,7 +134,10 @@ class ImageClassificationPolicy(Policy):
                 second = StepStats(copies=self._loss is None)
                 with self._sharpness.uphill(self._model, self._finite.buffers, self._finite.before):
                     self._propagate(batch, second)
-                stats.add_seconds(second.forward, second.backward)
+                stats.forward, stats.backward = (
+                    stats.forward + second.forward,
+                    stats.backward + second.backward,
+                )
                 losses.append(second.loss)
             if self._untrained is not None:
                 self._untrained(self._model)
@@ -153,7 +160,8 @@ class ImageClassificationPolicy(Policy):
             **norm,
         }
         # A loss that bears the name of something else would hide it.
-        found |= {name: value for name, value in stats.by_name.items() if name not in found}
+        if stats.by_name:
+            found |= {name: value for name, value in stats.by_name.items() if name not in found}
         self._logged = list(found)
         return found
 
@@ -168,8 +176,8 @@ class ImageClassificationPolicy(Policy):
                     loss = loss if share is None else loss * share
                 turned = self._now()
                 self._finite.backward(loss)
-                stats.add_seconds(turned - began, self._now() - turned)
-            stats.add(loss, outputs, piece.targets, share)
+                ended = self._now()
+            stats.add(loss, outputs, piece.targets, share, turned - began, ended - turned)
 
     def _scheduled_settings(self) -> Collection[str]:
         return self._lr_scheduler.scheduled
@@ -335,14 +343,12 @@ class ImageClassificationPolicy(Policy):
             return outputs
         return self._distillation(outputs, images, piece.weights)
 
-    def _pieces(
-        self, batch: Batch
-    ) -> Iterator[tuple[Batch, float | torch.Tensor | None, AbstractContextManager[None]]]:
-        """Yield each piece of the batch, its share of the loss (None: all of it), and whether its backward
-        pass reduces gradients."""
+    def _pieces(self, batch: Batch) -> Iterable[_Piece]:
         if self._is_whole and batch.weights is None and batch.share is None:
-            yield batch, None, _NOTHING
-            return
+            return ((batch, None, _NOTHING),)
+        return self._split(batch)
+
+    def _split(self, batch: Batch) -> Iterator[_Piece]:
         pieces = batch.split(self._cfg.learn.accumulation_steps)
         # A sample that stands in for none has no weight.
         whole = None if batch.weights is None else batch.weights.sum() * bool(batch.scale)
@@ -377,8 +383,6 @@ class ImageClassificationPolicy(Policy):
         three ranks on a resumed run would differ from an uninterrupted one in the last bits of its first
         update.
         """
-        if self._are_buckets_settled:
-            return
         self._finite.begin()
         with torch_randomness(0, self._device):
             # A piece of the size that training uses: the whole batch may not fit in memory.

@@ -34,9 +34,26 @@ class StepStats:
         self._num_pieces = 0
 
     def add(
-        self, loss: torch.Tensor, outputs: Outputs, targets: torch.Tensor, share: float | torch.Tensor | None
+        self,
+        loss: torch.Tensor,
+        outputs: Outputs,
+        targets: torch.Tensor,
+        share: float | torch.Tensor | None,
+        forward: Any,
+        backward: Any,
     ) -> None:
-        """Add a piece, of which ``loss`` is the total, its share applied; None: the piece is the whole."""
+        """Add a piece.
+
+        Args:
+            loss: the sum of its losses, its share applied.
+            outputs: its logits and losses.
+            targets: its targets.
+            share: of the batch; None: the piece is the whole.
+            forward: seconds of its forward pass: a float, or a record of a device's time.
+            backward: those of its backward pass.
+        """
+        self.forward = forward + self.forward
+        self.backward = backward + self.backward
         loss = loss.detach()
         if self._copies:
             loss = loss.to(torch.promote_types(loss.dtype, torch.float32), copy=True)
@@ -49,12 +66,7 @@ class StepStats:
         if outputs.logits is None or self._hits is None:
             self._hits = None
         else:
-            self._hits.append(right_samples(outputs.logits.detach(), targets))
-
-    def add_seconds(self, forward: Any, backward: Any) -> None:
-        """Add a piece's seconds: floats, or records of a device's time."""
-        self.forward = forward + self.forward
-        self.backward = backward + self.backward
+            self._hits.append(right_samples(outputs.logits, targets))
 
     def accuracy(self, batch: Batch) -> dict[str, Percentage]:
         """Return ``acc1``, this process's term of the percentage; nothing where there were no logits."""

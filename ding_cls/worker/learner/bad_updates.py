@@ -14,7 +14,7 @@ from ding_cls.data import innermost
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import NumbersError
-from ding_cls.policy.modes import Verdict
+from ding_cls.policy.modes import APPLIED, Verdict
 from ding_cls.types import Batch
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ class BadUpdates:
         self._latest = -_QUIET
         self._pending: list[_Update] = []
         self._news: _Update | None = None
-        self._taken, self._is_own = Verdict(is_skipped=False, counts=False), False
+        self._taken, self._is_own = APPLIED, False
 
     def take(self, engine: BaseLearner) -> bool | torch.Tensor:
         """Take what became of the latest update, and return whether it was skipped: 0-dim and above 0 where
         only the device knows."""
         self._taken, self._is_own = _verdict(engine)
-        if self._is_own:
+        if self._is_own or self._taken is APPLIED:
             return False
         return self._taken.read()[0] if self._taken.flag is None else self._taken.flag
 
@@ -80,7 +80,7 @@ class BadUpdates:
             NumbersError: ``policy.learn.max_bad_steps`` in a row were bad.
         """
         verdict, is_own = self._taken, self._is_own
-        is_good = verdict.flag is None and not verdict.read()[0]
+        is_good = verdict is APPLIED or (verdict.flag is None and not verdict.read()[0])
         if is_good and not self._pending and self.in_row == 0:
             return
         ids = data.sample_ids if isinstance(data, Batch) else None

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -33,7 +33,7 @@ from ding_cls.worker.learner.batches import (
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
-from ding_cls.worker.learner.hook_calls import HookCalls, free_state_name, state_of, states_kept
+from ding_cls.worker.learner.hook_calls import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.judging import Judging
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.monitor import Monitor
@@ -261,12 +261,13 @@ class BaseLearner:
         if self.num_samples == 0 and is_sorted_by_class(data):
             self.logger.warning(SORTED_WARNING)
         self.num_samples += count
+        scalars = self.log_buffer["scalar"]
         for name, value in outputs.items():
             if name.startswith("["):
                 kind = next((each for each in _KINDS if name.startswith(f"[{each}]")), "scalar")
                 self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
             else:
-                self.log_buffer["scalar"][name] = value
+                scalars[name] = value
         self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
         self.last_iter.add(1)
         self.history.bad_updates.check(self, data)
@@ -276,7 +277,10 @@ class BaseLearner:
         """Call the hooks of one position, in order of priority; after the last weights must be finite."""
         if name == "after_run":
             self.history.bad_updates.check_end(self)
-        for hook in self._calls.due(name, self._hooks[name], self.train_iter):
+        hooks: Iterable[LearnerHook] = self._hooks[name]
+        if name in ONCE:
+            hooks = self._calls.due(name, hooks, self.train_iter)
+        for hook in hooks:
             hook(self)
         if name == "after_run":
             check_weights(self, "training ended", self._saving.newest)

@@ -71,7 +71,7 @@ class SaveCkptHook(LearnerHook):
         self._freq = _interval(name, ext_args)
 
     def __call__(self, engine: BaseLearner) -> None:
-        position = self.position
+        position = self._position
         count = engine.epoch if position == "after_epoch" else engine.last_iter.val
         is_due = position == "after_run" or count % self._freq == 0
         if not is_due or (position == "before_run" and count > 0):

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import torch
@@ -29,8 +28,9 @@ class SampleSums:
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
         self._count = 0
-        self._pending: list[tuple[dict[str, Any], int, bool | torch.Tensor]] = []
-        self._readings: list[tuple[Reading, list[tuple[dict[str, Any], int, bool | torch.Tensor]]]] = []
+        # Of each update its loss and accuracy, None where it has none; its samples; whether it was skipped.
+        self._pending: list[tuple[Any, Any, int, bool | torch.Tensor]] = []
+        self._readings: list[tuple[Reading, list[tuple[Any, Any, int, bool | torch.Tensor]]]] = []
 
     def add(self, values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor) -> None:
         """Add an update.
@@ -40,8 +40,7 @@ class SampleSums:
             num_samples: what its means are over.
             is_skipped: as in ``History.add``: of a skipped update nothing is added, and no sample counted.
         """
-        numbers = {name: values[name] for name in _AVERAGED if name in values}
-        self._pending.append((numbers, num_samples, is_skipped))
+        self._pending.append((values.get("total_loss"), values.get("acc1"), num_samples, is_skipped))
         if len(self._pending) == _AT_ONCE:
             self._read_pending()
             # Those before these have arrived long since.
@@ -60,22 +59,26 @@ class SampleSums:
 
     def _read_pending(self) -> None:
         if self._pending:
-            values = [[*numbers.values(), is_skipped] for numbers, _, is_skipped in self._pending]
-            self._readings.append((Reading(list(chain.from_iterable(values))), self._pending))
+            values = [
+                0.0 if each is None else each
+                for loss, acc1, _, skip in self._pending
+                for each in (loss, acc1, skip)
+            ]
+            self._readings.append((Reading(values), self._pending))
             self._pending = []
 
     def _fold(self, *, all_but: int) -> None:
         while len(self._readings) > all_but:
             reading, updates = self._readings.pop(0)
-            floats = iter(reading.floats())
-            for numbers, num_samples, _ in updates:
-                means = [next(floats) for _ in numbers]
-                is_skipped = next(floats) > 0
-                for name, mean in zip(numbers, means, strict=True):
-                    # What is not finite stays so times 0.
-                    term = 0.0 if is_skipped or not num_samples else mean * num_samples
-                    self._sums[name] = self._sums.get(name, 0.0) + term
-                self._count += 0 if is_skipped else num_samples
+            floats = reading.floats()
+            for place, (loss, acc1, num_samples, _) in enumerate(updates):
+                *means, is_skipped = floats[3 * place : 3 * place + 3]
+                # What is not finite stays so times 0.
+                counts = 0 if is_skipped > 0 else num_samples
+                for name, value, mean in zip(_AVERAGED, (loss, acc1), means, strict=True):
+                    if value is not None:
+                        self._sums[name] = self._sums.get(name, 0.0) + (mean * counts if counts else 0.0)
+                self._count += counts
 
 
 class History:
@@ -227,4 +230,3 @@ class History:
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since
             self._since = None
-

@@ -68,9 +68,7 @@ class Monitor:
         """Return all averages by name: what is on a device is read together."""
         windows = self._windows()
         numbers = iter(read_floats([value for window in windows.values() for value in window]))
-        return {
-            name: sum(islice(numbers, len(window))) / len(window) for name, window in windows.items()
-        }
+        return {name: sum(islice(numbers, len(window))) / len(window) for name, window in windows.items()}
 
     @property
     def avg(self) -> Mapping[str, Callable[[], float]]:
