@@ -6,7 +6,7 @@ train_iter, rank). So a run that is stopped and resumed, or loads with another n
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
 
@@ -33,17 +33,10 @@ def derive_seed(*fields: int) -> int:
 
     torch's CPU generator uses only the low 32 bits of a seed, so all fields are mixed into those.
 
-    Source: the finaliser of splitmix64, Steele, Lea & Flood, "Fast splittable pseudorandom number
-        generators",
+    Source: the finaliser of splitmix64, Steele, Lea & Flood, "Fast splittable pseudorandom number generators",
     OOPSLA 2014, applied to each field in turn.
     """
-    state = 0
-    for field in fields:
-        state = (state + (field & _MASK) + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-        state ^= state >> 31
-    return (state ^ (state >> 32)) & 0xFFFFFFFF
+    return _to_seed(_mixed(0, fields))
 
 
 def generator(*fields: int) -> torch.Generator:
@@ -77,19 +70,25 @@ class StepRandomness:
 
     Args:
         device: as in ``torch_randomness``.
+        rank: this process's.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, rank: int) -> None:
+        self._device, self._rank = device, rank
+        self._stem = (0, _mixed(0, (Stream.STEP, 0)))
         self._generators = _default_generators(device)
         self._is_kept = False
 
-    def __call__(self, seed: int) -> AbstractContextManager[None]:
-        """Return the context of a step."""
+    def __call__(self, seed: int, train_iter: int) -> AbstractContextManager[None]:
+        """Return the context of the step that follows ``train_iter`` others, in a run of this seed."""
+        if seed != self._stem[0]:
+            self._stem = (seed, _mixed(0, (Stream.STEP, seed)))
+        # ``derive_seed(Stream.STEP, seed, train_iter, rank)``, of which the first half stays.
+        step_seed = _to_seed(_mixed(self._stem[1], (train_iter, self._rank)))
         if not self._is_kept:
-            return torch_randomness(seed, self._device)
+            return torch_randomness(step_seed, self._device)
         for each in self._generators:
-            each.manual_seed(seed)
+            each.manual_seed(step_seed)
         return _NOTHING
 
     @contextmanager
@@ -143,3 +142,16 @@ def _default_generators(device: torch.device | None) -> list[torch.Generator]:
     if device is not None and device.type == "cuda":
         generators.append(torch.cuda.default_generators[device.index or 0])
     return generators
+
+
+def _mixed(state: int, fields: Iterable[int]) -> int:
+    for field in fields:
+        state = (state + (field & _MASK) + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state ^= state >> 31
+    return state
+
+
+def _to_seed(state: int) -> int:
+    return (state ^ (state >> 32)) & 0xFFFFFFFF

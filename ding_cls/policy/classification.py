@@ -100,7 +100,7 @@ class ImageClassificationPolicy(Policy):
         )
         self._wrap()
         self._now, self._clear_gradients = clock(self._cuda), gradient_clearing(self._optimizer)
-        self._randomness = StepRandomness(self._device)
+        self._randomness = StepRandomness(self._device, self._rank)
         self._seed = torch.initial_seed()
         self._train_iter = 0
         self._logged = [*_ALWAYS_LOGGED, "acc1"]
@@ -112,7 +112,7 @@ class ImageClassificationPolicy(Policy):
         seconds as records that ``float()`` reads. An update whose loss or gradients are not finite is not applied; ``FiniteUpdates`` says how that is decided.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
-        batch = self._as_batch(data)
+        batch = as_batch(data).to(self._device)
         # DDP's wrapper does not notice that evaluation switched the network inside it.
         if not self._model.training:
             self._learn_model.train()
@@ -124,7 +124,7 @@ class ImageClassificationPolicy(Policy):
         if not self._are_buckets_settled:
             self._settle_buckets(batch)
         stats = StepStats(copies=self._loss is None)
-        with self._randomness(derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank)):
+        with self._randomness(self._seed, self._train_iter):
             batch = self._mixed(self._prepared(batch))
             self._clear_gradients()
             self._finite.begin()

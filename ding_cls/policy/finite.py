@@ -111,10 +111,10 @@ class FiniteUpdates:
             losses: what was minimised.
         """
         values = [
-            each.grad
+            grad
             for group in self._optimizer.param_groups
             for each in group["params"]
-            if each.grad is not None
+            if (grad := each.grad) is not None
         ]
         if self._scaler.is_enabled():
             self._scaler.unscale_(self._optimizer)

@@ -68,8 +68,14 @@ class BadUpdates:
     def take(self, engine: BaseLearner) -> bool | torch.Tensor:
         """Take what became of the latest update, and return whether it was skipped: 0-dim and above 0 where
         only the device knows."""
-        self._taken, self._is_own = _verdict(engine)
-        if self._is_own or self._taken is APPLIED:
+        try:
+            verdict = engine.policy.get_attribute("verdict")
+        except (AttributeError, LookupError):
+            # A learn mode of another make may know no such attribute.
+            verdict = None
+        self._is_own = not isinstance(verdict, Verdict)
+        self._taken = verdict if isinstance(verdict, Verdict) else _verdict_of_loss(engine)
+        if self._is_own or verdict is APPLIED:
             return False
         return self._taken.read()[0] if self._taken.flag is None else self._taken.flag
 
@@ -200,21 +206,14 @@ class BadUpdates:
         return f"; look at the images of update {suspects[0]['train_iter']}, where it began: {listed}{more}"
 
 
-def _verdict(engine: BaseLearner) -> tuple[Verdict, bool]:
-    """Return what became of the latest update, and whether that is only what its loss says."""
-    try:
-        verdict = engine.policy.get_attribute("verdict")
-    except (AttributeError, LookupError):
-        # A learn mode of another make may know no such attribute.
-        verdict = None
-    if isinstance(verdict, Verdict):
-        return verdict, False
+def _verdict_of_loss(engine: BaseLearner) -> Verdict:
+    """Return what the loss of the latest update says of it."""
     loss = engine.outputs.get("total_loss", 0.0)
     if isinstance(loss, torch.Tensor):
         bad = torch.isfinite(loss.detach()).all().logical_not()
-        return Verdict.later(torch.stack([bad, bad]).float()), True
+        return Verdict.later(torch.stack([bad, bad]).float())
     is_bad = isinstance(loss, int | float) and not math.isfinite(loss)
-    return Verdict(is_skipped=is_bad, counts=is_bad), True
+    return Verdict(is_skipped=is_bad, counts=is_bad)
 
 
 def _samples(update: _Update) -> dict[str, Any]:

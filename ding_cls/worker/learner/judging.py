@@ -69,8 +69,9 @@ class Judging:
 
     def ends_inside(self) -> bool:
         """Evaluate inside an epoch if it is due there; return whether that ends the run."""
-        is_inside = self._engine.train_iter % self._length != 0
-        if self._evaluator is None or not is_inside or not self._evaluator.is_inside_epochs:
+        if self._evaluator is None or not self._evaluator.is_inside_epochs:
+            return False
+        if self._engine.train_iter % self._length == 0:
             return False
         began = time.perf_counter()
         should_stop = self._evaluate(is_final=False, has_row=False)
