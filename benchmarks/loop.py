@@ -1,19 +1,19 @@
 """What a training loop costs beside the bare one: ``python benchmarks/loop.py [--write]``.
 
 Every contestant trains the same network on the same batch, one thread, in one process; they take turns, and
-the order changes from round to round. A contestant gets its batches from an iterable that notes the clock each
-time it is asked: an update lasts from one request to the next. Log lines are in that, set-up and checkpoints are
-not. Times are the CPU time of this process, its threads included, so that others on the machine count little;
-the last column is the wall clock's.
+the order changes from round to round. A contestant gets its batches from an iterable that notes the clock
+whenever it is asked: an update lasts from one request to the next, without set-up and checkpoints. Times are
+the CPU time of this process, its threads included, so that others on the machine count little; the last column
+is the wall clock's.
 
 - *bare*: forward, loss, ``zero_grad``, ``backward``, ``step``. It runs twice: the second against the first
   shows the noise.
-- *ding_cls*: ``BaseLearner.start`` with the default hooks of a run (a line, a row and a TensorBoard event every ten
-  updates), and the guard against updates that are not finite.
+- *ding_cls*: ``BaseLearner.start`` with its default hooks; with the line, the row and the TensorBoard event
+  that a run writes every ten updates; without the guard against updates that are not finite.
 - *timm*: the loop of its ``train.py``, which its package lacks, written out here with timm's own meters and
-  scheduler (a line every 50 updates).
-- *ignite*, *Lightning*: where they are installed; ``create_supervised_trainer``, and ``Trainer.fit`` of a module that
-  logs its loss.
+  scheduler, and a line every 50 updates.
+- *ignite*, *Lightning*: where they are installed: ``create_supervised_trainer``, and ``Trainer.fit`` of a
+  module that logs its loss.
 
 ``--write`` puts the tables into ``docs/performance.md``.
 """
@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -87,7 +88,7 @@ class Batches:
     def times(self) -> tuple[list[float], list[float]]:
         """Return the microseconds of each update but the first, by CPU time and by the wall clock."""
         cpu, wall = (
-            [(end - begin) * 1e6 for begin, end in zip(clock, clock[1:], strict=False)][WARM_UP:]
+            [(end - begin) * 1e6 for begin, end in pairwise(clock)][WARM_UP:]
             for clock in (self.cpu, self.wall)
         )
         return cpu, wall
@@ -349,7 +350,7 @@ def main() -> None:
             ("BatchNorm before it", lambda: measure(few, normed, small, rounds=r, updates=n)),
             (
                 "ResNet-18, 32 images of 64 px",
-                lambda: measure(few, resnet, large, rounds=max(r // 3, 3), updates=WARM_UP + 4),
+                lambda: measure(few, resnet, large, rounds=r, updates=WARM_UP + 4),
             ),
         ]
     lines = [f"`python benchmarks/loop.py --write`; {machine}."]

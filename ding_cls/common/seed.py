@@ -2,7 +2,8 @@
 
 Everything random in a run draws from a generator seeded by ``derive_seed(seed, ...)`` with the position it
 belongs to: the sample order from (seed, epoch), augmentation from (seed, epoch, index), dropout from (seed,
-train_iter, rank). So a run that is stopped and resumed, or loads with another number of workers, draws the same numbers.
+train_iter, rank). So a run that is stopped and resumed, or loads with another number of workers, draws the
+same numbers.
 """
 
 import random
@@ -33,8 +34,8 @@ def derive_seed(*fields: int) -> int:
 
     torch's CPU generator uses only the low 32 bits of a seed, so all fields are mixed into those.
 
-    Source: the finaliser of splitmix64, Steele, Lea & Flood, "Fast splittable pseudorandom number generators",
-    OOPSLA 2014, applied to each field in turn.
+    Source: the finaliser of splitmix64, applied to each field in turn; Steele, Lea & Flood, "Fast splittable
+    pseudorandom number generators", OOPSLA 2014.
     """
     return _to_seed(_mixed(0, fields))
 

@@ -47,7 +47,7 @@ from ding_cls.types import Batch
 _LOGGER = logging.getLogger(__name__)
 _ALWAYS_LOGGED = ("cur_lr", "total_loss", "forward_time", "backward_time", "sync_time")
 _NOTHING = nullcontext()
-# A piece of a batch, its share of the loss (None: all of it), and whether its backward pass reduces gradients.
+# A piece of a batch, its share of the loss (None: all of it), whether its backward pass reduces gradients.
 _Piece = tuple[Batch, float | torch.Tensor | None, AbstractContextManager[None]]
 
 
@@ -109,7 +109,8 @@ class ImageClassificationPolicy(Policy):
         """Do one update: forward and backward of each piece, then the optimizer's step.
 
         Nothing in it waits for the device: losses are returned as 0-dim tensors, the accuracy and a GPU's
-        seconds as records that ``float()`` reads. An update whose loss or gradients are not finite is not applied; ``FiniteUpdates`` says how that is decided.
+        seconds as records that ``float()`` reads. An update whose loss or gradients are not finite is not
+        applied; ``FiniteUpdates`` says how that is decided.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
         batch = as_batch(data).to(self._device)

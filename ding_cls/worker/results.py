@@ -99,6 +99,15 @@ def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContex
         return {}
 
 
+def device_of(policy: EvalMode) -> torch.device | None:
+    """Return where a policy computes; None where it does not say."""
+    try:
+        device = policy.get_attribute("device")
+    except (AttributeError, KeyError):
+        return None
+    return device if isinstance(device, torch.device) else None
+
+
 def evaluation_line(result: Mapping[str, Any], train_iter: int, about: str, *, marks: Sequence[str]) -> str:
     """Return the line of an evaluation in the log.
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -25,6 +25,7 @@ from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.batches import (
     SORTED_WARNING,
     batch_length,
+    fill_buffer,
     is_sorted_by_class,
     randomness_kept,
     seek,
@@ -50,8 +51,6 @@ from ding_cls.worker.learner.stop import (
     save_and_stop,
 )
 from ding_cls.worker.learner.tracking import Tracker, closing_trackers
-
-_KINDS = ("scalars", "histogram")
 
 
 class BaseLearner:
@@ -261,13 +260,7 @@ class BaseLearner:
         if self.num_samples == 0 and is_sorted_by_class(data):
             self.logger.warning(SORTED_WARNING)
         self.num_samples += count
-        scalars = self.log_buffer["scalar"]
-        for name, value in outputs.items():
-            if name.startswith("["):
-                kind = next((each for each in _KINDS if name.startswith(f"[{each}]")), "scalar")
-                self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
-            else:
-                scalars[name] = value
+        fill_buffer(self.log_buffer, outputs)
         self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
         self.last_iter.add(1)
         self.history.bad_updates.check(self, data)
@@ -284,6 +277,10 @@ class BaseLearner:
             hook(self)
         if name == "after_run":
             check_weights(self, "training ended", self._saving.newest)
+
+    def hooks(self, position: str) -> Sequence[LearnerHook]:
+        """Return the hooks of a position, in calling order."""
+        return self._hooks[position]
 
     def register_hook(self, hook: LearnerHook) -> None:
         """Add a hook at its place: after those of lower or equal priority. A state that it has is saved."""

@@ -1,9 +1,9 @@
-"""What the loop needs to know of loaders, batches and policies of any make."""
+"""What the loop needs to know of loaders, batches, policies and outputs of any make."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +88,14 @@ def is_sorted_by_class(data: Any) -> bool:
     if not isinstance(targets, torch.Tensor) or targets.ndim != 1 or len(targets) < 8:
         return False
     return bool((targets[1:] >= targets[:-1]).all())
+
+
+def fill_buffer(buffer: Mapping[str, dict[str, Any]], outputs: Mapping[str, Any]) -> None:
+    """Put what an update returned where it is logged: ``[histogram]NAME`` in 'histogram', most in 'scalar'."""
+    scalars = buffer["scalar"]
+    for name, value in outputs.items():
+        if name.startswith("["):
+            kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
+            buffer[kind][name.removeprefix(f"[{kind}]")] = value
+        else:
+            scalars[name] = value

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ding_cls.common.events import write_scalars
+from ding_cls.common.late import Percentage
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.history import SampleSums
 from ding_cls.worker.learner.hook import HOOKS, LearnerHook, Position
+from ding_cls.worker.learner.rank_mean import REDUCED_AT_ONCE, Means, RankMean
 from ding_cls.worker.learner.rows import clock, log_row
 from ding_cls.worker.learner.saving import saving_together
 
@@ -81,20 +83,22 @@ class SaveCkptHook(LearnerHook):
         if not (is_on_the_way and engine.history.bad_updates.is_going_on()):
             if engine.max_iter is not None:
                 # Inside ``start`` all ranks come here together.
-                engine.history.pool()
+                pool(engine)
             with saving_together(engine) as save:
                 save()
 
 
 @HOOKS.register("log_reduce")
 class LogReduceHook(LearnerHook):
-    """Replace every logged scalar by its mean over the ranks, in one packed reduction.
+    """Replace every logged scalar by its mean over the ranks.
 
     Names that begin with ``noreduce_`` stay as they are, less the prefix. Times measured on the device stay
-    each rank's own: reading them would make the step wait.
+    each rank's own: reading them would make the step wait. Where no other hooks than the built-in ones read
+    the numbers, those of several updates are reduced together: where a line is due, before a checkpoint is
+    written, and after 32 updates at the latest.
 
     Args:
-        ext_args: ``freq`` is accepted and has no effect: every update is reduced.
+        ext_args: ``freq`` is accepted and has no effect.
     """
 
     def __init__(
@@ -107,17 +111,33 @@ class LogReduceHook(LearnerHook):
     ) -> None:
         super().__init__(name, priority, position=position)
         _interval(name, ext_args)
+        self._pending: list[RankMean] = []
+        self._num_updates = 0
 
     def __call__(self, engine: BaseLearner) -> None:
         scalars = engine.log_buffer["scalar"]
         own = {name for name in scalars if name.startswith(NO_REDUCE_PREFIX)}
-        shared = {
-            k: v for k, v in scalars.items() if k not in own and isinstance(v, torch.Tensor | int | float)
-        }
-        if get_world_size() > 1 and shared:
-            scalars.update(mean_over_ranks(shared))
+        if get_world_size() > 1:
+            shared = {
+                name: RankMean(value.tensor() if isinstance(value, Percentage) else value)
+                for name, value in scalars.items()
+                if name not in own and isinstance(value, torch.Tensor | Percentage | int | float)
+            }
+            scalars.update(shared)
+            self._pending += shared.values()
+            self._num_updates += 1
+            if self._num_updates == REDUCED_AT_ONCE or _is_read_now(engine):
+                self.reduce()
         for name in own:
             scalars[name.removeprefix(NO_REDUCE_PREFIX)] = scalars.pop(name)
+
+    def reduce(self) -> None:
+        """Reduce what is still each rank's own; all ranks call it together."""
+        if self._pending:
+            means = Means(mean_over_ranks([each.own for each in self._pending]))
+            for number, each in enumerate(self._pending):
+                each.take(means, number)
+        self._pending, self._num_updates = [], 0
 
 
 @HOOKS.register("log_show")
@@ -255,6 +275,26 @@ class ImageClsLogShowHook(LogShowHook):
         self, name: str, priority: int | str = 20, position: Position = "after_iter", freq: int = 1
     ) -> None:
         super().__init__(name, priority, position=position, ext_args={"freq": freq})
+
+
+def pool(engine: BaseLearner) -> None:
+    """Bring together on rank 0 what the ranks have added up and logged; all of them call it."""
+    engine.history.pool()
+    for hook in engine.hooks("after_iter"):
+        if isinstance(hook, LogReduceHook):
+            hook.reduce()
+
+
+def _is_read_now(engine: BaseLearner) -> bool:
+    """Return whether somebody may read the numbers of this update before the next; all ranks answer alike."""
+    # Outside ``start`` a rank may save by itself.
+    if engine.max_iter is None:
+        return True
+    hooks = engine.hooks("after_iter")
+    lines = [hook for hook in hooks if isinstance(hook, LogShowHook)]
+    if any(engine.last_iter.val % hook._freq == 0 for hook in lines):
+        return True
+    return not all(hook in lines or isinstance(hook, LogReduceHook | SaveCkptHook) for hook in hooks)
 
 
 def _options(name: str, ext_args: Mapping[str, Any] | None, **known: Any) -> dict[str, Any]:

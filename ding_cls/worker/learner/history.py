@@ -12,7 +12,6 @@ from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
 from ding_cls.metrics.sums import plain_totals
 from ding_cls.worker.learner.bad_updates import BadUpdates
 
-
 # Updates whose numbers are read together.
 _AT_ONCE = 64
 _AVERAGED = ("total_loss", "acc1")
@@ -42,13 +41,13 @@ class SampleSums:
         """
         self._pending.append((values.get("total_loss"), values.get("acc1"), num_samples, is_skipped))
         if len(self._pending) == _AT_ONCE:
-            self._read_pending()
-            # Those before these have arrived long since.
+            # The newer half may still wait for its mean over the ranks; the pack before is there long since.
+            self._read_pending(_AT_ONCE // 2)
             self._fold(all_but=1)
 
     def totals(self) -> tuple[dict[str, float], int]:
         """Return the sums by name, and the number of samples; what is under way is waited for."""
-        self._read_pending()
+        self._read_pending(len(self._pending))
         self._fold(all_but=0)
         return dict(self._sums), self._count
 
@@ -57,15 +56,16 @@ class SampleSums:
         self._sums, self._count = dict(sums), count
         self._pending, self._readings = [], []
 
-    def _read_pending(self) -> None:
-        if self._pending:
+    def _read_pending(self, count: int) -> None:
+        """Begin to read the oldest ``count`` updates that wait for it."""
+        updates, self._pending = self._pending[:count], self._pending[count:]
+        if updates:
             values = [
                 0.0 if each is None else each
-                for loss, acc1, _, skip in self._pending
-                for each in (loss, acc1, skip)
+                for loss, acc1, _, is_skipped in updates
+                for each in (loss, acc1, is_skipped)
             ]
-            self._readings.append((Reading(values), self._pending))
-            self._pending = []
+            self._readings.append((Reading(values), updates))
 
     def _fold(self, *, all_but: int) -> None:
         while len(self._readings) > all_but:

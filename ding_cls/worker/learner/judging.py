@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ding_cls.common.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
+from ding_cls.worker.learner.builtin_hooks import pool
 from ding_cls.worker.learner.rows import EpochTable, result_line
 from ding_cls.worker.learner.saving import saving_together
 
@@ -95,7 +96,7 @@ class Judging:
             return evaluator.should_stop
         if not (evaluator.should_eval(engine.train_iter) or is_final):
             return False
-        engine.history.pool()
+        pool(engine)
         began = time.perf_counter()
         with saving_together(engine) as save:
             should_stop, engine.eval_result = evaluator.eval(save, engine.train_iter, engine.last_step)

@@ -17,6 +17,7 @@ from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce, was_announced
 from ding_cls.errors import DiskError, ImageError, RunStopped
 from ding_cls.worker.eval_batches import EvaluationStoppedError
+from ding_cls.worker.learner.builtin_hooks import pool
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.memory import memory_error
 from ding_cls.worker.learner.saving import Saving
@@ -94,7 +95,7 @@ def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoR
     """
     by = f"stopped by {cause or 'another rank'}"
     saving.is_stop = True
-    engine.history.pool()
+    pool(engine)
     check_weights(engine, by, saving.newest)
     failure = saving.failure_of(engine.save_checkpoint)
     # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.
