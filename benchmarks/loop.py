@@ -3,8 +3,8 @@
 Every contestant trains the same network on the same batch, one thread, in one process; they take turns, and
 the order changes from round to round. A contestant gets its batches from an iterable that notes the clock
 whenever it is asked: an update lasts from one request to the next, without set-up and checkpoints. Times are
-the CPU time of this process, its threads included, so that others on the machine count little; the last column
-is the wall clock's.
+the CPU time of this process, its threads included, so that others on the machine count little; the last
+column is the wall clock's.
 
 - *bare*: forward, loss, ``zero_grad``, ``backward``, ``step``. It runs twice: the second against the first
   shows the noise.
@@ -22,7 +22,7 @@ import argparse
 import logging
 import os
 import platform
-import re
+import sys
 import tempfile
 import time
 import warnings
@@ -40,14 +40,14 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.page import write_block
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.policy.modes import Verdict
 from ding_cls.types import Batch
 from ding_cls.worker import BaseLearner
 from ding_cls.worker.learner.builtin_hooks import LogRowHook
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- loop, written by benchmarks/loop.py -->", "<!-- end of loop -->"
 LR, MOMENTUM, WEIGHT_DECAY = 1e-4, 0.9, 1e-4
 # The first updates make the optimizer's state, files and caches.
 WARM_UP = 5
@@ -316,22 +316,12 @@ def table(times: dict[str, Times], *, rounds: int) -> list[str]:
     return lines
 
 
-def write(lines: list[str]) -> None:
-    """Put the lines between this script's marks on the page; what others have written there stays."""
-    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
-    block = "\n".join([BEGIN, *lines, END])
-    text = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
-    PAGE.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--updates", type=int, default=300, help="of the null networks, in a round")
     parser.add_argument("--only-null", action="store_true", help="leave out BatchNorm and ResNet-18")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -365,7 +355,7 @@ def main() -> None:
             lines += found
         os.chdir(home)
     if chosen.write:
-        write([*lines, ""])
+        write_block("loop", "benchmarks/loop.py", lines)
 
 
 if __name__ == "__main__":

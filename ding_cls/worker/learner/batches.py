@@ -91,7 +91,7 @@ def is_sorted_by_class(data: Any) -> bool:
 
 
 def fill_buffer(buffer: Mapping[str, dict[str, Any]], outputs: Mapping[str, Any]) -> None:
-    """Put what an update returned where it is logged: ``[histogram]NAME`` in 'histogram', most in 'scalar'."""
+    """Put what an update returned where it is logged: ``[histogram]NAME`` in its own place."""
     scalars = buffer["scalar"]
     for name, value in outputs.items():
         if name.startswith("["):
