@@ -101,6 +101,7 @@ class ImageClassificationPolicy(Policy):
         self._wrap()
         self._now, self._clear_gradients = clock(self._cuda), gradient_clearing(self._optimizer)
         self._randomness = StepRandomness(self._device, self._rank)
+        self._is_whole = learn.accumulation_steps == 1
         self._seed = torch.initial_seed()
         self._train_iter = 0
         self._logged = [*_ALWAYS_LOGGED, "acc1"]
@@ -135,10 +136,7 @@ class ImageClassificationPolicy(Policy):
                 second = StepStats(copies=self._loss is None)
                 with self._sharpness.uphill(self._model, self._finite.buffers, self._finite.before):
                     self._propagate(batch, second)
-                stats.forward, stats.backward = (
-                    stats.forward + second.forward,
-                    stats.backward + second.backward,
-                )
+                stats.add_seconds(second)
                 losses.append(second.loss)
             if self._untrained is not None:
                 self._untrained(self._model)
@@ -154,8 +152,7 @@ class ImageClassificationPolicy(Policy):
             "total_loss": stats.loss,
             "forward_time": stats.forward,
             "backward_time": stats.backward,
-            # DDP reduces gradients while the backward pass runs: what it costs beyond that is in
-            # backward_time.
+            # DDP reduces gradients while the backward pass runs: that is in backward_time.
             "sync_time": 0.0,
             **stats.accuracy(batch),
             **norm,
@@ -249,7 +246,7 @@ class ImageClassificationPolicy(Policy):
 
         def forward(data: Any) -> None:
             with self._autocast():
-                network(self._images(self._prepared(self._as_batch(data))))
+                network(self._images(self._prepared(as_batch(data).to(self._device))))
 
         seed = derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank, 1)
         with torch_randomness(seed, self._device):
@@ -269,7 +266,7 @@ class ImageClassificationPolicy(Policy):
         if network.training:
             network.eval()
         with torch.no_grad():
-            batch = self._prepared(self._as_batch(data))
+            batch = self._prepared(as_batch(data).to(self._device))
             with self._autocast():
                 logits: torch.Tensor = network(self._images(batch))
         return logits.float()
@@ -285,12 +282,9 @@ class ImageClassificationPolicy(Policy):
         if network.training:
             network.eval()
         with torch.no_grad():
-            batch = self._prepared(self._as_batch(data))
+            batch = self._prepared(as_batch(data).to(self._device))
             with self._autocast():
                 return total(self._outputs(batch, network).losses)
-
-    def _as_batch(self, data: Any) -> Batch:
-        return as_batch(data).to(self._device)
 
     def _prepared(self, batch: Batch) -> Batch:
         return batch if self._prepare_batch is None else self._prepare_batch(batch)
@@ -326,7 +320,7 @@ class ImageClassificationPolicy(Policy):
                 f"the policy got {batch.images.dtype} images and nothing that normalises them; "
                 "set the attribute 'prepare_batch', for example to Preprocessing(...).prepare"
             )
-        if self._is_channels_last:
+        if self._cfg.learn.channels_last:
             return batch.images.to(memory_format=torch.channels_last)
         return batch.images
 
@@ -345,6 +339,7 @@ class ImageClassificationPolicy(Policy):
         return self._distillation(outputs, images, piece.weights)
 
     def _pieces(self, batch: Batch) -> Iterable[_Piece]:
+        """Return the pieces that a batch is propagated in: most often one."""
         if self._is_whole and batch.weights is None and batch.share is None:
             return ((batch, None, _NOTHING),)
         return self._split(batch)
@@ -367,15 +362,6 @@ class ImageClassificationPolicy(Policy):
     @cached_property
     def _autocast(self) -> Callable[[], AbstractContextManager[Any]]:
         return autocast(self._cfg.learn.precision, self._device)
-
-    @cached_property
-    def _is_channels_last(self) -> bool:
-        return bool(self._cfg.learn.channels_last)
-
-    @cached_property
-    def _is_whole(self) -> bool:
-        """Whether a batch is one piece."""
-        return bool(self._cfg.learn.accumulation_steps == 1)
 
     def _settle_buckets(self, batch: Batch) -> None:
         """Let DDP lay out its buckets before the first update, and leave no trace of it.

@@ -68,6 +68,11 @@ class StepStats:
         else:
             self._hits.append(right_samples(outputs.logits, targets))
 
+    def add_seconds(self, other: "StepStats") -> None:
+        """Add the seconds of further passes over the batch."""
+        self.forward = other.forward + self.forward
+        self.backward = other.backward + self.backward
+
     def accuracy(self, batch: Batch) -> dict[str, Percentage]:
         """Return ``acc1``, this process's term of the percentage; nothing where there were no logits."""
         if not self._hits:

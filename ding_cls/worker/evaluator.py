@@ -17,7 +17,6 @@ from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric
 from ding_cls.policy.modes import EvalMode
-from ding_cls.types import Batch
 from ding_cls.worker.eval_batches import checked_count, judged_batches
 from ding_cls.worker.eval_plan import EvalPlan
 from ding_cls.worker.mean_loss import mean_loss
@@ -25,10 +24,10 @@ from ding_cls.worker.ranking import EarlyStopping, Ranking, check_stop_value, ha
 from ding_cls.worker.results import (
     also_evaluated,
     check_classes,
-    device_of,
     evaluation_line,
     in_data_order,
     is_saved,
+    logits_and_targets,
     plain_number,
     reduced_dicts,
     sample_ids,
@@ -312,7 +311,7 @@ class MetricSerialEvaluator:
         totals, kept = MetricTotals(metric, self._loader), []
         keeps = self.keep_predictions or metric.needs_scores
         for batch, targets in self._batches():
-            logits, moved = self._logits(batch, targets)
+            logits, moved = logits_and_targets(self._policy, batch, targets)
             totals.add(batch, logits, moved)
             if keeps:
                 kept.append((sample_ids(batch), targets.cpu(), logits.cpu()))
@@ -328,7 +327,7 @@ class MetricSerialEvaluator:
         first = getattr(self._loader, "first_batch", None)
         own = []
         for number, (batch, targets) in enumerate(self._batches()):
-            found = self._metric.eval(*self._logits(batch, targets))
+            found = self._metric.eval(*logits_and_targets(self._policy, batch, targets))
             values = {name: plain_number(value) for name, value in found.items()}
             # Shards by batches follow one another; those of a sampler are dealt out card by card.
             order = (first + number, 0) if first is not None else (number, self._rank)
@@ -341,14 +340,6 @@ class MetricSerialEvaluator:
         reduced, note = reduced_dicts(self._metric, dicts, counts)
         self._note(note)
         return reduced
-
-    def _logits(self, batch: Any, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits, and the targets beside them; those of our ``Batch`` are moved once for both."""
-        if isinstance(batch, Batch) and (device := device_of(self._policy)) is not None:
-            batch = batch.to(device)
-            targets = batch.targets
-        logits = self._policy.forward(batch)
-        return logits, targets.to(logits.device, non_blocking=True)
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
         return judged_batches(self._loader, self.is_interrupted)

@@ -99,7 +99,19 @@ def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContex
         return {}
 
 
-def device_of(policy: EvalMode) -> torch.device | None:
+def logits_and_targets(
+    policy: EvalMode, batch: Any, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of a batch, and its targets beside them; those of our ``Batch`` are moved once."""
+    device = _device_of(policy) if isinstance(batch, Batch) else None
+    if device is not None:
+        batch = batch.to(device)
+        targets = batch.targets
+    logits = policy.forward(batch)
+    return logits, targets.to(logits.device, non_blocking=True)
+
+
+def _device_of(policy: EvalMode) -> torch.device | None:
     """Return where a policy computes; None where it does not say."""
     try:
         device = policy.get_attribute("device")

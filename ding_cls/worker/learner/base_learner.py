@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -23,13 +23,12 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.batches import (
-    SORTED_WARNING,
     batch_length,
     fill_buffer,
-    is_sorted_by_class,
-    randomness_kept,
+    seeding,
     seek,
     timed,
+    warn_sorted,
 )
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.history import History
@@ -219,7 +218,7 @@ class BaseLearner:
             closing_trackers(self),
             repeating_evaluations(self._save_and_stop),
             StopVote() as agreement,
-            randomness_kept(self.policy),
+            seeding(self.policy),
             progress_bar(self) as show_progress,
         ):
             check_room(self, self._saving, self._hooks)
@@ -257,8 +256,8 @@ class BaseLearner:
         self.call_hook("before_iter")
         self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
         count = batch_length(data, world_size=self.world_size)
-        if self.num_samples == 0 and is_sorted_by_class(data):
-            self.logger.warning(SORTED_WARNING)
+        if self.num_samples == 0:
+            warn_sorted(self.logger, data)
         self.num_samples += count
         fill_buffer(self.log_buffer, outputs)
         self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
@@ -270,17 +269,11 @@ class BaseLearner:
         """Call the hooks of one position, in order of priority; after the last weights must be finite."""
         if name == "after_run":
             self.history.bad_updates.check_end(self)
-        hooks: Iterable[LearnerHook] = self._hooks[name]
-        if name in ONCE:
-            hooks = self._calls.due(name, hooks, self.train_iter)
-        for hook in hooks:
+        hooks = self._hooks[name]
+        for hook in self._calls.due(name, hooks, self.train_iter) if name in ONCE else hooks:
             hook(self)
         if name == "after_run":
             check_weights(self, "training ended", self._saving.newest)
-
-    def hooks(self, position: str) -> Sequence[LearnerHook]:
-        """Return the hooks of a position, in calling order."""
-        return self._hooks[position]
 
     def register_hook(self, hook: LearnerHook) -> None:
         """Add a hook at its place: after those of lower or equal priority. A state that it has is saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -60,7 +61,7 @@ def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
             began = now
 
 
-def randomness_kept(policy: LearnMode) -> AbstractContextManager[None]:
+def seeding(policy: LearnMode) -> AbstractContextManager[None]:
     """Return the context of a run in which updates only seed torch's generators: their states are put back
     behind it. A policy of another make sees to its own randomness."""
     try:
@@ -88,6 +89,12 @@ def is_sorted_by_class(data: Any) -> bool:
     if not isinstance(targets, torch.Tensor) or targets.ndim != 1 or len(targets) < 8:
         return False
     return bool((targets[1:] >= targets[:-1]).all())
+
+
+def warn_sorted(logger: logging.Logger, data: Any) -> None:
+    """Warn of a run's first batch if it comes sorted by class."""
+    if is_sorted_by_class(data):
+        logger.warning(SORTED_WARNING)
 
 
 def fill_buffer(buffer: Mapping[str, dict[str, Any]], outputs: Mapping[str, Any]) -> None:

@@ -280,7 +280,7 @@ class ImageClsLogShowHook(LogShowHook):
 def pool(engine: BaseLearner) -> None:
     """Bring together on rank 0 what the ranks have added up and logged; all of them call it."""
     engine.history.pool()
-    for hook in engine.hooks("after_iter"):
+    for hook in engine._hooks["after_iter"]:
         if isinstance(hook, LogReduceHook):
             hook.reduce()
 
@@ -290,7 +290,7 @@ def _is_read_now(engine: BaseLearner) -> bool:
     # Outside ``start`` a rank may save by itself.
     if engine.max_iter is None:
         return True
-    hooks = engine.hooks("after_iter")
+    hooks = engine._hooks["after_iter"]
     lines = [hook for hook in hooks if isinstance(hook, LogShowHook)]
     if any(engine.last_iter.val % hook._freq == 0 for hook in lines):
         return True
