@@ -22,14 +22,7 @@ from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner.batches import (
-    batch_length,
-    fill_buffer,
-    seeding,
-    seek,
-    timed,
-    warn_sorted,
-)
+from ding_cls.worker.learner.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
 from ding_cls.worker.learner.finite_weights import check_weights
 from ding_cls.worker.learner.history import History
 from ding_cls.worker.learner.hook import LearnerHook
