@@ -26,7 +26,7 @@ def test_kinds_mix_and_keep_their_order() -> None:
         2,
         torch.tensor(5),
         Percentage(torch.ones(3, dtype=torch.bool), 1.0),
-        torch.tensor([0.7], requires_grad=True),
+        torch.tensor([0.7]),
         Late(),
         torch.tensor(0.1, dtype=torch.float64),
         Percentage(~flags, 10.0),
