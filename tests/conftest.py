@@ -1,8 +1,10 @@
 """What all tests share: quiet threads, tiny networks, folders of pictures, an empty directory, a limit."""
 
+import gc
 import os
 import resource
 import signal
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +18,16 @@ from ding_cls.common.seed import generator
 # Two cores and many tiny tensors: threads would only wait for one another.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What imports and collecting make stays: a million objects that nobody need look through again and again, here or in
+# a fork.
+gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
+
 
 # A job in the background of a shell is started deaf to Ctrl-C; tests that send it want it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -80,9 +92,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
-def away_from_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def away_from_the_checkout(
+    request: pytest.FixtureRequest, empty_folders: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Runs write below the current directory: it is an empty one, for each test its own."""
-    monkeypatch.chdir(tmp_path)
+    if "tmp_path" in request.fixturenames:
+        monkeypatch.chdir(request.getfixturevalue("tmp_path"))
+        return
+    # To make thousands of them takes its time: what a test has left empty, the next may have.
+    if any(empty_folders[-1].iterdir()):
+        empty_folders.append(Path(tempfile.mkdtemp(dir=empty_folders[0].parent)))
+    monkeypatch.chdir(empty_folders[-1])
+
+
+@pytest.fixture(scope="session")
+def empty_folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return [Path(tempfile.mkdtemp(dir=tmp_path_factory.mktemp("away")))]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of tiny runs: of the default tier none needs its files to outlive the machine."""
+    if not is_in_a_slow_tier(request.node):
+        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -112,9 +144,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def too_long(item: pytest.Item, used_s: float) -> str | None:
-    if used_s <= LIMIT_S or any(item.get_closest_marker(each) for each in TIERS):
+    if used_s <= LIMIT_S or is_in_a_slow_tier(item):
         return None
     return f"{used_s:.1f} s of processor time, at most {LIMIT_S:g}: make it smaller, or mark it slow"
+
+
+def is_in_a_slow_tier(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(each) for each in TIERS)
 
 
 def cpu_s() -> float:
