@@ -115,10 +115,22 @@ def at_save(call: int) -> None:
     signal_in(keeper, "write_checkpoint", call, signal.SIGTERM)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run leaves that nothing befell, of the same pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("whole"))
+        for split, per_class in (("train", 10), ("val", 5)):
+            write_pictures(
+                Path("pictures", split), classes=("ash", "birch", "cedar", "fir"), per_class=per_class
+            )
+        run_tiny(Path("pictures").resolve(), "whole", ALONE)
+        return outcome("whole")
+
+
 @pytest.fixture
-def whole(picture_folder: Path, workdir: Path) -> dict[str, Any]:
-    run_tiny(picture_folder, "whole", ALONE)
-    return outcome("whole")
+def whole(finished: dict[str, Any], workdir: Path) -> dict[str, Any]:
+    return finished
 
 
 def assert_continues(data: Path, name: str, whole: dict[str, Any], *settings: str) -> None:
