@@ -5,7 +5,6 @@ import re
 import struct
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from dizoo.image_classification.data import ImageNetDataset
 from dizoo.image_classification.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet, write_pictures
 from tests.distributed.ranks import run_ranks
-from tests.programs import run_forked
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("known_program.py")
@@ -107,10 +105,11 @@ def log_lines(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if "GradSync Time" in line]
 
 
+@pytest.mark.slow
 def test_a_known_program_runs_unchanged(pictures: Path, tmp_path: Path) -> None:
-    done = run_forked(str(PROGRAM), str(pictures), "known", cwd=tmp_path, prepare=be_strict)
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout
+    printed = run_program(
+        ["-W", "error", "-W", "ignore::ResourceWarning"], [str(pictures), "known"], tmp_path
+    )
     folder = tmp_path / "known"
 
     lines = log_lines(printed)
@@ -148,12 +147,6 @@ def test_a_known_program_runs_unchanged(pictures: Path, tmp_path: Path) -> None:
     assert {"model", "optimizer", "last_iter", "last_step"} <= last.keys()
     assert last["last_iter"] == 4
     assert read_config(folder / "total_config.py").policy.learn.batch_size == 8
-
-
-def be_strict() -> None:
-    """As ``-W error -W ignore::ResourceWarning``."""
-    warnings.simplefilter("error")
-    warnings.simplefilter("ignore", ResourceWarning)
 
 
 @pytest.mark.dist
