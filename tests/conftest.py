@@ -1,11 +1,13 @@
 """What all tests share: quiet threads, tiny networks, folders of pictures, an empty directory, a limit."""
 
 import gc
+import io
 import os
 import resource
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,10 +58,17 @@ def write_pictures(root: Path, *, classes: tuple[str, ...], per_class: int, size
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         for index in range(per_class):
-            noise = torch.rand(size_px, size_px, 3, generator=generator(number, index))
-            pixels = (noise * 60 + 190 * number / max(len(classes) - 1, 1)).to(torch.uint8)
-            Image.fromarray(pixels.numpy()).save(folder / f"{index:03d}.png")
+            brightness = 190 * number / max(len(classes) - 1, 1)
+            (folder / f"{index:03d}.png").write_bytes(png(number, index, size_px, brightness))
     return root
+
+
+@cache
+def png(number: int, index: int, size_px: int, brightness: float) -> bytes:
+    noise = torch.rand(size_px, size_px, 3, generator=generator(number, index))
+    file = io.BytesIO()
+    Image.fromarray((noise * 60 + brightness).to(torch.uint8).numpy()).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -68,13 +77,18 @@ def tiny_net() -> TinyNet:
     return TinyNet()
 
 
+def write_splits(root: Path) -> Path:
+    """Write ``train`` (4 classes of 10) and ``val`` (4 classes of 5)."""
+    classes = ("ash", "birch", "cedar", "fir")
+    write_pictures(root / "train", classes=classes, per_class=10)
+    write_pictures(root / "val", classes=classes, per_class=5)
+    return root
+
+
 @pytest.fixture
 def picture_folder(tmp_path: Path) -> Path:
     """A folder with ``train`` (4 classes of 10) and ``val`` (4 classes of 5)."""
-    classes = ("ash", "birch", "cedar", "fir")
-    write_pictures(tmp_path / "pictures" / "train", classes=classes, per_class=10)
-    write_pictures(tmp_path / "pictures" / "val", classes=classes, per_class=5)
-    return tmp_path / "pictures"
+    return write_splits(tmp_path / "pictures")
 
 
 @pytest.fixture

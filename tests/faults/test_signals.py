@@ -24,7 +24,7 @@ from ding_cls.pipeline import train
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from tests.conftest import TinyNet, write_pictures
+from tests.conftest import TinyNet, write_pictures, write_splits
 from tests.harness import SETTINGS, UPDATES, assert_same, outcome, run_tiny
 
 ROOT = Path(__file__).parents[2]
@@ -120,11 +120,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a run leaves that nothing befell, of the same pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("whole"))
-        for split, per_class in (("train", 10), ("val", 5)):
-            write_pictures(
-                Path("pictures", split), classes=("ash", "birch", "cedar", "fir"), per_class=per_class
-            )
-        run_tiny(Path("pictures").resolve(), "whole", ALONE)
+        run_tiny(write_splits(Path.cwd() / "pictures"), "whole", ALONE)
         return outcome("whole")
 
 
