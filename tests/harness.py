@@ -155,7 +155,7 @@ def run_tiny(
 
 
 class Finished:
-    """A run that is trained once, and laid out anew for each test in the same place: it knows its data's path."""
+    """A run that is trained once and laid out anew for each test, in one place: it knows its data's path."""
 
     def __init__(self, root: Path, *settings: str) -> None:
         self._root, work = root, root / "laid" / "work"
