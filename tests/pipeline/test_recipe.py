@@ -75,6 +75,7 @@ def test_a_network_alone_in_the_other_spelling_is_trained_the_same(workdir: Path
     assert (learn["train_epoch"], learn["lr_schedule"]) == (3, "constant")
 
 
+@pytest.mark.slow
 def test_the_same_weights_come_of_each_way_to_say_it(picture_folder: Path, workdir: Path) -> None:
     Path("net.py").write_text(NETWORK)
     runs = [
