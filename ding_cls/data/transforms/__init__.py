@@ -23,9 +23,17 @@ from ding_cls.data.transforms.auto_augment.operations import (
 from ding_cls.data.transforms.auto_augment.policies import AutoAugment, RandAugment
 from ding_cls.data.transforms.color import ColorJitter, Lighting, RandomGrayscale
 from ding_cls.data.transforms.compose import Compose, RandomApply, RandomChoice, RandomOrder, build_step
-from ding_cls.data.transforms.conversion import ToNumpy, ToPIL, Transpose
 from ding_cls.data.transforms.erasing import RandomErasing
-from ding_cls.data.transforms.formatting import Collect, ImageToTensor, Normalization, Normalize, ToTensor
+from ding_cls.data.transforms.formatting import (
+    Collect,
+    ImageToTensor,
+    Normalization,
+    Normalize,
+    ToNumpy,
+    ToPIL,
+    ToTensor,
+    Transpose,
+)
 from ding_cls.data.transforms.geometry import CenterCrop, RandomFlip, RandomResizedCrop, Resize
 from ding_cls.data.transforms.loading import LoadImageFromFile
 from ding_cls.data.transforms.padding import LetterBox, Pad, RandomCrop

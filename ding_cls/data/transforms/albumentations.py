@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.data.transforms.array_ops import as_array
+from ding_cls.data.transforms.array_ops import as_array, with_image
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import with_picture
 from ding_cls.errors import ConfigError
 
 _INSTALL = "pip install 'albumentations>=2.0'"
@@ -55,7 +54,7 @@ class Albu:
         """Return the sample with the picture changed."""
         # The library draws from generators of its own.
         self._steps.set_random_seed(int(torch.randint(2**31, ())))
-        return with_picture(results, as_array(self._steps(image=as_array(results["img"]))["image"]))
+        return with_image(results, as_array(self._steps(image=as_array(results["img"]))["image"]))
 
     def _built(self, described: Mapping[str, Any]) -> Any:
         if not isinstance(described, Mapping) or not isinstance(described.get("type"), str):

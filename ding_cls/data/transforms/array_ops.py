@@ -1,12 +1,13 @@
-"""The picture of a sample: an array where a user's step may look at it, a tensor where torch wants one.
+"""The image of a sample: an array where a user's step may look at it, a tensor where torch wants one.
 
-An array is ``(H, W, C)``, a tensor ``(C, H, W)``; both count from 0 to 255 until `Normalize`. It must not
-know steps or data sets.
+An array is ``(H, W, C)``, a tensor ``(C, H, W)``; both count from 0 to 255 until `Normalize`. Also what steps
+share: sizes from a config, resizing by Pillow with antialiasing, normalising. It must not know steps or
+datasets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,25 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from ding_cls.errors import DataError
+from ding_cls.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
+Size = int | Sequence[int]
+
+FROM_FILE = "is_from_file"
+"""Key of ``results``: the image was read from a file, so it is RGB for certain."""
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+    # OpenCV's name for the mean over the area, which is what Pillow's box does.
+    "area": Image.Resampling.BOX,
+}
+BACKENDS = ("cv2", "pillow")
 
 
 def as_array(img: Any) -> Array:
@@ -86,6 +103,68 @@ def described_sample(results: Mapping[str, Any]) -> str:
     about += [f"index {results['sample_idx']}"] if "sample_idx" in results else []
     file = "a picture" if name is None else repr(name)
     return f"{file} ({', '.join(about)})" if about else file
+
+
+def resized(img: Array, height: int, width: int, interpolation: str) -> Array:
+    """Return a picture resized by Pillow, with antialiasing.
+
+    Args:
+        img: ``(H, W, 3)`` of uint8, or of floats, which are resized as float32 without rounding.
+        height: of the result, in pixels.
+        width: likewise.
+        interpolation: as in `Resize`.
+    """
+    chosen = FILTERS[interpolation]
+    if img.dtype == np.uint8:
+        return np.array(Image.fromarray(np.ascontiguousarray(img)).resize((width, height), chosen))
+    planes = np.ascontiguousarray(img.transpose(2, 0, 1), dtype=np.float32)
+    return np.stack(
+        [np.array(Image.fromarray(each).resize((width, height), chosen)) for each in planes], axis=2
+    )
+
+
+def with_image(results: dict[str, Any], img: Array) -> dict[str, Any]:
+    """Return the sample with another picture ``(H, W, 3)``."""
+    results["img"] = np.ascontiguousarray(img)
+    results["img_shape"] = img.shape
+    return results
+
+
+def pair(size: Size, step: str, name: str) -> tuple[int, int]:
+    """Return height and width.
+
+    Raises:
+        ConfigError: they mean nothing.
+    """
+    sides = tuple(size) if isinstance(size, Sequence) else (size,)
+    if len(sides) == 1:
+        sides = (sides[0], sides[0])
+    are_lengths = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) != 2 or not are_lengths:
+        raise ConfigError(f"{step}: {name}={size!r} must be a length or (height, width), in pixels")
+    return sides[0], sides[1]
+
+
+def one_of(value: str, allowed: Collection[str], step: str, name: str) -> str:
+    """Return a word.
+
+    Raises:
+        ConfigError: it is none of those allowed.
+    """
+    if value not in allowed:
+        raise ConfigError(f"{step}: {name}={value!r} is none of {', '.join(allowed)}")
+    return value
+
+
+def probability(value: object, step: str, name: str) -> float:
+    """Return a probability.
+
+    Raises:
+        ConfigError: it lies outside [0, 1].
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"{step}: {name}={value!r} must lie in [0, 1]")
+    return float(value)
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

@@ -13,7 +13,6 @@ from torchvision.transforms import v2
 
 from ding_cls.data.transforms.array_ops import described_sample, is_bytes
 from ding_cls.data.transforms.color import Lighting
-from ding_cls.data.transforms.conversion import ToNumpy
 from ding_cls.data.transforms.formatting import (
     FROM_0_TO_1,
     FROM_0_TO_255,
@@ -21,6 +20,7 @@ from ding_cls.data.transforms.formatting import (
     ImageToTensor,
     Normalization,
     Normalize,
+    ToNumpy,
     ToTensor,
 )
 from ding_cls.data.transforms.loading import LoadImageFromFile

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ding_cls.data.transforms.array_ops import described_sample
-from ding_cls.data.transforms.loading import FROM_FILE
+from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.errors import ConfigError, DataError
 
 Color = float | Sequence[float]

@@ -6,27 +6,31 @@ then see the same ones. It must not know files or data sets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import Array, as_array
-from ding_cls.data.transforms.default import LONGEST_STRIP
-from ding_cls.data.transforms.efficientnet import Window, central_window, distorted_window
-from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import (
+from ding_cls.data.transforms.array_ops import (
     BACKENDS,
     FILTERS,
+    Array,
     Size,
+    as_array,
     one_of,
     pair,
     probability,
     resized,
-    with_picture,
+    with_image,
 )
+from ding_cls.data.transforms.default import LONGEST_STRIP
+from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError
+
+Window = tuple[int, int, int, int]
+Range = tuple[float, float]
 
 _SIDES = ("short", "long", "height", "width")
 
@@ -67,7 +71,7 @@ class Resize:
         """Return the sample with the picture resized."""
         img = as_array(results["img"])
         if self.length is None:
-            return with_picture(results, resized(img, self.height, self.width, self.interpolation))
+            return with_image(results, resized(img, self.height, self.width, self.interpolation))
         if self.adaptive_side != "long":
             img = _middle_of_strip(img)
         height, width = img.shape[:2]
@@ -75,7 +79,7 @@ class Resize:
         side = sides[self.adaptive_side]
         # The side itself gets the length exactly; the other is rounded down, as torchvision and mmcv do.
         target = [self.length if each == side else int(self.length * each / side) for each in (height, width)]
-        return with_picture(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
+        return with_image(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
 
 
 @PIPELINES.register_module()
@@ -112,7 +116,7 @@ class CenterCrop:
         img = as_array(results["img"])
         if self.crop_padding is not None:
             window = central_window(img.shape[0], img.shape[1], self.height, self.crop_padding)
-            return with_picture(
+            return with_image(
                 results, resized(_cut(img, window), self.height, self.width, self.interpolation)
             )
         # Python rounds a half to the even number, and so does torchvision: the pixels are Preprocessing's.
@@ -120,7 +124,7 @@ class CenterCrop:
             max(round((have - want) / 2), 0)
             for have, want in zip(img.shape[:2], (self.height, self.width), strict=True)
         )
-        return with_picture(results, img[top : top + self.height, left : left + self.width])
+        return with_image(results, img[top : top + self.height, left : left + self.width])
 
 
 @PIPELINES.register_module()
@@ -175,7 +179,7 @@ class RandomResizedCrop:
         """Return the sample with a random part of the picture."""
         img = as_array(results["img"])
         part = _cut(img, self._window(img.shape[0], img.shape[1]))
-        return with_picture(results, resized(part, self.height, self.width, self.interpolation))
+        return with_image(results, resized(part, self.height, self.width, self.interpolation))
 
     def _window(self, height: int, width: int) -> Window:
         if self.crop_padding is None:
@@ -218,7 +222,59 @@ class RandomFlip:
         if not results["flip"]:
             return results
         img = as_array(results["img"])
-        return with_picture(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
+        return with_image(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
+
+
+def central_window(height: int, width: int, size: int, crop_padding: int) -> Window:
+    """Return top, left, height and width of the middle square that stands for ``size`` pixels of a picture
+    whose shorter side were ``size + crop_padding``.
+
+    Source: EfficientNet: Rethinking Model Scaling for CNNs, Tan & Le 2019 (arXiv:1905.11946), its published
+    code's central crop.
+    """
+    side = min(height, width) * size / (size + crop_padding)
+    top, left = (max(round((each - side) / 2), 0) for each in (height, width))
+    length = max(int(side), 1)
+    return top, left, min(length, height - top), min(length, width - left)
+
+
+def distorted_window(
+    height: int, width: int, *, scale: Range, ratio: Range, min_covered: float, max_attempts: int
+) -> Window | None:
+    """Return top, left, height and width of a random window; None where no attempt fits.
+
+    Draws from torch's default generator: first a width / height from ``ratio``, then a height from those that
+    ``scale`` allows. Not as in RandomResizedCrop, both are uniform.
+
+    Args:
+        height: of the picture, in pixels.
+        width: likewise.
+        scale: smallest and largest share of the picture's area.
+        ratio: smallest and largest width / height.
+        min_covered: smallest share of the picture that the window covers.
+        max_attempts: draws before giving up.
+
+    Source: TensorFlow's ``sample_distorted_bounding_box`` with the whole picture as the box.
+    """
+    area = height * width
+    smallest, largest = (share * area for share in scale)
+    for _ in range(max_attempts):
+        drawn = _uniform(*ratio)
+        longest = min(math.sqrt(largest / drawn), width / drawn, height)
+        shortest = min(math.sqrt(smallest / drawn), longest)
+        rows = round(_uniform(shortest, longest))
+        columns = round(rows * drawn)
+        covered = rows * columns
+        if not (0 < rows <= height and 0 < columns <= width):
+            continue
+        if smallest <= covered <= largest and covered >= min_covered * area:
+            top, left = (int(torch.randint(each + 1, ())) for each in (height - rows, width - columns))
+            return top, left, rows, columns
+    return None
+
+
+def _uniform(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand((), dtype=torch.float64))
 
 
 def _crop_padding(

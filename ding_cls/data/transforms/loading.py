@@ -10,12 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ding_cls.data.image_io import load_rgb
-from ding_cls.data.transforms.array_ops import described_sample
+from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
-
-FROM_FILE = "is_from_file"
-"""Key of ``results``: the picture was read from a file, so it is RGB for certain."""
 
 
 @PIPELINES.register_module()

@@ -9,10 +9,18 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import Array, as_array
+from ding_cls.data.transforms.array_ops import (
+    FILTERS,
+    Array,
+    Size,
+    as_array,
+    one_of,
+    pair,
+    resized,
+    with_image,
+)
 from ding_cls.data.transforms.fill_color import Color, Fill
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import FILTERS, Size, one_of, pair, resized, with_picture
 from ding_cls.errors import ConfigError, DataError
 
 _MODES = ("constant", "edge", "reflect", "symmetric")
@@ -51,7 +59,7 @@ class Pad:
         img = as_array(results["img"])
         height, width = self.size or (max(img.shape[:2]),) * 2
         border = (0, 0, max(width - img.shape[1], 0), max(height - img.shape[0], 0))
-        return with_picture(results, padded(img, border, self.fill.of(results), self.padding_mode))
+        return with_image(results, padded(img, border, self.fill.of(results), self.padding_mode))
 
 
 @PIPELINES.register_module()
@@ -105,7 +113,7 @@ class RandomCrop:
         if drawn["needs_pad"]:
             img = padded(img, tuple(drawn["padding"]), self.fill.of(results), self.padding_mode)
         top, left = drawn["top"], drawn["left"]
-        return with_picture(results, img[top : top + self.height, left : left + self.width])
+        return with_image(results, img[top : top + self.height, left : left + self.width])
 
 
 @PIPELINES.register_module()
@@ -135,7 +143,7 @@ class LetterBox:
         top, left = (self.height - height) // 2, (self.width - width) // 2
         border = (left, top, self.width - width - left, self.height - height - top)
         img = resized(img, height, width, self.interpolation)
-        return with_picture(results, padded(img, border, self.fill.of(results), "constant"))
+        return with_image(results, padded(img, border, self.fill.of(results), "constant"))
 
 
 def padded(img: Array, border: tuple[int, ...], fill: Sequence[float], mode: str) -> Array:

@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes
-from ding_cls.data.transforms.shapes import probability, with_picture
+from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes, probability, with_image
 from ding_cls.errors import ConfigError, DataError, PartError
 
 
@@ -96,7 +95,7 @@ class Operation(ABC):
                 "it stand before Normalize, and LoadImageFromFile without to_float32"
             )
         picture = Image.fromarray(as_array(results["img"]))
-        return with_picture(results, np.array(self.changed(picture, self._drawn(), results)))
+        return with_image(results, np.array(self.changed(picture, self._drawn(), results)))
 
     @abstractmethod
     def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
+from ding_cls.data.transforms.array_ops import Size, one_of, pair
 from ding_cls.data.transforms.auto_augment.magnitude import Chance, Operation
 from ding_cls.data.transforms.fill_color import Color, Fill
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import Size, one_of, pair
 from ding_cls.errors import ConfigError
 
 _DIRECTIONS = ("horizontal", "vertical")

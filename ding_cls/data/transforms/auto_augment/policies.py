@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torchvision.transforms import v2
 
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.data.transforms.auto_augment.magnitude import Operation, check_levels
 from ding_cls.data.transforms.compose import Compose
 from ding_cls.data.transforms.fill_color import Fill
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import OnImage
 from ding_cls.errors import ConfigError
