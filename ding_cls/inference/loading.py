@@ -17,8 +17,8 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.data import (
     EXTENSIONS,
     NUM_IMAGENET_CLASSES,
-    AnyPreprocessing,
     BaseDataset,
+    PipelinePreprocessing,
     Preprocessing,
     imagenet_classes,
 )
@@ -249,7 +249,7 @@ def _num_outputs(network: nn.Module) -> int:
     return int(layer.get_parameter("weight").shape[0])
 
 
-def library_preprocessing(model: str) -> AnyPreprocessing:
+def library_preprocessing(model: str) -> PipelinePreprocessing:
     """Return what the library of a network does to an image; ImageNet's usual way where it does not say."""
     expected = input_statistics({"name": model, "pretrained": True})
     if expected is None:

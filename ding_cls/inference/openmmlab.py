@@ -23,7 +23,7 @@ from ding_cls.config.tools.inspected import read_subject
 from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import (
     NUM_IMAGENET_CLASSES,
-    AnyPreprocessing,
+    PipelinePreprocessing,
     Preprocessing,
     imagenet_classes,
     pipeline_preprocessing,
@@ -228,7 +228,7 @@ def _num_classes(cfg: Any) -> int:
     return int(next((each for each in found if each is not None), NUM_IMAGENET_CLASSES))
 
 
-def _preprocessing_in(cfg: Any) -> AnyPreprocessing:
+def _preprocessing_in(cfg: Any) -> PipelinePreprocessing:
     """Return the pipeline of the config's test or validation data; else what its sizes come to."""
     collect = cfg.policy.collect
     for split in ("test", "val"):

@@ -23,8 +23,9 @@ from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
+from ding_cls.data.transforms.default import pipeline_preprocessing
 from ding_cls.data.transforms.loading import LoadImageFromFile
-from ding_cls.data.transforms.preprocessing import AnyPreprocessing, pipeline_preprocessing
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
 
 Annotation = dict[str, Any]
@@ -313,7 +314,7 @@ class ImageNet(CustomDataset):
     """ImageNet in class folders, or with a file of ``path number`` lines; all as in `CustomDataset`."""
 
 
-def _preprocessing_of(pipeline: Sequence[Described]) -> AnyPreprocessing | None:
+def _preprocessing_of(pipeline: Sequence[Described]) -> PipelinePreprocessing | None:
     """Return the record of a pipeline made of plain dicts; None where it holds functions or classes."""
     if not all(isinstance(step, Mapping) for step in pipeline):
         return None

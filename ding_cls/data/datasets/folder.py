@@ -18,11 +18,9 @@ from ding_cls.common.seed import Stream, generator
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import load_rgb
-from ding_cls.data.transforms import PipelinePreprocessing
-from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, to_tensor
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
-
-Geometry = Preprocessing | TrainAugmentation | PipelinePreprocessing
 
 
 @DATASETS.register_module()
@@ -33,8 +31,8 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         root: folder of the class folders.
         is_training: augment, and refuse a class folder without pictures.
         transform: a `TrainAugmentation` or `Preprocessing` (by default the one or the other, by
-            ``is_training``), a `PipelinePreprocessing`, or any callable from a Pillow RGB image to a tensor,
-            which then also normalises.
+            ``is_training``), another `PipelinePreprocessing`, or any callable from a Pillow RGB image to a
+            tensor, which then also normalises.
         classes: class names in the order of their numbers; the folder's own names in bytewise order where
             None. Give the training set's list to every other split.
 
@@ -66,7 +64,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         if transform is None:
             transform = TrainAugmentation() if is_training else Preprocessing()
         self.transform = transform
-        self.geometry: Geometry | None = transform if isinstance(transform, Geometry) else None
+        self.geometry = transform if isinstance(transform, PipelinePreprocessing) else None
         self.preprocessing = None if self.geometry is None else self.geometry.preprocessing()
         folders = list_classes(self.root)
         self.classes = folders if classes is None else tuple(classes)
@@ -99,7 +97,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         label = f"{path!r} (class {self.classes[target]!r}, index {index})"
         transformed = self.transform(load_rgb(path, label=label))
         if self.geometry is not None and isinstance(transformed, Image.Image):
-            return to_tensor(transformed), target
+            return self.geometry.to_tensor(transformed), target
         if not isinstance(transformed, torch.Tensor):
             raise DataError(
                 f"the transform returned a {type(transformed).__name__} for {label}, not a tensor; "

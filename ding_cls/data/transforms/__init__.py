@@ -23,6 +23,7 @@ from ding_cls.data.transforms.auto_augment.operations import (
 from ding_cls.data.transforms.auto_augment.policies import AutoAugment, RandAugment
 from ding_cls.data.transforms.color import ColorJitter, Lighting, RandomGrayscale
 from ding_cls.data.transforms.compose import Compose, RandomApply, RandomChoice, RandomOrder, build_step
+from ding_cls.data.transforms.default import pipeline_preprocessing, preprocessing_from_state
 from ding_cls.data.transforms.erasing import RandomErasing
 from ding_cls.data.transforms.formatting import (
     Collect,
@@ -37,18 +38,12 @@ from ding_cls.data.transforms.formatting import (
 from ding_cls.data.transforms.geometry import CenterCrop, RandomFlip, RandomResizedCrop, Resize
 from ding_cls.data.transforms.loading import LoadImageFromFile
 from ding_cls.data.transforms.padding import LetterBox, Pad, RandomCrop
-from ding_cls.data.transforms.preprocessing import (
-    AnyPreprocessing,
-    PipelinePreprocessing,
-    pipeline_preprocessing,
-    preprocessing_from_state,
-)
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import OnImage
 
 __all__ = [
     "Albu",
-    "AnyPreprocessing",
     "AutoAugment",
     "AutoContrast",
     "Brightness",

@@ -8,7 +8,8 @@ datasets.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,16 @@ from ding_cls.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
 Size = int | Sequence[int]
+Window = tuple[int, int, int, int]
+"""Top, left, height and width, in pixels."""
+
+Img = TypeVar("Img", Array, Image.Image)
 
 FROM_FILE = "is_from_file"
 """Key of ``results``: the image was read from a file, so it is RGB for certain."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -47,7 +55,7 @@ def as_array(img: Any) -> Array:
     """
     if isinstance(img, Image.Image):
         # np.asarray would give an array that nobody may write to.
-        return np.array(img.convert("RGB"))
+        return np.array(img if img.mode == "RGB" else img.convert("RGB"))
     if isinstance(img, torch.Tensor) and img.ndim == 3:
         return as_array(img.permute(1, 2, 0).numpy())
     if isinstance(img, np.ndarray) and img.ndim == 2:
@@ -90,6 +98,25 @@ def as_pixels(img: Any) -> torch.Tensor:
     return _from_numpy(array)
 
 
+def normalize(
+    images: torch.Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+) -> torch.Tensor:
+    """Return ``(images / 255 - mean) / std`` on the images' own device.
+
+    Args:
+        images: uint8 ``(N, H, W, 3)``.
+        mean: per channel, for values in [0, 1].
+        std: likewise.
+
+    Returns:
+        float32 ``(N, 3, H, W)``, contiguous.
+    """
+    planar = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    centre, spread = _channel_constants(tuple(mean), tuple(std), images.device)
+    # Times 1 / 255, not divided by 255: torchvision's v2 does so, and the last bit differs.
+    return planar.mul_(1 / 255).sub_(centre).div_(spread)
+
+
 def is_bytes(img: Any) -> bool:
     """Return whether a picture still counts in uint8."""
     return isinstance(img, Image.Image) or getattr(img, "dtype", None) in (np.uint8, torch.uint8)
@@ -105,16 +132,32 @@ def described_sample(results: Mapping[str, Any]) -> str:
     return f"{file} ({', '.join(about)})" if about else file
 
 
-def resized(img: Array, height: int, width: int, interpolation: str) -> Array:
-    """Return a picture resized by Pillow, with antialiasing.
+def height_width(img: Array | Image.Image) -> tuple[int, int]:
+    """Return the height and the width of an image, in pixels."""
+    return (img.height, img.width) if isinstance(img, Image.Image) else (img.shape[0], img.shape[1])
+
+
+def cut(img: Img, window: Window) -> Img:
+    """Return a part of an image; an array's is a view."""
+    top, left, height, width = window
+    if isinstance(img, Image.Image):
+        return img.crop((left, top, left + width, top + height))
+    return img[top : top + height, left : left + width]
+
+
+def resized(img: Img, height: int, width: int, interpolation: str) -> Img:
+    """Return an image resized by Pillow, with antialiasing.
 
     Args:
-        img: ``(H, W, 3)`` of uint8, or of floats, which are resized as float32 without rounding.
+        img: a Pillow image; or ``(H, W, 3)`` of uint8, or of floats, which are resized as float32 without
+            rounding.
         height: of the result, in pixels.
         width: likewise.
         interpolation: as in `Resize`.
     """
     chosen = FILTERS[interpolation]
+    if isinstance(img, Image.Image):
+        return img.resize((width, height), chosen)
     if img.dtype == np.uint8:
         return np.array(Image.fromarray(np.ascontiguousarray(img)).resize((width, height), chosen))
     planes = np.ascontiguousarray(img.transpose(2, 0, 1), dtype=np.float32)
@@ -123,10 +166,10 @@ def resized(img: Array, height: int, width: int, interpolation: str) -> Array:
     )
 
 
-def with_image(results: dict[str, Any], img: Array) -> dict[str, Any]:
-    """Return the sample with another picture ``(H, W, 3)``."""
-    results["img"] = np.ascontiguousarray(img)
-    results["img_shape"] = img.shape
+def with_image(results: dict[str, Any], img: Array | Image.Image) -> dict[str, Any]:
+    """Return the sample with another image: an array ``(H, W, 3)``, or Pillow's."""
+    results["img"] = img if isinstance(img, Image.Image) else np.ascontiguousarray(img)
+    results["img_shape"] = (*height_width(img), 3)
     return results
 
 
@@ -187,3 +230,13 @@ def _described(img: Any) -> str:
     shape = getattr(img, "shape", None)
     kind = f"a {type(img).__name__}"
     return kind if shape is None else f"{kind} of {img.dtype} with the shape {tuple(shape)}"
+
+
+@lru_cache(maxsize=32)
+def _channel_constants(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    # Kept per device: copying them to CUDA at each step would make the host wait.
+    with torch.inference_mode(False):
+        centre, spread = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
+    return centre, spread

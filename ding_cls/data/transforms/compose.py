@@ -6,12 +6,13 @@ It must not know data sets or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import described_sample, is_bytes
+from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes
 from ding_cls.data.transforms.color import Lighting
 from ding_cls.data.transforms.formatting import (
     FROM_0_TO_1,
@@ -23,7 +24,8 @@ from ding_cls.data.transforms.formatting import (
     ToNumpy,
     ToTensor,
 )
-from ding_cls.data.transforms.loading import LoadImageFromFile
+from ding_cls.data.transforms.geometry import GeometryStep
+from ding_cls.data.transforms.loading import LoadAndMove, LoadImageFromFile
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import PREFIX, OnImage
 from ding_cls.errors import ConfigError, DataError, DingError
@@ -79,6 +81,7 @@ class Compose:
         is_deferred = end > 0 and isinstance(steps[end - 1], Normalize)
         self.deferred = stated if is_deferred else None
         self.pixel_steps = tuple(steps[: end - is_deferred])
+        self._load, self._later_steps = _load_and_move(self.pixel_steps)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after all steps.
@@ -91,10 +94,16 @@ class Compose:
     def pixels(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after ``pixel_steps``; where that is float already, normalised too.
 
+        Where no step follows reading and geometry, ``img`` may be a Pillow image.
+
         Raises:
             DataError: as above.
         """
-        results = run_steps(self.pixel_steps, results)
+        results = run_steps(self._load, results)
+        if self._load and self._later_steps:
+            # A user's step looks at an array.
+            results["img"] = as_array(results["img"])
+        results = run_steps(self._later_steps, results)
         if self.deferred is None or is_bytes(results.get("img")):
             return results
         return run_steps(self.steps[len(self.pixel_steps) :][:1], results)
@@ -207,6 +216,20 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
             )
         results = changed
     return results
+
+
+def _load_and_move(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
+    """Return the beginning that can be run on Pillow's image, as one step or none, and the rest."""
+    # A user's own subclass may do something else when it is called.
+    ours = tuple(takewhile(lambda step: type(step).__module__.startswith("ding_cls.data."), steps))
+    if not ours or not isinstance(ours[0], LoadImageFromFile) or ours[0].to_float32:
+        return (), steps
+    moving = []
+    for step in ours[1:]:
+        if not isinstance(step, GeometryStep):
+            break
+        moving.append(step)
+    return (LoadAndMove(ours[0], moving),), steps[1 + len(moving) :]
 
 
 def _are_known(steps: Sequence[Step]) -> bool:

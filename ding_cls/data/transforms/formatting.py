@@ -9,8 +9,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ding_cls.data.transforms.array_ops import FROM_FILE, as_array, as_tensor, described_sample, is_bytes
-from ding_cls.data.transforms.default import normalize
+from ding_cls.data.transforms.array_ops import (
+    FROM_FILE,
+    as_array,
+    as_tensor,
+    described_sample,
+    is_bytes,
+    normalize,
+)
 from ding_cls.data.transforms.fill_color import NORMALIZED
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError

@@ -14,10 +14,10 @@ import torch
 from ding_cls.common.seed import sample_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import (
-    AnyPreprocessing,
     Compose,
     ImageNetDataset,
     Normalization,
+    PipelinePreprocessing,
     Preprocessing,
     SubsetDataset,
     TrainAugmentation,
@@ -49,7 +49,7 @@ _LARGE = 32
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 
 
-def preprocessing_of(cfg: Any) -> AnyPreprocessing:
+def preprocessing_of(cfg: Any) -> PipelinePreprocessing:
     """Return what a run's evaluation, and whoever uses its checkpoint later, does to a picture.
 
     Raises:
@@ -109,7 +109,7 @@ def evaluation_set(
     split: str,
     classes: Sequence[str],
     *,
-    preprocessing: AnyPreprocessing | None = None,
+    preprocessing: PipelinePreprocessing | None = None,
     data: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Return a split as evaluation sees it: without augmentation, its classes numbered by a given list.
@@ -353,7 +353,7 @@ def _tell_large_floats(picture: torch.Tensor) -> None:
         )
 
 
-def _check_deferred(dataset: Any, preprocessing: AnyPreprocessing, split: str) -> None:
+def _check_deferred(dataset: Any, preprocessing: PipelinePreprocessing, split: str) -> None:
     """Check that a data set is normalised as the model is used: by the batch, or by steps of its own."""
     stated: Normalization | None
     if isinstance(preprocessing, Preprocessing):

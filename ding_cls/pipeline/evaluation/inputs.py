@@ -20,7 +20,7 @@ from ding_cls.config.normalize import put
 from ding_cls.config.openmmlab.translate import Translation, leaves
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
+from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -75,7 +75,7 @@ class EvalInputs:
     checkpoint: Path
     state: Mapping[str, Any] | None
     cfg: Any
-    preprocessing: AnyPreprocessing
+    preprocessing: PipelinePreprocessing
     class_names: tuple[str, ...] | None
     is_run: bool
 

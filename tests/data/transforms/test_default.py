@@ -7,7 +7,9 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
-from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, normalize, to_tensor
+from ding_cls.data.transforms.array_ops import as_pixels as to_tensor
+from ding_cls.data.transforms.array_ops import normalize
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 

@@ -13,8 +13,7 @@ from ding_cls.data.transforms import (
     ToTensor,
     Transpose,
 )
-from ding_cls.data.transforms.array_ops import FROM_FILE, as_pixels
-from ding_cls.data.transforms.default import IMAGENET_MEAN, IMAGENET_STD, normalize
+from ding_cls.data.transforms.array_ops import FROM_FILE, IMAGENET_MEAN, IMAGENET_STD, as_pixels, normalize
 from ding_cls.errors import ConfigError, DataError
 
 MM_MEAN, MM_STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
