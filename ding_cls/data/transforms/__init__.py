@@ -1,6 +1,6 @@
 """Pipelines: steps by name, each a function from sample to sample, with mmclassification's names.
 
-They must not know data sets, loaders or configs.
+They must not know datasets, loaders or configs.
 """
 
 from ding_cls.data.transforms.albumentations import Albu

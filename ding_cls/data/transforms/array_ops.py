@@ -45,7 +45,7 @@ BACKENDS = ("cv2", "pillow")
 
 
 def as_array(img: Any) -> Array:
-    """Return a picture as an array ``(H, W, C)``; one without colours is repeated to three channels.
+    """Return an image as an array ``(H, W, C)``; one without colours is repeated to three channels.
 
     Args:
         img: an array ``(H, W, C)`` or ``(H, W)``, a tensor ``(C, H, W)``, or a Pillow image.
@@ -66,7 +66,7 @@ def as_array(img: Any) -> Array:
 
 
 def as_tensor(img: Any) -> torch.Tensor:
-    """Return a picture as a contiguous tensor ``(C, H, W)`` of the same numbers; floats become float32.
+    """Return an image as a contiguous tensor ``(C, H, W)`` of the same numbers; floats become float32.
 
     Args:
         img: as `as_array` takes it.
@@ -118,7 +118,7 @@ def normalize(
 
 
 def is_bytes(img: Any) -> bool:
-    """Return whether a picture still counts in uint8."""
+    """Return whether an image still counts in uint8."""
     return isinstance(img, Image.Image) or getattr(img, "dtype", None) in (np.uint8, torch.uint8)
 
 

@@ -55,7 +55,7 @@ class ColorJitter(OnImage):
 
 @PIPELINES.register_module()
 class RandomGrayscale(OnImage):
-    """Makes the picture grey by chance; it keeps three channels.
+    """Makes the image grey by chance; it keeps three channels.
 
     Args:
         gray_prob: how often, in [0, 1].
@@ -112,7 +112,7 @@ class Lighting:
         """Return the sample in another light.
 
         Raises:
-            DataError: the picture is normalised already.
+            DataError: the image is normalised already.
         """
         if NORMALIZED in results:
             raise DataError(

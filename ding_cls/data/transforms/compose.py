@@ -1,6 +1,6 @@
 """Steps in a row: built from dicts, run one after the other, cut where a batch can go on.
 
-It must not know data sets or files.
+It must not know datasets or files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Step = Callable[[dict[str, Any]], Any]
 Described = Mapping[str, Any] | Step
 
 # torchvision's own that may normalise without saying by what numbers.
-_UNTOLD = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
+_OPAQUE = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
 
 
 @PIPELINES.register_module(name=["Compose", PREFIX + "Compose"])
@@ -237,7 +237,7 @@ def _are_known(steps: Sequence[Step]) -> bool:
         _are_known(step.steps)
         if isinstance(step, _Container)
         else type(step).__module__.startswith("ding_cls.data.")
-        and not (isinstance(step, OnImage) and isinstance(step.transform, _UNTOLD))
+        and not (isinstance(step, OnImage) and isinstance(step.transform, _OPAQUE))
         for step in steps
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 from ding_cls.config.preprocessing import eval_pipeline, train_pipeline
 from ding_cls.data.transforms.array_ops import IMAGENET_MEAN, IMAGENET_STD
@@ -157,11 +157,12 @@ def _as_usual(compose: Compose, numbers: Normalization) -> Preprocessing | None:
             pass
         case _:
             return None
+    # A user's own subclass may do something else.
+    are_ours = (type(resize), type(crop)) == (Resize, CenterCrop)
     resizes_shorter = resize.length is not None and resize.adaptive_side == "short"
     is_square = crop.height == crop.width and crop.crop_padding is None
-    known = ("nearest", "bilinear", "bicubic", "lanczos")
-    is_plain = load.is_plain and not numbers.is_swapped and resize.interpolation in known
-    if not (resizes_shorter and is_square and is_plain) or crop.height > resize.height:
+    is_plain = load.is_plain and not numbers.is_swapped and resize.interpolation in get_args(Interpolation)
+    if not (are_ours and resizes_shorter and is_square and is_plain) or crop.height > resize.height:
         return None
     return Preprocessing(
         image_size=crop.height,
@@ -181,7 +182,7 @@ def _check(record: Preprocessing | TrainAugmentation) -> None:
         )
     if record.image_size < 1:
         raise DataError(f"image_size={record.image_size} must be at least 1")
-    allowed = ("nearest", "bilinear", "bicubic", "lanczos")
+    allowed = get_args(Interpolation)
     if record.interpolation not in allowed:
         raise DataError(f"interpolation={record.interpolation!r} is none of {', '.join(allowed)}")
 

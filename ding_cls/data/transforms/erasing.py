@@ -1,4 +1,4 @@
-"""A box of the picture painted over, with mmclassification's name and meanings."""
+"""A box of the image painted over, with mmclassification's name and meanings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RandomErasing:
 
     Args:
         erase_prob: how often, in [0, 1].
-        min_area_ratio: smallest share of the picture's area.
+        min_area_ratio: smallest share of the image's area.
         max_area_ratio: largest.
         aspect_range: smallest and largest height / width; a number stands for itself and its inverse.
         mode: 'const' paints ``fill_color``, 'rand' each pixel its own colour.

@@ -84,29 +84,29 @@ class Normalize:
             )
         self.mean, self.std = (tuple(round(float(each) / 255, 12) for each in one) for one in (mean, std))
         self.to_rgb = bool(to_rgb)
-        self._told = {
+        self._config = {
             "mean": np.array(mean, "float32"),
             "std": np.array(std, "float32"),
             "to_rgb": self.to_rgb,
         }
 
     def numbers(self, *, is_from_file: bool) -> Normalization:
-        """Return what it does to pictures that were read from files, or came as arrays."""
+        """Return what it does to images that were read from files, or came as arrays."""
         return Normalization(self.mean, self.std, is_swapped=self.to_rgb != is_from_file)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with ``img`` as float32 ``(H, W, 3)``."""
         numbers = self.numbers(is_from_file=bool(results.get(FROM_FILE)))
-        # A copy: normalising works in place where the picture is float32 already.
+        # A copy: normalising works in place where the image is float32 already.
         images = torch.from_numpy(np.array(as_array(results["img"])[None], order="C"))
         results["img"] = numbers(images)[0].permute(1, 2, 0).numpy()
-        results[NORMALIZED] = dict(self._told)
+        results[NORMALIZED] = dict(self._config)
         return results
 
 
 @PIPELINES.register_module()
 class ImageToTensor:
-    """Makes tensors ``(C, H, W)`` of pictures.
+    """Makes tensors ``(C, H, W)`` of images.
 
     Args:
         keys: which entries of the sample, ``['img']`` by custom.
@@ -116,7 +116,7 @@ class ImageToTensor:
         self.keys = keys_of(keys, type(self).__name__)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with tensors in place of the pictures."""
+        """Return the sample with tensors in place of the images."""
         for key in self.keys:
             results[key] = as_tensor(_entry(results, key, "ImageToTensor"))
         return results
@@ -124,7 +124,7 @@ class ImageToTensor:
 
 @PIPELINES.register_module()
 class ToTensor:
-    """Makes tensors of numbers and arrays; of ``img`` a picture ``(C, H, W)``, as `ImageToTensor` does.
+    """Makes tensors of numbers and arrays; of ``img`` an image ``(C, H, W)``, as `ImageToTensor` does.
 
     Not torchvision's: nothing is divided by 255.
 
@@ -184,13 +184,13 @@ class Collect:
 
 @PIPELINES.register_module()
 class ToPIL:
-    """Makes a Pillow image of the picture, for a step of one's own that wants one."""
+    """Makes the image Pillow's, for a step of one's own that wants one."""
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with ``img`` as a Pillow image.
 
         Raises:
-            DataError: the picture is not in uint8.
+            DataError: the image is not in uint8.
         """
         if not is_bytes(results["img"]):
             raise DataError(
@@ -202,7 +202,7 @@ class ToPIL:
 
 @PIPELINES.register_module()
 class ToNumpy:
-    """Makes an array ``(H, W, 3)`` of float32 of the picture, from 0 to 255 all the same."""
+    """Makes an array ``(H, W, 3)`` of float32 of the image, from 0 to 255 all the same."""
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with ``img`` as an array."""
@@ -212,7 +212,7 @@ class ToNumpy:
 
 @PIPELINES.register_module()
 class Transpose:
-    """Changes the order of the axes of arrays; a picture with its channels in front becomes a tensor.
+    """Changes the order of the axes of arrays; an image with its channels in front becomes a tensor.
 
     Args:
         keys: which entries of the sample.

@@ -1,7 +1,7 @@
 """Where the pixels lie: resizing, cutting, mirroring, with mmclassification's names and meanings.
 
 Pixels are resized by Pillow with antialiasing, whatever ``backend`` says: evaluation, prediction and serving
-then see the same ones. It must not know files or data sets.
+then see the same ones. It must not know files or datasets.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Resize(GeometryStep):
 
 @PIPELINES.register_module()
 class CenterCrop(GeometryStep):
-    """Cuts out the middle; a picture that is smaller on a side keeps that side.
+    """Cuts out the middle; an image that is smaller on a side keeps that side.
 
     Args:
         crop_size: side of a square, or (height, width), in pixels.
@@ -148,13 +148,13 @@ class RandomResizedCrop(GeometryStep):
 
     Args:
         size: side of a square, or (height, width), in pixels.
-        scale: smallest and largest share of the picture's area.
+        scale: smallest and largest share of the image's area.
         ratio: smallest and largest width / height.
         max_attempts: draws before the middle is taken instead; only with ``efficientnet_style``,
             torchvision's own are ten.
         efficientnet_style: draw the window as `distorted_window` does; where none fits, take the middle as
             `CenterCrop` of that style.
-        min_covered: smallest share of the picture that the window covers; only with ``efficientnet_style``.
+        min_covered: smallest share of the image that the window covers; only with ``efficientnet_style``.
         crop_padding: as in `CenterCrop`.
         interpolation: as in `Resize`.
         backend: 'cv2' or 'pillow'; Pillow does it in any case.
@@ -212,7 +212,7 @@ class RandomResizedCrop(GeometryStep):
 
 @PIPELINES.register_module()
 class RandomFlip(GeometryStep):
-    """Mirrors the picture by chance.
+    """Mirrors the image by chance.
 
     Args:
         flip_prob: how often, in [0, 1].
@@ -243,7 +243,7 @@ class RandomFlip(GeometryStep):
 
 
 def central_window(height: int, width: int, size: int, crop_padding: int) -> Window:
-    """Return top, left, height and width of the middle square that stands for ``size`` pixels of a picture
+    """Return top, left, height and width of the middle square that stands for ``size`` pixels of an image
     whose shorter side were ``size + crop_padding``.
 
     Source: EfficientNet: Rethinking Model Scaling for CNNs, Tan & Le 2019 (arXiv:1905.11946), its published
@@ -264,14 +264,14 @@ def distorted_window(
     ``scale`` allows. Not as in RandomResizedCrop, both are uniform.
 
     Args:
-        height: of the picture, in pixels.
+        height: of the image, in pixels.
         width: likewise.
-        scale: smallest and largest share of the picture's area.
+        scale: smallest and largest share of the image's area.
         ratio: smallest and largest width / height.
-        min_covered: smallest share of the picture that the window covers.
+        min_covered: smallest share of the image that the window covers.
         max_attempts: draws before giving up.
 
-    Source: TensorFlow's ``sample_distorted_bounding_box`` with the whole picture as the box.
+    Source: TensorFlow's ``sample_distorted_bounding_box`` with the whole image as the box.
     """
     area = height * width
     smallest, largest = (share * area for share in scale)

@@ -1,4 +1,4 @@
-"""Borders around the picture: padding, and the crop that pads first, with mmclassification's names."""
+"""Borders around the image: padding, and the crop that pads first, with mmclassification's names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pad:
     """Adds a border to the right and below.
 
     Args:
-        size: side of a square, or (height, width), in pixels; a picture that is larger stays as it is.
+        size: side of a square, or (height, width), in pixels; an image that is larger stays as it is.
         pad_to_square: make the shorter side as long as the longer, instead of ``size``.
         pad_val: the border's colour, as in `Fill`.
         padding_mode: 'constant', 'edge' (repeats the last pixel), 'reflect' (mirrors without it) or
@@ -70,7 +70,7 @@ class RandomCrop:
         size: side of a square, or (height, width), in pixels.
         padding: border before the cut: one width, (left and right, top and bottom), or (left, top, right,
             bottom), in pixels.
-        pad_if_needed: where the picture is still too small, add what is missing on both sides.
+        pad_if_needed: where the image is still too small, add what is missing on both sides.
         pad_val: the border's colour, as in `Fill`.
         padding_mode: as in `Pad`.
 
@@ -99,7 +99,7 @@ class RandomCrop:
         """Return the sample with the window.
 
         Raises:
-            DataError: the picture is smaller than the window.
+            DataError: the image is smaller than the window.
         """
         img = as_array(results["img"])
         try:
@@ -118,7 +118,7 @@ class RandomCrop:
 
 @PIPELINES.register_module()
 class LetterBox:
-    """Resizes the whole picture into a frame, in proportion, and fills what is left on both sides.
+    """Resizes the whole image into a frame, in proportion, and fills what is left on both sides.
 
     Args:
         size: side of a square, or (height, width), in pixels.
@@ -135,7 +135,7 @@ class LetterBox:
         self.interpolation = one_of(interpolation, FILTERS, "LetterBox", "interpolation")
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the framed picture."""
+        """Return the sample with the framed image."""
         img = as_array(results["img"])
         scale = min(self.height / img.shape[0], self.width / img.shape[1])
         height = min(max(round(img.shape[0] * scale), 1), self.height)
@@ -147,7 +147,7 @@ class LetterBox:
 
 
 def padded(img: Array, border: tuple[int, ...], fill: Sequence[float], mode: str) -> Array:
-    """Return a picture with a border.
+    """Return an image with a border.
 
     Args:
         img: ``(H, W, 3)``.

@@ -155,7 +155,7 @@ def test_it_is_not_taken_for_the_plain_crop_in_a_checkpoint():
     steps = [{"type": "LoadImageFromFile"}, {"type": "Resize", "size": (256, -1)}]
     style = {"type": "CenterCrop", "crop_size": 224, "efficientnet_style": True}
     norm = {"type": "Normalize", "mean": [1.0, 2, 3], "std": [1.0, 2, 3]}
-    assert isinstance(pipeline_preprocessing([*steps, style, norm]), PipelinePreprocessing)
+    assert type(pipeline_preprocessing([*steps, style, norm])) is PipelinePreprocessing
 
 
 def test_windows_keep_to_scale_ratio_and_cover_and_reach_everywhere():

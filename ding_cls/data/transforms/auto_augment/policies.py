@@ -51,7 +51,7 @@ class AutoAugment:
     """Runs one of several lists of operations, each with its own probabilities and magnitudes.
 
     Args:
-        policies: lists of dicts, each list a row of steps; or the name of what was found for a data set:
+        policies: lists of dicts, each list a row of steps; or the name of what was found for a dataset:
             'imagenet', 'cifar10' or 'svhn', which torchvision runs.
         hparams: arguments that the operations take where their dicts do not say: ``pad_val``,
             ``interpolation``.
@@ -144,7 +144,7 @@ class RandAugment:
 
 
 def _by_name(name: str, hparams: Described) -> dict[bool, OnImage]:
-    """Return torchvision's step, for pictures from arrays and from files."""
+    """Return torchvision's step, for images from arrays and from files."""
     try:
         policy = v2.AutoAugmentPolicy(name)
         mode = v2.InterpolationMode(hparams.get("interpolation", "nearest"))
