@@ -14,14 +14,12 @@ LOAD = {"type": "LoadImageFromFile"}
 def test_the_keys_are_those_of_the_config():
     assert {*INPUT_KEYS, *TRAIN_KEYS} <= set(COLLECT)
     collect = compile_config({}, save_cfg=False).policy.collect
-    crop = train_pipeline(
-        **{name: collect[name] for name in TRAIN_KEYS if name not in ("mean", "std")},
-    )[1]
+    crop = train_pipeline({name: collect[name] for name in TRAIN_KEYS})[1]
     assert (crop["size"], crop["scale"], crop["ratio"]) == (224, [0.08, 1.0], [3 / 4, 4 / 3])
 
 
 def test_evaluation_resizes_and_cuts_the_middle():
-    assert eval_pipeline(image_size=8, resize_size=9, interpolation="bicubic") == [
+    assert eval_pipeline({"image_size": 8, "resize_size": 9, "interpolation": "bicubic"}) == [
         LOAD,
         {"type": "Resize", "size": [9, -1], "interpolation": "bicubic"},
         {"type": "CenterCrop", "crop_size": 8},
@@ -30,9 +28,8 @@ def test_evaluation_resizes_and_cuts_the_middle():
 
 @pytest.mark.parametrize("hflip", [True, False])
 def test_training_cuts_at_random_and_mirrors_where_asked(hflip):
-    steps = train_pipeline(
-        image_size=8, crop_scale=(0.3, 0.9), crop_ratio=(0.8, 1.2), hflip=hflip, interpolation="bilinear"
-    )
+    keys = {"image_size": 8, "crop_scale": (0.3, 0.9), "crop_ratio": (0.8, 1.2), "interpolation": "bilinear"}
+    steps = train_pipeline({**keys, "hflip": hflip})
     crop = {
         "type": "RandomResizedCrop",
         "size": 8,

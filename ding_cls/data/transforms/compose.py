@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes
+from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes, with_image
 from ding_cls.data.transforms.color import Lighting
 from ding_cls.data.transforms.formatting import (
     FROM_0_TO_1,
@@ -25,7 +25,7 @@ from ding_cls.data.transforms.formatting import (
     ToTensor,
 )
 from ding_cls.data.transforms.geometry import GeometryStep
-from ding_cls.data.transforms.loading import LoadAndMove, LoadImageFromFile
+from ding_cls.data.transforms.loading import LoadImageFromFile
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import PREFIX, OnImage
 from ding_cls.errors import ConfigError, DataError, DingError
@@ -81,7 +81,9 @@ class Compose:
         is_deferred = end > 0 and isinstance(steps[end - 1], Normalize)
         self.deferred = stated if is_deferred else None
         self.pixel_steps = tuple(steps[: end - is_deferred])
-        self._load, self._later_steps = _load_and_move(self.pixel_steps)
+        first = steps[0] if self.pixel_steps else None
+        self._load = first if type(first) is LoadImageFromFile and not first.to_float32 else None
+        self._moving = _moving(self.pixel_steps[1:]) if self._load else []
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after all steps.
@@ -99,11 +101,15 @@ class Compose:
         Raises:
             DataError: as above.
         """
-        results = run_steps(self._load, results)
-        if self._load and self._later_steps:
-            # A user's step looks at an array.
-            results["img"] = as_array(results["img"])
-        results = run_steps(self._later_steps, results)
+        later = self.pixel_steps
+        if self._load is not None:
+            # Pillow reads, cuts and resizes: no array of the whole image is made between.
+            image = self._load.image_of(results)
+            for step in self._moving:
+                image = step.moved(image, results)
+            later = later[1 + len(self._moving) :]
+            results = with_image(results, as_array(image) if later else image)
+        results = run_steps(later, results)
         if self.deferred is None or is_bytes(results.get("img")):
             return results
         return run_steps(self.steps[len(self.pixel_steps) :][:1], results)
@@ -218,18 +224,10 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
     return results
 
 
-def _load_and_move(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
-    """Return the beginning that can be run on Pillow's image, as one step or none, and the rest."""
-    # A user's own subclass may do something else when it is called.
-    ours = tuple(takewhile(lambda step: type(step).__module__.startswith("ding_cls.data."), steps))
-    if not ours or not isinstance(ours[0], LoadImageFromFile) or ours[0].to_float32:
-        return (), steps
-    moving = []
-    for step in ours[1:]:
-        if not isinstance(step, GeometryStep):
-            break
-        moving.append(step)
-    return (LoadAndMove(ours[0], moving),), steps[1 + len(moving) :]
+def _moving(steps: Sequence[Step]) -> list[GeometryStep]:
+    """Return the geometry at the beginning; a user's own subclass may do something else when it is called."""
+    ours = takewhile(lambda step: type(step).__module__.startswith("ding_cls.data."), steps)
+    return list(takewhile(lambda step: isinstance(step, GeometryStep), ours))  # type: ignore[arg-type]
 
 
 def _are_known(steps: Sequence[Step]) -> bool:

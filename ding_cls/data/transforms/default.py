@@ -49,10 +49,7 @@ class Preprocessing(PipelinePreprocessing):
                 f"resize_size={self.resize_size} is smaller than image_size={self.image_size}: the cut would "
                 f"have black borders; set resize_size to at least {self.image_size}"
             )
-        steps = eval_pipeline(
-            image_size=self.image_size, resize_size=self.resize_size, interpolation=self.interpolation
-        )
-        super().__init__(steps, mean=self.mean, std=self.std)
+        super().__init__(eval_pipeline(vars(self)), mean=self.mean, std=self.std)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the numbers alone, as plain values for a checkpoint: the pipeline follows from them."""
@@ -106,14 +103,7 @@ class TrainAugmentation(PipelinePreprocessing):
         )
         if self.crop_scale[1] > 1:
             raise DataError(f"crop_scale={self.crop_scale} goes beyond 1, the whole picture")
-        steps = train_pipeline(
-            image_size=self.image_size,
-            crop_scale=self.crop_scale,
-            crop_ratio=self.crop_ratio,
-            hflip=self.hflip,
-            interpolation=self.interpolation,
-        )
-        super().__init__(steps, mean=self.mean, std=self.std)
+        super().__init__(train_pipeline(vars(self)), mean=self.mean, std=self.std)
 
     def preprocessing(self) -> Preprocessing:
         """Return what evaluation does to the same images: resized to 8/7 of the cut, like 256 for 224."""

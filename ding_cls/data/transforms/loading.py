@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ding_cls.data.image_io import load_rgb
-from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample, with_image
-from ding_cls.data.transforms.geometry import GeometryStep
+from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -93,29 +92,3 @@ class LoadImageFromFile:
         results["filename"] = self.path_of(results)
         results["ori_filename"] = os.fspath(info["filename"])
         return load_rgb(results["filename"], label=described_sample(results))
-
-
-class LoadAndMove:
-    """`LoadImageFromFile` and the geometry after it in one: the image stays Pillow's all the way.
-
-    The pixels are those of the steps one by one, without an array of the whole image between them: of a file
-    of 2000 x 1500 pixels that is most of the time after decoding.
-
-    Args:
-        load: the first step; it must not make floats.
-        steps: those that follow.
-    """
-
-    def __init__(self, load: LoadImageFromFile, steps: Sequence[GeometryStep]) -> None:
-        self._load, self._steps = load, steps
-
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample as after these steps, ``img`` as a Pillow image.
-
-        Raises:
-            DataError: as `LoadImageFromFile.image_of`.
-        """
-        image = self._load.image_of(results)
-        for step in self._steps:
-            image = step.moved(image, results)
-        return with_image(results, image)

@@ -56,12 +56,7 @@ def evaluation_pipeline(collect: Any) -> list[dict[str, Any]]:
     section = inner_of(described(collect, "val") or {})
     if section.get("pipeline") is not None:
         return list(section["pipeline"])
-    usual = eval_pipeline(
-        image_size=collect.image_size,
-        resize_size=collect.resize_size,
-        interpolation=collect.interpolation,
-    )
-    return without_loading(usual, section)
+    return without_loading(eval_pipeline(collect), section)
 
 
 def training_set(cfg: Any) -> Any:

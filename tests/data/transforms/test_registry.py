@@ -15,7 +15,5 @@ def test_a_name_is_ours_before_it_is_torchvisions():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(
-        ConfigError, match="there is no transform named 'CentreCrop'; did you mean CenterCrop"
-    ):
+    with pytest.raises(ConfigError, match="no transform named 'CentreCrop'; did you mean CenterCrop"):
         PIPELINES.get("CentreCrop")
