@@ -1,4 +1,4 @@
-"""From files to batches: pictures, folders, data sets, transforms, samplers, loaders.
+"""From files to batches: images, folders, datasets, transforms, samplers, loaders.
 
 It must not know policies, models or configs: every part takes plain arguments.
 """

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
-from ding_cls.data.datasets.listing import list_pictures
+from ding_cls.data.datasets.listing import list_images
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
@@ -64,7 +64,7 @@ def _images_of(word: str, must_exist: bool) -> list[str]:
 
 
 def _images_below(folder: str) -> list[str]:
-    return [os.path.join(folder, each) for each in list_pictures(folder)]
+    return [os.path.join(folder, each) for each in list_images(folder)]
 
 
 def _images_like(pattern: str) -> list[str]:

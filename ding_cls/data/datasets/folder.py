@@ -1,6 +1,6 @@
-"""Pictures in class folders, and generated ones, as torch map-style data sets.
+"""Images in class folders, and generated ones, as torch map-style datasets.
 
-``dataset[i]`` is what any torch DataLoader wants: a normalised float picture and a number.
+``dataset[i]`` is what any torch DataLoader wants: a normalised float image and a number.
 ``dataset.load(i)`` is what our loader wants: the pixels before that. Order is the samplers' business.
 """
 
@@ -25,11 +25,11 @@ from ding_cls.errors import DataError
 
 @DATASETS.register_module()
 class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Pictures in one folder for each class: ``root/CLASS/picture.jpg``, also in folders below ``CLASS``.
+    """Images in one folder for each class: ``root/CLASS/image.jpg``, also in folders below ``CLASS``.
 
     Args:
         root: folder of the class folders.
-        is_training: augment, and refuse a class folder without pictures.
+        is_training: augment, and refuse a class folder without images.
         transform: a `TrainAugmentation` or `Preprocessing` (by default the one or the other, by
             ``is_training``), another `PipelinePreprocessing`, or any callable from a Pillow RGB image to a
             tensor, which then also normalises.
@@ -43,12 +43,12 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         class_to_idx: class number by name.
         samples: (path relative to ``root``, class number), by folder and path in bytewise order.
         targets: class number of each sample.
-        transform: what is applied to each picture.
+        transform: what is applied to each image.
         geometry: ``transform`` where it is one of ours, else None.
-        preprocessing: what evaluation does to the same pictures; None with a user's own transform.
+        preprocessing: what evaluation does to the same images; None with a user's own transform.
 
     Raises:
-        DataError: ``root`` is missing or holds no pictures, a class folder is unknown, or empty in training.
+        DataError: ``root`` is missing or holds no images, a class folder is unknown, or empty in training.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         """Return (uint8 ``(S, S, 3)`` pixels, class number); with a user's transform, its output instead.
 
         Raises:
-            DataError: the picture cannot be read, or the user's transform returns no tensor.
+            DataError: the image cannot be read, or the user's transform returns no tensor.
         """
         target, path = self.samples[index][1], self.image_file(index)
         label = f"{path!r} (class {self.classes[target]!r}, index {index})"
@@ -108,15 +108,15 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
 
 @DATASETS.register_module()
 class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Generated pictures that a network can learn: a coarse coloured pattern for each class, under noise.
+    """Generated images that a network can learn: a coarse coloured pattern for each class, under noise.
 
     Sample ``i`` is a pure function of ``(seed, i)``, and a class's pattern of the class number alone. So two
     seeds are two draws from one task: give training and validation different ones.
 
     Args:
-        num_samples: length of the data set.
+        num_samples: length of the dataset.
         num_classes: sample ``i`` has class ``i % num_classes``.
-        size_px: side of the square pictures.
+        size_px: side of the square images.
         seed: of the noise.
         classes: names of the classes; ``class_0``, ``class_1``, ... where None.
 
@@ -163,7 +163,7 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
         return self._pattern(target) + noise, target
 
     def _pattern(self, target: int) -> torch.Tensor:
-        """Return the class's 4 x 4 coloured fields in [0, 128), enlarged to the pictures' size."""
+        """Return the class's 4 x 4 coloured fields in [0, 128), enlarged to the images' size."""
         draws = generator(Stream.SYNTHETIC, 0, target)
         fields = torch.randint(0, 128, (4, 4, 3), generator=draws, dtype=torch.uint8)
         where = torch.arange(self._size_px) * 4 // self._size_px
