@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import (
     EXTENSIONS,
@@ -22,7 +23,6 @@ from ding_cls.data import (
     Preprocessing,
     imagenet_classes,
 )
-from ding_cls.data.transforms.default import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
@@ -254,10 +254,4 @@ def library_preprocessing(model: str) -> PipelinePreprocessing:
     expected = input_statistics({"name": model, "pretrained": True})
     if expected is None:
         return Preprocessing()
-    return Preprocessing(
-        image_size=expected.image_size,
-        resize_size=expected.resize_size,
-        mean=expected.mean,
-        std=expected.std,
-        interpolation=cast(Interpolation, expected.interpolation),
-    )
+    return Preprocessing(**{name: getattr(expected, name) for name in INPUT_KEYS})

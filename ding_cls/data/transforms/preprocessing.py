@@ -93,7 +93,8 @@ class PipelinePreprocessing:
 
     def prepare(self, batch: Batch) -> Batch:
         """Return the batch with normalised images; images that are floating point already pass unchanged."""
-        return batch if batch.images.is_floating_point() else batch.with_images(self.normalize(batch.images))
+        images = batch.images
+        return batch if images.is_floating_point() else batch.with_images(self.normalization(images))
 
     def preprocessing(self) -> PipelinePreprocessing:
         """Return what evaluation does to the same images: this."""
