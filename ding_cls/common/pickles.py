@@ -9,6 +9,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, BinaryIO
 
 MAX_DEPTH = 100
@@ -30,12 +31,11 @@ _SCALAR = (1, 1)
 
 
 def check_pickle(file: BinaryIO, *, num_bytes: int) -> bool:
-    """Read one pickle, to its end or to what torch's safe reader refuses anyway, and refuse deep nesting.
+    """Read one pickle, to its end or to what torch's safe reader refuses, and refuse deep nesting.
 
     Args:
         file: stands at the pickle's first byte.
-        num_bytes: length of the pickle. Values that are not shared take a byte each at least: a tuple that
-            would be longer than that written out holds itself many times.
+        num_bytes: length of the pickle. Written out, no tuple that does not hold itself is longer.
 
     Returns:
         Whether it was read to its end.
@@ -48,14 +48,7 @@ def check_pickle(file: BinaryIO, *, num_bytes: int) -> bool:
     outer: list[list[tuple[int, int]]] = []
     memo: dict[int, tuple[int, int]] = {}
 
-    def wrap(values: list[tuple[int, int]]) -> tuple[int, int]:
-        depth = 1 + max((each[0] for each in values), default=0)
-        size = 1 + sum(each[1] for each in values)
-        if depth > MAX_DEPTH:
-            raise ValueError(_TOO_DEEP)
-        if size > num_bytes + MAX_DEPTH:
-            raise ValueError(_TOO_MANY)
-        return depth, size
+    wrap = partial(_wrapped, num_bytes=num_bytes)
 
     def taken(count: int) -> list[tuple[int, int]]:
         values = stack[-count:]
@@ -89,15 +82,7 @@ def check_pickle(file: BinaryIO, *, num_bytes: int) -> bool:
             elif code in (pickle.BUILD, pickle.REDUCE, pickle.NEWOBJ):
                 # A tensor, say: nothing looks into it, however often it is there.
                 stack.append((wrap(taken(2))[0], 1))
-            elif code == pickle.BINUNICODE:
-                read(int.from_bytes(read(4), "little"))
-                stack.append(_SCALAR)
-            elif code in (pickle.SHORT_BINSTRING, pickle.LONG1):
-                read(read(1)[0])
-                stack.append(_SCALAR)
-            elif code == pickle.GLOBAL:
-                file.readline()
-                file.readline()
+            elif _skipped_text(file, code):
                 stack.append(_SCALAR)
             elif code != pickle.BINPERSID:
                 return code == pickle.STOP
@@ -105,6 +90,31 @@ def check_pickle(file: BinaryIO, *, num_bytes: int) -> bool:
         # Not a pickle: the reader says so in its own words.
         return False
     return False
+
+
+def _wrapped(values: list[tuple[int, int]], *, num_bytes: int) -> tuple[int, int]:
+    """Return the depth and the number of values of a container of these."""
+    depth = 1 + max((each[0] for each in values), default=0)
+    size = 1 + sum(each[1] for each in values)
+    if depth > MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
+    if size > num_bytes + MAX_DEPTH:
+        raise ValueError(_TOO_MANY)
+    return depth, size
+
+
+def _skipped_text(file: BinaryIO, code: bytes) -> bool:
+    """Read past a text, a long integer or a global; return whether the code is one of these."""
+    if code == pickle.BINUNICODE:
+        file.read(int.from_bytes(file.read(4), "little"))
+    elif code in (pickle.SHORT_BINSTRING, pickle.LONG1):
+        file.read(file.read(1)[0])
+    elif code == pickle.GLOBAL:
+        file.readline()
+        file.readline()
+    else:
+        return False
+    return True
 
 
 def check_archive(path: str | os.PathLike[str]) -> int:

@@ -106,7 +106,7 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced(), Image.open(file, formats=_FORMATS) as image:
-            return _loaded(image)
+            return _loaded(image, shares_pixels=True)
     except _UnusableError as error:
         raise ImageError(f"{label} {error}; {_REMEDY}") from None
     # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
@@ -126,7 +126,7 @@ def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced():
-            return _loaded(image)
+            return _loaded(image, shares_pixels=False)
     except _UnusableError as error:
         raise DataError(f"{label} {error}") from None
     # As above; and an image whose file was closed before its pixels were read.
@@ -134,13 +134,16 @@ def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
         raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
 
 
-def _loaded(image: Image.Image) -> Image.Image:
+def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise _UnusableError(
             f"has {image.width} x {image.height} pixels, more than the limit of {MAX_PIXELS}"
         )
     image.load()
-    return _upright(_to_rgb(image), _orientation(image))
+    is_shared = shares_pixels and image.mode == "RGB" and not image.has_transparency_data
+    # What Pillow's copy() does, without copying the pixels.
+    rgb = _without_metadata(image._new(image.im)) if is_shared else _to_rgb(image)
+    return _upright(rgb, _orientation(image))
 
 
 class _UnusableError(Exception):

@@ -121,34 +121,30 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
-    Network, preprocessing and class numbers are those of the run that wrote it; so are data and metric, but
-    for what is said here.
+    Network, preprocessing and class numbers are the run's own; so are data and metric unless given here.
 
     Args:
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
-            ``config`` that describes its network also a file of weights, or of a program with a loop of its
-            own.
+            ``config`` that describes its network also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
         data: folder with the split's folder in it, or with one folder for each class; None takes the folder
             that the run was trained on.
-        split: 'train', 'val' or 'test'; None: 'val', or all of a folder that has classes and no splits.
+        split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: samples per process and batch; None takes the run's.
         metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
             several of these.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file; its ending decides what it holds, in the order of the data. ``.csv``: a row for each
-            sample: path, target, target_name, predicted, predicted_name, score, correct; several labels or
-            tasks in one cell, with ``|`` between. ``.json``: results, classes and these rows. ``.npz``:
-            ``sample_ids``, ``targets`` and ``logits``.
+        out: a file: ``.csv`` for a row per sample in the order of the data (`write_report`),
+            ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        ConfigError: no such metric, or one that does not fit the labels; an override that changes nothing
-            here; another ending of ``out``.
+        ConfigError: no such metric, one that does not fit the labels, an override without effect, another
+            ending of ``out``.
         DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
             written.
     """

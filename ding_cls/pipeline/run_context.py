@@ -27,7 +27,7 @@ from ding_cls.config.validate import part_placed
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.datasets.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
-from ding_cls.errors import ConfigError, PartError
+from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
@@ -164,12 +164,7 @@ class Run:
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
-        dropped = loader.num_left_out
-        left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
-        updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
-        learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
-        for trap in self.traps(len(loader)):
-            self.logger.warning(trap)
+        self._log_epoch(learner, loader)
         learner.allows_changed_data = self.allow_changed_data
         if self._checkpoint is not None:
             if self.rank == 0:
@@ -183,6 +178,14 @@ class Run:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
         end_early_stops()
+
+    def _log_epoch(self, learner: BaseLearner, loader: TrainLoader) -> None:
+        dropped = loader.num_left_out
+        left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
+        updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
+        learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
+        for trap in self.traps(len(loader)):
+            self.logger.warning(trap)
 
     def traps(self, updates_per_epoch: int) -> list[str]:
         """Return the traps that the config has stepped into, a line each."""
@@ -252,21 +255,18 @@ def open_run(
     """Open a run: processes, one folder for all of them, the checked config in it, the seed.
 
     Args:
-        cfg: the config, as read.
-        seed: replaces the config's.
-        resume: continue the run in the folder ``exp_name``, from its newest good checkpoint; or a run's
-            folder, or the very checkpoint in it: the newer ones are set aside.
+        cfg: the config, as read; ``seed`` replaces its own.
+        resume: continue the run in ``exp_name`` from its newest good checkpoint; or in a run's folder, or
+            from the very checkpoint: newer ones are set aside.
         origins: which line of which file set each key, for error messages.
-        problems: what ``ding_cls.config.resolve`` found wrong, to be told together with the rest.
-        allow_changed_data: go on with other data than the run was begun with; of what changed one warning.
+        problems: what ``ding_cls.config.resolve`` found wrong, reported together with the rest.
+        allow_changed_data: go on with other data than the run was begun with, and warn.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
     Raises:
         ConfigError: keys or values that cannot be used, there is no run to resume, or the ranks differ.
-        DistributedError: the launcher's variables cannot be used.
-        CheckpointError: none of the run's checkpoints is good.
+        DingError: the launcher's variables, all of the run's checkpoints or the disk cannot be used.
         RunStopped: a signal came before training began.
-        DiskError: the disk is full or cannot be written.
     """
     given = dict(origins or {})
     compiled = _compiled(cfg, seed, origins=(origins := dict(given)), problems=problems, **classes)
@@ -280,45 +280,63 @@ def open_run(
         compiled.exp_name = named.folder or compiled.exp_name
         with held_stops():
             chosen = choose_folder(compiled, rank, is_resumed=bool(resume), named=named, logger=logger)
-        folder, checkpoint, newer = chosen.path, chosen.checkpoint, chosen.newer
+        checkpoint = chosen.checkpoint
         if checkpoint is not None:
             saved = checkpoint.get("run", {}).get("config")
             origins = given
             compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
-        compiled.exp_name = folder
-        if checkpoint is not None:
             keep_batches(compiled, cfg, checkpoint, logger)
+        compiled.exp_name = chosen.path
         if rank == 0:
-            if checkpoint is None:
-                save_run_config(compiled, Path(folder))
-            writer = EventWriter(os.path.join(".", folder, "log", "serial"))
-            release(logger, learner_log(folder))
-            logger.info(f"run folder: {Path(folder).resolve()}")
-            if line := input_line(compiled, origins):
-                logger.info(line)
+            writer = _open_logs(compiled, origins, logger, is_new=checkpoint is None)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
-        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, newer, chosen.file)
+        run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
         run.allow_changed_data = allow_changed_data
         with parts_heard(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if chosen is not None:
-            num_updates = 0 if run is None or run.learner is None else run.learner.train_iter
-            chosen.give_back(checkpoints_of(compiled, chosen.path), num_updates=num_updates)
-        if isinstance(error, PartError):
-            raise ConfigError(part_placed(error, compiled, origins)) from error
-        if (of_disk := disk_error(error)) is not None:
-            raise of_disk from error
+            chosen.give_back(checkpoints_of(compiled, chosen.path), num_updates=_num_updates(run))
+        if (clearer := _clearer(error, compiled, origins)) is not None:
+            raise clearer from error
         raise
     finally:
-        for loader in run._loaders if run is not None else ():
-            loader.close()
-        if writer is not None:
-            writer.close()
-        close_logger(logger)
-        if chosen is not None:
-            chosen.release()
-        dist_finalize()
+        _close(run, writer, logger, chosen)
+
+
+def _close(run: Run | None, writer: EventWriter | None, logger: logging.Logger, chosen: Any) -> None:
+    for each in run._loaders if run is not None else ():
+        each.close()
+    if writer is not None:
+        writer.close()
+    close_logger(logger)
+    if chosen is not None:
+        chosen.release()
+    dist_finalize()
+
+
+def _open_logs(cfg: Any, origins: Mapping[str, str], logger: logging.Logger, *, is_new: bool) -> EventWriter:
+    """Write a new run's config, open its TensorBoard file, log where the run is and what it takes in."""
+    folder = cfg.exp_name
+    if is_new:
+        save_run_config(cfg, Path(folder))
+    writer = EventWriter(os.path.join(".", folder, "log", "serial"))
+    release(logger, learner_log(folder))
+    logger.info(f"run folder: {Path(folder).resolve()}")
+    if line := input_line(cfg, origins):
+        logger.info(line)
+    return writer
+
+
+def _num_updates(run: Run | None) -> int:
+    return 0 if run is None or run.learner is None else run.learner.train_iter
+
+
+def _clearer(error: BaseException, cfg: Any, origins: Mapping[str, str]) -> DingError | None:
+    """Return the error that says where a part was described, or how full the disk is; else None."""
+    if isinstance(error, PartError):
+        return ConfigError(part_placed(error, cfg, origins))
+    return disk_error(error)
 
 
 def _compiled(

@@ -54,38 +54,29 @@ def train(
     """Train a classifier.
 
     Args:
-        config: a config file in either spelling, or its content as nested dicts. What says nothing of how
-            to train, or None, is laid over a recipe that ships; the run's first lines name it.
-        data: folder with ``train/`` and ``val/`` (or ``valid/``, ``validation/``), one sub-folder per class.
-        model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits; it replaces
-            a network that the config puts together.
-        pretrained: True for torchvision's ImageNet weights, or a file of weights. The last layer is newly
-            initialised where its shape differs.
-        epochs: epochs in all.
-        seed: seed of everything random.
-        resume: continue a run, to the last bit: its folder, or a checkpoint in it, with the run's own config
-            where none is given; True: the run of this name.
-        synthetic: generate images; ``data`` is not needed.
+        config: a config file, or nested dicts; what names no schedule inherits a recipe that ships.
+        data: folder with ``train/`` and ``val/``, each with one sub-folder per class.
+        model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
+        pretrained: True for published ImageNet weights, or a file of weights.
+        epochs, seed: epochs in all; the seed of everything random.
+        resume: continue a run: its folder, or a checkpoint in it; True: the run of this name.
+        synthetic: generate images instead of ``data``.
         exp_name: the run's folder; without a config ``runs/{data}_{model}`` by default.
-        overrides: further values as ``'policy.learn.batch_size=64'``, in either spelling; they win over
-            everything else.
+        overrides: values as ``'policy.learn.batch_size=64'``; they win over everything else.
         allow_code: import the modules that ``custom_imports`` names.
-        check_images: open every training and evaluation image before anything is trained.
-        allow_changed_data: resume also where names or labels of the data are not those that the checkpoint
-            was written with; one warning says what changed.
+        check_images: open every image before anything is trained.
+        allow_changed_data: resume, with a warning, also on other names or labels than the checkpoint's.
 
     Raises:
-        DingError: one line that says what cannot be used, and what to do.
+        DingError: one line: what cannot be used, and what to do.
         RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; once training began, a checkpoint is saved.
     """
-    folder = named_run(resume, exp_name).folder
-    if folder is not None:
+    if (folder := named_run(resume, exp_name).folder) is not None:
         exp_name, overrides = folder, without_folders(overrides)
     elif resume and config is None and data is None and not synthetic:
         folder = folder_in(overrides) or exp_name
-    if config is None and folder is not None and is_run(folder):
-        config = Path(folder, SAVED_CONFIG)
-    described = read_run(
+    config = _own_config(folder) if config is None else config
+    cfg, about = read_run_and_code(
         config,
         data=data,
         model=model,
@@ -95,23 +86,48 @@ def train(
         resume=bool(resume),
         exp_name=exp_name,
         overrides=overrides,
+        allow_code=allow_code,
     )
-    import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
-    cfg, origins, problems = described
-    if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
-        # Whoever opens a checkpoint of this run finds the modules again.
-        cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
-    about: dict[str, Any] = {"origins": origins, "problems": problems, **PARTS}
     with open_run(cfg, seed=seed, resume=resume, allow_changed_data=allow_changed_data, **about) as run:
-        if config is None and not any(path.startswith("policy.model") for path in origins):
-            run.logger.info(f"no --model is named: {run.cfg.policy.model.name}")
-        if line := recipe_line(run.cfg, origins):
-            run.logger.info(f"recipe {line}")
+        _log_choices(run, about["origins"], has_config=config is not None)
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
         judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
         learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
         return run.finish(policy, learner, evaluator)
+
+
+def _own_config(folder: str | None) -> Path | None:
+    """Return the config that a run's folder holds, if there is one."""
+    return Path(folder, SAVED_CONFIG) if folder is not None and is_run(folder) else None
+
+
+def read_run_and_code(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None, *, allow_code: bool, **arguments: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Read the config that ``train``'s arguments describe and import the modules that it names.
+
+    Args:
+        config: as in ``train``.
+        allow_code: as in ``train``.
+        arguments: `read_run`'s.
+
+    Returns:
+        The config, and ``open_run``'s arguments: origins, problems, the classes with keys of their own.
+    """
+    cfg, origins, problems = read_run(config, **arguments)
+    import_user_code(cfg, is_allowed=allow_code, folder=folder_of(config))
+    if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
+        # A checkpoint of this run names where the modules are.
+        cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
+    return cfg, {"origins": origins, "problems": problems, **PARTS}
+
+
+def _log_choices(run: Run, origins: Mapping[str, str], *, has_config: bool) -> None:
+    if not has_config and not any(path.startswith("policy.model") for path in origins):
+        run.logger.info(f"no --model is named: {run.cfg.policy.model.name}")
+    if line := recipe_line(run.cfg, origins):
+        run.logger.info(f"recipe {line}")
 
 
 def assemble(

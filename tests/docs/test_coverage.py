@@ -1,4 +1,4 @@
-"""``docs/coverage.md``: every name of the five systems has a row, and the tests that rows name are there."""
+"""``tests/coverage_ledger.md``: every name of the five systems has a row, and the tests in it exist."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "coverage.md"
+PAGE = ROOT / "tests" / "coverage_ledger.md"
 HEADER = ("there", "here", "status")
 
 # How many rows each section has. A row is added or removed together with its number.

@@ -10,9 +10,16 @@ import pytest
 from ding_cls.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / ".github").rglob("*.md"),
+        *(ROOT / "tests").glob("*.md"),
+    ]
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMING = (ROOT / "docs" / "coming-from-di-engine.md").read_text(encoding="utf-8")
+COMING = (ROOT / "docs" / "coming-from" / "di-engine.md").read_text(encoding="utf-8")
 TRAPS = 10
 
 
@@ -21,7 +28,7 @@ def test_the_pages_are_found() -> None:
     assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "config.md"} <= names
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
     targets = [each for each in re.findall(r"\]\(([^)#]+)", text) if not each.startswith("http")]
@@ -33,7 +40,7 @@ def test_each_of_the_ten_traps_names_tests_that_exist() -> None:
     rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| trap")]
     assert len(rows) == TRAPS
     for row in rows:
-        named = re.findall(r"\[`(\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", row)
+        named = re.findall(r"\[`(\w+)`\]\(\.\./\.\./(tests/[\w/]+\.py)\)", row)
         assert named, row
         for name, file in named:
             assert re.search(rf"^def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.M), (name, file)

@@ -73,6 +73,11 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         self.samples = list_samples(self.root, folders, self.class_to_idx, refuse_empty=is_training)
         self.targets = [target for _, target in self.samples]
 
+    @property
+    def draws_from_torch_only(self) -> bool:
+        """Whether ``transform`` is one of ours whose random numbers all come from torch."""
+        return self.geometry is not None and self.geometry.is_builtin
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -123,6 +128,8 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
     Raises:
         DataError: a number is below 1, or ``classes`` has another length than ``num_classes``.
     """
+
+    draws_from_torch_only = True
 
     def __init__(
         self,

@@ -68,6 +68,11 @@ class PipelinePreprocessing:
             ]
         )
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether neither this class nor a step is the user's own; see `Compose`."""
+        return type(self).__module__.startswith("ding_cls.data.") and self._steps.is_builtin
+
     def __call__(self, image: Image.Image) -> Image.Image | torch.Tensor:
         """Return the image that the network sees; as float ``(3, H, W)`` where the pipeline makes it so.
 

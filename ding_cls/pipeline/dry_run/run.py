@@ -24,13 +24,12 @@ from ding_cls.common.logs.log import parts_heard
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.tools.training_rules import NO_CHECKPOINT, save_intervals
-from ding_cls.config.user_code import import_user_code
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.datasets.input_statistics import input_line
 from ding_cls.pipeline.dry_run.report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run_context import Run, open_run
-from ding_cls.pipeline.train import PARTS, assemble, folder_of, read_run
+from ding_cls.pipeline.train import assemble, read_run_and_code
 from ding_cls.policy import Policy
 from ding_cls.worker.evaluation.schedule import EvalPlan
 
@@ -60,22 +59,13 @@ def dry_run(
     The hooks are built and not called: a user's own may send their words anywhere.
 
     Args:
-        config: as in ``train``, like the others.
-        data: as there.
-        model: as there, by its name.
-        pretrained: as there.
-        epochs: as there.
-        seed: as there.
-        synthetic: as there.
-        exp_name: as there; the folder is neither made nor touched.
-        overrides: as there.
-        allow_code: as there.
-        check_images: as there.
+        model: as in ``train``, by its name.
+        exp_name: as there; the folder is neither made nor touched. All others: as there.
 
     Raises:
         DingError: what the run would have raised.
     """
-    described = read_run(
+    read, settings = read_run_and_code(
         config,
         data=data,
         model=model,
@@ -85,12 +75,11 @@ def dry_run(
         resume=False,
         exp_name=exp_name,
         overrides=overrides,
+        allow_code=allow_code,
     )
-    import_user_code(described.cfg, is_allowed=allow_code, folder=folder_of(config))
-    settings: dict[str, Any] = {"origins": described.origins, "problems": described.problems, **PARTS}
-    wanted = Path(checked_config(described.cfg, seed, **settings).exp_name)
+    wanted = Path(checked_config(read, seed, **settings).exp_name)
     with tempfile.TemporaryDirectory(prefix="ding_cls_dry_run_") as temporary:
-        cfg = {**described.cfg, "exp_name": os.path.join(temporary, "run")}
+        cfg = {**read, "exp_name": os.path.join(temporary, "run")}
         # What a run says while it is built names the temporary folder.
         warned = logging.handlers.BufferingHandler(capacity=1000)
         warned.setLevel(logging.WARNING)
@@ -105,8 +94,8 @@ def dry_run(
         return replace(
             report,
             remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
-            recipe=recipe_line(run.cfg, described.origins),
-            input=input_line(run.cfg, described.origins),
+            recipe=recipe_line(run.cfg, settings["origins"]),
+            input=input_line(run.cfg, settings["origins"]),
             was_checked=check_images,
         )
 

@@ -5,7 +5,9 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,76 +55,83 @@ def kfold(
     use_last: bool = False,
     allow_changed_data: bool = False,
 ) -> KFoldResult:
-    """Train one network for each fold of the training data, judge each on its fold, and sum up.
+    """Train one network for each fold of the training data, evaluate each on its fold, and sum up.
 
-    Every fold is a run of its own in ``exp_name/fold_0``, ``exp_name/fold_1``, ..., with the same seed, and
-    resumes as any run. It is evaluated on its held-out part as the config evaluates, without augmentation. A
-    config's validation set is not used, but for its pipeline. Files: see `kfold_summary`.
-
-    The best checkpoint of a fold is chosen on the same held-out part that it is judged on, so its result is
-    slightly too good. ``use_last`` judges the weights that training ended with: no choice, no such gain.
+    Every fold is a run of its own in ``exp_name/fold_0``, ``fold_1``, ..., with the same seed. It is
+    evaluated on its held-out part as the config evaluates; the config's validation set is not used. Files:
+    see `kfold_summary`. A fold's best checkpoint is chosen on the part that it is evaluated on, so its
+    result is slightly too good; ``use_last`` evaluates the last weights instead.
 
     Args:
-        config: as in `train`, like all that is not named here.
+        config: as in `train`, like every argument that is not named here.
         data: folder with ``train/``, or with the class folders themselves. A folder ``test`` beside
             ``train`` is predicted by all networks together.
-        model: as in `train`; of a network that is handed in each fold takes a copy.
-        pretrained: as in `train`.
-        epochs: as in `train`.
+        model: as in `train`; each fold takes a copy of a network.
         seed: of the division too.
-        resume: go on with the cross-validation in ``exp_name``: finished folds are not trained again. What
-            was said at its start need not be repeated.
-        synthetic: as in `train`.
+        resume: go on in ``exp_name``, with the arguments of its start: finished folds are not trained again.
         exp_name: the folder of all folds; by default what `train` would take, and ``_kfold``.
-        overrides: as in `train`.
-        allow_code: as in `train`.
         num_splits: number of folds; 5 by default.
-        fold: do this one alone, counted from 0; others may be there, or follow.
-        start_fold: leave out the folds before this one.
-        stratified: each class alike in all folds; by default so.
-        grouped: samples of one group stay together, by the data set's ``groups``; by default where it has
-            some.
-        group_pattern: the same by file names: a regular expression; its first group, or all that it finds.
-        use_last: judge the last checkpoint of each fold, not the best.
-        allow_changed_data: go on also where names or labels of the data have changed, as long as no fold is
-            begun: it would be judged on samples that it has trained on.
+        fold: run this one alone, counted from 0; or all from ``start_fold`` on.
+        stratified: each class has the same share in all folds; by default so.
+        grouped: samples of one group stay together, by the dataset's ``groups``; by default so.
+        group_pattern: the same by file names: a regular expression; its first group, or the whole match.
+        use_last: evaluate the last checkpoint of each fold, not the best.
+        allow_changed_data: go on with other names or labels while no fold has begun (it would be evaluated on
+            samples that it has trained on).
 
     Raises:
-        DingError: one line that says what cannot be used, and what to do.
-        RunStopped: SIGTERM, Ctrl-C, SIGHUP or SIGUSR1 came; once training began, a checkpoint is saved.
+        DingError, RunStopped: as `train`.
     """
     check_alone("kfold")
-    settings = {
-        "data": data,
-        "model": model,
-        "pretrained": pretrained,
-        "epochs": epochs,
-        "synthetic": synthetic,
-        "exp_name": exp_name,
-        "overrides": overrides,
-    }
+    settings: dict[str, Any] = {"data": data, "model": model, "pretrained": pretrained, "epochs": epochs}
+    settings |= {"synthetic": synthetic, "exp_name": exp_name, "overrides": overrides}
     asked = Asked(seed, num_splits, stratified, grouped, group_pattern)
     plan = make_plan(config, settings, asked, is_resumed=resume, allow_code=allow_code)
     if use_last:
         _check_last_is_saved(plan)
     folds = wanted_folds(plan.division.num_splits, fold, start_fold)
     is_part = fold is not None or start_fold > 0
+    how = _How(is_resumed=resume, is_part=is_part, use_last=use_last, allow_code=allow_code)
+    return _run_folds(plan, folds, model, how, allow_changed_data=allow_changed_data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    is_resumed: bool
+    is_part: bool
+    use_last: bool
+    allow_code: bool
+
+
+def _run_folds(
+    plan: Plan,
+    folds: Sequence[int],
+    model: str | torch.nn.Module | None,
+    how: _How,
+    *,
+    allow_changed_data: bool,
+) -> KFoldResult:
+    """Run the folds one after another in the locked folder, then sum up and predict the test split."""
     parents, wanted = missing_parents(plan.folder), plan
     with ExitStack() as stack:
         try:
             with held_stops():
                 plan = opened(
-                    plan, folds, is_resumed=resume, is_part=is_part, allow_changed_data=allow_changed_data
+                    plan,
+                    folds,
+                    is_resumed=how.is_resumed,
+                    is_part=how.is_part,
+                    allow_changed_data=allow_changed_data,
                 )
-                if not is_part:
+                if not how.is_part:
                     stack.enter_context(locked(plan.folder))
             stack.enter_context(part_of(plan.folder))
             for number in folds:
                 with locked(plan.folder, name=f"fold_{number}"):
-                    _finish_fold(plan, number, model, use_last=use_last, allow_code=allow_code)
+                    _finish_fold(plan, number, model, use_last=how.use_last, allow_code=how.allow_code)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             # A mistake found before training began shall not cost a folder.
-            is_new = plan is not wanted and not (resume or is_part)
+            is_new = plan is not wanted and not (how.is_resumed or how.is_part)
             if is_new and not any(plan.folder.glob("*fold_*/")):
                 stack.close()
                 remove_claimed(plan.folder, parents)
@@ -130,10 +139,10 @@ def kfold(
                     raise RunStopped(nothing_saved(error.cause), cause=error.cause) from error
             raise
         # First: of a test split that cannot be read the folds' results shall not have to wait.
-        result = kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
-        if result.missing or not _predict_test(plan, result, model, allow_code=allow_code):
+        result = kfold_summary(plan.folder, use_last=how.use_last, allow_code=how.allow_code)
+        if result.missing or not _predict_test(plan, result, model, allow_code=how.allow_code):
             return result
-        return kfold_summary(plan.folder, use_last=use_last, allow_code=allow_code)
+        return kfold_summary(plan.folder, use_last=how.use_last, allow_code=how.allow_code)
 
 
 def _check_last_is_saved(plan: Plan) -> None:
