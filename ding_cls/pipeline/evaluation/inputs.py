@@ -17,10 +17,11 @@ from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve, to_native
 from ding_cls.config.merge import plain_copy, to_easydict
 from ding_cls.config.origins import NativeConfig
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
+from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -36,7 +37,7 @@ from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.images import FACT
 from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
-from ding_cls.pipeline.datasets.input_statistics import INPUT_KEYS, fill_input_statistics, input_line
+from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.datasets.splits import (
     evaluation_pipeline,
     evaluation_set,
@@ -75,7 +76,7 @@ class EvalInputs:
     checkpoint: Path
     state: Mapping[str, Any] | None
     cfg: Any
-    preprocessing: AnyPreprocessing
+    preprocessing: PipelinePreprocessing
     class_names: tuple[str, ...] | None
     is_run: bool
 

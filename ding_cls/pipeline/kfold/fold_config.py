@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
 from ding_cls.data.datasets.digest import listed
 from ding_cls.data.datasets.labels import sample_names
@@ -20,7 +21,6 @@ from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, change
 
 # Wrappers that show a sample several times: the data are divided before, or copies would be judged.
 _REPEATING = ("RepeatDataset", "ClassBalancedDataset")
-_GEOMETRY = ("mean", "std", "image_size", "resize_size", "interpolation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _with_sets(cfg: Mapping[str, Any], compiled: Any, *, train: Any, val: Any) -
     policy["collect"] = {
         **policy.get("collect", {}),
         # Said once more: a pipeline inside a wrapper must not let others be filled in.
-        **{name: plain_copy(known[name]) for name in _GEOMETRY},
+        **{name: plain_copy(known[name]) for name in INPUT_KEYS},
         "train": train,
         "val": val,
         "learn_data_path": known.learn_data_path,
