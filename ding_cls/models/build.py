@@ -15,13 +15,14 @@ from torchvision.models import get_model_builder
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.backbones.lenet import lenet5
 from ding_cls.models.backbones.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
-from ding_cls.models.backbones.timm import INSTALL, PREFIX, has_timm, timm_names, timm_network
+from ding_cls.models.backbones.timm import has_timm, timm_names, timm_network
 from ding_cls.models.backbones.torchvision import TORCHVISION_DEFAULTS, torchvision_names
 from ding_cls.models.layers.init import PRETRAINED, descriptions, initialise_by_cfg
 from ding_cls.models.layers.ops import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.names import holds, likeness, nearest
 from ding_cls.models.registry import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.weights.initial import PARTS, load_initial_weights
+from ding_cls.models.weights.timm import INSTALL, PREFIX
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -41,6 +41,8 @@ class ImageClassifier(nn.Module):
         head: the same; None: the network only extracts features.
 
     Attributes:
+        computes_loss: it is called with targets, and gives its losses itself.
+        is_composed: it has a neck and a head that a file of weights need not have.
         CLASSES: the names of the classes; None while nobody has told them.
 
     Raises:
@@ -48,6 +50,7 @@ class ImageClassifier(nn.Module):
     """
 
     computes_loss = True
+    is_composed = True
     CLASSES: tuple[str, ...] | None = None
 
     def __init__(

@@ -142,7 +142,7 @@ def test_an_unknown_name_suggests_timms_too(name: str, expected: str) -> None:
 def test_without_timm_an_unknown_name_gives_its_pip_command(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("build", "timm_backbone"):
+    for module in ("build", "backbones.timm"):
         monkeypatch.setattr(f"ding_cls.models.{module}.has_timm", lambda: False)
     with pytest.raises(ModelError) as caught:
         build_model(name, num_classes=5)

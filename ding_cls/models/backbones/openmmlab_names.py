@@ -13,10 +13,11 @@ from typing import Any, Literal
 from torch import nn
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models.backbones.timm import INSTALL, PREFIX, TIMMBackbone, has_timm
+from ding_cls.models.backbones.timm import TIMMBackbone, has_timm
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone
 from ding_cls.models.layers.norms import set_norms
 from ding_cls.models.layers.ops import check_conv_cfg
+from ding_cls.models.weights.timm import INSTALL, PREFIX
 from ding_cls.registry import Library
 
 _LOGGER = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.layers.ops import check_dropout, classifier_layer, replace_module, set_in_channels
+from ding_cls.models.weights.parts import load_part
 from ding_cls.registry import Library
 
 # What the maps are looked for with; where a network wants another size, it says so.
@@ -94,7 +95,7 @@ class TorchvisionBackbone(nn.Module):
         self.dropped = frozenset(names - set(self.network.state_dict()))
         self.train()
         if pretrained:
-            load_own_weights(self, pretrained)
+            load_part(self, pretrained)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors as a tuple of one, or the maps, shallow to deep.
@@ -121,14 +122,6 @@ def keep_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
-
-
-def load_own_weights(backbone: nn.Module, pretrained: bool | str) -> None:
-    """Load weights in place, for a backbone that is built by hand."""
-    # They know every part; the parts know them only here.
-    from ding_cls.models.weights.initial import load_part
-
-    load_part(backbone, pretrained)
 
 
 def _whole(name: str, num_classes: int, arguments: dict[str, Any]) -> nn.Module:

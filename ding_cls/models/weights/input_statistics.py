@@ -10,8 +10,9 @@ from torchvision.models import get_model_weights
 
 from ding_cls.errors import ConfigError
 from ding_cls.models.backbones.openmmlab_names import FAMILIES, member_of
-from ding_cls.models.backbones.timm import PREFIX, has_timm, timm_library
+from ding_cls.models.backbones.timm import has_timm
 from ding_cls.models.backbones.torchvision import torchvision_names
+from ding_cls.models.weights.timm import PREFIX, timm_library
 
 # What a network's constructor calls the side of its images: torchvision's ViT, timm, torchvision's MaxViT.
 _SIZE_ARGUMENTS = ("image_size", "img_size", "input_size")

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ding_cls.common.tensors import odd_tensor, state_differences
 from ding_cls.errors import CheckpointError, ModelError
-from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.layers.ops import classifier_names, first_convolution
 from ding_cls.models.weights.files import read_evaluated_weights
 from ding_cls.models.weights.position_embeddings import fit_positions
@@ -104,7 +103,7 @@ def load_pretrained(
     if is_part:
         found = {key: value for key, value in found.items() if key in state}
         swapped: tuple[str, ...] = ()
-    elif isinstance(model, ImageClassifier):
+    elif _is_composed(model):
         swapped = _new_parts(found, state)
     else:
         swapped = _swapped_layer(model, found, state)
@@ -234,6 +233,11 @@ _RENAMINGS: tuple[Callable[[str], str], ...] = (
 )
 
 
+def _is_composed(model: nn.Module) -> bool:
+    """Return whether a network is one of parts: an ``ImageClassifier`` declares it."""
+    return bool(getattr(model, "is_composed", False))
+
+
 def _new_parts(found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Return the names of the tensors of a neck or a head that is not built as that of the file."""
     return tuple(name for part in _REPLACEABLE for name in _differing_part(part, found, state))
@@ -284,7 +288,7 @@ def _differing(
 def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:
     dropped: frozenset[str] = getattr(getattr(model, "backbone", None), "dropped", frozenset())
     for name, theirs in found.items():
-        is_replaced = isinstance(model, ImageClassifier) and name.startswith(_REPLACEABLE)
+        is_replaced = _is_composed(model) and name.startswith(_REPLACEABLE)
         is_replaced = is_replaced or name.removeprefix("backbone.network.") in dropped
         if name not in state and not is_replaced and not _switched_off(model, name):
             yield f"{name} (file: {_shape(theirs)}, model: missing)"
