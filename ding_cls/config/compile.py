@@ -23,6 +23,7 @@ from ding_cls.config.normalize import (
     settle_multi_gpu,
     settle_resize_size,
 )
+from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
 from ding_cls.config.openmmlab.key_table import ROOTS
 from ding_cls.config.openmmlab.translate import Translation, leaves, translate
 from ding_cls.config.overrides import apply_overrides
@@ -104,6 +105,7 @@ def checked_config(
     given, places = native.cfg, native.origins
     if seed is not None:
         given["seed"], places["seed"] = seed, "argument seed"
+    drop_ignored(given)
     declared = _declared(policy, learner, evaluator)
     own = plain_copy(declared)
     move_arguments(own, {})
