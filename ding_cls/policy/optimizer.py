@@ -15,7 +15,6 @@ from ding_cls.optim import (
     OPTIMIZERS,
     WEIGHT_DECAY_SCHEDULES,
     LearningRate,
-    LinearWarmup,
     LrScheduler,
     MomentumWarmup,
     SettingScheduler,
@@ -151,13 +150,8 @@ def _settings(optimizer: Optimizer, learn: Mapping[str, Any]) -> list[SettingSch
 
 
 def _native(schedule: Any, learn: Mapping[str, Any]) -> Schedule:
+    warmup = {"warmup_lr": learn["warmup_lr"], "warmup_epochs": learn["warmup_epoch"]}
     if schedule not in _NATIVE:
-        return LinearWarmup(short_schedule(str(schedule)), learn["warmup_lr"], learn["warmup_epoch"])
-    return LearningRate(
-        schedule,
-        decay_epoch=learn["decay_epoch"],
-        decay_rate=learn["decay_rate"],
-        min_lr=learn["min_lr"],
-        warmup_lr=learn["warmup_lr"],
-        warmup_epochs=learn["warmup_epoch"],
-    )
+        return LearningRate(short_schedule(str(schedule)), **warmup)
+    decay = {name: learn[name] for name in ("decay_epoch", "decay_rate", "min_lr")}
+    return LearningRate(schedule, **decay, **warmup)
