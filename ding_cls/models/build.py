@@ -1,6 +1,6 @@
 """A classification network by its name, or of the parts that a dict names.
 
-The names are torchvision's; our own ResNets stand in for those of the same name. Weights come from
+The names are torchvision's; our own ResNets replace those of the same name. Weights come from
 ``pretrained``.
 """
 
@@ -97,7 +97,7 @@ def build_model(
             once. A path or an https URL: that file. The last layer stays new where the file has another
             number of classes.
         **kwargs: arguments of the network's constructor; of any network ``dropout``, before the last layer,
-            and ``in_channels`` of the pictures. For ``inception_v3`` and
+            and ``in_channels`` of the images. For ``inception_v3`` and
             ``googlenet`` ``transform_input`` is True unless given: they expect images normalised as for
             ImageNet.
 
@@ -118,7 +118,7 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
     Args:
         description: ``dict(name=, ...)`` with the arguments of ``build_model``, or ``dict(type=, ...)`` of a
             registered network. ``pretrained`` and ``num_classes`` in it are not looked at.
-        num_classes: number of logits; a head that says its own keeps it.
+        num_classes: number of logits; a head with a number of its own keeps it.
 
     Raises:
         ConfigError: an unknown type or argument, or both ``type`` and the ``name`` of another network.
@@ -131,7 +131,7 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
         network = build_model(arguments.pop("name", _DEFAULT_NAME), num_classes=num_classes, **arguments)
         initialise_by_cfg(network, initial)
         return network
-    # The default of the config's schema stands beside every type.
+    # The default of the config's schema is there beside every type.
     name = arguments.pop("name", _DEFAULT_NAME)
     if name != _DEFAULT_NAME:
         raise ConfigError(f"a network has the name {name!r} and the type {arguments['type']!r}; keep one")

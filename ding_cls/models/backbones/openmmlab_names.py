@@ -1,4 +1,4 @@
-"""mmclassification's names of backbones, each with the network of torchvision or timm that stands for it.
+"""mmclassification's names of backbones, each with the network of torchvision or timm used for it.
 
 Plain data and one rule: the value of the argument that chooses among a family's members becomes a name.
 Those that we write ourselves (``ResNet`` and its kin, ``LeNet5``, ``TIMMBackbone``) are registered by their
@@ -248,7 +248,7 @@ _OURS = ("num_classes", "in_channels", "norm_eval", "pretrained")
 
 
 def member_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the network that stands for a name with its arguments, and the arguments that are left.
+    """Return the network that is used for a name with its arguments, and the arguments that are left.
 
     Raises:
         ConfigError: the arguments choose no member of the family.

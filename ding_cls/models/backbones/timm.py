@@ -1,6 +1,6 @@
 """Networks of timm, whole or as backbones, where timm is installed.
 
-It must not know which of timm's networks stands for which name; see ``openmmlab_names``.
+It must not know which of timm's networks is used for which name; see ``openmmlab_names``.
 """
 
 import functools
@@ -135,7 +135,7 @@ class TIMMBackbone(nn.Module):
 
 
 def _trial(network: nn.Module, method: str, *, in_channels: int, side: Any) -> tuple[Tensor, ...]:
-    """Return what a method makes of one picture; it is tried without memory or arithmetic."""
+    """Return what a method makes of one image; it is tried without memory or arithmetic."""
     usual = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))[1:]
     size = tuple(usual) if side is None else (side, side) if isinstance(side, int) else tuple(side)
     was_training = network.training

@@ -51,7 +51,7 @@ class ClsHead(nn.Module):
     def forward_train(
         self, x: Tensor | tuple[Tensor, ...], gt_label: Tensor, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Return the losses of features; a subclass may say here how its losses come about."""
+        """Return the losses of features; a subclass may compute them in another way."""
         return self.loss(self(x), gt_label, **kwargs)
 
 
@@ -64,7 +64,7 @@ class LinearClsHead(ClsHead):
         in_channels: length of the vectors that come in.
         loss: as in ``ClsHead``.
         init_cfg: None: torch's own initial values; or such as ``dict(type='Normal', layer='Linear',
-            std=0.01)``, which a config in mmclassification's spelling has where it says nothing.
+            std=0.01)``, which a config in mmclassification's spelling has by default.
         dropout: before the layer.
 
     Raises:

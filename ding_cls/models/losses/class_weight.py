@@ -70,8 +70,8 @@ class ClassWeightLoss(ReducedLoss):
 
 
 NO_COUNTS = (
-    "class_weight='auto' needs the number of training samples of each class, which this data set does not "
-    "tell; give the weights as a list, or the data set an attribute 'targets'"
+    "class_weight='auto' needs the number of training samples of each class, which this dataset does not "
+    "have; give the weights as a list, or the dataset an attribute 'targets'"
 )
 
 
@@ -92,7 +92,7 @@ def checked_weights(name: str, weights: Tensor | None, num_classes: int | None) 
     """Return the weights of the classes.
 
     Raises:
-        ConfigError: there are not as many as classes, which None does not say.
+        ConfigError: there are not as many as classes, unless that is None.
     """
     if weights is not None and num_classes is not None and weights.shape != (num_classes,):
         raise ConfigError(f"{name} holds {weights.numel()} numbers, and there are {num_classes} classes")

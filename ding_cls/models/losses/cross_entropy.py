@@ -22,7 +22,7 @@ class CrossEntropyLoss(ClassWeightLoss):
     answer that is hard to say, which counts as 1.
 
     Args:
-        use_sigmoid: judge each class by itself; a sample's value is the sum over the classes when
+        use_sigmoid: each class by itself; a sample's value is the sum over the classes when
             ``avg_factor`` is the number of samples, and their mean when it is None.
         use_soft: accepted: targets ``(N, C)`` are shares of the classes with and without it.
         reduction: 'none', 'mean' or 'sum'.
@@ -84,7 +84,7 @@ class LabelSmoothLoss(ReducedLoss):
 
     - original: ``(1 - e) * t + e / C``;
     - classy_vision: ``(t + e / C) / (1 + e)``, as the library of that name has it;
-    - multi_label: ``(1 - 2 * e) * t + e``, each class judged by a sigmoid.
+    - multi_label: ``(1 - 2 * e) * t + e``, a sigmoid for each class.
 
     Args:
         label_smooth_val: the share, in [0, 1).
@@ -92,7 +92,7 @@ class LabelSmoothLoss(ReducedLoss):
         mode: which of the three.
         reduction: 'none', 'mean' or 'sum'.
         loss_weight: factor of the result.
-        use_sigmoid: each class is judged by a sigmoid in the other modes too.
+        use_sigmoid: a sigmoid for each class in the other modes too.
 
     Raises:
         ConfigError: a share or a mode that does not exist.

@@ -133,6 +133,6 @@ def weighted_loss(loss_func: Callable[..., Tensor]) -> Callable[..., Tensor]:
     ) -> Tensor:
         return weight_reduce_loss(loss_func(pred, target, **arguments), weight, reduction, avg_factor)
 
-    # Whoever asks for the signature shall see what it is called with, not what it was made of.
+    # The signature is that of the call, not that of ``loss_func``.
     del loss.__wrapped__
     return loss

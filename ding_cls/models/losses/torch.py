@@ -129,7 +129,7 @@ def wants_logarithms(loss: Any) -> bool:
 
 
 def described_loss(text: str) -> dict[str, Any]:
-    """Return the dict that a short form stands for, or ``dict(type=text)`` of a loss's name.
+    """Return the dict that a short form means, or ``dict(type=text)`` of a loss's name.
 
     ``CEV2-g`` and ``Focalloss-g`` are the focal loss of a softmax with the exponent g.
 

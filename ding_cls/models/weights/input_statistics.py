@@ -29,7 +29,7 @@ class InputStatistics:
         image_size: side of the square that the network sees, in pixels.
         resize_size: shorter side before the centre crop, in pixels.
         interpolation: how the image is resized.
-        source: which weights say so.
+        source: the weights that declare it.
         crop_pct: timm's ``image_size / resize_size``; None: torchvision states both sizes.
     """
 
@@ -105,7 +105,7 @@ def _name_of(backbone: Mapping[str, Any]) -> str | None:
         try:
             return member_of(kind, arguments)[0]
         except ConfigError:
-            # Building the network says so, with the place.
+            # Building the network raises it, with the place.
             return None
     return kind.removeprefix("torchvision/") if isinstance(kind, str) else None
 
@@ -147,7 +147,7 @@ def _of_timm(name: str) -> InputStatistics | None:
     try:
         declared = timm.get_pretrained_cfg(name)
     except RuntimeError:
-        # A tag that there is not: building the network says so.
+        # There is no such tag: building the network raises it.
         return None
     if declared is None:
         return None

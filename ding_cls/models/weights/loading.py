@@ -41,7 +41,7 @@ class LoadReport:
             in a network of parts those of a neck or head that the file does not have.
         left_out: parts of the file that this model has switched off, such as auxiliary classifiers, or that
             are not in this part of a network.
-        resized: what was fitted to another number of input channels, or to pictures of another size.
+        resized: what was fitted to another number of input channels, or to images of another size.
         is_averaged: the file is a checkpoint of a run that evaluated an average of the weights, and that is
             what was taken.
     """
@@ -75,7 +75,7 @@ def load_pretrained(
     Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
     last layer keeps its values where the file has another number of classes. The first convolution of a file
-    for colour pictures is fitted to other channels: summed for one; for more, repeated, and scaled so that
+    for colour images is fitted to other channels: summed for one; for more, repeated, and scaled so that
     the sum stays. A vision transformer's positions are resized to another number of patches, as its library
     does.
 
@@ -171,7 +171,7 @@ def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]
 
 
 def _fit_channels(model: nn.Module, found: dict[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Fit the first convolution of a file for colour pictures to the model's channels, in ``found``."""
+    """Fit the first convolution of a file for colour images to the model's channels, in ``found``."""
     first = first_convolution(model)
     key = "" if first is None else f"{first[0]}.weight"
     if key not in found or key not in state:

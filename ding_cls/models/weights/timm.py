@@ -66,7 +66,7 @@ def _last_tensors(network: nn.Module) -> list[str]:
 
 
 def _resized_positions(twin: Any, size: Any) -> str:
-    """Return what timm did to positions that were made for pictures of another size."""
+    """Return what timm did to positions that were made for images of another size."""
     own = tuple(getattr(twin, "pretrained_cfg", {}).get("input_size", ()))[1:]
     wanted = (size, size) if isinstance(size, int) else tuple(size or own)
     if wanted == own or getattr(twin, "pos_embed", None) is None:

@@ -20,7 +20,7 @@ Ramp: TypeAlias = Literal["constant", "linear", "exp"]
 SCHEDULES: Registry[Callable[..., Schedule]] = Registry("schedule")
 
 _WARMUP_KEYS = ("warmup", "warmup_iters", "warmup_ratio", "warmup_by_epoch")
-# Epochs of up to a million updates are told apart exactly, also by a number of epochs that is a float.
+# Exact for epochs of up to a million updates, also with a number of epochs that is a float.
 _MAX_DENOMINATOR = 10**6
 
 
