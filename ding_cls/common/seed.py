@@ -1,15 +1,13 @@
 """Randomness that is a function of position, not of history.
 
-Everything random in a run draws from a generator seeded by ``derive_seed(seed, ...)`` with the position it
-belongs
-to: the sample order from (seed, epoch), augmentation from (seed, epoch, index), dropout from (seed,
-    train_iter, rank).
-So a run that is stopped and resumed, or loads with another number of workers, draws the same numbers.
+Each use of random numbers has a generator seeded by ``derive_seed`` with its position: the sample order by
+(seed, epoch), the augmentation of a sample by (seed, epoch, index), dropout by (seed, train_iter, rank). A
+resumed run, or one with another number of loader workers, therefore draws the same numbers.
 """
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 
 import numpy as np
@@ -19,7 +17,7 @@ _MASK = (1 << 64) - 1
 
 
 class Stream(IntEnum):
-    """What a seed is for; the first field of every key, so that two uses never share a sequence."""
+    """The use of a seed. It is the first field of every key, so that two uses never share a sequence."""
 
     ORDER = 1
     AUGMENT = 2
@@ -30,13 +28,12 @@ class Stream(IntEnum):
 
 
 def derive_seed(*fields: int) -> int:
-    """Mix integers into one seed in [0, 2**32).
+    """Return a seed in [0, 2**32) that depends on all fields and on their order.
 
-    torch's CPU generator uses only the low 32 bits of a seed, so all fields are mixed into those.
+    torch's CPU generator uses only the low 32 bits of a seed, so every field is mixed into those.
 
-    Source: the finaliser of splitmix64, Steele, Lea & Flood, "Fast splittable pseudorandom number
-        generators",
-    OOPSLA 2014, applied to each field in turn.
+    Source: "Fast splittable pseudorandom number generators", Steele, Lea & Flood, OOPSLA 2014: the finaliser
+        of splitmix64, applied to each field in turn.
     """
     state = 0
     for field in fields:
@@ -54,13 +51,14 @@ def generator(*fields: int) -> torch.Generator:
 
 @contextmanager
 def torch_randomness(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Seed torch's default generators inside the block and put their states back after it.
+    """Seed torch's default generators inside the block and restore their states after it.
 
     Args:
         seed: in [0, 2**32).
-        device: a CUDA device whose generator is treated likewise; None or another kind: the CPU's alone.
+        device: a CUDA device whose generator is seeded and restored as well. For None and other kinds of
+            device, the CPU's generator only.
     """
-    # torch.manual_seed would cost 0.3 ms here: it looks at every backend. The generator itself takes 2 us.
+    # torch.manual_seed takes 0.3 ms, because it seeds every backend; one generator takes 2 us.
     generators = [torch.default_generator]
     if device is not None and device.type == "cuda":
         generators.append(torch.cuda.default_generators[device.index or 0])
@@ -75,28 +73,48 @@ def torch_randomness(seed: int, device: torch.device | None = None) -> Iterator[
 
 
 @contextmanager
-def sample_randomness(seed: int) -> Iterator[None]:
-    """Seed torch, Python and NumPy inside the block and put their states back after it.
+def sample_randomness(seed: int, *, torch_only: bool = False, restore: bool = True) -> Iterator[None]:
+    """Seed the generators that the transforms of one sample draw from, and restore their states afterwards.
 
-    torchvision v2 draws from torch alone; a user's own transform may draw from any of the three.
+    Args:
+        seed: in [0, 2**32).
+        torch_only: leave Python's and NumPy's generators alone. Our transforms and torchvision's v2 draw from
+            torch only; a user's transform may draw from any of the three.
+        restore: False leaves the generators as the block left them; for a loader's worker process, which
+            draws nothing between two samples.
     """
+    if not restore:
+        torch.default_generator.manual_seed(seed)
+        if not torch_only:
+            _seed_python_and_numpy(seed)
+        yield
+        return
+    with torch_randomness(seed), nullcontext() if torch_only else _python_and_numpy_randomness(seed):
+        yield
+
+
+@contextmanager
+def _python_and_numpy_randomness(seed: int) -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
+    _seed_python_and_numpy(seed)
     try:
-        with torch_randomness(seed):
-            yield
+        yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+
+
+def _seed_python_and_numpy(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def set_pkg_seed(seed: int, use_cuda: bool | str = True) -> None:
     """Seed Python, NumPy and torch.
 
     Args:
-        seed: any integer; all three get its low 32 bits.
-        use_cuda: seed every CUDA device too, where there is one.
+        seed: any integer; its low 32 bits are used.
+        use_cuda: seed every CUDA device as well, if there are any.
     """
     low = seed & 0xFFFFFFFF
     random.seed(low)

@@ -106,7 +106,7 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced(), Image.open(file, formats=_FORMATS) as picture:
-            return _loaded(picture)
+            return _loaded(picture, shares_pixels=True)
     except _UnusableError as error:
         raise ImageError(f"{label} {error}; {_REMEDY}") from None
     # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
@@ -126,7 +126,7 @@ def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced():
-            return _loaded(picture)
+            return _loaded(picture, shares_pixels=False)
     except _UnusableError as error:
         raise DataError(f"{label} {error}") from None
     # As above; and an image whose file was closed before its pixels were read.
@@ -134,13 +134,16 @@ def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
         raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
 
 
-def _loaded(picture: Image.Image) -> Image.Image:
+def _loaded(picture: Image.Image, *, shares_pixels: bool) -> Image.Image:
     if picture.width * picture.height > MAX_PIXELS:
         raise _UnusableError(
             f"has {picture.width} x {picture.height} pixels, more than the limit of {MAX_PIXELS}"
         )
     picture.load()
-    return _upright(_to_rgb(picture), _orientation(picture))
+    is_shared = shares_pixels and picture.mode == "RGB" and not picture.has_transparency_data
+    # What Pillow's copy() does, without copying the pixels.
+    rgb = _without_metadata(picture._new(picture.im)) if is_shared else _to_rgb(picture)
+    return _upright(rgb, _orientation(picture))
 
 
 class _UnusableError(Exception):

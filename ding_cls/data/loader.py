@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data.datasets.labels import as_target, weights_of
+from ding_cls.data.datasets.wrappers import draws_from_torch_only
 from ding_cls.data.sampling.epoch_order import build_order
 from ding_cls.data.sampling.samplers import EpochBatches, EvalBatches
 from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, sample_name, watched
@@ -206,7 +207,9 @@ class _KeyedView(Dataset["_Sample | _Failure"]):
         self.trace.note(index)
         again = (repeat,) if repeat else ()
         try:
-            with sample_randomness(derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)):
+            seed = derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)
+            torch_only, is_in_worker = draws_from_torch_only(self.dataset), get_worker_info() is not None
+            with sample_randomness(seed, torch_only=torch_only, restore=not is_in_worker):
                 image, target = self._load(index)
         except DataError as error:
             return _Failure(str(error), type(error))

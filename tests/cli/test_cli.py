@@ -5,8 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import torch
 from torch import nn
 
 import ding_cls
-from ding_cls.cli import environment, main, run_program
+from ding_cls.cli import main, run_program
 from ding_cls.config import read_config
 from ding_cls.worker.learner.hooks.builtin import LogRowHook
 from ding_cls.worker.learner.learner_hook import ImageClsLogShowHook
@@ -235,53 +233,6 @@ def test_a_histogram_of_a_policy_reaches_the_log_hook(workdir: Path, monkeypatch
     assert run_program(zoo.main, imagenet_res18_config, argv=["--synthetic", *SMALL, *words]) == 0
     assert len(seen) == 2
     assert all("total_loss" in names for names in seen)
-
-
-def test_env_names_versions_and_devices(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["env"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    told = {line[:19].strip().removesuffix(":"): line[19:] for line in lines}
-    assert told["ding_cls"] == ding_cls.__version__
-    assert told["torch"] == torch.__version__
-    assert list(told) == [
-        "ding_cls",
-        "python",
-        "platform",
-        "torch",
-        "torchvision",
-        "numpy",
-        "pillow",
-        "CPU cores",
-        "torch threads",
-        "CUDA",
-        *(names[0] for names in environment.EXTRAS.values()),
-    ]
-    assert told["matplotlib"] == metadata.version("matplotlib")
-
-
-def test_env_says_how_to_get_an_extra_that_is_missing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def version(name: str) -> str:
-        if name != "mlflow":
-            raise metadata.PackageNotFoundError(name)
-        return "3.0"
-
-    monkeypatch.setattr(metadata, "version", version)
-    assert main(["env"]) == 0
-    out = capsys.readouterr().out
-    assert "timm:              not installed: pip install 'ding_cls[timm]'\n" in out
-    assert "pytorch_optimizer: not installed: pip install 'ding_cls[optim]'\n" in out
-    assert "mlflow-skinny:     3.0\n" in out
-
-
-def test_env_names_every_extra() -> None:
-    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    assert {*environment.EXTRAS} == {*extras} - {"dev", "all"}
-    for extra, names in environment.EXTRAS.items():
-        # What the first one needs beside itself may follow it.
-        assert re.split("[<>=]", extras[extra][0])[0] == names[0]
 
 
 def test_help_names_every_verb_and_python_m_is_the_same_door() -> None:

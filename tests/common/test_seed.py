@@ -149,3 +149,28 @@ def test_the_devices_generator_is_put_back_too() -> None:
     assert torch.equal(torch.cuda.get_rng_state(device), before)
     with torch_randomness(5, device):
         assert torch.equal(torch.rand(4, device=device), inside)
+
+
+def test_torch_only_seeds_and_restores_torchs_generator_and_no_other() -> None:
+    before = states()
+    with sample_randomness(5, torch_only=True):
+        assert states()[:3] == before[:3]
+        inside = torch.rand(4)
+    assert states() == before
+    with torch_randomness(5):
+        assert torch.equal(inside, torch.rand(4))
+
+
+@pytest.mark.parametrize("torch_only", [False, True])
+def test_without_restoring_the_draws_are_the_same_and_the_states_stay(torch_only: bool) -> None:
+    with sample_randomness(5):
+        expected = draws()
+    with sample_randomness(0):
+        before = states()
+        with sample_randomness(5, torch_only=torch_only, restore=False):
+            inside = draws()
+            left = states()
+        assert states() == left
+        assert inside[2] == expected[2]
+        assert (inside == expected) is not torch_only
+        assert left[-1] != before[-1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ding_cls.data.image_io import decode_rgb, load_rgb
+from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.errors import DataError
 
 
@@ -268,3 +268,30 @@ def test_an_open_file_is_decoded_under_the_name_it_is_given():
     assert decode_rgb(stored, label="upload 7").getpixel((0, 0)) == (1, 2, 3)
     with pytest.raises(DataError, match=r"^upload 8 is text, not a picture"):
         decode_rgb(io.BytesIO(b"hello"), label="upload 8")
+
+
+@pytest.mark.parametrize(("mode", "is_same"), [("RGB", True), ("L", False)])
+def test_the_pixels_of_an_rgb_file_are_not_copied(tmp_path, monkeypatch, mode, is_same):
+    path = save(tmp_path / "a.jpg", Image.new(mode, (16, 16), 77), exif=Image.Exif(), comment=b"x")
+    opened, real = [], Image.open
+
+    def open_and_keep(*args, **kwargs):
+        opened.append(real(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr(Image, "open", open_and_keep)
+    picture = load_rgb(path)
+    assert (picture.im is opened[0].im) is is_same
+    assert (type(picture), picture.mode, picture.info, dict(picture.getexif())) == (
+        Image.Image,
+        "RGB",
+        {},
+        {},
+    )
+
+
+def test_a_picture_that_the_caller_has_open_is_copied():
+    given = Image.new("RGB", (4, 4), (1, 2, 3))
+    ours = as_rgb(given, label="a picture")
+    given.paste((9, 9, 9), (0, 0, 4, 4))
+    assert ours.getpixel((0, 0)) == (1, 2, 3)

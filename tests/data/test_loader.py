@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch.utils.data import TensorDataset
 
+from ding_cls.common.seed import Stream, derive_seed, sample_randomness
+from ding_cls.data.datasets.arrays import ArrayDataset
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
 from ding_cls.data.loader import build_eval_loader, build_train_loader
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
@@ -313,3 +315,50 @@ def test_a_worker_whose_main_process_was_killed_before_it_began_ends():
     done = subprocess.run([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.strip().isdigit()
+
+
+def test_a_worker_saves_no_state_of_a_generator(pictures, monkeypatch):
+    dataset = ImageNetDataset(pictures, is_training=True, transform=draw_from_all_three)
+    expected = two_epochs(dataset, 0)
+    # Workers are forked, so they see what is replaced here; an error in one would end the loop.
+    monkeypatch.setattr(random, "getstate", pytest.fail)
+    monkeypatch.setattr(np.random, "get_state", pytest.fail)
+    assert all_same(two_epochs(dataset, 2), expected)
+
+
+def test_pythons_and_numpys_generators_are_seeded_only_where_a_step_may_draw_from_them(
+    pictures, dataset, monkeypatch
+):
+    seeds = {"python": 0, "numpy": 0}
+
+    def count(name, real):
+        def counted(*args):
+            seeds[name] += 1
+            return real(*args)
+
+        return counted
+
+    monkeypatch.setattr(random, "seed", count("python", random.seed))
+    monkeypatch.setattr(np.random, "seed", count("numpy", np.random.seed))
+    two_epochs(dataset, 0)
+    assert seeds == {"python": 0, "numpy": 0}
+    two_epochs(ImageNetDataset(pictures, is_training=True, transform=draw_from_all_three), 0)
+    assert seeds == {"python": 28, "numpy": 28}
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_pixels_in_memory_are_the_same_bits_with_workers_and_stay_as_they_are(num_workers):
+    images = np.random.default_rng(0).integers(0, 256, (14, 8, 8, 3), dtype=np.uint8)
+    before = images.copy()
+    steps = [{"type": "RandomCrop", "size": 8, "padding": 2}, {"type": "RandomFlip"}]
+    for pipeline in ([], steps):
+        dataset = ArrayDataset(images=images, labels=np.arange(14) % 2, pipeline=pipeline)
+        batches = two_epochs(dataset, num_workers)
+        # The way of a torch DataLoader, which copies each sample first.
+        for number, batch in enumerate(batches):
+            for image, index in zip(batch.images, batch.sample_ids.tolist(), strict=True):
+                with sample_randomness(derive_seed(Stream.AUGMENT, 3, number // 4, index)):
+                    assert np.array_equal(dataset[index]["img"], image)
+        for batch in batches:
+            batch.images.zero_()
+        assert np.array_equal(images, before)

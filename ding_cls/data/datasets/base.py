@@ -94,6 +94,11 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         return tuple(self.CLASSES or ())
 
     @property
+    def draws_from_torch_only(self) -> bool:
+        """Whether the pipeline takes its random numbers from torch's generator only."""
+        return self.pipeline.is_builtin
+
+    @property
     def class_to_idx(self) -> dict[str, int]:
         """Class number by name."""
         return {name: number for number, name in enumerate(self.classes)}
@@ -179,25 +184,30 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     def load(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]:
         """Return (uint8 ``(H, W, 3)`` pixels, target); floats ``(3, H, W)`` if the pipeline makes some.
 
-        The target is a class number, int64 ``(K,)`` for several tasks, or float32 ``(C,)``.
+        The target is a class number, int64 ``(K,)`` for several tasks, or float32 ``(C,)``. Pixels in memory
+        that no step has changed are shared with the data set, so copy them before writing into them.
 
         Raises:
             DataError: a step cannot use the sample, or leaves no picture or no label.
         """
-        sample = self._sample(index)
-        label, name = sample["gt_label"], described_sample(sample)
+        sample = self._sample(index, shares_pixels=self.pipeline.is_builtin)
+        label = sample["gt_label"]
         results = self.pipeline.pixels(sample)
         if "img" not in results:
             first = "" if self.is_in_memory else "; begin it with LoadImageFromFile"
+            name = described_sample(self._sample(index))
             raise DataError(f"the pipeline leaves no 'img' for {name}{first}")
         return as_pixels(results["img"]), self._target(results.get("gt_label", label))
 
     def _target(self, label: Any) -> int | torch.Tensor:
         return as_target(label)
 
-    def _sample(self, index: int) -> dict[str, Any]:
+    def _sample(self, index: int, *, shares_pixels: bool = False) -> dict[str, Any]:
         # A copy: a step may write into what it is given, and the next epoch needs the same again.
-        sample = copy.deepcopy(self.data_infos[index])
+        info = self.data_infos[index]
+        sample = copy.deepcopy(
+            info, {id(info["img"]): info["img"]} if shares_pixels and "img" in info else None
+        )
         sample.setdefault("sample_idx", range(len(self))[index])
         names = [self.classes[number] for number in self.get_cat_ids(index) if number >= 0]
         if names:

@@ -75,6 +75,13 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         self.samples = list_samples(self.root, folders, self.class_to_idx, refuse_empty=is_training)
         self.targets = [target for _, target in self.samples]
 
+    @property
+    def draws_from_torch_only(self) -> bool:
+        """Whether ``transform`` is one of ours whose random numbers all come from torch."""
+        if isinstance(self.transform, PipelinePreprocessing):
+            return self.transform.is_builtin
+        return type(self.transform) in (Preprocessing, TrainAugmentation)
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -125,6 +132,8 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
     Raises:
         DataError: a number is below 1, or ``classes`` has another length than ``num_classes``.
     """
+
+    draws_from_torch_only = True
 
     def __init__(
         self,

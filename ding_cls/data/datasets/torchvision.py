@@ -16,6 +16,7 @@ from PIL import Image
 
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.transforms.array_ops import as_array
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError, DingError
 
@@ -66,6 +67,11 @@ class TorchvisionDataset(BaseDataset):
         self._inner = _opened(name, folder, test_mode=test_mode, download=download, arguments=arguments)
         super().__init__(data_prefix, pipeline, classes, ann_file, test_mode)
 
+    @property
+    def draws_from_torch_only(self) -> bool:
+        """False: ``arguments`` may hold a user's own transform."""
+        return False
+
     def load_annotations(self) -> list[Annotation]:
         """Return the labels in torchvision's order; pictures are read when they are asked for."""
         labels, names = self._labels(), self._first(_NAMES)
@@ -115,8 +121,8 @@ class TorchvisionDataset(BaseDataset):
     def _attribute(self, name: str) -> Any:
         return getattr(self._inner, name, None)
 
-    def _sample(self, index: int) -> dict[str, Any]:
-        sample = super()._sample(index)
+    def _sample(self, index: int, *, shares_pixels: bool = False) -> dict[str, Any]:
+        sample = super()._sample(index, shares_pixels=shares_pixels)
         try:
             picture = self._inner[sample.pop("place")][0]
         except (OSError, SyntaxError, ValueError) as error:
@@ -127,7 +133,7 @@ class TorchvisionDataset(BaseDataset):
             raise DataError(
                 f"torchvision's {type(self._inner).__name__} gives a {type(picture).__name__}, not a picture"
             )
-        sample["img"] = np.array(picture.convert("RGB"))
+        sample["img"] = as_array(picture)
         return sample
 
 

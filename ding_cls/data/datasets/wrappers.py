@@ -361,6 +361,17 @@ def image_file(dataset: Any, index: int) -> str | None:
     return file
 
 
+def draws_from_torch_only(dataset: Any) -> bool:
+    """Return whether reading a sample draws from no generator but torch's; False where that is unknown."""
+    if not type(dataset).__module__.startswith("ding_cls."):
+        return False
+    if isinstance(dataset, ConcatDataset):
+        return all(map(draws_from_torch_only, dataset.datasets))
+    if isinstance(dataset, IndexedDataset):
+        return draws_from_torch_only(dataset.dataset)
+    return bool(getattr(dataset, "draws_from_torch_only", False))
+
+
 def loaded(dataset: Any, index: int) -> tuple[torch.Tensor, Any]:
     """Return what a loader takes of a data set, its own or torch's form."""
     sample: tuple[torch.Tensor, Any] = getattr(dataset, "load", dataset.__getitem__)(index)

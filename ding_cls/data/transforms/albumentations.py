@@ -30,6 +30,8 @@ class Albu:
         ConfigError: the library is missing, or a name or an argument that it does not have.
     """
 
+    is_builtin = False
+
     def __init__(
         self,
         transforms: Sequence[Mapping[str, Any]],

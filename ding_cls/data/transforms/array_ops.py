@@ -30,7 +30,7 @@ def as_array(img: Any) -> Array:
     """
     if isinstance(img, Image.Image):
         # np.asarray would give an array that nobody may write to.
-        return np.array(img.convert("RGB"))
+        return np.array(img if img.mode == "RGB" else img.convert("RGB"))
     if isinstance(img, torch.Tensor) and img.ndim == 3:
         return as_array(img.permute(1, 2, 0).numpy())
     if isinstance(img, np.ndarray) and img.ndim == 2:

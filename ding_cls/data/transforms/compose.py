@@ -56,6 +56,8 @@ class Compose:
         normalization: the numbers of the last step that normalises, wherever it stands; those that change
             nothing where known steps make floats without one; else None.
         is_known: no step is the user's own, or may else normalise without saying so.
+        is_builtin: every step is ours or one of torchvision's v2: it draws random numbers from torch only,
+            and never writes into the pixels that it is given.
 
     Raises:
         ConfigError: a step cannot be built.
@@ -72,6 +74,7 @@ class Compose:
         self.is_from_file = any(isinstance(step, LoadImageFromFile) for step in steps)
         stated = next(filter(None, map(self._numbers, reversed(steps))), None)
         self.is_known = _are_known(steps)
+        self.is_builtin = all(map(_is_builtin, steps))
         self.normalization = _range_of_floats(steps) if stated is None and self.is_known else stated
         end = len(steps)
         while end and isinstance(steps[end - 1], (ImageToTensor, ToTensor, Collect)):
@@ -217,6 +220,16 @@ def _are_known(steps: Sequence[Step]) -> bool:
         and not (isinstance(step, OnImage) and isinstance(step.transform, _UNTOLD))
         for step in steps
     )
+
+
+def _is_builtin(step: Step) -> bool:
+    if not type(step).__module__.startswith("ding_cls.data."):
+        return False
+    if isinstance(step, OnImage):
+        # torchvision's first version draws from Python's generator; containers and Lambda hold anything.
+        is_v2 = type(step.transform).__module__.startswith("torchvision.transforms.v2.")
+        return is_v2 and not isinstance(step.transform, _UNTOLD)
+    return getattr(step, "is_builtin", True) and all(map(_is_builtin, getattr(step, "steps", ())))
 
 
 def _range_of_floats(steps: Sequence[Step]) -> Normalization | None:

@@ -58,6 +58,11 @@ class PipelinePreprocessing:
         self._loading = [step for step in compose.steps if isinstance(step, LoadImageFromFile)]
         self._rest = Compose([step for step in compose.steps if not isinstance(step, LoadImageFromFile)])
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether no step is the user's own; see `Compose`."""
+        return self._rest.is_builtin
+
     def __call__(self, picture: Image.Image) -> Image.Image | torch.Tensor:
         """Return the picture that the network sees; as float ``(3, H, W)`` where the pipeline makes it so.
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.common.seed import torch_randomness
 from ding_cls.data import ArrayDataset, build_eval_loader
+from ding_cls.data.transforms.array_ops import as_pixels
 from ding_cls.errors import ConfigError, DataError
+from tests.data.pictures_options import STEPS
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
 LABELS = np.array([0, 2, 1, 1, 0])
@@ -105,3 +108,40 @@ def test_a_file_that_cannot_be_read_is_named(file, tmp_path):
         ArrayDataset(file, [])
     with pytest.raises(ConfigError, match="both arrays, or both names"):
         ArrayDataset(images=RGB)
+
+
+def test_a_loader_is_handed_the_arrays_own_pixels():
+    images = RGB.copy()
+    dataset = ArrayDataset(images=images, labels=LABELS, pipeline=[{"type": "RandomFlip", "flip_prob": 0.0}])
+    for index in range(5):
+        pixels = dataset.load(index)[0]
+        assert pixels.data_ptr() == images[index].ctypes.data
+        assert np.array_equal(pixels, images[index])
+    (batch,) = build_eval_loader(dataset, 8)
+    assert batch.images.data_ptr() != images.ctypes.data
+
+
+def test_a_step_of_ones_own_and_a_samples_dict_get_copies():
+    def seen(results):
+        assert not np.shares_memory(results["img"], RGB)
+        return results
+
+    ArrayDataset(images=RGB, labels=LABELS, pipeline=[seen]).load(0)
+    assert not np.shares_memory(ArrayDataset(images=RGB, labels=LABELS)[0]["img"], RGB)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_of_ours_writes_into_the_arrays(name):
+    images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 3), dtype=np.uint8)
+    before = images.copy()
+    # Without what makes a smaller copy first.
+    steps = [step for step in STEPS[name] if step["type"] != "Resize"]
+    dataset = ArrayDataset(images=images, labels=np.zeros(4, int), pipeline=steps)
+    assert dataset.draws_from_torch_only
+    for seed in range(8):
+        for index in range(4):
+            with torch_randomness(seed):
+                expected = as_pixels(dataset[index]["img"])
+            with torch_randomness(seed):
+                assert torch.equal(dataset.load(index)[0], expected)
+    assert np.array_equal(images, before)

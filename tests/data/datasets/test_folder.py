@@ -10,6 +10,7 @@ from torchvision.transforms import v2
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
 from ding_cls.data.image_io import load_rgb
 from ding_cls.data.sampling.samplers import DistributedSampler
+from ding_cls.data.transforms import PipelinePreprocessing
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
 from dizoo.image_classification import data
@@ -177,3 +178,15 @@ def test_two_seeds_are_two_draws_from_one_learnable_task():
     guesses = [(means - val[index][0]).square().flatten(1).sum(1).argmin().item() for index in range(50)]
     assert guesses == val.targets
     assert not torch.equal(train.load(0)[0], val.load(0)[0])
+
+
+def test_random_numbers_are_known_to_be_torchs_where_the_transform_is_ours(make_pictures):
+    class OwnAugmentation(TrainAugmentation):
+        pass
+
+    root = make_pictures("d", "a/1.png", "b/2.png")
+    steps = [{"type": "Resize", "size": 8}]
+    for transform in (None, TrainAugmentation(8), Preprocessing(8, 8), PipelinePreprocessing(steps)):
+        assert ImageNetDataset(root, True, transform).draws_from_torch_only
+    for transform in (OwnAugmentation(8), v2.ToImage(), lambda picture: picture):
+        assert not ImageNetDataset(root, True, transform).draws_from_torch_only

@@ -21,7 +21,8 @@ from ding_cls.data import (
     build_train_loader,
     innermost,
 )
-from ding_cls.data.datasets.wrappers import repeat_factors
+from ding_cls.data.datasets.wrappers import draws_from_torch_only, repeat_factors
+from ding_cls.data.transforms import Compose
 from ding_cls.errors import ConfigError, DataError
 
 
@@ -227,3 +228,17 @@ class Pairs:
 def test_data_sets_in_a_row_are_a_list():
     with pytest.raises(DataError, match="put it in a list"):
         ConcatDataset({"type": "SyntheticDataset"})
+
+
+class OwnArrays(ArrayDataset):
+    """A user's data set, which may draw from anything."""
+
+
+def test_what_draws_from_torch_only_is_known_through_wrappers_and_unknown_of_users_classes():
+    ours, users = arrays(0, 1, 0, 1), OwnArrays(images=np.zeros((2, 2, 2, 3), np.uint8), labels=np.arange(2))
+    for one in (ours, SyntheticDataset(4, 2, 8), RepeatDataset(ours, 2), ConcatDataset([ours, ours])):
+        assert draws_from_torch_only(one)
+    for one in (users, RepeatDataset(users, 2), ConcatDataset([arrays(0, 1, classes=("0", "1")), users])):
+        assert not draws_from_torch_only(one)
+    ours.pipeline = Compose([dict])
+    assert not draws_from_torch_only(RepeatDataset(ours, 2))

@@ -61,3 +61,8 @@ def test_a_sample_is_named_by_what_is_known_of_it():
     assert described_sample({"img_info": {"filename": "a.png"}}) == "'a.png'"
     known = {"filename": "d/a.png", "class_name": "cat", "sample_idx": 3, "img_info": {"filename": "a.png"}}
     assert described_sample(known) == "'d/a.png' (class 'cat', index 3)"
+
+
+def test_an_rgb_picture_is_not_converted(monkeypatch):
+    monkeypatch.setattr(Image.Image, "convert", pytest.fail)
+    assert np.array_equal(as_array(Image.fromarray(PIXELS)), PIXELS)

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import transforms as v1
 from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
-from ding_cls.data.transforms import PIPELINES, Compose, Normalization, OnImage, build_step
+from ding_cls.data.transforms import PIPELINES, Compose, Normalization, OnImage, Resize, build_step
 from ding_cls.errors import ConfigError, DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -141,3 +142,33 @@ def test_containers_hold_any_steps():
     assert 1 <= len(orders) <= 2
     with pytest.raises(ConfigError, match="RandomApply refuses"):
         PIPELINES.build({"type": "RandomApply", "transforms": [RESIZE], "p": 2})
+
+
+class OwnResize(Resize):
+    """A user's step, even though it begins as one of ours."""
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], True),
+        ([LOAD, RESIZE, NORMALIZE, *FORMAT], True),
+        ([{"type": "RandomErasing"}, {"type": "torchvision/RandomErasing"}, v2.ColorJitter(0.1)], True),
+        ([{"type": "RandomChoice", "transforms": [RESIZE, {"type": "Invert"}]}], True),
+        ([{"type": "RandomChoice", "transforms": [RESIZE, brighter]}], False),
+        ([{"type": "RandAugment"}, {"type": "AutoAugment"}], True),
+        (
+            [{"type": "AutoAugment", "policies": [[{"type": "Invert"}], [{"type": OwnResize, "size": 8}]]}],
+            False,
+        ),
+        ([{"type": "RandAugment", "policies": [{"type": OwnResize, "size": 8}]}], False),
+        ([RESIZE, brighter], False),
+        ([OwnResize(8)], False),
+        ([v2.Lambda(brighter)], False),
+        ([v2.RandomApply([brighter])], False),
+        # It draws from Python's generator.
+        ([v1.RandomChoice([v1.CenterCrop(8), v1.CenterCrop(9)])], False),
+    ],
+)
+def test_steps_are_builtin_where_none_can_be_the_users_own(steps, expected):
+    assert Compose(steps).is_builtin is expected

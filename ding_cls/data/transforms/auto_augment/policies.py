@@ -78,6 +78,11 @@ class AutoAugment:
             )
         self._rows = [Compose([_with_hparams(each, hparams) for each in row]) for row in policies]
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether no operation is the user's own; see `Compose`."""
+        return all(row.is_builtin for row in self._rows)
+
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after one of the rows."""
         if self._named is not None:
@@ -135,6 +140,11 @@ class RandAugment:
             "total_level": total_level,
         }
         self._steps = [Compose([_levelled(_with_hparams(each, hparams), levels)]) for each in described]
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether no operation is the user's own; see `Compose`."""
+        return all(step.is_builtin for step in self._steps)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after some of the operations."""

@@ -1,7 +1,6 @@
 """Each operation against Pillow, torchvision or the formula; how often, which sign, how much by counting."""
 
 import inspect
-import math
 
 import numpy as np
 import pytest
@@ -194,41 +193,6 @@ def test_the_sign_changes_as_often_as_asked(kind):
     with torch_randomness(0):
         count = sum(not np.array_equal(step({"img": IMG})["img"], plain) for _ in range(500))
     assert 119 <= count <= 181
-
-
-def magnitudes(count=2000, **chance):
-    """Return the magnitudes that an operation with these arguments changes a picture by."""
-    seen = []
-
-    class Seen(Operation):
-        def changed(self, picture, value, results):
-            seen.append(value)
-            return picture
-
-    with torch_randomness(0):
-        step = Seen(prob=1.0, **chance)
-        for _ in range(count):
-            step({"img": IMG})
-    return np.array(seen)
-
-
-def test_a_level_is_a_point_between_the_ends():
-    for level, value in ((0, 0.1), (5, 0.5), (10, 0.9)):
-        found = magnitudes(3, magnitude_range=(0.1, 0.9), magnitude_level=level)
-        assert found == pytest.approx([value] * 3)
-    assert magnitudes(1, magnitude_range=(256, 0), magnitude_level=3, total_level=12)[0] == 192
-
-
-def test_levels_are_drawn_around_or_below_the_one_given():
-    normal = magnitudes(magnitude_range=(0, 10), magnitude_level=6, magnitude_std=0.5)
-    assert normal.mean() == pytest.approx(6, abs=0.05)
-    assert normal.std() == pytest.approx(0.5, rel=0.1)
-    clipped = magnitudes(magnitude_range=(0, 10), magnitude_level=10, magnitude_std=5)
-    assert (clipped.min(), clipped.max()) == (0, 10)
-    assert (clipped == 10).mean() == pytest.approx(0.5, abs=0.04)
-    uniform = magnitudes(magnitude_range=(0, 10), magnitude_level=6, magnitude_std="inf")
-    assert (uniform.min(), uniform.max()) == pytest.approx((0, 6), abs=0.05)
-    assert uniform.std() == pytest.approx(6 / math.sqrt(12), rel=0.05)
 
 
 def test_only_pictures_in_bytes_are_changed():
