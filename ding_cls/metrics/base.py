@@ -65,7 +65,8 @@ class SumMetric(IMetric):
 
     @abstractmethod
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the sums over one batch, on the logits' device.
+        """Return the sums over one batch: on the logits' device, and on the CPU what the host knows, such as
+        ``count``: a copy to a GPU would wait for it.
 
         Args:
             logits: float ``(N, C)``.

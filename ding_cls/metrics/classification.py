@@ -60,7 +60,7 @@ class ImageClassificationMetric(SumMetric):
         ranks = target_ranks(logits, safe)
         losses = functional.cross_entropy(logits.float(), safe, reduction="none")
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "top1": _hits(ranks, 1, num_classes),
             "top5": _hits(ranks, 5, num_classes),
             "bad_labels": bad_labels,

@@ -107,7 +107,7 @@ class ClassificationMetrics(SumMetric):
         return {"count": torch.tensor(0), **self._joined(part.zeros() for part in self._parts)}
 
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        count = torch.tensor(len(targets), device=logits.device)
+        count = torch.tensor(len(targets))
         return {"count": count, **self._joined(part.sums(logits, targets) for part in self._parts)}
 
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:

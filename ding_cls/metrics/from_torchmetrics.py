@@ -61,7 +61,7 @@ class TorchMetric(SumMetric):
         return {"count": torch.tensor(0)}
 
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"count": torch.tensor(len(targets), device=logits.device)}
+        return {"count": torch.tensor(len(targets))}
 
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:
         metric = self._kind(**self._arguments)

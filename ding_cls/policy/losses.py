@@ -100,17 +100,17 @@ def total(losses: Mapping[str, Tensor]) -> Tensor:
     return first
 
 
-def num_hits(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return how many samples are right, 0-dim.
+def right_samples(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return which samples are right, bool ``(N,)``.
 
     That is: the class with the largest logit is the target's; of shares or labels ``(N, C)`` one of those
     with the largest share; of K tasks all are right.
     """
     guesses = logits.argmax(-1)
     if targets.is_floating_point():
-        return (targets.gather(1, guesses[:, None])[:, 0] == targets.amax(1)).sum()
+        return targets.gather(1, guesses[:, None])[:, 0] == targets.amax(1)
     hits = guesses == targets
-    return (hits if hits.dim() == 1 else hits.all(1)).sum()
+    return hits if hits.dim() == 1 else hits.all(1)
 
 
 def set_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device: torch.device) -> None:

@@ -107,6 +107,8 @@ class Recipes:
 
     Attributes:
         losses: of each stretch; empty where the loss stays.
+        are_several: whether there is more than one stretch.
+        batch_augments: those of the stretch at hand.
 
     Raises:
         ConfigError: a recipe, or a loss of one, that cannot be used.
@@ -120,6 +122,8 @@ class Recipes:
         device: torch.device,
     ) -> None:
         self._stages = stages_of(learn)
+        self.are_several = len(self._stages) > 1
+        self.batch_augments: Any = self._stages[0].batch_augments
         self._held = 0
         self._owners: list[tuple[Any, str]] = []
         self.losses: list[Any] = []
@@ -138,11 +142,6 @@ class Recipes:
         for each in self.losses:
             _check_stateless(each)
 
-    @property
-    def batch_augments(self) -> Any:
-        """Those of the stretch at hand."""
-        return self._stages[self._held].batch_augments
-
     def hold(self, train_iter: int, epoch: int) -> None:
         """Go to the stretch that an update belongs to: the number of updates, and epochs, before it."""
         begun = [
@@ -153,6 +152,7 @@ class Recipes:
         if begun[-1] == self._held:
             return
         self._held = begun[-1]
+        self.batch_augments = self._stages[self._held].batch_augments
         for owner, name in self._owners:
             setattr(owner, name, self.losses[self._held])
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from ding_cls.errors import ConfigError
@@ -151,9 +152,9 @@ class LearningRate:
         if self.schedule == "cosine":
             return self._cosine(base_lr, epochs, position.max_iter / position.updates_per_epoch)
         # In floats 0.3 / 0.1 is less than 3, and the third decay would come one update late.
-        decay_epoch = Fraction(self.decay_epoch).limit_denominator(_MAX_DENOMINATOR)
-        exact_epochs = Fraction(position.train_iter, position.updates_per_epoch)
-        return base_lr * self.decay_rate ** math.floor(exact_epochs / decay_epoch)
+        numerator, denominator = _as_ratio(self.decay_epoch)
+        num_decays = position.train_iter * denominator // (position.updates_per_epoch * numerator)
+        return base_lr * self.decay_rate**num_decays
 
     def _cosine(self, base_lr: float, epochs: float, max_epochs: float) -> float:
         length = max_epochs - self.warmup_epochs
@@ -161,6 +162,11 @@ class LearningRate:
             return self.min_lr
         progress = (epochs - self.warmup_epochs) / length
         return self.min_lr + (base_lr - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@cache
+def _as_ratio(epochs: float) -> tuple[int, int]:
+    return Fraction(epochs).limit_denominator(_MAX_DENOMINATOR).as_integer_ratio()
 
 
 def check(is_fine: bool, owner: object, name: str, allowed: str) -> None:

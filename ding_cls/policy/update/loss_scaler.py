@@ -1,8 +1,9 @@
 """The loss scale of fp16, whose gradients may overflow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -90,8 +91,9 @@ def check_precision(precision: str, device: torch.device, *, is_forced: bool) ->
         )
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context in which a forward pass computes in ``precision``."""
+def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+    """Return what makes the context in which a forward pass computes in ``precision``."""
     if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
+        return nullcontext
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return partial(torch.autocast, device.type, dtype=dtype)
