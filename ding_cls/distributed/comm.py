@@ -111,6 +111,19 @@ def all_reduce_sums(named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     return {name: sums[name] for name in named}
 
 
+def reduce_totals(totals: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the totals over all ranks, as ``all_reduce_sums``, whose shapes may differ.
+
+    Args:
+        totals: int64 and float64; a rank without samples may have 0-dim zeros where others have axes.
+    """
+    if get_world_size() > 1:
+        shapes = gather_objects({name: tuple(value.shape) for name, value in totals.items()})
+        largest = {name: max((each[name] for each in shapes), key=len) for name in totals}
+        totals = {name: value.expand(largest[name]) for name, value in totals.items()}
+    return all_reduce_sums(totals)
+
+
 def barrier() -> None:
     """Wait until every rank has come here."""
     if not _in_group():

@@ -88,7 +88,7 @@ class ConfusionMatrix(SumMetric):
     """How many samples of each class were taken for which: ``confusion``, rows by class, columns by guess;
     and ``acc1``.
 
-    A row with a NaN in its logits is taken for no class. The lists stand in every row of metrics.jsonl.
+    A row with a NaN in its logits is taken for no class. The lists are in every row of metrics.jsonl.
     """
 
     primary = "acc1"

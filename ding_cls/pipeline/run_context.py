@@ -16,7 +16,7 @@ from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import either
 from ding_cls.common.disk import disk_error
 from ding_cls.common.logs.events import EventWriter
-from ding_cls.common.logs.log import close_logger, held_logger, learner_log, parts_heard, release
+from ding_cls.common.logs.log import close_logger, forward_library_logs, held_logger, learner_log, release
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
@@ -290,7 +290,7 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
         run.allow_changed_data = allow_changed_data
-        with parts_heard(logger):
+        with forward_library_logs(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if chosen is not None:

@@ -21,12 +21,12 @@ from ding_cls.models import Outputs, load_initial_weights, new_network
 from ding_cls.policy.base import Policy
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.distillation import Distillation
-from ding_cls.policy.freezing import freezing_of
+from ding_cls.policy.freezing import build_freezing
 from ding_cls.policy.learn_state import check_learn_state
-from ding_cls.policy.losses import loss_of, tell_class_counts, total
-from ding_cls.policy.optimizer import gradient_clearing, lr_scheduler_of, optimizer_of
+from ding_cls.policy.losses import build_batch_loss, set_class_counts, total
+from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, gradient_clearing
 from ding_cls.policy.precise_bn import recompute_statistics
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 from ding_cls.policy.stages import Recipes, minimises_cross_entropy
 from ding_cls.policy.unused_parameters import UntrainedParameters
 from ding_cls.policy.update.finite import FiniteUpdates
@@ -80,16 +80,16 @@ class ImageClassificationPolicy(Policy):
         check_precision(learn.precision, self._device, is_forced=self._cfg.cuda is False)
         if learn.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
-        self._optimizer = optimizer_of(self._model, learn)
-        self._lr_scheduler = lr_scheduler_of(self._optimizer, learn)
+        self._optimizer = build_optimizer(self._model, learn)
+        self._lr_scheduler = build_lr_scheduler(self._optimizer, learn)
         # The optimizer knows all parameters: one without a gradient is left alone.
-        self._freezing = freezing_of(self._model, learn)
-        self._clipping = setting_of(Clipping, learn, "grad_clip")
-        self._sharpness = setting_of(Sharpness, learn, "sam")
+        self._freezing = build_freezing(self._model, learn)
+        self._clipping = build_optional(Clipping, learn, "grad_clip")
+        self._sharpness = build_optional(Sharpness, learn, "sam")
         self._untrained = UntrainedParameters() if learn.detect_anomalous_params else None
         self._evaluated: EvaluatedWeights = evaluated_weights(self._model, self._optimizer, learn)
-        self._loss = loss_of(self._model, learn, self._device)
-        self._distillation = setting_of(Distillation, learn, "distill")
+        self._loss = build_batch_loss(self._model, learn, self._device)
+        self._distillation = build_optional(Distillation, learn, "distill")
         if self._distillation is not None:
             self._distillation.begin(self._model, self._device, self._cfg.collect)
         self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
@@ -397,4 +397,4 @@ class ImageClassificationPolicy(Policy):
         loss = getattr(self, "_loss", None)
         losses = getattr(getattr(self, "_recipes", None), "losses", ())
         parts = (*self._get_networks(), None if loss is None else loss.module, *losses)
-        tell_class_counts(parts, count, self._device)
+        set_class_counts(parts, count, self._device)

@@ -13,7 +13,7 @@ from torch import nn
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
 from ding_cls.models import ClsHead, CrossEntropyLoss, build_loss, described_loss
-from ding_cls.policy.losses import BatchLoss, computes_loss, loss_by_name
+from ding_cls.policy.losses import BatchLoss, build_named_loss, computes_loss
 
 _KEY = "policy.learn.recipes"
 _BEGINS = ("action_epoch", "action_iter")
@@ -135,7 +135,9 @@ class Recipes:
         owner, name = self._owners[0]
         self.losses = [getattr(owner, name)]
         for number, stage in enumerate(self._stages[1:]):
-            made = loss_by_name(stage.loss, device, f"{_KEY}.{number}.loss").module if stage.loss else None
+            made = (
+                build_named_loss(stage.loss, device, f"{_KEY}.{number}.loss").module if stage.loss else None
+            )
             self.losses.append(self.losses[-1] if made is None else made)
         for each in self.losses:
             _check_stateless(each)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from ding_cls.errors import ConfigError
 from ding_cls.models import LOSSES, ImageClassifier, LinearClsHead
 from ding_cls.models.losses.class_weight import balanced_weights
-from ding_cls.policy.losses import BatchLoss, loss_of, right_samples
+from ding_cls.policy.losses import BatchLoss, build_batch_loss, right_samples
 from ding_cls.types import Batch
 from tests.policy.test_classification import NoReads
 from tests.policy.test_losses import CLASSES, Stem, batch, build, near, parts, plain, same, weights_of
@@ -152,7 +152,7 @@ def test_several_tasks_are_the_mean_of_their_losses() -> None:
     each = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
     for loss in (
         BatchLoss(),
-        loss_of(nn.Linear(1, 1), {"loss": "CE", "label_smoothing": 0}, torch.device("cpu")),
+        build_batch_loss(nn.Linear(1, 1), {"loss": "CE", "label_smoothing": 0}, torch.device("cpu")),
     ):
         assert loss is not None
         assert loss(logits, targets, None).item() == pytest.approx(each.mean().item())

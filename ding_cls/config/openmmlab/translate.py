@@ -13,6 +13,7 @@ from ding_cls.config.merge import deep_merge_dicts, plain_copy
 from ding_cls.config.messages import location_suffix, type_error_text
 from ding_cls.config.normalize import move_arguments
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
+from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
 from ding_cls.config.openmmlab.key_table import (
     FP16_HOOKS,
     LATER,
@@ -91,6 +92,7 @@ def to_native(
     """
     values, places = plain_copy(cfg), dict(origins or {})
     move_arguments(values, places)
+    drop_ignored(values)
     problems = list(_leftovers(values, places))
     native_words = [word for word in overrides if _root(word) in ROOT]
     other_words = [word for word in overrides if _root(word) not in ROOT]

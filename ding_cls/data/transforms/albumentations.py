@@ -24,7 +24,6 @@ class Albu:
         transforms: dicts with ``type``, a class of albumentations, and its arguments; ``transforms`` among
             them holds such dicts again.
         keymap: only ``dict(img='image')``, which it is in any case.
-        update_pad_shape: accepted: a sample here has no ``pad_shape``.
 
     Raises:
         ConfigError: the library is missing, or a name or an argument that it does not have.
@@ -36,7 +35,6 @@ class Albu:
         self,
         transforms: Sequence[Mapping[str, Any]],
         keymap: Mapping[str, str] | None = None,
-        update_pad_shape: bool = False,
     ) -> None:
         if keymap is not None and dict(keymap) != {"img": "image"}:
             raise ConfigError(f"Albu: keymap={keymap!r} must be dict(img='image')")

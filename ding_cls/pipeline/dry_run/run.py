@@ -20,7 +20,7 @@ import torch
 
 from ding_cls.checkpoint.state import size_of
 from ding_cls.common.disk import free_bytes
-from ding_cls.common.logs.log import parts_heard
+from ding_cls.common.logs.log import forward_library_logs
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.saving import updates_saved
@@ -86,7 +86,7 @@ def dry_run(
         heard = logging.Logger("dry run")
         heard.addHandler(warned)
         with (
-            parts_heard(heard),
+            forward_library_logs(heard),
             contextlib.redirect_stdout(io.StringIO()),
             open_run(cfg, seed=seed, **settings) as run,
         ):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 
 _KEY = "policy.learn.loss_scale"
 
@@ -56,7 +56,7 @@ class LossScaler(torch.amp.GradScaler):
         if isinstance(scale, int | float):
             settings = _Dynamic(init_scale=float(scale), mode="static")
         else:
-            given = setting_of(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
+            given = build_optional(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
             settings = given or _Dynamic()
         self._own = asdict(settings)
         self._constant = settings.init_scale if self._own.pop("mode") == "static" else None

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.metrics import SumMetric, reduced
+from ding_cls.distributed import reduce_totals
+from ding_cls.metrics import SumMetric, plain_totals
 from ding_cls.types import Batch
 
 
@@ -51,7 +52,7 @@ class MetricTotals:
 
     def reduce(self) -> int:
         """Add up all ranks, which call this together; return the number of samples."""
-        self._totals = [reduced(each) for each in self._totals]
+        self._totals = [plain_totals(reduce_totals(each)) for each in self._totals]
         return int(self._totals[0]["count"])
 
     def results(self, predictions: Mapping[str, torch.Tensor]) -> dict[str, Any]:
