@@ -47,6 +47,10 @@ class Registry(Generic[Part]):
         self._libraries = tuple(libraries)
         self._parts: dict[str, Part] = {}
 
+    def add_libraries(self, *libraries: Library[Part]) -> None:
+        """Look a name up in these too, behind those that are there."""
+        self._libraries += libraries
+
     def register(self, name: str, *, force: bool = False) -> Callable[[Part], Part]:
         """Return a decorator that enters a part under ``name``.
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import sample_randomness
-from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.datasets.wrappers import IndexedDataset, image_file, loaded
 from ding_cls.data.image_io import load_rgb
+from ding_cls.data.labels import sample_names
 from ding_cls.data.loader import worker_options
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.distributed import gather_objects, get_rank, get_world_size

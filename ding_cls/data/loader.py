@@ -19,8 +19,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
-from ding_cls.data.datasets.labels import as_target, weights_of
 from ding_cls.data.datasets.wrappers import draws_from_torch_only
+from ding_cls.data.labels import as_target, weights_of
 from ding_cls.data.sampling.epoch_order import build_order
 from ding_cls.data.sampling.samplers import EpochBatches, EvalBatches
 from ding_cls.data.worker_loss import ReadTrace, prepare_to_fall, sample_name, watched

@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 from torch._C import _remove_worker_pids, _set_worker_pids
 from torch.utils.data import DataLoader, get_worker_info
 
-from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.datasets.wrappers import image_file
+from ding_cls.data.labels import sample_names
 from ding_cls.distributed.failure import announce, lost_rank
 from ding_cls.errors import RankLostError, WorkerError
 

@@ -36,7 +36,7 @@ from ding_cls.models import (
     read_weights,
     weights_in,
 )
-from ding_cls.models.weights.input_statistics import input_statistics
+from ding_cls.models.input_statistics import input_statistics
 from ding_cls.models.weights.parts import weights_file
 from ding_cls.models.weights.timm import PREFIX, timm_library
 

@@ -1,7 +1,7 @@
 """The tables of parts: whole networks, backbones, necks, heads, losses; and building a part from a dict.
 
-It must not know any part of ours: they enter themselves when their modules are imported. What other libraries
-have is found through a ``Library``.
+It must not know any part: ours enter themselves when their modules are imported, and so do the libraries where
+names of others are found.
 """
 
 import inspect
@@ -11,20 +11,14 @@ from typing import Any
 from torch import nn
 
 from ding_cls.errors import ModelError
-from ding_cls.models.backbones.openmmlab_names import FAMILY_BACKBONES
-from ding_cls.models.backbones.timm import TIMM_BACKBONES
-from ding_cls.models.backbones.torchvision import TORCHVISION_BACKBONES
-from ding_cls.models.losses.torch import TORCH_LOSSES
 from ding_cls.registry import Registry, build_from_cfg
 
 CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier")
 MODELS = CLASSIFIERS
-BACKBONES: Registry[Callable[..., Any]] = Registry(
-    "backbone", libraries=[FAMILY_BACKBONES, TORCHVISION_BACKBONES, TIMM_BACKBONES]
-)
+BACKBONES: Registry[Callable[..., Any]] = Registry("backbone")
 NECKS: Registry[Callable[..., Any]] = Registry("neck")
 HEADS: Registry[Callable[..., Any]] = Registry("head")
-LOSSES: Registry[Callable[..., Any]] = Registry("loss", libraries=[TORCH_LOSSES])
+LOSSES: Registry[Callable[..., Any]] = Registry("loss")
 
 Part = Mapping[str, Any] | nn.Module
 

@@ -27,7 +27,7 @@ from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
-from ding_cls.data.datasets.labels import class_counts
+from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ding_cls.data import SyntheticDataset, build_train_loader
-from ding_cls.data.datasets.labels import weights_of
+from ding_cls.data.labels import weights_of
 from ding_cls.distributed import get_rank, get_world_size
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook

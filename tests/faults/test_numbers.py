@@ -19,7 +19,7 @@ from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.types import Batch
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from ding_cls.worker.learner.state.finite_weights import non_finite
+from ding_cls.worker.learner.saving.finite_weights import non_finite
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import SETTINGS, UPDATES, assert_resumes_exactly, run_tiny
 from tests.programs import run_forked

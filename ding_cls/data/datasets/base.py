@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from ding_cls.data.datasets.labels import as_target, number_names, numbered
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
 from ding_cls.data.transforms.default import pipeline_preprocessing

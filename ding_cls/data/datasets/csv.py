@@ -16,9 +16,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ding_cls.data.datasets.base import Annotation, BaseDataset
-from ding_cls.data.datasets.labels import number_names, numbered
 from ding_cls.data.datasets.multi_label import multi_hot
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.labels import number_names, numbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 

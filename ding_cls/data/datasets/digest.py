@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ding_cls.common.files import atomic_write
-from ding_cls.data.datasets.labels import sample_names
+from ding_cls.data.labels import sample_names
 
 # More than the list of any dataset; a damaged file shall not fill the memory.
 _MOST_BYTES = 1 << 32

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.data.datasets.labels import categories, groups_by_name, sample_names, strata
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
+from ding_cls.data.labels import categories, groups_by_name, sample_names, strata
 from ding_cls.data.sampling.split import Counts, fold_indices, split_indices, subset_indices
 from ding_cls.errors import DataError
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from ding_cls.common.seed import Stream, generator
-from ding_cls.data.datasets.labels import categories
+from ding_cls.data.labels import categories
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.registry import Registry
 

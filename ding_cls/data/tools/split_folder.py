@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ding_cls.data.datasets.labels import groups_by_name
 from ding_cls.data.datasets.listing import list_classes, list_samples
+from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
 from ding_cls.errors import DataError
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.common.files import atomic_write
-from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.image_check import BadImage, ReadableDataset, find_bad_images
+from ding_cls.data.labels import sample_names
 from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.build import build_datasets

@@ -9,7 +9,7 @@ from ding_cls.config.normalize import MAX_SIDE_PX, usual_resize_size
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.config.tree import at
-from ding_cls.models.weights.input_statistics import InputStatistics, input_statistics, size_argument
+from ding_cls.models.input_statistics import InputStatistics, input_statistics, size_argument
 
 _COLLECT, _MODEL = "policy.collect", "policy.model"
 _USUAL = {name: value for name, value in defaults(COLLECT).items() if name in INPUT_KEYS}

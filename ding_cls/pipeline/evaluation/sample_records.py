@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from ding_cls.data import ConcatDataset, innermost
-from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.datasets.wrappers import IndexedDataset
+from ding_cls.data.labels import sample_names
 from ding_cls.distributed import gather_objects
 from ding_cls.metrics.per_class import ratio
 from ding_cls.metrics.targets import guessed_classes

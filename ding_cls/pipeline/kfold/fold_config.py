@@ -13,8 +13,8 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
 from ding_cls.data.datasets.digest import listed
-from ding_cls.data.datasets.labels import sample_names
 from ding_cls.data.datasets.wrappers import IndexedDataset
+from ding_cls.data.labels import sample_names
 from ding_cls.errors import DataError
 from ding_cls.pipeline.build import configured_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, changed, inner_of

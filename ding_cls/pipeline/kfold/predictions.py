@@ -9,7 +9,7 @@ import torch
 
 from ding_cls.common.process import launched_world_size
 from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
-from ding_cls.data.datasets.labels import sample_names
+from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.metrics.targets import guessed_classes

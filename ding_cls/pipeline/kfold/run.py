@@ -19,7 +19,7 @@ from ding_cls.common.folder_lock import lock_folder
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.stops.signals import held_stops, nothing_saved, stoppable_command
 from ding_cls.common.tables import write_json
-from ding_cls.data.datasets.labels import sample_names
+from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
 from ding_cls.pipeline.kfold.files import averaged_file, judged_files, named

@@ -23,9 +23,11 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.hooks.base import LearnerHook
+from ding_cls.worker.learner.hooks.hook_state import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.hooks.trackers import closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.loop.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
+from ding_cls.worker.learner.loop.disk_room import check_room
 from ding_cls.worker.learner.loop.evaluation import InLoopEvaluation
 from ding_cls.worker.learner.loop.interruption import (
     StopSignals,
@@ -34,15 +36,13 @@ from ding_cls.worker.learner.loop.interruption import (
     stop_on_interrupted_evaluation,
 )
 from ding_cls.worker.learner.loop.progress import progress_bar
-from ding_cls.worker.learner.loop.run_logs import RunLogs, RunTracker
-from ding_cls.worker.learner.state.checkpointing import Saving, check_complete
-from ding_cls.worker.learner.state.disk_room import check_room
-from ding_cls.worker.learner.state.finite_weights import check_weights
+from ding_cls.worker.learner.saving.checkpointing import Saving, check_complete
+from ding_cls.worker.learner.saving.finite_weights import check_weights
+from ding_cls.worker.learner.saving.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.saving.resume_checks import check_facts, environment, environment_changes
 from ding_cls.worker.learner.state.history import History
-from ding_cls.worker.learner.state.hook_state import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.state.monitor import Monitor
-from ding_cls.worker.learner.state.restoring import load_part, naming_file, restore
-from ding_cls.worker.learner.state.resume_checks import check_facts, environment, environment_changes
+from ding_cls.worker.learner.state.run_logs import RunLogs, RunTracker
 
 
 class BaseLearner:

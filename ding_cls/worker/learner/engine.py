@@ -15,9 +15,9 @@ from ding_cls.common.counting import CountVar
 from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner.loop.run_logs import RunLogs, RunTracker
 from ding_cls.worker.learner.state.history import History
 from ding_cls.worker.learner.state.monitor import Monitor
+from ding_cls.worker.learner.state.run_logs import RunLogs, RunTracker
 
 
 class Engine(Protocol):

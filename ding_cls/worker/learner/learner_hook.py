@@ -21,7 +21,7 @@ from ding_cls.worker.learner.hooks.builtin import (
     SaveCkptHook,
 )
 from ding_cls.worker.learner.hooks.custom import build_custom_hooks
-from ding_cls.worker.learner.state.hook_state import state_of
+from ding_cls.worker.learner.hooks.hook_state import state_of
 
 Hooks = dict[str, list[LearnerHook]]
 

@@ -15,10 +15,10 @@ from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Position
-from ding_cls.worker.learner.loop.log_rows import clock, log_row
-from ding_cls.worker.learner.loop.rank_mean import REDUCED_AT_ONCE, Means, RankMean
-from ding_cls.worker.learner.state.checkpointing import saving_together
+from ding_cls.worker.learner.hooks.log_rows import clock, log_row
+from ding_cls.worker.learner.saving.checkpointing import saving_together
 from ding_cls.worker.learner.state.history import SampleSums
+from ding_cls.worker.learner.state.rank_mean import REDUCED_AT_ONCE, Means, RankMean
 
 NO_REDUCE_PREFIX = "noreduce_"
 

@@ -7,8 +7,8 @@ from ding_cls.common.logs.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.builtin import pool
-from ding_cls.worker.learner.loop.log_rows import EpochTable, result_line
-from ding_cls.worker.learner.state.checkpointing import saving_together
+from ding_cls.worker.learner.hooks.log_rows import EpochTable, result_line
+from ding_cls.worker.learner.saving.checkpointing import saving_together
 
 # The row of an epoch has the training loss of the evaluation data under this name.
 LOSS_NAME = "val_total_loss"

@@ -18,8 +18,8 @@ from ding_cls.worker.evaluation.batches import EvaluationStoppedError
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.builtin import pool
 from ding_cls.worker.learner.loop.memory import memory_error
-from ding_cls.worker.learner.state.checkpointing import Saving
-from ding_cls.worker.learner.state.finite_weights import check_weights
+from ding_cls.worker.learner.saving.checkpointing import Saving
+from ding_cls.worker.learner.saving.finite_weights import check_weights
 
 _ENDED = "; this ended"
 _MAX_BAD = "policy.learn.learner.dataloader.max_bad"

@@ -10,7 +10,7 @@ import torch
 from ding_cls.common.late import Reading
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
 from ding_cls.metrics import plain_totals
-from ding_cls.worker.learner.loop.bad_updates import BadUpdates
+from ding_cls.worker.learner.state.bad_updates import BadUpdates
 
 # Updates whose numbers are read together.
 _AT_ONCE = 64

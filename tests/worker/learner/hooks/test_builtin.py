@@ -24,7 +24,7 @@ from ding_cls.worker.learner.hooks.builtin import (
     LogShowHook,
     SaveCkptHook,
 )
-from ding_cls.worker.learner.loop.log_rows import clock
+from ding_cls.worker.learner.hooks.log_rows import clock
 from tests.worker.learner.parts import QUIET, Counting, Loader, Note, learner
 from tests.worker.tables import scripted
 

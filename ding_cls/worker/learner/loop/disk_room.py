@@ -13,7 +13,7 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.builtin import SaveCkptHook
 from ding_cls.worker.learner.learner_hook import Hooks
-from ding_cls.worker.learner.state.checkpointing import Saving
+from ding_cls.worker.learner.saving.checkpointing import Saving
 
 _TWO_BUFFERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax)
 

@@ -8,7 +8,7 @@ import torchvision
 from torchvision.models import get_model_weights, list_models
 
 from ding_cls.models import build_model
-from ding_cls.models.weights.input_statistics import input_statistics, size_argument
+from ding_cls.models.input_statistics import input_statistics, size_argument
 
 TORCHVISIONS = list_models(module=torchvision.models)
 TIMMS = (
@@ -176,5 +176,5 @@ def test_of_others_nothing_is_known(description: dict[str, Any]) -> None:
 
 
 def test_without_timm_nothing_is_known_of_its_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ding_cls.models.weights.input_statistics.has_timm", lambda: False)
+    monkeypatch.setattr("ding_cls.models.input_statistics.has_timm", lambda: False)
     assert input_statistics({"name": "timm/resnet18"}) is None

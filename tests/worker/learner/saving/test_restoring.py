@@ -7,7 +7,7 @@ import pytest
 
 from ding_cls.errors import ChangedRunError, CheckpointError
 from ding_cls.policy.modes import LearnMode
-from ding_cls.worker.learner.state.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.saving.restoring import load_part, naming_file, restore
 from tests.worker.learner.parts import Counting
 
 

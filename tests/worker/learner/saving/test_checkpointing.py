@@ -16,7 +16,7 @@ from ding_cls.checkpoint import state as state_module
 from ding_cls.common import folder_lock
 from ding_cls.errors import CheckpointError, ConfigError, DiskError, RunStopped
 from ding_cls.worker import BaseLearner
-from ding_cls.worker.learner.state.checkpointing import FileName, model_name
+from ding_cls.worker.learner.saving.checkpointing import FileName, model_name
 from tests.distributed.ranks import run_ranks
 from tests.worker.learner.parts import Counting, Loader, learner
 from tests.worker.tables import scripted

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ding_cls.data import ArrayDataset
-from ding_cls.data.datasets.labels import as_target, categories, numbered, sample_names, strata, weights_of
+from ding_cls.data.labels import as_target, categories, numbered, sample_names, strata, weights_of
 from ding_cls.errors import DataError
 
 

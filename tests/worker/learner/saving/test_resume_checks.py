@@ -5,7 +5,7 @@ import torch
 
 from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.errors import CheckpointError
-from ding_cls.worker.learner.state.resume_checks import check_facts, environment, environment_changes
+from ding_cls.worker.learner.saving.resume_checks import check_facts, environment, environment_changes
 
 FACTS = {
     "class_names": ["a", "b"],

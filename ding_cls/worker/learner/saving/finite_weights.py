@@ -10,7 +10,7 @@ from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import NumbersError
 from ding_cls.models import AVERAGED, TRAINING
 from ding_cls.worker.learner.engine import Engine
-from ding_cls.worker.learner.loop.bad_updates import advice_by, settings_of
+from ding_cls.worker.learner.state.bad_updates import advice_by, settings_of
 
 _MAX_LISTED = 3
 

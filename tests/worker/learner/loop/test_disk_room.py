@@ -10,8 +10,8 @@ from ding_cls.checkpoint import write_checkpoint
 from ding_cls.errors import DiskError
 from ding_cls.policy import LearnMode
 from ding_cls.worker import BaseLearner
-from ding_cls.worker.learner.state import disk_room as room
-from ding_cls.worker.learner.state.disk_room import checkpoint_bytes
+from ding_cls.worker.learner.loop import disk_room as room
+from ding_cls.worker.learner.loop.disk_room import checkpoint_bytes
 from tests.worker.learner.parts import Counting, Loader, learner
 
 pytestmark = pytest.mark.usefixtures("workdir")

@@ -8,7 +8,7 @@ import torch
 
 from ding_cls.errors import NumbersError
 from ding_cls.models import AVERAGED, TRAINING
-from ding_cls.worker.learner.state.finite_weights import FiniteWeights, check_weights, non_finite
+from ding_cls.worker.learner.saving.finite_weights import FiniteWeights, check_weights, non_finite
 from tests.worker.learner.parts import learner
 
 pytestmark = pytest.mark.usefixtures("workdir")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ding_cls.errors import NumbersError
-from ding_cls.worker.learner.loop.bad_updates import BadUpdates, advice_by
+from ding_cls.worker.learner.state.bad_updates import BadUpdates, advice_by
 from tests.worker.learner.parts import Loader, learner
 
 pytestmark = pytest.mark.usefixtures("workdir")

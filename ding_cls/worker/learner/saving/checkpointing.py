@@ -14,7 +14,7 @@ from ding_cls.common.folder_lock import check_not_lost
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import CheckpointError, ConfigError, DiskError
 from ding_cls.worker.learner.engine import Engine
-from ding_cls.worker.learner.state.finite_weights import FiniteWeights
+from ding_cls.worker.learner.saving.finite_weights import FiniteWeights
 
 _KEY = "policy.learn.learner.checkpoint"
 _OPTIMIZER = "optimizer"

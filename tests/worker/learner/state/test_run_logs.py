@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.worker.learner.loop.run_logs import RunLogs
+from ding_cls.worker.learner.state.run_logs import RunLogs
 
 
 class Kept:

@@ -10,8 +10,8 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError, RunStopped
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner.hooks.base import POSITIONS
+from ding_cls.worker.learner.hooks.hook_state import HookCalls, state_of
 from ding_cls.worker.learner.hooks.method_hook import method_hooks
-from ding_cls.worker.learner.state.hook_state import HookCalls, state_of
 from tests.worker.learner.hooks.test_method_hook import AlwaysEvaluating
 from tests.worker.learner.parts import Loader, Note, learner
 

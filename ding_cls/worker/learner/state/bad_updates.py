@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Protocol
 import torch
 
 from ding_cls.data import innermost
-from ding_cls.data.datasets.labels import sample_names
+from ding_cls.data.labels import sample_names
 from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import NumbersError
 from ding_cls.policy.modes import APPLIED, LearnMode, Verdict
