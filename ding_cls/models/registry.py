@@ -1,7 +1,7 @@
 """The tables of parts: whole networks, backbones, necks, heads, losses; and building a part from a dict.
 
-It must not know any part: ours enter themselves when their modules are imported, and so do the libraries where
-names of others are found.
+It must not know any part: ours enter themselves when their modules are imported, and so do the libraries
+where names of others are found.
 """
 
 import inspect

@@ -22,11 +22,11 @@ from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
+from ding_cls.worker.learner.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
 from ding_cls.worker.learner.hooks.base import LearnerHook
 from ding_cls.worker.learner.hooks.hook_state import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.hooks.trackers import closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
-from ding_cls.worker.learner.loop.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
 from ding_cls.worker.learner.loop.disk_room import check_room
 from ding_cls.worker.learner.loop.evaluation import InLoopEvaluation
 from ding_cls.worker.learner.loop.interruption import (

@@ -4,9 +4,9 @@ from itertools import islice
 from typing import Any
 
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.batches import seek
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import LearnerHook
-from ding_cls.worker.learner.loop.batches import seek
 
 
 class PreciseBatchNorm(LearnerHook):

@@ -264,7 +264,7 @@ def test_after_a_resume_a_row_counts_from_there(capsys: pytest.CaptureFixture[st
 
 def test_images_a_second_leave_evaluations_out(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    for module in ("base_learner", "loop.evaluation", "loop.batches", "state.history", "hooks.builtin"):
+    for module in ("base_learner", "loop.evaluation", "batches", "state.history", "hooks.builtin"):
         monkeypatch.setattr(f"ding_cls.worker.learner.{module}.time.perf_counter", lambda: now[0])
     policy = Counting()
     evaluator = scripted([1.0] * 9, save_best="score", rule="greater", eval_freq=1)[0]

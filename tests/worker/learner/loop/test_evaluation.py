@@ -283,7 +283,7 @@ class _Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        for module in ("base_learner", "loop.evaluation", "loop.batches", "state.history", "hooks.builtin"):
+        for module in ("base_learner", "loop.evaluation", "batches", "state.history", "hooks.builtin"):
             monkeypatch.setattr(f"ding_cls.worker.learner.{module}.time.perf_counter", lambda: self.now)
 
 

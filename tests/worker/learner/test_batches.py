@@ -8,7 +8,7 @@ import torch
 
 from ding_cls.errors import CheckpointError
 from ding_cls.types import Batch, Share
-from ding_cls.worker.learner.loop.batches import batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.batches import batch_length, is_sorted_by_class, seek, timed
 from tests.worker.learner.parts import Loader
 
 IMAGES = torch.zeros(8, 3, 2, 2)
