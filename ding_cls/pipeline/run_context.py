@@ -31,7 +31,7 @@ from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
-from ding_cls.pipeline.checks.labels import labels_of
+from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
 from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
@@ -47,9 +47,6 @@ from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
-
-# Metrics whose 'loss' is cross-entropy; None: where nothing is said, it is one of them.
-_OF_CROSS_ENTROPY = (None, "ImageClassificationMetric", "ClassificationMetrics")
 
 
 @dataclass(slots=True)
@@ -156,11 +153,11 @@ class Run:
                 **self.facts,
             }
         )
-        metric = (self.cfg.policy.eval.metric or {}).get("type")
+        is_shown = measures_cross_entropy(self.cfg.policy.eval.metric)
         learner.display = Display(
             num_classes=len(classes),
             has_one_label=label_kind != "several",
-            is_other_loss=metric in _OF_CROSS_ENTROPY and not mode.get_attribute("minimises_cross_entropy"),
+            is_other_loss=is_shown and not mode.get_attribute("minimises_cross_entropy"),
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
