@@ -1,8 +1,9 @@
-"""What a dry run found, and how it is told."""
+"""What a dry run found, and its lines of text."""
 
 import math
 from dataclasses import dataclass
 
+from ding_cls.common.columns import in_columns
 from ding_cls.common.counting import either
 
 
@@ -95,10 +96,8 @@ class DryRun:
 
 def print_dry_run(report: DryRun) -> None:
     """Print a report, a line for each thing, and the remarks last."""
-    for name, text in _rows(report):
-        print(f"{name + ':':15}{text}")
-    for remark in report.remarks:
-        print(f"look at this:  {remark}")
+    rows = [*_rows(report), *(("look at this", remark) for remark in report.remarks)]
+    print(in_columns([(f"{name}:", text) for name, text in rows], gap=1))
 
 
 def _rows(report: DryRun) -> list[tuple[str, str]]:
