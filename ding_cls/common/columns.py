@@ -1,4 +1,7 @@
-"""Rows of text in columns, for people and for scripts that read a pipe. It must not know what the rows mean."""
+"""Rows of text in columns, for people and for scripts that read a pipe.
+
+It must not know what the rows mean.
+"""
 
 import io
 import shutil

@@ -111,7 +111,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
     return [
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
         *([("recipe", report.recipe)] if report.recipe is not None else []),
-        *([("input", report.input)] if report.input else []),
+        *([("input", report.input.removeprefix("input "))] if report.input else []),
         (
             "pictures",
             f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} "
