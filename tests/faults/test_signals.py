@@ -24,7 +24,7 @@ from ding_cls.pipeline import train
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from tests.conftest import TinyNet, write_pictures, write_splits
+from tests.conftest import TinyNet, write_pictures
 from tests.harness import SETTINGS, UPDATES, assert_same, outcome, run_tiny
 
 ROOT = Path(__file__).parents[2]
