@@ -105,6 +105,10 @@ class Run:
         learn = self.cfg.policy.learn
         return int(learn.train_epoch if learn.max_iters is None else -(-learn.max_iters // len(loader)))
 
+    def num_updates(self, loader: TrainLoader) -> int:
+        """Return the updates of the whole run."""
+        return min(self.max_epochs(loader) * len(loader), int(self.learner_cfg.train_iterations))
+
     @property
     def shard(self) -> dict[str, int]:
         """``rank``, ``world_size`` and ``num_workers``, as ``build_train_loader`` and ``build_eval_loader``

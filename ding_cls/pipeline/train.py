@@ -21,7 +21,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.images import readable_datasets, shown_count
-from ding_cls.pipeline.checks.labels import metric_for
+from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
@@ -93,6 +93,8 @@ def train(
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
         judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
+        if run.is_resumed and learner.train_iter >= run.num_updates(loader):
+            run.logger.info("this run is complete: nothing is left to train")
         learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
         return run.finish(policy, learner, evaluator)
 
@@ -161,6 +163,8 @@ def assemble(
     if not judge.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
     run.logger.info(f"{counts}, {num_classes} classes")
+    if judge.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
+        run.logger.warning(missing)
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)

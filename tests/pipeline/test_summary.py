@@ -72,6 +72,15 @@ def test_several_processes_go_on_as_several(
         print_summary(result())
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
     assert line == "  sh entry/dist_train.sh a.py 2 --resume 'runs/my run' policy.learn.train_epoch=16"
+    # What goes on with another value of a key does not repeat the typed one.
+    typed = (
+        "torchrun t.py policy.learn.train_epoch=8 seed=1 --resume 'runs/my run' policy.learn.train_epoch=12"
+    )
+    monkeypatch.setenv("DING_CLS_COMMAND", typed)
+    with command_line(None):
+        print_summary(result())
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
+    assert line == "  torchrun t.py seed=1 --resume 'runs/my run' policy.learn.train_epoch=16"
 
 
 def test_the_log_gets_the_same_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
     eval_timing = timed(eval_loader, policy.eval_mode.forward)
     peak = memory.peak()
     network = mode.get_attribute("model")
-    num_updates = min(run.max_epochs(loader) * len(loader), int(run.learner_cfg.train_iterations))
+    num_updates = run.num_updates(loader)
     num_classes = len(loader.dataset.classes)
     saves = saves_of(run.cfg, len(loader), num_updates)
     report = DryRun(
