@@ -172,6 +172,8 @@ class Run:
                 self._report_changes(learner)
             with naming_restart(self.cfg.exp_name, self._file):
                 learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
+            if learner.train_iter >= self.num_updates(loader):
+                self.logger.info("this run is complete: nothing is left to train")
         for file in self._newer if self.rank == 0 else ():
             rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
             self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")

@@ -93,8 +93,6 @@ def train(
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
         judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
-        if run.is_resumed and learner.train_iter >= run.num_updates(loader):
-            run.logger.info("this run is complete: nothing is left to train")
         learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
         return run.finish(policy, learner, evaluator)
 

@@ -83,8 +83,7 @@ def kfold(
         grouped: samples of one group stay together, by the dataset's ``groups``; by default so.
         group_pattern: the same by file names: a regular expression; its first group, or the whole match.
         use_last: evaluate the last checkpoint of each fold, not the best.
-        allow_changed_data: go on with other names or labels while no fold has begun (it would be evaluated on
-            samples that it has trained on).
+        allow_changed_data: go on with other names or labels while no fold has begun.
 
     Raises:
         DingError, RunStopped: as `train`.
@@ -94,8 +93,6 @@ def kfold(
     settings |= {"synthetic": synthetic, "exp_name": exp_name, "overrides": overrides}
     options = DivisionOptions(seed, num_splits, stratified, grouped, group_pattern)
     plan = make_plan(config, settings, options, is_resumed=resume, allow_code=allow_code)
-    if use_last:
-        _check_last_is_saved(plan)
     return _finish(
         _Run(plan, model if isinstance(model, torch.nn.Module) else None, use_last, allow_code),
         wanted_folds(plan.division.num_splits, fold, start_fold),
@@ -120,6 +117,8 @@ def _finish(
     run: _Run, folds: Sequence[int], *, is_resumed: bool, is_part: bool, allow_changed_data: bool
 ) -> KFoldResult:
     """Finish the folds one after another in the locked folder, then sum up and predict the test split."""
+    if run.use_last:
+        _check_last_is_saved(run.plan)
     parents, is_new = missing_parents(run.plan.folder), False
     with ExitStack() as stack:
         try:
