@@ -28,15 +28,15 @@ literals, `dict()` `EasyDict()` `list()` `tuple()` `range()` `int()` `float()` `
 `round()`, arithmetic, `+` on lists, unpacking, subscripts and attributes of earlier names (assigning to them
 too), comprehensions, f-strings, `os.path.join`, and `format` `join` `split` `replace` `strip` `lower` `upper`
 `startswith` `endswith` of a string; importing `easydict` and `os.path` is recognised. Anything else is
-refused with file and line, and so is what computes or holds too much (60,000 words, 50 levels). Environment
-variables are not read. The config is the variable `main_config`, else the one named like the file, else the
-only one whose name ends in `_config` or `_cfg` where it is the last, else the file's own top-level names, of
-which those that start with `_` are the file's own. For two whole examples see
+refused with file and line, and so is what computes or holds too much (200,000 bytes, 50,000 words, 50
+levels). Environment variables are not read. The config is the variable `main_config`, else the one named like
+the file, else the only one whose name ends in `_config` or `_cfg` where it is the last, else the file's own
+top-level names, of which those that start with `_` are the file's own. For two whole examples see
 [`imagenet_res18_config.py`](../dizoo/image_classification/entry/imagenet_res18_config.py) and
 [`digits_res18_config.py`](../dizoo/image_classification/entry/digits_res18_config.py).
 
-YAML (`pip install 'ding_cls[yaml]'`) and JSON are read too: the file's keys are the config. `1e-4` is a
-number in YAML; tags are refused.
+YAML and JSON are read too: the file's keys are the config. `1e-4` is a number in YAML; tags are refused. A
+value from a JSON file has the file alone as its place, without a line.
 
 **Inheritance.** `_base_` names the file, or the list of files, that a config is laid over, relative to its
 own folder; bases may have bases, and be Python, YAML or JSON:

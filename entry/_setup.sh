@@ -101,7 +101,7 @@ python_version() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])
 has_dependencies() {
     "$PYTHON" - <<'END'
 import importlib.util, sys
-names = ("torch", "torchvision", "numpy", "PIL", "tensorboardX", "easydict", "rich")
+names = ("torch", "torchvision", "numpy", "PIL", "tensorboardX", "easydict", "yaml", "rich")
 sys.exit(any(importlib.util.find_spec(name) is None for name in names))
 END
 }

@@ -42,10 +42,10 @@ class KillHook(Hook):
         self.total, self.kept = 0.0, torch.zeros(3)
 
     @torch.no_grad()
-    def after_train_iter(self, runner):
-        self.total += float(runner.outputs["total_loss"])
+    def after_train_iter(self, engine):
+        self.total += float(engine.outputs["total_loss"])
         self.kept = self.kept + self.total
-        next(runner.model.parameters()).add_(1e-4 * self.total)
+        next(engine.policy.get_attribute("model").parameters()).add_(1e-4 * self.total)
 
     def state_dict(self):
         return {"total": self.total, "kept": self.kept}

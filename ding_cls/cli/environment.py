@@ -10,7 +10,6 @@ from ding_cls.cli.arguments import Verbs, add_debug
 # What pyproject.toml's extras install, by the extra's name; either of two distributions will do.
 EXTRAS = {
     "timm": ("timm",),
-    "yaml": ("pyyaml",),
     "optim": ("pytorch_optimizer",),
     "albu": ("albumentations",),
     "torchmetrics": ("torchmetrics",),

@@ -20,8 +20,7 @@ from ding_cls.config.merge import (
     to_easydict,
 )
 from ding_cls.config.reader.inherit import DELETE
-from ding_cls.config.reader.namespace import MAX_CONFIG_DEPTH
-from ding_cls.config.reader.safe_ops import MAX_INT_BITS
+from ding_cls.config.reader.limits import MAX_DEPTH, MAX_INT_BITS
 from ding_cls.errors import ConfigError
 
 MAX_OVERRIDE = 50_000
@@ -33,6 +32,8 @@ _NUMBER = re.compile(
     r"[-+]?(?:0[xob]\w+|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:e[-+]?\d+)?)", re.IGNORECASE
 )
 _STRING = re.compile(r"'(?:[^'\\]++|\\.)*+'|\"(?:[^\"\\]++|\\.)*+\"", re.DOTALL)
+_MARK = re.compile(rf"(?<!\w)(?:{_STRING.pattern})|[\[\](){{}},]", re.DOTALL)
+_ENTRY = re.compile(rf"\s*({_STRING.pattern}|[\w.\-]+)\s*([:=])(.*)", re.DOTALL)
 
 
 def apply_overrides(
@@ -45,7 +46,7 @@ def apply_overrides(
     the string as it stands. ``a,b`` with no brackets is a list, so a string with a comma needs its quotes.
     Elements of lists go by index: ``a.0.b=value``. Missing dicts are made.
 
-    A dict is laid over a dict that is there, unless it holds ``_delete_=True``; anything else replaces what
+    A dict is merged into a dict that is there, unless it holds ``_delete_=True``; anything else replaces what
     is there.
 
     Args:
@@ -66,8 +67,9 @@ def parsed_value(text: str) -> Any:
     """Return the value that an override's text stands for (see ``apply_overrides``)."""
     text = text.strip()
     try:
-        return _Text(text).whole()
-    except (ValueError, RecursionError):
+        parts = _split(text)
+        return _value(text) if parts in ([], [text]) else [_value(part) for part in parts]
+    except ValueError:
         return text
 
 
@@ -89,7 +91,7 @@ class _Override:
         keys = path.strip().split(".")
         if not equals or not all(keys):
             raise ConfigError(f"override {self._text!r} is not of the form key.key=value")
-        if len(self._text) > MAX_OVERRIDE or len(keys) > MAX_CONFIG_DEPTH:
+        if len(self._text) > MAX_OVERRIDE or len(keys) > MAX_DEPTH:
             raise ConfigError(
                 f"override {self._text[:60]!r}... is longer than {MAX_OVERRIDE} characters, or too deep"
             )
@@ -97,30 +99,25 @@ class _Override:
         return result
 
     def _set(self, node: Any, keys: Sequence[str], value: Any, prefix: str) -> Any:
-        """Return ``node``, which lies at ``prefix``, with the entry that ``keys`` lead to set."""
+        """Return ``node``, which is at ``prefix``, with the entry that ``keys`` lead to set."""
         key, inner = keys[0], keys[1:]
         path = f"{prefix}{key}"
         if isinstance(node, dict):
             if not inner:
-                return self._laid(node, key, value, path)
+                return self._merged(node, key, value, path)
             known = node.get(key)
             changed = {**node, key: self._set({} if known is None else known, inner, value, f"{path}.")}
             return self._checked(changed, key)
         if isinstance(node, (list, tuple)):
             if not key.isdecimal() or int(key) >= len(node):
                 raise self._refused(f"{key!r} is no index of a list of {len(node)} elements")
-            items = list(node)
-            index = int(key)
-            if inner:
-                items[index] = self._set(items[index], inner, value, f"{path}.")
-            else:
-                items[index] = self._laid({key: items[index]}, key, value, path)[key]
-            return type(node)(items)
+            items = {str(index): item for index, item in enumerate(node)}
+            return type(node)(self._set(items, [str(int(key)), *inner], value, prefix).values())
         whole = f"; set the whole: {prefix[:-1]}={{{key}: ...}}" if isinstance(node, str) else ""
         raise self._refused(f"{key!r} cannot be set in {node!r}, which has no keys{whole}")
 
-    def _laid(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
-        """Return ``node`` with ``value`` laid over its entry ``key``, or put there."""
+    def _merged(self, node: dict[str, Any], key: str, value: Any, path: str) -> dict[str, Any]:
+        """Return ``node`` with ``value`` merged into its entry ``key``, or put there."""
         known = node.get(key)
         if not isinstance(value, dict):
             return self._checked({**node, key: self._new(value, path)}, key)
@@ -130,7 +127,7 @@ class _Override:
             self._forget(path)
         merged: dict[str, Any] = {} if is_alone else dict(known or {})
         for inner, item in own.items():
-            merged = self._laid(merged, inner, item, f"{path}.{inner}")
+            merged = self._merged(merged, inner, item, f"{path}.{inner}")
         if not merged:
             self._origins[path] = f"override {self._text}"
         else:
@@ -167,110 +164,48 @@ class _Override:
         return ConfigError(f"override {self._text!r}: {reason}")
 
 
-class _Text:
-    """Parses the text of a value from left to right; ValueError where it is no more than a string."""
+def _value(text: str, depth: int = 0) -> Any:
+    """Return the value of a text; ValueError where it is no more than a string."""
+    text = text.strip()
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if text.startswith("dict(") and text.endswith(")"):
+        return _dict(text[5:-1], "=", depth + 1)
+    if text[:1] + text[-1:] == "{}":
+        return _dict(text[1:-1], ":", depth + 1)
+    if text[:1] + text[-1:] in ("[]", "()"):
+        items = [_value(part, depth + 1) for part in _split(text[1:-1])]
+        return items if text[0] == "[" else tuple(items)
+    return _literal(text) if _STRING.fullmatch(text) else _scalar(text)
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
 
-    def whole(self) -> Any:
-        """Return the value of the whole text."""
-        first = self._value("")
-        if self._at == len(self._text):
-            return first
-        items = [first]
-        while self._at < len(self._text):
-            self._take(",")
-            if self._at < len(self._text):
-                items.append(self._value(""))
-        return items
+def _dict(text: str, separator: str, depth: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for part in _split(text):
+        entry = _ENTRY.fullmatch(part)
+        if not entry or entry[2] != separator:
+            raise ValueError("a key is missing")
+        key = _literal(entry[1]) if _STRING.fullmatch(entry[1]) else entry[1]
+        result[key] = _value(entry[3], depth)
+    return result
 
-    def _value(self, closing: str, depth: int = 0) -> Any:
-        """Return the value up to the next comma, or the bracket that closes what it is in."""
-        if depth > MAX_CONFIG_DEPTH:
-            raise ValueError("nested too deeply")
-        self._skip_blanks()
-        start = self._at
-        char = self._text[start : start + 1]
-        if self._text.startswith("dict(", start):
-            self._at += 5
-            return self._dict(")", "=", depth)
-        if char == "{":
-            self._at += 1
-            return self._dict("}", ":", depth)
-        if char and char in "([":
-            self._at += 1
-            items = self._items(_CLOSING[char], depth)
-            return tuple(items) if char == "(" else items
-        if string := _STRING.match(self._text, start):
-            self._at = string.end()
-            self._skip_blanks()
-            if self._at == len(self._text) or self._text[self._at] in f",{closing}":
-                return _literal(string[0])
-            self._at = start
-        return self._bare(closing)
 
-    def _bare(self, closing: str) -> Any:
-        """Return a number, a word, or a string without quotes."""
-        start, open_brackets = self._at, ""
-        while self._at < len(self._text):
-            char = self._text[self._at]
-            if not open_brackets and char in f",{closing}":
-                break
-            if char in _CLOSING:
-                open_brackets += _CLOSING[char]
-            elif char == open_brackets[-1:]:
-                open_brackets = open_brackets[:-1]
-            self._at += 1
-        if open_brackets:
-            raise ValueError("a bracket is not closed")
-        return _scalar(self._text[start : self._at].strip())
-
-    def _items(self, closing: str, depth: int) -> list[Any]:
-        items: list[Any] = []
-        while not self._is_closed(closing):
-            items.append(self._value(closing, depth + 1))
-            self._separate(closing)
-        return items
-
-    def _dict(self, closing: str, separator: str, depth: int) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        while not self._is_closed(closing):
-            self._skip_blanks()
-            quoted = _STRING.match(self._text, self._at)
-            found = quoted or re.compile(r"[\w.\-]+").match(self._text, self._at)
-            if not found:
-                raise ValueError("a key is missing")
-            self._at = found.end()
-            self._skip_blanks()
-            self._take(separator)
-            key = _literal(found[0]) if quoted else found[0]
-            result[key] = self._value(closing, depth + 1)
-            self._separate(closing)
-        return result
-
-    def _is_closed(self, closing: str) -> bool:
-        self._skip_blanks()
-        if self._text[self._at : self._at + 1] != closing:
-            return False
-        self._at += 1
-        self._skip_blanks()
-        return True
-
-    def _separate(self, closing: str) -> None:
-        self._skip_blanks()
-        if self._text[self._at : self._at + 1] != closing:
-            self._take(",")
-
-    def _take(self, char: str) -> None:
-        if self._text[self._at : self._at + 1] != char:
-            raise ValueError(f"{char} is missing")
-        self._at += 1
-
-    def _skip_blanks(self) -> None:
-        while self._text[self._at : self._at + 1].isspace():
-            self._at += 1
+def _split(text: str) -> list[str]:
+    """Split at the commas that are in neither brackets nor quotes; the last part is not blank."""
+    parts, start, closing = [], 0, ""
+    for mark in _MARK.finditer(text):
+        if mark[0] in _CLOSING:
+            closing += _CLOSING[mark[0]]
+        elif mark[0] in _CLOSING.values():
+            if closing[-1:] != mark[0]:
+                raise ValueError("brackets do not match")
+            closing = closing[:-1]
+        elif mark[0] == "," and not closing:
+            parts.append(text[start : mark.start()])
+            start = mark.end()
+    if closing:
+        raise ValueError("a bracket is not closed")
+    return [*parts, text[start:]] if text[start:].strip() else parts
 
 
 def _scalar(text: str) -> Any:

@@ -1,5 +1,5 @@
-"""The loop and the judge: learner, hooks, evaluator. It sees ``policy.modes``, never a concrete policy or a
-data set."""
+"""The training loop and the evaluation: learner, hooks, evaluator. It sees ``policy.modes``, never a concrete
+policy or a dataset."""
 
 from ding_cls.metrics import IMetric
 from ding_cls.worker.evaluator import MetricSerialEvaluator

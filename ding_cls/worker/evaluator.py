@@ -17,9 +17,8 @@ from ding_cls.distributed.comm import gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric
 from ding_cls.policy.modes import EvalMode
-from ding_cls.worker.evaluation.batches import checked_count, judged_batches
+from ding_cls.worker.evaluation.batches import checked_count, eval_batches, mean_loss
 from ding_cls.worker.evaluation.best import EarlyStopping, Ranking, check_stop_value, has_reached
-from ding_cls.worker.evaluation.mean_loss import mean_loss
 from ding_cls.worker.evaluation.results import (
     also_evaluated,
     check_classes,
@@ -342,7 +341,7 @@ class MetricSerialEvaluator:
         return reduced
 
     def _batches(self) -> Iterator[tuple[Any, torch.Tensor]]:
-        return judged_batches(self._loader, self.is_interrupted)
+        return eval_batches(self._loader, self.is_interrupted)
 
     def _check_count(self, count: int) -> None:
         self.num_evaluated, note = checked_count(self._loader, count, world_size=self._world_size)

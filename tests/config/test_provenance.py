@@ -77,7 +77,7 @@ model['neck'] = dict(type='GAP')
 model['head']['topk'] = (1, 5)
 """
 
-# path: (value, file, line), for every leaf.
+# path: (value, file, line), for every leaf; JSON has no lines.
 LEAVES = {
     "width": (64, "_base_/models/model.py", 1),
     "norm.type": ("BN", "_base_/models/model.py", 3),
@@ -93,14 +93,14 @@ LEAVES = {
     "model.backbone.dilated": (False, "level2/base.py", 5),
     "model.head.num_classes": (10, "leaf.py", 9),
     "model.head.in_channels": (2048, "level2/base.py", 6),
-    "model.head.loss.type": ("Smooth", "level3.json", 9),
+    "model.head.loss.type": ("Smooth", "level3.json", None),
     "model.head.topk": ((1, 5), "leaf.py", 16),
     "model.neck.type": ("GAP", "leaf.py", 15),
     "optimizer.type": ("SGD", "_base_/schedule.yaml", 2),
-    "optimizer.lr": (0.4, "level3.json", 4),
-    "optimizer.groups": ([{"name": "all", "decay": 100}], "level3.json", 5),
-    "optimizer.groups.0.name": ("all", "level3.json", 5),
-    "optimizer.groups.0.decay": (100, "level3.json", 5),
+    "optimizer.lr": (0.4, "level3.json", None),
+    "optimizer.groups": ([{"name": "all", "decay": 100}], "level3.json", None),
+    "optimizer.groups.0.name": ("all", "level3.json", None),
+    "optimizer.groups.0.decay": (100, "level3.json", None),
     "lr_config.policy": ("cosine", "leaf.py", 6),
     "lr_config.min_lr": (0, "leaf.py", 7),
     "runner.max_epochs": (100, "leaf.py", 12),
@@ -116,6 +116,9 @@ LEAVES = {
 }
 
 
+ORIGINS = {path: f"{file}:{line}" if line else file for path, (_, file, line) in LEAVES.items()}
+
+
 def _at(value: object, path: str) -> object:
     for key in path.split("."):
         value = value[int(key)] if isinstance(value, (list, tuple)) else value[key]  # type: ignore[index]
@@ -124,7 +127,7 @@ def _at(value: object, path: str) -> object:
 
 def test_every_leaf_of_four_levels_names_the_line_that_set_it_last(tmp_path: Path) -> None:
     config, origins = read_config_with_origins(write_files(tmp_path, FOUR_LEVELS))
-    assert origins == {path: f"{file}:{line}" for path, (_, file, line) in LEAVES.items()}
+    assert origins == ORIGINS
     assert {path: _at(config, path) for path in LEAVES} == {
         path: value for path, (value, _, _) in LEAVES.items()
     }
@@ -134,7 +137,7 @@ def test_two_overrides_take_over_their_leaves_and_no_others(tmp_path: Path) -> N
     config, origins = read_config_with_origins(write_files(tmp_path, FOUR_LEVELS))
     words = ["model.backbone.depth=101", "optimizer={groups: [{name: rest}], clip: {norm: 5}}"]
     changed = apply_overrides(config, words, origins=origins)
-    expected = {path: f"{file}:{line}" for path, (_, file, line) in LEAVES.items()}
+    expected = dict(ORIGINS)
     del expected["optimizer.groups.0.decay"]
     expected |= {"model.backbone.depth": f"override {words[0]}"}
     expected |= dict.fromkeys(

@@ -514,24 +514,12 @@ def test_the_names_of_priorities_stay_and_a_priority_is_an_int() -> None:
 
 def test_the_methods_that_hooks_of_mmcv_have_stay() -> None:
     from ding_cls.worker import Hook
-    from ding_cls.worker.learner import Runner
 
     positions = ["run", "epoch", "iter", "train_epoch", "train_iter"]
     methods = [f"{when}_{what}" for what in positions for when in ("before", "after")]
     for name in [*methods, "after_val_epoch"]:
-        assert parameters(getattr(Hook, name), is_method=True) == "(runner)"
+        assert parameters(getattr(Hook, name), is_method=True) == "(engine)"
     for name in ("every_n_iters", "every_n_epochs", "every_n_inner_iters"):
-        assert parameters(getattr(Hook, name), is_method=True) == "(runner, n)"
-    told = [
-        "iter",
-        "epoch",
-        "inner_iter",
-        "max_iters",
-        "max_epochs",
-        "model",
-        "optimizer",
-        "logger",
-        "outputs",
-    ]
-    more = ["log_buffer", "eval_result", "work_dir", "rank", "world_size", "learner"]
-    assert all(hasattr(Runner, name) for name in [*told, *more, "current_lr"])
+        assert parameters(getattr(Hook, name), is_method=True) == "(engine, n)"
+    for name in ("is_last_iter", "is_last_epoch"):
+        assert parameters(getattr(Hook, name), is_method=True) == "(engine)"

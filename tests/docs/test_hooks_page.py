@@ -6,7 +6,7 @@ from pathlib import Path
 from ding_cls.config import compile_config
 from ding_cls.config.defaults import EVALUATOR, LEARNER
 from ding_cls.pipeline.hooks import run_hooks
-from ding_cls.worker.learner import HOOKS, Hook, Priority, Runner, show_hooks
+from ding_cls.worker.learner import HOOKS, Engine, Hook, Priority, show_hooks
 from ding_cls.worker.learner.hooks.base import POSITIONS
 from ding_cls.worker.learner.hooks.method_hook import METHODS
 
@@ -39,11 +39,14 @@ def test_every_position_and_method_has_its_row() -> None:
         assert tuple(re.findall(r"`(\w+)`", methods)) == METHODS[position.strip("`")]  # type: ignore[index]
 
 
-def test_every_name_of_the_runner_and_the_base_class_exists() -> None:
-    named = [name for cell, _ in rows("| `runner.` |") for name in re.findall(r"`(\w+)", cell)]
-    assert len(named) == 16
-    public = {name for name in dir(Runner) if not name.startswith("_")}
-    assert set(named) == public
+def test_every_name_of_the_engine_and_the_base_class_exists() -> None:
+    named = [name for cell, _ in rows("| `engine.` |") for name in re.findall(r"`(\w+)", cell)]
+    assert len(named) == 23
+    public = {name for name in {*dir(Engine), *Engine.__annotations__} if not name.startswith("_")}
+    assert set(named) < public
+    others = [name for _, cell in rows("| in mmcv |") for name in re.findall(r"`engine\.(\w+)", cell)]
+    assert len(others) > 10
+    assert set(others) < public
     helpers = re.findall(r"`(every_n_\w+|is_last_\w+)`", PAGE)
     assert set(helpers) == {name for name in vars(Hook) if name.startswith(("every_", "is_"))}
 

@@ -77,11 +77,11 @@ def fill(disk: Path) -> None:
 
 
 def at_append(number: int, act: Callable[[], Any]) -> None:
-    """Do something before the n-th record of any log."""
+    """Do something before the n-th record of any log of numbers; lines of text do not count."""
     original, count = AppendedFile.append, iter(range(1, 1_000_000))
 
     def replaced(self: AppendedFile, record: bytes) -> None:
-        if next(count) == number:
+        if self.path.suffix != ".txt" and next(count) == number:
             act()
         original(self, record)
 

@@ -350,22 +350,22 @@ class NudgeAtPositions(Hook):
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def before_train_iter(self, runner: Any) -> None:
-        self._nudge(runner, f"before {runner.iter}")
+    def before_train_iter(self, engine: Any) -> None:
+        self._nudge(engine, f"before {engine.train_iter}")
 
-    def after_train_iter(self, runner: Any) -> None:
-        if self.every_n_iters(runner, 2):
-            self._nudge(runner, f"after {runner.iter}")
+    def after_train_iter(self, engine: Any) -> None:
+        if self.every_n_iters(engine, 2):
+            self._nudge(engine, f"after {engine.train_iter}")
 
-    def after_train_epoch(self, runner: Any) -> None:
-        self._nudge(runner, f"epoch {runner.epoch}")
+    def after_train_epoch(self, engine: Any) -> None:
+        self._nudge(engine, f"epoch {engine.epoch}")
 
-    def after_val_epoch(self, runner: Any) -> None:
-        self._nudge(runner, f"evaluation {sorted(runner.eval_result)}")
+    def after_val_epoch(self, engine: Any) -> None:
+        self._nudge(engine, f"evaluation {sorted(engine.eval_result)}")
 
-    def _nudge(self, runner: Any, call: str) -> None:
+    def _nudge(self, engine: Any, call: str) -> None:
         self.calls.append(call)
-        nudge(runner.model, 0.001 * len(self.calls))
+        nudge(engine.policy.get_attribute("model"), 0.001 * len(self.calls))
 
     def state_dict(self) -> dict[str, Any]:
         return {"calls": self.calls}

@@ -223,14 +223,11 @@ OF_METRICS: dict[str, dict[str, Any]] = {
 # Of several tasks a picture: tests/options/test_data_options.py and tests/metrics/test_runs.py.
 OF_TASKS = {"MultiTasksMetric", "StringAccuracy"}
 OF_HOOKS: dict[str, Trial] = {
-    "ClassNumCheckHook": Trial(hooks({"type": "ClassNumCheckHook"})),
-    "DistSamplerSeedHook": Trial(hooks({"type": "DistSamplerSeedHook"})),
     "EarlyStoppingHook": Trial(
         hooks({"type": "EarlyStoppingHook", "patience": 1, "min_delta": 1e6, "monitor": "loss"}),
         stop_at=1,
     ),
     "EmptyCacheHook": Trial(hooks({"type": "EmptyCacheHook", "before_epoch": True, "after_iter": True})),
-    "IterTimerHook": Trial(hooks({"type": "IterTimerHook"})),
     "MlflowLoggerHook": Trial(learner(loggers=[{"type": "MlflowLoggerHook", "tracking_uri": "file:mlruns"}])),
     "ProfilerHook": Trial(hooks({"type": "ProfilerHook", "by_epoch": False, "activities": ["cpu"]})),
     "SetAdaptiveMarginsHook": Trial(
@@ -241,8 +238,6 @@ OF_HOOKS: dict[str, Trial] = {
         {**whole(), **learn(loss={"type": "FocalLoss"})},
     ),
     "SyncBuffersHook": Trial(hooks({"type": "SyncBuffersHook"})),
-    "TensorboardLoggerHook": Trial(learner(loggers=[{"type": "TensorboardLoggerHook"}])),
-    "TextLoggerHook": Trial(learner(loggers=[{"type": "TextLoggerHook"}])),
     "load_ckpt": Trial(learner(hook={"load_ckpt_before_run": "begin/ckpt/iteration_1.pth.tar"}), stop_at=2),
     "log_reduce": Trial(
         learner(hook={"log_reduce_after_iter": 1, "save_ckpt_after_run": True}),
@@ -261,6 +256,11 @@ OF_HOOKS: dict[str, Trial] = {
 NO_HOOKS = {"ClosureHook", "WandbLoggerHook", "MMClsWandbHook"}
 # Hooks of mmcv by name that are keys here.
 MMCV = {
+    "ClassNumCheckHook": Trial(hooks({"type": "ClassNumCheckHook"}), has_effect=False),
+    "DistSamplerSeedHook": Trial(hooks({"type": "DistSamplerSeedHook"}), has_effect=False),
+    "IterTimerHook": Trial(hooks({"type": "IterTimerHook"}), has_effect=False),
+    "TensorboardLoggerHook": Trial(learner(loggers=[{"type": "TensorboardLoggerHook"}]), has_effect=False),
+    "TextLoggerHook": Trial(learner(loggers=[{"type": "TextLoggerHook"}]), has_effect=False),
     "EMAHook": Trial(hooks({"type": "EMAHook", "momentum": 0.1})),
     "PreciseBNHook": Trial(hooks({"type": "PreciseBNHook", "num_samples": 4})),
 }

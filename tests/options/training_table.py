@@ -256,7 +256,7 @@ OF_LEARNER: dict[str, list[Trial]] = {
     # By name in test_training_parts.
     "hook": [Trial(learner(hook={"save_ckpt_after_epoch": 1}), stop_at=2)],
     "custom_hooks": [Trial(hooks({"type": "SyncBuffersHook", "priority": "LOW"}))],
-    "loggers": [Trial(learner(loggers=[{"type": "TextLoggerHook"}]))],
+    "loggers": [Trial(learner(loggers=[{"type": "EmptyCacheHook"}]))],
     "log_level": [Trial(learner(log_level="WARNING"))],
 }
 OF_EVAL: dict[str, list[Trial]] = {

@@ -18,10 +18,10 @@ class Counting:
     def __init__(self, interval: int = 1) -> None:
         self.interval = interval
 
-    def after_train_iter(self, runner: Any) -> None:
+    def after_train_iter(self, engine: Any) -> None:
         return None
 
-    def after_train_epoch(self, runner: Any) -> None:
+    def after_train_epoch(self, engine: Any) -> None:
         return None
 
     def state_dict(self) -> dict[str, Any]:

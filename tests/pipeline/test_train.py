@@ -427,8 +427,8 @@ def test_a_config_with_code_of_its_own_needs_leave(picture_folder: Path, workdir
     folder.mkdir()
     (folder / "t_own_parts.py").write_text(
         "from ding_cls.worker import HOOKS, Hook\n"
-        "HOOKS.register('t_own_hook')(type('OwnHook', (Hook,), {'before_run': lambda self, runner: "
-        "runner.logger.info('it runs')}))\n"
+        "HOOKS.register('t_own_hook')(type('OwnHook', (Hook,), {'before_run': lambda self, engine: "
+        "engine.logger.info('it runs')}))\n"
     )
     (folder / "own.py").write_text(
         SECOND_SPELLING

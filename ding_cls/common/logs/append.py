@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from ding_cls.common.files import atomic_write
 
@@ -17,13 +18,20 @@ _logger = logging.getLogger(__name__)
 _MAX_WAITING_BYTES = 8 * 2**20
 
 Span = tuple[int, int]
+# All of this process, for what a fork does to their locks.
+_OPEN: WeakSet["AppendedFile"] = WeakSet()
 
 
 class LogFailures:
-    """Warns of each log that fails, the first time."""
+    """Warns of each log that fails, the first time.
 
-    def __init__(self) -> None:
+    Args:
+        warn: gets the line; a logger's own file must not be warned of through that logger.
+    """
+
+    def __init__(self, warn: Callable[[str], object] = _logger.warning) -> None:
         self._known: set[str] = set()
+        self._warn = warn
 
     def report(self, log: str, message: str) -> None:
         """Warn, unless this log has failed before.
@@ -34,7 +42,7 @@ class LogFailures:
         """
         if log not in self._known:
             self._known.add(log)
-            _logger.warning(f"{' '.join(message.split())}; training goes on")
+            self._warn(f"{' '.join(message.split())}; training goes on")
 
     @contextmanager
     def survived(self, log: str) -> Iterator[None]:
@@ -70,7 +78,9 @@ class AppendedFile:
         self._failures, self._log, self._lead = failures, log or str(self.path), lead
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._lock = threading.Lock()
+        # Reentrant: a signal that comes here may end the run with a line of its own.
+        self._lock = threading.RLock()
+        _OPEN.add(self)
 
     def append(self, record: bytes) -> None:
         """Write a record, after those that wait."""
@@ -119,6 +129,16 @@ class AppendedFile:
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(self.path, flags, 0o666)
+
+
+def _renew_locks() -> None:
+    """Free the locks of a forked process: whichever thread held one is not in it."""
+    for each in _OPEN:
+        each._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def keep_spans(path: Path, spans: Sequence[Span]) -> None:

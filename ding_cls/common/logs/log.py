@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,6 @@ def append_lines(file: str | os.PathLike[str], text: str) -> None:
 
 
 def _to_file(file: str | os.PathLike[str]) -> logging.Handler:
-    with suppress(OSError):
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
     handler = FileHandler(file)
     handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s %(message)s"))
     return handler

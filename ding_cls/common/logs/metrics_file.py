@@ -56,19 +56,23 @@ class MetricsFile:
             kinds_at: kinds of rows that go at exactly this position too, because the checkpoint was written
                 before they were.
         """
-        self._keep(
+        kept = self._keep(
             lambda row: (
                 row["train_iter"] < train_iter
                 or (row["train_iter"] == train_iter and row["kind"] not in kinds_at)
             )
         )
         self._position = train_iter
-        self._present = {row["kind"] for row in self.rows() if row["train_iter"] == train_iter}
+        self._present = {row["kind"] for row in kept if row["train_iter"] == train_iter}
 
-    def _keep(self, is_kept: Callable[[Mapping[str, Any]], bool]) -> None:
+    def _keep(self, is_kept: Callable[[Mapping[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Drop the other rows, and return those that stay."""
+        kept: list[tuple[dict[str, Any], Span]] = []
         with self._failures.survived(_LOG):
             if self.path.is_file():
-                keep_spans(self.path, [span for row, span in self._rows_and_spans() if is_kept(row)])
+                kept = [(row, span) for row, span in self._rows_and_spans() if is_kept(row)]
+                keep_spans(self.path, [span for _, span in kept])
+        return [row for row, _ in kept]
 
     def _rows_and_spans(self) -> list[tuple[dict[str, Any], Span]]:
         """Return all whole rows with their place in the file, line ends included."""

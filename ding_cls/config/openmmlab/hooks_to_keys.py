@@ -5,6 +5,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ding_cls.config.normalize import put
+from ding_cls.config.openmmlab.inert_hooks import drop_inert_hooks
 from ding_cls.config.validate import at, bracketed, place_of
 
 _HOOKS = "policy.learn.learner.custom_hooks"
@@ -24,15 +25,15 @@ _EVALUATE = {(True, False): None, (True, True): "both", (False, True): "raw"}
 
 
 def hooks_to_keys(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> list[str]:
-    """Move such hooks to the keys that mean the same, in place, and their origins with them.
+    """Move such hooks to the keys that mean the same, in place, and their origins with them; drop inert ones.
 
     Returns:
         a line for each that cannot move: its key is set already, or it asks for what makes no sense.
     """
+    problems, left = drop_inert_hooks(cfg, origins), []
     hooks = at(cfg, _HOOKS)
     if not isinstance(hooks, (list, tuple)):
-        return []
-    problems, left = [], []
+        return problems
     for index, hook in enumerate(hooks):
         target = _KEYS.get(str(hook.get("type"))) if isinstance(hook, dict) else None
         if target is None:

@@ -65,7 +65,6 @@ class Row:
 
 FP16_HOOKS = ("Fp16OptimizerHook", "GradientCumulativeFp16OptimizerHook")
 _PLAIN_OPTIMIZER_HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulativeOptimizerHook")
-_ALWAYS = ("TextLoggerHook", "TensorboardLoggerHook")
 _DISK = (None, {"backend": "disk"})
 
 # mmcv capitalises a policy in lower case; names of two words must be written as its classes are.
@@ -134,17 +133,6 @@ def _schedule(name: str) -> str:
 
 def _interval(interval: int) -> int | bool:
     return interval if interval > 0 else False
-
-
-def _trackers(hooks: Any) -> list[Any]:
-    """Return mmcv's loggers without those whose work is always done."""
-    return [
-        each
-        for each in hooks
-        if not (
-            isinstance(each, Mapping) and each.get("type") in _ALWAYS and each.keys() <= {"type", "by_epoch"}
-        )
-    ]
 
 
 def _dataset(datasets: Any) -> Any:
@@ -259,7 +247,6 @@ TABLE: tuple[Row, ...] = (
         "log_config.hooks",
         f"{_LEARNER}.loggers",
         "lines and TensorBoard are always written",
-        _trackers,
         types=(list, tuple),
     ),
     Row("log_level", f"{_LEARNER}.log_level", nothing=(None,)),

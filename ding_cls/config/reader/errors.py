@@ -1,13 +1,16 @@
-"""The problems of a config, gathered so that one report names them all. It must not know their kinds."""
+"""The problems of a config, collected so that one report names them all. It must not know their kinds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ding_cls.config.reader.namespace import UnknownValueError
-from ding_cls.config.reader.safe_ops import Budget
+from ding_cls.config.reader.limits import Work
 from ding_cls.errors import ConfigError
 
 MAX_PROBLEMS = 50
+
+
+class UnknownValueError(ConfigError):
+    """The value depends on a statement that was refused before; it is no problem of its own."""
 
 
 class TooManyProblemsError(Exception):
@@ -18,12 +21,12 @@ class Problems:
     """The lines of a report.
 
     Args:
-        budget: what reading may cost; nothing is read on when it is spent.
+        work: what reading has computed; nothing more is read once it is exceeded.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, work: Work) -> None:
         self.lines: list[str] = []
-        self._budget = budget
+        self._work = work
 
     def add(self, line: str) -> None:
         """Note a problem, once.
@@ -33,14 +36,14 @@ class Problems:
         """
         if line not in self.lines:
             self.lines.append(line)
-        if self._budget.is_spent:
+        if self._work.is_exceeded:
             raise TooManyProblemsError
         if len(self.lines) == MAX_PROBLEMS:
             self.lines.append(f"... and perhaps more: reading stopped after {MAX_PROBLEMS} problems")
             raise TooManyProblemsError
 
     @contextmanager
-    def gathered(self, on_error: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def collect(self, on_error: Callable[[], object] = lambda: None) -> Iterator[None]:
         """Note the ConfigError that ends the block, call ``on_error`` and go on behind the block."""
         try:
             yield
@@ -49,3 +52,12 @@ class Problems:
         except ConfigError as error:
             on_error()
             self.add(str(error))
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Turn what fails in the block into a ConfigError that names the place."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{error} ({place})") from error

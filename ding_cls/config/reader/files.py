@@ -5,36 +5,27 @@ neither a device nor a pipe is ever opened.
 """
 
 import os
-import re
-import stat
-from itertools import islice
 from pathlib import Path, PureWindowsPath
 
+from ding_cls.config.reader.limits import MAX_BYTES
 from ding_cls.config.reader.safe_ops import shown
 from ding_cls.errors import ConfigError
 
 SUFFIXES = (".py", ".yaml", ".yml", ".json")
-MAX_FILES = 100
 MAX_PATH = 1000
-MAX_BYTES = 500_000
-# A syntax tree takes up to 1.5 kB a word, so this bounds the memory; a string counts as one word.
-MAX_WORDS = 60_000
 
 # What ships: `_base_ = "ding_cls::fine_tune.py"` names a file of this folder; the package has no other.
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 PACKAGE = "ding_cls::"
 
 _SUFFIX_TEXT = f"its name must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-_WORD = re.compile(r"'(?:[^'\\\n]++|\\.)*+'|\"(?:[^\"\\\n]++|\\.)*+\"|\\.|\w+|[^\w \t]")
 
 
 class Sources:
     """Opens the files of one config and counts what they hold, together."""
 
     def __init__(self) -> None:
-        self._num_files = 0
         self._bytes_left = MAX_BYTES
-        self._words_left = MAX_WORDS
 
     def text(self, file: Path) -> str:
         """Return the text of a config file.
@@ -42,12 +33,9 @@ class Sources:
         Raises:
             ConfigError: it cannot be read, is no config file, or is too large; it does not say who named it.
         """
-        self._num_files += 1
-        if self._num_files > MAX_FILES:
-            raise ConfigError(f"more than {MAX_FILES} files inherit from each other")
         content = _content(file, self._bytes_left)
         if len(content) > self._bytes_left:
-            size = "has" if self._num_files == 1 else "brings the config to"
+            size = "has" if self._bytes_left == MAX_BYTES else "brings the config to"
             raise ConfigError(f"config file {file} {size} more than {MAX_BYTES} bytes; no more are read")
         self._bytes_left -= len(content)
         try:
@@ -55,11 +43,6 @@ class Sources:
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise ConfigError(f"config file {file} is not UTF-8 in line {line}") from error
-        self._words_left -= sum(1 for _ in islice(_WORD.finditer(text), self._words_left + 1))
-        if self._words_left < 0:
-            raise ConfigError(
-                f"config file {file} is too long: a config has at most {MAX_WORDS} words and marks"
-            )
         return text
 
 
@@ -119,15 +102,10 @@ def _content(file: Path, bytes_left: int) -> bytes:
     if not file.name.endswith(SUFFIXES):
         raise ConfigError(f"{file} is not a config file: {_SUFFIX_TEXT}")
     try:
-        is_regular = stat.S_ISREG(os.stat(file).st_mode)
-        if is_regular:
-            # Should it become a pipe meanwhile: opening it does not wait for a writer.
-            descriptor = os.open(
-                file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            )
-            with open(descriptor, "rb") as opened:
-                return opened.read(bytes_left + 1)
+        if file.exists() and not file.is_file():
+            raise ConfigError(f"config file {file} cannot be read: it is a folder, a device or a pipe")
+        with open(file, "rb") as opened:
+            return opened.read(bytes_left + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"config file {file} cannot be read: {reason}") from error
-    raise ConfigError(f"config file {file} cannot be read: it is a folder, a device or a pipe")

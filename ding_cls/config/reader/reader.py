@@ -1,4 +1,4 @@
-"""Config files: read as data and never executed, each laid over the base files that it names.
+"""Config files: read as data and never executed, each merged into the base files that it names.
 
 A file in Python's syntax is parsed into a syntax tree; assignments, recognised imports and expressions over
 data are interpreted, everything else is refused with its file and line. So a stranger's config is safe to
@@ -15,50 +15,33 @@ from typing import Any, TypeAlias
 from easydict import EasyDict
 
 from ding_cls.config.merge import is_shadowing, key_problem, shadowing_problem, to_easydict
-from ding_cls.config.reader.errors import Problems, TooManyProblemsError
+from ding_cls.config.reader.errors import Problems, TooManyProblemsError, located
 from ding_cls.config.reader.expressions import Expressions
-from ding_cls.config.reader.files import MAX_FILES, Sources, base_file, recipe_name
-from ding_cls.config.reader.inherit import laid_over
-from ding_cls.config.reader.namespace import BASE, CHARACTERS_A_UNIT, Places, Scope
-from ding_cls.config.reader.safe_ops import Budget
+from ding_cls.config.reader.files import Sources, base_file, recipe_name
+from ding_cls.config.reader.inherit import inherit
+from ding_cls.config.reader.limits import BASE_WORK, MAX_BASE_CHAIN, MAX_DEPTH, Work
+from ding_cls.config.reader.namespace import BASE, LocatedDict, Scope
+from ding_cls.config.reader.safe_ops import kind
 from ding_cls.config.reader.statements import base_statement, interpret, parsed
-from ding_cls.config.reader.yaml_json import json_values, yaml_values
 from ding_cls.errors import ConfigError
 
 Origins: TypeAlias = dict[str, str]
 
-MAX_CHAIN = 20
-# A hundred files that name a hundred each are looked up 10,000 times, at 0.1 ms.
-BASE_COST = 200
 MAIN = "main_config"
 SUFFIXES = ("_config", "_cfg")
 
 # Top-level names of the second spelling that would else pass for the one variable that is the whole config:
 # by their ending, or because the file is called model.py.
 SECTIONS = frozenset(
-    [
-        "model",
-        "data",
-        "dataset",
-        "optimizer",
-        "runner",
-        "evaluation",
-        "workflow",
-        "fp16",
-        "schedule",
-        "policy",
-    ]
-    + [f"{name}_config" for name in ("optimizer", "lr", "momentum", "checkpoint", "log")]
-    + [
-        f"{name}_cfg"
-        for name in ("train", "val", "test", "tta", "env", "init", "norm", "img_norm", "act", "conv")
-    ]
-    + ["paramwise_cfg"]
+    {"model", "data", "dataset", "optimizer", "runner", "evaluation", "workflow", "fp16", "schedule"}
+    | {"policy", "train_cfg", "val_cfg", "test_cfg", "tta_cfg", "env_cfg", "init_cfg", "norm_cfg"}
+    | {"img_norm_cfg", "act_cfg", "conv_cfg", "paramwise_cfg", "optimizer_config", "lr_config"}
+    | {"momentum_config", "checkpoint_config", "log_config"}
 )
 
 
 def read_config(path: str | os.PathLike[str]) -> EasyDict:
-    """Return the config that a file holds, laid over its base files, without executing anything.
+    """Return the config that a file holds, merged into its base files, without executing anything.
 
     ``_base_``, a path or a list of paths relative to the file, names the files it inherits from: ``.py``,
     ``.yaml``, ``.yml`` or ``.json``, or a recipe that ships, ``ding_cls::NAME.py``. Dicts are merged key by
@@ -114,10 +97,6 @@ def read_config_with_origins(
     except MemoryError as error:
         last = f"the config takes more memory than there is ({reader.leaf.name}:1)"
         raise ConfigError("\n".join([*reader.problems.lines, last])) from error
-    except ValueError as error:
-        # The budget is spent on laying files over each other, where no line is to blame.
-        last = f"{error} ({reader.leaf.name}:1)"
-        raise ConfigError("\n".join([*reader.problems.lines, last])) from error
     if reader.problems.lines and problems is None:
         raise ConfigError("\n".join(reader.problems.lines))
     if problems is not None:
@@ -127,47 +106,35 @@ def read_config_with_origins(
     return values, origins
 
 
-@dataclass(frozen=True, slots=True)
-class _FileConfig:
-    """What a file holds, its bases included.
+@dataclass(slots=True)
+class _Layer:
+    """What a file holds with its bases, or the bases of one file together.
 
     Attributes:
-        values: a tree: nothing in it is shared.
-        is_named: whether it is one variable of the file; None where the question makes no sense.
+        values: by key.
+        is_named: whether each Python file among them is one variable.
         private: keys that only inheriting files see.
-        is_whole: whether there were no problems in it.
+        is_whole: whether there were no problems.
     """
 
-    values: dict[str, Any]
-    is_named: bool | None
-    private: frozenset[str]
-    is_whole: bool
-
-
-@dataclass(slots=True)
-class _Bases:
-    """What the base files of one file hold together."""
-
-    values: dict[str, Any] = field(default_factory=dict)
+    values: LocatedDict = field(default_factory=LocatedDict)
+    is_named: bool = True
     private: frozenset[str] = frozenset()
-    are_named: bool = True
-    are_whole: bool = True
+    is_whole: bool = True
 
 
 class _Reader:
-    """Reads one config: a file, its bases, and theirs; each file once."""
+    """Reads one config: a file, its bases, and theirs."""
 
     def __init__(self, path: Path) -> None:
         self.leaf = Path(os.path.abspath(path))
         self._given = path
-        self._budget = Budget()
-        self._places = Places()
-        self.problems = Problems(self._budget)
+        self._work = Work()
+        self.problems = Problems(self._work)
         self.variables: set[str] = set()
         self._sources = Sources()
-        self._read: dict[str, _FileConfig] = {}
 
-    def leaf_config(self) -> _FileConfig:
+    def leaf_config(self) -> _Layer:
         """Return what the file holds that inherits from all the others.
 
         Raises:
@@ -178,188 +145,175 @@ class _Reader:
         except ConfigError as error:
             if not os.path.lexists(self._given):
                 raise
-            raise ConfigError(f"{error} ({self._scope(self.leaf).place(1)})") from error
-        return self._file(text, self.leaf, ())
+            raise ConfigError(f"{error} ({self._label(self.leaf)}:1)") from error
+        return self._file(text, (self.leaf,))
 
-    def _file(self, text: str, file: Path, chain: Sequence[Path]) -> _FileConfig:
-        num_problems = len(self.problems.lines)
-        scope = self._scope(file)
-        if file.suffix == ".py":
-            bases, own, is_named = self._python(text, scope, file, [*chain, file])
-        else:
-            bases, own = self._plain(text, scope, file, [*chain, file])
-            is_named = None
-        self.variables |= scope.read_of_base if is_named else scope.read_of_base | scope.read
-        private = frozenset() if is_named else frozenset(filter(_is_private, own))
-        return _FileConfig(
-            laid_over(bases.values, own, scope=scope, problems=self.problems),
-            is_named,
-            bases.private | private,
-            len(self.problems.lines) == num_problems,
-        )
-
-    def published(self, config: _FileConfig, origins: Origins) -> dict[str, Any]:
-        """Return the values without the private ones, and note the origin of each."""
-        leaf = self._scope(self.leaf)
+    def published(self, config: _Layer, origins: Origins) -> dict[str, Any]:
+        """Return the values without the private ones as plain data, and note the origin of each."""
         values: dict[str, Any] = {}
         for key, value in config.values.items():
-            if key not in config.private:
-                leaf.put(values, key, value, self._places.get(config.values, key))
-        result: dict[str, Any] = self._published(values, "", leaf.place(1), origins)
-        return result
+            if key in config.private:
+                continue
+            place = config.values.places[key]
+            entry = LocatedDict()
+            entry.put(key, value, place)
+            found: Origins = {}
+            with self.problems.collect(), located(place):
+                values |= self._plain(entry, "", place, origins=found, depth=0)
+                origins.update(found)
+        return values
 
-    def _scope(self, file: Path) -> Scope:
+    def _plain(self, value: Any, path: str, place: str, *, origins: Origins, depth: int) -> Any:
+        """Return a value, which is at ``path`` and was set at ``place``, as plain data."""
+        self._work.add_value(path)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"the config is nested more than {MAX_DEPTH} deep, or contains itself")
+        if not (isinstance(value, LocatedDict) and value):
+            origins[path] = place
+        if isinstance(value, (list, tuple)):
+            self._work.add(len(value))
+            return type(value)(
+                self._plain(item, f"{path}.{index}", place, origins=origins, depth=depth + 1)
+                if isinstance(item, (dict, list, tuple))
+                else item
+                for index, item in enumerate(value)
+            )
+        if not isinstance(value, LocatedDict):
+            return value
+        copy: dict[str, Any] = {}
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            key_place = value.places[key]
+            if problem := key_problem(key):
+                self.problems.add(f"{problem} ({key_place})")
+                continue
+            if is_shadowing(key, value):
+                self.problems.add(f"{shadowing_problem(key, inner)} ({key_place})")
+            copy[key] = self._plain(item, inner, key_place, origins=origins, depth=depth + 1)
+        return copy
+
+    def _label(self, file: Path) -> str:
+        return recipe_name(file) or Path(os.path.relpath(file, self.leaf.parent)).as_posix()
+
+    def _file(self, text: str, chain: Sequence[Path]) -> _Layer:
+        """Return what the last file of a chain holds with its bases; each file of it names the next."""
+        num_problems = len(self.problems.lines)
+        file = chain[-1]
         templates = {
             "fileDirname": file.parent.as_posix(),
             "fileBasename": file.name,
             "fileBasenameNoExtension": file.stem,
             "fileExtname": file.suffix,
         }
-        label = recipe_name(file) or Path(os.path.relpath(file, self.leaf.parent)).as_posix()
-        return Scope(label, budget=self._budget, places=self._places, templates=templates)
+        scope = Scope(self._label(file), work=self._work, templates=templates)
+        if file.suffix == ".py":
+            bases, own, is_named = self._python(text, scope, chain)
+        else:
+            bases, own = self._yaml_or_json(text, scope, chain)
+            is_named = False
+        self.variables |= scope.read_of_base if is_named else scope.read_of_base | scope.read
+        private = frozenset() if is_named else frozenset(filter(_is_private, own))
+        return _Layer(
+            inherit(bases.values, own, problems=self.problems),
+            is_named or file.suffix != ".py",
+            bases.private | private,
+            len(self.problems.lines) == num_problems,
+        )
 
-    def _python(
-        self, text: str, scope: Scope, file: Path, chain: Sequence[Path]
-    ) -> tuple[_Bases, dict[str, Any], bool]:
+    def _python(self, text: str, scope: Scope, chain: Sequence[Path]) -> tuple[_Layer, LocatedDict, bool]:
+        """Return the bases of a Python file, its own values, and whether these are one variable."""
         module = parsed(text, scope.file)
         expressions = Expressions(scope)
-        bases = _Bases()
-        if (found := base_statement(module)) is not None:
-            node, line = found
-            with self.problems.gathered(lambda: scope.lose({BASE})):
+        bases = _Layer()
+        if (node := base_statement(module)) is not None:
+            with self.problems.collect(lambda: scope.lose({BASE})):
                 named = expressions.value(node)
-                elements = getattr(node, "elts", [])
-                lines = [element.lineno for element in elements] or [line]
-                bases = self._bases(named, lines, scope, file, chain)
+                nodes = getattr(node, "elts", None) or [node]
+                bases = self._bases(named, list(map(expressions.place, nodes)), scope, chain)
         interpret(module, expressions, self.problems)
         name = _chosen_name(
-            scope, file.stem, is_alone=found is None and len(chain) == 1, are_bases_named=bases.are_named
+            scope, chain[-1].stem, is_alone=node is None and len(chain) == 1, are_bases_named=bases.is_named
         )
         if name is None:
-            return bases, self._tree(_own_names(scope), scope), False
-        config = scope.names.get(name, {})
-        if not isinstance(config, dict):
-            place = scope.places.get(scope.names, name)
-            raise ConfigError(f"{name} must be a dict, not {type(config).__name__} ({place})")
-        return bases, self._tree(config, scope), True
+            return bases, _own_names(scope), False
+        config = scope.names.get(name, LocatedDict())
+        if not isinstance(config, LocatedDict):
+            raise ConfigError(f"{name} must be a dict, not {kind(config)} ({scope.names.places[name]})")
+        return bases, config, True
 
-    def _plain(
-        self, text: str, scope: Scope, file: Path, chain: Sequence[Path]
-    ) -> tuple[_Bases, dict[str, Any]]:
-        values = json_values(text, scope) if file.suffix == ".json" else yaml_values(text, scope)
-        bases = _Bases()
+    def _yaml_or_json(self, text: str, scope: Scope, chain: Sequence[Path]) -> tuple[_Layer, LocatedDict]:
+        # PyYAML takes 20 ms to import; most configs do without.
+        from ding_cls.config.reader.yaml_json import json_values, yaml_values
+
+        values = json_values(text, scope) if chain[-1].suffix == ".json" else yaml_values(text, scope)
+        bases = _Layer()
         if BASE in values:
-            line = int(scope.places.get(values, BASE).rpartition(":")[2])
-            bases = self._bases(values.pop(BASE), [line], scope, file, chain)
-        return bases, self._tree(values, scope, is_template=True)
+            bases = self._bases(values.pop(BASE), [values.places[BASE]], scope, chain)
+        filled = LocatedDict()
+        for key, value in values.items():
+            with self.problems.collect(), located(values.places[key]):
+                filled.put(key, scope.copied(value, 1, is_template=True), values.places[key])
+        return bases, filled
 
-    def _bases(
-        self, named: Any, lines: Sequence[int], scope: Scope, file: Path, chain: Sequence[Path]
-    ) -> _Bases:
+    def _bases(self, named: Any, places: Sequence[str], scope: Scope, chain: Sequence[Path]) -> _Layer:
         """Read the files that ``_base_`` names, and bind the name to what they hold together."""
-        bases = _Bases()
+        bases = _Layer()
         paths = named if isinstance(named, (list, tuple)) else [named]
-        if len(paths) > MAX_FILES:
-            raise ConfigError(f"_base_ names more than {MAX_FILES} files ({scope.place(lines[0])})")
-        if len(lines) != len(paths):
-            lines = [*lines[:1]] * len(paths)
 
-        def lost() -> None:
-            bases.are_whole = False
+        def lose() -> None:
+            bases.is_whole = False
 
-        for given, line in zip(paths, lines, strict=True):
-            with self.problems.gathered(lost):
-                config = self._base(given, scope.place(line), file, chain)
+        for number, given in enumerate(paths):
+            place = places[number] if len(places) == len(paths) else places[0]
+            with self.problems.collect(lose):
+                config = self._base(given, place, chain)
                 bases.private |= config.private
-                bases.are_named &= config.is_named is not False
-                bases.are_whole &= config.is_whole
-                self._add_base(bases.values, config.values, scope, line)
-        scope.put(scope.names, BASE, bases.values, lines[0] if lines else 1)
-        if not bases.are_whole:
+                bases.is_named &= config.is_named
+                bases.is_whole &= config.is_whole
+                self._add_base(bases.values, config.values, scope, place)
+        scope.bind(BASE, bases.values, places[0])
+        if not bases.is_whole:
             scope.lose({BASE})
         return bases
 
-    def _base(self, given: Any, place: str, file: Path, chain: Sequence[Path]) -> _FileConfig:
+    def _base(self, given: Any, place: str, chain: Sequence[Path]) -> _Layer:
         """Return what one base file holds; ``chain`` are the files that lead to it, the leaf first."""
-        try:
-            self._budget.spend(BASE_COST)
-            path = base_file(given, file)
-        except ValueError as error:
-            raise ConfigError(f"{error} ({place})") from error
-        identity = os.path.realpath(path)
-        if identity in map(os.path.realpath, chain):
-            circle = " > ".join(self._scope(each).file for each in [*chain, path])
+        with located(place):
+            self._work.add(BASE_WORK)
+            path = base_file(given, chain[-1])
+        if os.path.realpath(path) in map(os.path.realpath, chain):
+            circle = " > ".join(map(self._label, [*chain, path]))
             raise ConfigError(f"base files inherit in a circle: {circle} ({place})")
-        if len(chain) >= MAX_CHAIN:
-            raise ConfigError(f"base files inherit over more than {MAX_CHAIN} levels ({place})")
-        if identity not in self._read:
-            try:
-                text = self._sources.text(path)
-            except ConfigError as error:
-                raise ConfigError(f"{error} ({place})") from error
-            self._read[identity] = self._file(text, path, chain)
-        return self._read[identity]
+        if len(chain) >= MAX_BASE_CHAIN:
+            raise ConfigError(f"base files inherit over more than {MAX_BASE_CHAIN} levels ({place})")
+        try:
+            text = self._sources.text(path)
+        except ConfigError as error:
+            raise ConfigError(f"{error} ({place})") from error
+        return self._file(text, [*chain, path])
 
-    def _add_base(self, values: dict[str, Any], more: dict[str, Any], scope: Scope, line: int) -> None:
+    def _add_base(self, values: LocatedDict, more: LocatedDict, scope: Scope, place: str) -> None:
         for key, value in more.items():
-            place = self._places.get(more, key)
             if key in values:
-                other = self._places.get(values, key)
                 self.problems.add(
-                    f"{key} is set by two files of one _base_ list, {other} and {place}; "
-                    f"let one of them inherit from the other, or take it out of one ({scope.place(line)})"
+                    f"{key} is set by two files of one _base_ list, {values.places[key]} and "
+                    f"{more.places[key]}; let one of them inherit from the other, or take it out of one "
+                    f"({place})"
                 )
-            # A file can be the base of several, and each may assign to parts of it.
-            scope.put(values, key, scope.copied(value, 1), place)
-
-    def _tree(self, values: dict[Any, Any], scope: Scope, *, is_template: bool = False) -> dict[str, Any]:
-        """Return a copy in which nothing is shared; an entry that contains itself is left out."""
-        tree: dict[str, Any] = {}
-        for key, value in values.items():
-            place = self._places.get(values, key)
-            with self.problems.gathered():
-                try:
-                    copy = scope.filled(value) if is_template else scope.copied(value, 1)
-                    scope.put(tree, key, copy, place)
-                except (LookupError, TypeError, ValueError) as error:
-                    raise ConfigError(f"{error} ({place})") from error
-        return tree
-
-    def _published(self, value: Any, path: str, place: str, origins: Origins) -> Any:
-        self._budget.spend(1 + len(path) // CHARACTERS_A_UNIT)
-        if path and not (isinstance(value, dict) and value):
-            origins[path] = place
-        if isinstance(value, (list, tuple)):
-            return type(value)(
-                self._published(item, f"{path}.{index}", place, origins)
-                if isinstance(item, (dict, list, tuple))
-                else item
-                for index, item in enumerate(value)
-            )
-        if not isinstance(value, dict):
-            return value
-        copy: dict[str, Any] = {}
-        for key, item in value.items():
-            key_place = self._places.get(value, key, place)
-            inner = f"{path}.{key}" if path else str(key)
-            if problem := key_problem(key):
-                self.problems.add(f"{problem} ({key_place})")
-                continue
-            if is_shadowing(key, value):
-                self.problems.add(f"{shadowing_problem(key, inner)} ({key_place})")
-            copy[key] = self._published(item, inner, key_place, origins)
-        return copy
+            # What inherits may assign to parts of it.
+            with located(more.places[key]):
+                values.put(key, scope.copied(value, 1), more.places[key])
 
 
 def _is_private(key: object) -> bool:
     return isinstance(key, str) and key.startswith("_") and key_problem(key) is None
 
 
-def _own_names(scope: Scope) -> dict[str, Any]:
-    names: dict[str, Any] = {}
+def _own_names(scope: Scope) -> LocatedDict:
+    names = LocatedDict()
     for name, value in scope.names.items():
         if name != BASE and not name.startswith("__"):
-            scope.put(names, name, value, scope.places.get(scope.names, name))
+            names.put(name, value, scope.names.places[name])
     return names
 
 
@@ -374,7 +328,7 @@ def _chosen_name(scope: Scope, stem: str, *, is_alone: bool, are_bases_named: bo
     candidates = dicts - SECTIONS
     if stem in candidates and are_bases_named and (is_alone or stem.endswith(SUFFIXES)):
         return stem
-    public = [name for name in [*scope.lost, *scope.names] if not name.startswith("_")]
+    public: list[str] = [name for name in [*scope.lost, *scope.names] if not name.startswith("_")]
     suffixed = [name for name in public if name.endswith(SUFFIXES)]
     is_last = suffixed == public[-1:] or suffixed == [*scope.lost]
     if is_alone and is_last and len(suffixed) == 1 and suffixed[0] in candidates:

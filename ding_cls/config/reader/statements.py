@@ -7,9 +7,11 @@ know which of the names is the config, nor how base files are found.
 import ast
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from ding_cls.config.reader.errors import Problems
 from ding_cls.config.reader.expressions import Expressions
+from ding_cls.config.reader.limits import MAX_BRACES, MAX_NODES
 from ding_cls.config.reader.namespace import BASE, Scope
 from ding_cls.config.reader.safe_ops import IMPORTABLE
 from ding_cls.errors import ConfigError
@@ -19,37 +21,42 @@ def parsed(text: str, file: str) -> ast.Module:
     """Return the syntax tree of a file.
 
     Raises:
-        ConfigError: it is not Python's syntax.
+        ConfigError: it is not Python's syntax, or is too large.
     """
+    if text.count("{") > MAX_BRACES:
+        raise ConfigError(f"a config file has at most {MAX_BRACES} braces ({file}:1)")
     try:
-        return ast.parse(text, filename=file)
+        module = ast.parse(text, filename=file)
     except SyntaxError as error:
         raise ConfigError(f"{error.msg} ({file}:{error.lineno or 1})") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"the file is not Python's syntax, or is nested too deeply ({file}:1)") from error
+    if any(islice(ast.walk(module), MAX_NODES, None)):
+        raise ConfigError(f"a config file has at most {MAX_NODES} words and marks ({file}:1)")
+    return module
 
 
-def base_statement(module: ast.Module) -> tuple[ast.expr, int] | None:
-    """Return the right side of the first ``_base_ = ...`` of a file, and its line."""
-    for statement in module.body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id="_base_")], value=node)
-                | ast.AnnAssign(target=ast.Name(id="_base_"), value=ast.expr() as node)
-            ):
-                return node, statement.lineno
-    return None
+def base_statement(module: ast.Module) -> ast.expr | None:
+    """Return the right side of the first ``_base_ = ...`` of a file."""
+    return next((node for statement in module.body if (node := _base_value(statement))), None)
 
 
 def interpret(module: ast.Module, expressions: Expressions, problems: Problems) -> None:
     """Give the scope of ``expressions`` the names that the file defines; ``_base_`` is there already."""
-    is_base_seen = False
+    base = base_statement(module)
     for statement in module.body:
-        with problems.gathered(partial(_lose, statement, expressions.scope)):
-            if not is_base_seen and base_statement(ast.Module([statement], [])):
-                is_base_seen = True
-            else:
+        if base is None or _base_value(statement) is not base:
+            with problems.collect(partial(_lose, statement, expressions.scope)):
                 _interpret(statement, expressions)
+
+
+def _base_value(statement: ast.stmt) -> ast.expr | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id="_base_")], value=node):
+            return node
+        case ast.AnnAssign(target=ast.Name(id="_base_"), value=node):
+            return node
+    return None
 
 
 def _interpret(statement: ast.stmt, expressions: Expressions) -> None:

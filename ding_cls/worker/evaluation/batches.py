@@ -1,17 +1,18 @@
-"""The batches of an evaluation, each sample once, whatever loader yields them; and a recount of them.
+"""The batches of an evaluation, each sample once, whatever loader yields them: a recount, a mean over them.
 
-It must not know what is measured.
+It must not know metrics.
 """
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 import torch
 
 from ding_cls.data import EvalLoader
 from ding_cls.data.loader import keep_workers_through_signals
-from ding_cls.distributed.comm import gather_objects
-from ding_cls.errors import DataError
+from ding_cls.distributed.comm import all_reduce_sums, gather_objects
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 
 
@@ -19,11 +20,11 @@ class EvaluationStoppedError(Exception):
     """A signal came while an evaluation ran; nothing of it was kept."""
 
 
-def judged_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[tuple[Any, torch.Tensor]]:
+def eval_batches(loader: Any, is_interrupted: Callable[[], bool]) -> Iterator[tuple[Any, torch.Tensor]]:
     """Yield (what the policy takes, targets), less the repeats that a padding sampler put at the end.
 
     Raises:
-        EvaluationStoppedError: ``is_interrupted`` said True between two batches.
+        EvaluationStoppedError: ``is_interrupted`` returned True between two batches.
     """
     keep_workers_through_signals(loader)
     left = num_valid(loader)
@@ -80,13 +81,45 @@ def checked_count(loader: Any, count: int, *, world_size: int) -> tuple[int, str
     return count, f"{message}; the result is that of the samples its sampler chose"
 
 
+def mean_loss(
+    policy: EvalMode, batches: Iterable[tuple[Any, torch.Tensor]], *, check: Callable[[int], object]
+) -> float:
+    """Return the mean over the samples of all batches and ranks.
+
+    Args:
+        policy: its attribute ``eval_loss`` turns a batch into the mean loss of its samples, 0-dim.
+        batches: what the policy takes, and targets.
+        check: called with the number of samples of all ranks, on each of them.
+
+    Raises:
+        ConfigError: the policy has no such attribute.
+        DataError: there is no sample, or ``check`` finds some missing.
+    """
+    try:
+        loss_of = policy.get_attribute("eval_loss")
+    except (AttributeError, KeyError) as error:
+        raise ConfigError(
+            "policy.eval.evaluator.loss_interval asks for the training loss, and the policy has no attribute "
+            "'eval_loss': a callable from a batch to the mean loss of its samples"
+        ) from error
+    count, totals = 0, []
+    for batch, targets in batches:
+        count += len(targets)
+        loss = loss_of(batch if isinstance(batch, Batch) else [batch, targets])
+        totals.append(loss.double() * len(targets))
+    total = torch.stack(totals).sum() if totals else torch.zeros((), dtype=torch.float64)
+    sums = all_reduce_sums({"count": torch.tensor(count), "total": total})
+    check(int(sums["count"]))
+    return float(sums["total"] / sums["count"])
+
+
 def _size_of(loader: Any) -> int | None:
     dataset = getattr(loader, "dataset", None)
     return len(dataset) if isinstance(dataset, Sized) else None
 
 
 def _num_chosen(loader: Any) -> int | None:
-    """Return how many samples this rank's sampler says it chooses, repeats that it pads with left out."""
+    """Return how many samples this rank's sampler chooses, without the repeats that it pads with."""
     valid = num_valid(loader)
     if valid is not None:
         return valid

@@ -1,4 +1,4 @@
-"""Which of two results is better: as the metric says, or by one key; and when none comes any more."""
+"""Which of two results is better, by the metric or by one key; and when to stop waiting for a better one."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.metrics import IMetric, SumMetric, has_lower_loss
 from ding_cls.types import RAW
 
-# What other systems call a result, as ``_normal`` writes it, and what it may be called here.
+# What other systems call a result, as ``_normalized`` writes it, and what it may be called here.
 _ALIASES = {
     "acc": ("acc1",),
     "accuracy": ("acc1",),
@@ -22,8 +22,8 @@ _TOP = re.compile(r"(?:accuracy)?top(\d+)")
 # Names that mmcv takes as larger-is-better, and smaller-is-better.
 _GREATER, _LESS = ("acc", "top", "auc", "precision", "recall", "f1", "map"), ("loss", "error", "ece", "brier")
 _AUTO = (None, False, True, "auto")
-# Of results beside those of all data and the weights to judge: of one data set, of the weights in training.
-_FURTHER = re.compile(rf"(?:{RAW})?(?:\d+_)?")
+# Before results of the weights in training, and of one of several datasets.
+_PREFIX = re.compile(rf"(?:{RAW})?(?:\d+_)?")
 _RAW_IN_MMPRETRAIN = "_origin"
 # Of equal results that with less of it is better.
 _LOSS = "loss"
@@ -40,15 +40,15 @@ class Ranking:
         metric: gives the results.
         key: the one that decides, under its own name or under one that mmclassification or
             easy-classification has for it; None, True, False and 'auto': the metric's own ``gt``. With a
-            number in front, ``0_acc1``, that of one of several data sets; ``raw_acc1`` that of the weights in
+            number in front, ``0_acc1``, that of one of several datasets; ``raw_acc1`` that of the weights in
             training.
-        rule: 'greater' or 'less': which is better; None: as the metric or ``greater_keys`` says.
+        rule: 'greater' or 'less': which is better; None: by the metric or ``greater_keys``.
         greater_keys: keys of which more is better.
         less_keys: keys of which less is better.
-        num_parts: how many data sets have results of their own.
+        num_parts: how many datasets have results of their own.
 
     Raises:
-        ConfigError: the metric gives no such key, there is no such data set, or nothing says which direction
+        ConfigError: the metric gives no such key, there is no such dataset, or nothing says which direction
             is better.
     """
 
@@ -63,7 +63,7 @@ class Ranking:
         num_parts: int = 0,
     ) -> None:
         self._metric = metric
-        self._key = None if key in _AUTO else _ours(str(key))
+        self._key = None if key in _AUTO else _native_name(str(key))
         if self._key is None and rule is not None and isinstance(metric, SumMetric):
             self._key = metric.primary
         self._rule = rule
@@ -71,9 +71,9 @@ class Ranking:
         if rule is not None and self._key is None:
             raise ConfigError(f"rule='{rule}' is the direction of save_best; name a key: save_best='acc1'")
         if self._key is not None and isinstance(metric, SumMetric):
-            further, _ = _split(self._key)
-            self._check_part(further, num_parts)
-            self._is_greater(self._found([f"{further}{name}" for name in metric.directions]))
+            prefix, _ = _split_prefix(self._key)
+            self._check_part(prefix, num_parts)
+            self._is_greater(self._found([f"{prefix}{name}" for name in metric.directions]))
 
     @property
     def is_by_key(self) -> bool:
@@ -106,7 +106,7 @@ class Ranking:
 
     def not_finite(self, result: Mapping[str, Any]) -> list[str]:
         """Return the names of what keeps a result from being compared."""
-        names = [each for each in result if not _is_further(each, result)]
+        names = [each for each in result if not _is_prefixed(each, result)]
         names = names if self._key is None else [self._found(result)]
         return [name for name in names if isinstance(result[name], float) and not math.isfinite(result[name])]
 
@@ -124,8 +124,8 @@ class Ranking:
         name, value = self.score(result)
         gain = value - other[name]
         if gain == 0 and not min_delta:
-            further, inner = _split(name)
-            return inner != _LOSS and has_lower_loss(result, other, name=f"{further}{_LOSS}")
+            prefix, inner = _split_prefix(name)
+            return inner != _LOSS and has_lower_loss(result, other, name=f"{prefix}{_LOSS}")
         return bool((gain if self._is_greater(name) else -gain) > min_delta)
 
     def score(self, result: Mapping[str, Any]) -> tuple[str, float]:
@@ -148,20 +148,22 @@ class Ranking:
 
     def _found(self, names: Iterable[str]) -> str:
         """Return the one of ``names`` that the key means."""
-        further, inner = _split(self._key or "")
-        wanted = _normal(inner)
+        prefix, inner = _split_prefix(self._key or "")
+        wanted = _normalized(inner)
         top = _TOP.fullmatch(wanted)
         others = (f"acc{top[1]}",) if top else _ALIASES.get(wanted, ())
         for each in (wanted, *others):
             for name in names:
-                if name == self._key or (_split(name)[0] == further and _normal(_split(name)[1]) == each):
+                if name == self._key or (
+                    _split_prefix(name)[0] == prefix and _normalized(_split_prefix(name)[1]) == each
+                ):
                     return name
         raise ConfigError(
             f"save_best names '{self._key}'; {type(self._metric).__name__} gives {', '.join(map(str, names))}"
         )
 
-    def _check_part(self, further: str, num_parts: int) -> None:
-        number = further.removeprefix(RAW).rstrip("_")
+    def _check_part(self, prefix: str, num_parts: int) -> None:
+        number = prefix.removeprefix(RAW).rstrip("_")
         if number and int(number) >= num_parts:
             there = (
                 f"{num_parts} data sets, counted from 0" if num_parts else "one data set, or judged as one"
@@ -176,11 +178,11 @@ class Ranking:
         for rule, names in self._named.items():
             if name in names or self._key in names:
                 return rule == "greater"
-        inner = _split(name)[1]
+        inner = _split_prefix(name)[1]
         if isinstance(self._metric, SumMetric) and inner in self._metric.directions:
             return self._metric.directions[inner] == "max"
         for is_greater, marks in ((False, _LESS), (True, _GREATER)):
-            if any(mark in _normal(name) for mark in marks):
+            if any(mark in _normalized(name) for mark in marks):
                 return is_greater
         raise ConfigError(
             f"nothing says whether more or less of '{name}' is better; "
@@ -268,24 +270,25 @@ class EarlyStopping:
         self._by = state.get("compared_by")
 
 
-def _ours(key: str) -> str:
+def _native_name(key: str) -> str:
     """Return mmpretrain's name of a result of the weights in training as ours."""
     is_raw = key.endswith(_RAW_IN_MMPRETRAIN)
     return f"{RAW}{key.removesuffix(_RAW_IN_MMPRETRAIN)}" if is_raw else key
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Return what says whose result it is, such as ``raw_`` or ``0_``, and the rest."""
-    found = _FURTHER.match(name)
-    further = found[0] if found else ""
-    return further, name[len(further) :]
+def _split_prefix(name: str) -> tuple[str, str]:
+    """Return the prefix that names weights and dataset, such as ``raw_`` or ``0_``, and the rest."""
+    found = _PREFIX.match(name)
+    prefix = found[0] if found else ""
+    return prefix, name[len(prefix) :]
 
 
-def _is_further(name: str, names: Iterable[str]) -> bool:
-    further, inner = _split(name)
-    return bool(further) and inner in names
+def _is_prefixed(name: str, names: Iterable[str]) -> bool:
+    """Return whether a name is that of a result beside the one without the prefix."""
+    prefix, inner = _split_prefix(name)
+    return bool(prefix) and inner in names
 
 
-def _normal(name: str) -> str:
+def _normalized(name: str) -> str:
     """Return a name without what systems write in different ways: ``val/accuracy_top-1`` is accuracytop1."""
     return re.sub(r"[^a-z0-9]", "", name.rpartition("/")[2].removeprefix("val_").lower())

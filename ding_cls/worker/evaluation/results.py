@@ -92,7 +92,7 @@ def in_data_order(ranks: Sequence[Sequence[tuple[torch.Tensor, ...]]]) -> dict[s
 
 
 def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContextManager[None]]]:
-    """Return what else a policy wants judged, by the prefix of its results; nothing where it does not say."""
+    """Return the other weights to evaluate, by the prefix of their results; empty where there are none."""
     try:
         return policy.get_attribute("also_evaluated") or {}
     except (AttributeError, KeyError):
@@ -104,7 +104,7 @@ def evaluation_line(result: Mapping[str, Any], train_iter: int, about: str, *, m
 
     Args:
         result: what the metric gave.
-        train_iter: finished updates; below 0: nobody said.
+        train_iter: finished updates; below 0: not known.
         about: what else is known of it.
         marks: what follows from it; empty ones are left out.
     """

@@ -1,21 +1,31 @@
 """The results of a checkpoint's evaluator, taken up by one that may have another metric or another key."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ding_cls.checkpoint.form import EVALUATOR, check_form
 from ding_cls.metrics import IMetric
-from ding_cls.worker.evaluation.best import Ranking, has_reached
+from ding_cls.worker.evaluation.best import EarlyStopping, Ranking, has_reached
 
-if TYPE_CHECKING:
-    from ding_cls.worker.evaluator import MetricSerialEvaluator
+
+class Results(Protocol):
+    """What an evaluator has found so far; see ``MetricSerialEvaluator``."""
+
+    best: dict[str, float] | None
+    best_iter: int
+    last_result: dict[str, float]
+    last_eval_iter: int
+    has_reached_stop_value: bool
+    early_stopping: EarlyStopping
+
+    @property
+    def ranking(self) -> Ranking:
+        """What compares results."""
 
 
 def load_results(
-    evaluator: MetricSerialEvaluator,
+    evaluator: Results,
     state: Mapping[str, Any],
     *,
     metric: IMetric,
@@ -31,7 +41,7 @@ def load_results(
         state: the state.
         metric: the evaluator's, now.
         goals: its ``stop_value``, now.
-        logger: is told what differs.
+        logger: gets a line for what differs.
 
     Raises:
         CheckpointError: the state is malformed; nothing is changed.

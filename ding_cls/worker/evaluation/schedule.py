@@ -59,10 +59,10 @@ class EvalPlan:
         Args:
             train_iter: finished updates.
             last: the update of the last evaluation; -1 before the first.
-            updates_per_epoch: updates in one epoch; None where nobody said.
+            updates_per_epoch: updates in one epoch; None where that is not known.
 
         Raises:
-            ConfigError: epochs are counted, and nobody said how long one is.
+            ConfigError: epochs are counted, and their length is not known.
         """
         if train_iter == last:
             return False

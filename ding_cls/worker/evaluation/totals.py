@@ -1,4 +1,4 @@
-"""A metric's sums over the evaluation data, and over each data set where these are several in a row.
+"""A metric's sums over the evaluation data, and over each dataset where these are several in a row.
 
 It must not know which metric it is, nor where batches come from.
 """
@@ -14,8 +14,8 @@ from ding_cls.types import Batch
 
 
 def parts_of(loader: Any) -> list[tuple[int, int]]:
-    """Return where each of the data sets begins and ends that are evaluated on their own too; none where
-    there is one alone, or they are judged together."""
+    """Return where each of the datasets begins and ends that are evaluated on their own too; none where
+    there is one alone, or they are evaluated together."""
     dataset = getattr(loader, "dataset", None)
     is_separate = bool(getattr(dataset, "separate_eval", False))
     ends: Sequence[int] = getattr(dataset, "cumulative_sizes", ()) if is_separate else ()
@@ -27,7 +27,7 @@ class MetricTotals:
 
     Args:
         metric: the metric.
-        loader: what yields the batches. Its data set has parts where it says ``separate_eval`` and the
+        loader: what yields the batches. Its dataset has parts where it says ``separate_eval`` and the
             ``cumulative_sizes`` of them.
     """
 

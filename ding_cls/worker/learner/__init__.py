@@ -2,17 +2,16 @@
 
 from ding_cls.worker.learner.base_learner import BaseLearner
 from ding_cls.worker.learner.create import create_learner
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS, Priority
 from ding_cls.worker.learner.hooks.method_hook import Hook
 from ding_cls.worker.learner.hooks.openmmlab import (
-    ClassNumCheckHook,
     ClosureHook,
     EarlyStoppingHook,
     EmptyCacheHook,
     SyncBuffersHook,
 )
 from ding_cls.worker.learner.hooks.profiler import ProfilerHook
-from ding_cls.worker.learner.hooks.runner_view import Runner
 from ding_cls.worker.learner.hooks.scheduled_params import SetAdaptiveMarginsHook, WarmupParamHook
 from ding_cls.worker.learner.hooks.trackers import MlflowLoggerHook, WandbLoggerHook
 from ding_cls.worker.learner.learner_hook import (
@@ -28,16 +27,15 @@ from ding_cls.worker.learner.learner_hook import (
 __all__ = [
     "HOOKS",
     "BaseLearner",
-    "ClassNumCheckHook",
     "ClosureHook",
     "EarlyStoppingHook",
     "EmptyCacheHook",
+    "Engine",
     "Hook",
     "LearnerHook",
     "MlflowLoggerHook",
     "Priority",
     "ProfilerHook",
-    "Runner",
     "SetAdaptiveMarginsHook",
     "SyncBuffersHook",
     "WandbLoggerHook",

@@ -23,18 +23,18 @@ from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.hooks.base import LearnerHook
-from ding_cls.worker.learner.hooks.trackers import Tracker, closing_trackers
+from ding_cls.worker.learner.hooks.trackers import closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
 from ding_cls.worker.learner.loop.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
-from ding_cls.worker.learner.loop.evaluation import Judging
+from ding_cls.worker.learner.loop.evaluation import InLoopEvaluation
 from ding_cls.worker.learner.loop.interruption import (
     StopSignals,
-    naming_last_checkpoint,
-    repeating_evaluations,
+    report_last_checkpoint_on_error,
     save_and_stop,
+    stop_on_interrupted_evaluation,
 )
 from ding_cls.worker.learner.loop.progress import progress_bar
-from ding_cls.worker.learner.loop.run_logs import RunLogs
+from ding_cls.worker.learner.loop.run_logs import RunLogs, RunTracker
 from ding_cls.worker.learner.state.checkpointing import Saving, check_complete
 from ding_cls.worker.learner.state.disk_room import check_room
 from ding_cls.worker.learner.state.finite_weights import check_weights
@@ -49,7 +49,8 @@ class BaseLearner:
     """Runs a policy's learn mode over batches and calls hooks around each update.
 
     ``start`` is the whole run. A program with a loop of its own calls ``call_hook('before_run')``,
-    ``train(batch)`` for each batch, and ``call_hook('after_run')`` instead.
+    ``train(batch)`` for each batch, and ``call_hook('after_run')`` instead. Its attributes are described in
+    ``Engine``: hooks may touch all of them.
 
     Args:
         cfg: the config's ``policy.learn.learner`` section; keys it lacks come from ``default_config()``.
@@ -60,27 +61,7 @@ class BaseLearner:
         instance_name: this learner's name in log files and TensorBoard tags.
 
     Attributes:
-        log_buffer: ``scalar``, ``scalars`` and ``histogram``: what the last update returned, until a hook
-            shows it.
-        monitor: running averages of the scalars.
-        history: one row an epoch (``start`` only).
-        data_time: seconds the last batch was waited for; whoever runs the loop assigns it.
-        epoch_info: (epoch, batch in it, batches in it); whoever runs the loop assigns it.
-        num_samples: samples trained on since this process started, by all processes together.
-        step_began: ``time.perf_counter()`` when the last update began.
-        training_seconds: how long this process has trained, waiting for data included (``start`` only).
-        max_iter: the update at which the run ends; None outside ``start``.
-        updates_per_epoch: updates in one epoch; None outside ``start``.
-        outputs: what the latest update returned, by name.
-        has_loaded: whether this learner continues from a checkpoint.
-        eval_result: what the last evaluation gave (``start`` only).
-        evaluator: judges the policy (``start`` only).
-        trackers: get every row that is recorded (``start`` only).
-        logs: the run's numbers in files.
-        last_step: the caller's own position, as ``train`` was told it; -1 where it was not.
-        facts: what every checkpoint says under ``run``; see ``describe_run``.
-        display: which results are shown while it runs, and under which names.
-        allows_changed_data: whether a checkpoint of other data is gone on with.
+        allows_changed_data: whether a run may continue with other data than its checkpoint's.
     """
 
     config: ClassVar[Mapping[str, Any]] = defaults(LEARNER)
@@ -129,11 +110,11 @@ class BaseLearner:
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
         self.evaluator: MetricSerialEvaluator | None = None
-        self.trackers: list[Tracker] = []
+        self.trackers: list[RunTracker] = []
         self.ckpt_name: str | None = None
         self.updates_per_epoch: int | None = None
         self.outputs: dict[str, Any] = {}
-        self._judging: Judging | None = None
+        self._evaluation: InLoopEvaluation | None = None
         self._signals = StopSignals()
         self._calls = HookCalls()
         self._parts: dict[str, Stateful] = {
@@ -204,12 +185,14 @@ class BaseLearner:
         if evaluator is not None:
             self.register_state("evaluator", evaluator)
             evaluator.is_interrupted, evaluator.updates_per_epoch = self._wants_stop_now, length
-        self._judging = judging = Judging(self, evaluator, length=length, max_iter=self.max_iter)
+        self._evaluation = evaluation = InLoopEvaluation(
+            self, evaluator, length=length, max_iter=self.max_iter
+        )
         with (
             self._signals,
-            naming_last_checkpoint(self, self._saving),
+            report_last_checkpoint_on_error(self, self._saving),
             closing_trackers(self),
-            repeating_evaluations(self._save_and_stop),
+            stop_on_interrupted_evaluation(self._save_and_stop),
             StopVote() as agreement,
             progress_bar(self) as show_progress,
         ):
@@ -218,7 +201,7 @@ class BaseLearner:
             self._reopen_epoch()
             self.info("hooks in calling order, with their priorities\n" + show_hooks(self._hooks))
             self.history.resume_clock()
-            while not judging.is_over():
+            while not evaluation.is_over():
                 epoch, first = divmod(self.train_iter, length)
                 seek(loader, epoch, first)
                 with states_kept(self._parts, is_repeated=first > 0):
@@ -230,7 +213,7 @@ class BaseLearner:
                     show_progress()
                     if agreement.vote(self._signals.received is not None):
                         self._save_and_stop()
-                    if self.train_iter >= self.max_iter or judging.ends_inside():
+                    if self.train_iter >= self.max_iter or evaluation.ends_inside():
                         break
             self.call_hook("after_run")
 
@@ -338,7 +321,7 @@ class BaseLearner:
 
     def time_left(self) -> float | None:
         """Return how many seconds ``start`` has left, evaluations included; None outside it."""
-        return None if self._judging is None else self._judging.time_left()
+        return None if self._evaluation is None else self._evaluation.time_left()
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a row to ``./{exp_name}/log/metrics.jsonl``, on rank 0."""
@@ -377,9 +360,9 @@ class BaseLearner:
         if self.train_iter % (self.updates_per_epoch or 1) == 0 or is_over:
             return
         if self.history.reopen(self.train_iter):
-            # An evaluation inside the epoch is told of again where training goes on.
-            is_told = evaluator is not None and evaluator.is_inside_epochs
-            self.logs.drop_rows(self.train_iter, "epoch", *(("eval",) if is_told else ()))
+            # An evaluation inside the epoch is recorded again where training goes on.
+            is_again = evaluator is not None and evaluator.is_inside_epochs
+            self.logs.drop_rows(self.train_iter, "epoch", *(("eval",) if is_again else ()))
 
     def _state(self) -> dict[str, Any]:
         return {

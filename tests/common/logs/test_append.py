@@ -4,6 +4,8 @@ import logging
 import os
 import resource
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,3 +110,27 @@ def test_the_end_of_a_file_is_dropped_on_a_full_disk_too(tmp_path: Path) -> None
             (tmp_path / "other").write_bytes(b"a")
         keep_spans(file, [(0, 4)])
     assert file.read_bytes() == b"abcd"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_writes_though_a_thread_was_writing_at_the_fork(tmp_path: Path) -> None:
+    file = AppendedFile(tmp_path / "log", LogFailures())
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with file._lock:
+            is_held.set()
+            is_over.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        file.append(b"from a worker")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    is_over.set()
+    thread.join()
+    assert (tmp_path / "log").read_bytes() == b"from a worker"

@@ -64,3 +64,16 @@ def test_a_device_in_its_place_ends_neither_a_cut_nor_a_row(tmp_path: Path) -> N
     file.cut_after(3)
     file.append({"kind": "train", "train_iter": 4})
     assert (tmp_path / "metrics.jsonl").is_symlink()
+
+
+def test_a_resume_reads_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = MetricsFile(tmp_path / "metrics.jsonl")
+    for train_iter in range(1, 4):
+        file.append({"kind": "train", "train_iter": train_iter})
+    reads: list[Path] = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (reads.append(self), read(self))[1])
+    file.cut_after(2)
+    assert reads == [file.path]
+    file.append({"kind": "eval", "train_iter": 2})
+    assert len(reads) == 1

@@ -85,7 +85,6 @@ MOVED: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
     ("checkpoint_config.filename_tmpl", ITERS, "i_{}.pth", {f"{FILES}.file_name": "i_{train_iter}.pth"}),
     ("log_config.interval", {}, 50, {f"{LEARNER}.log_show_freq": 50}),
     ("log_config.hooks", {}, [TEXT, A], {f"{LEARNER}.loggers": [A]}),
-    ("log_config.hooks", {}, [TEXT, SELDOM], {f"{LEARNER}.loggers": [SELDOM]}),
     ("log_level", {}, "DEBUG", {f"{LEARNER}.log_level": "DEBUG"}),
     ("workflow", {}, [("train", 3), ("val", 1)], {f"{EVALUATOR}.loss_interval": 3}),
     ("custom_hooks", {}, [A], {f"{LEARNER}.custom_hooks": [A]}),
@@ -663,6 +662,8 @@ def test_other_workflows_are_refused(workflow: Any) -> None:
 def test_loggers_whose_work_is_always_done_are_let_go() -> None:
     cfg, _, problems = translate({"log_config": {"hooks": [TEXT, {"type": "TensorboardLoggerHook"}]}})
     assert (cfg["policy"]["learn"]["learner"]["loggers"], problems) == ([], [])
+    (problem,) = translate({"log_config": {"hooks": [TEXT, SELDOM]}}).problems
+    assert problem.startswith(f"{LEARNER}.loggers.1: TextLoggerHook has interval=3; one interval holds")
 
 
 @pytest.mark.parametrize("key", ["_base_", "_delete_"])

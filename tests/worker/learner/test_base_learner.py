@@ -18,7 +18,7 @@ from tests.worker.learner.parts import QUIET, Counting, Loader, Note, learner
 pytestmark = pytest.mark.usefixtures("workdir")
 
 
-class Judge:
+class StubEvaluator:
     """Stands where the evaluator stands: every evaluation says its number."""
 
     def __init__(self, stop_at: int = 10**9) -> None:
@@ -63,8 +63,8 @@ def steps(first: int, last: int) -> list[tuple[str, int]]:
 
 def test_every_position_is_called_at_its_moment() -> None:
     engine, _ = learner()
-    notes, judge = noted(engine), Judge()
-    engine.start(Loader(3), max_epochs=3, evaluator=judge)
+    notes, evaluator = noted(engine), StubEvaluator()
+    engine.start(Loader(3), max_epochs=3, evaluator=evaluator)
     assert notes == [
         ("before_run", 0),
         ("after_eval", 0),
@@ -81,7 +81,7 @@ def test_every_position_is_called_at_its_moment() -> None:
         ("after_eval", 9),
         ("after_run", 9),
     ]
-    assert judge.calls == [0, 6, 9]
+    assert evaluator.calls == [0, 6, 9]
     assert engine.eval_result == {"acc1": 9.0}
     assert [row.get("val_acc1") for row in engine.history.rows] == [None, 6.0, 9.0]
 
@@ -102,33 +102,33 @@ def test_without_an_evaluator_there_is_no_after_eval() -> None:
 
 def test_the_final_weights_are_always_evaluated() -> None:
     engine, _ = learner()
-    judge = Judge()
-    engine.start(Loader(3), max_epochs=1, evaluator=judge)
-    assert judge.calls == [0, 3]
+    evaluator = StubEvaluator()
+    engine.start(Loader(3), max_epochs=1, evaluator=evaluator)
+    assert evaluator.calls == [0, 3]
 
 
 def test_a_stop_value_ends_the_run_between_epochs() -> None:
     engine, policy = learner()
     notes = noted(engine)
-    engine.start(Loader(2), max_epochs=10, evaluator=Judge(stop_at=4))
+    engine.start(Loader(2), max_epochs=10, evaluator=StubEvaluator(stop_at=4))
     assert policy.count == engine.train_iter == 4
     assert notes[-2:] == [("after_eval", 4), ("after_run", 4)]
 
 
 def test_train_iterations_end_a_run_in_mid_epoch_with_its_row() -> None:
     engine, policy = learner(train_iterations=5)
-    judge = Judge()
-    engine.start(Loader(4), max_epochs=10, evaluator=judge)
+    evaluator = StubEvaluator()
+    engine.start(Loader(4), max_epochs=10, evaluator=evaluator)
     assert policy.count == engine.train_iter == engine.max_iter == 5
-    assert judge.calls == [0, 4, 5]
+    assert evaluator.calls == [0, 4, 5]
     assert [(row["epoch"], row["train_iter"]) for row in engine.history.rows] == [(0, 4), (1, 5)]
 
 
 def test_no_epochs_train_nothing_and_evaluate() -> None:
     engine, policy = learner()
-    judge = Judge()
-    engine.start(Loader(4), max_epochs=0, evaluator=judge)
-    assert (policy.count, judge.calls, engine.history.rows) == (0, [0], [])
+    evaluator = StubEvaluator()
+    engine.start(Loader(4), max_epochs=0, evaluator=evaluator)
+    assert (policy.count, evaluator.calls, engine.history.rows) == (0, [0], [])
 
 
 def test_hooks_run_by_priority_and_equal_ones_in_order() -> None:
@@ -250,12 +250,12 @@ def test_a_loader_that_cannot_be_positioned_begins_epochs_only() -> None:
 
 def test_user_state_has_its_place_and_finds_it_again() -> None:
     engine, _ = learner()
-    part = Judge()
+    part = StubEvaluator()
     part.calls = [1, 2, 3]
     engine.register_state("mine", part)
     engine.save_checkpoint("mine.pth.tar")
     early, late, never = (learner(f"other_{n}")[0] for n in range(3))
-    parts = [Judge(), Judge()]
+    parts = [StubEvaluator(), StubEvaluator()]
     early.register_state("mine", parts[0])
     early.load_checkpoint("run/ckpt/mine.pth.tar")
     late.load_checkpoint("run/ckpt/mine.pth.tar")

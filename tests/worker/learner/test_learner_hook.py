@@ -38,7 +38,7 @@ class Plain(LearnerHook):
 
 @HOOKS.register_module("methods_of_the_tests")
 class Methods:
-    def after_iter(self, runner: Any) -> None:
+    def after_iter(self, engine: Any) -> None:
         return None
 
 

@@ -1,18 +1,14 @@
 """What a hook is: something callable with a place in the loop and a priority."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from difflib import get_close_matches
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from ding_cls.errors import ConfigError
 from ding_cls.registry import Registry
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.engine import Engine
 
 Position = Literal[
     "before_run", "after_run", "before_iter", "after_iter", "before_epoch", "after_epoch", "after_eval"
@@ -41,7 +37,7 @@ class LearnerHook(ABC):
     after_eval are called once for each epoch and evaluation of a run, however often it was resumed.
 
     Args:
-        name: unique within its position; it stands in the calling order logged at the start.
+        name: unique within its position; shown in the calling order that is logged at the start.
         priority: hooks of lower priority run first; equal ones in the order they were registered. A number
             from 0 on, or a name of ``Priority`` in any case.
         position: before_run, after_run, before_iter, after_iter, before_epoch, after_epoch or after_eval.
@@ -72,7 +68,7 @@ class LearnerHook(ABC):
         return self._position
 
     @abstractmethod
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         """Do the hook's work.
 
         Args:
@@ -127,8 +123,8 @@ def move_hook(
     priority: int | str | None = None,
     position: str | None = None,
 ) -> None:
-    """Give a hook that is not yet registered another name or place: what a config says of a class whose
-    constructor does not ask for it."""
+    """Give a hook that is not yet registered another name or place: what a config sets where a class's
+    constructor has no parameter for it."""
     # Functions, not methods: a user's subclass may have any name of its own.
     hook._name = hook._name if name is None else name
     hook._priority = hook._priority if priority is None else as_priority(priority, hook._name)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ding_cls.common.logs.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Position
 from ding_cls.worker.learner.loop.log_rows import clock, log_row
 from ding_cls.worker.learner.state.checkpointing import saving_together
 from ding_cls.worker.learner.state.history import add_terms
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 NO_REDUCE_PREFIX = "noreduce_"
 
@@ -42,7 +40,7 @@ class LoadCkptHook(LearnerHook):
         super().__init__(name, priority, position=position)
         self._path = str(_options(name, ext_args, load_path="")["load_path"])
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         if self._path and engine.has_loaded:
             engine.info(f"'{self._path}' is not loaded: this run continues from its own checkpoint")
         elif self._path:
@@ -70,7 +68,7 @@ class SaveCkptHook(LearnerHook):
         super().__init__(name, priority, position=position)
         self._freq = _interval(name, ext_args)
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
         is_on_the_way = self.position in ("after_iter", "after_epoch")
         if self.position == "before_run" and count > 0:
@@ -107,7 +105,7 @@ class LogReduceHook(LearnerHook):
         super().__init__(name, priority, position=position)
         _interval(name, ext_args)
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         scalars = engine.log_buffer["scalar"]
         own = {name for name in scalars if name.startswith(NO_REDUCE_PREFIX)}
         shared = {
@@ -142,7 +140,7 @@ class LogShowHook(LearnerHook):
         self._freq = _interval(name, ext_args)
         self._last: tuple[float, int] | None = None
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         buffer = engine.log_buffer
         # Another log hook has shown and cleared this update already.
         if not buffer["scalar"]:
@@ -159,7 +157,7 @@ class LogShowHook(LearnerHook):
         for values in buffer.values():
             values.clear()
 
-    def _show(self, engine: BaseLearner) -> None:
+    def _show(self, engine: Engine) -> None:
         averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
         epoch = engine.epoch_info[0]
         now = engine.trained_seconds()
@@ -177,7 +175,7 @@ class LogShowHook(LearnerHook):
                     tag = f"{engine.instance_name}/{name}"
                     engine.tb_logger.add_histogram(tag, values, engine.last_iter.val)
 
-    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+    def _line(self, engine: Engine, averages: Mapping[str, float], rate: float) -> str:
         """Return the line, with the labels that programs which read it know."""
         epoch, step, length = engine.epoch_info
         fields = [
@@ -217,7 +215,7 @@ class LogRowHook(LogShowHook):
         self._lr: Any = 0.0
         self._seen = 0
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         scalars = engine.log_buffer["scalar"]
         if engine.rank == 0 and scalars:
             count = engine.num_samples - self._seen
@@ -225,7 +223,7 @@ class LogRowHook(LogShowHook):
             self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
         super().__call__(engine)
 
-    def _line(self, engine: BaseLearner, averages: Mapping[str, float], rate: float) -> str:
+    def _line(self, engine: Engine, averages: Mapping[str, float], rate: float) -> str:
         count = float(self._count) or math.nan
         means = {name: float(total) / count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0

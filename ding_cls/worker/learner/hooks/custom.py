@@ -8,9 +8,9 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError, PartError
 from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Priority, move_hook
 from ding_cls.worker.learner.hooks.method_hook import method_hooks
-from ding_cls.worker.learner.hooks.replaced_by import in_place_of
+from ding_cls.worker.learner.hooks.openmmlab import replaced_by
 
-# What can be said of any hook; a constructor that asks for it is told.
+# What an entry may set of any hook; a constructor that has such a parameter gets it.
 _PLACE = ("name", "priority", "position")
 
 
@@ -43,7 +43,7 @@ def _built(entry: Any, taken: set[str]) -> list[LearnerHook]:
         raise ConfigError(f"{entry!r} is no hook; the form is dict(type=, priority='NORMAL', ...)")
     arguments: dict[str, Any] = plain_copy(entry)
     kind = arguments.pop("type")
-    instead = in_place_of(kind) if isinstance(kind, str) and kind not in HOOKS else None
+    instead = replaced_by(kind) if isinstance(kind, str) and kind not in HOOKS else None
     if instead is not None:
         raise ConfigError(f"{kind} is no hook here; in its place: {instead}")
     part = HOOKS.get(kind) if isinstance(kind, str) else kind
@@ -52,22 +52,22 @@ def _built(entry: Any, taken: set[str]) -> list[LearnerHook]:
     given = {each: arguments.pop(each) for each in _PLACE if each in arguments}
     label = kind if isinstance(kind, str) else getattr(part, "__name__", "hook")
     place = {"name": label, "priority": Priority.NORMAL, **given}
-    told = {each: value for each, value in place.items() if _is_told(part, each, is_given=each in given)}
-    hook = HOOKS.build({"type": part, **told, **arguments})
+    passed = {each: value for each, value in place.items() if _takes(part, each, is_given=each in given)}
+    hook = HOOKS.build({"type": part, **passed, **arguments})
     if isinstance(hook, LearnerHook):
-        move_hook(hook, **{each: value for each, value in given.items() if each not in told})
+        move_hook(hook, **{each: value for each, value in given.items() if each not in passed})
         move_hook(hook, name=_free(hook.name, taken))
         return [hook]
-    if "position" in given and "position" not in told:
+    if "position" in given and "position" not in passed:
         raise ConfigError(f"hook {label} has methods named after positions; leave position= out")
     return [*method_hooks(hook, _free(str(place["name"]), taken), place["priority"])]
 
 
-def _is_told(part: Callable[..., Any], argument: str, *, is_given: bool) -> bool:
+def _takes(part: Callable[..., Any], argument: str, *, is_given: bool) -> bool:
     """Return whether a constructor gets one of name, priority and position.
 
-    What the config gives goes to whoever has such a parameter; what it leaves out, to a ``LearnerHook`` that
-    has no default of its own for it.
+    What the config gives goes to any constructor with such a parameter; what it leaves out, to that of a
+    ``LearnerHook`` without a default of its own.
     """
     try:
         parameters = inspect.signature(part).parameters

@@ -1,16 +1,12 @@
 """Hooks that an option of training brings along; the config's own lists do not name them."""
 
-from __future__ import annotations
-
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import LearnerHook
 from ding_cls.worker.learner.loop.batches import seek
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 
 class PreciseBatchNorm(LearnerHook):
@@ -34,7 +30,7 @@ class PreciseBatchNorm(LearnerHook):
                 raise ConfigError(f"policy.learn.precise_bn.{name} is {value!r}; it must be 1 or more")
         self._loader, self._num_samples, self._interval = loader, num_samples, interval
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         epochs = -(-engine.train_iter // len(self._loader))
         if epochs % self._interval:
             return
@@ -44,11 +40,11 @@ class PreciseBatchNorm(LearnerHook):
 
 
 class ObserveEvaluation(LearnerHook):
-    """Tells a learning rate that follows the evaluations of each, but of that before the first update."""
+    """Gives each result to a learning rate that follows evaluations, but that before the first update."""
 
     def __init__(self) -> None:
         super().__init__("lr_observes_evaluation", 10, position="after_eval")
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         if engine.train_iter > 0:
             engine.policy.get_attribute("lr_scheduler").observe(engine.eval_result)

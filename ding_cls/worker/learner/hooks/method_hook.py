@@ -1,18 +1,14 @@
-"""Hooks whose methods are named after positions, in the manner of mmcv."""
-
-from __future__ import annotations
+"""Hooks whose methods are named after positions; each method is called with the engine."""
 
 import inspect
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import LearnerHook, Position
-from ding_cls.worker.learner.hooks.runner_view import Runner
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 # The methods that a position calls; of several that a class defines the first.
 METHODS: dict[Position, tuple[str, ...]] = {
@@ -26,76 +22,81 @@ METHODS: dict[Position, tuple[str, ...]] = {
 }
 _CALLED = tuple(name for names in METHODS.values() for name in names)
 # Methods of mmcv's and mmengine's hooks for which this loop has no position.
-_NEVER_CALLED = (
-    *("before_val_epoch", "before_val_iter", "after_val_iter", "before_train", "after_train"),
-    *("before_val", "after_val", "before_test", "after_test", "before_test_epoch", "after_test_epoch"),
-    *("before_test_iter", "after_test_iter", "before_save_checkpoint", "after_load_checkpoint"),
-)
+_NEVER_CALLED = re.compile(r"(before|after)_((train|val|test)(_epoch|_iter)?|(save|load)_checkpoint)")
 _MIN_LIKENESS = 0.85
 
 
 class Hook:
     """Base of hooks whose methods are named after positions; a subclass overrides those it wants.
 
-    A class without this base does as well: it needs at least one of the methods.
+    A class without this base works as well: it needs at least one of the methods. The five questions at the
+    end count finished updates: they are for methods that begin with ``after_``.
     """
 
-    def before_run(self, runner: Runner) -> None:
+    def before_run(self, engine: Engine) -> None:
         """Called once, before training begins or goes on."""
 
-    def after_run(self, runner: Runner) -> None:
+    def after_run(self, engine: Engine) -> None:
         """Called once, when training is over."""
 
-    def before_epoch(self, runner: Runner) -> None:
+    def before_epoch(self, engine: Engine) -> None:
         """Called before each epoch; once more in one that a run resumes in."""
 
-    def after_epoch(self, runner: Runner) -> None:
+    def after_epoch(self, engine: Engine) -> None:
         """Called after each epoch, before its evaluation."""
 
-    def before_iter(self, runner: Runner) -> None:
+    def before_iter(self, engine: Engine) -> None:
         """Called before each update."""
 
-    def after_iter(self, runner: Runner) -> None:
+    def after_iter(self, engine: Engine) -> None:
         """Called after each update."""
 
-    def before_train_epoch(self, runner: Runner) -> None:
+    def before_train_epoch(self, engine: Engine) -> None:
         """The same as ``before_epoch``."""
-        self.before_epoch(runner)
+        self.before_epoch(engine)
 
-    def after_train_epoch(self, runner: Runner) -> None:
+    def after_train_epoch(self, engine: Engine) -> None:
         """The same as ``after_epoch``."""
-        self.after_epoch(runner)
+        self.after_epoch(engine)
 
-    def before_train_iter(self, runner: Runner) -> None:
+    def before_train_iter(self, engine: Engine) -> None:
         """The same as ``before_iter``."""
-        self.before_iter(runner)
+        self.before_iter(engine)
 
-    def after_train_iter(self, runner: Runner) -> None:
+    def after_train_iter(self, engine: Engine) -> None:
         """The same as ``after_iter``."""
-        self.after_iter(runner)
+        self.after_iter(engine)
 
-    def after_val_epoch(self, runner: Runner) -> None:
-        """Called after each evaluation; ``runner.eval_result`` is its result."""
+    def after_val_epoch(self, engine: Engine) -> None:
+        """Called after each evaluation; ``engine.eval_result`` is its result."""
 
-    def every_n_epochs(self, runner: Runner, n: int) -> bool:
-        """Return whether the epoch at hand is an n-th one; False where n is 0 or less."""
-        return n > 0 and (runner.epoch + 1) % n == 0
+    def every_n_epochs(self, engine: Engine, n: int) -> bool:
+        """Return whether the latest epoch is an n-th one; False where n is 0 or less."""
+        return n > 0 and _num_epochs(engine, engine.train_iter) % n == 0
 
-    def every_n_iters(self, runner: Runner, n: int) -> bool:
-        """Return whether the update at hand is an n-th one; False where n is 0 or less."""
-        return n > 0 and (runner.iter + 1) % n == 0
+    def every_n_iters(self, engine: Engine, n: int) -> bool:
+        """Return whether the latest update is an n-th one; False where n is 0 or less."""
+        return n > 0 and engine.train_iter % n == 0
 
-    def every_n_inner_iters(self, runner: Runner, n: int) -> bool:
-        """Return whether the update at hand is an n-th one of its epoch; False where n is 0 or less."""
-        return n > 0 and (runner.inner_iter + 1) % n == 0
+    def every_n_inner_iters(self, engine: Engine, n: int) -> bool:
+        """Return whether the latest update is an n-th one of its epoch; False where n is 0 or less."""
+        return n > 0 and (engine.epoch_info[1] + 1) % n == 0
 
-    def is_last_epoch(self, runner: Runner) -> bool:
-        """Return whether the epoch at hand is the run's last."""
-        return runner.epoch + 1 == runner.max_epochs
+    def is_last_epoch(self, engine: Engine) -> bool:
+        """Return whether the latest epoch is the run's last."""
+        last = engine.max_iter
+        return last is not None and _num_epochs(engine, engine.train_iter) == _num_epochs(engine, last)
 
-    def is_last_iter(self, runner: Runner) -> bool:
-        """Return whether the update at hand is the run's last."""
-        return runner.iter + 1 == runner.max_iters
+    def is_last_iter(self, engine: Engine) -> bool:
+        """Return whether the latest update is the run's last."""
+        return engine.train_iter == engine.max_iter
+
+
+def _num_epochs(engine: Engine, num_updates: int) -> int:
+    """Return in how many epochs so many updates are done, one that is cut short included."""
+    length = engine.updates_per_epoch
+    # A loop of the caller's own counts its epochs itself.
+    return engine.epoch_info[0] + 1 if length is None else -(-num_updates // length)
 
 
 class MethodHook(LearnerHook):
@@ -116,10 +117,10 @@ class MethodHook(LearnerHook):
     ) -> None:
         super().__init__(name, priority, position=position)
         self.owner = owner
-        self._method: Callable[[Runner], Any] = getattr(owner, method)
+        self._method: Callable[[Engine], Any] = getattr(owner, method)
 
-    def __call__(self, engine: BaseLearner) -> None:
-        self._method(Runner(engine, self.position))
+    def __call__(self, engine: Engine) -> None:
+        self._method(engine)
 
 
 def method_hooks(owner: object, name: str, priority: int | str) -> list[MethodHook]:
@@ -135,8 +136,7 @@ def method_hooks(owner: object, name: str, priority: int | str) -> list[MethodHo
     """
     own = _own_methods(owner)
     for method in own:
-        _check_is_called(type(owner).__name__, method)
-        _check_takes_runner(owner, method)
+        _check_method(owner, method)
     hooks = [
         MethodHook(name, priority, position=position, owner=owner, method=defined[0])
         for position, methods in METHODS.items()
@@ -162,19 +162,18 @@ def _own_methods(owner: object) -> list[str]:
     return found
 
 
-def _check_takes_runner(owner: object, method: str) -> None:
-    try:
-        inspect.signature(getattr(owner, method)).bind(None)
-    except TypeError as error:
-        raise ConfigError(
-            f"hook {type(owner).__name__}: {method} is called with one argument, the runner: {error}"
-        ) from error
-
-
-def _check_is_called(hook: str, method: str) -> None:
+def _check_method(owner: object, method: str) -> None:
+    """Refuse a method that needs more than the engine, and one that nothing would call."""
+    hook = type(owner).__name__
     if method in _CALLED:
+        try:
+            inspect.signature(getattr(owner, method)).bind(None)
+        except TypeError as error:
+            raise ConfigError(
+                f"hook {hook}: {method} is called with one argument, the engine: {error}"
+            ) from error
         return
-    if method in _NEVER_CALLED:
+    if _NEVER_CALLED.fullmatch(method):
         raise ConfigError(
             f"hook {hook} defines {method}, for which this loop has no position; "
             f"it calls: {', '.join(_CALLED)}"

@@ -1,42 +1,45 @@
-"""Hooks under the names that mmcv, mmclassification and mmengine have for them."""
+"""Hooks under the names of mmcv and mmengine, and the keys that replace those that are no hooks here."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ding_cls.distributed.wrap import sync_buffers
 from ding_cls.errors import ConfigError
 from ding_cls.worker.evaluation.best import EarlyStopping
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook
 from ding_cls.worker.learner.hooks.method_hook import METHODS
 
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
-    from ding_cls.worker.learner.hooks.runner_view import Runner
+_LOGGERS = "MlflowLoggerHook or WandbLoggerHook in policy.learn.learner.loggers, or a hook of your own"
+# Patterns of names, the first that fits counts.
+_REPLACED_BY = {
+    "CheckpointHook": "policy.learn.learner: hook.save_ckpt_after_epoch=K, checkpoint=dict(...)",
+    "(Dist)?EvalHook": "policy.eval.evaluator: eval_interval, by_epoch, start, save_best, rule",
+    "(Dist)?OptimizerHook": "policy.learn.grad_clip=dict(max_norm=...)",
+    "Fp16OptimizerHook": "policy.learn.precision='fp16'",
+    "GradientCumulativeOptimizerHook": "policy.learn.accumulation_steps=K",
+    "GradientCumulativeFp16OptimizerHook": (
+        "policy.learn.accumulation_steps=K and policy.learn.precision='fp16'"
+    ),
+    "EMAHook": "policy.learn.ema=dict(...)",
+    "SWAHook": "policy.learn.swa=dict(...)",
+    "PreciseBNHook": "policy.learn.precise_bn=dict(...)",
+    "ParamSchedulerHook": "policy.learn.lr_schedule=dict(type=...)",
+    "SwitchRecipeHook": "policy.learn.recipes=[dict(action_epoch=K, batch_augments=..., loss=...)]",
+    "VisualizationHook": "none: a run draws no images while it trains",
+    "LoggerHook": "policy.learn.learner.log_show_freq",
+    "(Neptune|Dvclive|ClearML|Segmind|Pavi)LoggerHook": _LOGGERS,
+    r"\w+LrUpdaterHook": "policy.learn.lr_schedule=dict(type=...), or lr_config=dict(policy=...)",
+    r"\w+MomentumUpdaterHook": "policy.learn.momentum_schedule, or momentum_config=dict(policy=...)",
+}
 
 
-@HOOKS.register_module()
-class ClassNumCheckHook:
-    """Refuse a network some part of which says another ``num_classes`` than the data have."""
-
-    def before_run(self, runner: Runner) -> None:
-        """Compare them, once.
-
-        Raises:
-            ConfigError: names the part and both numbers.
-        """
-        names = runner.learner.policy.get_attribute("class_names")
-        for path, module in runner.model.named_modules() if names is not None else ():
-            count = getattr(module, "num_classes", None)
-            # A part that makes losses of several labels may count otherwise; those say no number.
-            if isinstance(count, int) and count not in (-1, len(names)):
-                part = f"'{path}' ({type(module).__name__})" if path else type(module).__name__
-                raise ConfigError(
-                    f"{part} has num_classes={count}, and the training data have {len(names)} classes"
-                )
+def replaced_by(name: str) -> str | None:
+    """Return which key does the work of a hook of mmcv or mmengine; None for any other name."""
+    return next((text for pattern, text in _REPLACED_BY.items() if re.fullmatch(pattern, name)), None)
 
 
 @HOOKS.register_module()
@@ -54,15 +57,15 @@ class EmptyCacheHook:
     ) -> None:
         self._when = {"before_epoch": before_epoch, "after_epoch": after_epoch, "after_iter": after_iter}
 
-    def before_epoch(self, runner: Runner) -> None:
+    def before_epoch(self, engine: Engine) -> None:
         """Called before each epoch."""
         self._empty("before_epoch")
 
-    def after_epoch(self, runner: Runner) -> None:
+    def after_epoch(self, engine: Engine) -> None:
         """Called after each epoch."""
         self._empty("after_epoch")
 
-    def after_iter(self, runner: Runner) -> None:
+    def after_iter(self, engine: Engine) -> None:
         """Called after each update."""
         self._empty("after_iter")
 
@@ -84,55 +87,46 @@ class SyncBuffersHook:
     def __init__(self, distributed: bool = True) -> None:
         self._is_on = distributed
 
-    def after_epoch(self, runner: Runner) -> None:
+    def after_epoch(self, engine: Engine) -> None:
         """Called after each epoch."""
-        if self._is_on and runner.world_size > 1:
-            sync_buffers(runner.model)
-
-
-class _DoneAnyway(LearnerHook):
-    """Accepted: what it did is part of every run."""
-
-    def __init__(self, name: str, priority: int | str = "NORMAL", *, position: Any = "before_run") -> None:
-        super().__init__(name, priority, position=position)
-
-    def __call__(self, engine: BaseLearner) -> None:
-        return None
+        if self._is_on and engine.world_size > 1:
+            sync_buffers(engine.policy.get_attribute("model"))
 
 
 @HOOKS.register_module()
-class IterTimerHook(_DoneAnyway):
-    """Accepted: every log line holds the times of an update."""
-
-
-@HOOKS.register_module()
-class DistSamplerSeedHook(_DoneAnyway):
-    """Accepted: the order of the samples follows seed and epoch."""
-
-
-@HOOKS.register_module()
-class ClosureHook:
+class ClosureHook(LearnerHook):
     """Call a function at one position: ``dict(type=ClosureHook, fn_name='after_train_epoch', fn=...)``.
 
     Only code can hand it in: a config file holds no functions.
 
     Args:
         fn_name: the position's method, such as ``after_train_iter``.
-        fn: called with the runner.
+        fn: called with the engine.
+        name: as in ``LearnerHook``.
+        priority: as in ``LearnerHook``.
 
     Raises:
         ConfigError: there is no such position, or ``fn`` is no function.
     """
 
-    def __new__(cls, fn_name: str, fn: Callable[[Runner], Any]) -> Any:
-        known = [name for names in METHODS.values() for name in names]
-        if fn_name not in known:
-            raise ConfigError(f"ClosureHook has fn_name={fn_name!r}; it is one of {', '.join(known)}")
+    def __init__(
+        self,
+        fn_name: str,
+        fn: Callable[[Engine], Any],
+        *,
+        name: str = "ClosureHook",
+        priority: int | str = "NORMAL",
+    ) -> None:
+        positions = {method: position for position, methods in METHODS.items() for method in methods}
+        if fn_name not in positions:
+            raise ConfigError(f"ClosureHook has fn_name={fn_name!r}; it is one of {', '.join(positions)}")
         if not callable(fn):
-            raise ConfigError(f"ClosureHook has fn={fn!r}; it is a function of the runner, set from code")
-        # A class of its own: which positions a hook has is a question to its class.
-        own = type("ClosureHook", (), {fn_name: lambda self, runner: fn(runner)})
-        return own()
+            raise ConfigError(f"ClosureHook has fn={fn!r}; it is a function of the engine, set from code")
+        super().__init__(name, priority, position=positions[fn_name])
+        self._fn = fn
+
+    def __call__(self, engine: Engine) -> None:
+        self._fn(engine)
 
 
 @HOOKS.register_module()
@@ -145,10 +139,9 @@ class EarlyStoppingHook(LearnerHook):
         name: as in ``LearnerHook``.
         priority: as in ``LearnerHook``.
         position: as in ``LearnerHook``; before_run.
-        monitor: the key of the results that counts; None: as ``policy.eval.evaluator.save_best`` says.
-        rule: 'greater' or 'less'; None: as the metric says.
+        monitor: the key of the results that counts; None: that of ``policy.eval.evaluator.save_best``.
+        rule: 'greater' or 'less'; None: the metric's direction.
         min_delta: by how much the key must get better to count as better.
-        strict: accepted: a key that does not exist is always an error.
         check_finite: end the run when the key is not finite.
         patience: so many evaluations in a row without an improvement end the run.
     """
@@ -162,7 +155,6 @@ class EarlyStoppingHook(LearnerHook):
         monitor: str | None = None,
         rule: str | None = None,
         min_delta: float = 0.1,
-        strict: bool = False,
         check_finite: bool = True,
         patience: int = 5,
     ) -> None:
@@ -172,7 +164,7 @@ class EarlyStoppingHook(LearnerHook):
         self._key, self._rule = monitor, rule
         self._settings = EarlyStopping(patience, min_delta=min_delta, check_finite=check_finite)
 
-    def __call__(self, engine: BaseLearner) -> None:
+    def __call__(self, engine: Engine) -> None:
         if engine.evaluator is None:
             raise ConfigError("EarlyStoppingHook waits for evaluations, and this run has none")
         engine.evaluator.stop_early(self._settings, key=self._key, rule=self._rule)

@@ -1,18 +1,14 @@
 """Where the time of the first updates goes: torch's profiler as a hook."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import profiler
 
 from ding_cls.errors import ConfigError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.hooks.runner_view import Runner
 
 _ACTIVITIES = {"cpu": profiler.ProfilerActivity.CPU, "cuda": profiler.ProfilerActivity.CUDA}
 _TRACES = ("log_trace", "tb_trace")
@@ -71,28 +67,28 @@ class ProfilerHook:
         }
         self._profile: Any = None
 
-    def before_epoch(self, runner: Runner) -> None:
+    def before_epoch(self, engine: Engine) -> None:
         """Begin with the session's first epoch."""
         if self._profile is not None or self._left == 0:
             return
         available = profiler.supported_activities()  # type: ignore[no-untyped-call]
         activities = [each for each in self._settings["activities"] if each in available]
-        ready = self._handler(runner)
+        ready = self._handler(engine)
         self._profile = profiler.profile(**{**self._settings, "activities": activities}, on_trace_ready=ready)
         self._profile.start()
 
-    def after_iter(self, runner: Runner) -> None:
+    def after_iter(self, engine: Engine) -> None:
         """Mark an update."""
         if self._profile is not None:
             self._profile.step()
             self._count(not self._by_epoch)
 
-    def after_epoch(self, runner: Runner) -> None:
+    def after_epoch(self, engine: Engine) -> None:
         """Mark an epoch."""
         if self._profile is not None:
             self._count(self._by_epoch)
 
-    def after_run(self, runner: Runner) -> None:
+    def after_run(self, engine: Engine) -> None:
         """End what a short run left open."""
         self._end()
 
@@ -108,11 +104,11 @@ class ProfilerHook:
         self._left = 0
         ended.stop()
 
-    def _handler(self, runner: Runner) -> Any:
+    def _handler(self, engine: Engine) -> Any:
         path = self._json
         if path is not None:
             return lambda profile: profile.export_chrome_trace(path)
         if self._ready["type"] == "log_trace":
-            return lambda profile: runner.learner.info(profile.key_averages().table(row_limit=20))
-        folder = self._ready.get("dir_name") or os.path.join(runner.work_dir, "log", "profiler")
-        return profiler.tensorboard_trace_handler(str(folder), worker_name=f"rank_{runner.rank}")
+            return lambda profile: engine.info(profile.key_averages().table(row_limit=20))
+        folder = self._ready.get("dir_name") or os.path.join(engine.exp_name, "log", "profiler")
+        return profiler.tensorboard_trace_handler(str(folder), worker_name=f"rank_{engine.rank}")

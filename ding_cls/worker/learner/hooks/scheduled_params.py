@@ -3,20 +3,16 @@
 What they set follows from the config, the data and the position alone: no checkpoint holds it.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import ArcFaceClsHead
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.hooks.runner_view import Runner
 
 # mmpretrain's name for the loss in a head.
 _LOSS_IN_HEAD = ("loss_module", "compute_loss")
@@ -57,48 +53,48 @@ class WarmupParamHook:
         self._epochs, self._iters = warmup_epochs, warmup_iters
         self._owners: list[tuple[Any, Any]] = []
 
-    def before_run(self, runner: Runner) -> None:
+    def before_run(self, engine: Engine) -> None:
         """Find the number in the network, and in its average where there is one.
 
         Raises:
             ConfigError: there is no such part or attribute, or it is trained or saved.
         """
         self._owners = []
-        for network in _networks(runner):
-            owner = self._owner(network, runner)
+        for network in _networks(engine):
+            owner = self._owner(network, engine)
             value = self._value(owner)
             self._owners.append((owner, value.clone() if isinstance(value, Tensor) else value))
         # A run that resumes may be evaluated before its next update.
-        self._set(runner, max(runner.iter - 1, 0))
+        self._set(engine, max(engine.train_iter - 1, 0))
 
-    def before_train_iter(self, runner: Runner) -> None:
+    def before_train_iter(self, engine: Engine) -> None:
         """Set the number for the update at hand."""
-        self._set(runner, runner.iter)
+        self._set(engine, engine.train_iter)
 
-    def _set(self, runner: Runner, position: int) -> None:
-        share = min(1.0, position / self._length(runner))
+    def _set(self, engine: Engine, position: int) -> None:
+        share = min(1.0, position / self._length(engine))
         for owner, value in self._owners:
             if isinstance(value, Tensor):
                 getattr(owner, self._param).copy_(value * share)
             else:
                 setattr(owner, self._param, value * share if share < 1 else value)
 
-    def _length(self, runner: Runner) -> float:
+    def _length(self, engine: Engine) -> float:
         if self._iters is not None:
             return self._iters
-        updates_per_epoch = runner.learner.updates_per_epoch
+        updates_per_epoch = engine.updates_per_epoch
         if updates_per_epoch is None:
             raise ConfigError(
                 "WarmupParamHook counts epochs, and this loop does not tell their length; set warmup_iters"
             )
         return (self._epochs or 1) * updates_per_epoch
 
-    def _owner(self, network: nn.Module, runner: Runner) -> Any:
+    def _owner(self, network: nn.Module, engine: Engine) -> Any:
         name = self._module.replace(*_LOSS_IN_HEAD)
         modules = dict(network.named_modules())
         if name in modules:
             return modules[name]
-        loss = _attribute(runner, "loss") if name == "loss" else None
+        loss = _attribute(engine, "loss") if name == "loss" else None
         if loss is not None and loss.module is not None:
             return loss.module
         there = ", ".join(filter(None, list(modules)[:12]))
@@ -146,20 +142,20 @@ class SetAdaptiveMarginsHook:
             )
         self._min, self._max, self._power = margin_min, margin_max, power
 
-    def before_run(self, runner: Runner) -> None:
+    def before_run(self, engine: Engine) -> None:
         """Set the margins, in the network and in its average where there is one.
 
         Raises:
-            ConfigError: the network has no ``ArcFaceClsHead``, or nobody told the policy its class counts.
+            ConfigError: the network has no ``ArcFaceClsHead``, or the policy has no class counts.
         """
-        parts = [each for network in _networks(runner) for each in network.modules()]
+        parts = [each for network in _networks(engine) for each in network.modules()]
         heads = [each for each in parts if isinstance(each, ArcFaceClsHead)]
         if not heads:
             raise ConfigError(
                 f"SetAdaptiveMarginsHook sets margins of an ArcFaceClsHead, and {type(parts[0]).__name__} "
                 "has none; set policy.model.head=dict(type='ArcFaceClsHead', ...)"
             )
-        counts = _attribute(runner, "class_counts")
+        counts = _attribute(engine, "class_counts")
         if counts is None:
             raise ConfigError(
                 "SetAdaptiveMarginsHook needs to know how many samples each class has; set the policy's "
@@ -178,15 +174,15 @@ class SetAdaptiveMarginsHook:
         return margins
 
 
-def _networks(runner: Runner) -> list[nn.Module]:
+def _networks(engine: Engine) -> list[nn.Module]:
     """Return the network in training, and its average where there is one."""
-    networks: list[nn.Module] | None = _attribute(runner, "networks")
-    return [runner.model] if networks is None else networks
+    networks: list[nn.Module] | None = _attribute(engine, "networks")
+    return [engine.policy.get_attribute("model")] if networks is None else networks
 
 
-def _attribute(runner: Runner, name: str) -> Any:
+def _attribute(engine: Engine, name: str) -> Any:
     """Return an attribute of the policy; None where it has none, as a user's own may."""
     try:
-        return runner.learner.policy.get_attribute(name)
+        return engine.policy.get_attribute(name)
     except (AttributeError, KeyError):
         return None

@@ -4,8 +4,6 @@ The packages are extras. A resumed run goes on with the tracker's run, whose nam
 tracker has a thread of its own: a server that is slow or gone costs training nothing but a warning.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import inspect
 import os
@@ -16,14 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.errors import ConfigError, RunStopped
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
-    from ding_cls.worker.learner.hooks.runner_view import Runner
 
 _FINISHED, _STOPPED, _FAILED = "FINISHED", "KILLED", "FAILED"
 
@@ -63,17 +58,16 @@ class Tracker(ABC):
         # Since when a row is on its way; None: none is.
         self._sending_since: float | None = None
 
-    def before_run(self, runner: Runner) -> None:
+    def before_run(self, engine: Engine) -> None:
         """Open the tracker, on rank 0."""
-        if runner.rank != 0:
+        if engine.rank != 0:
             return
-        engine = runner.learner
         engine.trackers.append(self)
         self._is_ending.clear()
-        self._thread = threading.Thread(target=self._work, args=(engine,), daemon=True)
+        self._engine, self._thread = engine, threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def end(self, engine: BaseLearner, status: str) -> None:
+    def end(self, status: str) -> None:
         """Send what waits and close the tracker, as far as that is done in time."""
         self._status = status
         self._is_ending.set()
@@ -85,13 +79,12 @@ class Tracker(ABC):
         while self._thread.is_alive() and time.monotonic() < until and not self._is_silent():
             self._thread.join(0.1)
         if self._thread.is_alive():
-            self._fail(engine, "did not answer in time at the end of the run; its last numbers are lost")
+            self._fail("did not answer in time at the end of the run; its last numbers are lost")
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Send the numbers of a row under ``{kind}/{name}``."""
-        kind = row["kind"]
         numbers = {
-            f"{kind}/{name}": float(value)
+            f"{row['kind']}/{name}": float(value)
             for name, value in row.items()
             if isinstance(value, int | float) and name != "train_iter"
         }
@@ -104,7 +97,8 @@ class Tracker(ABC):
                 self._rows.get_nowait()
         self._rows.put(item)
 
-    def _work(self, engine: BaseLearner) -> None:
+    def _work(self) -> None:
+        engine = self._engine
         name = Path(engine.exp_name, "log", f"{self._package}_run")
         try:
             known = name.read_text(encoding="utf-8").strip() if engine.has_loaded and name.is_file() else None
@@ -112,41 +106,40 @@ class Tracker(ABC):
             name.parent.mkdir(parents=True, exist_ok=True)
             name.write_text(opened + "\n", encoding="utf-8")
         except Exception as error:
-            self._fail(engine, f"gets nothing of this run: {_reason(error)}")
+            self._fail(f"gets nothing of this run: {_reason(error)}")
             return
         self._works = True
         while (item := self._rows.get()) is not None:
-            while not self._has_sent(engine, *item) and not self._is_ending.wait(_RETRY_S):
+            while not self._has_sent(*item) and not self._is_ending.wait(_RETRY_S):
                 pass
         try:
             self.close(engine, self._status)
         except Exception as error:
-            self._fail(engine, f"could not be closed: {_reason(error)}")
+            self._fail(f"could not be closed: {_reason(error)}")
 
     def _is_silent(self) -> bool:
         # The packages try again for minutes by themselves before they give a row up.
         since = self._sending_since
         return since is not None and time.monotonic() - since > _SILENT_WAIT_S
 
-    def _has_sent(self, engine: BaseLearner, numbers: Mapping[str, float], step: int) -> bool:
+    def _has_sent(self, numbers: Mapping[str, float], step: int) -> bool:
         self._sending_since = time.monotonic()
         try:
             self.send(numbers, step)
         except Exception as error:
-            self._fail(engine, f"cannot be written; what comes until it can be is kept: {_reason(error)}")
+            self._fail(f"cannot be written; what comes until it can be is kept: {_reason(error)}")
             return False
         finally:
             self._sending_since = None
         self._works = True
         return True
 
-    def _fail(self, engine: BaseLearner, message: str) -> None:
-        self._works = False
-        name = type(self).__name__
-        engine.logs.failures.report(name, f"{name} {message}")
+    def _fail(self, message: str) -> None:
+        self._works, name = False, type(self).__name__
+        self._engine.logs.failures.report(name, f"{name} {message}")
 
     @abstractmethod
-    def open(self, engine: BaseLearner, known: str | None) -> str:
+    def open(self, engine: Engine, known: str | None) -> str:
         """Begin a run of the tracker's, or go on with the ``known`` one; return its name."""
 
     @abstractmethod
@@ -154,12 +147,12 @@ class Tracker(ABC):
         """Send numbers that belong to one update."""
 
     @abstractmethod
-    def close(self, engine: BaseLearner, status: str) -> None:
+    def close(self, engine: Engine, status: str) -> None:
         """End the tracker's run: FINISHED, KILLED or FAILED."""
 
 
 @contextmanager
-def closing_trackers(engine: BaseLearner) -> Iterator[None]:
+def closing_trackers(engine: Engine) -> Iterator[None]:
     """Close the run's trackers after the block, however that ends."""
     status = _FAILED
     try:
@@ -170,7 +163,7 @@ def closing_trackers(engine: BaseLearner) -> Iterator[None]:
         raise
     finally:
         while engine.trackers:
-            engine.trackers.pop().end(engine, status)
+            engine.trackers.pop().end(status)
 
 
 def _reason(error: Exception) -> str:
@@ -191,7 +184,6 @@ class MlflowLoggerHook(Tracker):
         tracking_uri: the server, the database or a folder, which gets a database ``mlflow.db``; None: as
             MLflow's own variables say, without them ``sqlite:///mlflow.db`` in the working folder.
         run_name: None: the run's folder.
-        interval, ignore_last, reset_flag, by_epoch: accepted: a row goes where a log line goes.
 
     Raises:
         ConfigError: MLflow is not installed.
@@ -205,16 +197,12 @@ class MlflowLoggerHook(Tracker):
         log_model: bool = False,
         tracking_uri: str | None = None,
         run_name: str | None = None,
-        interval: int | None = None,
-        ignore_last: bool = True,
-        reset_flag: bool = False,
-        by_epoch: bool = True,
     ) -> None:
         super().__init__("mlflow", takes_file=log_model)
         self._experiment, self._uri, self._run_name = exp_name, tracking_uri, run_name
         self._tags, self._params, self._log_model = dict(tags or {}), dict(params or {}), log_model
 
-    def open(self, engine: BaseLearner, known: str | None) -> str:
+    def open(self, engine: Engine, known: str | None) -> str:
         """See ``Tracker``."""
         from mlflow.tracking import MlflowClient, is_tracking_uri_set
 
@@ -244,7 +232,7 @@ class MlflowLoggerHook(Tracker):
         metrics = [Metric(name, value, now, step) for name, value in numbers.items()]
         self._client.log_batch(self._id, metrics=metrics)
 
-    def close(self, engine: BaseLearner, status: str) -> None:
+    def close(self, engine: Engine, status: str) -> None:
         """See ``Tracker``."""
         best = engine.best_checkpoint
         if self._log_model and best is not None and status == _FINISHED:
@@ -274,34 +262,16 @@ class WandbLoggerHook(Tracker):
     Args:
         init_kwargs: arguments of ``wandb.init``, such as ``project``, ``mode``.
         log_checkpoint: send the best checkpoint at the end.
-        interval, ignore_last, reset_flag, commit, by_epoch, with_step: accepted: a row goes where a log line
-            goes.
-        log_artifact: accepted; see ``log_checkpoint``.
-        log_checkpoint_metadata: accepted: a checkpoint says what it was made for.
-        num_eval_images: accepted: no pictures are sent.
 
     Raises:
         ConfigError: wandb is not installed.
     """
 
-    def __init__(
-        self,
-        init_kwargs: Mapping[str, Any] | None = None,
-        log_checkpoint: bool = False,
-        interval: int | None = None,
-        ignore_last: bool = True,
-        reset_flag: bool = False,
-        commit: bool = True,
-        by_epoch: bool = True,
-        with_step: bool = True,
-        log_artifact: bool = False,
-        log_checkpoint_metadata: bool = False,
-        num_eval_images: int = 0,
-    ) -> None:
+    def __init__(self, init_kwargs: Mapping[str, Any] | None = None, log_checkpoint: bool = False) -> None:
         super().__init__("wandb", takes_file=log_checkpoint)
         self._settings, self._log_checkpoint = dict(init_kwargs or {}), log_checkpoint
 
-    def open(self, engine: BaseLearner, known: str | None) -> str:
+    def open(self, engine: Engine, known: str | None) -> str:
         """See ``Tracker``."""
         import wandb
 
@@ -318,7 +288,7 @@ class WandbLoggerHook(Tracker):
         """See ``Tracker``."""
         self._run.log(dict(numbers), step=step)
 
-    def close(self, engine: BaseLearner, status: str) -> None:
+    def close(self, engine: Engine, status: str) -> None:
         """See ``Tracker``."""
         best = engine.best_checkpoint
         if self._log_checkpoint and best is not None and status == _FINISHED:
@@ -334,38 +304,3 @@ def _has_login(wandb: Any, mode: str | None) -> bool:
     if "prompt" in inspect.signature(wandb.login).parameters:
         return bool(wandb.login(prompt=False))
     return wandb.api.api_key is not None
-
-
-class _AlwaysWritten:
-    """Accepted: what it writes, every run writes.
-
-    Args:
-        interval: refused: one interval holds for all.
-        ignore_last, reset_flag, by_epoch: accepted.
-    """
-
-    def __init__(
-        self,
-        interval: int | None = None,
-        ignore_last: bool = True,
-        reset_flag: bool = False,
-        by_epoch: bool = True,
-    ) -> None:
-        if interval is not None:
-            raise ConfigError(
-                f"{type(self).__name__} has interval={interval}; one interval holds for all: "
-                "policy.learn.learner.log_show_freq, or log_config.interval"
-            )
-
-    def before_run(self, runner: Runner) -> None:
-        """Nothing is left to do."""
-
-
-@HOOKS.register_module()
-class TextLoggerHook(_AlwaysWritten):
-    """Accepted: log lines and ``metrics.jsonl``."""
-
-
-@HOOKS.register_module()
-class TensorboardLoggerHook(_AlwaysWritten):
-    """Accepted: TensorBoard's events."""

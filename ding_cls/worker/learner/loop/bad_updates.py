@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import torch
 
@@ -14,11 +15,8 @@ from ding_cls.data import innermost
 from ding_cls.data.datasets.labels import sample_names
 from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import NumbersError
-from ding_cls.policy.modes import Verdict
+from ding_cls.policy.modes import LearnMode, Verdict
 from ding_cls.types import Batch
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _KEY = "train_skipped"
 _LIMIT = 10
@@ -27,6 +25,21 @@ _MAX_LISTED = 5
 _QUIET = 100
 # Losses of a policy with an update of its own that are read together: each alone would be waited for.
 _OWN_AT_ONCE = 10
+
+
+class _Engine(Protocol):
+    """What is read of the learner; the whole ``Engine`` holds the history, which holds this count."""
+
+    outputs: dict[str, Any]
+    max_iter: int | None
+    rank: int
+    logger: logging.Logger
+
+    @property
+    def policy(self) -> LearnMode: ...
+
+    @property
+    def train_iter(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class BadUpdates:
         self._news: _Update | None = None
         self._taken, self._is_own = Verdict(is_skipped=False, counts=False), False
 
-    def take(self, engine: BaseLearner) -> bool | torch.Tensor:
+    def take(self, engine: _Engine) -> bool | torch.Tensor:
         """Take what became of the latest update, and return whether it was skipped: 0-dim and above 0 where
         only the device knows."""
         self._taken, self._is_own = _verdict(engine)
@@ -73,7 +86,7 @@ class BadUpdates:
             return False
         return self._taken.read()[0] if self._taken.flag is None else self._taken.flag
 
-    def check(self, engine: BaseLearner, data: Any) -> None:
+    def check(self, engine: _Engine, data: Any) -> None:
         """Count the update that was taken, or that before it.
 
         Raises:
@@ -90,9 +103,9 @@ class BadUpdates:
             self.flush()
         elif not is_own:
             self._count(all_but=1)
-        self._judge(engine, is_shared=not is_own)
+        self._check_row(engine, is_shared=not is_own)
 
-    def check_end(self, engine: BaseLearner) -> None:
+    def check_end(self, engine: _Engine) -> None:
         """Count what is left, where a run ends.
 
         Raises:
@@ -101,7 +114,7 @@ class BadUpdates:
         self.flush()
         # A program with a loop of its own may come here on one rank alone.
         is_shared = not self._is_own and engine.max_iter is not None
-        self._judge(engine, is_shared=is_shared)
+        self._check_row(engine, is_shared=is_shared)
         if self.in_row > 0 and 2 * self.in_row >= engine.train_iter:
             self._end(settings_of(engine), is_shared=is_shared)
 
@@ -156,7 +169,7 @@ class BadUpdates:
         self.in_row, self._num_skipped = state.get("in_row", 0), state.get("skipped", 0)
         self._first, self._latest = dict(state.get("first", {})), state.get("latest", -_QUIET)
 
-    def _judge(self, engine: BaseLearner, *, is_shared: bool) -> None:
+    def _check_row(self, engine: _Engine, *, is_shared: bool) -> None:
         if self._news is not None:
             self._warn(engine, self._news)
         if self.in_row == 0:
@@ -165,7 +178,7 @@ class BadUpdates:
         if self.in_row >= learn.get("max_bad_steps", _LIMIT):
             self._end(learn, is_shared=is_shared)
 
-    def _warn(self, engine: BaseLearner, update: _Update) -> None:
+    def _warn(self, engine: _Engine, update: _Update) -> None:
         self._news = None
         if engine.rank > 0 and not update.is_own:
             # All ranks skip it, and one says so.
@@ -200,7 +213,7 @@ class BadUpdates:
         return f"; look at the images of update {suspects[0]['train_iter']}, where it began: {listed}{more}"
 
 
-def _verdict(engine: BaseLearner) -> tuple[Verdict, bool]:
+def _verdict(engine: _Engine) -> tuple[Verdict, bool]:
     """Return what became of the latest update, and whether that is only what its loss says."""
     try:
         verdict = engine.policy.get_attribute("verdict")
@@ -249,7 +262,7 @@ def advice_by(learn: Mapping[str, Any]) -> str:
     return advice
 
 
-def settings_of(engine: BaseLearner) -> Mapping[str, Any]:
+def settings_of(engine: _Engine) -> Mapping[str, Any]:
     """Return the section ``policy.learn``; nothing where the policy is of another make."""
     try:
         learn: Mapping[str, Any] = engine.policy.get_attribute("cfg").learn

@@ -1,19 +1,15 @@
 """What the loop needs to know of loaders and batches of any make."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
 from ding_cls.types import Batch
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.engine import Engine
 
 SORTED_WARNING = (
     "the first batch comes sorted by class: is the training loader shuffled? "
@@ -42,9 +38,9 @@ def seek(loader: Any, epoch: int, first_batch: int) -> None:
         set_epoch(epoch)
 
 
-def timed(loader: Iterable[Any], engine: BaseLearner) -> Iterator[Any]:
-    """Yield the batches; tell the learner how long each was waited for, and how long waiting and training
-    took."""
+def timed(loader: Iterable[Any], engine: Engine) -> Iterator[Any]:
+    """Yield the batches; assign the learner's ``data_time``, and add waiting and training to its
+    ``training_seconds``."""
     began = time.perf_counter()
     for batch in loader:
         engine.data_time = time.perf_counter() - began
@@ -67,7 +63,7 @@ def batch_length(data: Any, *, world_size: int = 1) -> int:
 
 
 def is_sorted_by_class(data: Any) -> bool:
-    """Return whether the batch's targets never fall: the mark of a loader that was not told to shuffle.
+    """Return whether the batch's targets never fall: the mark of a loader that does not shuffle.
 
     Our own loader's batches are not asked: it always shuffles.
     """

@@ -1,23 +1,19 @@
 """When a run is evaluated, between epochs and inside them, and what ends it or an epoch."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ding_cls.common.logs.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.loop.log_rows import EpochTable, result_line
 from ding_cls.worker.learner.state.checkpointing import saving_together
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 # The row of an epoch has the training loss of the evaluation data under this name.
 LOSS_NAME = "val_total_loss"
 
 
-class Judging:
+class InLoopEvaluation:
     """The evaluations of one run.
 
     A run that resumes at an update asks again for what was due there. What is done then follows from the
@@ -25,29 +21,29 @@ class Judging:
 
     Args:
         engine: the learner that runs.
-        evaluator: judges the policy; None evaluates nothing.
+        evaluator: evaluates the policy; None: nothing is evaluated.
         length: updates in an epoch.
         max_iter: the update at which the run ends.
     """
 
     def __init__(
-        self, engine: BaseLearner, evaluator: MetricSerialEvaluator | None, *, length: int, max_iter: int
+        self, engine: Engine, evaluator: MetricSerialEvaluator | None, *, length: int, max_iter: int
     ) -> None:
         self._engine, self._evaluator = engine, evaluator
-        # What only ours can say: another that stands in its place may not know.
+        # Only ours has a plan, a ranking and a reason to stop; another need not.
         self._ours = evaluator if isinstance(evaluator, MetricSerialEvaluator) else None
         if self._ours is not None:
             self._ours.show_by(engine.logger, engine.logs.failures)
         self._length, self._max_iter = length, max_iter
-        # The update whose evaluation this process has written down.
-        self._told_at = -1
+        # The update whose evaluation this process has recorded.
+        self._recorded_at = -1
         self._table = EpochTable(engine.display)
         # What this process needs: its first update, seconds and number of its evaluations.
         self._first_iter = engine.train_iter
         self._eval_seconds, self._num_evals = 0.0, 0
 
     def is_over(self) -> bool:
-        """Do what is due where training stands before it goes on; return whether the run ends here."""
+        """Do what is due at this update before training goes on; return whether the run ends here."""
         engine = self._engine
         is_done = engine.train_iter >= self._max_iter
         if engine.train_iter % self._length and not is_done and not self.ends_inside():
@@ -87,10 +83,10 @@ class Judging:
         if evaluator.last_eval_iter == engine.train_iter:
             # Done at this very update, in this process or before a checkpoint that brought its outcome along.
             engine.eval_result = evaluator.last_result
-            # Nothing closes at update 0: whether this was written down, the checkpoint does not say.
+            # No epoch closes at update 0: no checkpoint holds whether this was recorded.
             is_open = engine.history.is_open or engine.train_iter == 0
-            if is_open and self._told_at != engine.train_iter:
-                self._tell(has_row=has_row)
+            if is_open and self._recorded_at != engine.train_iter:
+                self._record_result(has_row=has_row)
             return evaluator.should_stop
         if not (evaluator.should_eval(engine.train_iter) or is_final):
             return False
@@ -100,11 +96,11 @@ class Judging:
             should_stop, engine.eval_result = evaluator.eval(save, engine.train_iter, engine.last_step)
         self._eval_seconds += time.perf_counter() - began
         self._num_evals += 1
-        self._tell(has_row=has_row)
+        self._record_result(has_row=has_row)
         return should_stop
 
-    def _tell(self, *, has_row: bool) -> None:
-        self._told_at = self._engine.train_iter
+    def _record_result(self, *, has_row: bool) -> None:
+        self._recorded_at = self._engine.train_iter
         self._engine.record("eval", self._engine.eval_result)
         updates = self._engine.train_iter
         if not has_row:
@@ -130,7 +126,7 @@ class Judging:
                 write_scalars(engine.tb_logger, tags, row["epoch"])
 
     def _is_best(self) -> bool:
-        """Whether the evaluation at hand is the best so far; of the untrained network's that says nothing."""
+        """Whether the latest evaluation is the best so far; the untrained network's does not count."""
         evaluator = self._ours
         if evaluator is None or evaluator.best_iter != self._engine.train_iter:
             return False

@@ -1,12 +1,10 @@
 """How a run ends early: by a signal, which only sets a flag that the loop looks at, or by an error."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ding_cls.common.command import is_command_line, is_part_of_whole, resume_command
 from ding_cls.common.logs.log import write_only
@@ -17,22 +15,25 @@ from ding_cls.distributed.comm import barrier, broadcast_object
 from ding_cls.distributed.failure import announce, was_announced
 from ding_cls.errors import DiskError, ImageError, RunStopped
 from ding_cls.worker.evaluation.batches import EvaluationStoppedError
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.loop.memory import memory_error
 from ding_cls.worker.learner.state.checkpointing import Saving
 from ding_cls.worker.learner.state.finite_weights import check_weights
 
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
-
 _ENDED = "; this ended"
 _MAX_BAD = "policy.learn.learner.dataloader.max_bad"
 
-__all__ = ["StopSignals", "naming_last_checkpoint", "repeating_evaluations", "save_and_stop"]
+__all__ = [
+    "StopSignals",
+    "report_last_checkpoint_on_error",
+    "stop_on_interrupted_evaluation",
+    "save_and_stop",
+]
 
 
 @contextmanager
-def naming_last_checkpoint(engine: BaseLearner, saving: Saving) -> Iterator[None]:
-    """After an error in the block, say which checkpoint is the last good one; save nothing.
+def report_last_checkpoint_on_error(engine: Engine, saving: Saving) -> Iterator[None]:
+    """After an error in the block, name the last good checkpoint in the log; save nothing.
 
     Raises:
         ImageError: an image cannot be read; this and what follows have the checkpoint in their line.
@@ -46,12 +47,12 @@ def naming_last_checkpoint(engine: BaseLearner, saving: Saving) -> Iterator[None
         where = f"training after {engine.train_iter} updates; {saving.newest()}"
         named = memory_error(error, engine.facts) or _image_error(error, engine.facts) or process_loss(error)
         if named is not None:
-            # Where another rank is the cause, its line may say so already.
+            # Where another rank is the cause, its line may name the checkpoint already.
             whole = named if _ENDED in str(named) else type(named)(f"{named}{_ENDED} {where}")
             write_only(engine.logger, str(whole), logging.ERROR)
             announce(whole)
             raise whole from error
-        # What all ranks come to alike, rank 0 says.
+        # An error that all ranks have is logged by rank 0.
         if engine.rank == 0 or was_announced(error):
             engine.logger.error(f"an error ended {where}")
         raise
@@ -70,7 +71,7 @@ def _image_error(error: Exception, facts: Mapping[str, Any]) -> ImageError | Non
 
 
 @contextmanager
-def repeating_evaluations(stop: Callable[[], NoReturn]) -> Iterator[None]:
+def stop_on_interrupted_evaluation(stop: Callable[[], NoReturn]) -> Iterator[None]:
     """Call ``stop`` where an evaluation is given up: the run that goes on from here repeats it."""
     try:
         yield
@@ -78,7 +79,7 @@ def repeating_evaluations(stop: Callable[[], NoReturn]) -> Iterator[None]:
         stop()
 
 
-def save_and_stop(engine: BaseLearner, saving: Saving, cause: str | None) -> NoReturn:
+def save_and_stop(engine: Engine, saving: Saving, cause: str | None) -> NoReturn:
     """Save all that a resume needs, and end the run.
 
     Args:

@@ -32,7 +32,7 @@ def log_row(
         means: ``total_loss`` and, in percent, ``acc1``, where there is one.
         lr: the learning rate of the last update.
         rate: images per second.
-        left: seconds until the run ends; None where nobody knows.
+        left: seconds until the run ends; None where that is not known.
     """
     fields = [f"Epoch {epoch} {step}/{length}"]
     if "total_loss" in means:

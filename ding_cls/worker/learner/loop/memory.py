@@ -11,7 +11,7 @@ from ding_cls.errors import OutOfMemoryError
 
 
 def memory_error(error: Exception, facts: Mapping[str, Any]) -> OutOfMemoryError | None:
-    """Return the line for an error that says that memory ran out; None for any other.
+    """Return the error to raise where another means that memory ran out; None for any other.
 
     Args:
         error: what ended training.

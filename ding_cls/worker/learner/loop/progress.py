@@ -1,23 +1,18 @@
 """A live bar on a terminal; nothing elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from ding_cls.common.logs.streams import tolerant_streams
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
+from ding_cls.worker.learner.engine import Engine
 
 _REFRESH_S = 0.1
 
 
 @contextmanager
-def progress_bar(engine: BaseLearner) -> Iterator[Callable[[], None]]:
+def progress_bar(engine: Engine) -> Iterator[Callable[[], None]]:
     """Show epoch, updates and the time left while the block runs; yield what to call after each update.
 
     Only rank 0 on a terminal draws. Log lines printed meanwhile appear above the bar.
@@ -28,7 +23,7 @@ def progress_bar(engine: BaseLearner) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _bar(engine: BaseLearner) -> Iterator[Callable[[], None]]:
+def _bar(engine: Engine) -> Iterator[Callable[[], None]]:
     if engine.rank != 0 or not sys.stdout.isatty():
         yield lambda: None
         return

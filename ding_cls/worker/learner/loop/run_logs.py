@@ -3,12 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ding_cls.common.logs.append import LogFailures
 from ding_cls.common.logs.events import TENSORBOARD, resume_events, write_at_once
 from ding_cls.common.logs.metrics_file import MetricsFile
-from ding_cls.worker.learner.hooks.trackers import Tracker
+
+
+class RunTracker(Protocol):
+    """Gets every row of a run; see ``hooks.trackers``."""
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Take one row of ``metrics.jsonl``."""
+
+    def end(self, status: str) -> None:
+        """Send what waits, and close: FINISHED, KILLED or FAILED."""
 
 
 class RunLogs:
@@ -29,7 +38,7 @@ class RunLogs:
         self._metrics = MetricsFile(folder / "metrics.jsonl", self.failures)
         write_at_once(tb_logger, position)
 
-    def append(self, row: Mapping[str, Any], trackers: Iterable[Tracker] = ()) -> None:
+    def append(self, row: Mapping[str, Any], trackers: Iterable[RunTracker] = ()) -> None:
         """Add a row to ``metrics.jsonl``, and give it to trackers."""
         if self._is_writing:
             self._metrics.append(row)

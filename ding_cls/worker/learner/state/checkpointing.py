@@ -1,11 +1,11 @@
 """How a learner's checkpoints are written: where, under which names, with what in them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from string import Formatter
+from typing import Any
 
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
@@ -13,16 +13,48 @@ from ding_cls.checkpoint.state import SaveError
 from ding_cls.common.folder_lock import check_not_lost
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import CheckpointError, ConfigError, DiskError
-from ding_cls.worker.learner.state.file_names import FileName, model_name
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.state.finite_weights import FiniteWeights
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _KEY = "policy.learn.learner.checkpoint"
 _OPTIMIZER = "optimizer"
 # Failed saves in a row that end a run, as a number and in words.
 _MAX_FAILED, _TOO_MANY = 3, "third"
+_SAMPLE = {"model": "resnet18", "epoch": 1, "train_iter": 100, "key": "acc1", "score": 76.5}
+# The names that a run finds its own files by.
+_OWN = re.compile(r"iteration_\d+\.pth\.tar|ckpt_best\.pth\.tar")
+
+
+class FileName:
+    """A template of the names of files in one folder.
+
+    Args:
+        template: as for ``str.format``; ``{}`` is the epoch, as in mmcv.
+        key: the config's key that it comes from, for messages.
+        fields: what it may name.
+
+    Raises:
+        ConfigError: it names something else, or gives no plain file name.
+    """
+
+    def __init__(self, template: str, *, key: str, fields: Sequence[str]) -> None:
+        self._template = template
+        try:
+            parts = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+            named = {name or "epoch" for name in parts}
+            if not named <= set(fields):
+                raise KeyError
+            sample = self({name: _SAMPLE[name] for name in fields})
+        except (KeyError, ValueError, IndexError) as error:
+            words = ", ".join(f"{{{name}}}" for name in fields)
+            raise ConfigError(f"{key}={template!r} is no file name; it may hold {words}") from error
+        if re.search(r"[\\/\0]", template) or sample.strip(". ") == "" or _OWN.fullmatch(sample):
+            raise ConfigError(f"{key}={template!r} must be a file name other than those of the run itself")
+        self.fields = frozenset(named)
+
+    def __call__(self, values: Mapping[str, Any]) -> str:
+        """Return the file name for these values."""
+        return self._template.replace("{}", "{epoch}").format(**values)
 
 
 class Saving:
@@ -56,7 +88,7 @@ class Saving:
         self._file_name = _template(options, "file_name", fields)
         self._best_name = _template(options, "best_name", (*fields, "key", "score"))
 
-    def save(self, engine: BaseLearner, name: str | None, state: dict[str, Any]) -> Path | None:
+    def save(self, engine: Engine, name: str | None, state: dict[str, Any]) -> Path | None:
         """Write a state, and give it a further name where the config asks for one; return the file, or None
         where the weights are not finite and nothing is written.
 
@@ -115,7 +147,7 @@ class Saving:
         best = self.keeper.folder / BEST_NAME
         return f"of checkpoints there is only '{best}'" if best.is_file() else "no checkpoint was saved yet"
 
-    def _values(self, engine: BaseLearner, template: FileName) -> dict[str, Any]:
+    def _values(self, engine: Engine, template: FileName) -> dict[str, Any]:
         values = {
             "model": model_name(engine.facts.get("config")),
             "epoch": engine.epoch if engine.updates_per_epoch else engine.epoch_info[0],
@@ -130,8 +162,8 @@ class Saving:
 
 
 @contextmanager
-def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
-    """Yield a ``save_checkpoint`` that survives a failing disk, and says whether the file was written.
+def saving_together(engine: Engine) -> Iterator[Callable[..., bool]]:
+    """Yield a ``save_checkpoint`` that survives a failing disk, and returns whether the file was written.
 
     A failed save is a warning, until it is one too many. That ends the run on all ranks alike, where the
     block ends: inside ``start`` all of them come there.
@@ -143,7 +175,7 @@ def saving_together(engine: BaseLearner) -> Iterator[Callable[..., bool]]:
 
     def save(ckpt_name: str | None = None) -> bool:
         try:
-            # A program's own may say nothing.
+            # A program's own may return None.
             return engine.save_checkpoint(ckpt_name) is not False
         except SaveError as error:
             engine.logger.warning(
@@ -171,6 +203,13 @@ def check_complete(state: Mapping[str, Any]) -> None:
             f"the checkpoint was saved without its {' and '.join(state['left_out'])}, as {_KEY}."
             "save_optimizer=False says: no run can go on from it; begin one with policy.model.pretrained=FILE"
         )
+
+
+def model_name(config: Any) -> str:
+    """Return how the network that a config describes is called in a file name."""
+    model = config.get("policy", {}).get("model", {}) if isinstance(config, Mapping) else {}
+    name = model.get("name") or (model.get("backbone") or {}).get("type") or model.get("type") or "model"
+    return re.sub(r"[^\w.-]", "_", str(name).removesuffix(" (given)"))
 
 
 def _template(options: Mapping[str, Any], name: str, fields: tuple[str, ...]) -> FileName | None:

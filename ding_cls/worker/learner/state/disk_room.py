@@ -1,9 +1,7 @@
 """Whether a run's checkpoints fit onto the disk, asked before anything is trained."""
 
-from __future__ import annotations
-
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -12,17 +10,15 @@ from ding_cls.common.disk import free_bytes, megabytes
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import DiskError
 from ding_cls.policy.modes import LearnMode
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.builtin import SaveCkptHook
 from ding_cls.worker.learner.learner_hook import Hooks
 from ding_cls.worker.learner.state.checkpointing import Saving
 
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
-
 _TWO_BUFFERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax)
 
 
-def check_room(engine: BaseLearner, saving: Saving, hooks: Hooks) -> None:
+def check_room(engine: Engine, saving: Saving, hooks: Hooks) -> None:
     """Refuse to train where not even the first checkpoint will fit, on all ranks alike.
 
     Args:
@@ -40,13 +36,13 @@ def check_room(engine: BaseLearner, saving: Saving, hooks: Hooks) -> None:
         raise DiskError(shortage, is_on_all_ranks=True)
 
 
-def _will_save(engine: BaseLearner, hooks: Hooks) -> bool:
+def _will_save(engine: Engine, hooks: Hooks) -> bool:
     is_over = engine.max_iter is not None and engine.train_iter >= engine.max_iter
     saves = any(isinstance(hook, SaveCkptHook) for line in hooks.values() for hook in line)
     return not is_over and (saves or engine.evaluator is not None)
 
 
-def _shortage(engine: BaseLearner, saving: Saving) -> str:
+def _shortage(engine: Engine, saving: Saving) -> str:
     folder = saving.keeper.folder.absolute()
     need, room = checkpoint_bytes(engine.policy, has_optimizer=saving.has_optimizer), free_bytes(folder)
     if need <= room:

@@ -1,20 +1,16 @@
 """A checkpoint holds weights that are numbers, or it is not written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import NumbersError
 from ding_cls.models import AVERAGED, TRAINING
+from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.loop.bad_updates import advice_by, settings_of
-
-if TYPE_CHECKING:
-    from ding_cls.worker.learner.base_learner import BaseLearner
 
 _MAX_LISTED = 3
 
@@ -25,10 +21,10 @@ class FiniteWeights:
     def __init__(self) -> None:
         self._has_warned = False
 
-    def has(self, engine: BaseLearner, state: Mapping[str, Any]) -> bool:
+    def has(self, engine: Engine, state: Mapping[str, Any]) -> bool:
         """Return whether the weights of a state, their averages included, are finite.
 
-        The first of several states that are not is told in the log.
+        The first of several states that are not is a warning in the log.
         """
         names = _found(engine, state)
         if names and not self._has_warned:
@@ -40,7 +36,7 @@ class FiniteWeights:
         return not names
 
 
-def check_weights(engine: BaseLearner, how: str, newest: Callable[[], str]) -> None:
+def check_weights(engine: Engine, how: str, newest: Callable[[], str]) -> None:
     """Refuse to call a run done, or stopped and saved, whose weights are not finite: no file holds them.
 
     Rank 0 decides, whose weights are saved; inside ``start`` all ranks come here together.
@@ -65,7 +61,7 @@ def check_weights(engine: BaseLearner, how: str, newest: Callable[[], str]) -> N
         raise NumbersError(line, is_on_all_ranks=is_shared)
 
 
-def _found(engine: BaseLearner, state: Mapping[str, Any]) -> list[str]:
+def _found(engine: Engine, state: Mapping[str, Any]) -> list[str]:
     """Return the names of what is not finite, less the buffers that the network began with infinities in."""
     masks: Collection[str] = ()
     # A learn mode of another make may have no such attribute.

@@ -21,8 +21,8 @@ def check_facts(
     """Refuse to continue a run on other data, with another seed or another global batch.
 
     Args:
-        saved: what the checkpoint says.
-        now: what this run says.
+        saved: the checkpoint's facts.
+        now: this run's.
         allows_changed_data: warn of other data; other classes are refused all the same.
 
     Raises:
@@ -64,7 +64,7 @@ def environment_changes(saved: Mapping[str, Any]) -> list[str]:
 
 
 def _changed_data(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return which datasets are not those of the checkpoint, by what both say of their names and labels."""
+    """Return which datasets are not those of the checkpoint, by the digests of their names and labels."""
     then, present = saved.get("data"), now.get("data")
     if not isinstance(then, Mapping) or not isinstance(present, Mapping):
         return ""

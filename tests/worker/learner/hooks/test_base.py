@@ -122,7 +122,7 @@ def test_a_class_is_registered_once_and_only_a_hook_is() -> None:
 def test_a_decorator_registers_any_class_under_its_name() -> None:
     @HOOKS.register_module()
     class OfTheTestsAlone:
-        def after_run(self, runner: Any) -> None: ...
+        def after_run(self, engine: Any) -> None: ...
 
     assert HOOKS.get("OfTheTestsAlone") is OfTheTestsAlone
     with pytest.raises(ConfigError, match=r"with brackets: @\w+\.register_module\(\)"):

@@ -63,10 +63,10 @@ class Methods:
     def __init__(self, interval: int = 1) -> None:
         self.interval = interval
 
-    def before_run(self, runner: Any) -> None:
+    def before_run(self, engine: Any) -> None:
         return None
 
-    def after_train_iter(self, runner: Any) -> None:
+    def after_train_iter(self, engine: Any) -> None:
         return None
 
 
@@ -77,7 +77,7 @@ class Named:
     def __init__(self, name: str = "own", priority: str = "own") -> None:
         self.name, self.priority = name, priority
 
-    def after_run(self, runner: Any) -> None:
+    def after_run(self, engine: Any) -> None:
         return None
 
 

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 
 from ding_cls.errors import ConfigError
-from ding_cls.worker.learner import Hook
+from ding_cls.worker.learner import Engine, Hook
 from ding_cls.worker.learner.hooks.base import POSITIONS
 from ding_cls.worker.learner.hooks.method_hook import METHODS, method_hooks
 from tests.worker.learner.parts import Loader, learner
-from tests.worker.learner.test_base_learner import Judge
+from tests.worker.learner.test_base_learner import StubEvaluator
 
-# Two epochs of five updates, evaluated at the begin and after each epoch.
+# Two epochs of five updates, evaluated at the begin and after each epoch: finished epochs and updates.
 MOMENTS = {
     "before_run": [(0, 0)],
     "after_run": [(2, 10)],
     "before_epoch": [(0, 0), (1, 5)],
-    "after_epoch": [(0, 5), (1, 10)],
+    "after_epoch": [(1, 5), (2, 10)],
     "before_iter": [(number // 5, number) for number in range(10)],
-    "after_iter": [(number // 5, number) for number in range(10)],
+    "after_iter": [(number // 5, number) for number in range(1, 11)],
     "after_eval": [(0, 0), (1, 5), (2, 10)],
 }
 CALLED = [(position, method) for position, methods in METHODS.items() for method in methods]
@@ -31,10 +31,10 @@ def train_with(*owners: object, priority: Any = "NORMAL") -> None:
     for number, owner in enumerate(owners):
         for hook in method_hooks(owner, f"hook_{number}", priority):
             engine.register_hook(hook)
-    engine.start(Loader(5), max_epochs=2, evaluator=Judging())
+    engine.start(Loader(5), max_epochs=2, evaluator=AlwaysEvaluating())
 
 
-class Judging(Judge):
+class AlwaysEvaluating(StubEvaluator):
     """Evaluates whenever it is asked."""
 
     def should_eval(self, train_iter: int) -> bool:
@@ -42,10 +42,10 @@ class Judging(Judge):
 
 
 def noting(*methods: str, base: type = object) -> Any:
-    """Return an object with these methods, each of which notes (method, epoch, iter) in ``notes``."""
+    """Return an object with these methods, each of which notes (method, epoch, train_iter) in ``notes``."""
 
     def method(name: str) -> Any:
-        return lambda self, runner: self.notes.append((name, runner.epoch, runner.iter))
+        return lambda self, engine: self.notes.append((name, engine.epoch, engine.train_iter))
 
     owner: Any = type("Noting", (base,), {name: method(name) for name in methods})()
     owner.notes = []
@@ -101,11 +101,11 @@ def test_a_method_may_call_its_base_as_in_mmcv() -> None:
         def __init__(self) -> None:
             self.notes: list[str] = []
 
-        def after_iter(self, runner: Any) -> None:
+        def after_iter(self, engine: Any) -> None:
             self.notes.append("every")
 
-        def after_train_iter(self, runner: Any) -> None:
-            super().after_train_iter(runner)
+        def after_train_iter(self, engine: Any) -> None:
+            super().after_train_iter(engine)
             self.notes.append("train")
 
     owner = Both()
@@ -117,7 +117,7 @@ def test_a_base_called_hook_of_another_library_does_nothing_either() -> None:
     foreign = type(
         "Hook",
         (),
-        {name: lambda self, runner: None for name in ("before_val_iter", "before_run", "after_iter")},
+        {name: lambda self, engine: None for name in ("before_val_iter", "before_run", "after_iter")},
     )
     owner = noting("after_epoch", base=foreign)
     (hook,) = method_hooks(owner, "mine", 50)
@@ -131,7 +131,7 @@ def test_equal_priorities_run_in_the_order_they_were_registered() -> None:
         def __init__(self, number: int) -> None:
             self.number = number
 
-        def before_run(self, runner: Any) -> None:
+        def before_run(self, engine: Any) -> None:
             notes.append(self.number)
 
     train_with(*(Numbered(number) for number in range(5)))
@@ -205,24 +205,24 @@ def test_every_n_counts_from_one_as_in_mmcv() -> None:
     }
 
     class Counting(Hook):
-        def after_train_iter(self, runner: Any) -> None:
-            number = runner.learner.train_iter
+        def after_train_iter(self, engine: Any) -> None:
+            number = engine.train_iter
             for name, is_due in (
-                ("iters", self.every_n_iters(runner, 3)),
-                ("inner", self.every_n_inner_iters(runner, 2)),
-                ("never", self.every_n_iters(runner, 0) or self.every_n_iters(runner, -1)),
-                ("last", self.is_last_iter(runner)),
+                ("iters", self.every_n_iters(engine, 3)),
+                ("inner", self.every_n_inner_iters(engine, 2)),
+                ("never", self.every_n_iters(engine, 0) or self.every_n_iters(engine, -1)),
+                ("last", self.is_last_iter(engine)),
             ):
                 if is_due:
                     found[name].append(number)
 
-        def after_train_epoch(self, runner: Any) -> None:
-            if self.every_n_epochs(runner, 2):
-                found["epochs"].append(runner.epoch)
-            if self.is_last_epoch(runner):
-                found["last_epoch"].append(runner.epoch)
-            assert not self.every_n_epochs(runner, 0)
-            assert not self.every_n_inner_iters(runner, 0)
+        def after_train_epoch(self, engine: Any) -> None:
+            if self.every_n_epochs(engine, 2):
+                found["epochs"].append(engine.epoch_info[0])
+            if self.is_last_epoch(engine):
+                found["last_epoch"].append(engine.epoch_info[0])
+            assert not self.every_n_epochs(engine, 0)
+            assert not self.every_n_inner_iters(engine, 0)
 
     train_with(Counting())
     assert found == {
@@ -236,17 +236,40 @@ def test_every_n_counts_from_one_as_in_mmcv() -> None:
 
 
 def test_the_methods_of_the_base_do_nothing() -> None:
-    runner: Any = None
+    engine: Any = None
     for _, method in CALLED:
         if method != "after_eval":
-            assert getattr(Hook(), method)(runner) is None
+            assert getattr(Hook(), method)(engine) is None
 
 
-def test_a_method_that_wants_more_than_the_runner_is_refused_before_the_run() -> None:
+def test_a_method_that_wants_more_than_the_engine_is_refused_before_the_run() -> None:
     class Greedy:
-        def after_train_iter(self, runner: Any, batch_idx: int) -> None: ...
+        def after_train_iter(self, engine: Any, batch_idx: int) -> None: ...
 
     with pytest.raises(
-        ConfigError, match="hook Greedy: after_train_iter is called with one argument, the runner"
+        ConfigError, match="hook Greedy: after_train_iter is called with one argument, the engine"
     ):
         method_hooks(Greedy(), "greedy", 50)
+
+
+def test_the_last_epoch_may_be_cut_short() -> None:
+    last: list[tuple[int, bool, bool]] = []
+
+    class Asking(Hook):
+        def after_train_epoch(self, engine: Engine) -> None:
+            last.append((engine.train_iter, self.is_last_epoch(engine), self.every_n_epochs(engine, 2)))
+
+    engine, _ = learner(train_iterations=8)
+    for hook in method_hooks(Asking(), "asking", 50):
+        engine.register_hook(hook)
+    engine.start(Loader(3), max_epochs=9)
+    assert last == [(3, False, False), (6, False, True), (8, True, False)]
+
+
+def test_a_loop_of_the_callers_own_counts_its_epochs_itself_and_has_no_last_one() -> None:
+    engine, _ = learner()
+    engine.epoch_info = (3, 7, 100)
+    assert Hook().every_n_epochs(engine, 2)
+    assert Hook().every_n_inner_iters(engine, 4)
+    assert not Hook().is_last_epoch(engine)
+    assert not Hook().is_last_iter(engine)

@@ -17,7 +17,7 @@ from tests.worker.tables import ScriptedMetric, numbered, scripted
 pytestmark = pytest.mark.usefixtures("workdir")
 
 
-def judge(scores: list[float], **cfg: Any) -> MetricSerialEvaluator:
+def scored(scores: list[float], **cfg: Any) -> MetricSerialEvaluator:
     return scripted(scores, save_best="score", rule="greater", **cfg)[0]
 
 
@@ -31,7 +31,7 @@ def test_an_evaluation_inside_an_epoch_comes_after_its_update() -> None:
     notes: list[Any] = []
     for position in ("before_epoch", "after_iter", "after_epoch", "after_eval"):
         engine.register_hook(Note(notes, position, position=position))
-    engine.start(Loader(3), max_epochs=2, evaluator=judge([1.0] * 9, eval_interval=2, by_epoch=False))
+    engine.start(Loader(3), max_epochs=2, evaluator=scored([1.0] * 9, eval_interval=2, by_epoch=False))
     assert notes == [
         ("after_eval", 0),
         ("before_epoch", 0),
@@ -56,14 +56,14 @@ def test_an_evaluation_inside_an_epoch_comes_after_its_update() -> None:
 def test_the_loader_goes_on_where_it_was() -> None:
     engine, policy = learner()
     loader = Loader(3)
-    engine.start(loader, max_epochs=2, evaluator=judge([1.0] * 9, eval_interval=1, by_epoch=False))
+    engine.start(loader, max_epochs=2, evaluator=scored([1.0] * 9, eval_interval=1, by_epoch=False))
     assert [int(batch.sample_ids[0]) for batch, _ in policy.seen] == [0, 1, 2, 100, 101, 102]
     assert loader.positions == [(0, 0), (1, 0)]
 
 
 def test_no_patience_ends_the_run_inside_an_epoch() -> None:
     engine, policy = learner()
-    evaluator = judge([1.0, 2.0, 1.0, 1.0], eval_interval=1, by_epoch=False, early_stop_patience=2)
+    evaluator = scored([1.0, 2.0, 1.0, 1.0], eval_interval=1, by_epoch=False, early_stop_patience=2)
     notes: list[Any] = []
     for position in ("after_epoch", "after_eval", "after_run"):
         engine.register_hook(Note(notes, position, position=position))
@@ -80,10 +80,10 @@ def test_a_run_that_patience_ended_is_over_when_it_resumes() -> None:
     settings = {"eval_interval": 1, "by_epoch": False, "early_stop_patience": 1}
     first, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_run": True})
     # The first, of the untrained network, is no reference.
-    first.start(Loader(5), max_epochs=9, evaluator=judge([2.0, 1.0, 0.5], **settings))
+    first.start(Loader(5), max_epochs=9, evaluator=scored([2.0, 1.0, 0.5], **settings))
     again, policy = learner()
     again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
-    again.start(Loader(5), max_epochs=9, evaluator=judge([], **settings))
+    again.start(Loader(5), max_epochs=9, evaluator=scored([], **settings))
     assert policy.count == 2
     assert again.history.rows == first.history.rows
     assert [row["train_iter"] for row in rows("eval")] == [0, 1, 2]
@@ -93,7 +93,7 @@ def test_a_run_that_patience_ended_is_over_when_it_resumes() -> None:
 def test_a_kill_right_after_the_best_file_loses_nothing(position: int) -> None:
     settings = {"eval_interval": 2, "by_epoch": False}
     whole, _ = learner("whole")
-    whole.start(Loader(3), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0, 4.0], **settings))
+    whole.start(Loader(3), max_epochs=2, evaluator=scored([1.0, 2.0, 3.0, 4.0], **settings))
     # The file of the best is written before the evaluation is told of: in it that is still to come.
     cut, _ = learner("cut")
 
@@ -107,13 +107,13 @@ def test_a_kill_right_after_the_best_file_loses_nothing(position: int) -> None:
 
     cut.save_checkpoint = killed  # type: ignore[method-assign]
     with pytest.raises(Killed):
-        cut.start(Loader(3), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0, 4.0], **settings))
+        cut.start(Loader(3), max_epochs=2, evaluator=scored([1.0, 2.0, 3.0, 4.0], **settings))
     resumed, _ = learner("cut")
     resumed.load_checkpoint("cut/ckpt/ckpt_best.pth.tar")
     notes: list[Any] = []
     resumed.register_hook(Note(notes, "note", position="after_eval"))
     left = {2: [3.0, 4.0], 4: [4.0]}[position]
-    resumed.start(Loader(3), max_epochs=2, evaluator=judge(left, **settings))
+    resumed.start(Loader(3), max_epochs=2, evaluator=scored(left, **settings))
     assert [row["score"] for row in rows("eval", "cut")] == [1.0, 2.0, 3.0, 4.0]
     assert [at for _, at in notes] == [each for each in (2, 4, 6) if each >= position]
     best = read_checkpoint("cut/ckpt/ckpt_best.pth.tar")
@@ -124,12 +124,12 @@ def test_more_patience_goes_on_in_the_epoch_that_less_had_ended() -> None:
     settings = {"eval_interval": 1, "by_epoch": False}
     saves = {"save_ckpt_after_iter": False, "save_ckpt_after_run": True}
     whole, _ = learner("whole")
-    whole.start(Loader(3), max_epochs=1, evaluator=judge([1.0, 0.5, 0.4, 0.3], **settings))
+    whole.start(Loader(3), max_epochs=1, evaluator=scored([1.0, 0.5, 0.4, 0.3], **settings))
     first, _ = learner(hook=saves)
-    first.start(Loader(3), max_epochs=1, evaluator=judge([1.0, 0.5, 0.4], **settings, early_stop_patience=1))
+    first.start(Loader(3), max_epochs=1, evaluator=scored([1.0, 0.5, 0.4], **settings, early_stop_patience=1))
     again, policy = learner()
     again.load_checkpoint("run/ckpt/iteration_2.pth.tar")
-    again.start(Loader(3), max_epochs=1, evaluator=judge([0.3], **settings, early_stop_patience=5))
+    again.start(Loader(3), max_epochs=1, evaluator=scored([0.3], **settings, early_stop_patience=5))
     assert policy.count == 3
     for kind in ("eval", "epoch"):
         without_clock = [[{**row, "seconds": 0} for row in rows(kind, name)] for name in ("run", "whole")]
@@ -138,7 +138,7 @@ def test_more_patience_goes_on_in_the_epoch_that_less_had_ended() -> None:
 
 def test_evaluating_inside_is_no_training_time() -> None:
     engine, _ = learner()
-    evaluator = judge([1.0] * 9, eval_interval=1, by_epoch=False)
+    evaluator = scored([1.0] * 9, eval_interval=1, by_epoch=False)
     slow = evaluator.eval
 
     def eval_slowly(*args: Any) -> Any:
@@ -190,7 +190,7 @@ def test_the_pass_for_the_loss_is_the_mean_over_samples(batch_size: int) -> None
 def test_a_policy_without_that_loss_is_named() -> None:
     engine, _ = learner()
     with pytest.raises(ConfigError, match="loss_interval asks for the training loss, and the policy has no"):
-        engine.start(Loader(2), max_epochs=1, evaluator=judge([1.0] * 3, loss_interval=1))
+        engine.start(Loader(2), max_epochs=1, evaluator=scored([1.0] * 3, loss_interval=1))
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -202,7 +202,7 @@ def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     engine, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1})
-    engine.start(Loader(2), max_epochs=3, evaluator=judge([1.0, 0.5, 2.0, 2.5], eval_freq=1))
+    engine.start(Loader(2), max_epochs=3, evaluator=scored([1.0, 0.5, 2.0, 2.5], eval_freq=1))
     printed = shown(capsys)
     assert printed == [
         "Untrained  score 1.0000",
@@ -236,7 +236,7 @@ def test_an_evaluation_inside_an_epoch_and_an_early_end_have_their_lines(
     engine.start(
         Loader(3),
         max_epochs=4,
-        evaluator=judge([1.0, 2.0, 1.0, 0.5], eval_interval=2, by_epoch=False, early_stop_patience=2),
+        evaluator=scored([1.0, 2.0, 1.0, 0.5], eval_interval=2, by_epoch=False, early_stop_patience=2),
     )
     assert shown(capsys) == [
         "Untrained  score 1.0000",
@@ -252,11 +252,11 @@ def test_an_evaluation_inside_an_epoch_and_an_early_end_have_their_lines(
 
 def test_a_resumed_run_has_its_header_once_more(capsys: pytest.CaptureFixture[str]) -> None:
     first, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_run": True})
-    first.start(Loader(2), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0], eval_freq=1))
+    first.start(Loader(2), max_epochs=2, evaluator=scored([1.0, 2.0, 3.0], eval_freq=1))
     shown(capsys)
     again, _ = learner()
     again.load_checkpoint("run/ckpt/iteration_4.pth.tar")
-    again.start(Loader(2), max_epochs=4, evaluator=judge([4.0, 5.0], eval_freq=1))
+    again.start(Loader(2), max_epochs=4, evaluator=scored([4.0, 5.0], eval_freq=1))
     assert shown(capsys) == [
         "continuing after 4 updates",
         "epoch  train loss  train acc1  val score       lr   time",
@@ -267,7 +267,7 @@ def test_a_resumed_run_has_its_header_once_more(capsys: pytest.CaptureFixture[st
 
 def test_tensorboard_has_a_point_an_epoch() -> None:
     engine, _ = learner()
-    engine.start(Loader(2), max_epochs=2, evaluator=judge([1.0, 2.0, 3.0], eval_freq=1))
+    engine.start(Loader(2), max_epochs=2, evaluator=scored([1.0, 2.0, 3.0], eval_freq=1))
     engine.close()
     tags = ("lr", "train_loss", "train_acc1", "val_score")
     assert scalars("run/log/learner") == [
@@ -290,7 +290,7 @@ def etas(
 ) -> list[tuple[int, float]]:
     """Train with updates and evaluations of such lengths; return the update and the seconds left at each."""
     engine, policy = learner()
-    evaluator = judge([float(number) for number in range(9)], eval_freq=1)
+    evaluator = scored([float(number) for number in range(9)], eval_freq=1)
     if resume:
         engine.load_checkpoint("run/ckpt/mine.pth.tar")
     found: list[tuple[int, float]] = []

@@ -12,7 +12,7 @@ from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner.hooks.base import POSITIONS
 from ding_cls.worker.learner.hooks.method_hook import method_hooks
 from ding_cls.worker.learner.state.hook_state import HookCalls, state_of
-from tests.worker.learner.hooks.test_method_hook import Judging
+from tests.worker.learner.hooks.test_method_hook import AlwaysEvaluating
 from tests.worker.learner.parts import Loader, Note, learner
 
 pytestmark = pytest.mark.usefixtures("workdir")
@@ -27,19 +27,19 @@ class Counting:
     def count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
 
-    def before_epoch(self, runner: Any) -> None:
+    def before_epoch(self, engine: Any) -> None:
         self.count("before_epoch")
 
-    def before_iter(self, runner: Any) -> None:
+    def before_iter(self, engine: Any) -> None:
         self.count("before_iter")
 
-    def after_iter(self, runner: Any) -> None:
+    def after_iter(self, engine: Any) -> None:
         self.count("after_iter")
 
-    def after_epoch(self, runner: Any) -> None:
+    def after_epoch(self, engine: Any) -> None:
         self.count("after_epoch")
 
-    def after_eval(self, runner: Any) -> None:
+    def after_eval(self, engine: Any) -> None:
         self.count("after_eval")
 
     def state_dict(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_every_periodic_file_goes_on_with_the_very_counts(priority: int) -> None
 
 @pytest.mark.parametrize("priority", [0, 100])
 def test_files_written_during_evaluations_do_so_too(priority: int) -> None:
-    class Saving(Judging):
+    class Saving(AlwaysEvaluating):
         def eval(self, save: Any, train_iter: int, envstep: int) -> Any:
             self.last_eval_iter = train_iter
             save(f"eval_{train_iter}.pth.tar")
@@ -255,7 +255,7 @@ def test_tensors_in_a_state_come_back_bit_by_bit() -> None:
 
 
 def test_a_stop_during_an_evaluation_repeats_no_call() -> None:
-    class Interrupted(Judging):
+    class Interrupted(AlwaysEvaluating):
         def eval(self, save: Any, train_iter: int, envstep: int) -> Any:
             from ding_cls.worker.evaluation.batches import EvaluationStoppedError
 
