@@ -52,13 +52,13 @@ class Labels(NamedTuple):
 
 
 def has_class_numbers(dataset: Any) -> bool:
-    """Return whether the labels of a data set are class numbers, one or one for each task."""
+    """Return whether the labels of a dataset are class numbers, one or one for each task."""
     first = np.asarray(_targets_of(dataset)[0])
     return first.size == 1 or (first.ndim == 1 and bool(np.issubdtype(first.dtype, np.integer)))
 
 
 def _targets_of(dataset: Any) -> Any:
-    """Return the ``targets`` of a data set, or else that of its first sample."""
+    """Return the ``targets`` of a dataset, or else that of its first sample."""
     targets = getattr(dataset, "targets", None)
     if targets is None:
         with sample_randomness(0):
@@ -68,7 +68,7 @@ def _targets_of(dataset: Any) -> Any:
 
 
 def labels_of(dataset: Any) -> Labels:
-    """Return what the labels of a data set are, by its ``targets``, or else by its first sample."""
+    """Return what the labels of a dataset are, by its ``targets``, or else by its first sample."""
     targets = _targets_of(dataset)
     first = np.asarray(targets[0])
     if first.size == 1 or first.ndim != 1 or first.dtype == object:

@@ -11,14 +11,14 @@ MAX_POSITIONS = 2000
 
 def num_evaluations(cfg: Any, updates_per_epoch: int, num_updates: int) -> int:
     """Return how often a run evaluates: before it begins, between epochs where it is due, and at its end."""
-    judge = cfg.policy.eval.evaluator
-    plan, count, last = EvalPlan.of(judge), 0, -1
+    evaluator = cfg.policy.eval.evaluator
+    plan, count, last = EvalPlan.of(evaluator), 0, -1
     step = 1 if plan.is_inside_epochs else updates_per_epoch
     for train_iter in [*range(0, num_updates, step), num_updates]:
         is_due = plan.is_due(train_iter, last=last, updates_per_epoch=updates_per_epoch)
         if is_due or train_iter == num_updates:
             count, last = count + 1, train_iter
-    return count if judge.validate else 0
+    return count if evaluator.validate else 0
 
 
 def learning_rates(

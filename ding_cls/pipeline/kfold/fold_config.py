@@ -28,7 +28,7 @@ class Division:
         num_splits: number of folds.
         seed: of which samples go into which fold.
         stratified: each class alike in all folds.
-        grouped: samples of one group stay in one fold, by the data set's ``groups``.
+        grouped: samples of one group stay in one fold, by the dataset's ``groups``.
         group_pattern: the same, by what this regular expression finds in the file names; None: not so.
     """
 

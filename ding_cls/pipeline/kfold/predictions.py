@@ -1,4 +1,4 @@
-"""Predictions of whole data sets: as probabilities, as lines of a table, and averaged over networks."""
+"""Predictions of whole datasets: as probabilities, as lines of a table, and averaged over networks."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,9 @@ class AveragedPrediction:
 
     Attributes:
         result: results of the first run's metric over all samples.
-        names: of the samples: their files, or their numbers in the data set.
+        names: of the samples: their files, or their numbers in the dataset.
         classes: the class names.
-        targets: as the data set gives them.
+        targets: as the dataset gives them.
         probabilities: float64, in the shape of the logits; of several labels a sample each by itself.
     """
 

@@ -45,7 +45,7 @@ def test_the_files_at_the_end_are_those_kept_and_the_best(learner: dict[str, Any
 
 @pytest.mark.parametrize(
     ("evaluator", "count"),
-    [({"eval_freq": 1}, 1 + 6), ({"eval_freq": 2}, 1 + 3), ({"validate": False}, 0)],
+    [({"eval_freq": 1}, 1 + 6), ({"eval_freq": 10}, 1 + 3), ({"validate": False}, 0)],
 )
 def test_evaluations_are_before_the_first_and_after_each_epoch(evaluator: dict[str, Any], count: int) -> None:
     assert num_evaluations(compiled(evaluator=evaluator), 5, 30) == count
