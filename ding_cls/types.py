@@ -65,7 +65,7 @@ class Batch:
     share: Share | None = None
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return self.targets.shape[0]
 
     @property
     def scale(self) -> float:
@@ -74,8 +74,13 @@ class Batch:
         return 1.0 if self.share is None else self.share.own * self.share.processes / self.share.whole
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on ``device``; copies from pinned memory do not wait."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+        """Return the batch on ``device``; copies from pinned memory do not wait. ``sample_ids`` stay."""
+        if self.images.device == device == self.targets.device and self.weights is None:
+            return self
+        images = self.images.to(device, non_blocking=True)
+        targets = self.targets.to(device, non_blocking=True)
+        weights = None if self.weights is None else self.weights.to(device, non_blocking=True)
+        return Batch(images, targets, self.sample_ids, weights, self.share)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory; torch's DataLoader calls this."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.config.defaults import ROOT, Either, Free, Key, Tree
+from ding_cls.config.messages import for_example
 from ding_cls.config.recipe import SCHEDULE_KEYS
-from ding_cls.config.validate import for_example
 
 PAGE = Path(__file__).resolve().parent / "config.md"
 

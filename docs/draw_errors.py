@@ -114,9 +114,14 @@ CASES: dict[str, list[Case]] = {
             },
         ),
         Case(
-            "one value in both spellings",
+            "a config in both spellings",
             "train a.py",
             {"a.py": SMALL + "data = dict(samples_per_gpu=32)\npolicy = dict(learn=dict(batch_size=64))\n"},
+        ),
+        Case(
+            "a word of the second spelling for a config in ours",
+            "train a.py optimizer.lr=0.1",
+            {"a.py": "policy = dict(learn=dict(batch_size=64))\n"},
         ),
         Case(
             "a key of the second spelling that is misspelt",

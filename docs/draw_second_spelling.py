@@ -12,11 +12,20 @@ HEAD = f"""\
 Written by `python docs/draw_second_spelling.py` from
 [its table of keys](../ding_cls/config/openmmlab/key_table.py); edit that file, not this page.
 
-A config may use the top-level names of mmclassification 0.x: `model`, `data`, `optimizer`, `lr_config`,
-`runner` and the others below. They are translated to the keys of [the native tree](config.md) before anything
-is checked, so both spellings of a run compile to the same tree. The two may be mixed in one file, as long as
-no value is said in both: that is an error which names both places. On the command line either spelling works,
-and a native key wins over what a file says in the second spelling.
+A config file may be written in the top-level names of mmclassification 0.x: `model`, `data`, `optimizer`,
+`lr_config`, `runner` and the others below. It is translated to the keys of [the native tree](config.md) once,
+as it is read; nothing after that knows of two spellings. A config that has keys of both is an error which
+names both places; `seed` and `custom_imports` are the same in either.
+
+**`ding-cls config convert OLD.py > new.py`** prints a file of mmclassification's, with what it inherits, as a
+native one: both compile to the same tree.
+
+**What applies when.** (1) The file and its bases. (2) `key=value` words in its own names, such as
+`optimizer.lr=0.2`: set before the translation, as if the file had them. (3) The translation. (4) Options such
+as `--epochs` or `--work-dir`. (5) Native words, such as `policy.learn.learning_rate=0.1`: they win over all
+before. What is computed from a value in (3), such as the batch of accumulated ones, is not computed anew for
+a native word. A word in mmclassification's names for a native config, the saved one of a run among them, is
+an error that names our key.
 
 **What is left out** has mmclassification's default, not ours, wherever numbers depend on it:
 
@@ -24,7 +33,7 @@ and a native key wins over what a file says in the second spelling.
 |---|---|
 | `momentum`, `nesterov` of an SGD | `policy.learn.momentum=0.0`, `policy.learn.nesterov=False` |
 | `weight_decay` of an optimizer | `policy.learn.weight_decay=None`: the optimizer's own default |
-| `lr` of an optimizer | an error: write it down |
+| `lr` of an optimizer | `policy.learn.learning_rate=None`, an error unless a word sets it |
 | `lr_config` | a constant learning rate, no warm-up |
 | `evaluation` | an evaluation after each epoch; as always here, also before the first and at the end |
 | `checkpoint_config.interval` | no checkpoints but the last; with `checkpoint_config=None` likewise |

@@ -52,8 +52,11 @@ answer() {
 step "ruff check" "$PYTHON" -m ruff check .
 step "ruff format" "$PYTHON" -m ruff format --check .
 step "codespell" "$PYTHON" -m codespell_lib "${written[@]}"
-# A process for each core, four at most: the tests are many and small.
-step "pytest" "$PYTHON" -m pytest -rs --durations 25 --numprocesses auto --maxprocesses 4 --dist worksteal ${tests[@]+"${tests[@]}"} "$@"
+# A process for each core, four at most: the tests are many and small. What passes leaves no folder, and what Python
+# compiles it keeps: of hundreds of files the processes do not each make the same again.
+unset PYTHONDONTWRITEBYTECODE
+pytest=(--durations 25 -o tmp_path_retention_policy=failed --numprocesses auto --maxprocesses 4 --dist worksteal)
+step "pytest" "$PYTHON" -m pytest -rs "${pytest[@]}" ${tests[@]+"${tests[@]}"} "$@"
 step "mypy" answer 3
 step "lint-imports" answer 4
 

@@ -3,7 +3,9 @@
 Every option of training goes through ``assert_resumes_exactly``.
 """
 
+import contextlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from ding_cls.models import BACKBONES, HEADS
 from ding_cls.pipeline import TrainResult, train
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from tests.conftest import TinyNet
+from tests.conftest import TinyNet, write_splits
 
 # 40 pictures in batches of 8: five updates an epoch, ten in all.
 UPDATES = 10
@@ -150,6 +152,24 @@ def run_tiny(
         resume=resume,
         overrides=[*SETTINGS, *stop, *settings],
     )
+
+
+class Finished:
+    """A run that is trained once and laid out anew for each test, in one place: it knows its data's path."""
+
+    def __init__(self, root: Path, *settings: str) -> None:
+        self._root, work = root, root / "laid" / "work"
+        work.mkdir(parents=True)
+        with contextlib.chdir(work):
+            run_tiny(write_splits(work.parent / "pictures"), "run", *settings)
+        shutil.copytree(work.parent, root / "kept")
+
+    def lay_out(self) -> Path:
+        """Return the folder that holds ``pictures``, and ``work`` with the run ``run`` in it."""
+        folder = self._root / "laid"
+        shutil.rmtree(folder)
+        shutil.copytree(self._root / "kept", folder)
+        return folder
 
 
 def outcome(exp_name: str, *, last: int = UPDATES) -> dict[str, Any]:

@@ -65,11 +65,13 @@ def test_a_batch_without_weights_stays_without() -> None:
     assert all(piece.weights is None for piece in batch.split(2))
 
 
-def test_it_moves_as_a_whole() -> None:
-    moved = batch_of(4).to(torch.device("meta"))
+def test_what_a_device_computes_with_moves_as_a_whole() -> None:
+    batch = batch_of(4)
+    moved = batch.to(torch.device("meta"))
     assert moved.weights is not None
-    tensors = (moved.images, moved.targets, moved.sample_ids, moved.weights)
+    tensors = (moved.images, moved.targets, moved.weights)
     assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert moved.sample_ids is batch.sample_ids, "the host alone asks for them"
 
 
 def test_other_pixels_leave_the_rest() -> None:

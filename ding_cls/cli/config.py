@@ -1,4 +1,4 @@
-"""``ding-cls config show | diff | lint``: a config looked at, never run."""
+"""``ding-cls config show | convert | diff | lint``: a config looked at, never run."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from ding_cls.cli.run import (
 from ding_cls.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ding_cls.config.tools.inspected import Subject
+    from ding_cls.config.tools.inspected import InspectedConfig
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -45,6 +45,15 @@ def add_verbs(verbs: Verbs) -> None:
     add_training_arguments(show)
     add_data_arguments(show)
     _add_arguments(show, first="[FILE] [key=value ...]", files=FILE)
+
+    convert = actions.add_parser(
+        "convert",
+        help="a config of mmclassification's in the keys of this library",
+        description="Print a config file of mmclassification 0.x, with what it inherits, in the keys of this "
+        "library: ding-cls config convert OLD.py > new.py",
+    )
+    convert.set_defaults(verb=_convert)
+    _add_arguments(convert, first="FILE [key=value ...]", files=FILE)
 
     diff = actions.add_parser(
         "diff",
@@ -80,40 +89,46 @@ def _add_arguments(parser: argparse.ArgumentParser, *, first: str, files: str) -
 def _show(arguments: argparse.Namespace) -> None:
     from ding_cls.config.tools.show import show_config
 
-    subject = _shown(arguments)
+    inspected = _shown(arguments)
     if arguments.full:
-        print(show_config(subject.tree, subject.origin))
+        print(show_config(inspected.tree, inspected.origin))
     else:
-        print(show_config(subject.written, subject.written_origin))
+        print(show_config(inspected.written, inspected.written_origin))
 
 
-def _shown(arguments: argparse.Namespace) -> "Subject":
+def _shown(arguments: argparse.Namespace) -> "InspectedConfig":
     """Return the config to show: a file's, or with any of ``train``'s options that of the run."""
     files, settings = training_settings(arguments)
     overrides = settings.pop("overrides")
     if any(value not in (None, False) for value in settings.values()) or arguments.no_validate:
-        from ding_cls.pipeline.train import run_subject
+        from ding_cls.pipeline.train import inspect_run
 
         config = one_config(files)
         if config is not None:
             check_config_word(config)
-        return run_subject(config, overrides=overrides, **settings)
+        return inspect_run(config, overrides=overrides, **settings)
     if arguments.full:
         return _as_run(*config_and_overrides(arguments.words))
-    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.config.tools.inspected import inspect_config
 
-    return read_subject(*config_and_overrides(arguments.words))
+    return inspect_config(*config_and_overrides(arguments.words))
 
 
-def _as_run(path: str, overrides: Sequence[str] = ()) -> "Subject":
+def _as_run(path: str, overrides: Sequence[str] = ()) -> "InspectedConfig":
     """Return a config with what a run of it takes from its network's library."""
-    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.config.tools.inspected import inspect_config
     from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 
-    subject = read_subject(path, overrides)
-    native = subject.resolved
+    inspected = inspect_config(path, overrides)
+    native = inspected.resolved
     fill_input_statistics(native.cfg, native.origins)
-    return subject
+    return inspected
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from ding_cls.config.tools.convert import native_text
+
+    print(native_text(*config_and_overrides(arguments.words)))
 
 
 def _diff(arguments: argparse.Namespace) -> int:
@@ -136,20 +151,20 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.config.tools.inspected import inspect_config
     from ding_cls.config.tools.lint import RULES, lint, show_findings
 
     if arguments.processes is not None and arguments.processes < 1:
         raise ConfigError(f"--processes {arguments.processes} must be at least 1")
-    subject = read_subject(*config_and_overrides(arguments.words))
-    findings = lint(subject, processes=arguments.processes)
-    _, problems = subject.tree_as_it_is
+    inspected = inspect_config(*config_and_overrides(arguments.words))
+    findings = lint(inspected, processes=arguments.processes)
+    _, problems = inspected.tree_as_it_is
     if findings and problems:
-        print(show_findings(findings, subject))
+        print(show_findings(findings, inspected))
     if problems:
         raise ConfigError(problems)
     if not findings:
-        print(f"{subject.name}: none of {len(RULES)} known traps")
+        print(f"{inspected.name}: none of {len(RULES)} known traps")
         return 0
-    print(show_findings(findings, subject))
+    print(show_findings(findings, inspected))
     return 1

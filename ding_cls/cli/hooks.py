@@ -23,12 +23,12 @@ def add_verbs(verbs: Verbs) -> None:
 def _hooks(arguments: argparse.Namespace) -> None:
     file, overrides = config_and_overrides(arguments.words)
 
-    from ding_cls.config.tools.inspected import read_subject
+    from ding_cls.config.tools.inspected import inspect_config
     from ding_cls.config.user_code import import_user_code
     from ding_cls.pipeline.hook_table import hook_table
 
-    subject = read_subject(file, overrides)
+    inspected = inspect_config(file, overrides)
     folder = Path(file) if Path(file).is_dir() else Path(file).parent
-    import_user_code(subject.tree, is_allowed=arguments.allow_code, folder=folder)
+    import_user_code(inspected.tree, is_allowed=arguments.allow_code, folder=folder)
     if launched_rank() == 0:
-        print(hook_table(subject.tree, world_size=launched_world_size()))
+        print(hook_table(inspected.tree, world_size=launched_world_size()))

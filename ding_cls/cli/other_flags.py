@@ -277,7 +277,7 @@ def _parts(flag: str, argv: Sequence[str]) -> tuple[str, list[str]]:
 
 def _word(name: str, values: Sequence[str], *, is_alone: bool) -> str:
     """Return the word that says a flag here; empty where there is none. One alone shows its alternatives."""
-    from ding_cls.config.validate import keys_named
+    from ding_cls.config.suggestions import keys_named
 
     template = FLAGS.get(name)
     if template is None:

@@ -74,7 +74,7 @@ def _split(arguments: argparse.Namespace) -> None:
     )
     for part in parts:
         each = str(part.most) if part.fewest == part.most else f"{part.fewest} to {part.most}"
-        print(f"{part.name}: {part.num_pictures:,} pictures, {each} of each of {part.num_classes} classes")
+        print(f"{part.name}: {part.num_images:,} pictures, {each} of each of {part.num_classes} classes")
 
 
 def _prepare_imagenet(arguments: argparse.Namespace) -> None:

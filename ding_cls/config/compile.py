@@ -1,4 +1,4 @@
-"""A user's config laid over the defaults, checked and settled: what the rest of the library may rely on.
+"""A user's config merged into the defaults and checked: what the rest of the library may rely on.
 
 It must not know torch: what only the machine can answer (``cuda='auto'``) stays as it is.
 """
@@ -15,18 +15,19 @@ from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
 from ding_cls.config.normalize import (
     ONE_THING,
-    check_settled,
-    lay_over,
+    check_contradictions,
+    duplicate_settings,
+    fill_resize_size,
+    merge_sections,
     move_arguments,
+    normalize_multi_gpu,
     override,
-    said_twice,
-    settle_multi_gpu,
-    settle_resize_size,
 )
-from ding_cls.config.openmmlab.key_table import ROOTS
-from ding_cls.config.openmmlab.translate import Translation, leaves, translate
-from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.validate import MISSING, Validator, place_of, value_at
+from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
+from ding_cls.config.openmmlab.translate import to_native
+from ding_cls.config.origins import NativeConfig
+from ding_cls.config.tree import MISSING, value_at
+from ding_cls.config.validate import Validator
 from ding_cls.errors import ConfigError
 
 
@@ -52,13 +53,13 @@ def compile_config(
     ``'auto'`` is True under a launcher of more than one process.
 
     Args:
-        cfg: the user's values; stays as it is.
+        cfg: the user's values, in either spelling; stays as it is.
         seed: sets ``cfg.seed``; None keeps the config's.
         policy: a class whose ``default_config()`` adds to the defaults and the known keys under ``policy``.
         learner: the same under ``policy.learn.learner``.
         evaluator: the same under ``policy.eval.evaluator``.
         save_cfg: on rank 0, claim a new folder ``./{exp_name}`` (``NAME_2`` where ``NAME`` exists), name it
-            in ``exp_name`` and save ``total_config.py`` in it. The other ranks must be told that name.
+            in ``exp_name`` and save ``total_config.py`` in it. The other ranks must get that name.
         origins: which line set what (see ``read_config_with_origins``), for the messages.
         env: accepted for compatibility, like the rest; has no effect.
         env_manager: no effect.
@@ -70,7 +71,16 @@ def compile_config(
     Raises:
         ConfigError: all problems, one line each; or the run folder cannot be created.
     """
-    compiled = checked_config(cfg, seed, policy=policy, learner=learner, evaluator=evaluator, origins=origins)
+    native, _ = to_native(cfg, (), origins)
+    compiled = checked_config(
+        native.cfg,
+        seed,
+        policy=policy,
+        learner=learner,
+        evaluator=evaluator,
+        origins=native.origins,
+        problems=native.problems,
+    )
     if save_cfg and launched_rank() == 0:
         _save_in_new_folder(compiled)
     return compiled
@@ -86,10 +96,10 @@ def checked_config(
     origins: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
 ) -> EasyDict:
-    """Return what ``compile_config`` does, and save nothing.
+    """Return what ``compile_config`` does of a config in our own spelling, and save nothing.
 
     Args:
-        cfg: as there, like the rest.
+        cfg: as ``resolve`` returns it; stays as it is.
         seed: as there.
         policy: as there.
         learner: as there.
@@ -100,24 +110,24 @@ def checked_config(
     Raises:
         ConfigError: all problems, one line each.
     """
-    native = translate(cfg, origins)
-    given, places = native.cfg, native.origins
+    given, places = plain_copy(cfg), dict(origins or {})
     if seed is not None:
         given["seed"], places["seed"] = seed, "argument seed"
     declared = _declared(policy, learner, evaluator)
     own = plain_copy(declared)
     move_arguments(own, {})
     clashes = move_arguments(given, places)
-    base = lay_over(defaults(ROOT), own)
-    values = lay_over(base, given)
-    settle_resize_size(values, given)
+    twice = hooks_to_keys(given, places)
+    base = merge_sections(defaults(ROOT), own)
+    values = merge_sections(base, given)
+    fill_resize_size(values, given)
     validator = Validator(ROOT, declared=declared, origins=places)
     for source, target in clashes:
         validator.clash(source, target, ONE_THING)
     validator.check(values)
-    check_settled(values, validator, base=base)
-    settle_multi_gpu(values, given, validator)
-    if found := [*problems, *native.problems, *validator.problems]:
+    check_contradictions(values, validator, base=base)
+    normalize_multi_gpu(values, given, validator)
+    if found := [*problems, *twice, *validator.problems]:
         raise ConfigError("\n".join(found))
     compiled: EasyDict = to_easydict(values)
     return compiled
@@ -130,70 +140,34 @@ def resolve(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
-    under: Translation | None = None,
-) -> Translation:
-    """Return a config in the native spelling, with ``key=value`` words set in whichever spelling they have.
+    under: NativeConfig | None = None,
+) -> NativeConfig:
+    """Return a config in our own spelling, with values and ``key=value`` words set in it.
 
-    Words in the second spelling are set first, those in ours after translation: these win over what a file in
-    the second spelling says.
+    A config of mmclassification's, and words in that spelling, are translated first (see ``to_native``).
 
     Args:
         cfg: as read; stays as it is.
         overrides: see ``apply_overrides``.
         origins: which line set what; stays as it is.
-        given: values by native path that win over the file and give way to ``overrides``.
-        variables: see ``translate``.
-        under: a config in the native spelling that all of this is laid over.
+        given: values by native path that win over the file and give way to the native ``overrides``.
+        variables: see ``to_native``.
+        under: a config that all of this is merged into.
 
     Raises:
         ConfigError: an override that cannot be applied.
     """
-    arguments = [f"{path}={value!r}" for path, value in (given or {}).items()]
-    native = [word for word in overrides if _path(word).partition(".")[0] in ROOT]
-    others = [word for word in overrides if word not in native]
-    places = dict(origins or {})
-    if any(key in ROOTS for key in cfg):
-        cfg = apply_overrides(cfg, others, origins=places)
-        others = []
-    values, places, problems = translate(
-        cfg, places, overridden=[_path(word) for word in (*overrides, *arguments)], variables=variables
-    )
+    native, words = to_native(cfg, overrides, origins, variables=variables)
+    values, places = native.cfg, native.origins
     if under is not None:
-        values = lay_over(under.cfg, values)
+        values = merge_sections(under.cfg, values)
         known = {
             path: place for path, place in under.origins.items() if value_at(values, path) is not MISSING
         }
         places = known | places
-    for word in arguments:
+    for word in (*(f"{path}={value!r}" for path, value in (given or {}).items()), *words):
         values = override(values, word, places)
-    if others:
-        # Words of one spelling on a config in the other: the words win, as native ones do.
-        values, said = _said_natively(values, others, places)
-        problems += said
-    for word in native:
-        values = override(values, word, places)
-    return Translation(values, places, [*problems, *said_twice(native, values)])
-
-
-def _said_natively(
-    values: dict[str, Any], words: Sequence[str], places: dict[str, str]
-) -> tuple[dict[str, Any], list[str]]:
-    """Set words in the second spelling in a native config; return it and what was wrong with the words."""
-    origins: dict[str, str] = {}
-    said = translate(
-        apply_overrides({}, words, origins=origins),
-        origins,
-        overridden=[_path(each) for each in words],
-        is_whole=False,
-    )
-    for path, value in leaves(said.cfg) if said.cfg else ():
-        values = override(values, f"{path}={value!r}", places)
-        places[path] = place_of(path, said.origins) or path
-    return values, said.problems
-
-
-def _path(override: str) -> str:
-    return override.partition("=")[0].strip()
+    return NativeConfig(values, places, [*native.problems, *duplicate_settings(words, values)])
 
 
 def _declared(policy: object, learner: object, evaluator: object) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _METHODS = frozenset(name for name in dir(EasyDict) if not name.startswith("_"))
 def deep_merge_dicts(
     original: Mapping[str, Any] | None, new_dict: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return ``original`` with ``new_dict`` laid over it; both stay as they are.
+    """Return ``new_dict`` merged into ``original``; both stay as they are.
 
     Where both hold a dict under a key the two are merged in the same way, anywhere else the new value wins.
     The result and all dicts in it are EasyDicts where either argument is one. None counts as empty.
@@ -102,7 +102,7 @@ def is_shadowing(key: object, owner: Mapping[Any, Any]) -> bool:
     """Whether a key of a config hides a method of the dict it is in: ``cfg.items`` would no longer be one.
 
     The arguments of a part (a dict with a ``type``) are handed over by name, not read off a dict: there
-    ``keys=['img']`` is what it says.
+    ``keys=['img']`` is no method.
     """
     return key in _METHODS and "type" not in owner
 
@@ -113,7 +113,7 @@ def shadowing_problem(key: str, path: str) -> str:
 
 
 def shadowing_keys(value: Any, path: str) -> Iterator[str]:
-    """Yield a line for each key in ``value``, which lies at ``path``, that hides a dict's method."""
+    """Yield a line for each key in ``value``, whose path is ``path``, that hides a dict's method."""
     if isinstance(value, dict):
         for key, item in value.items():
             inner = f"{path}.{key}" if path else str(key)
@@ -126,7 +126,7 @@ def shadowing_keys(value: Any, path: str) -> Iterator[str]:
 
 
 def not_plain(value: Any, path: str) -> Iterator[str]:
-    """Yield a line for each part of ``value`` that is not data and cannot be saved; it lies at ``path``."""
+    """Yield a line for each part of ``value`` that is not data and cannot be saved; its path is ``path``."""
     if isinstance(value, dict):
         for key, item in value.items():
             inner = f"{path}.{key}" if path else str(key)

@@ -1,4 +1,4 @@
-"""One place for each value: what can be said in two ways is brought to one, and contradictions are found.
+"""One place for each value: what can be set in two ways is moved to one key, and contradictions are found.
 
 It works on native keys, and must not look up any part by its name.
 """
@@ -9,8 +9,10 @@ from typing import Any
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.defaults import COLLECT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
+from ding_cls.config.messages import type_error_text
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.validate import Validator, at, last_name, mistyped, place_of
+from ding_cls.config.tree import at, drop, last_name, place_of, put, section_of
+from ding_cls.config.validate import Validator
 
 _LEARN, _COLLECT, _MODEL = "policy.learn", "policy.collect", "policy.model"
 _SGD_ONLY = {
@@ -21,7 +23,7 @@ _DATA = {
     f"{_COLLECT}.train.data_prefix": f"{_COLLECT}.learn_data_path",
     f"{_COLLECT}.val.data_prefix": f"{_COLLECT}.eval_data_path",
 }
-# From an argument of a part to the key that says the same.
+# From an argument of a part to the key with the same meaning.
 MOVES = {
     f"{_LEARN}.optimizer.lr": f"{_LEARN}.learning_rate",
     f"{_LEARN}.optimizer.weight_decay": f"{_LEARN}.weight_decay",
@@ -78,8 +80,8 @@ def move_arguments(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> li
     return clashes
 
 
-def lay_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``cfg`` laid over it: merged, but one network is not made of two.
+def merge_sections(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``cfg`` merged into ``base``, where one network is not made of two.
 
     ``policy.model.type`` replaces the ``name`` of ``base``, and a ``name`` its ``type`` and parts.
     """
@@ -93,14 +95,15 @@ def lay_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
     return deep_merge_dicts(base, cfg)
 
 
-def lay_policy_over(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``lay_over`` of two ``policy`` sections, as plain dicts."""
-    merged: dict[str, Any] = lay_over({"policy": plain_copy(base)}, {"policy": plain_copy(cfg)})["policy"]
-    return merged
+def merge_policies(base: Mapping[str, Any], cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``merge_sections`` of two ``policy`` sections, as plain dicts."""
+    merged = merge_sections({"policy": plain_copy(base)}, {"policy": plain_copy(cfg)})
+    policy: dict[str, Any] = merged["policy"]
+    return policy
 
 
 def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str]) -> dict[str, Any]:
-    """Return ``cfg`` with ``key=value`` set, and without what says the same elsewhere: the word wins."""
+    """Return ``cfg`` with ``key=value`` set, and without what sets the same elsewhere: the word wins."""
     path = word.partition("=")[0].strip()
     values: dict[str, Any] = plain_copy(cfg)
     model = at(values, _MODEL)
@@ -120,7 +123,7 @@ def override(cfg: Mapping[str, Any], word: str, origins: MutableMapping[str, str
     return values
 
 
-def said_twice(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
+def duplicate_settings(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
     """Return a line for each two of the ``key=value`` words that mean one thing; ``cfg`` has them set."""
     problems = []
     for source, target in MOVES.items():
@@ -131,14 +134,14 @@ def said_twice(words: Sequence[str], cfg: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def check_settled(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
+def check_contradictions(values: Mapping[str, Any], validator: Validator, *, base: Mapping[str, Any]) -> None:
     """Note what contradicts itself in a whole config.
 
     Args:
         values: the config over its defaults.
         validator: gathers the problems.
         base: the defaults, those of the user's classes among them. A value that equals its default counts as
-            not said: a saved config says all of them.
+            not set: a saved config holds all of them.
     """
     model, loss, schedule = (at(values, path) for path in (_MODEL, f"{_LEARN}.loss", f"{_LEARN}.lr_schedule"))
     if isinstance(model, dict) and "name" in model and "type" in model:
@@ -170,12 +173,12 @@ def usual_resize_size(image_size: float) -> int:
     return round(image_size * resize_px / image_px)
 
 
-def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+def fill_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Let ``policy.collect.resize_size`` follow an ``image_size`` that is set alone, in place.
 
     Args:
         values: the config over its defaults.
-        given: what the user says; a class that declares the key has said it too.
+        given: what the user sets; a class that declares the key sets it too.
     """
     sizes = [at(values, f"{_COLLECT}.{name}") for name in ("image_size", "resize_size")]
     is_alone = sizes[0] != COLLECT["image_size"].default and sizes[1] == COLLECT["resize_size"].default
@@ -184,11 +187,11 @@ def settle_resize_size(values: dict[str, Any], given: Mapping[str, Any]) -> None
         put(values, f"{_COLLECT}.resize_size", usual_resize_size(sizes[0]))
 
 
-def settle_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:
+def normalize_multi_gpu(values: dict[str, Any], cfg: Mapping[str, Any], validator: Validator) -> None:
     """Make one of the two spellings of the switch, and True or False of ``'auto'``."""
     if not isinstance(at(values, "policy.learn"), dict):
         return
-    # What the user says goes before what a class declares.
+    # The user's value goes before the one that a class declares.
     explicit = _switches(cfg) or _switches(values)
     world_size = launched_world_size()
     if len(set(explicit.values())) == 2:
@@ -220,11 +223,11 @@ def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _check_part(path: str, part: Any, validator: Validator) -> None:
     if not isinstance(part, dict):
-        validator.add(path, mistyped(part, (dict,)))
+        validator.add(path, type_error_text(part, (dict,)))
     elif "type" not in part:
         validator.add(path, "has no 'type'; a part is described by dict(type='Name', ...)")
     elif not isinstance(part["type"], str):
-        validator.add(f"{path}.type", mistyped(part["type"], (str,)))
+        validator.add(f"{path}.type", type_error_text(part["type"], (str,)))
 
 
 def _last_that_sets(path: str, words: Sequence[str]) -> str:
@@ -244,31 +247,10 @@ def _with_model(tree: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any
 
 
 def _is_movable(cfg: Mapping[str, Any], source: str) -> bool:
-    section = at(cfg, _around(source))
+    section = at(cfg, section_of(source))
     if not isinstance(section, dict) or last_name(source) not in section:
         return False
     if source in _DATA:
-        # A data set without a folder says so by an empty one.
+        # A dataset without a folder has an empty one.
         return at(cfg, source) not in (None, "")
     return source not in _SGD_ONLY or section.get("type", "SGD") == "SGD"
-
-
-def put(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path in place; sections that are missing are made."""
-    *sections, name = path.split(".")
-    for each in sections:
-        inner = tree.get(each)
-        tree[each] = inner if isinstance(inner, dict) else {}
-        tree = tree[each]
-    tree[name] = value
-
-
-def drop(tree: dict[str, Any], path: str) -> None:
-    """Take out the value at a dotted path, in place, where there is one."""
-    section = at(tree, _around(path))
-    if isinstance(section, dict):
-        section.pop(last_name(path), None)
-
-
-def _around(path: str) -> str:
-    return path.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""The recipe of a run that says nothing of how to train: a config file that ships, laid under the user's.
+"""The recipe of a run whose config sets nothing of how to train: a file that ships, a base of the user's.
 
 One rule, for ``train``, the dry run, cross-validation and the tools that look at configs: a config takes the
 recipe unless it sets one of ``SCHEDULE_KEYS``. Command-line words and arguments come on top of either; they
@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.compile import resolve
-from ding_cls.config.normalize import drop
-from ding_cls.config.openmmlab.translate import Translation, translate
+from ding_cls.config.openmmlab.translate import to_native
+from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.files import PACKAGE, RECIPES
 from ding_cls.config.reader.reader import read_config_with_origins
-from ding_cls.config.validate import MISSING, at, value_at
+from ding_cls.config.tree import MISSING, at, drop, value_at
 
 FROM_SCRATCH, FINE_TUNE = "from_scratch.py", "fine_tune.py"
 
@@ -38,7 +38,7 @@ def resolve_run(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
-) -> Translation:
+) -> NativeConfig:
     """Return what ``resolve`` does, over the recipe where the config takes one.
 
     Args:
@@ -51,33 +51,34 @@ def resolve_run(
     Raises:
         ConfigError: as there.
     """
-    under = recipe_under(cfg, overrides, given=given)
-    return resolve(cfg, overrides, origins, given=given, variables=variables, under=under)
+    native, words = to_native(cfg, overrides, origins, variables=variables)
+    under = recipe_under(native.cfg, words, given=given)
+    resolved = resolve(native.cfg, words, native.origins, given=given, under=under)
+    return resolved._replace(problems=[*native.problems, *resolved.problems])
 
 
 def recipe_under(
     cfg: Mapping[str, Any], overrides: Sequence[str] = (), *, given: Mapping[str, Any] | None = None
-) -> Translation | None:
-    """Return the recipe that a config is laid over, with the origins of its values; None: it takes none.
+) -> NativeConfig | None:
+    """Return the recipe that a config inherits, with the origins of its values; None: it takes none.
 
     Args:
-        cfg: as in ``resolve``, like the rest.
-        overrides: as there.
+        cfg: in our own spelling.
+        overrides: as in ``resolve``; native ones.
         given: as there.
 
     Raises:
         ConfigError: as there.
     """
-    own = translate(cfg).cfg
-    if any(value_at(own, path) is not MISSING for path in SCHEDULE_KEYS):
+    if any(value_at(cfg, path) is not MISSING for path in SCHEDULE_KEYS):
         return None
     whole = resolve(cfg, overrides, given=given).cfg
     values, places = read_config_with_origins(
         RECIPES / (FINE_TUNE if begins_with_weights(whole) else FROM_SCRATCH)
     )
-    if value_at(own, _CLIPPING) is not MISSING or any(word.startswith(_CLIPPING) for word in overrides):
+    if value_at(cfg, _CLIPPING) is not MISSING or any(word.startswith(_CLIPPING) for word in overrides):
         drop(values, _CLIPPING)
-    return Translation(values, places, [])
+    return NativeConfig(values, places, [])
 
 
 def begins_with_weights(cfg: Mapping[str, Any]) -> bool:
@@ -91,10 +92,10 @@ def begins_with_weights(cfg: Mapping[str, Any]) -> bool:
 
 
 def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | None:
-    """Return the name of the recipe that a run is laid over, or inherits, and what it does; None: neither.
+    """Return the name of the recipe that a run inherits, and what it does; None: it inherits none.
 
     Args:
-        cfg: the compiled config: what the user has changed is told as it is.
+        cfg: the compiled config, with what the user has changed.
         origins: which line set what.
     """
     names = [PACKAGE + name for name in (FINE_TUNE, FROM_SCRATCH)]

@@ -29,7 +29,7 @@ def import_user_code(
 
     Args:
         cfg: a config, as read or compiled.
-        is_allowed: whether the user said ``--allow-code``.
+        is_allowed: whether ``--allow-code`` is given.
         folder: the config file's; ``custom_imports.folder``, which a run notes for its checkpoints, is
             searched too.
 
@@ -120,5 +120,5 @@ def _told(error: Exception) -> str:
     return f"{text} ({own[-1][0].name}:{own[-1][1]})" if own else text
 
 
-# Where no code of the user's lies.
+# Folders without code of the user's.
 _OTHERS = (Path(__file__).parents[1], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")))

@@ -1,4 +1,4 @@
-"""From files to batches: pictures, folders, data sets, transforms, samplers, loaders.
+"""From files to batches: images, folders, datasets, transforms, samplers, loaders.
 
 It must not know policies, models or configs: every part takes plain arguments.
 """
@@ -33,17 +33,16 @@ from ding_cls.data.sampling.split import fold_indices, split_indices
 from ding_cls.data.tools.split_folder import split_folder
 from ding_cls.data.transforms import (
     PIPELINES,
-    AnyPreprocessing,
     Compose,
     Normalization,
     PipelinePreprocessing,
     pipeline_preprocessing,
     preprocessing_from_state,
 )
-from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, normalize, to_tensor
+from ding_cls.data.transforms.array_ops import normalize
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 
 __all__ = [
-    "AnyPreprocessing",
     "ArrayDataset",
     "BATCH_AUGMENTS",
     "BaseDataset",
@@ -104,6 +103,5 @@ __all__ = [
     "readable_names",
     "split_folder",
     "split_indices",
-    "to_tensor",
     "write_digits",
 ]

@@ -1,4 +1,4 @@
-"""Batch augmentations: pictures and targets of one batch mixed with each other, on their own device.
+"""Batch augmentations: images and targets of one batch mixed with each other, on their own device.
 
 Chance comes from torch's default CPU generator, which the policy seeds for each update; nothing waits for the
 device. It must not know networks or losses.
@@ -28,12 +28,12 @@ Box = tuple[int, int, int, int]
 
 
 class Mixture(NamedTuple):
-    """Pictures of which each holds a part of another one.
+    """Images of which each holds a part of another one.
 
     Attributes:
         images: float ``(N, C, H, W)``.
-        partners: int64 ``(N,)``: which picture of the batch each was mixed with.
-        share: how much of each picture is its own, in [0, 1].
+        partners: int64 ``(N,)``: which image of the batch each was mixed with.
+        share: how much of each image is its own, in [0, 1].
     """
 
     images: Tensor
@@ -49,7 +49,7 @@ BATCH_AUGMENTS: Registry[Callable[..., Mixer]] = Registry("batch augmentation")
 
 @BATCH_AUGMENTS.register_module(name=["Mixup", "MixUp", "BatchMixup"])
 class Mixup:
-    """Every picture becomes a weighted mean of itself and another.
+    """Every image becomes a weighted mean of itself and another.
 
     Args:
         alpha: of the Beta distribution that the share is drawn from.
@@ -71,11 +71,11 @@ class Mixup:
 
 @BATCH_AUGMENTS.register_module(name=["CutMix", "BatchCutMix"])
 class CutMix:
-    """A box of every picture is replaced by the same box of another.
+    """A box of every image is replaced by the same box of another.
 
     Args:
-        alpha: of the Beta distribution that the share is drawn from, which stays of each picture.
-        cutmix_minmax: smallest and largest side of the box as a share of the picture's; the box then lies
+        alpha: of the Beta distribution that the share is drawn from, which stays of each image.
+        cutmix_minmax: smallest and largest side of the box as a share of the image's; the box then lies
             wholly inside, and ``alpha`` has no effect.
         correct_lam: count the share by the box as it was cut: at the border it is smaller. Always so with
             ``cutmix_minmax``.
@@ -104,11 +104,11 @@ class CutMix:
 
 @BATCH_AUGMENTS.register_module(name=["ResizeMix", "BatchResizeMix"])
 class ResizeMix:
-    """Another picture, made smaller, is laid over a box of every picture.
+    """Another image, made smaller, is laid over a box of every image.
 
     Args:
         alpha: of the Beta distribution that the share is drawn from; 1, every share is as likely.
-        lam_min: smallest share that stays of each picture.
+        lam_min: smallest share that stays of each image.
         lam_max: largest.
         interpolation: 'nearest', 'bilinear', 'bicubic' or 'area', as torch's ``interpolate`` has them.
         cutmix_minmax: as in `CutMix`.
@@ -158,7 +158,7 @@ class ResizeMix:
 
 @BATCH_AUGMENTS.register_module(name=["Identity"])
 class Identity:
-    """Leaves the pictures alone."""
+    """Leaves the images alone."""
 
     def __call__(self, images: Tensor) -> Mixture:
         """Return the batch as a mixture of itself with itself."""
@@ -175,7 +175,7 @@ class BatchMixing:
     """One of several batch augmentations for each batch, by chance; targets become shares of the classes.
 
     Each is a ``dict(type='Mixup', ..., prob=0.5)`` of `BATCH_AUGMENTS`. Where none names ``prob`` all are
-    as likely; what the probabilities leave below 1 leaves the pictures alone. Further keys of each:
+    as likely; what the probabilities leave below 1 leaves the images alone. Further keys of each:
     ``num_classes``, which must be the network's, and ``until_epoch``: from this epoch on (counted from 0; a
     negative number counts from the end, -10 spares the last ten) its share of the batches stays as it is.
 
@@ -298,7 +298,7 @@ def _below(limit: int) -> int:
 
 
 def _box(images: Tensor, share: float, sides: Range | None, *, is_corrected: bool) -> tuple[Box, float]:
-    """Return top, bottom, left and right of a random box, and the share of a picture that lies outside."""
+    """Return top, bottom, left and right of a random box, and the share of an image that lies outside."""
     height, width = images.shape[-2:]
     if sides is None:
         ratio = math.sqrt(1 - share)

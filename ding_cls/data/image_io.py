@@ -1,6 +1,6 @@
-"""How a file becomes pixels: one function, so that training, evaluation and serving see the same picture.
+"""How a file becomes pixels: one function, so that training, evaluation and serving see the same image.
 
-It knows file formats and colour modes; it must not know data sets, classes or transforms.
+It knows file formats and colour modes; it must not know datasets, classes or transforms.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from PIL import (
 from ding_cls.errors import DataError, ImageError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-"""Endings, in lower case, that a data set takes for pictures. What a file holds is told by its content."""
+"""Endings, in lower case, that a dataset takes for images. What a file holds is told by its content."""
 
 MAX_PIXELS = 178_956_970
-"""The largest picture that is decoded, Pillow's own limit; checked in the header, before memory is taken."""
+"""The largest image that is decoded, Pillow's own limit; checked in the header, before memory is taken."""
 
 # Pillow would open far more, among them EPS, which starts another program. JPEG includes the stereo form MPO.
 _FORMATS = tuple(
@@ -63,7 +63,7 @@ _TURNS = {
 
 
 def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image.Image:
-    """Read a picture file as upright 8-bit RGB.
+    """Read an image file as upright 8-bit RGB.
 
     The first frame or page counts. Transparency is laid over white, 16-bit grey is scaled to 8 bits, EXIF
     orientation is applied. Colour profiles are not.
@@ -76,7 +76,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
         An image of mode ``RGB`` without metadata.
 
     Raises:
-        ImageError: the file is missing, empty, truncated, damaged, too large, or no such picture.
+        ImageError: the file is missing, empty, truncated, damaged, too large, or no such image.
     """
     text = os.fspath(path)
     label = repr(text) if label is None else label
@@ -95,18 +95,18 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
 
 
 def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
-    """Decode an open picture file, as `load_rgb` does.
+    """Decode an open image file, as `load_rgb` does.
 
     Args:
         file: opened for reading in binary mode, seekable.
-        label: how an error names the picture.
+        label: how an error names the image.
 
     Raises:
         DataError: as `load_rgb`.
     """
     try:
-        with _pillow_silenced(), Image.open(file, formats=_FORMATS) as picture:
-            return _loaded(picture, shares_pixels=True)
+        with _pillow_silenced(), Image.open(file, formats=_FORMATS) as image:
+            return _loaded(image, shares_pixels=True)
     except _UnusableError as error:
         raise ImageError(f"{label} {error}; {_REMEDY}") from None
     # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
@@ -114,11 +114,11 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
         raise ImageError(f"{label} {_reason(error, file)}; {_REMEDY}") from error
 
 
-def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
+def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
     """Return an image that is open in Pillow, of any mode, as `load_rgb` returns one that is in a file.
 
     Args:
-        picture: it stays as it is.
+        image: it stays as it is.
         label: how an error names it.
 
     Raises:
@@ -126,7 +126,7 @@ def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
     """
     try:
         with _pillow_silenced():
-            return _loaded(picture, shares_pixels=False)
+            return _loaded(image, shares_pixels=False)
     except _UnusableError as error:
         raise DataError(f"{label} {error}") from None
     # As above; and an image whose file was closed before its pixels were read.
@@ -134,20 +134,20 @@ def as_rgb(picture: Image.Image, *, label: str) -> Image.Image:
         raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
 
 
-def _loaded(picture: Image.Image, *, shares_pixels: bool) -> Image.Image:
-    if picture.width * picture.height > MAX_PIXELS:
+def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:
+    if image.width * image.height > MAX_PIXELS:
         raise _UnusableError(
-            f"has {picture.width} x {picture.height} pixels, more than the limit of {MAX_PIXELS}"
+            f"has {image.width} x {image.height} pixels, more than the limit of {MAX_PIXELS}"
         )
-    picture.load()
-    is_shared = shares_pixels and picture.mode == "RGB" and not picture.has_transparency_data
+    image.load()
+    is_shared = shares_pixels and image.mode == "RGB" and not image.has_transparency_data
     # What Pillow's copy() does, without copying the pixels.
-    rgb = _without_metadata(picture._new(picture.im)) if is_shared else _to_rgb(picture)
-    return _upright(rgb, _orientation(picture))
+    rgb = _without_metadata(image._new(image.im)) if is_shared else _to_rgb(image)
+    return _upright(rgb, _orientation(image))
 
 
 class _UnusableError(Exception):
-    """A picture that could be opened but holds something that has no meaning as RGB; carries the reason."""
+    """An image that could be opened but holds something that has no meaning as RGB; carries the reason."""
 
 
 @contextmanager
@@ -165,25 +165,25 @@ def _pillow_silenced() -> Iterator[None]:
         yield
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    mode = picture.mode
+def _to_rgb(image: Image.Image) -> Image.Image:
+    mode = image.mode
     if mode == "I" or mode.startswith("I;16"):
-        return _from_wide_grey(np.asarray(picture))
+        return _from_wide_grey(np.asarray(image))
     if mode == "F":
-        return _from_float_grey(np.asarray(picture))
+        return _from_float_grey(np.asarray(image))
     if mode == "LAB":
-        return _from_lab(picture)
-    if picture.has_transparency_data:
-        opaque = picture.convert("RGBA")
+        return _from_lab(image)
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
         return _without_metadata(Image.alpha_composite(white, opaque).convert("RGB"))
-    return _without_metadata(picture.convert("RGB"))
+    return _without_metadata(image.convert("RGB"))
 
 
-def _without_metadata(picture: Image.Image) -> Image.Image:
-    # A kept EXIF block would have the picture turned a second time by whoever looks at it next.
-    picture.info.clear()
-    return picture
+def _without_metadata(image: Image.Image) -> Image.Image:
+    # A kept EXIF block would have the image turned a second time by whoever looks at it next.
+    image.info.clear()
+    return image
 
 
 def _from_wide_grey(values: npt.NDArray[np.integer]) -> Image.Image:
@@ -206,29 +206,29 @@ def _grey_to_rgb(values: npt.NDArray[np.number]) -> Image.Image:
     return Image.fromarray(values.astype(np.uint8)).convert("RGB")
 
 
-def _from_lab(picture: Image.Image) -> Image.Image:
+def _from_lab(image: Image.Image) -> Image.Image:
     """Convert CIE L*a*b* to sRGB; Pillow's ``convert`` cannot."""
     from PIL import ImageCms
 
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
     if converted is None:
         raise _UnusableError("holds L*a*b* colours that could not be converted")
     return _without_metadata(converted)
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; an unreadable EXIF block counts as none, as in every viewer."""
     try:
-        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
     # The parser meets arbitrary bytes here, and the pixels are good whatever the block holds.
     except Exception:
         return 1
 
 
-def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def _reason(error: Exception, file: BinaryIO) -> str:

@@ -1,6 +1,6 @@
-"""Batches from a data set: worker processes, one seed for each sample, errors in one line.
+"""Batches from a dataset: worker processes, one seed for each sample, errors in one line.
 
-What is yielded depends on the data set, the seed and the position alone, not on the number of workers. It
+What is yielded depends on the dataset, the seed and the position alone, not on the number of workers. It
 must not know what is done with a batch.
 """
 
@@ -67,7 +67,7 @@ class TrainLoader:
         """Return the batches of the next epoch, from the position that was set.
 
         Raises:
-            DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            DataError: an image cannot be read, or images of one batch differ in shape.
             WorkerError: a reading process was killed.
         """
         first_batch = self._batches.first_batch
@@ -108,7 +108,7 @@ class EvalLoader:
         """Return this process's batches.
 
         Raises:
-            DataError: a picture cannot be read, or pictures of one batch differ in shape.
+            DataError: an image cannot be read, or images of one batch differ in shape.
             WorkerError: a reading process was killed.
         """
         return _unwrapped(self._loader)
@@ -131,11 +131,11 @@ def build_train_loader(
 ) -> TrainLoader:
     """Return a loader whose order and augmentation are functions of ``seed`` and position.
 
-    An epoch shows every sample, in batches that differ in size by one at most. Where the data set has
+    An epoch shows every sample, in batches that differ in size by one at most. Where the dataset has
     ``sample_weights`` that are not all equal, its batches have ``weights``.
 
     Args:
-        dataset: a `PictureDataset`, or any torch map-style data set of (float ``(3, H, W)``, target).
+        dataset: a `PictureDataset`, or any torch map-style dataset of (float ``(3, H, W)``, target).
         batch_size: samples per process and batch, at most.
         seed: the run's; the same on all ranks.
         num_workers: processes that read ahead; 0 reads in this one.
@@ -191,7 +191,7 @@ class _Failure:
 
 
 class _KeyedView(Dataset["_Sample | _Failure"]):
-    """A data set addressed by (epoch, index): the key decides what its random transforms draw."""
+    """A dataset addressed by (epoch, index): the key decides what its random transforms draw."""
 
     def __init__(self, dataset: Any, seed: int, trace: ReadTrace) -> None:
         self.trace = trace
@@ -224,7 +224,7 @@ class _Collate:
     """Stacks samples, and looks up their weights.
 
     Args:
-        weights: float32, of every sample of the data set; None: all alike.
+        weights: float32, of every sample of the dataset; None: all alike.
     """
 
     def __init__(self, weights: torch.Tensor | None) -> None:

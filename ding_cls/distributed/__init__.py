@@ -14,6 +14,7 @@ from ding_cls.distributed.comm import (
     gather_objects,
     get_rank,
     get_world_size,
+    reduce_totals,
 )
 from ding_cls.distributed.env import DEFAULT_TIMEOUT, dist_finalize, dist_init, local_rank
 from ding_cls.distributed.wrap import broadcast_module, sync_buffers, sync_gradients, wrap_ddp
@@ -34,6 +35,7 @@ __all__ = [
     "get_rank",
     "get_world_size",
     "local_rank",
+    "reduce_totals",
     "sync_buffers",
     "sync_gradients",
     "wrap_ddp",

@@ -5,7 +5,7 @@ what the numbers mean.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TypeVar
@@ -111,6 +111,19 @@ def all_reduce_sums(named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     return {name: sums[name] for name in named}
 
 
+def reduce_totals(totals: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the totals over all ranks, as ``all_reduce_sums``, whose shapes may differ.
+
+    Args:
+        totals: int64 and float64; a rank without samples may have 0-dim zeros where others have axes.
+    """
+    if get_world_size() > 1:
+        shapes = gather_objects({name: tuple(value.shape) for name, value in totals.items()})
+        largest = {name: max((each[name] for each in shapes), key=len) for name in totals}
+        totals = {name: value.expand(largest[name]) for name, value in totals.items()}
+    return all_reduce_sums(totals)
+
+
 def barrier() -> None:
     """Wait until every rank has come here."""
     if not _in_group():
@@ -206,18 +219,24 @@ def _sum_packed(named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def mean_over_ranks(named: Mapping[str, torch.Tensor | float]) -> dict[str, torch.Tensor]:
-    """Return the mean of each scalar over the ranks, in one packed reduction that the host does not wait for.
+def mean_over_ranks(numbers: Sequence[torch.Tensor | float]) -> torch.Tensor:
+    """Return the mean of each number over the ranks, in one packed reduction that the host does not wait for.
 
     Args:
-        named: 0-dim tensors and plain numbers; the same names in the same order on every rank.
+        numbers: 0-dim tensors and plain numbers; the same in the same order on every rank.
 
     Returns:
-        0-dim float64 tensors under the same names.
+        float64 ``(N,)``, where collectives work.
     """
     device = comm_device()
-    packed = torch.stack([torch.as_tensor(each, dtype=torch.float64).to(device) for each in named.values()])
+    is_cuda = device.type == "cuda"
+    # The host's numbers travel in one copy; those that are on a GPU are filled in there.
+    known = [0.0 if isinstance(each, torch.Tensor) else float(each) for each in numbers]
+    packed = torch.tensor(known, dtype=torch.float64, pin_memory=is_cuda).to(device, non_blocking=True)
+    for place, each in enumerate(numbers):
+        if isinstance(each, torch.Tensor):
+            packed[place].copy_(each.detach(), non_blocking=is_cuda)
     if _in_group():
         dist.all_reduce(packed)
         packed /= dist.get_world_size()
-    return dict(zip(named, packed.unbind(), strict=True))
+    return packed

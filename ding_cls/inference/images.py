@@ -18,8 +18,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
-from ding_cls.data import EXTENSIONS, AnyPreprocessing, as_rgb, load_rgb
-from ding_cls.data.datasets.listing import list_pictures
+from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
+from ding_cls.data.datasets.listing import list_images
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
@@ -64,7 +64,7 @@ def _images_of(word: str, must_exist: bool) -> list[str]:
 
 
 def _images_below(folder: str) -> list[str]:
-    return [os.path.join(folder, each) for each in list_pictures(folder)]
+    return [os.path.join(folder, each) for each in list_images(folder)]
 
 
 def _images_like(pattern: str) -> list[str]:
@@ -149,7 +149,7 @@ def _check_array(array: npt.NDArray[Any], label: str) -> None:
         )
 
 
-def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 0) -> torch.Tensor:
+def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: int = 0) -> torch.Tensor:
     """Return what evaluation makes of an image: uint8 ``(H, W, 3)``, or float ``(3, H, W)``, normalised.
 
     Args:
@@ -168,7 +168,9 @@ def pixels_of(source: Source, preprocessing: AnyPreprocessing, *, number: int = 
 class _Images(Dataset[tuple[int, torch.Tensor | str]]):
     """Position and pixels of each image, or what is wrong with it."""
 
-    def __init__(self, sources: Sequence[Source], preprocessing: AnyPreprocessing, trace: ReadTrace) -> None:
+    def __init__(
+        self, sources: Sequence[Source], preprocessing: PipelinePreprocessing, trace: ReadTrace
+    ) -> None:
         self.trace = trace
         self._sources = sources
         self._preprocessing = preprocessing
@@ -185,7 +187,7 @@ class _Images(Dataset[tuple[int, torch.Tensor | str]]):
 
 
 def load_batches(
-    sources: Sequence[Source], preprocessing: AnyPreprocessing, *, batch_size: int, num_workers: int
+    sources: Sequence[Source], preprocessing: PipelinePreprocessing, *, batch_size: int, num_workers: int
 ) -> Iterator[Loaded]:
     """Yield the images in batches, in their order; an unreadable one does not stop the others.
 

@@ -6,23 +6,23 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import (
     EXTENSIONS,
     NUM_IMAGENET_CLASSES,
-    AnyPreprocessing,
     BaseDataset,
+    PipelinePreprocessing,
     Preprocessing,
     imagenet_classes,
 )
-from ding_cls.data.transforms.default import Interpolation
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
@@ -36,9 +36,9 @@ from ding_cls.models import (
     read_weights,
     weights_in,
 )
-from ding_cls.models.backbones.timm import PREFIX, timm_library
-from ding_cls.models.weights.initial import weights_file
 from ding_cls.models.weights.input_statistics import input_statistics
+from ding_cls.models.weights.parts import weights_file
+from ding_cls.models.weights.timm import PREFIX, timm_library
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -249,15 +249,9 @@ def _num_outputs(network: nn.Module) -> int:
     return int(layer.get_parameter("weight").shape[0])
 
 
-def library_preprocessing(model: str) -> AnyPreprocessing:
+def library_preprocessing(model: str) -> PipelinePreprocessing:
     """Return what the library of a network does to an image; ImageNet's usual way where it does not say."""
     expected = input_statistics({"name": model, "pretrained": True})
     if expected is None:
         return Preprocessing()
-    return Preprocessing(
-        image_size=expected.image_size,
-        resize_size=expected.resize_size,
-        mean=expected.mean,
-        std=expected.std,
-        interpolation=cast(Interpolation, expected.interpolation),
-    )
+    return Preprocessing(**{name: getattr(expected, name) for name in INPUT_KEYS})

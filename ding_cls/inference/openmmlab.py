@@ -19,12 +19,12 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.preprocessing import eval_pipeline
+from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import (
     NUM_IMAGENET_CLASSES,
-    AnyPreprocessing,
-    Preprocessing,
+    PipelinePreprocessing,
     imagenet_classes,
     pipeline_preprocessing,
     preprocessing_from_state,
@@ -35,7 +35,7 @@ from ding_cls.inference.images import read_rgb
 from ding_cls.inference.predictor import Predictor, device_of
 from ding_cls.inference.saved_run import has_several_labels
 from ding_cls.models import evaluated_part, load_exactly, load_pretrained, new_network, weights_in
-from ding_cls.models.weights.initial import weights_file
+from ding_cls.models.weights.parts import weights_file
 
 
 def init_model(
@@ -66,7 +66,7 @@ def init_model(
         native = resolve(config, words)
         cfg = checked_config(native.cfg, origins=native.origins, problems=native.problems)
     else:
-        cfg = EasyDict(read_subject(os.fspath(config), words).tree)
+        cfg = EasyDict(inspect_config(os.fspath(config), words).tree)
     run: Mapping[str, Any] = {}
     state = None if checkpoint is None else _state_of_ours(checkpoint)
     if state is not None:
@@ -228,16 +228,9 @@ def _num_classes(cfg: Any) -> int:
     return int(next((each for each in found if each is not None), NUM_IMAGENET_CLASSES))
 
 
-def _preprocessing_in(cfg: Any) -> AnyPreprocessing:
+def _preprocessing_in(cfg: Any) -> PipelinePreprocessing:
     """Return the pipeline of the config's test or validation data; else what its sizes come to."""
     collect = cfg.policy.collect
-    for split in ("test", "val"):
-        section, _ = unwrapped(plain_copy(collect.get(split)), "")
-        if section.get("pipeline"):
-            return pipeline_preprocessing(section["pipeline"], mean=collect.mean, std=collect.std)
-    return Preprocessing(
-        image_size=collect.image_size,
-        resize_size=collect.resize_size,
-        mean=tuple(collect.mean),
-        std=tuple(collect.std),
-    )
+    sections = (unwrapped(plain_copy(collect.get(split)), "")[0] for split in ("test", "val"))
+    own = next((each["pipeline"] for each in sections if each.get("pipeline")), None)
+    return pipeline_preprocessing(own or eval_pipeline(collect), mean=collect.mean, std=collect.std)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.common.tables import SEPARATOR
-from ding_cls.data import AnyPreprocessing, readable_names
+from ding_cls.data import PipelinePreprocessing, readable_names
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.inference.images import Source, load_batches, pixels_of, sources_of
 from ding_cls.metrics.targets import guessed_classes
@@ -120,7 +120,7 @@ class Predictor:
     def __init__(
         self,
         model: torch.nn.Module,
-        preprocessing: AnyPreprocessing,
+        preprocessing: PipelinePreprocessing,
         classes: Sequence[str],
         *,
         has_several_labels: bool = False,

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from ding_cls.checkpoint.form import EVALUATED, check_form
 from ding_cls.config import compile_config, deep_merge_dicts
-from ding_cls.data import AnyPreprocessing, preprocessing_from_state
+from ding_cls.data import PipelinePreprocessing, preprocessing_from_state
 from ding_cls.errors import CheckpointError
 from ding_cls.models import MultiLabelClsHead
 
@@ -59,7 +59,7 @@ def undescribed(checkpoint: str | os.PathLike[str]) -> str:
     )
 
 
-def preprocessing_in(run: Mapping[str, Any], checkpoint: str | os.PathLike[str]) -> AnyPreprocessing:
+def preprocessing_in(run: Mapping[str, Any], checkpoint: str | os.PathLike[str]) -> PipelinePreprocessing:
     """Return what a run does to an image.
 
     Raises:

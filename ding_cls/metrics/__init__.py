@@ -1,10 +1,9 @@
 """Metrics as sums and counts. It knows logits and targets, and neither loaders, networks nor processes."""
 
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
-from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss
-from ding_cls.metrics.build import build_metric, described_metric
+from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss, plain_totals
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
-from ding_cls.metrics.classification import ImageClassificationMetric
+from ding_cls.metrics.classification import ImageClassificationMetric, build_metric, described_metric
 from ding_cls.metrics.combined import ClassificationMetrics, native_key
 from ding_cls.metrics.from_torchmetrics import TorchMetric
 from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
@@ -21,7 +20,6 @@ from ding_cls.metrics.show import (
     shown_results,
     where_lists_are,
 )
-from ding_cls.metrics.sums import reduced
 from ding_cls.metrics.targets import target_ranks
 
 __all__ = [
@@ -52,7 +50,7 @@ __all__ = [
     "has_lower_loss",
     "is_percentage",
     "native_key",
-    "reduced",
+    "plain_totals",
     "show_results",
     "show_value",
     "shown_name",

@@ -60,7 +60,7 @@ class Accuracy(SumMetric):
             self.note = f"{', '.join(too_many)} counts all of the {num_classes} classes: there are no more"
         # In float64 a score is the same side of its threshold at any batch size.
         scores = logits.double().softmax(1).gather(1, safe[:, None])[:, 0]
-        found = {"count": torch.tensor(len(targets), device=logits.device), "bad_labels": bad_labels}
+        found = {"count": torch.tensor(len(targets)), "bad_labels": bad_labels}
         for name, (k, threshold) in self._kinds.items():
             hits = ranks < min(k, num_classes)
             found[name] = (hits if threshold is None else hits & (scores > threshold)).sum()
@@ -97,7 +97,7 @@ class StringAccuracy(SumMetric):
         safe, bad_labels = task_numbers(logits, targets)
         hits = guessed_classes(logits) == safe
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "strings": hits.all(1).sum(),
             "positions": hits.sum(0),

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.metrics.sums import plain_totals
 from ding_cls.registry import Registry
 
 Direction = Literal["max", "min"]
@@ -66,7 +65,8 @@ class SumMetric(IMetric):
 
     @abstractmethod
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the sums over one batch, on the logits' device.
+        """Return the sums over one batch: on the logits' device, and on the CPU what the host knows, such as
+        ``count``: a copy to a GPU would wait for it.
 
         Args:
             logits: float ``(N, C)``.
@@ -146,6 +146,11 @@ def has_lower_loss(result: Mapping[str, Any], other: Mapping[str, Any], *, name:
     if not isinstance(ours, int | float) or not isinstance(theirs, int | float):
         return False
     return ours < theirs or (math.isnan(theirs) and not math.isnan(ours))
+
+
+def plain_totals(totals: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Return 0-dim tensors as Python numbers, others on the CPU."""
+    return {name: value.item() if value.dim() == 0 else value.cpu() for name, value in totals.items()}
 
 
 METRICS: Registry[Callable[..., Any]] = Registry("metric")

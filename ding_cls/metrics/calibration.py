@@ -27,7 +27,7 @@ class _MeanOverSamples(SumMetric):
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         safe, bad_labels = class_numbers(logits, targets)
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "sum": self.values(logits.double(), safe).sum(),
         }
@@ -107,7 +107,7 @@ class CalibrationError(SumMetric):
         hits = (target_ranks(logits, safe) == 0).long()
         empty = torch.zeros(self._num_bins, dtype=torch.int64, device=logits.device)
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "hits": empty.index_add(0, bins, hits),
             "scores": empty.double().index_add(0, bins, scores),

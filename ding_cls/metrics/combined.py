@@ -87,7 +87,7 @@ class ClassificationMetrics(SumMetric):
         }
         self._parts = [build() for own, build in builders.items() if set(own) & set(names)]
         self._parts += [_described(each) for each in described]
-        # Those of the family that nobody asked for.
+        # Those of the family that are not asked for.
         self._hidden = {name for name in KEYS if set(KEYS) & set(names) and name not in names}
         directions = {name: way for part in self._parts for name, way in part.directions.items()}
         self.directions: Mapping[str, Direction] = {
@@ -100,14 +100,14 @@ class ClassificationMetrics(SumMetric):
 
     @property
     def note(self) -> str:
-        """What the parts have to say."""
+        """The parts' notes."""
         return "; ".join(note for part in self._parts if (note := getattr(part, "note", "")))
 
     def zeros(self) -> dict[str, torch.Tensor]:
         return {"count": torch.tensor(0), **self._joined(part.zeros() for part in self._parts)}
 
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        count = torch.tensor(len(targets), device=logits.device)
+        count = torch.tensor(len(targets))
         return {"count": count, **self._joined(part.sums(logits, targets) for part in self._parts)}
 
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:

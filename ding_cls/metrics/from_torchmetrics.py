@@ -26,12 +26,11 @@ class TorchMetric(SumMetric):
         inputs: what it is given: 'scores' (softmax, or sigmoid where targets are ``(N, C)``; of a ``Binary``
             metric those of class 1), 'logits' as they are, or the guessed 'classes'.
         name: the result's key; None: the class's name in lower case with underlines.
-        direction: 'max' or 'min'; None: what the metric says of itself.
+        direction: 'max' or 'min'; None: the metric's own.
         **arguments: those of the class, such as ``num_classes``.
 
     Raises:
-        ConfigError: torchmetrics is missing, or has no such class; the metric does not say which direction is
-            better.
+        ConfigError: torchmetrics is missing, or has no such class; the metric declares no direction.
     """
 
     needs_scores = True
@@ -62,7 +61,7 @@ class TorchMetric(SumMetric):
         return {"count": torch.tensor(0)}
 
     def sums(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"count": torch.tensor(len(targets), device=logits.device)}
+        return {"count": torch.tensor(len(targets))}
 
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:
         metric = self._kind(**self._arguments)

@@ -55,7 +55,7 @@ class MultiLabelMetric(SumMetric):
         has_class, counts, bad_labels = several_labels(logits, targets)
         guessed = self._guessed(logits) & counts
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "hits": (guessed & has_class).sum(0),
             "guesses": guessed.sum(0),
@@ -106,7 +106,7 @@ class ExactMatch(MultiLabelMetric):
         has_class, counts, bad_labels = several_labels(logits, targets)
         is_right = (self._guessed(logits) == has_class) | ~counts
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "matches": (is_right.all(1) & ~logits.isnan().any(1)).sum(),
         }

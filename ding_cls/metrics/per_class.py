@@ -59,9 +59,10 @@ class SingleLabelMetric(SumMetric):
         safe, bad_labels = class_numbers(logits, targets)
         guesses, num_classes = guessed_classes(logits), logits.shape[1]
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
-            "hits": _counted(safe[guesses == safe], num_classes),
+            # What is no hit counts as no class: to leave it out would wait for how many these are.
+            "hits": _counted(torch.where(guesses == safe, safe, num_classes), num_classes + 1)[:-1],
             # The last is no class: rows with a NaN.
             "guesses": _counted(guesses, num_classes + 1)[:-1],
             "support": _counted(safe, num_classes),
@@ -87,7 +88,7 @@ class ConfusionMatrix(SumMetric):
     """How many samples of each class were taken for which: ``confusion``, rows by class, columns by guess;
     and ``acc1``.
 
-    A row with a NaN in its logits is taken for no class. The lists stand in every row of metrics.jsonl.
+    A row with a NaN in its logits is taken for no class. The lists are in every row of metrics.jsonl.
     """
 
     primary = "acc1"
@@ -102,7 +103,7 @@ class ConfusionMatrix(SumMetric):
         pairs = safe * (num_classes + 1) + guessed_classes(logits)
         confusion = _counted(pairs, num_classes * (num_classes + 1)).view(num_classes, num_classes + 1)
         return {
-            "count": torch.tensor(len(targets), device=logits.device),
+            "count": torch.tensor(len(targets)),
             "bad_labels": bad_labels,
             "confusion": confusion[:, :-1],
         }

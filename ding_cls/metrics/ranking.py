@@ -26,7 +26,7 @@ class _OfScores(SumMetric):
         *_, bad_labels = (
             class_numbers(logits, targets) if targets.dim() == 1 else several_labels(logits, targets)
         )
-        return {"count": torch.tensor(len(targets), device=logits.device), "bad_labels": bad_labels}
+        return {"count": torch.tensor(len(targets)), "bad_labels": bad_labels}
 
 
 @METRICS.register_module(["AveragePrecision", "VOCAveragePrecision"])

@@ -60,11 +60,11 @@ def where_lists_are(results: Mapping[str, Any]) -> str:
 def shown_results(
     results: Mapping[str, Any], num_classes: int | None, *, has_one_label: bool = True
 ) -> dict[str, Any]:
-    """Return the results that tell something, for tables, log lines and summaries; nothing is renamed.
+    """Return the results that are informative, for tables, log lines and summaries; nothing is renamed.
 
     ``acc5`` of five classes or fewer is 100 whatever the network does, as is any ``acc{k}`` above ``acc1`` of
     k classes or fewer. Where a sample has several labels there is no one class that could be right: no
-    ``acc{k}`` says anything.
+    ``acc{k}`` is informative.
 
     Args:
         results: by name, also with ``train_`` or ``val_`` in front.
@@ -87,7 +87,7 @@ def shown_name(name: str, *, is_other_loss: bool = False) -> str:
     Args:
         name: its key, such as ``loss``, ``val_loss`` or ``train_loss``; this stays what programs read.
         is_other_loss: training minimises another function than the cross-entropy that evaluation calls
-            ``loss`` (a policy's attribute ``minimises_cross_entropy`` says whether it does): the latter is
+            ``loss`` (a policy's attribute ``minimises_cross_entropy``): the latter is
             called by its name then.
     """
     match = _LOSS.fullmatch(name)

@@ -1,6 +1,6 @@
 """Logits and targets as the metrics take them: class numbers or labels of one or of several, and guesses.
 
-Of equal logits the lower class number stands first, so a tie has one answer on every device; a row that holds
+Of equal logits the lower class number comes first, so a tie has one answer on every device; a row that holds
 a NaN is never right. ``topk`` and ``argmax`` promise neither. It must not know what is computed from them.
 """
 
@@ -13,9 +13,9 @@ from ding_cls.errors import DataError
 
 
 def target_ranks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return how many classes stand before the right one, for each sample: 0 means a top-1 hit.
+    """Return how many classes come before the right one, for each sample: 0 means a top-1 hit.
 
-    Of equal logits the lower class number stands first, so a tie has one answer on every device; a row that
+    Of equal logits the lower class number comes first, so a tie has one answer on every device; a row that
     holds a NaN is never a hit. ``topk`` promises neither.
 
     Args:

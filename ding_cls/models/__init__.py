@@ -23,7 +23,7 @@ from ding_cls.models.losses.cross_entropy import CrossEntropyLoss, LabelSmoothLo
 from ding_cls.models.losses.focal import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
 from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, weighted_loss
 from ding_cls.models.losses.seesaw import SeesawLoss
-from ding_cls.models.losses.shorthand import described_loss
+from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
 from ding_cls.models.registry import (
     BACKBONES,

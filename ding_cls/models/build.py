@@ -1,6 +1,6 @@
 """A classification network by its name, or of the parts that a dict names.
 
-The names are torchvision's; our own ResNets stand in for those of the same name. Weights come from
+The names are torchvision's; our own ResNets replace those of the same name. Weights come from
 ``pretrained``.
 """
 
@@ -15,13 +15,14 @@ from torchvision.models import get_model_builder
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.backbones.lenet import lenet5
 from ding_cls.models.backbones.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
-from ding_cls.models.backbones.timm import INSTALL, PREFIX, has_timm, timm_names, timm_network
+from ding_cls.models.backbones.timm import has_timm, timm_names, timm_network
 from ding_cls.models.backbones.torchvision import TORCHVISION_DEFAULTS, torchvision_names
 from ding_cls.models.layers.init import PRETRAINED, descriptions, initialise_by_cfg
 from ding_cls.models.layers.ops import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.names import holds, likeness, nearest
 from ding_cls.models.registry import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.weights.initial import PARTS, load_initial_weights
+from ding_cls.models.weights.timm import INSTALL, PREFIX
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def build_model(
             once. A path or an https URL: that file. The last layer stays new where the file has another
             number of classes.
         **kwargs: arguments of the network's constructor; of any network ``dropout``, before the last layer,
-            and ``in_channels`` of the pictures. For ``inception_v3`` and
+            and ``in_channels`` of the images. For ``inception_v3`` and
             ``googlenet`` ``transform_input`` is True unless given: they expect images normalised as for
             ImageNet.
 
@@ -117,7 +118,7 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
     Args:
         description: ``dict(name=, ...)`` with the arguments of ``build_model``, or ``dict(type=, ...)`` of a
             registered network. ``pretrained`` and ``num_classes`` in it are not looked at.
-        num_classes: number of logits; a head that says its own keeps it.
+        num_classes: number of logits; a head with a number of its own keeps it.
 
     Raises:
         ConfigError: an unknown type or argument, or both ``type`` and the ``name`` of another network.
@@ -130,7 +131,7 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
         network = build_model(arguments.pop("name", _DEFAULT_NAME), num_classes=num_classes, **arguments)
         initialise_by_cfg(network, initial)
         return network
-    # The default of the config's schema stands beside every type.
+    # The default of the config's schema is there beside every type.
     name = arguments.pop("name", _DEFAULT_NAME)
     if name != _DEFAULT_NAME:
         raise ConfigError(f"a network has the name {name!r} and the type {arguments['type']!r}; keep one")

@@ -31,9 +31,9 @@ class ImageClassifier(nn.Module):
     """Backbone, neck and head in a row.
 
     A head has ``forward(features) -> logits`` and ``loss(logits, targets) -> dict``. One with a
-    ``forward_train(features, targets) -> dict`` of its own is accepted too; it is judged by its ``forward``,
-    or else by ``simple_test``, which is asked for scores before the softmax. Samples with weights need a head
-    whose ``loss`` or ``forward_train`` takes ``weight``.
+    ``forward_train(features, targets) -> dict`` of its own is accepted too; in evaluation its ``forward``
+    is called, or else ``simple_test`` for scores before the softmax. Samples with weights need a head whose
+    ``loss`` or ``forward_train`` takes ``weight``.
 
     Args:
         backbone: ``dict(type=, ...)``, or a module.
@@ -41,13 +41,16 @@ class ImageClassifier(nn.Module):
         head: the same; None: the network only extracts features.
 
     Attributes:
-        CLASSES: the names of the classes; None while nobody has told them.
+        computes_loss: it is called with targets, and gives its losses itself.
+        is_composed: it has a neck and a head that a file of weights need not have.
+        CLASSES: the names of the classes; None until they are set.
 
     Raises:
         ModelError: the head has neither of the two forms.
     """
 
     computes_loss = True
+    is_composed = True
     CLASSES: tuple[str, ...] | None = None
 
     def __init__(

@@ -8,9 +8,10 @@ from torch import nn
 
 from ding_cls.errors import ModelError
 from ding_cls.models.backbones.openmmlab_names import FAMILIES
-from ding_cls.models.backbones.timm import INSTALL, PREFIX, has_timm, timm_library
+from ding_cls.models.backbones.timm import has_timm
 from ding_cls.models.build import build_model, is_ours, model_names
 from ding_cls.models.registry import BACKBONES
+from ding_cls.models.weights.timm import INSTALL, PREFIX, timm_library
 
 _NUM_CLASSES = 1000
 

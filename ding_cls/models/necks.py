@@ -1,4 +1,4 @@
-"""Necks: what stands between backbone and head, a tuple of maps to a tuple of vectors."""
+"""Necks: what is between backbone and head, a tuple of maps to a tuple of vectors."""
 
 from collections.abc import Sequence
 from typing import overload

@@ -73,7 +73,7 @@ def build_classifier(cfg: Part, *, num_classes: int | None = None) -> Any:
 
 
 def loss_of_classes(cfg: Any, num_classes: int) -> Any:
-    """Return a loss's description with the number of classes, where it must have one and does not say it."""
+    """Return a loss's description with the number of classes, where it needs one and has none."""
     kind = cfg.get("type") if isinstance(cfg, Mapping) else None
     if kind is None or "num_classes" in cfg or (isinstance(kind, str) and kind not in LOSSES):
         return cfg

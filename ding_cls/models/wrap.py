@@ -15,7 +15,7 @@ from ding_cls.errors import ModelError
 class BaseModelWrapper(nn.Module):
     """Hold a model and pass everything through.
 
-    ``state_dict`` and ``load_state_dict`` speak the keys of the bare network inside, whatever lies between
+    ``state_dict`` and ``load_state_dict`` speak the keys of the bare network inside, whatever is between
     (DataParallel, DistributedDataParallel, another wrapper).
 
     Args:

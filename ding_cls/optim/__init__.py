@@ -32,7 +32,7 @@ from ding_cls.optim.schedules.momentum_and_decay import (
 )
 from ding_cls.optim.schedules.plateau import ReduceLROnPlateau, observes_evaluations
 from ding_cls.optim.schedules.restarts import CosineAnnealingWarmRestarts, SwaAnnealing
-from ding_cls.optim.schedules.shorthand import LinearWarmup, short_schedule
+from ding_cls.optim.schedules.shorthand import short_schedule
 
 __all__ = [
     "MOMENTUM_SCHEDULES",
@@ -53,7 +53,6 @@ __all__ = [
     "LearningRate",
     "LearningRateDecayOptimizerConstructor",
     "LinearAnnealing",
-    "LinearWarmup",
     "LrScheduler",
     "MomentumWarmup",
     "OneCycle",

@@ -31,8 +31,8 @@ _MIN_PARTS = 4
 class LearningRateDecayOptimizerConstructor(DefaultOptimizerConstructor):
     """Builds an optimizer whose learning rate falls by a factor from block to block, from the head down.
 
-    Blocks are told by their names, in the order of the network: what stands before the first one is the
-    lowest layer, what stands after the last one, norm and head, has the whole learning rate. All settings of
+    Blocks are found by their names, in the order of the network: what is before the first one is the
+    lowest layer, what is after the last one, norm and head, has the whole learning rate. All settings of
     ``DefaultOptimizerConstructor`` hold too.
 
     Args:

@@ -89,7 +89,7 @@ class LrScheduler:
         return lr
 
     def observe(self, results: Mapping[str, Any]) -> None:
-        """Tell a schedule that follows the evaluations of one; others have no use for it.
+        """Give an evaluation to a schedule that follows them; others have no use for it.
 
         Raises:
             ConfigError: the results lack what it watches.

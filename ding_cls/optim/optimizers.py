@@ -20,7 +20,7 @@ from ding_cls.errors import ConfigError, PartError
 from ding_cls.registry import Library, Registry
 
 _TIMM = "timm/"
-# Found without the library, so that its absence is told by name.
+# Found without the library, so that its absence is an error by name.
 _WELL_KNOWN = (
     "AdaBelief",
     "Adan",
@@ -133,7 +133,7 @@ def refuse_unusable(part: Callable[..., object]) -> None:
     """Refuse a class of the libraries that no update here can use, before it fails in words of its own.
 
     Raises:
-        ConfigError: says why.
+        ConfigError: it cannot be used here.
     """
     reason = _UNUSABLE.get(_full_name(part))
     if reason is not None:
@@ -141,10 +141,10 @@ def refuse_unusable(part: Callable[..., object]) -> None:
 
 
 def refuse_mixed(part: Callable[..., object], parameters: Sequence[Tensor]) -> None:
-    """Refuse a class that wants matrices apart from other parameters, where nobody parts them.
+    """Refuse a class that wants matrices apart from other parameters, where no constructor separates them.
 
     Raises:
-        ConfigError: says so.
+        ConfigError: it is one.
     """
     full_name, count = _full_name(part), sum(each.dim() != 2 for each in parameters)
     if full_name in _IN_TWO_KINDS or (full_name in _ONLY_MATRICES and count):

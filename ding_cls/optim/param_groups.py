@@ -1,6 +1,6 @@
 """From a network to its optimizer: which parameters form a group, and each group's own settings.
 
-A group's ``lr_mult`` is its share of the learning rate, whatever the schedule says; see ``LrScheduler``.
+A group's ``lr_mult`` is its share of the learning rate, whatever the schedule; see ``LrScheduler``.
 """
 
 import logging
@@ -92,7 +92,7 @@ class DefaultOptimizerConstructor:
 
     - ``custom_keys``: a dict from parts of parameter names to ``dict(lr_mult=1, decay_mult=1)``. The longest
       key that is part of a parameter's name holds, the alphabetically first of those of equal length; no
-      other setting then applies to that parameter. A key that is part of no name is told in the log: known
+      other setting then applies to that parameter. A key that is part of no name is logged: known
       recipes name parameters that only some networks have.
     - ``norm_decay_mult``: for ``weight_decay`` of normalization layers, their biases included.
     - ``dwconv_decay_mult``: for ``weight_decay`` of depthwise 2-d convolutions, their biases included.
@@ -143,7 +143,7 @@ class DefaultOptimizerConstructor:
         return optimizer
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """Return the groups, in the order in which their first parameters stand in the network."""
+        """Return the groups, in the order of their first parameters in the network."""
         names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
         self._words = {key: _word_here(key, names) for key in self._keys}
         self._tell_useless_keys(names)
@@ -231,7 +231,7 @@ def _is_part(word: str, names: Sequence[str]) -> bool:
 
 
 class _Params(list[Any]):
-    """Parameters or groups, in a few words where they stand in a message."""
+    """Parameters or groups, in a few words for a message."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} {'groups' if isinstance(self[0], dict) else 'parameters'}>"

@@ -13,12 +13,8 @@ from ding_cls.distributed import get_world_size
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
-from ding_cls.pipeline.datasets.splits import (
-    check_normalization,
-    evaluation_set,
-    note_image_size,
-    training_set,
-)
+from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
+from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
 from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)

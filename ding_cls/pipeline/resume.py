@@ -13,13 +13,12 @@ from ding_cls.checkpoint.form import RESUMED_RUN, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.command import is_part_of_whole, restart_command
 from ding_cls.common.files import latest_folder
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
-# Words that name where a run goes, in either spelling.
-_FOLDER_WORDS = ("exp_name=", "work_dir=")
+_FOLDER_WORD = "exp_name="
 
 
 class NamedRun(NamedTuple):
@@ -132,12 +131,12 @@ def is_run(folder: str | os.PathLike[str]) -> bool:
 def without_folders(words: Sequence[str]) -> list[str]:
     """Return ``key=value`` words less those that name the run's folder: a run that is named stays where it
     is."""
-    return [word for word in words if not word.startswith(_FOLDER_WORDS)]
+    return [word for word in words if not word.startswith(_FOLDER_WORD)]
 
 
 def folder_in(words: Sequence[str]) -> str | None:
     """Return the run's folder that the last of ``key=value`` words to do so names."""
-    named = [word for word in words if word.startswith(_FOLDER_WORDS)]
+    named = [word for word in words if word.startswith(_FOLDER_WORD)]
     return named[-1].partition("=")[2] if named else None
 
 

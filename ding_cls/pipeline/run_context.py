@@ -16,14 +16,16 @@ from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import either
 from ding_cls.common.disk import disk_error
 from ding_cls.common.logs.events import EventWriter
-from ding_cls.common.logs.log import close_logger, held_logger, learner_log, parts_heard, release
+from ding_cls.common.logs.log import close_logger, forward_library_logs, held_logger, learner_log, release
 from ding_cls.common.seed import set_pkg_seed
 from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.tools.lint import lint_tree
-from ding_cls.config.validate import part_placed
+from ding_cls.config.messages import with_location
+from ding_cls.config.tools.lint import lint_run
+from ding_cls.config.tools.lint_rule import LintFinding
+from ding_cls.config.tree import comparable_leaves
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.datasets.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
@@ -32,7 +34,7 @@ from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
-from ding_cls.pipeline.checks.ranks import check_same_start, leaves_of
+from ding_cls.pipeline.checks.ranks import check_same_start
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
     input_line,
@@ -187,21 +189,17 @@ class Run:
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
         updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
         learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
-        for trap in self.traps(len(loader)):
-            self.logger.warning(trap)
+        for finding in self.findings(len(loader)):
+            self.logger.warning(str(finding))
 
-    def traps(self, updates_per_epoch: int) -> list[str]:
-        """Return the traps that the config has stepped into, a line each."""
-        found = lint_tree(plain_copy(self.cfg), self._origins, processes=self.world_size)
-        lines = [f"{trap.path}: {trap.what}; {trap.remedy}" for trap in found]
-        learn = self.cfg.policy.learn
-        start = learn.swa["start_epoch"] if learn.swa else 0
-        if learn.max_iters is not None and learn.swa and learn.max_iters // updates_per_epoch <= start:
-            lines.append(
-                f"policy.learn.swa.start_epoch is {start}, and the run ends before that epoch's end: nothing "
-                "is averaged; begin earlier, or train longer"
-            )
-        return lines
+    def findings(self, updates_per_epoch: int) -> list[LintFinding]:
+        """Return what the rules of ``config lint`` find, now that the length of an epoch is known."""
+        return lint_run(
+            plain_copy(self.cfg),
+            self._origins,
+            processes=self.world_size,
+            updates_per_epoch=updates_per_epoch,
+        )
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
@@ -235,7 +233,7 @@ class Run:
 
     def _report_changes(self, learner: BaseLearner) -> None:
         saved = (self._checkpoint or {}).get("run", {}).get("config", {})
-        before, now = leaves_of(saved), leaves_of(plain_copy(self.cfg))
+        before, now = comparable_leaves(saved), comparable_leaves(plain_copy(self.cfg))
         for key in sorted(before.keys() | now.keys()):
             if key != "exp_name" and before.get(key) != now.get(key):
                 learner.logger.warning(
@@ -295,7 +293,7 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
         run.allow_changed_data = allow_changed_data
-        with parts_heard(logger):
+        with forward_library_logs(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if chosen is not None:
@@ -338,7 +336,7 @@ def _num_updates(run: Run | None) -> int:
 def _clearer(error: BaseException, cfg: Any, origins: Mapping[str, str]) -> DingError | None:
     """Return the error that says where a part was described, or how full the disk is; else None."""
     if isinstance(error, PartError):
-        return ConfigError(part_placed(error, cfg, origins))
+        return ConfigError(with_location(error, cfg, origins))
     return disk_error(error)
 
 

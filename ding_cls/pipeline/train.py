@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from ding_cls.config import resolve
+from ding_cls.config import resolve, to_native
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.openmmlab.translate import Translation
+from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
-from ding_cls.config.tools.inspected import Subject
+from ding_cls.config.tools.inspected import InspectedConfig
+from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
-from ding_cls.config.validate import at
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
@@ -190,7 +190,7 @@ def read_run(
     exp_name: str | None,
     overrides: Sequence[str],
     only_training: bool = False,
-) -> Translation:
+) -> NativeConfig:
     """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong.
 
     With ``only_training`` pictures for validation are not asked for, and ``data`` may hold the class folders.
@@ -211,17 +211,19 @@ def read_run(
     else:
         variables = set()
         cfg, origins = read_config_with_origins(config, problems=unreadable, variables=variables)
+    native, words = to_native(cfg, overrides, origins, variables=variables)
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
     if data is not None:
-        is_validated = "policy.eval.evaluator.validate=False" not in overrides
-        given |= _training_folder(data) if only_training else _folders_of_splits(cfg, data, is_validated)
+        is_validated = "policy.eval.evaluator.validate=False" not in words
+        folders = _training_folder(data) if only_training else None
+        given |= folders or _folders_of_splits(native.cfg, data, is_validated)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
         name = model if isinstance(model, str) else f"{type(model).__name__}{GIVEN}"
-        is_composed = "type" in (at(resolve(cfg).cfg, "policy.model") or {})
+        is_composed = "type" in (at(native.cfg, "policy.model") or {})
         # The weights that a composed network begins with are its own.
         whole = {"policy.model": {"name": name, "_delete_": True}}
         given |= whole if is_composed else {"policy.model.name": name}
@@ -229,18 +231,18 @@ def read_run(
         given["policy.model.pretrained"] = True if pretrained is True else str(pretrained)
     if epochs is not None:
         given["policy.learn.train_epoch"] = epochs
-    described = resolve_run(cfg, overrides, origins, given=given, variables=variables)
+    described = resolve_run(native.cfg, words, native.origins, given=given)
     if not resume:
         fill_input_statistics(described.cfg, described.origins)
     if isinstance(config, str | os.PathLike) and "exp_name" not in described.cfg:
         # Two configs that are silent about it would else be one run to --resume.
         described.cfg["exp_name"] = Path(config).stem
-    return described._replace(problems=[*unreadable, *described.problems])
+    return described._replace(problems=[*unreadable, *native.problems, *described.problems])
 
 
-def run_subject(
+def inspect_run(
     config: str | os.PathLike[str] | None, *, seed: int | None, allow_code: bool, **settings: Any
-) -> Subject:
+) -> InspectedConfig:
     """Return the config that ``train`` of the same arguments begins with, as the tools look at one.
 
     Args:
@@ -252,7 +254,8 @@ def run_subject(
     described = read_run(config, resume=False, **settings)
     if seed is not None:
         described.cfg["seed"], described.origins["seed"] = seed, "argument seed"
-    return Subject(str(config or described.cfg["exp_name"]), described.cfg, described.origins, described)
+    name = str(config or described.cfg["exp_name"])
+    return InspectedConfig(name, described.cfg, described.origins, described)
 
 
 def folder_of(config: object) -> Path | None:
@@ -267,8 +270,7 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
 
     Args:
         cfg: what the run would be without a past.
-        overrides: ``key=value`` words; one of them may name another ``exp_name``, or ``work_dir``. They are
-            not applied here.
+        overrides: ``key=value`` words; one of them may name another ``exp_name``. They are not applied here.
     """
     exp_name = resolve(cfg, overrides).cfg.get("exp_name", ROOT["exp_name"].default)
     saved = Path(str(exp_name), "total_config.py")
@@ -281,7 +283,7 @@ def _folders_of_splits(
     cfg: Mapping[str, Any], data: str | os.PathLike[str], is_validated: bool
 ) -> dict[str, str]:
     """Return the folders below ``data`` to train on and, where the run is validated, to validate on."""
-    collect = at(resolve(cfg).cfg, "policy.collect") or {}
+    collect = at(cfg, "policy.collect") or {}
     paths = {"train": "learn_data_path", **({"val": "eval_data_path"} if is_validated else {})}
     return {
         f"policy.collect.{path}": str(folder_of_split(collect.get(split), data, split))

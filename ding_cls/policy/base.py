@@ -8,7 +8,7 @@ import torch
 from easydict import EasyDict
 
 from ding_cls.config.merge import deep_merge_dicts
-from ding_cls.config.normalize import lay_policy_over
+from ding_cls.config.normalize import merge_policies
 from ding_cls.distributed.comm import get_rank, get_world_size
 from ding_cls.distributed.wrap import broadcast_module, sync_gradients
 from ding_cls.errors import ConfigError
@@ -51,7 +51,7 @@ class Policy(ABC):
         model: torch.nn.Module | None = None,
         enable_field: Sequence[str] | None = None,
     ) -> None:
-        self._cfg = EasyDict(lay_policy_over(self.default_config(), cfg))
+        self._cfg = EasyDict(merge_policies(self.default_config(), cfg))
         self._cuda = _wants_cuda(self._cfg.cuda)
         # dist_init has chosen the device of this process.
         device = f"cuda:{torch.cuda.current_device()}" if self._cuda else "cpu"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 
-from ding_cls.common.seed import Stream, derive_seed, torch_randomness
-from ding_cls.common.timing import EasyTimer
+from ding_cls.common.seed import StepRandomness, Stream, derive_seed, torch_randomness
+from ding_cls.common.timing import clock
 from ding_cls.config.defaults import POLICY, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.distributed.comm import allreduce
@@ -20,19 +21,19 @@ from ding_cls.models import Outputs, load_initial_weights, new_network
 from ding_cls.policy.base import Policy
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.distillation import Distillation
-from ding_cls.policy.freezing import freezing_of
+from ding_cls.policy.freezing import build_freezing
 from ding_cls.policy.learn_state import check_learn_state
-from ding_cls.policy.losses import loss_of, tell_class_counts, total
-from ding_cls.policy.optimizer import lr_scheduler_of, optimizer_of
+from ding_cls.policy.losses import build_batch_loss, set_class_counts, total
+from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, gradient_clearing
 from ding_cls.policy.precise_bn import recompute_statistics
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 from ding_cls.policy.stages import Recipes, minimises_cross_entropy
 from ding_cls.policy.unused_parameters import UntrainedParameters
 from ding_cls.policy.update.finite import FiniteUpdates
 from ding_cls.policy.update.grad_clip import Clipping
 from ding_cls.policy.update.loss_scaler import LossScaler, autocast, check_precision
 from ding_cls.policy.update.sam import Sharpness
-from ding_cls.policy.update.step_stats import Phases, Sums
+from ding_cls.policy.update.step_stats import StepStats
 from ding_cls.policy.weight_averaging import (
     EvaluatedWeights,
     LastWeights,
@@ -45,6 +46,9 @@ from ding_cls.types import Batch
 
 _LOGGER = logging.getLogger(__name__)
 _ALWAYS_LOGGED = ("cur_lr", "total_loss", "forward_time", "backward_time", "sync_time")
+_NOTHING = nullcontext()
+# A piece of a batch, its share of the loss (None: all of it), whether its backward pass reduces gradients.
+_Piece = tuple[Batch, float | torch.Tensor | None, AbstractContextManager[None]]
 
 
 class ImageClassificationPolicy(Policy):
@@ -76,16 +80,16 @@ class ImageClassificationPolicy(Policy):
         check_precision(learn.precision, self._device, is_forced=self._cfg.cuda is False)
         if learn.channels_last:
             self._model = self._model.to(memory_format=torch.channels_last)
-        self._optimizer = optimizer_of(self._model, learn)
-        self._lr_scheduler = lr_scheduler_of(self._optimizer, learn)
+        self._optimizer = build_optimizer(self._model, learn)
+        self._lr_scheduler = build_lr_scheduler(self._optimizer, learn)
         # The optimizer knows all parameters: one without a gradient is left alone.
-        self._freezing = freezing_of(self._model, learn)
-        self._clipping = setting_of(Clipping, learn, "grad_clip")
-        self._sharpness = setting_of(Sharpness, learn, "sam")
+        self._freezing = build_freezing(self._model, learn)
+        self._clipping = build_optional(Clipping, learn, "grad_clip")
+        self._sharpness = build_optional(Sharpness, learn, "sam")
         self._untrained = UntrainedParameters() if learn.detect_anomalous_params else None
         self._evaluated: EvaluatedWeights = evaluated_weights(self._model, self._optimizer, learn)
-        self._loss = loss_of(self._model, learn, self._device)
-        self._distillation = setting_of(Distillation, learn, "distill")
+        self._loss = build_batch_loss(self._model, learn, self._device)
+        self._distillation = build_optional(Distillation, learn, "distill")
         if self._distillation is not None:
             self._distillation.begin(self._model, self._device, self._cfg.collect)
         self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
@@ -95,7 +99,9 @@ class ImageClassificationPolicy(Policy):
             self._optimizer, self._scaler, modules, self._device, world_size=self._world_size
         )
         self._wrap()
-        self._forward_timer, self._backward_timer = EasyTimer(self._cuda), EasyTimer(self._cuda)
+        self._now, self._clear_gradients = clock(self._cuda), gradient_clearing(self._optimizer)
+        self._randomness = StepRandomness(self._device, self._rank)
+        self._is_whole = learn.accumulation_steps == 1
         self._seed = torch.initial_seed()
         self._train_iter = 0
         self._logged = [*_ALWAYS_LOGGED, "acc1"]
@@ -103,32 +109,34 @@ class ImageClassificationPolicy(Policy):
     def _forward_learn(self, data: Any) -> dict[str, Any]:
         """Do one update: forward and backward of each piece, then the optimizer's step.
 
-        Nothing in it waits for the device: losses and accuracies are returned as 0-dim tensors. An update
-        whose loss or gradients are not finite is not applied; ``FiniteUpdates`` says how that is decided.
+        Nothing in it waits for the device: losses are returned as 0-dim tensors, the accuracy and a GPU's
+        seconds as records that ``float()`` reads. An update whose loss or gradients are not finite is not
+        applied; ``FiniteUpdates`` says how that is decided.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
-        batch = self._as_batch(data)
+        batch = as_batch(data).to(self._device)
         # DDP's wrapper does not notice that evaluation switched the network inside it.
         if not self._model.training:
             self._learn_model.train()
         if self._freezing is not None and self._freezing.hold(self._finished_epochs()):
             # DDP reduces the gradients that there were when it was made.
             self._wrap()
-        self._recipes.hold(self._train_iter, self._finished_epochs())
-        self._settle_buckets(batch)
-        clock, sums = Phases(), Sums(self._device)
-        with torch_randomness(
-            derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank), self._device
-        ):
+        if self._recipes.are_several:
+            self._recipes.hold(self._train_iter, self._finished_epochs())
+        if not self._are_buckets_settled:
+            self._settle_buckets(batch)
+        stats = StepStats(copies=self._loss is None)
+        with self._randomness(self._seed, self._train_iter):
             batch = self._mixed(self._prepared(batch))
-            self._optimizer.zero_grad(set_to_none=True)
+            self._clear_gradients()
             self._finite.begin()
-            self._propagate(batch, clock, sums)
-            losses = [sums.loss]
+            self._propagate(batch, stats)
+            losses = [stats.loss]
             if self._sharpness is not None:
-                second = Sums(self._device)
+                second = StepStats(copies=self._loss is None)
                 with self._sharpness.uphill(self._model, self._finite.buffers, self._finite.before):
-                    self._propagate(batch, clock, second)
+                    self._propagate(batch, second)
+                stats.add_seconds(second)
                 losses.append(second.loss)
             if self._untrained is not None:
                 self._untrained(self._model)
@@ -141,31 +149,33 @@ class ImageClassificationPolicy(Policy):
         self._evaluated.update(self._train_iter, self._lr_scheduler.updates_per_epoch, self._finite.verdict)
         found = {
             "cur_lr": learning_rate,
-            "total_loss": sums.loss,
-            "forward_time": clock.forward,
-            "backward_time": clock.backward,
-            # DDP reduces gradients while the backward pass runs: what it costs beyond that is in
-            # backward_time.
+            "total_loss": stats.loss,
+            "forward_time": stats.forward,
+            "backward_time": stats.backward,
+            # DDP reduces gradients while the backward pass runs: that is in backward_time.
             "sync_time": 0.0,
-            **sums.accuracy(batch),
+            **stats.accuracy(batch),
             **norm,
         }
         # A loss that bears the name of something else would hide it.
-        found |= {name: value for name, value in sums.by_name.items() if name not in found}
+        if stats.by_name:
+            found |= {name: value for name, value in stats.by_name.items() if name not in found}
         self._logged = list(found)
         return found
 
-    def _propagate(self, batch: Batch, clock: Phases, sums: Sums) -> None:
+    def _propagate(self, batch: Batch, stats: StepStats) -> None:
         """Add the gradients of each piece of the batch, forward and backward."""
         for piece, share, gradient_sync in self._pieces(batch):
             with gradient_sync:
-                with self._forward_timer, self._autocast():
+                began = self._now()
+                with self._autocast():
                     outputs = self._outputs(piece)
-                    loss = total(outputs.losses) * share
-                with self._backward_timer:
-                    self._finite.backward(loss)
-            clock.add(self._forward_timer, self._backward_timer)
-            sums.add(loss, outputs, piece.targets, share)
+                    loss = total(outputs.losses)
+                    loss = loss if share is None else loss * share
+                turned = self._now()
+                self._finite.backward(loss)
+                ended = self._now()
+            stats.add(loss, outputs, piece.targets, share, turned - began, ended - turned)
 
     def _scheduled_settings(self) -> Collection[str]:
         return self._lr_scheduler.scheduled
@@ -236,7 +246,7 @@ class ImageClassificationPolicy(Policy):
 
         def forward(data: Any) -> None:
             with self._autocast():
-                network(self._images(self._prepared(self._as_batch(data))))
+                network(self._images(self._prepared(as_batch(data).to(self._device))))
 
         seed = derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank, 1)
         with torch_randomness(seed, self._device):
@@ -256,7 +266,7 @@ class ImageClassificationPolicy(Policy):
         if network.training:
             network.eval()
         with torch.no_grad():
-            batch = self._prepared(self._as_batch(data))
+            batch = self._prepared(as_batch(data).to(self._device))
             with self._autocast():
                 logits: torch.Tensor = network(self._images(batch))
         return logits.float()
@@ -272,12 +282,9 @@ class ImageClassificationPolicy(Policy):
         if network.training:
             network.eval()
         with torch.no_grad():
-            batch = self._prepared(self._as_batch(data))
+            batch = self._prepared(as_batch(data).to(self._device))
             with self._autocast():
                 return total(self._outputs(batch, network).losses)
-
-    def _as_batch(self, data: Any) -> Batch:
-        return as_batch(data).to(self._device)
 
     def _prepared(self, batch: Batch) -> Batch:
         return batch if self._prepare_batch is None else self._prepare_batch(batch)
@@ -331,11 +338,13 @@ class ImageClassificationPolicy(Policy):
             return outputs
         return self._distillation(outputs, images, piece.weights)
 
-    def _pieces(
-        self, batch: Batch
-    ) -> Iterator[tuple[Batch, float | torch.Tensor, AbstractContextManager[None]]]:
-        """Yield each piece of the batch, its share of the loss, and whether its backward pass reduces
-        gradients."""
+    def _pieces(self, batch: Batch) -> Iterable[_Piece]:
+        """Return the pieces that a batch is propagated in: most often one."""
+        if self._is_whole and batch.weights is None and batch.share is None:
+            return ((batch, None, _NOTHING),)
+        return self._split(batch)
+
+    def _split(self, batch: Batch) -> Iterator[_Piece]:
         pieces = batch.split(self._cfg.learn.accumulation_steps)
         # A sample that stands in for none has no weight.
         whole = None if batch.weights is None else batch.weights.sum() * bool(batch.scale)
@@ -344,13 +353,14 @@ class ImageClassificationPolicy(Policy):
             allreduce(whole)
         for number, piece in enumerate(pieces, 1):
             is_synced = number == len(pieces) or self._world_size == 1
-            waits = nullcontext() if is_synced else self._learn_model.no_sync()  # type: ignore[operator]
+            waits = _NOTHING if is_synced else self._learn_model.no_sync()  # type: ignore[operator]
             if piece.weights is None or whole is None:
                 yield piece, batch.scale * len(piece) / len(batch), waits
             else:
                 yield piece, bool(batch.scale) * piece.weights.sum() / whole, waits
 
-    def _autocast(self) -> AbstractContextManager[Any]:
+    @cached_property
+    def _autocast(self) -> Callable[[], AbstractContextManager[Any]]:
         return autocast(self._cfg.learn.precision, self._device)
 
     def _settle_buckets(self, batch: Batch) -> None:
@@ -360,8 +370,6 @@ class ImageClassificationPolicy(Policy):
         three ranks on a resumed run would differ from an uninterrupted one in the last bits of its first
         update.
         """
-        if self._are_buckets_settled:
-            return
         self._finite.begin()
         with torch_randomness(0, self._device):
             # A piece of the size that training uses: the whole batch may not fit in memory.
@@ -370,7 +378,7 @@ class ImageClassificationPolicy(Policy):
                 with self._autocast():
                     loss = total(self._outputs(prepared).losses)
                 torch.autograd.backward(loss)
-                self._optimizer.zero_grad(set_to_none=True)
+                self._clear_gradients()
         self._finite.restore()
         self._are_buckets_settled = True
 
@@ -389,4 +397,4 @@ class ImageClassificationPolicy(Policy):
         loss = getattr(self, "_loss", None)
         losses = getattr(getattr(self, "_recipes", None), "losses", ())
         parts = (*self._get_networks(), None if loss is None else loss.module, *losses)
-        tell_class_counts(parts, count, self._device)
+        set_class_counts(parts, count, self._device)

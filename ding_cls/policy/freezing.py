@@ -11,7 +11,7 @@ from torch import nn
 
 from ding_cls.errors import ConfigError
 from ding_cls.models import ImageClassifier, classifier_names
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 
 BODY = "body"
 _MAX_LISTED = 5
@@ -116,14 +116,14 @@ class Freezing:
         return True
 
 
-def freezing_of(network: nn.Module, learn: Mapping[str, Any]) -> Freezing | None:
+def build_freezing(network: nn.Module, learn: Mapping[str, Any]) -> Freezing | None:
     """Return what ``learn.freeze`` or ``learn.freeze_nonlinear_epoch`` describes, in force; None: nothing.
 
     Raises:
         ConfigError: both do; or what ``Freezing`` raises.
     """
     epochs = learn["freeze_nonlinear_epoch"]
-    freezing = setting_of(Freezing, learn, "freeze")
+    freezing = build_optional(Freezing, learn, "freeze")
     if epochs and freezing is not None:
         raise ConfigError(
             f"policy.learn.freeze_nonlinear_epoch is {epochs}, and policy.learn.freeze is set too; keep one: "

@@ -61,7 +61,9 @@ def computes_loss(model: torch.nn.Module) -> bool:
     return bool(getattr(model, "computes_loss", False))
 
 
-def loss_of(model: torch.nn.Module, learn: Mapping[str, Any], device: torch.device) -> BatchLoss | None:
+def build_batch_loss(
+    model: torch.nn.Module, learn: Mapping[str, Any], device: torch.device
+) -> BatchLoss | None:
     """Return the loss of ``learn.loss`` or ``learn.label_smoothing``; None where the network brings its own.
 
     Raises:
@@ -87,7 +89,7 @@ def loss_of(model: torch.nn.Module, learn: Mapping[str, Any], device: torch.devi
             f"policy.learn.label_smoothing is {smoothing}, but policy.learn.loss says what is minimised; "
             f"set one of them, or policy.learn.loss={smoothed}"
         )
-    return loss_by_name(described, device)
+    return build_named_loss(described, device)
 
 
 def total(losses: Mapping[str, Tensor]) -> Tensor:
@@ -98,20 +100,20 @@ def total(losses: Mapping[str, Tensor]) -> Tensor:
     return first
 
 
-def num_hits(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return how many samples are right, 0-dim.
+def right_samples(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return which samples are right, bool ``(N,)``.
 
     That is: the class with the largest logit is the target's; of shares or labels ``(N, C)`` one of those
     with the largest share; of K tasks all are right.
     """
     guesses = logits.argmax(-1)
     if targets.is_floating_point():
-        return (targets.gather(1, guesses[:, None])[:, 0] == targets.amax(1)).sum()
+        return targets.gather(1, guesses[:, None])[:, 0] == targets.amax(1)
     hits = guesses == targets
-    return (hits if hits.dim() == 1 else hits.all(1)).sum()
+    return hits if hits.dim() == 1 else hits.all(1)
 
 
-def tell_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device: torch.device) -> None:
+def set_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device: torch.device) -> None:
     """Tell the losses that ask for it, among the parts and inside them, how many samples each class has.
 
     Args:
@@ -128,7 +130,7 @@ def tell_class_counts(parts: Iterable[Any], count: Callable[[], Tensor], device:
         loss.set_class_counts(counts)  # type: ignore[operator]
 
 
-def loss_by_name(described: Any, device: torch.device, key: str = "policy.learn.loss") -> BatchLoss:
+def build_named_loss(described: Any, device: torch.device, key: str = "policy.learn.loss") -> BatchLoss:
     """Return the loss that a dict or a short form describes.
 
     Raises:

@@ -47,6 +47,10 @@ class Verdict:
         return self._values
 
 
+# Of an update that was applied, where the host knows at once.
+APPLIED = Verdict(is_skipped=False, counts=False)
+
+
 @dataclass(frozen=True, slots=True)
 class LearnMode:
     """What the learner may ask of a policy.

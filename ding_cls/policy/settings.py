@@ -10,7 +10,7 @@ from ding_cls.registry import Registry, build_from_cfg
 T = TypeVar("T")
 
 
-def setting_of(part: Callable[..., T], learn: Mapping[str, Any], key: str) -> T | None:
+def build_optional(part: Callable[..., T], learn: Mapping[str, Any], key: str) -> T | None:
     """Return ``part`` called with the dict in ``learn[key]``; None where that is None.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import nn
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
 from ding_cls.models import ClsHead, CrossEntropyLoss, build_loss, described_loss
-from ding_cls.policy.losses import BatchLoss, computes_loss, loss_by_name
+from ding_cls.policy.losses import BatchLoss, build_named_loss, computes_loss
 
 _KEY = "policy.learn.recipes"
 _BEGINS = ("action_epoch", "action_iter")
@@ -107,6 +107,8 @@ class Recipes:
 
     Attributes:
         losses: of each stretch; empty where the loss stays.
+        are_several: whether there is more than one stretch.
+        batch_augments: those of the stretch at hand.
 
     Raises:
         ConfigError: a recipe, or a loss of one, that cannot be used.
@@ -120,6 +122,8 @@ class Recipes:
         device: torch.device,
     ) -> None:
         self._stages = stages_of(learn)
+        self.are_several = len(self._stages) > 1
+        self.batch_augments: Any = self._stages[0].batch_augments
         self._held = 0
         self._owners: list[tuple[Any, str]] = []
         self.losses: list[Any] = []
@@ -131,15 +135,12 @@ class Recipes:
         owner, name = self._owners[0]
         self.losses = [getattr(owner, name)]
         for number, stage in enumerate(self._stages[1:]):
-            made = loss_by_name(stage.loss, device, f"{_KEY}.{number}.loss").module if stage.loss else None
+            made = (
+                build_named_loss(stage.loss, device, f"{_KEY}.{number}.loss").module if stage.loss else None
+            )
             self.losses.append(self.losses[-1] if made is None else made)
         for each in self.losses:
             _check_stateless(each)
-
-    @property
-    def batch_augments(self) -> Any:
-        """Those of the stretch at hand."""
-        return self._stages[self._held].batch_augments
 
     def hold(self, train_iter: int, epoch: int) -> None:
         """Go to the stretch that an update belongs to: the number of updates, and epochs, before it."""
@@ -151,6 +152,7 @@ class Recipes:
         if begun[-1] == self._held:
             return
         self._held = begun[-1]
+        self.batch_augments = self._stages[self._held].batch_augments
         for owner, name in self._owners:
             setattr(owner, name, self.losses[self._held])
 

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from ding_cls.errors import ConfigError
 from ding_cls.models import AVERAGED, TRAINING
 from ding_cls.policy.modes import Verdict
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 from ding_cls.types import RAW
 
 _LOGGER = logging.getLogger(__name__)
@@ -337,8 +337,8 @@ def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str
         ConfigError: more than one of them is there, or a value cannot be used.
     """
     rules: dict[str, Rule | None] = {
-        "ema": setting_of(Ema, learn, "ema"),
-        "swa": setting_of(Swa, learn, "swa"),
+        "ema": build_optional(Ema, learn, "ema"),
+        "swa": build_optional(Swa, learn, "swa"),
     }
     given = {f"policy.learn.{name}": rule for name, rule in rules.items() if rule is not None}
     is_free = is_schedule_free(optimizer)

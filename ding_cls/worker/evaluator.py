@@ -25,6 +25,7 @@ from ding_cls.worker.evaluation.results import (
     evaluation_line,
     in_data_order,
     is_saved,
+    logits_and_targets,
     plain_number,
     reduced_dicts,
     sample_ids,
@@ -309,8 +310,8 @@ class MetricSerialEvaluator:
         totals, kept = MetricTotals(metric, self._loader), []
         keeps = self.keep_predictions or metric.needs_scores
         for batch, targets in self._batches():
-            logits = self._policy.forward(batch)
-            totals.add(batch, logits, targets.to(logits.device))
+            logits, moved = logits_and_targets(self._policy, batch, targets)
+            totals.add(batch, logits, moved)
             if keeps:
                 kept.append((sample_ids(batch), targets.cpu(), logits.cpu()))
         self._check_count(totals.reduce())
@@ -325,8 +326,7 @@ class MetricSerialEvaluator:
         first = getattr(self._loader, "first_batch", None)
         own = []
         for number, (batch, targets) in enumerate(self._batches()):
-            logits = self._policy.forward(batch)
-            found = self._metric.eval(logits, targets.to(logits.device))
+            found = self._metric.eval(*logits_and_targets(self._policy, batch, targets))
             values = {name: plain_number(value) for name, value in found.items()}
             # Shards by batches follow one another; those of a sampler are dealt out card by card.
             order = (first + number, 0) if first is not None else (number, self._rank)

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from dizoo.image_classification.entry import imagenet_res18_main as zoo
 from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
 from dizoo.image_classification.entry.imagenet_res18_config import imagenet_res18_config
 from tests.conftest import write_pictures
+from tests.programs import run_forked
 
 SMALL = [
     "policy.cuda=False",
@@ -375,12 +374,6 @@ def test_debug_shows_the_traceback_too(workdir: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_shell_sees_the_line_and_the_code(workdir: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ding_cls", "train", "--data", "nowhere"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_forked("-m", "ding_cls", "train", "--data", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert one_line(done.stderr).startswith("'nowhere' has no folder 'train'")

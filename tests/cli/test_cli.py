@@ -331,9 +331,15 @@ def test_a_main_takes_cfg_options_and_imports_with_leave(
     config = read_config("imagenet_res18/total_config.py")
     assert (config.policy.learn.train_epoch, config.seed) == (0, 5)
     capsys.readouterr()
-    argv = ["--synthetic", *SMALL, *TINY, "runner.max_epochs=0", "work_dir=other"]
+    argv = ["--synthetic", *SMALL, *TINY, "policy.learn.train_epoch=0", "exp_name=other"]
     assert run_program(zoo.main, imagenet_res18_config, argv=argv) == 0
     assert read_config("other/total_config.py").policy.learn.train_epoch == 0
+    argv = ["--synthetic", "runner.max_epochs=0", "work_dir=third"]
+    assert run_program(zoo.main, imagenet_res18_config, argv=argv) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith("; write policy.learn.train_epoch (override runner.max_epochs=0)")
+    assert lines[1].endswith("; write exp_name (override work_dir=third)")
     capsys.readouterr()
     argv = ["--synthetic", "custom_imports.imports=not_there_at_all"]
     assert run_program(zoo.main, imagenet_res18_config, argv=argv) == 2

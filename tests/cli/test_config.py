@@ -21,7 +21,6 @@ policy = dict(learn=dict(batch_size=8, train_epoch=5, lr_schedule="cosine"))
 SECOND = """\
 work_dir = "theirs"
 data = dict(train_dataloader=dict(samples_per_gpu=8))
-policy = dict(learn=dict(lr_schedule="cosine"))
 total_epochs = 5
 """
 
@@ -47,7 +46,7 @@ def test_config_alone_prints_its_help(types: Types) -> None:
     code, out, err = types("config")
     assert (code, err) == (2, "")
     assert out.startswith("usage: ding-cls config ")
-    for action in ("show", "diff", "lint"):
+    for action in ("show", "convert", "diff", "lint"):
         assert f"\n    {action} " in out
 
 
@@ -113,10 +112,24 @@ def test_diff_says_whether_two_configs_make_two_runs(types: Types) -> None:
 
 def test_both_spellings_of_one_run_are_equal(types: Types) -> None:
     Path("same.py").write_text(
-        "policy = dict(learn=dict(batch_size=8, train_epoch=5, lr_schedule='cosine'), "
+        "policy = dict(learn=dict(batch_size=8, train_epoch=5, lr_schedule='constant', warmup_epoch=0), "
         "eval=dict(evaluator=dict(eval_freq=1)))\n"
     )
     assert types("config", "diff", "same.py", "second.py")[0] == 0
+
+
+def test_convert_prints_the_native_file(types: Types) -> None:
+    code, text, err = types("config", "convert", "second.py", "total_epochs=6")
+    assert (code, err) == (0, "")
+    Path("converted.py").write_text(text)
+    assert types("config", "diff", "converted.py", "second.py", "total_epochs=6")[0] == 0
+    assert read_config("converted.py").policy.learn.train_epoch == 6
+    Path("mixed.py").write_text(SECOND + "policy = dict(cuda=False)\n")
+    code, text, err = types("config", "convert", "mixed.py")
+    assert (code, text) == (2, "")
+    assert err.startswith(
+        "error: work_dir (mixed.py:1) and policy (mixed.py:4) are two spellings in one config"
+    )
 
 
 def test_a_runs_folder_is_compared_with_the_file_it_came_from(types: Types) -> None:
@@ -139,7 +152,7 @@ def test_a_runs_folder_is_compared_with_the_file_it_came_from(types: Types) -> N
 
 
 def test_lint_names_each_trap_and_its_line(types: Types) -> None:
-    assert types("config", "lint", "native.py") == (0, "native.py: none of 20 known traps\n", "")
+    assert types("config", "lint", "native.py") == (0, "native.py: none of 22 known traps\n", "")
     code, out, err = types("config", "lint", "native.py", "policy.learn.train_epoch=3")
     assert (code, err) == (1, "")
     (line,) = out.splitlines()
@@ -185,7 +198,7 @@ def test_the_users_code_runs_only_with_leave_and_never_to_look_at_a_config(types
     )
     Path("theirs.py").write_text(
         "custom_imports = dict(imports='their_hooks')\n"
-        "custom_hooks = [dict(type='TheirHook', priority='LOW')]\npolicy = dict(learn=dict(batch_size=8))\n"
+        "custom_hooks = [dict(type='TheirHook', priority='LOW')]\ndata = dict(samples_per_gpu=8)\n"
     )
     assert types("config", "show", "theirs.py")[0] == 0
     assert types("config", "show", "theirs.py", "--full")[0] == 0

@@ -197,7 +197,7 @@ def test_all_problems_come_together_each_in_a_line_with_its_origin(tmp_path: Pat
         ),
         (
             _collect(crop_scale=[0.5, 2]),
-            "policy.collect.crop_scale is [0.5, 2] (list); a crop covers at most the whole picture, 1.0",
+            "policy.collect.crop_scale is [0.5, 2] (list); a crop covers at most the whole image, 1.0",
         ),
         (
             _collect(crop_ratio=[0, 1]),

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from ding_cls.config import read_config
-from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.suggestions import is_alike
+from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.lint import lint
 from ding_cls.config.tools.show import show_config
-from ding_cls.config.validate import is_alike
 from ding_cls.errors import ConfigError
 
 MAX_SECONDS = 1.0
@@ -469,12 +469,12 @@ LARGE = {
 def test_a_large_config_is_shown_and_linted_in_no_time(tmp_path: Path, name: str) -> None:
     (tmp_path / "c.py").write_text(LARGE[name])
     started = time.process_time()
-    subject = read_subject(tmp_path / "c.py")
+    inspected = inspect_config(tmp_path / "c.py")
     read = time.process_time()
-    tree, _ = subject.tree_as_it_is
-    show_config(tree, subject.origin)
-    show_config(subject.written, subject.written_origin)
-    lint(subject)
+    tree, _ = inspected.tree_as_it_is
+    show_config(tree, inspected.origin)
+    show_config(inspected.written, inspected.written_origin)
+    lint(inspected)
     # Showing and linting read the config three times more; the square would take ten times as long.
     assert read - started < 2 * MAX_SECONDS
     assert time.process_time() - read < 3 * MAX_SECONDS
@@ -489,7 +489,7 @@ def test_a_name_of_any_length_is_like_no_other() -> None:
 
 def test_after_fifty_problems_lines_make_no_guesses(tmp_path: Path) -> None:
     (tmp_path / "c.py").write_text(f"policy = {_keys(80, prefix='cuda')}\n")
-    _, problems = read_subject(tmp_path / "c.py").tree_as_it_is
+    _, problems = inspect_config(tmp_path / "c.py").tree_as_it_is
     lines = problems.splitlines()
     assert len(lines) == 80
     assert lines[49] == "policy.cuda49 is not a known key; did you mean policy.cuda? (c.py:1)"

@@ -9,8 +9,8 @@ from easydict import EasyDict
 from ding_cls.config import checked_config, resolve
 from ding_cls.config.defaults import POLICY, ROOT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.normalize import MOVES, lay_over, lay_policy_over, move_arguments, override
-from ding_cls.config.validate import at
+from ding_cls.config.normalize import MOVES, merge_policies, merge_sections, move_arguments, override
+from ding_cls.config.tree import at
 from ding_cls.errors import ConfigError
 from ding_cls.policy import ImageClassificationPolicy
 
@@ -109,7 +109,7 @@ def test_a_type_replaces_the_default_name() -> None:
 
 def test_a_name_replaces_the_parts_that_a_class_declares() -> None:
     base = tree(model={**NETWORK, "num_classes": 3})
-    assert lay_over(base, tree(model={"name": "x"})) == tree(model={"num_classes": 3, "name": "x"})
+    assert merge_sections(base, tree(model={"name": "x"})) == tree(model={"num_classes": 3, "name": "x"})
 
 
 def test_a_name_and_a_type_are_two_networks() -> None:
@@ -122,15 +122,15 @@ def test_a_name_and_a_type_are_two_networks() -> None:
 
 def test_the_policys_own_defaults_bring_no_name_back() -> None:
     compiled = checked_config(tree(model=NETWORK), policy=ImageClassificationPolicy)
-    merged = lay_policy_over(ImageClassificationPolicy.default_config(), compiled.policy)
+    merged = merge_policies(ImageClassificationPolicy.default_config(), compiled.policy)
     assert merged["model"] == {"num_classes": None, "pretrained": False, **NETWORK}
-    assert lay_policy_over(defaults(POLICY), {})["model"]["name"] == "resnet18"
+    assert merge_policies(defaults(POLICY), {})["model"]["name"] == "resnet18"
 
 
 def test_laying_over_leaves_both_alone() -> None:
     base, cfg = defaults(ROOT), EasyDict(tree(model=NETWORK))
     before = copy.deepcopy((base, cfg))
-    lay_over(base, cfg)
+    merge_sections(base, cfg)
     assert (base, cfg) == before
 
 

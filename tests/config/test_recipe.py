@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from ding_cls.config import checked_config, deep_merge_dicts, read_config
+from ding_cls.config import checked_config, deep_merge_dicts, read_config, to_native
 from ding_cls.config.defaults import ROOT, defaults
-from ding_cls.config.normalize import put
 from ding_cls.config.reader.files import RECIPES, recipe_names
 from ding_cls.config.recipe import (
     FINE_TUNE,
@@ -17,9 +16,9 @@ from ding_cls.config.recipe import (
     recipe_under,
     resolve_run,
 )
-from ding_cls.config.tools.inspected import read_subject
+from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.lint import lint
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at, leaves, put
 from tests.config.files import write_files
 
 SCRATCH, TUNE = read_config(RECIPES / FROM_SCRATCH), read_config(RECIPES / FINE_TUNE)
@@ -83,8 +82,8 @@ def test_the_shipped_recipes_are_these() -> None:
 @pytest.mark.parametrize("name", SILENT)
 def test_a_config_that_says_nothing_of_how_to_train_is_laid_over_the_recipe(name: str) -> None:
     cfg = SILENT[name]
-    plain = resolve_run({"exp_name": "x", **cfg}, []).cfg
-    for path, value in leaves_of(SCRATCH):
+    plain = resolve_run(cfg, []).cfg
+    for path, value in leaves(SCRATCH):
         expected = 7 if name == "hooks" and path.endswith("save_ckpt_after_epoch") else value
         assert at(plain, path) == expected, path
 
@@ -100,7 +99,9 @@ def test_a_config_that_sets_a_schedule_key_has_the_defaults_of_the_tree(name: st
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_a_config_in_the_other_spelling_keeps_its_own_defaults(name: str) -> None:
-    assert recipe_under({name: TRAINING[name], "model": SILENT["a composed network"]["model"]}) is None
+    cfg = {name: TRAINING[name], "model": SILENT["a composed network"]["model"]}
+    assert recipe_under(to_native(cfg)[0].cfg) is None
+    assert not any(place.startswith("ding_cls::") for place in resolve_run(cfg).origins.values())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_config_in_the_other_spelling_keeps_its_own_defaults(name: str) -> Non
 def test_weights_to_begin_with_decide_which_recipe(
     cfg: dict[str, Any], words: list[str], given: dict[str, Any], name: str
 ) -> None:
-    under = recipe_under(cfg, words, given=given)
+    under = recipe_under(to_native(cfg)[0].cfg, words, given=given)
     assert under is not None
     assert under.cfg == read_config(RECIPES / name)
 
@@ -173,7 +174,7 @@ def test_a_freezing_of_ones_own_is_what_it_says() -> None:
 @pytest.mark.parametrize("words", [[], ["policy.model.pretrained=w.pth"]])
 def test_lint_finds_nothing_in_a_recipe(tmp_path: Path, words: list[str]) -> None:
     leaf = write_files(tmp_path, "--- leaf.py\npolicy = dict(model=dict(name='resnet50'))\n")
-    assert lint(read_subject(leaf, [*words, "policy.learn.train_epoch=1"]), processes=1) == []
+    assert lint(inspect_config(leaf, [*words, "policy.learn.train_epoch=1"]), processes=1) == []
 
 
 def test_a_config_inherits_a_recipe_by_its_name(tmp_path: Path) -> None:
@@ -182,9 +183,9 @@ def test_a_config_inherits_a_recipe_by_its_name(tmp_path: Path) -> None:
         leaf = write_files(tmp_path, f"--- leaf.py\n{header}")
         config = read_config(leaf)
         assert config == deep_merge_dicts(TUNE, {"policy": {"learn": {"train_epoch": 3}}})
-        subject = read_subject(leaf)
-        assert subject.origin("policy.learn.train_epoch") == "leaf.py:2"
-        assert subject.origin("policy.learn.lr_schedule").startswith("ding_cls::from_scratch.py:")
+        inspected = inspect_config(leaf)
+        assert inspected.origin("policy.learn.train_epoch") == "leaf.py:2"
+        assert inspected.origin("policy.learn.lr_schedule").startswith("ding_cls::from_scratch.py:")
     # YAML and JSON do too, and a base of a base.
     write_files(tmp_path, '--- base.json\n{"_base_": ["ding_cls::from_scratch.py"]}\n')
     leaf = write_files(tmp_path, "--- sub/leaf.yaml\n_base_: ../base.json\nseed: 3\n")
@@ -203,11 +204,11 @@ def test_a_recipe_can_be_computed_with(tmp_path: Path) -> None:
 
 def test_the_full_tree_of_a_config_with_a_network_alone_shows_the_recipe(tmp_path: Path) -> None:
     leaf = write_files(tmp_path, "--- leaf.py\npolicy = dict(model=dict(name='resnet50'))\n")
-    subject = read_subject(leaf)
-    assert subject.written == {"policy": {"model": {"name": "resnet50"}}}
-    for path, value in leaves_of(SCRATCH):
-        assert at(subject.tree, path) == value
-        assert subject.origin(path).startswith("ding_cls::from_scratch.py:"), path
+    inspected = inspect_config(leaf)
+    assert inspected.written == {"policy": {"model": {"name": "resnet50"}}}
+    for path, value in leaves(SCRATCH):
+        assert at(inspected.tree, path) == value
+        assert inspected.origin(path).startswith("ding_cls::from_scratch.py:"), path
 
 
 def test_the_line_says_what_the_run_does() -> None:
@@ -239,9 +240,3 @@ def test_the_line_says_what_the_run_does() -> None:
 def test_the_defaults_of_the_tree_are_the_contracts() -> None:
     learn = defaults(ROOT)["policy"]["learn"]
     assert (learn["train_epoch"], learn["lr_schedule"], learn["decay_epoch"]) == (200, "step", 30)
-
-
-def leaves_of(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(tree, dict):
-        return [(prefix.rstrip("."), tree)]
-    return [leaf for key, value in tree.items() for leaf in leaves_of(value, f"{prefix}{key}.")]

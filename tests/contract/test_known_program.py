@@ -105,6 +105,7 @@ def log_lines(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if "GradSync Time" in line]
 
 
+@pytest.mark.slow
 def test_a_known_program_runs_unchanged(pictures: Path, tmp_path: Path) -> None:
     printed = run_program(
         ["-W", "error", "-W", "ignore::ResourceWarning"], [str(pictures), "known"], tmp_path

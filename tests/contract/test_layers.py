@@ -46,6 +46,7 @@ def test_help_does_not_import_torch(arguments: list[str]) -> None:
     assert run_fresh(program).splitlines()[-1] == "0 False"
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_the_dev_tools() -> None:
     modules = [
         each.name

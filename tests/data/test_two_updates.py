@@ -29,6 +29,7 @@ def test_the_sweep_holds_every_step_and_every_mixture_of_ours() -> None:
     assert len(MIXERS) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_pictures_after_each_step_train(picture_folder: Path, workdir: Path, name: str) -> None:
     result = run_tiny(picture_folder, "run", TWO, WITHOUT_WORKERS, training_pipeline(name))

@@ -18,6 +18,7 @@ from ding_cls.distributed import (
     gather_objects,
     get_rank,
     get_world_size,
+    reduce_totals,
 )
 from tests.distributed.ranks import run_ranks
 
@@ -120,6 +121,18 @@ def test_sums_are_packed_and_counts_stay_exact(world_size: int) -> None:
         assert dtypes == ["torch.float64", "torch.int64", "torch.int64"]
 
 
+def totals() -> dict[str, Any]:
+    """A rank without samples has 0-dim zeros where the others have axes."""
+    counts = torch.tensor(0) if get_rank() == 0 else torch.tensor([1, get_rank()])
+    return {name: each.tolist() for name, each in reduce_totals({"counts": counts}).items()}
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+def test_totals_are_summed_where_a_rank_had_no_samples() -> None:
+    assert run_ranks(totals, 3) == [{"counts": [2, 3]}] * 3
+
+
 def test_sums_of_other_dtypes_are_refused() -> None:
     with pytest.raises(TypeError, match=r"'loss' is torch\.float32"):
         all_reduce_sums({"loss": torch.tensor(1.0)})
@@ -136,6 +149,7 @@ def test_without_a_group_everything_is_an_identity() -> None:
     assert tensor.tolist() == [1.0, 2.0]
     assert result["n"] is not count
     assert result["n"].item() == 3
+    assert reduce_totals({"n": count})["n"].item() == 3
     name = ["run"]
     assert broadcast_object(name) is name
     assert gather_objects(name)[0] is name

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "coming-from").glob("*.md"))
 NAMES = ["di-engine", "easy-classification", "mmclassification", "oneflow-benchmark", "transfer-learning"]
 # How many commands the blocks of a page have.
-COUNTS = {"di-engine": 0, "easy-classification": 4, "mmclassification": 7, "oneflow-benchmark": 3}
+COUNTS = {"di-engine": 0, "easy-classification": 4, "mmclassification": 8, "oneflow-benchmark": 3}
 COUNTS["transfer-learning"] = 4
 # Small images and few epochs: what is tested is that the words are accepted and the command ends well.
 SMALL = ["policy.collect.image_size=32", "--epochs", "1", "policy.cuda=False"]

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from ding_cls.config.openmmlab.key_table import TABLE
-from ding_cls.config.openmmlab.translate import translate
+from ding_cls.config.openmmlab.translate import to_native
 from tests.docs.scripts import DOCS, script_of
 
 
@@ -26,5 +26,5 @@ def test_every_row_of_the_table_is_on_the_page(script: ModuleType) -> None:
 
 
 def test_the_example_of_a_key_that_moves_along_is_true() -> None:
-    native = translate({"optimizer": {"type": "Adam", "lr": 0.1, "betas": (0.9, 0.99)}}).cfg
+    native = to_native({"optimizer": {"type": "Adam", "lr": 0.1, "betas": (0.9, 0.99)}})[0].cfg
     assert native["policy"]["learn"]["optimizer"]["betas"] == (0.9, 0.99)

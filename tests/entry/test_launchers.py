@@ -258,7 +258,8 @@ def test_the_demo_runs_the_main_job_in_the_checkout(active: Checkout, tmp_path: 
     assert call[2:] == ["--data", f"{tmp_path}/my photos", *arguments[2:]]
 
 
-PYTEST = ["-rs", "--durations", "25", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
+PYTEST = ["-rs", "--durations", "25", "-o", "tmp_path_retention_policy=failed"]
+PYTEST += ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -10,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ding_cls.checkpoint import read_checkpoint
+from tests.programs import run_forked
 
 ROOT = Path(__file__).parents[2]
 EACH = "policy.learn.learner.hook.save_ckpt_after_iter=1"
@@ -224,15 +225,12 @@ def test_a_start_on_a_disk_that_takes_nothing_is_one_line(
 
 
 def test_no_file_may_grow_beyond_a_limit(picture_folder: Path, tmp_path: Path) -> None:
-    limited: Any = ["bash", "-c", 'ulimit -f 40; exec "$@"', "limited"]
     words = [config_beside(picture_folder), "--data", str(picture_folder), EACH]
-    process = subprocess.run(
-        [*limited, *command("train", *words)],
+    process = run_forked(
+        *("-m", "ding_cls", "train", *words),
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+        # As ``ulimit -f 40``.
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40 * 1024, 40 * 1024)),
     )
     text = process.stdout + process.stderr
     assert process.returncode == 3, text

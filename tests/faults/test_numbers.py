@@ -22,6 +22,7 @@ from ding_cls.worker.learner import register_learner_hook
 from ding_cls.worker.learner.state.finite_weights import non_finite
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import SETTINGS, UPDATES, assert_resumes_exactly, run_tiny
+from tests.programs import run_forked
 
 ROOT = Path(__file__).parents[2]
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
@@ -267,7 +268,8 @@ def command(launcher: list[str], data: Path, *words: str) -> subprocess.Complete
 
 
 def test_the_command_ends_with_one_line_and_4(pictures: Path, workdir: Path) -> None:
-    done = command([], pictures)
+    Path("config.py").write_text(CONFIG.replace("{data}", str(pictures)))
+    done = run_forked("-m", "ding_cls", "train", "config.py")
     assert done.returncode == 4, done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1

@@ -24,7 +24,7 @@ from ding_cls.pipeline import train
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, LearnerHook
 from ding_cls.worker.learner import register_learner_hook
-from tests.conftest import TinyNet, write_pictures
+from tests.conftest import TinyNet, write_pictures, write_splits
 from tests.harness import SETTINGS, UPDATES, assert_same, outcome, run_tiny
 
 ROOT = Path(__file__).parents[2]
@@ -115,10 +115,18 @@ def at_save(call: int) -> None:
     signal_in(keeper, "write_checkpoint", call, signal.SIGTERM)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run leaves that nothing befell, of the same pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("whole"))
+        run_tiny(write_splits(Path.cwd() / "pictures"), "whole", ALONE)
+        return outcome("whole")
+
+
 @pytest.fixture
-def whole(picture_folder: Path, workdir: Path) -> dict[str, Any]:
-    run_tiny(picture_folder, "whole", ALONE)
-    return outcome("whole")
+def whole(finished: dict[str, Any], workdir: Path) -> dict[str, Any]:
+    return finished
 
 
 def assert_continues(data: Path, name: str, whole: dict[str, Any], *settings: str) -> None:

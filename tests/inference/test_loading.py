@@ -73,7 +73,7 @@ def test_a_pipeline_of_dicts_is_the_runs_own(workdir: Path) -> None:
     changes["policy.collect.val"] = {**changes["policy.collect.val"], "pipeline": steps}
     run("run", changes)
     predictor = ding_cls.load("run")
-    assert isinstance(predictor.preprocessing, PipelinePreprocessing)
+    assert type(predictor.preprocessing) is PipelinePreprocessing
     saved = np.load("pictures.npz")
     ding_cls.evaluate("run", out="out.npz")
     expected = torch.from_numpy(np.load("out.npz")["logits"]).double().softmax(1)

@@ -1,16 +1,18 @@
 """Loss, acc1 and acc5 against scikit-learn, NumPy and torch; ties, NaN, few classes, labels out of range."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from easydict import EasyDict
 from sklearn.metrics import log_loss, top_k_accuracy_score
 from torch.nn import functional
 
 from ding_cls.common.seed import generator
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import ImageClassificationMetric, target_ranks
+from ding_cls.metrics import METRICS, ImageClassificationMetric, IMetric, build_metric
 
 NAN, INF = float("nan"), float("inf")
 
@@ -19,47 +21,6 @@ def random_case(num_samples: int, num_classes: int, key: int) -> tuple[torch.Ten
     source = generator(key, num_samples, num_classes)
     logits = torch.randn(num_samples, num_classes, generator=source) * 3
     return logits, torch.randint(num_classes, (num_samples,), generator=source)
-
-
-def rank_by_sorting(logits: list[float], target: int) -> int:
-    """The place of the target when classes are sorted by (logit, descending; number, ascending)."""
-    if any(math.isnan(each) for each in logits):
-        return len(logits)
-    return sorted(range(len(logits)), key=lambda number: (-logits[number], number)).index(target)
-
-
-def test_ranks_equal_a_sort_by_logit_then_class_number() -> None:
-    checked = 0
-    for key in range(40):
-        logits, targets = random_case(25, 1 + key % 9, key)
-        # Rounding makes ties; some values become infinite, some NaN.
-        logits = logits.round()
-        logits[::7, 0] = INF
-        logits[1::7, -1] = -INF
-        if key % 4 == 0:
-            logits[2::7, 0] = NAN
-        expected = [
-            rank_by_sorting(row, target)
-            for row, target in zip(logits.tolist(), targets.tolist(), strict=True)
-        ]
-        assert target_ranks(logits, targets).tolist() == expected
-        checked += len(expected)
-    assert checked == 1000
-
-
-@pytest.mark.parametrize("num_classes", [1, 2, 4, 5, 10, 1000])
-def test_of_equal_logits_the_lowest_class_number_wins(num_classes: int) -> None:
-    targets = torch.arange(num_classes)
-    logits = torch.full((num_classes, num_classes), 0.25)
-    assert target_ranks(logits, targets).tolist() == list(range(num_classes))
-    assert ImageClassificationMetric().eval(logits, targets)["acc1"] == pytest.approx(100 / num_classes)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-def test_ties_have_one_answer_in_every_precision(dtype: torch.dtype) -> None:
-    logits = torch.tensor([[1.0, 3.0, 3.0, 0.0], [3.0, 3.0, 3.0, 3.0]], dtype=dtype)
-    assert target_ranks(logits, torch.tensor([1, 0])).tolist() == [0, 0]
-    assert target_ranks(logits, torch.tensor([2, 3])).tolist() == [1, 3]
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 3, 4, 5, 6, 10])
@@ -176,3 +137,68 @@ def test_an_unknown_primary_key_is_refused() -> None:
 def test_the_directions_name_every_result() -> None:
     result = ImageClassificationMetric().eval(*random_case(4, 6, 0))
     assert result.keys() == ImageClassificationMetric.directions.keys()
+
+
+# A metric by its name
+
+
+@METRICS.register_module("t_errors")
+class Errors(IMetric):
+    """Three methods and an argument of its own."""
+
+    def __init__(self, scale: float = 1.0, names: Any = None) -> None:
+        self.scale, self.names = scale, names
+
+    def eval(self, inputs: Any, label: Any) -> dict[str, float]:
+        return {"errors": self.scale * (inputs.argmax(1) != label).float().mean().item()}
+
+    def reduce_mean(self, inputs: list[dict[str, float]]) -> dict[str, float]:
+        return {"errors": sum(each["errors"] for each in inputs) / len(inputs)}
+
+    def gt(self, metric1: Any, metric2: Any) -> bool:
+        return bool(metric2 is None or metric1["errors"] < metric2["errors"])
+
+
+def test_ours_is_what_none_and_its_own_name_stand_for() -> None:
+    assert type(build_metric()) is type(build_metric(None)) is ImageClassificationMetric
+    metric = build_metric({"type": "ImageClassificationMetric", "primary": "loss"})
+    assert isinstance(metric, ImageClassificationMetric)
+    assert metric.primary == "loss"
+
+
+def test_a_users_metric_gets_its_arguments_as_plain_values() -> None:
+    metric = build_metric(EasyDict(type="t_errors", scale=100.0, names={"a": [1]}))
+    assert isinstance(metric, Errors)
+    assert (metric.scale, metric.names) == (100.0, {"a": [1]})
+    assert type(metric.names) is dict
+
+
+@pytest.mark.parametrize(
+    ("cfg", "match"),
+    [
+        ({"type": "t_erors"}, "there is no metric named 't_erors'; did you mean t_errors"),
+        ({"type": "t_errors", "scal": 1}, "metric 'Errors' has no argument 'scal'; did you mean 'scale'"),
+        ({"scale": 1}, "a metric is described by dict"),
+        (
+            {"type": dict},
+            "metric <class 'dict'> is a dict, which is no IMetric: subclass ding_cls.IMetric with",
+        ),
+        (
+            {"type": "ImageClassificationMetric", "primary": "acc"},
+            "primary is 'acc', but the results are loss",
+        ),
+    ],
+)
+def test_what_is_no_metric_is_one_line(cfg: Any, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        build_metric(cfg)
+
+
+def test_a_constructors_own_error_comes_through() -> None:
+    class Fails(Errors):
+        def __init__(self) -> None:
+            raise ZeroDivisionError
+
+    METRICS.register("t_fails")(Fails)
+    with pytest.raises(ZeroDivisionError):
+        build_metric({"type": "t_fails"})

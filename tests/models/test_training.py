@@ -99,7 +99,13 @@ def test_the_sweep_has_its_size() -> None:
     assert len(NETWORKS) == 25
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# As large as they are.
+LARGE = ("torchvision, maps", "timm", "a family", "one network of timm")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in NETWORKS]
+)
 def test_two_updates_move_every_part(workdir: Path, name: str) -> None:
     if "timm" in name:
         pytest.importorskip("timm")

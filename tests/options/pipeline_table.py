@@ -81,7 +81,6 @@ OWN_STEPS: dict[str, list[list[Step]]] = {
     "ToTensor": each("ToTensor", {"keys": ["gt_label"]}, {"keys": ["img", "gt_label"]}),
     "Collect": each("Collect", {"keys": ["img", "gt_label"]}, {"keys": ["img"], "meta_keys": ["img_shape"]}),
     **CONTAINERS,
-    **{f"torchvision/{name}": modes for name, modes in CONTAINERS.items()},
     "ToPIL": each("ToPIL", {}),
     "ToNumpy": [[SMALL, {"type": "ToPIL"}, {"type": "ToNumpy"}, USUAL]],
     "Transpose": each(

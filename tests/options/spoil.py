@@ -13,7 +13,6 @@ from ding_cls.optim import (
     WEIGHT_DECAY_SCHEDULES,
     DefaultOptimizerConstructor,
 )
-from ding_cls.optim.schedules import shorthand as short_forms
 from ding_cls.registry import Registry
 
 FACTOR = 1.001
@@ -65,7 +64,7 @@ def spoil(kind: str, name: str) -> None:
     elif kind == "warm-up":
         from ding_cls.optim.schedules.base import LearningRate, Warmup
 
-        owners = {"by name": Warmup, "native": LearningRate, "of short forms": short_forms.LinearWarmup}
+        owners = {"by name": Warmup, "native": LearningRate, "of short forms": LearningRate}
         spoil_method(owners[name], "__call__")
     else:
         registries = {

@@ -15,7 +15,7 @@ from ding_cls.metrics import METRICS
 from ding_cls.models import LOSSES
 from ding_cls.optim import MOMENTUM_SCHEDULES, OPTIMIZER_BUILDERS, SCHEDULES, WEIGHT_DECAY_SCHEDULES
 from tests.docs.test_coverage import names_of_tests
-from tests.models.losses.test_cross_entropy import SWEEP
+from tests.models.losses.test_torch import SWEEP
 from tests.optim.schedules.test_mmcv import FORMULAS
 from tests.options.parts_table import OF_LOSSES
 from tests.options.spoil import spoil
@@ -23,6 +23,7 @@ from tests.options.trials import ours
 
 ROOT = Path(__file__).resolve().parents[2]
 LOSS, FOCAL = "tests/models/losses/test_cross_entropy.py", "tests/models/losses/test_focal.py"
+TORCHS = "tests/models/losses/test_torch.py"
 SHORT, STRINGS = "tests/optim/schedules/test_shorthand.py", "tests/metrics/test_accuracy.py"
 SETTING, RANKING = "tests/optim/schedules/test_momentum_and_decay.py", "tests/metrics/test_ranking.py"
 CALIBRATION, PER_CLASS = "tests/metrics/test_calibration.py", "tests/metrics/test_per_class.py"
@@ -32,12 +33,12 @@ EXACT: dict[str, dict[str, str]] = {
         "AsymmetricLoss": f"{FOCAL}::test_the_asymmetric_loss_is_its_formula",
         "CrossEntropyLoss": f"{LOSS}::test_cross_entropy_is_torchs_to_the_last_bit",
         "FocalLoss": f"{FOCAL}::test_the_focal_loss_of_sigmoids_is_its_formula",
-        "KLDivLoss": f"{LOSS}::test_the_divergence_has_a_mean_over_samples_of_its_own",
+        "KLDivLoss": f"{TORCHS}::test_the_divergence_has_a_mean_over_samples_of_its_own",
         "LabelSmoothLoss": f"{LOSS}::test_original_smoothing_is_torchs_to_the_last_bit",
         "SeesawLoss": "tests/models/losses/test_seesaw.py::test_the_loss_is_its_formula_and_counts_first",
         "SoftmaxFocalLoss": f"{FOCAL}::test_the_focal_loss_of_a_softmax_is_its_formula",
         **{
-            name: f"{LOSS}::test_without_weights_a_loss_of_torch_is_torchs_to_the_last_bit[{name}]"
+            name: f"{TORCHS}::test_without_weights_a_loss_of_torch_is_torchs_to_the_last_bit[{name}]"
             for name in SWEEP
         },
     },

@@ -95,12 +95,12 @@ def pictures_of(side: int) -> Changes:
 
 def modes_of(table: dict[str, list[Any]]) -> list[Any]:
     pairs = [(name, mode) for name, each in table.items() for mode in range(len(each))]
-    return [pytest.param(*pair, id=f"{pair[0]}-{pair[1]}", marks=marks_of(pair[0])) for pair in pairs]
+    return [pytest.param(*pair, id=f"{pair[0]}-{pair[1]}", marks=marks_of(*pair)) for pair in pairs]
 
 
-def marks_of(name: str) -> Any:
-    """Networks of libraries are as large as they are: they are trained in the slow tier."""
-    return pytest.mark.slow if name in LIBRARIES else ()
+def marks_of(name: str, mode: int = 0) -> Any:
+    """Networks of libraries are as large as they are: they are of the slow tier, as are further modes."""
+    return pytest.mark.slow if name in LIBRARIES or mode else ()
 
 
 def test_every_own_backbone_has_its_trials() -> None:
@@ -121,7 +121,11 @@ STEM = ("conv1.*", "bn1.*", "stem.*")
 
 @pytest.mark.parametrize(
     ("name", "stages"),
-    [(name, stages) for name in RESNETS for stages in range(2 if name == "ResNeXt" else 3)],
+    [
+        pytest.param(name, stages, marks=marks_of(name, mode=stages != 1))
+        for name in RESNETS
+        for stages in range(2 if name == "ResNeXt" else 3)
+    ],
 )
 def test_frozen_stages_stay_to_the_last_bit(resumes: bool, name: str, stages: int) -> None:
     done = trains(own_backbone(name, 0, frozen_stages=stages), resumes=resumes)

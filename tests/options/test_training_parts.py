@@ -28,8 +28,6 @@ from ding_cls.worker.learner import HOOKS
 from ding_cls.worker.learner.hooks.implied import PreciseBatchNorm
 from tests.optim.test_library_optimizers import UNUSABLE as NO_LIBRARYS
 from tests.options.parts_table import (
-    FEW,
-    KNOWN,
     MMCV,
     NO_HOOKS,
     NO_LOSSES,
@@ -42,7 +40,6 @@ from tests.options.parts_table import (
     OF_TASKS,
     OF_WEIGHT_DECAY,
     SCHEDULED,
-    SHORT_LOSSES,
     TRAINED,
     WARMUPS,
     every_optimizer,
@@ -50,8 +47,8 @@ from tests.options.parts_table import (
     optimizer,
 )
 from tests.options.training_runs import try_out
-from tests.options.training_table import LEARN, TRIALS, Trial, learner
-from tests.options.trials import ours, run
+from tests.options.training_table import LEARN, TRIALS
+from tests.options.trials import ours
 
 
 def test_every_loss_has_a_trial() -> None:
@@ -94,55 +91,6 @@ def test_every_metric_and_hook_has_a_trial() -> None:
     assert {*OF_METRICS} | OF_TASKS == ours(METRICS) - {"ImageClassificationMetric"}
     assert {*OF_HOOKS} | NO_HOOKS == {name for name in ours(HOOKS) if not name.startswith("t_")}
     assert (len(OF_METRICS), len(OF_HOOKS), len(MMCV)) == (13, 11, 7)
-
-
-# The runs
-
-CASES: dict[str, Trial] = {
-    **{f"{name}-{k}": each for name, trials in OF_LOSSES.items() for k, each in enumerate(trials)},
-    **{f"loss {trial.changes[f'{LEARN}.loss']}": trial for trial in SHORT_LOSSES},
-    **{f"optimizer {name}": optimizer(name) for name in TRAINED},
-    **OF_BUILDERS,
-    **SCHEDULED,
-    **{
-        f"metric {name}": Trial({"policy.eval.metric": {"type": name, **arguments}})
-        for name, arguments in OF_METRICS.items()
-    },
-    **{f"hook {name}": trial for name, trial in {**OF_HOOKS, **MMCV}.items()},
-}
-# Packages of the extras that cases need.
-EXTRAS = {"MlflowLoggerHook": "mlflow", "TorchMetric": "torchmetrics", "timm/": "timm"} | {
-    name: "pytorch_optimizer" for name in KNOWN if not name.startswith("timm/")
-}
-
-
-# What the default tier has elsewhere: optimizers in tests/optim and tests/faults/test_resume.py, metrics in
-# tests/metrics/test_runs.py; and each schedule runs once there. Two import large packages.
-SLOW = {f"optimizer {name}" for name in TRAINED} - {f"optimizer {name}" for name in FEW}
-SLOW |= {f"metric {name}" for name in OF_METRICS} - {"metric Accuracy", "metric SingleLabelMetric"}
-SLOW |= {f"{name}-0" for name, modes in OF_SCHEDULES.items() if len(modes) > 1}
-SLOW |= {f"momentum {name} AdamW" for name in OF_MOMENTUM} | {"hook MlflowLoggerHook"}
-DEFAULT = [case for case in CASES if case not in SLOW]
-
-
-def test_the_number_of_cases() -> None:
-    assert {*CASES} >= SLOW
-    assert (len(CASES), len(DEFAULT), len(SLOW)) == (139, 92, 47)
-
-
-@pytest.mark.parametrize(
-    "case", [*DEFAULT, *(pytest.param(case, marks=pytest.mark.slow) for case in sorted(SLOW))]
-)
-def test_every_part_trains_has_its_effect_and_resumes(
-    resumes: bool, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    for name, package in EXTRAS.items():
-        if case.endswith(f" {name}") or (name == "timm/" and name in case):
-            pytest.importorskip(package)
-    if case == "hook load_ckpt":
-        run("begin", learner(hook={"save_ckpt_after_iter": 1}))
-    try_out(CASES[case], resumes=resumes)
 
 
 @pytest.mark.slow

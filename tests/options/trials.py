@@ -1,6 +1,6 @@
 """The trial of an option: a tiny run trains; in the slow tier one that dies also resumes to its bits.
 
-``tests/faults/test_resume.py`` stops at every update, by signals too. Here options are many, and runs short.
+``tests/faults/test_resume.py`` stops at every update. Here options are many, and runs short.
 """
 
 import copy

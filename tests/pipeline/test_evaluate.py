@@ -14,16 +14,23 @@ from ding_cls.errors import CheckpointError, ConfigError, DataError, DingError
 from ding_cls.metrics import METRICS, IMetric
 from ding_cls.pipeline import evaluate, train
 from tests.conftest import TinyNet, write_pictures
-from tests.harness import run_tiny
+from tests.harness import Finished, run_tiny
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
 CKPT = Path("run/ckpt/ckpt_best.pth.tar")
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return Finished(tmp_path_factory.mktemp("finished"), ALONE)
+
+
 @pytest.fixture
-def trained(picture_folder: Path, workdir: Path) -> Path:
-    run_tiny(picture_folder, "run", ALONE)
-    return picture_folder
+def trained(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pictures of the run ``run``, which lies in the current directory."""
+    folder = finished.lay_out()
+    monkeypatch.chdir(folder / "work")
+    return folder / "pictures"
 
 
 def test_results_equal_a_recount_of_the_saved_predictions(trained: Path) -> None:

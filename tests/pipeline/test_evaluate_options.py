@@ -19,17 +19,24 @@ from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.pipeline import evaluate, train
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from tests.conftest import TinyNet, write_pictures
-from tests.harness import SETTINGS, run_tiny, tiny_parts
+from tests.harness import SETTINGS, Finished, run_tiny, tiny_parts
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
 PARTS = tiny_parts("LinearClsHead", in_channels=8)
 CLASSES = ("ash", "birch", "cedar", "fir")
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return Finished(tmp_path_factory.mktemp("finished"), ALONE, PARTS)
+
+
 @pytest.fixture
-def trained(picture_folder: Path, workdir: Path) -> Path:
-    run_tiny(picture_folder, "run", ALONE, PARTS)
-    return picture_folder
+def trained(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pictures of the run ``run``, which lies in the current directory."""
+    folder = finished.lay_out()
+    monkeypatch.chdir(folder / "work")
+    return folder / "pictures"
 
 
 def read_csv(path: str) -> list[dict[str, str]]:

@@ -55,6 +55,7 @@ def test_every_key_is_among_the_options() -> None:
     assert len(OPTIONS) == len(keys) + len(_HOOKS) + len(_LOGGERS) + 2 == 29
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_it_trains_two_steps(picture_folder: Path, workdir: Path, option: str) -> None:
     alone = f"{_LEARNER}.dataloader.num_workers=0"

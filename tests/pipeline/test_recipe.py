@@ -10,11 +10,10 @@ from ding_cls.cli import main
 from ding_cls.config import read_config
 from ding_cls.config.reader.files import RECIPES
 from ding_cls.config.recipe import FINE_TUNE, FROM_SCRATCH
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at, leaves
 from ding_cls.pipeline import train
 from ding_cls.pipeline.dry_run.run import dry_run
 from ding_cls.pipeline.train import read_run
-from tests.config.test_recipe import leaves_of
 
 SMALL = (
     "policy.learn.learner.dataloader.num_workers=0",
@@ -61,7 +60,7 @@ def test_a_config_of_a_network_alone_is_the_one_liner(workdir: Path) -> None:
     assert described("weights.py") == tuned
     assert described("net.py", pretrained="w.pth") == tuned
     for config, recipe in ((one_liner, FROM_SCRATCH), (tuned, FINE_TUNE)):
-        for path, value in leaves_of(read_config(RECIPES / recipe)):
+        for path, value in leaves(read_config(RECIPES / recipe)):
             assert at(config, path) == value, path
 
 
@@ -76,6 +75,7 @@ def test_a_network_alone_in_the_other_spelling_is_trained_the_same(workdir: Path
     assert (learn["train_epoch"], learn["lr_schedule"]) == (3, "constant")
 
 
+@pytest.mark.slow
 def test_the_same_weights_come_of_each_way_to_say_it(picture_folder: Path, workdir: Path) -> None:
     Path("net.py").write_text(NETWORK)
     runs = [
@@ -115,7 +115,7 @@ def test_the_first_lines_name_the_recipe(
 def test_a_run_is_resumed_by_what_it_saved_of_its_recipe(picture_folder: Path, workdir: Path) -> None:
     begun = train(None, data=picture_folder, model="resnet18", epochs=2, exp_name="run", overrides=SMALL)
     saved = read_config("run/total_config.py")
-    for path, value in leaves_of(read_config(RECIPES / FROM_SCRATCH)):
+    for path, value in leaves(read_config(RECIPES / FROM_SCRATCH)):
         assert at(saved, path) == (2 if path.endswith("train_epoch") else value), path
     again = train(None, data=picture_folder, model="resnet18", exp_name="run", resume=True)
     assert again.was_complete
@@ -131,7 +131,7 @@ def test_cross_validation_trains_by_the_same_recipe(
     out = capsys.readouterr().out
     assert out.count("recipe ding_cls::from_scratch.py: all layers; ") == 1
     fold = read_config("folds/fold_0/total_config.py")
-    for path, value in leaves_of(read_config(RECIPES / FROM_SCRATCH)):
+    for path, value in leaves(read_config(RECIPES / FROM_SCRATCH)):
         assert at(fold, path) == (1 if path.endswith("train_epoch") else value), path
 
 
@@ -147,7 +147,7 @@ def test_config_show_prints_the_recipe_with_its_lines(
     assert shown.policy.model == {"name": "efficientnet_b1", "pretrained": True}
     assert shown.policy.learn.train_epoch == 3
     assert shown.exp_name == "runs/pictures_efficientnet_b1"
-    for path, value in leaves_of(read_config(RECIPES / FINE_TUNE)):
+    for path, value in leaves(read_config(RECIPES / FINE_TUNE)):
         assert at(shown, path) == (3 if path.endswith("train_epoch") else value), path
     places = [line.partition("  # ")[2] for line in out.splitlines()]
     assert any(place.startswith("ding_cls::fine_tune.py:") for place in places)

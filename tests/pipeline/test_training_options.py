@@ -8,8 +8,8 @@ import torch
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import RunStopped
 from ding_cls.pipeline import evaluate, train
-from tests.faults.test_resume import LIBRARY_OPTIMIZERS, OPTIONS
 from tests.harness import SETTINGS, assert_same, in_older_layout, outcome, run_tiny, tiny_parts
+from tests.options.mixtures_table import LIBRARY_OPTIMIZERS, MIXTURES
 
 LEARN = "policy.learn"
 TRAINED: dict[str, tuple[str, ...]] = {
@@ -33,6 +33,7 @@ TRAINED: dict[str, tuple[str, ...]] = {
 AVERAGES = ("ema", "swa")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", TRAINED)
 def test_every_option_trains_two_steps(option: str, workdir: Path) -> None:
     result = train(
@@ -54,7 +55,7 @@ def test_every_option_trains_two_steps(option: str, workdir: Path) -> None:
 def test_no_option_is_forgotten() -> None:
     assert len(TRAINED) == 15
     assert len(LIBRARY_OPTIMIZERS) == 9
-    named = " ".join(setting for settings in OPTIONS.values() for setting in settings)
+    named = " ".join(setting for settings in MIXTURES.values() for setting in settings)
     for key in ("grad_clip", "ema", "swa", "precise_bn", "sam", "momentum_schedule", "weight_decay_schedule"):
         assert f"{LEARN}.{key}=" in named, key
 
@@ -127,7 +128,7 @@ def test_a_run_begins_with_what_another_evaluated(
     file = "averaged/ckpt/iteration_10.pth.tar"
     untrained = (setting, network, f"{LEARN}.learner.train_iterations=0")
     init_cfg = f"policy.model.init_cfg={{'type': 'Pretrained', 'checkpoint': '{file}'}}"
-    for number, source in enumerate((f"policy.model.pretrained={file}", f"load_from={file}", init_cfg)):
+    for number, source in enumerate((f"policy.model.pretrained={file}", init_cfg)):
         capsys.readouterr()
         second = run_tiny(picture_folder, f"next_{number}", *untrained, source)
         assert second.final == first.final

@@ -45,19 +45,32 @@ def test_a_stage_that_nobody_sees_is_not_trained(picture_folder: Path, mm: Path)
     assert trained == {"conv1", "bn1", "layer1", "fc"}
 
 
-def test_words_of_the_second_spelling_win_over_a_native_config(picture_folder: Path, workdir: Path) -> None:
-    (workdir / "ours.py").write_text("policy = dict(learn=dict(learning_rate=0.5, train_epoch=3))\n")
+def test_words_of_the_second_spelling_win_over_its_file_alone(
+    picture_folder: Path, mm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["optimizer.lr=0.25", "runner.max_epochs=1", "work_dir=mine", "data.samples_per_gpu=4"]
-    ding_cls.train("ours.py", data=picture_folder, overrides=[*SMALL, *words])
+    ding_cls.train(mm, data=picture_folder, overrides=[*SMALL, *words])
     learn = read_config("mine/total_config.py").policy.learn
-    assert (learn.learning_rate, learn.train_epoch, learn.batch_size, learn.momentum) == (0.25, 1, 4, 0.9)
+    assert (learn.learning_rate, learn.train_epoch, learn.batch_size, learn.momentum) == (0.25, 1, 4, 0.0)
+    Path("ours.py").write_text("policy = dict(learn=dict(learning_rate=0.5, train_epoch=3))\n")
+    error = error_of(capsys, "train", "ours.py", "--data", str(picture_folder), *SMALL, *words)
+    keys = (
+        "policy.learn.learning_rate",
+        "policy.learn.train_epoch",
+        "exp_name",
+        "policy.learn.batch_size and",
+    )
+    for line, word, key in zip(error.splitlines(), words, keys, strict=True):
+        assert line.startswith(f"{word.partition('=')[0]} is mmclassification's spelling")
+        assert f"; write {key} " in line
+        assert line.endswith(f"(override {word})")
 
 
 def test_a_run_is_resumed_by_its_folder(
     picture_folder: Path, mm: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ding_cls.train(mm, data=picture_folder, overrides=[*SMALL, "exp_name=first"])
-    assert main(["train", "first", "--resume", "runner.max_epochs=2"]) == 0
+    assert main(["train", "first", "--resume", "policy.learn.train_epoch=2"]) == 0
     assert Path("first/ckpt/iteration_10.pth.tar").exists()
     assert "'first' is a run's folder; --resume continues it" in error_of(capsys, "train", "first")
 

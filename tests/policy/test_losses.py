@@ -12,7 +12,7 @@ from torch.nn import functional
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, LinearClsHead, build_model, weighted_loss
 from ding_cls.policy import ImageClassificationPolicy
-from ding_cls.policy.losses import loss_of, total
+from ding_cls.policy.losses import build_batch_loss, total
 from ding_cls.types import Batch
 from tests.models.test_classifier import OneCall, TwoLosses, resnet_of_parts
 from tests.policy.test_classification import NoReads
@@ -386,8 +386,8 @@ def test_what_cannot_be_minimised_is_refused(model: Any, learn: dict[str, Any], 
 
 def test_a_network_of_parts_has_no_loss_beside_its_own() -> None:
     learn = {"loss": None, "label_smoothing": 0.0}
-    assert loss_of(parts(), learn, torch.device("cpu")) is None
-    assert loss_of(plain(), learn, torch.device("cpu")) is not None
+    assert build_batch_loss(parts(), learn, torch.device("cpu")) is None
+    assert build_batch_loss(plain(), learn, torch.device("cpu")) is not None
 
 
 def test_one_loss_is_its_own_total() -> None:

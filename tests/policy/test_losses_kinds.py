@@ -11,7 +11,7 @@ from torch.nn import functional
 from ding_cls.errors import ConfigError
 from ding_cls.models import LOSSES, ImageClassifier, LinearClsHead
 from ding_cls.models.losses.class_weight import balanced_weights
-from ding_cls.policy.losses import BatchLoss, loss_of, num_hits
+from ding_cls.policy.losses import BatchLoss, build_batch_loss, right_samples
 from ding_cls.types import Batch
 from tests.policy.test_classification import NoReads
 from tests.policy.test_losses import CLASSES, Stem, batch, build, near, parts, plain, same, weights_of
@@ -152,7 +152,7 @@ def test_several_tasks_are_the_mean_of_their_losses() -> None:
     each = functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
     for loss in (
         BatchLoss(),
-        loss_of(nn.Linear(1, 1), {"loss": "CE", "label_smoothing": 0}, torch.device("cpu")),
+        build_batch_loss(nn.Linear(1, 1), {"loss": "CE", "label_smoothing": 0}, torch.device("cpu")),
     ):
         assert loss is not None
         assert loss(logits, targets, None).item() == pytest.approx(each.mean().item())
@@ -187,9 +187,9 @@ def test_a_network_of_several_tasks_trains_and_counts_whole_strings() -> None:
 def test_a_mixture_is_hit_by_the_class_with_the_largest_share() -> None:
     logits = torch.eye(3)
     shares = torch.tensor([[0.6, 0.4, 0.0], [0.5, 0.3, 0.2], [0.5, 0.0, 0.5]])
-    assert num_hits(logits, shares) == 2
-    assert num_hits(logits, torch.tensor([0, 1, 1])) == 2
-    assert num_hits(torch.eye(3)[None], torch.tensor([[0, 1, 2]])) == 1
+    assert right_samples(logits, shares).sum() == 2
+    assert right_samples(logits, torch.tensor([0, 1, 1])).sum() == 2
+    assert right_samples(torch.eye(3)[None], torch.tensor([[0, 1, 2]])).tolist() == [True]
 
 
 def test_a_network_that_brings_its_loss_refuses_a_short_form_too() -> None:

@@ -12,7 +12,7 @@ from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.errors import ConfigError
 from ding_cls.optim import OPTIMIZERS
 from ding_cls.policy import optimizer as optimization
-from ding_cls.policy.optimizer import lr_scheduler_of, optimizer_of
+from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer
 
 
 def learn(**changes: Any) -> EasyDict:
@@ -29,7 +29,7 @@ def settings_of(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 
 def test_by_default_it_is_torchs_sgd_with_the_scalars() -> None:
     model = network()
-    optimizer = optimizer_of(model, learn())
+    optimizer = build_optimizer(model, learn())
     expected = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=False)
     assert type(optimizer) is torch.optim.SGD
     assert settings_of(optimizer) == settings_of(expected)
@@ -53,13 +53,13 @@ def test_by_default_it_is_torchs_sgd_with_the_scalars() -> None:
     ],
 )
 def test_scalars_and_arguments_arrive(changes: dict[str, Any], expected: dict[str, Any]) -> None:
-    (group,) = settings_of(optimizer_of(network(), learn(**changes)))
+    (group,) = settings_of(build_optimizer(network(), learn(**changes)))
     assert {name: group[name] for name in expected} == expected
 
 
 def test_groups_follow_paramwise_cfg() -> None:
     changes = {"optimizer": {"paramwise_cfg": {"norm_decay_mult": 0.0, "bias_lr_mult": 2.0}}}
-    groups = settings_of(optimizer_of(network(), learn(**changes, learning_rate=0.5)))
+    groups = settings_of(build_optimizer(network(), learn(**changes, learning_rate=0.5)))
     found = [(group["lr"], group["lr_mult"], group["weight_decay"], group["momentum"]) for group in groups]
     assert found == [(0.5, 1.0, 1e-4, 0.9), (1.0, 2.0, 1e-4, 0.9), (0.5, 1.0, 0.0, 0.9)]
 
@@ -81,7 +81,7 @@ def test_groups_follow_paramwise_cfg() -> None:
 )
 def test_what_cannot_be_used_is_named(optimizer: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
-        optimizer_of(network(), learn(optimizer=optimizer))
+        build_optimizer(network(), learn(optimizer=optimizer))
 
 
 def test_a_users_class_named_sgd_gets_the_scalars_and_one_of_another_name_its_own(
@@ -95,16 +95,16 @@ def test_a_users_class_named_sgd_gets_the_scalars_and_one_of_another_name_its_ow
             super().__init__(params, lr=lr, momentum=momentum)
 
     cfg = learn(optimizer={"type": "HeavyBall", "momentum": 0.6}, momentum=0.75, weight_decay=None)
-    (group,) = settings_of(optimizer_of(network(), cfg))
+    (group,) = settings_of(build_optimizer(network(), cfg))
     assert (group["lr"], group["momentum"]) == (0.01, 0.6)
     OPTIMIZERS.register("SGD")(HeavyBall)
     cfg = learn(optimizer={"type": "SGD"}, momentum=0.75, weight_decay=None)
-    (group,) = settings_of(optimizer_of(network(), cfg))
+    (group,) = settings_of(build_optimizer(network(), cfg))
     assert (group["lr"], group["momentum"]) == (0.01, 0.75)
 
 
 def rates(cfg: EasyDict, updates_per_epoch: int = 4) -> list[float]:
-    scheduler = lr_scheduler_of(optimizer_of(network(), cfg), cfg)
+    scheduler = build_lr_scheduler(build_optimizer(network(), cfg), cfg)
     scheduler.updates_per_epoch = updates_per_epoch
     return [scheduler.apply(train_iter) for train_iter in range(updates_per_epoch * cfg.train_epoch)]
 
@@ -133,7 +133,7 @@ def test_groups_keep_their_share_under_a_schedule() -> None:
         optimizer={"type": "AdamW", "paramwise_cfg": {"custom_keys": {"0.": {"lr_mult": 0.1}}}},
         lr_schedule={"type": "LinearAnnealing", "min_lr_ratio": 0.5, "by_epoch": False},
     )
-    scheduler = lr_scheduler_of(optimizer_of(network(), cfg), cfg)
+    scheduler = build_lr_scheduler(build_optimizer(network(), cfg), cfg)
     scheduler.updates_per_epoch = 5
     assert scheduler.apply(4) == pytest.approx(0.4, rel=1e-12)
     assert scheduler.get_last_lr() == pytest.approx([0.04, 0.4], rel=1e-12)
@@ -150,7 +150,7 @@ def test_groups_keep_their_share_under_a_schedule() -> None:
 def test_a_schedule_that_cannot_be_used_is_named(schedule: dict[str, Any], expected: str) -> None:
     cfg = learn(lr_schedule=schedule)
     with pytest.raises(ConfigError, match=expected):
-        lr_scheduler_of(optimizer_of(network(), cfg), cfg)
+        build_lr_scheduler(build_optimizer(network(), cfg), cfg)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_rate_is_in_proportion_to_the_global_batch(
     changes = {"lr_schedule": {"type": "Fixed"}, "auto_scale_lr": scaling, "accumulation_steps": 2}
     cfg = learn(learning_rate=0.1, batch_size=64, **changes)
     assert rates(cfg)[0] == pytest.approx(expected, rel=1e-12)
-    (group,) = settings_of(optimizer_of(network(), cfg))
+    (group,) = settings_of(build_optimizer(network(), cfg))
     assert group["lr"] == pytest.approx(expected, rel=1e-12)
 
 
@@ -180,7 +180,7 @@ def test_scaling_that_is_not_enabled_is_told(
 ) -> None:
     caplog.set_level("INFO")
     given = None if scaling is None else {"base_batch_size": 32, **scaling}
-    optimizer_of(network(), learn(auto_scale_lr=given))
+    build_optimizer(network(), learn(auto_scale_lr=given))
     line = "auto_scale_lr is off; enable=True scales the learning rate by the global batch"
     assert caplog.messages == ([line] if is_said else [])
 
@@ -189,7 +189,7 @@ def test_a_base_batch_is_one_sample_at_least() -> None:
     with pytest.raises(
         ConfigError, match=r"auto_scale_lr\.base_batch_size is 0; it is the number of samples"
     ):
-        optimizer_of(network(), learn(auto_scale_lr={"base_batch_size": 0, "enable": True}))
+        build_optimizer(network(), learn(auto_scale_lr={"base_batch_size": 0, "enable": True}))
 
 
 def test_a_short_form_has_the_native_warm_up() -> None:
@@ -215,8 +215,8 @@ def test_momentum_and_weight_decay_follow_their_schedules() -> None:
         momentum_schedule={"type": "LinearAnnealing", "min_momentum": 0.5, "by_epoch": False},
         weight_decay_schedule={"type": "LinearAnnealing", "eta_min_ratio": 0.0, "by_epoch": False},
     )
-    optimizer = optimizer_of(network(), cfg)
-    scheduler = lr_scheduler_of(optimizer, cfg)
+    optimizer = build_optimizer(network(), cfg)
+    scheduler = build_lr_scheduler(optimizer, cfg)
     scheduler.updates_per_epoch = 4
     scheduler.apply(2)
     (group,) = optimizer.param_groups
@@ -225,5 +225,5 @@ def test_momentum_and_weight_decay_follow_their_schedules() -> None:
 
 def test_oneflows_adam_leaves_norms_out_of_weight_decay() -> None:
     optimizer = {"type": "AdamW", "paramwise_cfg": {"norm_decay_mult": 0.0}}
-    groups = settings_of(optimizer_of(network(), learn(optimizer=optimizer, weight_decay=0.05)))
+    groups = settings_of(build_optimizer(network(), learn(optimizer=optimizer, weight_decay=0.05)))
     assert [group["weight_decay"] for group in groups] == [0.05, 0.0]

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.dist
 
 SIZES = (1, 2, 5, 97, 100, 101)
 BATCH_SIZES = (1, 4, 7, 32)
-WORLDS = pytest.mark.parametrize("world_size", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+WORLDS = pytest.mark.parametrize(
+    "world_size", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 3))]
+)
 SEVERAL = pytest.mark.parametrize("world_size", [2, 3])
 LOADERS = ("ours", "round_up", "uneven", "torch", "whole")
 
@@ -50,18 +52,8 @@ class CountedMetric(DingStyleMetric):
 
 
 @cache
-def everything_on_ranks(world_size: int) -> list[dict[str, Any]]:
-    """Start the ranks once for all tests: importing the library takes longer than all they do."""
-    return run_ranks(everything, world_size)
-
-
-def everything() -> dict[str, Any]:
-    parts = (sums_of_all_shapes, given_to_a_users_metric, users_metric_by_samplers, kept, errors, decisions)
-    return {part.__name__: part() for part in parts}
-
-
 def on_ranks(world_size: int, part: Callable[[], Any]) -> list[Any]:
-    return [rank[part.__name__] for rank in everything_on_ranks(world_size)]
+    return run_ranks(part, world_size)
 
 
 def shard(samples: NumberedSamples, batch_size: int, kind: str) -> Any:
@@ -90,18 +82,18 @@ def sums_of_all_shapes() -> dict[Any, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def alone() -> dict[Any, Any]:
-    return sums_of_all_shapes()
+@cache
+def alone(part: Callable[[], Any]) -> Any:
+    return part()
 
 
 @WORLDS
-def test_counts_are_equal_as_integers_at_any_world_size(world_size: int, alone: dict[Any, Any]) -> None:
+def test_counts_are_equal_as_integers_at_any_world_size(world_size: int) -> None:
     ranks = on_ranks(world_size, sums_of_all_shapes)
     assert all(each == ranks[0] for each in ranks)
     checked = 0
     for (kind, num_samples, batch_size), (totals, result, num_evaluated) in ranks[0].items():
-        expected, of_one, _ = alone["ours", num_samples, batch_size]
+        expected, of_one, _ = alone(sums_of_all_shapes)["ours", num_samples, batch_size]
         # A plain loader goes through the whole set on every rank: each sum is that many times as large.
         times = world_size if kind == "whole" else 1
         for name in ("count", "top1", "top5", "bad_labels"):
@@ -127,10 +119,10 @@ def given_to_a_users_metric() -> dict[Any, Any]:
 
 @WORLDS
 def test_a_users_reduce_mean_gets_the_same_bits_once_in_the_order_of_the_data(world_size: int) -> None:
-    alone = given_to_a_users_metric()
-    assert on_ranks(world_size, given_to_a_users_metric) == [alone] * world_size
-    assert len(alone) == 24
-    for (num_samples, batch_size), (calls, counts, _) in alone.items():
+    expected = alone(given_to_a_users_metric)
+    assert on_ranks(world_size, given_to_a_users_metric) == [expected] * world_size
+    assert len(expected) == 24
+    for (num_samples, batch_size), (calls, counts, _) in expected.items():
         samples, policy = numbered(num_samples)
         parts = torch.arange(num_samples).split(batch_size)
         labels = torch.tensor(samples.targets)
@@ -153,10 +145,10 @@ def users_metric_by_samplers() -> list[Any]:
 @SEVERAL
 def test_shares_that_a_sampler_dealt_out_are_put_back_in_order(world_size: int) -> None:
     """With one sample a batch, the order of the data is the sampler's own, at any world size."""
-    alone = users_metric_by_samplers()
-    assert on_ranks(world_size, users_metric_by_samplers) == [alone] * world_size
-    assert len(alone) == 18
-    for _, num_samples, calls, counts, num_evaluated in alone:
+    expected = alone(users_metric_by_samplers)
+    assert on_ranks(world_size, users_metric_by_samplers) == [expected] * world_size
+    assert len(expected) == 18
+    for _, num_samples, calls, counts, num_evaluated in expected:
         assert (len(calls), len(calls[0])) == (1, num_samples)
         assert counts == [1] * num_samples
         assert num_evaluated == num_samples

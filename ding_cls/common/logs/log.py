@@ -115,7 +115,7 @@ class _Forwarding(logging.Handler):
 
 
 @contextmanager
-def parts_heard(logger: logging.Logger) -> Iterator[None]:
+def forward_library_logs(logger: logging.Logger) -> Iterator[None]:
     """Let what the library's parts say through Python's ``logging``, from level INFO on, come out here."""
     parts = logging.getLogger("ding_cls")
     handler, level = _Forwarding(logger), parts.level

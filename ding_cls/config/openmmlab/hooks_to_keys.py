@@ -4,9 +4,9 @@ keys."""
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ding_cls.config.normalize import put
+from ding_cls.config.messages import location_suffix
 from ding_cls.config.openmmlab.inert_hooks import drop_inert_hooks
-from ding_cls.config.validate import at, bracketed, place_of
+from ding_cls.config.tree import at, place_of, put
 
 _HOOKS = "policy.learn.learner.custom_hooks"
 _KEYS = {
@@ -45,7 +45,7 @@ def hooks_to_keys(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> lis
         if not problem and at(cfg, target) not in (None, [], _settings(hook)):
             problem = f"and {target} mean one thing; keep one of them"
         if problem:
-            problems.append(f"{_HOOKS}.{index} {problem}{bracketed(place)}")
+            problems.append(f"{_HOOKS}.{index} {problem}{location_suffix(place)}")
             continue
         put(cfg, target, _settings(hook))
         if place:
@@ -59,9 +59,9 @@ def _settings(hook: Mapping[str, Any]) -> Any:
     """Return a hook's arguments as the value of its key."""
     if hook["type"] == "SwitchRecipeHook":
         return hook["schedule"]
-    said = {name: value for name, value in hook.items() if _is_said(name, value)}
+    settings = {name: value for name, value in hook.items() if _has_effect(name, value)}
     evaluate = _EVALUATE.get(_switches(hook))
-    return said if evaluate is None else {**said, "evaluate": evaluate}
+    return settings if evaluate is None else {**settings, "evaluate": evaluate}
 
 
 def _problem(hook: Mapping[str, Any]) -> str:
@@ -69,7 +69,7 @@ def _problem(hook: Mapping[str, Any]) -> str:
     if is_switch and not (hook.keys() <= {"type", "priority", "schedule"} and _is_list(hook.get("schedule"))):
         return "is no SwitchRecipeHook; the form is dict(type=, schedule=[dict(action_epoch=, ...), ...])"
     switches = _switches(hook)
-    # A list, which compares: what a config says may have no hash.
+    # A list, which compares: a config's values may have no hash.
     if switches in list(_EVALUATE):
         return ""
     return (
@@ -86,7 +86,7 @@ def _switches(hook: Mapping[str, Any]) -> tuple[Any, Any]:
     return hook.get("evaluate_on_ema", True), hook.get("evaluate_on_origin", False)
 
 
-def _is_said(name: str, value: Any) -> bool:
+def _has_effect(name: str, value: Any) -> bool:
     if name in ("type", "priority", "evaluate_on_ema", "evaluate_on_origin"):
         return False
     return value not in _NOTHING.get(name, ())

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ding_cls.config.normalize import put
-from ding_cls.config.validate import at, bracketed, place_of
+from ding_cls.config.messages import location_suffix
+from ding_cls.config.tree import at, place_of, put
 
 _LISTS = ("policy.learn.learner.custom_hooks", "policy.learn.learner.loggers")
 _OF_ANY = ("type", "name", "priority", "position")
@@ -41,7 +41,7 @@ def drop_inert_hooks(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> 
         for index, hook in enumerate(hooks):
             if problem := _problem(hook):
                 place = place_of(f"{key}.{index}", origins) or place_of(key, origins)
-                problems.append(f"{key}.{index}: {hook['type']} {problem}{bracketed(place)}")
+                problems.append(f"{key}.{index}: {hook['type']} {problem}{location_suffix(place)}")
         left = [_effective(hook) for hook in hooks if _type(hook) not in _DONE_ANYWAY]
         if left != list(hooks):
             put(cfg, key, left)

@@ -4,7 +4,7 @@ Plain data for ``translate``; ``docs/second-spelling.md`` is drawn from it. A fe
 one line: the row's ``LATER`` becomes the native key.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -33,7 +33,7 @@ class Row:
     """One name of the second spelling.
 
     Attributes:
-        old: its dotted path; ``*`` stands for each element of a list.
+        old: its dotted path.
         new: the native path or paths; or what becomes of it. Keys of a dict that have no row of their own
             move along with it.
         help: what there is to know, in one line.
@@ -68,23 +68,11 @@ _PLAIN_OPTIMIZER_HOOKS = ("OptimizerHook", "DistOptimizerHook", "GradientCumulat
 _DISK = (None, {"backend": "disk"})
 
 # mmcv capitalises a policy in lower case; names of two words must be written as its classes are.
-_SCHEDULES = {
-    name.lower(): name
-    for name in (
-        "Fixed",
-        "Step",
-        "Exp",
-        "Poly",
-        "Inv",
-        "CosineAnnealing",
-        "CosineAnnealingCooldown",
-        "FlatCosineAnnealing",
-        "CosineRestart",
-        "LinearAnnealing",
-        "Cyclic",
-        "OneCycle",
-    )
-}
+_NAMES = (
+    *("Fixed", "Step", "Exp", "Poly", "Inv", "Cyclic", "OneCycle", "CosineRestart", "CosineAnnealing"),
+    *("CosineAnnealingCooldown", "FlatCosineAnnealing", "LinearAnnealing"),
+)
+_SCHEDULES = {name.lower(): name for name in _NAMES}
 
 
 def section(cfg: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -135,33 +123,54 @@ def _interval(interval: int) -> int | bool:
     return interval if interval > 0 else False
 
 
+def _update_name(template: str) -> str:
+    return template.replace("{}", "{train_iter}")
+
+
+def _is_cuda(device: str) -> bool:
+    return device == "cuda"
+
+
 def _dataset(datasets: Any) -> Any:
     return {"type": "ConcatDataset", "datasets": list(datasets)}
 
 
-_LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
+_LEARN, _LEARNER, _COLLECT = "policy.learn", "policy.learn.learner", "policy.collect"
 _HOOK, _FILES, _EVALUATOR = f"{_LEARNER}.hook", f"{_LEARNER}.checkpoint", "policy.eval.evaluator"
-_SAMPLER = "policy.collect.sampler"
-_METRIC = "policy.eval.metric"
+_SAMPLER, _LOADER = f"{_COLLECT}.sampler", f"{_LEARNER}.dataloader"
+_METRIC, _MODEL, _OPTIMIZER = "policy.eval.metric", "policy.model", f"{_LEARN}.optimizer"
+_NONE = (None,)
+_TEMPLATE = ("checkpoint_config.filename_tmpl", f"{_FILES}.file_name")
+
+
+def _rows(section: str, names: str, new: str | Fate, help: str = "", **about: Any) -> Iterator[Row]:
+    """Yield a row for each of the names in a section; in a native section it has the same name."""
+    for name in names.split():
+        target = new if isinstance(new, Fate) else f"{new}.{name}"
+        yield Row(f"{section}.{name}".lstrip("."), target, help, **about)
+
+
+def _loader_rows(where: str) -> Iterator[Row]:
+    """Yield what is the same for each of the four sections of loaders' settings."""
+    yield from _rows(where, "persistent_workers pin_memory prefetch_factor", NO_EFFECT, "for speed alone")
+    yield from _rows(where, "round_up", LATER)
+    yield from _rows(where, "seed", LATER, nothing=_NONE)
+
 
 TABLE: tuple[Row, ...] = (
-    Row("model", "policy.model", "the network and its parts"),
-    Row("model.pretrained", "policy.model.pretrained", nothing=(None,)),
-    Row(
-        "model.init_cfg", "policy.model.init_cfg", "initial values, or type='Pretrained'", nothing=(None, [])
-    ),
-    Row("model.train_cfg", "policy.model.train_cfg", nothing=(None, {})),
+    Row("model", _MODEL, "the network and its parts"),
+    Row("model.pretrained", f"{_MODEL}.pretrained", nothing=_NONE),
+    Row("model.init_cfg", f"{_MODEL}.init_cfg", "initial values, or type='Pretrained'", nothing=(None, [])),
+    Row("model.train_cfg", f"{_MODEL}.train_cfg", nothing=(None, {})),
     Row("model.train_cfg.augments", f"{_LEARN}.batch_augments", nothing=(None, [])),
-    Row("optimizer", f"{_LEARN}.optimizer", "its class and further arguments"),
+    Row("optimizer", _OPTIMIZER, "its class and further arguments"),
     Row("optimizer.lr", f"{_LEARN}.learning_rate"),
     Row("optimizer.weight_decay", f"{_LEARN}.weight_decay"),
-    Row("optimizer.momentum", f"{_LEARN}.momentum", when=_SGD),
-    Row("optimizer.nesterov", f"{_LEARN}.nesterov", when=_SGD),
-    Row("optimizer.paramwise_cfg", f"{_LEARN}.optimizer.paramwise_cfg", nothing=(None,)),
-    Row("optimizer.constructor", f"{_LEARN}.optimizer.constructor", nothing=(None,)),
-    Row("paramwise_cfg", f"{_LEARN}.optimizer.paramwise_cfg", nothing=(None,)),
+    *_rows("optimizer", "momentum nesterov", _LEARN, when=_SGD),
+    *_rows("optimizer", "paramwise_cfg constructor", _OPTIMIZER, nothing=_NONE),
+    Row("paramwise_cfg", f"{_OPTIMIZER}.paramwise_cfg", nothing=_NONE),
     Row("optimizer_config.type", LATER, nothing=(*_PLAIN_OPTIMIZER_HOOKS, *FP16_HOOKS)),
-    Row("optimizer_config.grad_clip", f"{_LEARN}.grad_clip", types=(dict,), nothing=(None,)),
+    Row("optimizer_config.grad_clip", f"{_LEARN}.grad_clip", types=(dict,), nothing=_NONE),
     Row("optimizer_config.detect_anomalous_params", f"{_LEARN}.detect_anomalous_params"),
     Row(
         "optimizer_config.cumulative_iters",
@@ -171,46 +180,23 @@ TABLE: tuple[Row, ...] = (
     Row("optimizer_config.update_interval", LATER, nothing=(1,)),
     Row("optimizer_config.loss_scale", f"{_LEARN}.loss_scale", "the precision is then fp16"),
     Row("optimizer_config.use_fp16", LATER, nothing=(False,)),
-    Row("optimizer_config.distributed", NO_EFFECT, "gradients are reduced by DDP"),
-    Row("optimizer_config.coalesce", NO_EFFECT, "gradients are reduced by DDP"),
-    Row("optimizer_config.bucket_size_mb", NO_EFFECT, "gradients are reduced by DDP"),
-    Row(
-        "lr_config",
-        f"{_LEARN}.lr_schedule",
-        "the schedule's arguments, its warm-up among them",
-        nothing=(None,),
+    *_rows(
+        "optimizer_config", "distributed coalesce bucket_size_mb", NO_EFFECT, "gradients are reduced by DDP"
     ),
-    Row(
-        "lr_config.policy",
-        f"{_LEARN}.lr_schedule.type",
-        "in upper or lower case",
-        _schedule,
-        types=(str,),
-    ),
-    Row("momentum_config", f"{_LEARN}.momentum_schedule", "the schedule's arguments", nothing=(None,)),
+    Row("lr_config", f"{_LEARN}.lr_schedule", "the arguments, its warm-up among them", nothing=_NONE),
+    Row("lr_config.policy", f"{_LEARN}.lr_schedule.type", "in any case", _schedule, types=(str,)),
+    Row("momentum_config", f"{_LEARN}.momentum_schedule", "the schedule's arguments", nothing=_NONE),
     Row("momentum_config.policy", f"{_LEARN}.momentum_schedule.type", "", _schedule, types=(str,)),
     Row("fp16.loss_scale", f"{_LEARN}.loss_scale", "the precision is then fp16"),
     Row("runner.type", LATER, nothing=("EpochBasedRunner", "IterBasedRunner")),
     Row("runner.max_epochs", f"{_LEARN}.train_epoch"),
     Row("runner.max_iters", f"{_LEARN}.max_iters", "the run and its schedules end there"),
     Row("total_epochs", f"{_LEARN}.train_epoch"),
-    Row(
-        "checkpoint_config.interval",
-        f"{_HOOK}.save_ckpt_after_epoch",
-        "-1: never",
-        _interval,
-        types=(int,),
-        when=_BY_EPOCH,
+    *(
+        Row("checkpoint_config.interval", f"{_HOOK}.{hook}", "-1: never", _interval, types=(int,), when=when)
+        for hook, when in (("save_ckpt_after_epoch", _BY_EPOCH), ("save_ckpt_after_iter", _BY_ITER))
     ),
-    Row(
-        "checkpoint_config.interval",
-        f"{_HOOK}.save_ckpt_after_iter",
-        "-1: never",
-        _interval,
-        types=(int,),
-        when=_BY_ITER,
-    ),
-    Row("checkpoint_config.by_epoch", NO_EFFECT, "says what interval counts", types=(bool,)),
+    Row("checkpoint_config.by_epoch", NO_EFFECT, "decides what interval counts", types=(bool,)),
     Row(
         "checkpoint_config.max_keep_ckpts",
         f"{_LEARNER}.keep_checkpoints",
@@ -220,24 +206,10 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("checkpoint_config.save_last", f"{_HOOK}.save_ckpt_after_run"),
     Row("checkpoint_config.save_optimizer", f"{_FILES}.save_optimizer"),
-    Row("checkpoint_config.out_dir", f"{_FILES}.out_dir", nothing=(None,)),
+    Row("checkpoint_config.out_dir", f"{_FILES}.out_dir", nothing=_NONE),
     Row("checkpoint_config.sync_buffer", LATER, nothing=(False,)),
-    Row(
-        "checkpoint_config.filename_tmpl",
-        f"{_FILES}.file_name",
-        "a further name; {} is the update",
-        lambda template: template.replace("{}", "{train_iter}"),
-        types=(str,),
-        nothing=(None,),
-        when=_COUNTS_ITERS,
-    ),
-    Row(
-        "checkpoint_config.filename_tmpl",
-        f"{_FILES}.file_name",
-        "a further name; {} is the epoch",
-        nothing=(None,),
-        when=_COUNTS_EPOCHS,
-    ),
+    Row(*_TEMPLATE, "a further name; {} is the update", _update_name, (str,), _NONE, when=_COUNTS_ITERS),
+    Row(*_TEMPLATE, "a further name; {} is the epoch", nothing=_NONE, when=_COUNTS_EPOCHS),
     Row("checkpoint_config.file_client_args", LATER, nothing=_DISK),
     Row("checkpoint_config.create_symlink", NO_EFFECT, "there are no links: --resume finds the newest"),
     Row("checkpoint_config.meta", NO_EFFECT, "every checkpoint holds classes, config and versions"),
@@ -249,12 +221,12 @@ TABLE: tuple[Row, ...] = (
         "lines and TensorBoard are always written",
         types=(list, tuple),
     ),
-    Row("log_level", f"{_LEARNER}.log_level", nothing=(None,)),
+    Row("log_level", f"{_LEARNER}.log_level", nothing=_NONE),
     Row(
         "custom_hooks",
         f"{_LEARNER}.custom_hooks",
         "EMAHook becomes policy.learn.ema, PreciseBNHook precise_bn there, SwitchRecipeHook recipes",
-        nothing=(None,),
+        nothing=_NONE,
     ),
     Row(
         "workflow",
@@ -264,55 +236,44 @@ TABLE: tuple[Row, ...] = (
         when=_LOSS_PASSES,
     ),
     Row("workflow", LATER, "an epoch of training, then evaluation", nothing=([["train", 1]], None)),
-    Row("work_dir", "exp_name", nothing=(None,)),
-    Row("resume_from", f"{_HOOK}.load_ckpt_before_run", nothing=(None,)),
-    Row("load_from", "policy.model.pretrained", "of a checkpoint what its run evaluated", nothing=(None,)),
+    Row("work_dir", "exp_name", nothing=_NONE),
+    Row("resume_from", f"{_HOOK}.load_ckpt_before_run", nothing=_NONE),
+    Row("load_from", f"{_MODEL}.pretrained", "of a checkpoint what its run evaluated", nothing=_NONE),
     Row("auto_resume", LATER, "the command line has --resume", nothing=(False, None)),
     Row("data.samples_per_gpu", (f"{_LEARN}.batch_size", "policy.eval.batch_size"), is_general=True),
-    Row("data.workers_per_gpu", f"{_LEARNER}.dataloader.num_workers", is_general=True),
+    Row("data.workers_per_gpu", f"{_LOADER}.num_workers", is_general=True),
     Row("data.train_dataloader.samples_per_gpu", f"{_LEARN}.batch_size"),
-    Row("data.train_dataloader.workers_per_gpu", f"{_LEARNER}.dataloader.num_workers"),
+    Row("data.train_dataloader.workers_per_gpu", f"{_LOADER}.num_workers"),
     Row("data.val_dataloader.samples_per_gpu", "policy.eval.batch_size"),
     Row("data.val_dataloader.workers_per_gpu", NO_EFFECT, "as many as for training"),
     Row("data.test_dataloader.samples_per_gpu", NO_EFFECT, "results do not depend on it"),
     Row("data.test_dataloader.workers_per_gpu", NO_EFFECT, "as many as for training"),
     Row("data.shuffle", LATER, nothing=(True,)),
     Row("data.train_dataloader.shuffle", LATER, nothing=(True,)),
-    Row("data.val_dataloader.shuffle", LATER, nothing=(False,)),
-    Row("data.test_dataloader.shuffle", LATER, nothing=(False,)),
-    Row("data.drop_last", f"{_LEARNER}.dataloader.drop_last", "for training alone", is_general=True),
-    Row("data.train_dataloader.drop_last", f"{_LEARNER}.dataloader.drop_last"),
-    Row("data.val_dataloader.drop_last", LATER, nothing=(False,)),
-    Row("data.test_dataloader.drop_last", LATER, nothing=(False,)),
-    *(
-        Row(f"{where}.{name}", fate, text, nothing=nothing)
-        for where in ("data", "data.train_dataloader", "data.val_dataloader", "data.test_dataloader")
-        for name, fate, text, nothing in (
-            ("persistent_workers", NO_EFFECT, "for speed alone", ()),
-            ("pin_memory", NO_EFFECT, "for speed alone", ()),
-            ("prefetch_factor", NO_EFFECT, "for speed alone", ()),
-            ("round_up", LATER, "", ()),
-            ("seed", LATER, "", (None,)),
-        )
+    *_rows("data.val_dataloader", "shuffle drop_last", LATER, nothing=(False,)),
+    *_rows("data.test_dataloader", "shuffle drop_last", LATER, nothing=(False,)),
+    Row("data.drop_last", f"{_LOADER}.drop_last", "for training alone", is_general=True),
+    Row("data.train_dataloader.drop_last", f"{_LOADER}.drop_last"),
+    *_loader_rows("data"),
+    *_loader_rows("data.train_dataloader"),
+    *_loader_rows("data.val_dataloader"),
+    *_loader_rows("data.test_dataloader"),
+    Row("data.sampler_cfg", _SAMPLER, "of training", nothing=_NONE, is_general=True),
+    Row("data.train_dataloader.sampler_cfg", _SAMPLER, nothing=_NONE),
+    Row("data.val_dataloader.sampler_cfg", LATER, nothing=_NONE),
+    Row("data.test_dataloader.sampler_cfg", LATER, nothing=_NONE),
+    *_rows(
+        "data",
+        "train val test",
+        _COLLECT,
+        "the dataset; a list becomes a ConcatDataset",
+        convert=_dataset,
+        types=(list, tuple),
+        nothing=_NONE,
     ),
-    Row("data.sampler_cfg", _SAMPLER, "of training", nothing=(None,), is_general=True),
-    Row("data.train_dataloader.sampler_cfg", _SAMPLER, nothing=(None,)),
-    Row("data.val_dataloader.sampler_cfg", LATER, nothing=(None,)),
-    Row("data.test_dataloader.sampler_cfg", LATER, nothing=(None,)),
-    *(
-        Row(
-            f"data.{phase}",
-            f"policy.collect.{phase}",
-            "the data set; a list becomes a ConcatDataset",
-            _dataset,
-            types=(list, tuple),
-            nothing=(None,),
-        )
-        for phase in ("train", "val", "test")
-    ),
-    Row("data.train.data_prefix", "policy.collect.learn_data_path", nothing=(None, "")),
-    Row("data.val.data_prefix", "policy.collect.eval_data_path", nothing=(None, "")),
-    Row("sampler", _SAMPLER, "RepeatAugSampler", nothing=(None,)),
+    Row("data.train.data_prefix", f"{_COLLECT}.learn_data_path", nothing=(None, "")),
+    Row("data.val.data_prefix", f"{_COLLECT}.eval_data_path", nothing=(None, "")),
+    Row("sampler", _SAMPLER, "RepeatAugSampler", nothing=_NONE),
     Row("evaluation", f"{_EVALUATOR}.validate", "None: train without", lambda _: False, when=_NO_EVALUATION),
     Row(
         "evaluation.interval",
@@ -321,65 +282,44 @@ TABLE: tuple[Row, ...] = (
         types=(int,),
     ),
     Row("evaluation.by_epoch", NO_EFFECT, "the runner decides, as in mmclassification"),
-    Row("evaluation.start", f"{_EVALUATOR}.start", nothing=(None,)),
-    Row("evaluation.dynamic_intervals", LATER, nothing=(None,)),
+    *_rows("evaluation", "start rule greater_keys less_keys", _EVALUATOR, nothing=_NONE),
     Row(
         "evaluation.metric",
         f"{_METRIC}.metrics",
         "the metric is then ClassificationMetrics",
         nothing=("accuracy", ["accuracy"]),
     ),
-    Row(
-        "evaluation.metric_options.topk",
-        f"{_METRIC}.topk",
-        "without it acc1 and acc5",
-        nothing=(1, [1], [1, 5]),
-    ),
+    Row("evaluation.metric_options.topk", f"{_METRIC}.topk", "else acc1, acc5", nothing=(1, [1], [1, 5])),
     Row("evaluation.metric_options.thrs", f"{_METRIC}.thrs", nothing=(None, 0, 0.0)),
     Row("evaluation.metric_options.average_mode", f"{_METRIC}.average", nothing=("macro",)),
-    Row("evaluation.metric_options.thr", f"{_METRIC}.thr", "of several labels", nothing=(None,)),
-    Row("evaluation.metric_options.k", f"{_METRIC}.k", "of several labels", nothing=(None,)),
+    *_rows("evaluation.metric_options", "thr k", _METRIC, "of several labels", nothing=_NONE),
     Row(
         "evaluation.save_best",
         f"{_EVALUATOR}.save_best",
         "the best is kept always",
         nothing=(None, False, True, "auto"),
     ),
-    Row("evaluation.rule", f"{_EVALUATOR}.rule", nothing=(None,)),
-    Row("evaluation.greater_keys", f"{_EVALUATOR}.greater_keys", nothing=(None,)),
-    Row("evaluation.less_keys", f"{_EVALUATOR}.less_keys", nothing=(None,)),
-    Row("evaluation.out_dir", f"{_FILES}.out_dir", "of all checkpoints", nothing=(None,)),
+    Row("evaluation.out_dir", f"{_FILES}.out_dir", "of all checkpoints", nothing=_NONE),
     Row("evaluation.file_client_args", LATER, nothing=_DISK),
-    Row("evaluation.test_fn", LATER, nothing=(None,)),
-    Row("evaluation.indices", LATER, nothing=(None,)),
+    *_rows("evaluation", "dynamic_intervals test_fn indices", LATER, nothing=_NONE),
     Row("evaluation.broadcast_bn_buffer", LATER, nothing=(True,)),
-    Row("evaluation.gpu_collect", NO_EFFECT, "sums are reduced, no results gathered"),
-    Row("evaluation.tmpdir", NO_EFFECT, "sums are reduced, no results gathered"),
+    *_rows("evaluation", "gpu_collect tmpdir", NO_EFFECT, "sums are reduced, no results gathered"),
     Row("evaluation.logger", NO_EFFECT),
     Row("dist_params", NO_EFFECT, "nccl with CUDA, else gloo; address and port are the launcher's"),
-    Row("find_unused_parameters", f"{_LEARN}.find_unused_parameters", types=(bool,), nothing=(None,)),
+    Row("find_unused_parameters", f"{_LEARN}.find_unused_parameters", types=(bool,), nothing=_NONE),
     Row("cudnn_benchmark", NO_EFFECT, "algorithms are not chosen by their speed here"),
     Row("mp_start_method", NO_EFFECT, "how workers start changes no result"),
-    Row("opencv_num_threads", NO_EFFECT, "pictures are not read with OpenCV"),
-    Row("deterministic", LATER, nothing=(False, None)),
-    Row("diff_seed", LATER, nothing=(False, None)),
+    Row("opencv_num_threads", NO_EFFECT, "images are not read with OpenCV"),
+    *_rows("", "deterministic diff_seed", LATER, nothing=(False, None)),
     Row("gpu_ids", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, [0])),
     Row("gpus", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, 1)),
-    Row(
-        "device",
-        "policy.cuda",
-        "",
-        lambda name: name == "cuda",
-        nothing=(None, "auto"),
-        only=("cuda", "cpu"),
-    ),
-    Row("launcher", NO_EFFECT, "the launcher's variables tell"),
-    Row("local_rank", NO_EFFECT, "the launcher's variables tell"),
-    Row("profiler_config", LATER, nothing=(None,)),
-    Row("auto_scale_lr", f"{_LEARN}.auto_scale_lr", "not enabled, lint compares the two", nothing=(None,)),
+    Row("device", "policy.cuda", "", _is_cuda, nothing=(None, "auto"), only=("cuda", "cpu")),
+    *_rows("", "launcher local_rank", NO_EFFECT, "the launcher's variables tell"),
+    Row("profiler_config", LATER, nothing=_NONE),
+    Row("auto_scale_lr", f"{_LEARN}.auto_scale_lr", "not enabled, lint compares the two", nothing=_NONE),
 )
 
 ROOTS = tuple(dict.fromkeys(row.old.partition(".")[0] for row in TABLE))
 
-# One of these says how to train; what else is missing then means mmclassification's default, not ours.
+# One of these sets how to train; what else is missing then has mmclassification's default, not ours.
 TRAINING = ("optimizer", "optimizer_config", "lr_config", "runner", "total_epochs")

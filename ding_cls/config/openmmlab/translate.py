@@ -1,17 +1,19 @@
-"""The second spelling of a config, mmclassification's, put into ours by the rows of ``table``.
+"""mmclassification's spelling of a config, put into ours by the rows of ``key_table``.
 
-A config may mix the two, as long as no value is said in both. It must not know what the values mean beyond
-what the table says, nor look up any part by its name.
+A config of either spelling enters the library here and is in ours afterwards. It must not know what the
+values mean beyond the table, nor look up any part by its name.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import deep_merge_dicts, plain_copy
-from ding_cls.config.normalize import move_arguments, put
+from ding_cls.config.messages import location_suffix, type_error_text
+from ding_cls.config.normalize import move_arguments
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
+from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
 from ding_cls.config.openmmlab.key_table import (
     FP16_HOOKS,
     LATER,
@@ -24,35 +26,37 @@ from ding_cls.config.openmmlab.key_table import (
     is_sgd,
     section,
 )
-from ding_cls.config.origins import GrowingOrigins, OriginTable, sections_of
-from ding_cls.config.validate import (
-    MAX_GUESSES,
+from ding_cls.config.origins import NativeConfig
+from ding_cls.config.overrides import apply_overrides
+from ding_cls.config.suggestions import MAX_GUESSES, UNKNOWN, is_alike, unknown_key
+from ding_cls.config.tree import (
     MISSING,
-    UNKNOWN,
-    bracketed,
-    is_alike,
+    OriginTable,
+    drop,
     last_name,
-    mistyped,
+    leaves,
     place_of,
-    unknown_key,
+    put,
+    section_of,
+    sections_of,
     value_at,
 )
 
-# Where a value stands that no line has set.
+# Where a value comes from that no line has set.
 MM_DEFAULT = "mmclassification's default"
 
 # mmclassification keeps a file's variables in its config: what is this much like a key was meant as one.
 _MISSPELT = 0.8
-_MMCV_LOSS_SCALE = 512.0
 _OF_MMPRETRAIN = (
     *("optim_wrapper", "param_scheduler", "default_hooks", "env_cfg", "visualizer", "randomness"),
     *("train_cfg", "val_cfg", "test_cfg", "train_dataloader", "val_dataloader", "test_dataloader"),
     *("val_evaluator", "test_evaluator", "data_preprocessor"),
 )
+# Keys that both spellings have.
+_SHARED = ("seed", "custom_imports")
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
-# Their layers are drawn so where a config is silent.
-# What a head's layer is drawn from there where nobody says it.
+# What a head's layer is drawn from there where the config sets nothing.
 _NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
 _DRAWN_FROM = {
     **dict.fromkeys(("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead"), _NORMAL),
@@ -60,91 +64,87 @@ _DRAWN_FROM = {
 }
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
-_NATIVE_SCHEDULE = ("lr_schedule", "decay_epoch", "decay_rate", "min_lr", "warmup_lr", "warmup_epoch")
 _FOR_FILES = re.compile(r"\{\{\s*(?:file\w+|_base_[\w.]*)\s*\}\}")
 
 
-class Translation(NamedTuple):
-    """A config in the native spelling.
-
-    Attributes:
-        cfg: nested plain dicts.
-        origins: which line set what in ``cfg``.
-        problems: what could not be taken over, a line each; ``cfg`` lacks it.
-    """
-
-    cfg: dict[str, Any]
-    origins: dict[str, str]
-    problems: list[str]
-
-
-def translate(
+def to_native(
     cfg: Mapping[str, Any],
+    overrides: Sequence[str] = (),
     origins: Mapping[str, str] | None = None,
     *,
-    overridden: Collection[str] = (),
-    is_whole: bool = True,
     variables: Collection[str] | None = None,
-) -> Translation:
-    """Return a config with native keys alone; one that has no others comes back as it is.
+) -> tuple[NativeConfig, list[str]]:
+    """Return a config of either spelling in ours, and the ``key=value`` words that are still to be set.
 
-    What a config that says how to train leaves out has mmclassification's default, not ours, wherever numbers
-    depend on it: no momentum, a constant learning rate, an evaluation after each epoch.
+    Words in mmclassification's spelling are set before the translation, and only in a config of that
+    spelling. Where such a config sets how to train, what it leaves out has mmclassification's default, not
+    ours, wherever numbers depend on it: no momentum, a constant learning rate, an evaluation after each
+    epoch.
 
     Args:
-        cfg: the user's values; stays as it is.
-        origins: which line set what (see ``read_config_with_origins``).
-        overridden: paths, in either spelling, that the command line sets.
-        is_whole: whether ``cfg`` describes a run, so that what it leaves out has a default.
+        cfg: as read; stays as it is.
+        overrides: see ``apply_overrides``.
+        origins: which line set what (see ``read_config_with_origins``); stays as it is.
         variables: top-level names that the files use; any other that is no key is an error. None: unknown.
+
+    Raises:
+        ConfigError: an override that cannot be applied.
     """
     values, places = plain_copy(cfg), dict(origins or {})
     move_arguments(values, places)
+    drop_ignored(values)
     problems = list(_leftovers(values, places))
+    native_words = [word for word in overrides if _root(word) in ROOT]
+    other_words = [word for word in overrides if _root(word) not in ROOT]
     if not any(key in ROOTS for key in values):
-        return Translation(values, places, [*problems, *hooks_to_keys(values, places)])
-    work = _Work(values, places, overridden, variables)
-    translated = work.run(is_whole=is_whole)
-    places = {**work.moved_origins, **work.native_origins}
-    problems += [*work.problems, *hooks_to_keys(translated, places)]
-    return Translation(translated, places, problems)
+        refused = [word for word in other_words if _root(word) in ROOTS]
+        problems += [*map(_refused, refused), *hooks_to_keys(values, places)]
+        words = [word for word in overrides if word not in refused]
+        return NativeConfig(values, places, problems), words
+    values = apply_overrides(values, other_words, origins=places)
+    translation = _Translation(values, places, variables)
+    translated = translation.run()
+    problems += [*translation.problems, *hooks_to_keys(translated, translation.new_origins)]
+    return NativeConfig(translated, translation.new_origins, problems), native_words
 
 
-class _Work:
-    """One translation: what has moved so far, and what was wrong with it."""
+class _Translation:
+    """One translation: what has moved so far, and what was wrong with it.
+
+    Attributes:
+        problems: a line each.
+        new_origins: which line set what in the native config.
+    """
 
     def __init__(
-        self,
-        cfg: dict[str, Any],
-        origins: dict[str, str],
-        overridden: Collection[str],
-        variables: Collection[str] | None,
+        self, cfg: dict[str, Any], origins: dict[str, str], variables: Collection[str] | None
     ) -> None:
-        self._variables = variables
         self.problems: list[str] = []
-        self.moved_origins = GrowingOrigins()
-        self.native_origins = {
-            path: place for path, place in origins.items() if path.partition(".")[0] in ROOT
-        }
-        self._cfg, self._origins, self._overridden = cfg, OriginTable(origins), overridden
-        self._native = {key: value for key, value in cfg.items() if key in ROOT}
+        self.new_origins = {path: place for path, place in origins.items() if _root(path) in ROOT}
+        self._cfg, self._origins, self._variables = cfg, OriginTable(origins), variables
         self._moved: dict[str, Any] = {}
-        self._sources: dict[str, tuple[str, Row]] = {}
+        self._sources: dict[str, tuple[str, Row, bool]] = {}
 
-    def run(self, *, is_whole: bool) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Return the native config."""
+        self._check_one_spelling()
         for key, value in self._cfg.items():
             if key in ROOTS:
                 self._walk(key, value, None)
             elif key not in ROOT:
                 self._check_variable(key, value)
-        if is_whole:
-            self._add_implied()
+        for target in self._sources:
+            self._note_origins(target)
+        self._add_defaults()
         self._count_updates()
-        self._check_both_spellings()
-        if is_whole:
-            self._add_defaults()
-        return deep_merge_dicts(self._moved, self._native)
+        native = {key: value for key, value in self._cfg.items() if key in ROOT}
+        return deep_merge_dicts(self._moved, native)
+
+    def _check_one_spelling(self) -> None:
+        theirs = next(key for key in self._cfg if key in ROOTS)
+        for ours in (key for key in self._cfg if key in ROOT and key not in _SHARED):
+            text = "are two spellings in one config; write all of it in one (ding-cls config convert"
+            self._clash(theirs, ours, f"{text} translates a file of mmclassification's)")
 
     def _walk(self, path: str, value: Any, around: tuple[str, Row] | None) -> None:
         """Carry a value over, or what is in it.
@@ -152,41 +152,35 @@ class _Work:
         Args:
             path: where it is.
             value: what it is.
-            around: the innermost row whose dict it lies in, and where that row's dict is.
+            around: the innermost row whose dict holds it, and the path of that dict.
         """
-        pattern = _pattern(path)
-        rows = (row for row in _ROWS.get(pattern, ()) if row.when is None or row.when.holds(self._cfg))
+        rows = (row for row in _ROWS.get(path, ()) if row.when is None or row.when.holds(self._cfg))
         row = next(rows, None)
         if row is not None:
             around = path, row
-        if isinstance(value, dict) and value and pattern in _SECTIONS:
+        if isinstance(value, dict) and value and path in _SECTIONS:
             for key, item in value.items():
                 self._walk(f"{path}.{key}", item, around)
-        elif isinstance(value, (list, tuple)) and f"{pattern}.*" in _ROWS:
-            for index, item in enumerate(value):
-                self._walk(f"{path}.{index}", item, around)
         elif around is not None:
             self._carry(path, value, around[1], inner=path.removeprefix(around[0]))
-        elif pattern not in _SECTIONS:
-            siblings = [
-                last_name(each) for each in _ROWS if each.rpartition(".")[0] == pattern.rpartition(".")[0]
-            ]
+        elif path not in _SECTIONS:
+            siblings = [last_name(each) for each in _ROWS if section_of(each) == section_of(path)]
             self._add(path, self._unknown(path, list(_ROWS), siblings))
         elif value is not None and value != {}:
-            self._add(path, mistyped(value, (dict,)))
+            self._add(path, type_error_text(value, (dict,)))
 
     def _carry(self, path: str, value: Any, row: Row, *, inner: str) -> None:
-        """Put a value where its row says; a key without a row of its own goes along with its dict."""
+        """Put a value at its row's target; a key without a row of its own moves along with its dict."""
         is_own = not inner and not isinstance(value, dict)
         if not inner and _is_among(value, row.nothing):
             return
         if is_own and row.types and type(value) not in row.types:
-            self._add(path, mistyped(value, (*row.types, dict) if row.old in _SECTIONS else row.types))
+            self._add(path, type_error_text(value, (*row.types, dict) if row.old in _SECTIONS else row.types))
         elif row.new is NO_EFFECT:
             return
         elif row.new is LATER or (row.only and not _is_among(value, row.only)):
-            fine = [repr(each) for each in row.only or row.nothing if each not in (None, [], {})]
-            hint = f"; possible now: {', '.join(fine)}" if fine and not inner else ""
+            accepted = [repr(each) for each in row.only or row.nothing if each not in (None, [], {})]
+            hint = f"; possible now: {', '.join(accepted)}" if accepted and not inner else ""
             self._add(path, f"is known but not supported yet{hint}")
         else:
             converted = row.convert(value) if row.convert is not None and is_own else value
@@ -195,49 +189,36 @@ class _Work:
 
     def _put(self, target: str, value: Any, path: str, row: Row, *, has_same_shape: bool) -> None:
         if target in self._sources:
-            other_path, other_row = self._sources[target]
+            other_path, other_row, _ = self._sources[target]
             if row.is_general:
                 return
             if not other_row.is_general and not _is_same(value_at(self._moved, target), value):
-                self._clash(other_path, path, "mean one thing and differ")
+                self._clash(other_path, path, "mean one thing and differ; keep one of them")
                 return
         put(self._moved, target, value)
-        self._sources[target] = path, row
-        self.moved_origins.drop(target)
+        self._sources[target] = path, row, has_same_shape
+
+    def _note_origins(self, target: str) -> None:
+        """Give a value, and what is in it where it is as it was, the places that its old key had."""
+        path, _, has_same_shape = self._sources[target]
         inside = [*([path] if path in self._origins else []), *self._origins.inside(path)]
         if inside and has_same_shape:
             for each in inside:
-                self.moved_origins.note(target + each.removeprefix(path), self._origins[each])
+                self.new_origins[target + each.removeprefix(path)] = self._origins[each]
         elif place := place_of(path, self._origins):
-            self.moved_origins.note(target, place)
+            self.new_origins[target] = place
 
     def _check_variable(self, key: Any, value: Any) -> None:
-        """Let a file's variable go; keep what was meant as a key, for the validator to refuse."""
+        """Let a file's variable go; refuse what was meant as a key."""
         known = [*ROOTS, *ROOT]
         is_misspelt = any(is_alike(str(key), each, _MISSPELT) for each in known)
         if key in _OF_MMPRETRAIN:
             self._add(str(key), "is mmpretrain 1.x's spelling; that of mmclassification 0.x is read here")
             return
-        is_typed = any(path.partition(".")[0] == key for path in self._overridden)
+        is_typed = (place_of(str(key), self._origins) or "").startswith("override ")
         is_unused = self._variables is not None and key not in self._variables
         if is_misspelt or is_typed or is_unused:
             self._add(str(key), self._unknown(str(key), known, known))
-
-    def _add_implied(self) -> None:
-        """Say what mmcv's own defaults say."""
-        hook = section(self._cfg, "optimizer_config")
-        is_fp16, is_by_hook = isinstance(self._cfg.get("fp16"), dict), hook.get("type") in FP16_HOOKS
-        if is_fp16 or is_by_hook or "loss_scale" in hook:
-            self._default(f"{_LEARN}.precision", "fp16")
-            self._default(f"{_LEARN}.loss_scale", _MMCV_LOSS_SCALE)
-        if value_at(self._moved, "policy.eval.metric") is not MISSING:
-            self._default("policy.eval.metric.type", "ClassificationMetrics")
-        if counts_iters(self._cfg) and {"interval", "start"} & section(self._cfg, "evaluation").keys():
-            self._default(f"{_EVALUATOR}.by_epoch", False)
-        if counts_iters(self._cfg) and section(self._cfg, "lr_config"):
-            self._default(f"{_LEARN}.lr_schedule.by_epoch", False)
-        if counts_iters(self._cfg) and section(self._cfg, "momentum_config"):
-            self._default(f"{_LEARN}.momentum_schedule.by_epoch", False)
 
     def _count_updates(self) -> None:
         """Turn numbers of batches into numbers of updates, of ``cumulative_iters`` batches each."""
@@ -271,69 +252,60 @@ class _Work:
             if type(length) is int:
                 put(self._moved, path, -(-length // count))
 
-    def _check_both_spellings(self) -> None:
-        native = OriginTable(
-            {path: "" for path, value in leaves(self._native) if not isinstance(value, dict)}
-        )
-        order = {target: index for index, target in enumerate(self._sources)}
-        for path, value in leaves(self._moved):
-            if isinstance(value, dict):
-                continue
-            around = [each for each in sections_of(path) if each in native]
-            for other in (*around, *native.inside(path)):
-                targets = [each for each in sections_of(path) if each in order]
-                if not targets:
-                    # Nobody said it: what mmcv's own defaults add to a section that clashes already.
-                    continue
-                target = min(targets, key=lambda each: order[each])
-                old = self._sources[target][0] + path.removeprefix(target)
-                self._clash(other, old, "are two spellings of one value")
-
     def _add_defaults(self) -> None:
-        cfg = self._cfg
-        if section(cfg, "optimizer"):
-            self._default(f"{_LEARN}.weight_decay", None)
-            if is_sgd(cfg):
-                self._default(f"{_LEARN}.momentum", 0.0)
-                self._default(f"{_LEARN}.nesterov", False)
-            self._check_learning_rate()
-        if "checkpoint_config" in cfg:
-            self._default(f"{_HOOK}.save_ckpt_after_iter", False)
-        if section(cfg, "checkpoint_config"):
-            self._default(f"{_LEARNER}.keep_checkpoints", 0)
-        if not any(section(cfg, name) or cfg.get(name) is not None for name in TRAINING):
-            return
-        self._default(f"{_EVALUATOR}.eval_freq", 1)
+        """Set what mmcv and mmclassification do where the config leaves a key out."""
+        cfg, hook, optimizer = self._cfg, self._section("optimizer_config"), self._section("optimizer")
+        is_fp16 = isinstance(cfg.get("fp16"), dict) or hook.get("type") in FP16_HOOKS or "loss_scale" in hook
+        by_iters, is_run = counts_iters(cfg), any(cfg.get(name) is not None for name in TRAINING)
+        evaluates_by_iters = by_iters and bool({"interval", "start"} & self._section("evaluation").keys())
         head = value_at(self._moved, "policy.model.head")
-        if isinstance(head, dict) and not self._says("policy.model.head.init_cfg"):
-            for name, value in _DRAWN_FROM.get(str(head.get("type")), {}).items():
-                self._default(f"policy.model.head.init_cfg.{name}", value)
-        if not any(self._says(f"{_LEARN}.{name}") for name in _NATIVE_SCHEDULE):
-            self._default(f"{_LEARN}.lr_schedule", "constant")
-            self._default(f"{_LEARN}.warmup_epoch", 0)
+        is_drawn = is_run and isinstance(head, dict) and "init_cfg" not in head
+        drawn_from = _DRAWN_FROM.get(str(head.get("type")), {}) if is_drawn else {}
+        is_constant = is_run and not self._has(f"{_LEARN}.lr_schedule")
+        defaults: tuple[tuple[object, str, Any], ...] = (
+            (is_fp16, f"{_LEARN}.precision", "fp16"),
+            (is_fp16, f"{_LEARN}.loss_scale", 512.0),
+            (self._has("policy.eval.metric"), "policy.eval.metric.type", "ClassificationMetrics"),
+            (evaluates_by_iters, f"{_EVALUATOR}.by_epoch", False),
+            (by_iters and self._section("lr_config"), f"{_LEARN}.lr_schedule.by_epoch", False),
+            (by_iters and self._section("momentum_config"), f"{_LEARN}.momentum_schedule.by_epoch", False),
+            (optimizer, f"{_LEARN}.weight_decay", None),
+            (optimizer and is_sgd(cfg), f"{_LEARN}.momentum", 0.0),
+            (optimizer and is_sgd(cfg), f"{_LEARN}.nesterov", False),
+            ("checkpoint_config" in cfg, f"{_HOOK}.save_ckpt_after_iter", False),
+            (self._section("checkpoint_config"), f"{_LEARNER}.keep_checkpoints", 0),
+            (is_run, f"{_EVALUATOR}.eval_freq", 1),
+            (is_constant, f"{_LEARN}.lr_schedule", "constant"),
+            (is_constant, f"{_LEARN}.warmup_epoch", 0),
+            *((True, f"policy.model.head.init_cfg.{name}", value) for name, value in drawn_from.items()),
+        )
+        for holds, path, value in defaults:
+            if holds:
+                self._default(path, value, MM_DEFAULT)
+        if optimizer:
+            place = place_of("optimizer", self._origins) or "in the config"
+            self._default(f"{_LEARN}.learning_rate", None, f"optimizer has no lr, {place}")
 
-    def _check_learning_rate(self) -> None:
-        path = f"{_LEARN}.learning_rate"
-        if not self._says(path) and not {path, f"{_LEARN}.optimizer.lr"} & set(self._overridden):
-            self._add("optimizer", "has no lr; write optimizer=dict(lr=..., ...)")
-
-    def _default(self, path: str, value: Any) -> None:
-        if not self._says(path):
+    def _default(self, path: str, value: Any, place: str) -> None:
+        if not self._has(path):
             put(self._moved, path, value)
-            self.moved_origins.note(path, MM_DEFAULT)
+            self.new_origins[path] = place
 
-    def _says(self, path: str) -> bool:
-        return value_at(self._moved, path) is not MISSING or value_at(self._native, path) is not MISSING
+    def _section(self, name: str) -> Mapping[str, Any]:
+        return section(self._cfg, name)
+
+    def _has(self, path: str) -> bool:
+        return value_at(self._moved, path) is not MISSING
 
     def _clash(self, one: str, other: str, text: str) -> None:
-        places = [f"{path}{bracketed(place_of(path, self._origins))}" for path in (one, other)]
-        self.problems.append(f"{' and '.join(places)} {text}; keep one of them")
+        places = [f"{path}{location_suffix(place_of(path, self._origins))}" for path in (one, other)]
+        self.problems.append(f"{' and '.join(places)} {text}")
 
     def _unknown(self, path: str, known: Sequence[str], siblings: Sequence[str]) -> str:
         return UNKNOWN if len(self.problems) >= MAX_GUESSES else unknown_key(path, known, siblings)
 
     def _add(self, path: str, text: str) -> None:
-        self.problems.append(f"{path} {text}{bracketed(place_of(path, self._origins))}")
+        self.problems.append(f"{path} {text}{location_suffix(place_of(path, self._origins))}")
 
 
 def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
@@ -341,32 +313,34 @@ def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]
     for key in ("_base_", "_delete_"):
         if key in cfg:
             del cfg[key]
-            place = bracketed(place_of(key, origins))
+            place = location_suffix(place_of(key, origins))
             yield f"{key} has a meaning in a config file alone; read the file with read_config{place}"
-    for path, value in leaves(cfg):
+    for path, value in list(leaves(cfg)):
         found = _FOR_FILES.search(repr(value)) if isinstance(value, (str, list, tuple)) else None
         if found:
-            place = bracketed(place_of(path, origins))
+            drop(cfg, path)
+            place = location_suffix(place_of(path, origins))
             yield f"{path} holds '{found[0]}', which has a meaning in a config file alone{place}"
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value that is no dict, or an empty one, with its path."""
-    if not isinstance(value, dict) or not value:
-        yield path, value
-        return
-    for key, item in value.items():
-        yield from leaves(item, f"{path}.{key}" if path else str(key))
+def _root(word: str) -> str:
+    """Return the top-level key of a path, or of the path in a ``key=value`` word."""
+    return word.partition("=")[0].strip().partition(".")[0]
+
+
+def _refused(word: str) -> str:
+    """Return the line about a word in mmclassification's spelling for a config that is not."""
+    path = word.partition("=")[0].strip()
+    row = next((row for each in sections_of(path) for row in _ROWS.get(each, ()) if row.targets), None)
+    ours = " and ".join(f"{each}{path.removeprefix(row.old)}" for each in row.targets) if row else ""
+    remedy = f"write {ours}" if ours else "docs/second-spelling.md has our keys"
+    return f"{path} is mmclassification's spelling, and the config is in ours; {remedy} (override {word})"
 
 
 def _divided(step: Any, count: int) -> Any:
     if isinstance(step, (list, tuple)):
         return [_divided(each, count) for each in step]
     return max(1, step // count) if type(step) is int else step
-
-
-def _is_inside(path: str, section_path: str) -> bool:
-    return f"{path}.".startswith(f"{section_path}.")
 
 
 def _is_among(value: Any, accepted: tuple[Any, ...]) -> bool:
@@ -378,10 +352,6 @@ def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_is_same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
-
-
-def _pattern(path: str) -> str:
-    return re.sub(r"\.\d+(?=\.|$)", ".*", path)
 
 
 _ROWS: dict[str, list[Row]] = {}

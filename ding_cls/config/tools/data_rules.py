@@ -1,4 +1,4 @@
-"""Traps in what is trained and judged on: pictures, pipelines, loading.
+"""Rules on the data of training and evaluation: images, pipelines, loading.
 
 Each rule is a pure function; it stays silent where it cannot know.
 """
@@ -6,8 +6,8 @@ Each rule is a pure function; it stays silent where it cannot know.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ding_cls.config.tools.inspected import DEFAULT
-from ding_cls.config.tools.lint_rule import Checked, Finding
+from ding_cls.config.origins import DEFAULT
+from ding_cls.config.tools.lint_rule import LintContext, LintFinding
 from ding_cls.config.tools.pipeline_info import SIZES, Pipeline, pipeline_of, unwrapped
 
 # Below it evaluation sees less than half of a square image.
@@ -16,7 +16,7 @@ _SIZE = "policy.collect.image_size"
 _RESIZE = "policy.collect.resize_size"
 # Decoding what is cut to less takes less than an update does.
 _PHOTOGRAPH_PX = 128
-# Transforms that change a picture by chance, beside those whose names say so.
+# Transforms that change an image by chance, beside those named Random.
 _WHOLE = "AugMix AutoAugment ColorJitter Cutout Lighting RandAugment TrivialAugmentWide"
 _SINGLE = (
     "AutoContrast Brightness ColorTransform Contrast Equalize Invert Posterize Rotate Sharpness Shear "
@@ -24,15 +24,15 @@ _SINGLE = (
 )
 _BY_CHANCE = frozenset([*_WHOLE.split(), *_SINGLE.split()])
 
-# Wrappers that take a part of their data set.
+# Wrappers that take a part of their dataset.
 _DIVIDING = ("KFoldDataset", "SplitDataset")
 
 
-def unequal_sizes(cfg: Checked) -> Iterator[Finding]:
+def unequal_sizes(cfg: LintContext) -> Iterator[LintFinding]:
     """Training and evaluation pipelines that end at two sizes."""
     train, val = _pipelines(cfg)
     if train.size and val.size and train.size[0] != val.size[0]:
-        yield Finding(
+        yield LintFinding(
             "unequal-sizes",
             val.size[1],
             f"evaluation sees {_sized(val.size[0])} px, training {_sized(train.size[0])} px "
@@ -41,14 +41,14 @@ def unequal_sizes(cfg: Checked) -> Iterator[Finding]:
         )
 
 
-def unequal_normalisation(cfg: Checked) -> Iterator[Finding]:
+def unequal_normalisation(cfg: LintContext) -> Iterator[LintFinding]:
     """Training and evaluation pipelines that normalise by different numbers."""
     train, val = _pipelines(cfg)
     is_ordered = _orders_channels(train) or _orders_channels(val)
     for name in ("mean", "std") if is_ordered else ("mean", "std", "to_rgb"):
         old, new = train.normalisation.get(name), val.normalisation.get(name)
         if train.normalisation and val.normalisation and _listed(old) != _listed(new):
-            yield Finding(
+            yield LintFinding(
                 "unequal-normalisation",
                 f"{val.normalize_path}.{name}",
                 f"evaluation normalises with {name}={new}, training with {old} "
@@ -57,23 +57,23 @@ def unequal_normalisation(cfg: Checked) -> Iterator[Finding]:
             )
 
 
-def squashed(cfg: Checked) -> Iterator[Finding]:
+def squashed(cfg: LintContext) -> Iterator[LintFinding]:
     """``Resize(size=256)``, which here makes a square, before a crop that expects the shorter side."""
     for pipeline in _pipelines(cfg):
         for path, transform, following in pipeline.steps:
             size = transform.get("size")
             is_cropped = any(step.get("type") == "CenterCrop" for step in following)
             if transform.get("type") == "Resize" and isinstance(size, int) and is_cropped:
-                yield Finding(
+                yield LintFinding(
                     "squashed",
                     f"{path}.size",
-                    f"Resize(size={size}) squashes every picture to {size} x {size} before CenterCrop; "
+                    f"Resize(size={size}) squashes every image to {size} x {size} before CenterCrop; "
                     "torchvision's would not",
                     f"for the shorter side write size=({size}, -1)",
                 )
 
 
-def crop_far_from_resize(cfg: Checked) -> Iterator[Finding]:
+def crop_far_from_resize(cfg: LintContext) -> Iterator[LintFinding]:
     """An evaluation that sees a small part of each image, or more than there is."""
     _, val = _pipelines(cfg)
     for crop_path, crop_px, resize_px in _crops(cfg, val):
@@ -83,17 +83,17 @@ def crop_far_from_resize(cfg: Checked) -> Iterator[Finding]:
             remedy = f"leave {_RESIZE} out, and it follows the crop"
         if crop_px > resize_px:
             what = f"evaluation cuts {crop_px} px out of {resize_px} px, which is more than there is"
-            yield Finding("crop-far-from-resize", crop_path, what, remedy)
+            yield LintFinding("crop-far-from-resize", crop_path, what, remedy)
         elif crop_px < _LEAST_CROP * resize_px:
             share = 100 * (crop_px / resize_px) ** 2
             what = (
                 f"evaluation cuts the middle {crop_px} px out of {resize_px} px: it sees {share:.0f} % of a "
                 "square image, and less of any other"
             )
-            yield Finding("crop-far-from-resize", crop_path, what, remedy)
+            yield LintFinding("crop-far-from-resize", crop_path, what, remedy)
 
 
-def swapped_channels(cfg: Checked) -> Iterator[Finding]:
+def swapped_channels(cfg: LintContext) -> Iterator[LintFinding]:
     """Files read as BGR and normalised by numbers in the order R, G, B."""
     for pipeline in _pipelines(cfg):
         mean = pipeline.normalisation.get("mean")
@@ -101,7 +101,7 @@ def swapped_channels(cfg: Checked) -> Iterator[Finding]:
         is_rgb = isinstance(mean, (list, tuple)) and len(mean) == 3 and mean[0] > mean[1] > mean[2]
         is_from_files = is_from_files and not _orders_channels(pipeline)
         if is_from_files and is_rgb and pipeline.normalisation.get("to_rgb") is False:
-            yield Finding(
+            yield LintFinding(
                 "swapped-channels",
                 f"{pipeline.normalize_path}.to_rgb",
                 f"to_rgb=False leaves a file's pixels as B, G, R, and mean={mean} is in the order R, G, B",
@@ -109,48 +109,48 @@ def swapped_channels(cfg: Checked) -> Iterator[Finding]:
             )
 
 
-def random_evaluation(cfg: Checked) -> Iterator[Finding]:
-    """A random transform where every evaluation should see the same pictures."""
+def random_evaluation(cfg: LintContext) -> Iterator[LintFinding]:
+    """A random transform where every evaluation should see the same images."""
     _, val = _pipelines(cfg)
     for path, transform, _ in val.steps:
         kind = str(transform.get("type"))
         if kind.startswith("Random") or kind in _BY_CHANCE:
-            yield Finding(
+            yield LintFinding(
                 "random-evaluation",
                 path,
-                f"{kind} changes evaluation pictures by chance: two evaluations cannot be compared",
+                f"{kind} changes evaluation images by chance: two evaluations cannot be compared",
                 "take it out of the evaluation pipeline; Resize and CenterCrop do the same each time",
             )
 
 
-def judged_on_training_data(cfg: Checked) -> Iterator[Finding]:
-    """One set of pictures for training and evaluation."""
+def evaluated_on_training_data(cfg: LintContext) -> Iterator[LintFinding]:
+    """One set of images for training and evaluation."""
     train, val = (_source(cfg, name) for name in ("train", "val"))
     if train and train == val and not cfg.at("policy.collect.synthetic"):
         has_sections = cfg.at("policy.collect.val") is not None
-        yield Finding(
-            "judged-on-training-data",
+        yield LintFinding(
+            "evaluated-on-training-data",
             "policy.collect.val" if has_sections else "policy.collect.eval_data_path",
-            f"evaluation reads the training pictures ({train[0]}): it measures what was learnt by heart",
+            f"evaluation reads the training images ({train[0]}): it measures what was learnt by heart",
             "name a folder, an annotation file or test_mode=True of its own for it",
         )
 
 
-def loading_in_the_way(cfg: Checked) -> Iterator[Finding]:
+def loading_in_the_way(cfg: LintContext) -> Iterator[LintFinding]:
     """Photographs decoded between the updates."""
     path = "policy.learn.learner.dataloader.num_workers"
     train, _ = _pipelines(cfg)
     size_px = train.size[0][0] if train.size else cfg.number("policy.collect.image_size")
     if cfg.at(path) == 0 and size_px >= _PHOTOGRAPH_PX and not cfg.at("policy.collect.synthetic"):
-        yield Finding(
+        yield LintFinding(
             "loading-in-the-way",
             path,
-            "no process reads ahead: the device waits while each batch of pictures is decoded",
+            "no process reads ahead: the device waits while each batch of images is decoded",
             f"set {path} to the number of CPU cores per process, at most 8",
         )
 
 
-def _crops(cfg: Checked, val: Pipeline) -> Iterator[tuple[str, float, float]]:
+def _crops(cfg: LintContext, val: Pipeline) -> Iterator[tuple[str, float, float]]:
     """Yield each centre crop of evaluation: its path, its side, and the shorter side before it, in pixels."""
     if not val.steps:
         sizes = [cfg.number(path) for path in (_SIZE, _RESIZE)]
@@ -182,13 +182,13 @@ def _orders_channels(pipeline: Pipeline) -> bool:
     return any(step.get("type") == "Lighting" and step.get("to_rgb", True) for _, step, _ in pipeline.steps)
 
 
-def _pipelines(cfg: Checked) -> tuple[Pipeline, Pipeline]:
+def _pipelines(cfg: LintContext) -> tuple[Pipeline, Pipeline]:
     train, val = (pipeline_of(cfg.at(path), path) for path in ("policy.collect.train", "policy.collect.val"))
     return train, val
 
 
-def _source(cfg: Checked, split: str) -> tuple[Any, ...] | None:
-    """Return what decides which pictures a split reads; None where that is not known."""
+def _source(cfg: LintContext, split: str) -> tuple[Any, ...] | None:
+    """Return what decides which images a split reads; None where that is not known."""
     section = cfg.at(f"policy.collect.{split}")
     if isinstance(section, Mapping) and section.get("type") in _DIVIDING:
         return None

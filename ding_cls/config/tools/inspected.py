@@ -13,21 +13,17 @@ from typing import Any
 from ding_cls.config.compile import checked_config
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.normalize import lay_over
-from ding_cls.config.openmmlab.translate import Translation
-from ding_cls.config.origins import OriginTable
+from ding_cls.config.normalize import merge_sections
+from ding_cls.config.origins import DEFAULT, DERIVED, NativeConfig
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import resolve_run
-from ding_cls.config.validate import MISSING, place_of, value_at
+from ding_cls.config.tree import MISSING, OriginTable, place_of, value_at
 from ding_cls.errors import ConfigError
-
-DEFAULT = "default"
-DERIVED = "derived"
 
 
 @dataclass(frozen=True)
-class Subject:
+class InspectedConfig:
     """One config under inspection.
 
     Attributes:
@@ -40,7 +36,7 @@ class Subject:
     name: str
     written: Mapping[str, Any]
     origins: Mapping[str, str]
-    resolved: Translation
+    resolved: NativeConfig
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -63,7 +59,7 @@ class Subject:
         try:
             return self.tree, ""
         except ConfigError as error:
-            return lay_over(_DEFAULTS, self.resolved.cfg), str(error)
+            return merge_sections(_DEFAULTS, self.resolved.cfg), str(error)
 
     @cached_property
     def _places_written(self) -> OriginTable:
@@ -80,7 +76,7 @@ class Subject:
     def origin(self, path: str) -> str:
         """Return where a value of ``tree``, or else of ``written``, was set.
 
-        ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling settled it.
+        ``DEFAULT`` where the config is silent, ``DERIVED`` where compiling computed it.
         """
         if value_at(self.resolved.cfg, path) is not MISSING:
             return place_of(path, self._places_resolved) or ""
@@ -94,7 +90,7 @@ class Subject:
         return DERIVED if is_settled and not isinstance(default, dict) else DEFAULT
 
 
-def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Subject:
+def inspect_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> InspectedConfig:
     """Read a config file, or the ``total_config.py`` of a run's folder, and apply ``key=value`` words.
 
     Raises:
@@ -109,7 +105,8 @@ def read_subject(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     values, places = read_config_with_origins(file, variables=variables)
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
-    return Subject(str(path), written, origins, resolve_run(values, overrides, places, variables=variables))
+    resolved = resolve_run(values, overrides, places, variables=variables)
+    return InspectedConfig(str(path), written, origins, resolved)
 
 
 _DEFAULTS = defaults(ROOT)

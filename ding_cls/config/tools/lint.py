@@ -1,78 +1,84 @@
-"""Known traps of configs: settings that are allowed and nearly always a mistake."""
+"""The rules that look at a config: settings that are allowed and nearly always a mistake.
+
+``config lint``, a dry run and the run itself print what these rules find.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ding_cls.common.process import launched_world_size
-from ding_cls.config.origins import OriginTable
-from ding_cls.config.tools import data_rules as data_traps
-from ding_cls.config.tools import training_rules as training_traps
-from ding_cls.config.tools.inspected import DEFAULT, Subject
-from ding_cls.config.tools.lint_rule import Checked, Finding, Rule
-from ding_cls.config.validate import place_of
+from ding_cls.config.origins import DEFAULT
+from ding_cls.config.tools import data_rules, training_rules
+from ding_cls.config.tools.inspected import InspectedConfig
+from ding_cls.config.tools.lint_rule import LintContext, LintFinding, Rule
+from ding_cls.config.tree import OriginTable, place_of
 
 RULES: tuple[Rule, ...] = (
-    training_traps.rate_and_batch,
-    training_traps.rate_too_high,
-    training_traps.decay_after_end,
-    training_traps.warmup_too_long,
-    training_traps.frozen_too_long,
-    training_traps.rate_upside_down,
-    training_traps.clip_before_unscale,
-    training_traps.softened_twice,
-    training_traps.frozen_at_random,
-    training_traps.nothing_saved_between,
-    training_traps.stop_value_in_the_wrong_unit,
-    training_traps.best_by_what,
-    data_traps.unequal_sizes,
-    data_traps.unequal_normalisation,
-    data_traps.squashed,
-    data_traps.crop_far_from_resize,
-    data_traps.swapped_channels,
-    data_traps.random_evaluation,
-    data_traps.judged_on_training_data,
-    data_traps.loading_in_the_way,
+    training_rules.rate_and_batch,
+    training_rules.rate_too_high,
+    training_rules.decay_after_end,
+    training_rules.warmup_too_long,
+    training_rules.frozen_too_long,
+    training_rules.rate_upside_down,
+    training_rules.clip_before_unscale,
+    training_rules.softened_twice,
+    training_rules.frozen_at_random,
+    training_rules.nothing_saved_between,
+    training_rules.average_too_late,
+    training_rules.no_log_line,
+    training_rules.stop_value_in_the_wrong_unit,
+    training_rules.best_by_what,
+    data_rules.unequal_sizes,
+    data_rules.unequal_normalisation,
+    data_rules.squashed,
+    data_rules.crop_far_from_resize,
+    data_rules.swapped_channels,
+    data_rules.random_evaluation,
+    data_rules.evaluated_on_training_data,
+    data_rules.loading_in_the_way,
 )
 
 
-def lint(subject: Subject, *, processes: int | None = None) -> list[Finding]:
-    """Return the traps that a config has stepped into, in the order of ``RULES``.
+def lint(inspected: InspectedConfig, *, processes: int | None = None) -> list[LintFinding]:
+    """Return what the rules find in a config, in the order of ``RULES``.
 
     A config that cannot be used is looked at all the same.
 
     Args:
-        subject: the config.
+        inspected: the config.
         processes: how many will train; None: as many as the launcher started, 1 without one.
     """
-    tree, _ = subject.tree_as_it_is
-    return _found(Checked(tree, subject.written, subject.origin, processes or launched_world_size()))
+    tree, _ = inspected.tree_as_it_is
+    return _findings(LintContext(tree, inspected.origin, processes or launched_world_size()))
 
 
-def lint_tree(tree: Mapping[str, Any], origins: Mapping[str, str], *, processes: int) -> list[Finding]:
-    """Return the traps of a compiled config that is about to train.
+def lint_run(
+    tree: Mapping[str, Any], origins: Mapping[str, str], *, processes: int, updates_per_epoch: int
+) -> list[LintFinding]:
+    """Return what the rules find in a run that is about to train, or that is looked at by a dry run.
 
     Args:
-        tree: as nested plain dicts.
+        tree: the compiled config, as nested plain dicts.
         origins: which line set what.
         processes: how many train.
+        updates_per_epoch: updates in an epoch.
     """
     places = OriginTable(origins)
-    return _found(Checked(tree, {}, lambda path: place_of(path, places) or DEFAULT, processes))
+    return _findings(
+        LintContext(tree, lambda path: place_of(path, places) or DEFAULT, processes, updates_per_epoch)
+    )
 
 
-def _found(checked: Checked) -> list[Finding]:
-    findings: list[Finding] = []
+def show_findings(findings: Sequence[LintFinding], inspected: InspectedConfig) -> str:
+    """Return a line for each finding: where, which rule, which key, what happens, what to do."""
+    return "\n".join(f"{inspected.origin(each.path)}: {each.rule}: {each}" for each in findings)
+
+
+def _findings(context: LintContext) -> list[LintFinding]:
+    findings: list[LintFinding] = []
     for rule in RULES:
         # A value of a type that the rule does not expect is the validator's business, or the part's.
         with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            findings += rule(checked)
+            findings += rule(context)
     return findings
-
-
-def show_findings(findings: Sequence[Finding], subject: Subject) -> str:
-    """Return a line for each finding: where, which rule, what happens, what to do."""
-    return "\n".join(
-        f"{subject.origin(each.path)}: {each.rule}: {each.path}: {each.what}; {each.remedy}"
-        for each in findings
-    )

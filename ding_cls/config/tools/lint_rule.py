@@ -1,4 +1,4 @@
-"""What a trap is, and what the rules that look for traps see of a config.
+"""A finding of lint, and what the rules that look for them see of a config.
 
 It must not read data, nor import what a config names.
 """
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ding_cls.config.defaults import NEVER
-from ding_cls.config.tools.inspected import DEFAULT
-from ding_cls.config.validate import at
+from ding_cls.config.origins import DEFAULT
+from ding_cls.config.tree import at
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One trap.
+class LintFinding:
+    """A setting that is allowed and nearly always a mistake.
 
     Attributes:
-        rule: its name.
-        path: the key that springs it.
+        rule: the name of the rule that found it.
+        path: the key to change.
         what: what happens.
         remedy: what to do.
     """
@@ -28,22 +28,25 @@ class Finding:
     what: str
     remedy: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.remedy}"
+
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class LintContext:
     """What the rules look at.
 
     Attributes:
         tree: the compiled config.
-        written: the config as it is spelt.
         origin: returns where a value of ``tree`` was set.
         processes: how many processes will train.
+        updates_per_epoch: updates in an epoch; None: the data are not known.
     """
 
     tree: Mapping[str, Any]
-    written: Mapping[str, Any]
     origin: Callable[[str], str]
     processes: int
+    updates_per_epoch: int | None = None
 
     def at(self, path: str) -> Any:
         """Return a value of ``tree``; None where there is none."""
@@ -54,20 +57,29 @@ class Checked:
         value = self.at(path)
         return value if isinstance(value, (int, float)) else 0
 
-    def said(self, *paths: str) -> str:
+    def first_set(self, *paths: str) -> str:
         """Return the first of the paths that the config itself sets: the place to point at."""
         return next((path for path in paths if self.origin(path) != DEFAULT), paths[0])
 
     @property
     def epochs(self) -> float:
-        """Epochs of the run; 0 where updates limit it, or nothing is trained."""
-        return 0 if self.updates else self.number("policy.learn.train_epoch")
+        """Epochs of the run; 0 where that is not known, or nothing is trained."""
+        if not self._limit:
+            return self.number("policy.learn.train_epoch")
+        return self.updates / self.updates_per_epoch if self.updates_per_epoch else 0
 
     @property
     def updates(self) -> float:
-        """Updates of the run where the config limits these; else 0."""
+        """Updates of the run; 0 where that is not known, or nothing is trained."""
+        in_epochs = self.number("policy.learn.train_epoch") * (self.updates_per_epoch or 0)
+        # ``max_iters`` is the length of a run; ``train_iterations`` no more than a limit.
+        is_in_epochs = bool(in_epochs) and not self.number("policy.learn.max_iters")
+        return min(self._limit or in_epochs, in_epochs) if is_in_epochs else self._limit
+
+    @property
+    def _limit(self) -> float:
         limits = map(self.number, ("policy.learn.learner.train_iterations", "policy.learn.max_iters"))
         return min((limit for limit in limits if 0 < limit < NEVER), default=0)
 
 
-Rule: TypeAlias = Callable[[Checked], Iterator[Finding]]
+Rule: TypeAlias = Callable[[LintContext], Iterator[LintFinding]]

@@ -1,4 +1,4 @@
-"""What a data set's pipeline, a list of ``dict(type='Transform', ...)``, says without being built."""
+"""What follows from a dataset's pipeline, a list of ``dict(type='Transform', ...)``, without building it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 Step: TypeAlias = tuple[str, Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
-# Where a transform says which size it leaves; the last one of a pipeline decides.
+# The argument that sets the size a transform leaves; the last one of a pipeline decides.
 SIZES = {
     "RandomResizedCrop": "size",
     "RandomCrop": "size",
@@ -22,9 +22,9 @@ class Pipeline:
 
     Attributes:
         steps: path in the config, dict and following dicts of each transform.
-        size: (height, width) in pixels of what comes out, and the path that says so; None where unknown.
+        size: (height, width) in pixels of what comes out, and the path that sets it; None where unknown.
         normalisation: the arguments of ``Normalize``; empty without one.
-        normalize_path: where that stands.
+        normalize_path: the path of that step.
     """
 
     steps: Sequence[Step] = ()
@@ -34,7 +34,7 @@ class Pipeline:
 
 
 def pipeline_of(dataset: Any, path: str) -> Pipeline:
-    """Return the pipeline of a data set's section at ``path``, inside wrappers as ``RepeatDataset`` too."""
+    """Return the pipeline of a dataset's section at ``path``, inside wrappers as ``RepeatDataset`` too."""
     dataset, path = unwrapped(dataset, path)
     transforms = dataset.get("pipeline")
     if not isinstance(transforms, (list, tuple)):
@@ -62,7 +62,7 @@ def pipeline_of(dataset: Any, path: str) -> Pipeline:
 
 
 def unwrapped(dataset: Any, path: str) -> tuple[Mapping[str, Any], str]:
-    """Return the data set inside wrappers such as ``RepeatDataset``, of several the first, and its path."""
+    """Return the dataset inside wrappers such as ``RepeatDataset``, of several the first, and its path."""
     while isinstance(dataset, Mapping):
         inner, several = dataset.get("dataset"), dataset.get("datasets")
         if isinstance(inner, Mapping):

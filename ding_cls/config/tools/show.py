@@ -25,11 +25,11 @@ class _Line:
 def show_config(cfg: Mapping[str, Any], origin: Origin) -> str:
     """Return ``cfg`` as assignments, one line a value, with its origin in a comment on the right.
 
-    A dict or list whose values have one origin stands on one line where it fits.
+    A dict or list whose values have one origin is put on one line where it fits.
 
     Args:
         cfg: nested plain data with string keys.
-        origin: returns where the value at a dotted path was set; '' where nobody knows.
+        origin: returns where the value at a dotted path was set; '' where that is not known.
     """
     lines: list[_Line] = []
     for key, value in cfg.items():
@@ -56,7 +56,7 @@ def literal(value: Any) -> str:
 
 
 def _lines(value: Any, path: str, origin: Origin, *, before: str, after: str, indent: int) -> Iterator[_Line]:
-    """Yield the lines of one value, which stands between ``before`` and ``after``."""
+    """Yield the lines of one value, with ``before`` and ``after`` around it."""
     margin = " " * indent
     whole = f"{margin}{before}{literal(value)}{after}"
     origins = {origin(each) for each in _leaves(value, path)}

@@ -1,22 +1,18 @@
-"""Traps in how a network is trained: rates, schedules, losses, checkpoints, stop values.
+"""Rules on how a network is trained: rates, schedules, losses, checkpoints, stop values.
 
 Each rule is a pure function; it stays silent where it cannot know.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from ding_cls.config.defaults import NEVER
-from ding_cls.config.tools.lint_rule import Checked, Finding
-from ding_cls.config.validate import at
+from ding_cls.config.saving import save_intervals, updates_saved
+from ding_cls.config.tools.lint_rule import LintContext, LintFinding
 
-# A dry run says it of any length.
-NO_CHECKPOINT = "no checkpoint is due"
 _MIXERS = re.compile(r"mixup|cutmix|resizemix", re.I)
 
 
-def softened_twice(cfg: Checked) -> Iterator[Finding]:
+def softened_twice(cfg: LintContext) -> Iterator[LintFinding]:
     """Mixed targets that are smoothed too."""
     mixers = cfg.at("policy.learn.batch_augments")
     parts = [mixers] if isinstance(mixers, Mapping) else mixers or []
@@ -24,7 +20,7 @@ def softened_twice(cfg: Checked) -> Iterator[Finding]:
     mixing = [name for name in names if _MIXERS.search(name)]
     for path, value in _smoothing(cfg):
         if mixing:
-            yield Finding(
+            yield LintFinding(
                 "softened-twice",
                 path,
                 f"{' and '.join(mixing)} mixes the targets, and smoothing by {value:g} softens them again",
@@ -32,7 +28,7 @@ def softened_twice(cfg: Checked) -> Iterator[Finding]:
             )
 
 
-def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
+def rate_and_batch(cfg: LintContext) -> Iterator[LintFinding]:
     """A learning rate that was found with another global batch."""
     path = "policy.learn.learning_rate"
     scaling = cfg.at("policy.learn.auto_scale_lr") or {}
@@ -40,7 +36,8 @@ def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
         return
     base, origin = scaling.get("base_batch_size"), cfg.origin(path)
     named = _batch_in_name(origin)
-    reference, where = (base, "auto_scale_lr.base_batch_size") if base else (named, _file_of(origin))
+    reference = base or named
+    where = "policy.learn.auto_scale_lr.base_batch_size" if base else _file_of(origin)
     batch, lr = cfg.number("policy.learn.batch_size"), cfg.number(path)
     now = batch * cfg.processes
     if not isinstance(reference, int) or reference < 1 or not lr or now == reference:
@@ -50,7 +47,7 @@ def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
         count = int(reference // batch)
         mends.append(f"train with {count} processes (lint with --processes {count})")
     processes = "1 process" if cfg.processes == 1 else f"{cfg.processes} processes"
-    yield Finding(
+    yield LintFinding(
         "rate-and-batch",
         path,
         f"{lr:g} belongs to a global batch of {reference} ({where}); {processes} x {batch:g} make {now:g}",
@@ -58,14 +55,14 @@ def rate_and_batch(cfg: Checked) -> Iterator[Finding]:
     )
 
 
-def rate_too_high(cfg: Checked) -> Iterator[Finding]:
+def rate_too_high(cfg: LintContext) -> Iterator[LintFinding]:
     """A learning rate that no network survives."""
     path, kind = "policy.learn.learning_rate", str(cfg.at("policy.learn.optimizer.type") or "SGD")
     # Those that divide by the size of the gradients, or step by its sign; LARS and LAMB take large ones.
     is_adaptive = re.search(r"adam|adan|rms|lion", kind, re.I) is not None
     limit, usual = (1, "0.001") if is_adaptive else (5, "0.1")
     if cfg.number(path) >= limit and kind.upper() not in ("LARS", "LAMB"):
-        yield Finding(
+        yield LintFinding(
             "rate-too-high",
             path,
             f"{cfg.number(path):g} is far above what {kind} takes: the weights grow without bound",
@@ -73,7 +70,7 @@ def rate_too_high(cfg: Checked) -> Iterator[Finding]:
         )
 
 
-def decay_after_end(cfg: Checked) -> Iterator[Finding]:
+def decay_after_end(cfg: LintContext) -> Iterator[LintFinding]:
     """Steps of the learning rate that the run does not live to see."""
     schedule, path = cfg.at("policy.learn.lr_schedule"), "policy.learn.lr_schedule"
     if isinstance(schedule, Mapping) and str(schedule.get("type")).lower() == "step":
@@ -90,15 +87,15 @@ def decay_after_end(cfg: Checked) -> Iterator[Finding]:
         path = "policy.learn.decay_epoch"
     if late:
         whole = " and ".join(f"{each:g}" for each in late)
-        yield Finding(
+        yield LintFinding(
             "decay-after-end",
-            cfg.said(path, "policy.learn.train_epoch"),
+            cfg.first_set(path, "policy.learn.train_epoch"),
             f"the run has {length:g} {unit}, so the step of the learning rate at {whole} never comes",
             "bring it forward, train longer, or take another policy.learn.lr_schedule",
         )
 
 
-def warmup_too_long(cfg: Checked) -> Iterator[Finding]:
+def warmup_too_long(cfg: LintContext) -> Iterator[LintFinding]:
     """Warm-up as long as the run."""
     schedule = cfg.at("policy.learn.lr_schedule")
     path, length, unit = "policy.learn.warmup_epoch", cfg.epochs, "epochs"
@@ -110,15 +107,15 @@ def warmup_too_long(cfg: Checked) -> Iterator[Finding]:
         if not schedule.get("warmup_by_epoch"):
             length, unit = cfg.updates, "updates"
     if warmup and length and warmup >= length:
-        yield Finding(
+        yield LintFinding(
             "warmup-too-long",
-            cfg.said(path, "policy.learn.train_epoch"),
+            cfg.first_set(path, "policy.learn.train_epoch"),
             f"warm-up takes {warmup:g} {unit} and the run has {length:g}: it ends before the rate is reached",
             "shorten it to a tenth of the run, or train longer",
         )
 
 
-def frozen_too_long(cfg: Checked) -> Iterator[Finding]:
+def frozen_too_long(cfg: LintContext) -> Iterator[LintFinding]:
     """Layers that are to train later, and never do."""
     until = cfg.number("policy.learn.freeze.until_epoch")
     last_layer = cfg.number("policy.learn.freeze_nonlinear_epoch")
@@ -127,15 +124,15 @@ def frozen_too_long(cfg: Checked) -> Iterator[Finding]:
         ("policy.learn.freeze_nonlinear_epoch", last_layer, "policy.learn.freeze.patterns=body for good"),
     ):
         if number and cfg.epochs and number >= cfg.epochs:
-            yield Finding(
+            yield LintFinding(
                 "frozen-too-long",
-                cfg.said(path, "policy.learn.train_epoch"),
+                cfg.first_set(path, "policy.learn.train_epoch"),
                 f"layers stay frozen for {number:g} epochs and the run has {cfg.epochs:g}: they never train",
                 f"set it lower, or train longer ({remedy})",
             )
 
 
-def rate_upside_down(cfg: Checked) -> Iterator[Finding]:
+def rate_upside_down(cfg: LintContext) -> Iterator[LintFinding]:
     """A warm-up that goes down, or an annealing that goes up."""
     schedule, lr = cfg.at("policy.learn.lr_schedule"), cfg.number("policy.learn.learning_rate")
     if lr == 0:
@@ -143,24 +140,24 @@ def rate_upside_down(cfg: Checked) -> Iterator[Finding]:
     begin, end = "policy.learn.warmup_lr", "policy.learn.min_lr"
     is_warming = not isinstance(schedule, Mapping) and cfg.number("policy.learn.warmup_epoch") > 0
     if is_warming and cfg.number(begin) > lr:
-        yield Finding(
+        yield LintFinding(
             "rate-upside-down",
-            cfg.said(begin, "policy.learn.learning_rate"),
+            cfg.first_set(begin, "policy.learn.learning_rate"),
             f"warm-up begins at {cfg.number(begin):g}, above the learning rate {lr:g}",
             f"set {begin}={lr / 10:.4g}, or policy.learn.warmup_epoch=0",
         )
     if isinstance(schedule, Mapping):
         end = "policy.learn.lr_schedule.min_lr"
     if (schedule == "cosine" or isinstance(schedule, Mapping)) and cfg.number(end) > lr:
-        yield Finding(
+        yield LintFinding(
             "rate-upside-down",
-            cfg.said(end, "policy.learn.learning_rate"),
+            cfg.first_set(end, "policy.learn.learning_rate"),
             f"the schedule ends at {cfg.number(end):g}, above the learning rate {lr:g}",
             f"set {end}=0",
         )
 
 
-def clip_before_unscale(cfg: Checked) -> Iterator[Finding]:
+def clip_before_unscale(cfg: LintContext) -> Iterator[LintFinding]:
     """Gradients clipped while fp16 still has them multiplied by its loss scale."""
     if cfg.at("policy.learn.precision") != "fp16":
         return
@@ -168,7 +165,7 @@ def clip_before_unscale(cfg: Checked) -> Iterator[Finding]:
     for index, hook in enumerate(hooks):
         kind = str(hook.get("type")) if isinstance(hook, Mapping) else ""
         if isinstance(hook, Mapping) and hook.get("grad_clip") and "fp16" not in kind.lower():
-            yield Finding(
+            yield LintFinding(
                 "clip-before-unscale",
                 f"policy.learn.learner.custom_hooks.{index}",
                 f"{kind} clips gradients that are still multiplied by fp16's loss scale: nearly all are cut",
@@ -177,7 +174,7 @@ def clip_before_unscale(cfg: Checked) -> Iterator[Finding]:
             )
 
 
-def frozen_at_random(cfg: Checked) -> Iterator[Finding]:
+def frozen_at_random(cfg: LintContext) -> Iterator[LintFinding]:
     """Stages that are frozen with the weights they were born with."""
     stages = cfg.at("policy.model.backbone.frozen_stages")
     sources = (
@@ -187,36 +184,61 @@ def frozen_at_random(cfg: Checked) -> Iterator[Finding]:
         "policy.model.backbone.pretrained",
         "policy.learn.learner.hook.load_ckpt_before_run",
     )
-    written = any(cfg.written.get(name) for name in ("load_from", "resume_from"))
-    if isinstance(stages, int) and stages >= 0 and not written and not any(cfg.at(each) for each in sources):
-        yield Finding(
+    if isinstance(stages, int) and stages >= 0 and not any(cfg.at(each) for each in sources):
+        yield LintFinding(
             "frozen-at-random",
             "policy.model.backbone.frozen_stages",
             f"frozen_stages={stages} freezes weights that nothing is loaded into: they stay random",
-            "load weights (policy.model.backbone.init_cfg, load_from), or set frozen_stages=-1",
+            "load weights (policy.model.backbone.init_cfg, policy.model.pretrained), or set frozen_stages=-1",
         )
 
 
-def nothing_saved_between(cfg: Checked) -> Iterator[Finding]:
-    """No checkpoint before the end of the run."""
-    length = cfg.epochs
+def nothing_saved_between(cfg: LintContext) -> Iterator[LintFinding]:
+    """No checkpoint before the end of a run of more than one epoch."""
     section = "policy.learn.learner.hook"
-    intervals = list(save_intervals(cfg.at(section) or {}))
-    due = [
-        freq for position, freq, _ in intervals if position != "after_epoch" or not length or freq < length
-    ]
-    if length <= 1 or due:
+    hooks, per_epoch = cfg.at(section) or {}, cfg.updates_per_epoch
+    intervals = list(save_intervals(hooks))
+    if per_epoch:
+        is_due = bool(updates_saved(hooks, updates_per_epoch=per_epoch, num_updates=int(cfg.updates)))
+    else:
+        is_due = any(position != "after_epoch" or freq < cfg.epochs for position, freq, _ in intervals)
+    if cfg.epochs <= 1 or is_due:
         return
     names = [f"{section}.{name}" for _, _, name in intervals]
-    yield Finding(
+    yield LintFinding(
         "nothing-saved-between",
         names[0] if names else section,
-        f"{NO_CHECKPOINT} within the run's {length:g} epochs: after a crash it begins anew",
+        f"no checkpoint is due within the run's {cfg.epochs:g} epochs: after a crash it begins anew",
         "set policy.learn.learner.hook.save_ckpt_after_epoch=1",
     )
 
 
-def stop_value_in_the_wrong_unit(cfg: Checked) -> Iterator[Finding]:
+def average_too_late(cfg: LintContext) -> Iterator[LintFinding]:
+    """Weights that are to be averaged from an epoch on that the run does not finish."""
+    path = "policy.learn.swa.start_epoch"
+    start = cfg.at(path)
+    if start is not None and cfg.epochs and cfg.epochs < start + 1:
+        yield LintFinding(
+            "average-too-late",
+            path,
+            f"the run ends before the end of epoch {start}, counted from 0: nothing is averaged",
+            "begin earlier, or train longer",
+        )
+
+
+def no_log_line(cfg: LintContext) -> Iterator[LintFinding]:
+    """A first log line that is due after the end of the run."""
+    path = "policy.learn.learner.log_show_freq"
+    if 0 < cfg.updates < cfg.number(path):
+        yield LintFinding(
+            "no-log-line",
+            path,
+            f"the first log line is due after {cfg.number(path):g} updates, and the run has {cfg.updates:g}",
+            "set it lower",
+        )
+
+
+def stop_value_in_the_wrong_unit(cfg: LintContext) -> Iterator[LintFinding]:
     """A stop value that the first evaluation meets, or none ever can."""
     path = "policy.eval.evaluator.stop_value"
     goals = cfg.at(path)
@@ -229,14 +251,14 @@ def stop_value_in_the_wrong_unit(cfg: Checked) -> Iterator[Finding]:
             continue
         key = f"{path}.{name}" if isinstance(goals, Mapping) else path
         if name.startswith("acc") and 0 < goal <= 1:
-            yield Finding(
+            yield LintFinding(
                 "stop-value",
                 key,
                 f"accuracies are percentages: {goal:g} is reached by {goal:g} % and stops the run early",
                 f"for {goal * 100:g} % set {key}={goal * 100:g}",
             )
         elif (name.startswith("acc") and goal > 100) or (name == "loss" and goal <= 0):
-            yield Finding(
+            yield LintFinding(
                 "stop-value",
                 key,
                 f"{name} never reaches {goal:g}: the run never stops early",
@@ -244,20 +266,21 @@ def stop_value_in_the_wrong_unit(cfg: Checked) -> Iterator[Finding]:
             )
 
 
-def best_by_what(cfg: Checked) -> Iterator[Finding]:
+def best_by_what(cfg: LintContext) -> Iterator[LintFinding]:
     """Several figures, and no word on which of them makes a checkpoint the best."""
-    metric = at(cfg.written, "evaluation.metric")
-    names = [metric] if isinstance(metric, str) else metric or []
-    if "accuracy" not in names and names and not at(cfg.written, "evaluation.save_best"):
-        yield Finding(
+    path = "policy.eval.metric.metrics"
+    names = cfg.at(path)
+    is_several = isinstance(names, (list, tuple)) and len(names) > 1
+    if is_several and "accuracy" not in names and not cfg.at("policy.eval.evaluator.save_best"):
+        yield LintFinding(
             "best-by-what",
-            "evaluation.metric",
+            path,
             f"evaluation measures {', '.join(map(str, names))}, and nothing says which figure makes the best",
-            "set evaluation.save_best to one of them",
+            "set policy.eval.evaluator.save_best to one of them",
         )
 
 
-def _smoothing(cfg: Checked) -> Iterator[tuple[str, float]]:
+def _smoothing(cfg: LintContext) -> Iterator[tuple[str, float]]:
     """Yield each place that smooths the targets, and by how much."""
     if value := cfg.number("policy.learn.label_smoothing"):
         yield "policy.learn.label_smoothing", value
@@ -284,21 +307,3 @@ def _batch_in_name(origin: str) -> int | None:
 def _file_of(origin: str) -> str:
     """Return the file's name in an origin such as ``schedules/imagenet_bs256.py:2``."""
     return origin.rpartition(":")[0].rpartition("/")[2]
-
-
-def save_intervals(hooks: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:
-    """Yield position, interval and name of each hook that saves between the begin and the end of a run.
-
-    Args:
-        hooks: the section ``policy.learn.learner.hook``.
-    """
-    for name, value in hooks.items():
-        position, freq = name.removeprefix("save_ckpt_"), value
-        if isinstance(value, Mapping):
-            is_saving = value.get("type") == "save_ckpt"
-            position, freq = str(value.get("position")), (value.get("ext_args") or {}).get("freq", 1)
-        else:
-            is_saving = name.startswith("save_ckpt_")
-        is_active = isinstance(freq, (int, float)) and 0 < freq < NEVER
-        if is_saving and is_active and position in ("after_iter", "after_epoch"):
-            yield position, freq, name

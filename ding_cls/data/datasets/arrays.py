@@ -1,4 +1,4 @@
-"""Data sets whose pixels lie in memory: arrays, and ``.npz`` files.
+"""Datasets whose pixels lie in memory: arrays, and ``.npz`` files.
 
 A pipeline for them has no `LoadImageFromFile`. Their pixels are RGB or grey: `Normalize` with
 ``to_rgb=False`` leaves them so, as in mmclassification. They must not know loaders.
@@ -31,7 +31,7 @@ class InMemoryDataset(BaseDataset):
 
     @abstractmethod
     def load_arrays(self) -> tuple[Array, Array]:
-        """Return uint8 pictures ``(N, H, W, 3)`` or ``(N, H, W)``, and labels ``(N,)``, ``(N, K)``, ``(N,
+        """Return uint8 images ``(N, H, W, 3)`` or ``(N, H, W)``, and labels ``(N,)``, ``(N, K)``, ``(N,
         C)``."""
 
     def load_annotations(self) -> list[Annotation]:

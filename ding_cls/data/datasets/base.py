@@ -1,4 +1,4 @@
-"""Data sets described by annotations and a pipeline, in the form of mmclassification 0.x.
+"""Datasets described by annotations and a pipeline, in the form of mmclassification 0.x.
 
 A subclass says in `BaseDataset.load_annotations` which samples there are; the pipeline says what becomes of
 each. They must not know loaders, models or configs.
@@ -18,13 +18,14 @@ import torch
 from torch.utils.data import Dataset
 
 from ding_cls.data.datasets.labels import as_target, number_names, numbered
-from ding_cls.data.datasets.listing import check_classes, list_classes, list_pictures, list_samples
+from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
+from ding_cls.data.transforms.default import pipeline_preprocessing
 from ding_cls.data.transforms.loading import LoadImageFromFile
-from ding_cls.data.transforms.preprocessing import AnyPreprocessing, pipeline_preprocessing
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
 
 Annotation = dict[str, Any]
@@ -188,7 +189,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         that no step has changed are shared with the data set, so copy them before writing into them.
 
         Raises:
-            DataError: a step cannot use the sample, or leaves no picture or no label.
+            DataError: a step cannot use the sample, or leaves no image or no label.
         """
         sample = self._sample(index, shares_pixels=self.pipeline.is_builtin)
         label = sample["gt_label"]
@@ -257,7 +258,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
 
 @DATASETS.register_module()
 class CustomDataset(BaseDataset):
-    """Pictures in one folder for each class, or as a file lists them.
+    """Images in one folder for each class, or as a file lists them.
 
     Args:
         data_prefix: the folder of the class folders; with ``ann_file`` the folder that its names begin from.
@@ -265,9 +266,9 @@ class CustomDataset(BaseDataset):
         classes: as in `BaseDataset`; the names of the folders in bytewise order where nobody named any. Give
             the training set's list to every other split.
         ann_file: text with a line ``path label`` for each sample. Labels are class numbers, or class names.
-        extensions: endings of picture files, for folders.
+        extensions: endings of image files, for folders.
         test_mode: judge, do not train: a class folder may be empty.
-        with_label: False: pictures without labels, all below the folder or one a line of the file.
+        with_label: False: images without labels, all below the folder or one a line of the file.
 
     Raises:
         DataError: a folder or the file is missing or empty, or a class is none of ``classes``.
@@ -297,7 +298,7 @@ class CustomDataset(BaseDataset):
 
     def _listed_in_folders(self) -> list[tuple[str, int]]:
         if not self.with_label:
-            return [(name, -1) for name in list_pictures(self.data_prefix, self.extensions)]
+            return [(name, -1) for name in list_images(self.data_prefix, self.extensions)]
         folders = list_classes(self.data_prefix)
         if self.CLASSES is None:
             self.CLASSES = folders
@@ -323,7 +324,7 @@ class ImageNet(CustomDataset):
     """ImageNet in class folders, or with a file of ``path number`` lines; all as in `CustomDataset`."""
 
 
-def _preprocessing_of(pipeline: Sequence[Described]) -> AnyPreprocessing | None:
+def _preprocessing_of(pipeline: Sequence[Described]) -> PipelinePreprocessing | None:
     """Return the record of a pipeline made of plain dicts; None where it holds functions or classes."""
     if not all(isinstance(step, Mapping) for step in pipeline):
         return None

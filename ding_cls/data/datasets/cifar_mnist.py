@@ -24,7 +24,7 @@ from ding_cls.errors import DataError
 
 
 class PublishedDataset(InMemoryDataset):
-    """The files that a data set is published as, in a folder or below it.
+    """The files that a dataset is published as, in a folder or below it.
 
     Args:
         data_prefix: the folder of the files, or the one above it.
@@ -119,7 +119,7 @@ class CIFAR10(PublishedDataset):
     _LABELS = "labels"
 
     def load_arrays(self) -> tuple[Array, Array]:
-        """Return the pictures and labels of the published batches, in their order."""
+        """Return the images and labels of the published batches, in their order."""
         batches = [self._batch(name) for name in self._files]
         pixels = np.concatenate([images for images, _ in batches])
         # Published plane after plane.
@@ -148,7 +148,7 @@ class CIFAR100(CIFAR10):
     _LABELS = "fine_labels"
 
     def load_arrays(self) -> tuple[Array, Array]:
-        """Return the pictures and fine labels, in the published order."""
+        """Return the images and fine labels, in the published order."""
         if self.CLASSES is None:
             self.CLASSES = self.get_classes(read_pickled_arrays(self._find("meta")).get("fine_label_names"))
         return super().load_arrays()
@@ -170,7 +170,7 @@ class MNIST(PublishedDataset):
     _TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
     def load_arrays(self) -> tuple[Array, Array]:
-        """Return grey pictures ``(N, 28, 28)`` and their labels."""
+        """Return grey images ``(N, 28, 28)`` and their labels."""
         images, labels = (read_idx(self._find(name)) for name in self._files)
         return images, labels
 

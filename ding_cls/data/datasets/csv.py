@@ -1,4 +1,4 @@
-"""Data sets described by a CSV file: path, label, and where there are such columns split, weight and group.
+"""Datasets described by a CSV file: path, label, and where there are such columns split, weight and group.
 
 They must not know loaders or splits of folders.
 """
@@ -36,7 +36,7 @@ class _Row(NamedTuple):
 
 @DATASETS.register_module()
 class CSVDataset(BaseDataset):
-    """Pictures that the lines of a CSV file name; its first line names the columns.
+    """Images that the lines of a CSV file name; its first line names the columns.
 
     Args:
         data_prefix: folder that the paths begin from; the file's own where empty.
@@ -150,7 +150,7 @@ class CSVDataset(BaseDataset):
         return chosen
 
     def _tell_repeats(self, rows: Sequence[_Row]) -> None:
-        """Tell of pictures that have two labels, or that another split has too."""
+        """Tell of images that have two labels, or that another split has too."""
         words: dict[str, list[str]] = {}
         twice = [row for row in rows if words.setdefault(row.path, row.words) != row.words]
         shared = [row for row in rows if row.path in self._elsewhere]

@@ -1,6 +1,6 @@
-"""The embedded data set: 1,797 handwritten digits, so that a first run needs no download.
+"""The embedded dataset: 1,797 handwritten digits, so that a first run needs no download.
 
-The pictures are the test part of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak
+The images are the test part of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak
 (UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49, licence CC BY 4.0), 8 x 8 pixels of
 17 grey levels, in the selection and order in which scikit-learn carries them. It must not know who trains on
 them.
@@ -22,14 +22,14 @@ from PIL import Image
 
 from ding_cls.errors import DataError
 
-# Raise the number when a picture, a name or the split changes: folders written before stay as they are.
+# Raise the number when an image, a name or the split changes: folders written before stay as they are.
 _FOLDER_NAME = "digits-v1"
 _SPLITS = ("train", "val", "test")
 _MAX_LEVEL = 16
 
 
 class Digits(NamedTuple):
-    """The embedded pictures.
+    """The embedded images.
 
     Attributes:
         images: uint8 ``(1797, 8, 8)``, 0 (paper) to 16 (ink).
@@ -43,7 +43,7 @@ class Digits(NamedTuple):
 
 
 def load_digits() -> Digits:
-    """Return the embedded pictures as arrays."""
+    """Return the embedded images as arrays."""
     asset = resources.files("ding_cls.data") / "assets" / "digits.npz"
     with asset.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return Digits(arrays["images"], arrays["targets"], arrays["splits"])
@@ -81,7 +81,7 @@ def _publish(target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        for relative, pixels in _pictures():
+        for relative, pixels in _images():
             (draft / relative).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(draft / relative)
         try:
@@ -95,8 +95,8 @@ def _publish(target: Path) -> bool:
     return True
 
 
-def _pictures() -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
-    """Yield (relative path, 8-bit grey pixels) of every picture."""
+def _images() -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """Yield (relative path, 8-bit grey pixels) of every image."""
     digits = load_digits()
     pixels = np.rint(digits.images * (255 / _MAX_LEVEL)).astype(np.uint8)
     for number, (target, split) in enumerate(zip(digits.targets, digits.splits, strict=True)):
@@ -105,7 +105,7 @@ def _pictures() -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
 
 def _check_complete(target: Path) -> None:
     missing = 0
-    for relative, _ in _pictures():
+    for relative, _ in _images():
         path = target / relative
         missing += not (path.is_file() and path.stat().st_size)
     if missing:

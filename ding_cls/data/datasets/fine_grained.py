@@ -1,4 +1,4 @@
-"""Published data sets of pictures with lists beside them: CUB, Stanford Cars, ImageNet-21k.
+"""Published datasets of images with lists beside them: CUB, Stanford Cars, ImageNet-21k.
 
 They must not know loaders.
 """
@@ -23,7 +23,7 @@ class CUB(CustomDataset):
     """Caltech-UCSD Birds-200-2011.
 
     Args:
-        data_prefix: the folder of the pictures, ``images``.
+        data_prefix: the folder of the images, ``images``.
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`; those of ``classes.txt`` beside ``ann_file`` by default.
         ann_file: ``images.txt``; above ``data_prefix`` where None, like the other two.
@@ -32,7 +32,7 @@ class CUB(CustomDataset):
         test_mode: the test part.
 
     Raises:
-        DataError: a file is missing, or the three do not list the same pictures.
+        DataError: a file is missing, or the three do not list the same images.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CUB(CustomDataset):
         )
 
     def load_annotations(self) -> list[Annotation]:
-        """Return the part's pictures in the published order."""
+        """Return the part's images in the published order."""
         names, labels, splits = (
             _numbered_lines(path) for path in (str(self.ann_file), self._labels, self._splits)
         )
@@ -98,7 +98,7 @@ class StanfordCars(CustomDataset):
         super().__init__(data_prefix, pipeline, classes, listing, test_mode=test_mode)
 
     def load_annotations(self) -> list[Annotation]:
-        """Return the part's pictures in the published order."""
+        """Return the part's images in the published order."""
         content = read_mat(str(self.ann_file))
         try:
             if self.CLASSES is None:

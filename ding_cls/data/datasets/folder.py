@@ -1,6 +1,6 @@
-"""Pictures in class folders, and generated ones, as torch map-style data sets.
+"""Images in class folders, and generated ones, as torch map-style datasets.
 
-``dataset[i]`` is what any torch DataLoader wants: a normalised float picture and a number.
+``dataset[i]`` is what any torch DataLoader wants: a normalised float image and a number.
 ``dataset.load(i)`` is what our loader wants: the pixels before that. Order is the samplers' business.
 """
 
@@ -18,23 +18,21 @@ from ding_cls.common.seed import Stream, generator
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import load_rgb
-from ding_cls.data.transforms import PipelinePreprocessing
-from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, to_tensor
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
-
-Geometry = Preprocessing | TrainAugmentation | PipelinePreprocessing
 
 
 @DATASETS.register_module()
 class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Pictures in one folder for each class: ``root/CLASS/picture.jpg``, also in folders below ``CLASS``.
+    """Images in one folder for each class: ``root/CLASS/image.jpg``, also in folders below ``CLASS``.
 
     Args:
         root: folder of the class folders.
-        is_training: augment, and refuse a class folder without pictures.
+        is_training: augment, and refuse a class folder without images.
         transform: a `TrainAugmentation` or `Preprocessing` (by default the one or the other, by
-            ``is_training``), a `PipelinePreprocessing`, or any callable from a Pillow RGB image to a tensor,
-            which then also normalises.
+            ``is_training``), another `PipelinePreprocessing`, or any callable from a Pillow RGB image to a
+            tensor, which then also normalises.
         classes: class names in the order of their numbers; the folder's own names in bytewise order where
             None. Give the training set's list to every other split.
 
@@ -45,12 +43,12 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         class_to_idx: class number by name.
         samples: (path relative to ``root``, class number), by folder and path in bytewise order.
         targets: class number of each sample.
-        transform: what is applied to each picture.
+        transform: what is applied to each image.
         geometry: ``transform`` where it is one of ours, else None.
-        preprocessing: what evaluation does to the same pictures; None with a user's own transform.
+        preprocessing: what evaluation does to the same images; None with a user's own transform.
 
     Raises:
-        DataError: ``root`` is missing or holds no pictures, a class folder is unknown, or empty in training.
+        DataError: ``root`` is missing or holds no images, a class folder is unknown, or empty in training.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         if transform is None:
             transform = TrainAugmentation() if is_training else Preprocessing()
         self.transform = transform
-        self.geometry: Geometry | None = transform if isinstance(transform, Geometry) else None
+        self.geometry = transform if isinstance(transform, PipelinePreprocessing) else None
         self.preprocessing = None if self.geometry is None else self.geometry.preprocessing()
         folders = list_classes(self.root)
         self.classes = folders if classes is None else tuple(classes)
@@ -78,9 +76,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
     @property
     def draws_from_torch_only(self) -> bool:
         """Whether ``transform`` is one of ours whose random numbers all come from torch."""
-        if isinstance(self.transform, PipelinePreprocessing):
-            return self.transform.is_builtin
-        return type(self.transform) in (Preprocessing, TrainAugmentation)
+        return self.geometry is not None and self.geometry.is_builtin
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -100,13 +96,13 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         """Return (uint8 ``(S, S, 3)`` pixels, class number); with a user's transform, its output instead.
 
         Raises:
-            DataError: the picture cannot be read, or the user's transform returns no tensor.
+            DataError: the image cannot be read, or the user's transform returns no tensor.
         """
         target, path = self.samples[index][1], self.image_file(index)
         label = f"{path!r} (class {self.classes[target]!r}, index {index})"
         transformed = self.transform(load_rgb(path, label=label))
         if self.geometry is not None and isinstance(transformed, Image.Image):
-            return to_tensor(transformed), target
+            return self.geometry.to_tensor(transformed), target
         if not isinstance(transformed, torch.Tensor):
             raise DataError(
                 f"the transform returned a {type(transformed).__name__} for {label}, not a tensor; "
@@ -117,15 +113,15 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
 
 @DATASETS.register_module()
 class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Generated pictures that a network can learn: a coarse coloured pattern for each class, under noise.
+    """Generated images that a network can learn: a coarse coloured pattern for each class, under noise.
 
     Sample ``i`` is a pure function of ``(seed, i)``, and a class's pattern of the class number alone. So two
     seeds are two draws from one task: give training and validation different ones.
 
     Args:
-        num_samples: length of the data set.
+        num_samples: length of the dataset.
         num_classes: sample ``i`` has class ``i % num_classes``.
-        size_px: side of the square pictures.
+        size_px: side of the square images.
         seed: of the noise.
         classes: names of the classes; ``class_0``, ``class_1``, ... where None.
 
@@ -174,7 +170,7 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
         return self._pattern(target) + noise, target
 
     def _pattern(self, target: int) -> torch.Tensor:
-        """Return the class's 4 x 4 coloured fields in [0, 128), enlarged to the pictures' size."""
+        """Return the class's 4 x 4 coloured fields in [0, 128), enlarged to the images' size."""
         draws = generator(Stream.SYNTHETIC, 0, target)
         fields = torch.randint(0, 128, (4, 4, 3), generator=draws, dtype=torch.uint8)
         where = torch.arange(self._size_px) * 4 // self._size_px

@@ -1,4 +1,4 @@
-"""Labels and names without pictures: what a loader makes of them, what wrappers ask of a data set.
+"""Labels and names without images: what a loader makes of them, what wrappers ask of a dataset.
 
 It knows numbers and names; it must not know files or pixels.
 """
@@ -16,7 +16,7 @@ import torch
 from ding_cls.errors import DataError
 
 MOST_CLASSES = 10_000_000
-"""More classes than any data set has: a number from here on is a mistake, and takes memory to name."""
+"""More classes than any dataset has: a number from here on is a mistake, and takes memory to name."""
 
 # What pandas makes of whole numbers where a cell of the column is empty; and negative ones.
 _WHOLE = re.compile(r"-\d+|-?\d+\.0+")
@@ -83,7 +83,7 @@ def number_names(highest: int) -> tuple[str, ...]:
     """Return names for the classes from 0 to ``highest`` that nobody named: their numbers.
 
     Raises:
-        DataError: there would be more classes than any data set has.
+        DataError: there would be more classes than any dataset has.
     """
     if highest >= MOST_CLASSES:
         raise DataError(
@@ -104,7 +104,7 @@ def categories(dataset: Any) -> list[list[int]]:
     """Return the class numbers of each sample: of its ``get_cat_ids``, or else its ``targets``.
 
     Raises:
-        DataError: the data set has neither.
+        DataError: the dataset has neither.
     """
     if hasattr(dataset, "get_cat_ids"):
         return [[int(each) for each in dataset.get_cat_ids(index)] for index in range(len(dataset))]
@@ -123,7 +123,7 @@ def strata(dataset: Any) -> list[int]:
 
 
 def sample_names(dataset: Any) -> list[str]:
-    """Return the name of each sample: its file as the data set has it, or else its number in the data set.
+    """Return the name of each sample: its file as the dataset has it, or else its number in the dataset.
 
     Args:
         dataset: one with ``sample_names``, or with ``samples`` or ``data_infos`` as ours have them; of any
@@ -170,7 +170,7 @@ def groups_by_name(names: Sequence[str], pattern: str) -> list[str]:
 
 
 def class_counts(dataset: Any, num_classes: int) -> torch.Tensor:
-    """Return how many samples of a data set have each class, int64 ``(num_classes,)``.
+    """Return how many samples of a dataset have each class, int64 ``(num_classes,)``.
 
     Raises:
         DataError: as ``categories``.
@@ -180,7 +180,7 @@ def class_counts(dataset: Any, num_classes: int) -> torch.Tensor:
 
 
 def weights_of(dataset: Any) -> torch.Tensor | None:
-    """Return the ``sample_weights`` of a data set as float32; None where it has none, or all are equal.
+    """Return the ``sample_weights`` of a dataset as float32; None where it has none, or all are equal.
 
     Raises:
         DataError: they are not one positive number for each sample.

@@ -1,4 +1,4 @@
-"""What lies in a data folder: splits, class folders, picture files, always in bytewise order.
+"""What lies in a data folder: splits, class folders, image files, always in bytewise order.
 
 It knows names and directories; it must not know pixels or tensors.
 """
@@ -90,25 +90,25 @@ def list_samples(
     extensions: Sequence[str] = EXTENSIONS,
     refuse_empty: bool,
 ) -> list[tuple[str, int]]:
-    """Return (path relative to ``root``, class number) of each picture, by folder and path in bytewise order.
+    """Return (path relative to ``root``, class number) of each image, by folder and path in bytewise order.
 
     Args:
         root: folder of the class folders.
         folders: names of the class folders.
         numbers: class number by name.
-        extensions: endings of picture files, in lower case.
-        refuse_empty: a class folder without pictures is an error.
+        extensions: endings of image files, in lower case.
+        refuse_empty: a class folder without images is an error.
 
     Raises:
-        DataError: there are no pictures at all, or a folder holds none and that is refused.
+        DataError: there are no images at all, or a folder holds none and that is refused.
     """
     samples: list[tuple[str, int]] = []
     for name in folders:
         folder = os.path.join(root, name)
-        pictures = list_pictures(folder, extensions)
-        if refuse_empty and not pictures:
+        images = list_images(folder, extensions)
+        if refuse_empty and not images:
             raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
-        samples.extend((f"{name}/{picture}", numbers[name]) for picture in pictures)
+        samples.extend((f"{name}/{image}", numbers[name]) for image in images)
     if not samples:
         raise DataError(
             f"{root!r} has {len(folders)} class folders but no pictures in them; "
@@ -117,15 +117,15 @@ def list_samples(
     return samples
 
 
-def list_pictures(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
-    """Return the picture files below ``folder`` as relative paths with ``/``, in bytewise order.
+def list_images(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
+    """Return the image files below ``folder`` as relative paths with ``/``, in bytewise order.
 
     Hidden files and folders, special files and dangling links are left out. Links to files count as files.
     Each folder is read once, however many links lead to it, so a loop of links ends.
 
     Args:
         folder: where to look.
-        extensions: endings of picture files, in lower case.
+        extensions: endings of image files, in lower case.
 
     Raises:
         DataError: a folder cannot be read.
@@ -134,7 +134,7 @@ def list_pictures(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[s
     seen: set[tuple[int, int]] = set()
     pending, links = [""], list[str]()
     while pending or links:
-        # Links come last, so that a picture is listed under its real folder where that lies here too.
+        # Links come last, so that an image is listed under its real folder where that lies here too.
         links.sort(key=os.fsencode, reverse=True)
         relative = pending.pop() if pending else links.pop()
         current = os.path.join(folder, relative)

@@ -1,4 +1,4 @@
-"""Data sets with several labels for each picture, as multi-hot floats: lists, VOC.
+"""Datasets with several labels for each image, as multi-hot floats: lists, VOC.
 
 They must not know losses: what -1 means is the head's business.
 """
@@ -36,7 +36,7 @@ def multi_hot(numbers: Sequence[int], num_classes: int) -> npt.NDArray[np.float3
 
 @DATASETS.register_module()
 class MultiLabelDataset(CustomDataset):
-    """Pictures with any number of labels each; a target is float32 ``(C,)``: 1, 0, or -1 for difficult.
+    """Images with any number of labels each; a target is float32 ``(C,)``: 1, 0, or -1 for difficult.
 
     A subclass may give such labels from `load_annotations` itself, of any type of number.
 
@@ -121,7 +121,7 @@ def _of_text(path: str) -> tuple[list[str], list[list[str]], list[str]]:
 
 @DATASETS.register_module()
 class VOC(MultiLabelDataset):
-    """Pascal VOC's pictures with the classes of the objects in them; its twenty classes by default.
+    """Pascal VOC's images with the classes of the objects in them; its twenty classes by default.
 
     An object marked as difficult, where no other of its class is there, gives -1.
 
@@ -129,7 +129,7 @@ class VOC(MultiLabelDataset):
         data_prefix: the folder of one year, with ``JPEGImages`` and ``Annotations`` in it.
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`.
-        ann_file: a list of picture names such as ``ImageSets/Main/train.txt``; ``trainval.txt`` where None,
+        ann_file: a list of image names such as ``ImageSets/Main/train.txt``; ``trainval.txt`` where None,
             ``test.txt`` with ``test_mode``.
         test_mode: judge, do not train.
 
@@ -155,7 +155,7 @@ class VOC(MultiLabelDataset):
         super().__init__(data_prefix, pipeline, classes, ann_file or listing, test_mode=test_mode)
 
     def load_annotations(self) -> list[Annotation]:
-        """Return the listed pictures in the list's order."""
+        """Return the listed images in the list's order."""
         lines = read_lines(self.ann_file or "", "list of pictures")
         names = [line.split()[0] for line in lines if line]
         return [self._entry(f"JPEGImages/{name}.jpg", self._label(name)) for name in names]

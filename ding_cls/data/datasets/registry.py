@@ -1,4 +1,4 @@
-"""The table of data sets by name."""
+"""The table of datasets by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from ding_cls.registry import Registry
 
 DATASETS: Registry[Callable[..., Any]] = Registry("dataset")
-"""Data sets: ours and the users' own."""
+"""Datasets: ours and the users' own."""
 
 
 def build_dataset(cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
-    """Return the data set that ``dict(type='Name', ...)`` describes.
+    """Return the dataset that ``dict(type='Name', ...)`` describes.
 
     Args:
         cfg: ``type`` and the arguments of its constructor.
@@ -20,6 +20,6 @@ def build_dataset(cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None
 
     Raises:
         ConfigError: the name or an argument does not exist.
-        DataError: what the data set finds cannot be used.
+        DataError: what the dataset finds cannot be used.
     """
     return DATASETS.build(cfg, default_args)

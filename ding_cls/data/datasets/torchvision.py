@@ -1,4 +1,4 @@
-"""torchvision's data sets by their names, through one adapter.
+"""torchvision's datasets by their names, through one adapter.
 
 It must not know what is in any of them.
 """
@@ -20,7 +20,7 @@ from ding_cls.data.transforms.array_ops import as_array
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError, DingError
 
-# Where torchvision's classes keep the labels, so that no picture is read to learn them.
+# Where torchvision's classes keep the labels, so that no image is read to learn them.
 _LABELS = ("targets", "labels", "_labels", "y", "_targets")
 _PAIRS = ("samples", "_samples", "imgs")
 _NAMES = ("classes", "categories", "_classes")
@@ -30,9 +30,9 @@ _UNSORTED = {"SUN397": "_image_files", "INaturalist": "index"}
 
 @DATASETS.register_module()
 class TorchvisionDataset(BaseDataset):
-    """One of torchvision's data sets for classification, such as ``name='Flowers102'``.
+    """One of torchvision's datasets for classification, such as ``name='Flowers102'``.
 
-    Its pictures come as RGB pixels: a pipeline has no `LoadImageFromFile`, and ``to_rgb=False``.
+    Its images come as RGB pixels: a pipeline has no `LoadImageFromFile`, and ``to_rgb=False``.
 
     Args:
         name: the class in ``torchvision.datasets``.
@@ -46,7 +46,7 @@ class TorchvisionDataset(BaseDataset):
         arguments: further arguments of torchvision's class: ``split='train'``.
 
     Raises:
-        ConfigError: there is no such data set, or it does not take the arguments.
+        ConfigError: there is no such dataset, or it does not take the arguments.
         DataError: its files are missing, or it has no class numbers.
     """
 
@@ -73,7 +73,7 @@ class TorchvisionDataset(BaseDataset):
         return False
 
     def load_annotations(self) -> list[Annotation]:
-        """Return the labels in torchvision's order; pictures are read when they are asked for."""
+        """Return the labels in torchvision's order; images are read when they are asked for."""
         labels, names = self._labels(), self._first(_NAMES)
         if names is not None:
             labels = self._renumbered(labels, _names(names))
@@ -124,16 +124,16 @@ class TorchvisionDataset(BaseDataset):
     def _sample(self, index: int, *, shares_pixels: bool = False) -> dict[str, Any]:
         sample = super()._sample(index, shares_pixels=shares_pixels)
         try:
-            picture = self._inner[sample.pop("place")][0]
+            image = self._inner[sample.pop("place")][0]
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(
                 f"sample {index} of torchvision's {type(self._inner).__name__} cannot be read: {error}"
             ) from error
-        if not isinstance(picture, Image.Image):
+        if not isinstance(image, Image.Image):
             raise DataError(
-                f"torchvision's {type(self._inner).__name__} gives a {type(picture).__name__}, not a picture"
+                f"torchvision's {type(self._inner).__name__} gives a {type(image).__name__}, not a picture"
             )
-        sample["img"] = as_array(picture)
+        sample["img"] = as_array(image)
         return sample
 
 

@@ -1,6 +1,6 @@
-"""Data sets made of others: repeated, joined, balanced, a fold, a share, a number of samples.
+"""Datasets made of others: repeated, joined, balanced, a fold, a share, a number of samples.
 
-Each is a list of indices into one data set, or several in a row. They must not know files or pixels.
+Each is a list of indices into one dataset, or several in a row. They must not know files or pixels.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Inner = Mapping[str, Any] | Any
 
 
 class IndexedDataset(torch.utils.data.Dataset[Any]):
-    """A data set seen through a list of indices; what is known of its samples goes through it too.
+    """A dataset seen through a list of indices; what is known of its samples goes through it too.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         indices: of the samples, in order; one may come several times, each time with its own augmentation.
     """
 
@@ -44,23 +44,23 @@ class IndexedDataset(torch.utils.data.Dataset[Any]):
     @property
     def targets(self) -> list[Any]:
         """The target of each sample."""
-        # Looked up once: some data sets make the list anew each time.
+        # Looked up once: some datasets make the list anew each time.
         targets = self.dataset.targets
         return [targets[index] for index in self.indices]
 
     @property
     def sample_weights(self) -> list[float] | None:
-        """How much each sample counts in the loss; None where the data set does not say."""
+        """How much each sample counts in the loss; None where the dataset does not say."""
         return self._chosen("sample_weights")
 
     @property
     def groups(self) -> list[Any] | None:
-        """Which samples stay together; None where the data set does not say."""
+        """Which samples stay together; None where the dataset does not say."""
         return self._chosen("groups")
 
     @property
     def sample_names(self) -> list[str]:
-        """What each sample is called: its file, or its number in the data set inside."""
+        """What each sample is called: its file, or its number in the dataset inside."""
         names = sample_names(self.dataset)
         return [names[index] for index in self.indices]
 
@@ -75,11 +75,11 @@ class IndexedDataset(torch.utils.data.Dataset[Any]):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
-        """Return the data set's own item."""
+        """Return the dataset's own item."""
         return self.dataset[self.indices[index]]
 
     def load(self, index: int) -> tuple[torch.Tensor, Any]:
-        """Return (picture, target) as the data set gives it to a loader."""
+        """Return (image, target) as the dataset gives it to a loader."""
         sample: tuple[torch.Tensor, Any] = loaded(self.dataset, self.indices[index])
         return sample
 
@@ -90,10 +90,10 @@ class IndexedDataset(torch.utils.data.Dataset[Any]):
 
 @DATASETS.register_module()
 class RepeatDataset(IndexedDataset):
-    """A data set several times over, so that an epoch is as much longer.
+    """A dataset several times over, so that an epoch is as much longer.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         times: how often each sample comes; each time it is augmented anew.
 
     Raises:
@@ -110,17 +110,17 @@ class RepeatDataset(IndexedDataset):
 
 @DATASETS.register_module()
 class ClassBalancedDataset(IndexedDataset):
-    """A data set in which samples of rare classes come several times.
+    """A dataset in which samples of rare classes come several times.
 
     A class that a share f of the samples has gets the factor max(1, sqrt(t / f)); a sample comes as often as
     the largest factor among its classes says, rounded up.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         oversample_thr: t: classes rarer than this come more often.
 
     Raises:
-        DataError: ``oversample_thr`` is not above 0, or the data set does not say its classes.
+        DataError: ``oversample_thr`` is not above 0, or the dataset does not say its classes.
 
     Source: "LVIS: A Dataset for Large Vocabulary Instance Segmentation", Gupta et al. 2019, appendix B.2
         (arXiv:1908.03195), with the rounding up of mmclassification.
@@ -147,16 +147,16 @@ def repeat_factors(classes: Sequence[Sequence[int]], threshold: float) -> list[f
 
 @DATASETS.register_module()
 class KFoldDataset(IndexedDataset):
-    """The training or the test part of one fold of a data set.
+    """The training or the test part of one fold of a dataset.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         fold: number of the fold, from 0.
         num_splits: number of folds.
         test_mode: the fold itself; False: all others.
-        seed: of which samples go into which fold; None: in the data set's order.
+        seed: of which samples go into which fold; None: in the dataset's order.
         stratified: each class alike in all folds.
-        grouped: samples of one group stay in one fold, by the data set's ``groups``.
+        grouped: samples of one group stay in one fold, by the dataset's ``groups``.
         group_pattern: a regular expression: samples in whose file names it finds the same text (its first
             group, or all of it) stay in one fold.
 
@@ -190,15 +190,15 @@ class KFoldDataset(IndexedDataset):
 
 @DATASETS.register_module()
 class SplitDataset(IndexedDataset):
-    """One part of a data set divided by shares or counts, each class alike; nothing is copied.
+    """One part of a dataset divided by shares or counts, each class alike; nothing is copied.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         part: number of the part, from 0.
         fractions: as in `split_indices`.
         per_class: as in `split_indices`.
         seed: as in `split_indices`; the same for all parts.
-        grouped: samples of one group stay in one part, by the data set's ``groups``.
+        grouped: samples of one group stay in one part, by the dataset's ``groups``.
 
     Raises:
         DataError: there is no such part, it is empty, or the shares cannot be met.
@@ -231,10 +231,10 @@ class SplitDataset(IndexedDataset):
 
 @DATASETS.register_module()
 class SubsetDataset(IndexedDataset):
-    """Some samples of a data set, each class alike.
+    """Some samples of a dataset, each class alike.
 
     Args:
-        dataset: the data set, or the dict that describes it.
+        dataset: the dataset, or the dict that describes it.
         num_samples: how many; all where 0 or more than there are.
         seed: of which; None: the first of each class.
 
@@ -254,11 +254,11 @@ class SubsetDataset(IndexedDataset):
 
 @DATASETS.register_module()
 class ConcatDataset(torch.utils.data.Dataset[Any]):
-    """Several data sets in a row.
+    """Several datasets in a row.
 
     Args:
-        datasets: the data sets, or the dicts that describe them.
-        separate_eval: evaluation also gives each data set's own results.
+        datasets: the datasets, or the dicts that describe them.
+        separate_eval: evaluation also gives each dataset's own results.
 
     Raises:
         DataError: there are none, or they number their classes in different ways.
@@ -292,7 +292,7 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
 
     @property
     def sample_weights(self) -> list[float] | None:
-        """How much each sample counts in the loss; 1 where a data set does not say, None where none does."""
+        """How much each sample counts in the loss; 1 where a dataset does not say, None where none does."""
         columns = [getattr(each, "sample_weights", None) for each in self.datasets]
         if all(column is None for column in columns):
             return None
@@ -302,13 +302,13 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
 
     @property
     def groups(self) -> list[Any] | None:
-        """Which samples stay together; None where a data set does not say."""
+        """Which samples stay together; None where a dataset does not say."""
         columns = [getattr(each, "groups", None) for each in self.datasets]
         return None if None in columns else [group for column in columns for group in column or ()]
 
     @property
     def sample_names(self) -> list[str]:
-        """What each sample is called in the data set that it lies in."""
+        """What each sample is called in the dataset that it lies in."""
         return [name for each in self.datasets for name in sample_names(each)]
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -321,29 +321,29 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index: int) -> Any:
-        """Return the item of the data set that it lies in."""
+        """Return the item of the dataset that it lies in."""
         number, inner = self.place(index)
         return self.datasets[number][inner]
 
     def load(self, index: int) -> tuple[torch.Tensor, Any]:
-        """Return (picture, target) as the data set gives it to a loader."""
+        """Return (image, target) as the dataset gives it to a loader."""
         number, inner = self.place(index)
         return loaded(self.datasets[number], inner)
 
     def place(self, index: int) -> tuple[int, int]:
-        """Return in which data set a sample lies, and where there."""
+        """Return in which dataset a sample lies, and where there."""
         index = range(len(self))[index]
         number = bisect_right(self.cumulative_sizes, index)
         return number, index - (self.cumulative_sizes[number - 1] if number else 0)
 
 
 def built(dataset: Inner) -> Any:
-    """Return a data set, built where it is described by a dict."""
+    """Return a dataset, built where it is described by a dict."""
     return build_dataset(dataset) if isinstance(dataset, Mapping) else dataset
 
 
 def innermost(dataset: Any) -> list[Any]:
-    """Return the data sets inside wrappers; a data set that is none by itself."""
+    """Return the datasets inside wrappers; a dataset that is none by itself."""
     if isinstance(dataset, ConcatDataset):
         return [each for one in dataset.datasets for each in innermost(one)]
     return innermost(dataset.dataset) if isinstance(dataset, IndexedDataset) else [dataset]
@@ -373,7 +373,7 @@ def draws_from_torch_only(dataset: Any) -> bool:
 
 
 def loaded(dataset: Any, index: int) -> tuple[torch.Tensor, Any]:
-    """Return what a loader takes of a data set, its own or torch's form."""
+    """Return what a loader takes of a dataset, its own or torch's form."""
     sample: tuple[torch.Tensor, Any] = getattr(dataset, "load", dataset.__getitem__)(index)
     return sample
 

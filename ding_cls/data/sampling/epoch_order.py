@@ -1,6 +1,6 @@
 """Which samples an epoch of training shows, by name: pure functions of (seed, epoch), the same on all ranks.
 
-An order knows the length of a data set and its classes; it must not know batches, ranks or pictures.
+An order knows the length of a dataset and its classes; it must not know batches, ranks or images.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Shuffled:
     """Each sample once, in a new order every epoch.
 
     Args:
-        length: number of samples in the data set.
+        length: number of samples in the dataset.
     """
 
     def __init__(self, length: int) -> None:
@@ -75,7 +75,7 @@ class RepeatAug:
     Args:
         dataset: the training set.
         num_repeats: how often a sample comes.
-        keep_length: an epoch stays as long as the data set, and shows one sample in ``num_repeats``; False:
+        keep_length: an epoch stays as long as the dataset, and shows one sample in ``num_repeats``; False:
             it shows all, and is ``num_repeats`` times as long.
         selected_round: cut an epoch to a multiple of this number; 0: do not.
         shuffle: True; training always shuffles.
@@ -129,12 +129,12 @@ class ClassBalanced:
     Args:
         dataset: the training set.
         power: 1: all classes alike; 0.5: between; 0: all samples alike.
-        num_samples: draws in an epoch; as many as the data set has where None.
+        num_samples: draws in an epoch; as many as the dataset has where None.
         shuffle: True; training always shuffles.
 
     Raises:
         ConfigError: ``shuffle`` is False.
-        DataError: ``num_samples`` is below 1, ``power`` below 0, or the data set does not say its classes.
+        DataError: ``num_samples`` is below 1, ``power`` below 0, or the dataset does not say its classes.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ def build_order(cfg: Mapping[str, Any] | None, dataset: Any) -> EpochOrder | Non
 
     Raises:
         ConfigError: the name or an argument does not exist.
-        DataError: an argument lies outside its range, or the data set does not say what the order asks for.
+        DataError: an argument lies outside its range, or the dataset does not say what the order asks for.
     """
     if cfg is None:
         return None

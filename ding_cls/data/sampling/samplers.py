@@ -1,6 +1,6 @@
 """Which samples, in which order, on which rank: pure functions of (seed, epoch).
 
-It knows lengths and numbers; it must not know pictures, workers or tensors of pixels.
+It knows lengths and numbers; it must not know images, workers or tensors of pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ding_cls.types import SampleKey, Share, Sized
 
 
 class DistributedSampler(Sampler[int]):
-    """A rank's share of a data set, for any torch DataLoader.
+    """A rank's share of a dataset, for any torch DataLoader.
 
     Each ``iter()`` takes the order of the next epoch, so a loop that never calls `set_epoch` still sees a new
     order every time. After ``set_epoch(e)`` every ``iter()`` takes the order of ``e`` until the next call.
@@ -28,7 +28,7 @@ class DistributedSampler(Sampler[int]):
         rank: this process; the process group's where None.
         round_up: repeat samples from the front until all ranks have equally many. False: each sample once.
         seed: of the order; the same on all ranks.
-        shuffle: False keeps the data set's order.
+        shuffle: False keeps the dataset's order.
 
     Raises:
         DataError: ``rank`` is outside ``[0, world_size)``.
@@ -91,20 +91,20 @@ class EpochBatches(Sampler[list[SampleKey]]):
     nothing.
 
     Args:
-        length: number of samples in the data set.
+        length: number of samples in the dataset.
         batch_size: samples per rank and batch, at most.
         seed: of the order; the same on all ranks.
         rank: this process.
         world_size: number of processes.
         order: which samples an epoch shows; each once, shuffled, where None. What it repeats is augmented
             anew.
-        drop_last: all global batches are whole, and what is left of an epoch is dropped; a data set smaller
+        drop_last: all global batches are whole, and what is left of an epoch is dropped; a dataset smaller
             than one gives one batch of what all ranks can have equally many of.
 
     Attributes:
         length: samples of the order.
         batch_size: most samples of a rank in any batch.
-        global_batch_size: what a batch of all ranks holds at most; less than asked for where the data set is
+        global_batch_size: what a batch of all ranks holds at most; less than asked for where the dataset is
             smaller.
         drop_last: as given.
         num_left_out: samples of the order that an epoch does not show.
@@ -193,7 +193,7 @@ class EvalBatches(Sampler[list[SampleKey]]):
     is padded and nothing dropped; a rank can have no batches.
 
     Args:
-        length: number of samples in the data set.
+        length: number of samples in the dataset.
         batch_size: samples per batch; the last one may be shorter.
         rank: this process.
         world_size: number of processes.

@@ -1,6 +1,6 @@
 """Dividing samples into parts: by shares or counts, each class alike, groups kept together.
 
-Pure functions of labels, groups and seed; they know no data set.
+Pure functions of labels, groups and seed; they know no dataset.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ VALIDATION = "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 _SYNSET = re.compile(r"n\d{8}")
-_VALIDATION_PICTURE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
-_PICTURE = re.compile(r"\w[\w.-]*\.JPEG")
+_VALIDATION_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+_IMAGE = re.compile(r"\w[\w.-]*\.JPEG")
 
 
 def prepare_imagenet(
@@ -37,7 +37,7 @@ def prepare_imagenet(
     val_labels: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
-    """Unpack what is there of ImageNet's archives; return how many pictures each split has.
+    """Unpack what is there of ImageNet's archives; return how many images each split has.
 
     A class folder appears whole or not at all; those that are there already are not unpacked again, so that
     the command may be repeated after an interruption. Names inside the archives choose no path.
@@ -46,13 +46,13 @@ def prepare_imagenet(
         archives: folder with ``ILSVRC2012_img_train.tar``, ``ILSVRC2012_img_val.tar`` and, for the latter,
             ``ILSVRC2012_devkit_t12.tar.gz``; either of the first two may be missing.
         target: the folder for ``train`` and ``val``.
-        val_labels: text with the synset (``n01440764``) of each validation picture, a line each, instead of
+        val_labels: text with the synset (``n01440764``) of each validation image, a line each, instead of
             the devkit, which SciPy reads.
         say: told a line now and then.
 
     Raises:
         ConfigError: SciPy is needed, and not installed.
-        DataError: an archive is missing or damaged, or labels and pictures differ in number.
+        DataError: an archive is missing or damaged, or labels and images differ in number.
     """
     folder, out = Path(archives).expanduser(), Path(target).expanduser()
     found = [name for name in (TRAINING, VALIDATION) if (folder / name).is_file()]
@@ -77,12 +77,12 @@ def _unpack_training(archive: Path, target: Path, say: Callable[[str], None]) ->
             if not _is_filled(target / synset):
                 with (
                     new_folder(target / synset) as draft,
-                    _opened(archive, classes.extractfile(member)) as pictures,
+                    _opened(archive, classes.extractfile(member)) as images,
                 ):
-                    for picture in pictures:
-                        name = PurePosixPath(picture.name).name
-                        if picture.isfile() and _PICTURE.fullmatch(name):
-                            _write(pictures, picture, draft / name)
+                    for image in images:
+                        name = PurePosixPath(image.name).name
+                        if image.isfile() and _IMAGE.fullmatch(name):
+                            _write(images, image, draft / name)
             total += sum(1 for _ in (target / synset).iterdir())
             if number % 50 == 0:
                 say(f"{number} classes, {total} pictures")
@@ -93,15 +93,15 @@ def _unpack_validation(archive: Path, target: Path, synsets: list[str], say: Cal
     if _is_filled(target):
         return sum(1 for _ in target.glob("*/*"))
     total = 0
-    with new_folder(target) as draft, _opened(archive) as pictures:
-        for picture in pictures:
-            found = _VALIDATION_PICTURE.fullmatch(PurePosixPath(picture.name).name)
-            if not picture.isfile() or found is None:
+    with new_folder(target) as draft, _opened(archive) as images:
+        for image in images:
+            found = _VALIDATION_IMAGE.fullmatch(PurePosixPath(image.name).name)
+            if not image.isfile() or found is None:
                 continue
             number = int(found.group(1))
             if not 1 <= number <= len(synsets):
                 raise DataError(f"'{archive}' holds {found.group()}, and there are {len(synsets)} labels")
-            _write(pictures, picture, draft / synsets[number - 1] / found.group())
+            _write(images, image, draft / synsets[number - 1] / found.group())
             total += 1
             if total % 5000 == 0:
                 say(f"{total} validation pictures")

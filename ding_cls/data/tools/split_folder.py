@@ -1,6 +1,6 @@
 """Class folders made ready for training: one folder divided into splits.
 
-It must not know pictures' content.
+It must not know images' content.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Part(NamedTuple):
 
     Attributes:
         name: its folder's name.
-        num_pictures: pictures in it.
+        num_images: images in it.
         num_classes: classes that have any.
-        fewest: pictures of the smallest of these classes.
-        most: pictures of the largest.
+        fewest: images of the smallest of these classes.
+        most: images of the largest.
     """
 
     name: str
-    num_pictures: int
+    num_images: int
     num_classes: int
     fewest: int
     most: int
@@ -51,7 +51,7 @@ def split_folder(
     group_pattern: str | None = None,
     link: bool = False,
 ) -> list[Part]:
-    """Copy a folder of class folders into one with splits: ``target/train/CLASS/picture.jpg``.
+    """Copy a folder of class folders into one with splits: ``target/train/CLASS/image.jpg``.
 
     ``target`` appears whole or not at all.
 
@@ -61,8 +61,8 @@ def split_folder(
         fractions: as in `split_indices`.
         per_class: as in `split_indices`.
         names: of the parts, in order.
-        seed: as in `split_indices`; None: pictures go by name, the first ones into the first part.
-        group_pattern: a regular expression; pictures in whose name it finds the same text (its first group,
+        seed: as in `split_indices`; None: images go by name, the first ones into the first part.
+        group_pattern: a regular expression; images in whose name it finds the same text (its first group,
             or all of it) stay together.
         link: make symbolic links instead of copies.
 

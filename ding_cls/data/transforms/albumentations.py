@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.data.transforms.array_ops import as_array
+from ding_cls.data.transforms.array_ops import as_array, with_image
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import with_picture
 from ding_cls.errors import ConfigError
 
 _INSTALL = "pip install 'albumentations>=2.0'"
@@ -19,13 +18,12 @@ _INSTALL = "pip install 'albumentations>=2.0'"
 
 @PIPELINES.register_module()
 class Albu:
-    """Runs transforms of albumentations, one after the other, on the picture as R, G, B.
+    """Runs transforms of albumentations, one after the other, on the image as R, G, B.
 
     Args:
         transforms: dicts with ``type``, a class of albumentations, and its arguments; ``transforms`` among
             them holds such dicts again.
         keymap: only ``dict(img='image')``, which it is in any case.
-        update_pad_shape: accepted: a sample here has no ``pad_shape``.
 
     Raises:
         ConfigError: the library is missing, or a name or an argument that it does not have.
@@ -37,7 +35,6 @@ class Albu:
         self,
         transforms: Sequence[Mapping[str, Any]],
         keymap: Mapping[str, str] | None = None,
-        update_pad_shape: bool = False,
     ) -> None:
         if keymap is not None and dict(keymap) != {"img": "image"}:
             raise ConfigError(f"Albu: keymap={keymap!r} must be dict(img='image')")
@@ -54,10 +51,10 @@ class Albu:
             )
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the picture changed."""
+        """Return the sample with the image changed."""
         # The library draws from generators of its own.
         self._steps.set_random_seed(int(torch.randint(2**31, ())))
-        return with_picture(results, as_array(self._steps(image=as_array(results["img"]))["image"]))
+        return with_image(results, as_array(self._steps(image=as_array(results["img"]))["image"]))
 
     def _built(self, described: Mapping[str, Any]) -> Any:
         if not isinstance(described, Mapping) or not isinstance(described.get("type"), str):

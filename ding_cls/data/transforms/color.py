@@ -9,11 +9,15 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import as_array, described_sample
+from ding_cls.data.transforms.array_ops import (
+    FROM_FILE,
+    as_array,
+    described_sample,
+    probability,
+    with_image,
+)
 from ding_cls.data.transforms.fill_color import NORMALIZED
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import probability, with_picture
 from ding_cls.data.transforms.torchvision import OnImage
 from ding_cls.errors import ConfigError, DataError
 
@@ -51,7 +55,7 @@ class ColorJitter(OnImage):
 
 @PIPELINES.register_module()
 class RandomGrayscale(OnImage):
-    """Makes the picture grey by chance; it keeps three channels.
+    """Makes the image grey by chance; it keeps three channels.
 
     Args:
         gray_prob: how often, in [0, 1].
@@ -108,7 +112,7 @@ class Lighting:
         """Return the sample in another light.
 
         Raises:
-            DataError: the picture is normalised already.
+            DataError: the image is normalised already.
         """
         if NORMALIZED in results:
             raise DataError(
@@ -128,5 +132,5 @@ class Lighting:
             noise = noise[::-1]
         lit = img + noise
         if img.dtype == np.uint8:
-            return with_picture(results, lit.round().clip(0, 255).astype(np.uint8))
-        return with_picture(results, lit.astype(img.dtype))
+            return with_image(results, lit.round().clip(0, 255).astype(np.uint8))
+        return with_image(results, lit.astype(img.dtype))

@@ -1,19 +1,19 @@
 """Steps in a row: built from dicts, run one after the other, cut where a batch can go on.
 
-It must not know data sets or files.
+It must not know datasets or files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import described_sample, is_bytes
+from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes, with_image
 from ding_cls.data.transforms.color import Lighting
-from ding_cls.data.transforms.conversion import ToNumpy
 from ding_cls.data.transforms.formatting import (
     FROM_0_TO_1,
     FROM_0_TO_255,
@@ -21,8 +21,10 @@ from ding_cls.data.transforms.formatting import (
     ImageToTensor,
     Normalization,
     Normalize,
+    ToNumpy,
     ToTensor,
 )
+from ding_cls.data.transforms.geometry import GeometryStep
 from ding_cls.data.transforms.loading import LoadImageFromFile
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import PREFIX, OnImage
@@ -33,7 +35,7 @@ Step = Callable[[dict[str, Any]], Any]
 Described = Mapping[str, Any] | Step
 
 # torchvision's own that may normalise without saying by what numbers.
-_UNTOLD = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
+_OPAQUE = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
 
 
 @PIPELINES.register_module(name=["Compose", PREFIX + "Compose"])
@@ -82,6 +84,9 @@ class Compose:
         is_deferred = end > 0 and isinstance(steps[end - 1], Normalize)
         self.deferred = stated if is_deferred else None
         self.pixel_steps = tuple(steps[: end - is_deferred])
+        first = steps[0] if self.pixel_steps else None
+        self._load = first if type(first) is LoadImageFromFile and not first.to_float32 else None
+        self._moving = _moving(self.pixel_steps[1:]) if self._load else []
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after all steps.
@@ -94,10 +99,20 @@ class Compose:
     def pixels(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample after ``pixel_steps``; where that is float already, normalised too.
 
+        Where no step follows reading and geometry, ``img`` may be a Pillow image.
+
         Raises:
             DataError: as above.
         """
-        results = run_steps(self.pixel_steps, results)
+        later = self.pixel_steps
+        if self._load is not None:
+            # Pillow reads, cuts and resizes: no array of the whole image is made between.
+            image = self._load.image_of(results)
+            for step in self._moving:
+                image = step.moved(image, results)
+            later = later[1 + len(self._moving) :]
+            results = with_image(results, as_array(image) if later else image)
+        results = run_steps(later, results)
         if self.deferred is None or is_bytes(results.get("img")):
             return results
         return run_steps(self.steps[len(self.pixel_steps) :][:1], results)
@@ -212,12 +227,18 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
     return results
 
 
+def _moving(steps: Sequence[Step]) -> list[GeometryStep]:
+    """Return the geometry at the beginning; a user's own subclass may do something else when it is called."""
+    ours = takewhile(lambda step: type(step).__module__.startswith("ding_cls.data."), steps)
+    return list(takewhile(lambda step: isinstance(step, GeometryStep), ours))  # type: ignore[arg-type]
+
+
 def _are_known(steps: Sequence[Step]) -> bool:
     return all(
         _are_known(step.steps)
         if isinstance(step, _Container)
         else type(step).__module__.startswith("ding_cls.data.")
-        and not (isinstance(step, OnImage) and isinstance(step.transform, _UNTOLD))
+        and not (isinstance(step, OnImage) and isinstance(step.transform, _OPAQUE))
         for step in steps
     )
 
@@ -228,7 +249,7 @@ def _is_builtin(step: Step) -> bool:
     if isinstance(step, OnImage):
         # torchvision's first version draws from Python's generator; containers and Lambda hold anything.
         is_v2 = type(step.transform).__module__.startswith("torchvision.transforms.v2.")
-        return is_v2 and not isinstance(step.transform, _UNTOLD)
+        return is_v2 and not isinstance(step.transform, _OPAQUE)
     return getattr(step, "is_builtin", True) and all(map(_is_builtin, getattr(step, "steps", ())))
 
 

@@ -1,63 +1,29 @@
-"""Geometry on Pillow images and normalisation on tensors, as plain records that a checkpoint can keep.
+"""The usual pipelines by a few numbers: `Preprocessing` for evaluation, `TrainAugmentation` for training.
 
-It knows pixels; it must not know files, data sets or devices.
+It must not know files, datasets or devices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast, get_args
 
-import numpy as np
-import torch
-from PIL import Image
-from torchvision.transforms import v2
-
+from ding_cls.config.preprocessing import eval_pipeline, train_pipeline
+from ding_cls.data.transforms.array_ops import IMAGENET_MEAN, IMAGENET_STD
+from ding_cls.data.transforms.compose import Compose
+from ding_cls.data.transforms.formatting import Normalization
+from ding_cls.data.transforms.geometry import CenterCrop, Resize
+from ding_cls.data.transforms.loading import LoadImageFromFile
+from ding_cls.data.transforms.preprocessing import Description, PipelinePreprocessing
 from ding_cls.errors import DataError
-from ding_cls.types import Batch
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
-Cut = Callable[[Image.Image], Image.Image]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-# A wider strip is cut to this many times its shorter side before it is resized; see Preprocessing.__call__.
-LONGEST_STRIP = 32
-
-
-def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """Return a copy of an RGB picture's pixels: uint8, ``(H, W, 3)``."""
-    return torch.from_numpy(np.array(picture))
-
-
-def normalize(
-    images: torch.Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
-) -> torch.Tensor:
-    """Return ``(images / 255 - mean) / std`` on the images' own device.
-
-    Args:
-        images: uint8 ``(N, H, W, 3)``.
-        mean: per channel, for values in [0, 1].
-        std: likewise.
-
-    Returns:
-        float32 ``(N, 3, H, W)``, contiguous.
-    """
-    planar = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    centre, spread = _channel_constants(tuple(mean), tuple(std), images.device)
-    # Times 1 / 255, not divided by 255: torchvision's v2 does so, and the last bit differs.
-    return planar.mul_(1 / 255).sub_(centre).div_(spread)
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """What evaluation, prediction and export do: resize the shorter side, cut the centre, normalise.
-
-    Calling it does the geometry, Pillow image to Pillow image; `normalize` does the rest on a whole batch.
+@dataclass(unsafe_hash=True)
+class Preprocessing(PipelinePreprocessing):
+    """The usual pipeline of evaluation: resize the shorter side, cut out the middle square, normalise.
 
     Args:
         image_size: side of the square that the network sees, in pixels.
@@ -77,41 +43,16 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
-        _check_statistics(self)
+        _check(self)
         if self.resize_size < self.image_size:
             raise DataError(
                 f"resize_size={self.resize_size} is smaller than image_size={self.image_size}: the cut would "
                 f"have black borders; set resize_size to at least {self.image_size}"
             )
-
-    def __call__(self, picture: Image.Image) -> Image.Image:
-        """Return the square of ``image_size`` that the network sees."""
-        # A strip of 1 x 60,000 pixels would be resized to 256 x 15,360,000: 12 GB. The cut shows its middle.
-        limit = LONGEST_STRIP * min(picture.size)
-        if max(picture.size) > limit:
-            width, height = (min(limit, side) for side in picture.size)
-            left, top = (picture.width - width) // 2, (picture.height - height) // 2
-            picture = picture.crop((left, top, left + width, top + height))
-        return _central_square(self.image_size, self.resize_size, self.interpolation)(picture)
-
-    def to_tensor(self, picture: Image.Image) -> torch.Tensor:
-        """Return the pixels of a picture: uint8, ``(H, W, 3)``."""
-        return to_tensor(picture)
-
-    def normalize(self, images: torch.Tensor) -> torch.Tensor:
-        """Return uint8 ``(N, H, W, 3)`` as normalised float32 ``(N, 3, H, W)`` on the same device."""
-        return normalize(images, self.mean, self.std)
-
-    def prepare(self, batch: Batch) -> Batch:
-        """Return the batch with normalised images; images that are floating point already pass unchanged."""
-        return _prepared(batch, self.mean, self.std)
-
-    def preprocessing(self) -> Preprocessing:
-        """Return what evaluation does to the same pictures: this."""
-        return self
+        super().__init__(eval_pipeline(vars(self)), mean=self.mean, std=self.std)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the record as plain values for a checkpoint."""
+        """Return the numbers alone, as plain values for a checkpoint: the pipeline follows from them."""
         return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(self).items()}
 
     @classmethod
@@ -128,15 +69,15 @@ class Preprocessing:
         return cls(**state)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainAugmentation:
-    """What training does to a picture: a random cut, resized, and mirrored every second time.
+@dataclass(unsafe_hash=True)
+class TrainAugmentation(PipelinePreprocessing):
+    """The usual pipeline of training: a random cut, resized, and mirrored every second time.
 
     It draws from torch's default generator; the loader seeds that for each sample.
 
     Args:
         image_size: side of the square that the network sees, in pixels.
-        crop_scale: smallest and largest share of the picture's area that the cut covers.
+        crop_scale: smallest and largest share of the image's area that the cut covers.
         crop_ratio: smallest and largest width / height of the cut.
         hflip: mirror with probability one half.
         mean: as in `Preprocessing`.
@@ -145,8 +86,6 @@ class TrainAugmentation:
 
     Raises:
         DataError: sizes, ranges or statistics that cannot be used.
-
-    Source: "Going deeper with convolutions", Szegedy et al. 2014, section 6 (arXiv:1409.4842).
     """
 
     image_size: int = 224
@@ -158,86 +97,88 @@ class TrainAugmentation:
     interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
-        _check_statistics(self)
-        for name in ("crop_scale", "crop_ratio"):
-            low_high = tuple(getattr(self, name))
-            object.__setattr__(self, name, low_high)
-            if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
-                raise DataError(f"{name}={low_high} must be two numbers, 0 < smallest <= largest")
+        _check(self)
+        self.crop_scale, self.crop_ratio = (
+            _range(getattr(self, name), name) for name in ("crop_scale", "crop_ratio")
+        )
         if self.crop_scale[1] > 1:
             raise DataError(f"crop_scale={self.crop_scale} goes beyond 1, the whole picture")
-
-    def __call__(self, picture: Image.Image) -> Image.Image:
-        """Return a random square of ``image_size``."""
-        cut = _random_square(
-            self.image_size, self.crop_scale, self.crop_ratio, self.hflip, self.interpolation
-        )
-        return cut(picture)
-
-    def normalize(self, images: torch.Tensor) -> torch.Tensor:
-        """Return uint8 ``(N, H, W, 3)`` as normalised float32 ``(N, 3, H, W)`` on the same device."""
-        return normalize(images, self.mean, self.std)
-
-    def prepare(self, batch: Batch) -> Batch:
-        """Return the batch with normalised images; images that are floating point already pass unchanged."""
-        return _prepared(batch, self.mean, self.std)
+        super().__init__(train_pipeline(vars(self)), mean=self.mean, std=self.std)
 
     def preprocessing(self) -> Preprocessing:
-        """Return what evaluation does to the same pictures: resized to 8/7 of the cut, like 256 for 224."""
+        """Return what evaluation does to the same images: resized to 8/7 of the cut, like 256 for 224."""
         resize_size = round(self.image_size * 256 / 224)
         return Preprocessing(self.image_size, resize_size, self.mean, self.std, self.interpolation)
 
 
-def _prepared(batch: Batch, mean: tuple[float, ...], std: tuple[float, ...]) -> Batch:
-    if batch.images.is_floating_point():
-        return batch
-    return batch.with_images(normalize(batch.images, mean, std))
+def pipeline_preprocessing(
+    pipeline: Description,
+    *,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> PipelinePreprocessing:
+    """Return what a pipeline of evaluation comes to; as `Preprocessing` where it is the usual one.
+
+    Args:
+        pipeline: as `PipelinePreprocessing` takes it, with the same ``mean`` and ``std``.
+
+    Raises:
+        ConfigError: a step cannot be built.
+        DataError: the pipeline is no plain data.
+    """
+    found = PipelinePreprocessing(pipeline, mean=mean, std=std)
+    return _as_usual(Compose(found.pipeline), found.normalization) or found
 
 
-def _check_statistics(record: Preprocessing | TrainAugmentation) -> None:
-    for name in ("mean", "std"):
-        # Configs and checkpoints hold lists; a frozen record that is a key of caches holds tuples.
-        object.__setattr__(record, name, tuple(float(value) for value in getattr(record, name)))
+def preprocessing_from_state(state: Mapping[str, Any]) -> PipelinePreprocessing:
+    """Return what a checkpoint keeps: the numbers of the usual pipeline, or another pipeline.
+
+    Raises:
+        DataError: a key is missing or unknown.
+        ConfigError: a step cannot be built, such as one of a module that was not imported.
+    """
+    return (PipelinePreprocessing if "pipeline" in state else Preprocessing).from_state(state)
+
+
+def _as_usual(compose: Compose, numbers: Normalization) -> Preprocessing | None:
+    """Return the usual pipeline where these steps are it: read, resize the shorter side, cut the middle."""
+    match compose.pixel_steps:
+        case (LoadImageFromFile() as load, Resize() as resize, CenterCrop() as crop):
+            pass
+        case _:
+            return None
+    # A user's own subclass may do something else.
+    are_ours = (type(resize), type(crop)) == (Resize, CenterCrop)
+    resizes_shorter = resize.length is not None and resize.adaptive_side == "short"
+    is_square = crop.height == crop.width and crop.crop_padding is None
+    is_plain = load.is_plain and not numbers.is_swapped and resize.interpolation in get_args(Interpolation)
+    if not (are_ours and resizes_shorter and is_square and is_plain) or crop.height > resize.height:
+        return None
+    return Preprocessing(
+        image_size=crop.height,
+        resize_size=resize.height,
+        mean=numbers.mean,
+        std=numbers.std,
+        interpolation=cast(Interpolation, resize.interpolation),
+    )
+
+
+def _check(record: Preprocessing | TrainAugmentation) -> None:
+    # Configs and checkpoints hold lists; a record that can be hashed holds tuples.
+    record.mean, record.std = (tuple(map(float, each)) for each in (record.mean, record.std))
     if len(record.mean) != 3 or len(record.std) != 3 or min(record.std) <= 0:
         raise DataError(
             f"mean={record.mean} and std={record.std} must have three values each, those of std above 0"
         )
     if record.image_size < 1:
         raise DataError(f"image_size={record.image_size} must be at least 1")
-    allowed = ("nearest", "bilinear", "bicubic", "lanczos")
+    allowed = get_args(Interpolation)
     if record.interpolation not in allowed:
         raise DataError(f"interpolation={record.interpolation!r} is none of {', '.join(allowed)}")
 
 
-# torchvision's transforms hold no state between calls: building each once saves 0.1 ms a picture.
-@lru_cache(maxsize=32)
-def _central_square(image_size: int, resize_size: int, interpolation: Interpolation) -> Cut:
-    mode = v2.InterpolationMode(interpolation)
-    cut: Cut = v2.Compose(
-        [v2.Resize(resize_size, interpolation=mode, antialias=True), v2.CenterCrop(image_size)]
-    )
-    return cut
-
-
-@lru_cache(maxsize=32)
-def _random_square(
-    image_size: int,
-    scale: tuple[float, float],
-    ratio: tuple[float, float],
-    hflip: bool,
-    interpolation: Interpolation,
-) -> Cut:
-    mode = v2.InterpolationMode(interpolation)
-    crop = v2.RandomResizedCrop(image_size, scale=scale, ratio=ratio, interpolation=mode, antialias=True)
-    cut: Cut = v2.Compose([crop, v2.RandomHorizontalFlip(0.5)] if hflip else [crop])
-    return cut
-
-
-@lru_cache(maxsize=32)
-def _channel_constants(
-    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    # Kept per device: copying them to CUDA at each step would make the host wait.
-    with torch.inference_mode(False):
-        centre, spread = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
-    return centre, spread
+def _range(limits: Sequence[float], name: str) -> tuple[float, float]:
+    low_high = tuple(limits)
+    if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
+        raise DataError(f"{name}={low_high} must be two numbers, 0 < smallest <= largest")
+    return low_high

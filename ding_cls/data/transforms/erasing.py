@@ -1,4 +1,4 @@
-"""A box of the picture painted over, with mmclassification's name and meanings."""
+"""A box of the image painted over, with mmclassification's name and meanings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import Array, as_array, described_sample
+from ding_cls.data.transforms.array_ops import (
+    Array,
+    as_array,
+    described_sample,
+    one_of,
+    probability,
+    with_image,
+)
 from ding_cls.data.transforms.fill_color import NORMALIZED, Color, Fill
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import one_of, probability, with_picture
 from ding_cls.errors import ConfigError, DataError
 
 
@@ -22,7 +28,7 @@ class RandomErasing:
 
     Args:
         erase_prob: how often, in [0, 1].
-        min_area_ratio: smallest share of the picture's area.
+        min_area_ratio: smallest share of the image's area.
         max_area_ratio: largest.
         aspect_range: smallest and largest height / width; a number stands for itself and its inverse.
         mode: 'const' paints ``fill_color``, 'rand' each pixel its own colour.
@@ -75,7 +81,7 @@ class RandomErasing:
         top, left, height, width = (drawn[name] for name in "ijhw")
         painted = img.copy()
         painted[top : top + height, left : left + width] = self._paint(results, height, width, img.dtype)
-        return with_picture(results, painted)
+        return with_image(results, painted)
 
     def _paint(self, results: dict[str, Any], height: int, width: int, dtype: np.dtype[Any]) -> Array:
         color = torch.tensor(self.fill_color.of(results))

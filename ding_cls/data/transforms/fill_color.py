@@ -1,7 +1,7 @@
 """Colours that a config names, in the order that a sample's pixels have.
 
 mmclassification reads files as B, G, R and hands a config's numbers on as they are, so its configs write the
-mean backwards (``[104, 116, 124]``). A list of three is therefore blue, green, red where the picture was read
+mean backwards (``[104, 116, 124]``). A list of three is therefore blue, green, red where the image was read
 from a file, and as the array has it elsewhere. It must not know steps.
 """
 
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ding_cls.data.transforms.array_ops import described_sample
-from ding_cls.data.transforms.loading import FROM_FILE
+from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.errors import ConfigError, DataError
 
 Color = float | Sequence[float]
@@ -43,18 +42,18 @@ class Fill:
             raise ConfigError(
                 f"{step}: {name}={value!r} must be a number from 0 to {high:g}, or three for the channels"
             )
-        self._told = f"{step}: {name}={value!r}"
+        self._given = f"{step}: {name}={value!r}"
         self._values = [float(each) for each in values] * (3 // len(values))
 
     def of(self, results: Mapping[str, Any]) -> list[float]:
         """Return the three numbers in the order of a sample's channels.
 
         Raises:
-            DataError: they count from 0 to 255, and the picture is normalised.
+            DataError: they count from 0 to 255, and the image is normalised.
         """
         if NORMALIZED in results and max(self._values) > _HIGHEST_NORMALIZED:
             raise DataError(
-                f"{self._told} counts from 0 to 255, and {described_sample(results)} is normalised already; "
+                f"{self._given} counts from 0 to 255, and {described_sample(results)} is normalised already; "
                 "let the step stand before Normalize"
             )
         return self._values[::-1] if results.get(FROM_FILE) else list(self._values)

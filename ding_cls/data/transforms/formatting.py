@@ -7,11 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
-from ding_cls.data.transforms.array_ops import as_array, as_tensor
-from ding_cls.data.transforms.default import normalize
+from ding_cls.data.transforms.array_ops import (
+    FROM_FILE,
+    as_array,
+    as_tensor,
+    described_sample,
+    is_bytes,
+    normalize,
+)
 from ding_cls.data.transforms.fill_color import NORMALIZED
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -78,29 +84,29 @@ class Normalize:
             )
         self.mean, self.std = (tuple(round(float(each) / 255, 12) for each in one) for one in (mean, std))
         self.to_rgb = bool(to_rgb)
-        self._told = {
+        self._config = {
             "mean": np.array(mean, "float32"),
             "std": np.array(std, "float32"),
             "to_rgb": self.to_rgb,
         }
 
     def numbers(self, *, is_from_file: bool) -> Normalization:
-        """Return what it does to pictures that were read from files, or came as arrays."""
+        """Return what it does to images that were read from files, or came as arrays."""
         return Normalization(self.mean, self.std, is_swapped=self.to_rgb != is_from_file)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with ``img`` as float32 ``(H, W, 3)``."""
         numbers = self.numbers(is_from_file=bool(results.get(FROM_FILE)))
-        # A copy: normalising works in place where the picture is float32 already.
+        # A copy: normalising works in place where the image is float32 already.
         images = torch.from_numpy(np.array(as_array(results["img"])[None], order="C"))
         results["img"] = numbers(images)[0].permute(1, 2, 0).numpy()
-        results[NORMALIZED] = dict(self._told)
+        results[NORMALIZED] = dict(self._config)
         return results
 
 
 @PIPELINES.register_module()
 class ImageToTensor:
-    """Makes tensors ``(C, H, W)`` of pictures.
+    """Makes tensors ``(C, H, W)`` of images.
 
     Args:
         keys: which entries of the sample, ``['img']`` by custom.
@@ -110,7 +116,7 @@ class ImageToTensor:
         self.keys = keys_of(keys, type(self).__name__)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with tensors in place of the pictures."""
+        """Return the sample with tensors in place of the images."""
         for key in self.keys:
             results[key] = as_tensor(_entry(results, key, "ImageToTensor"))
         return results
@@ -118,7 +124,7 @@ class ImageToTensor:
 
 @PIPELINES.register_module()
 class ToTensor:
-    """Makes tensors of numbers and arrays; of ``img`` a picture ``(C, H, W)``, as `ImageToTensor` does.
+    """Makes tensors of numbers and arrays; of ``img`` an image ``(C, H, W)``, as `ImageToTensor` does.
 
     Not torchvision's: nothing is divided by 255.
 
@@ -174,6 +180,71 @@ class Collect:
         kept = {key: _entry(results, key, "Collect") for key in self.keys}
         kept["img_metas"] = {key: results[key] for key in self.meta_keys if key in results}
         return kept
+
+
+@PIPELINES.register_module()
+class ToPIL:
+    """Makes the image Pillow's, for a step of one's own that wants one."""
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with ``img`` as a Pillow image.
+
+        Raises:
+            DataError: the image is not in uint8.
+        """
+        if not is_bytes(results["img"]):
+            raise DataError(
+                f"ToPIL takes pictures in uint8, and {described_sample(results)} is float already"
+            )
+        results["img"] = Image.fromarray(as_array(results["img"]))
+        return results
+
+
+@PIPELINES.register_module()
+class ToNumpy:
+    """Makes an array ``(H, W, 3)`` of float32 of the image, from 0 to 255 all the same."""
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with ``img`` as an array."""
+        results["img"] = as_array(results["img"]).astype(np.float32)
+        return results
+
+
+@PIPELINES.register_module()
+class Transpose:
+    """Changes the order of the axes of arrays; an image with its channels in front becomes a tensor.
+
+    Args:
+        keys: which entries of the sample.
+        order: the new order of their axes, ``(2, 0, 1)`` for channels in front.
+
+    Raises:
+        ConfigError: ``order`` is none.
+    """
+
+    def __init__(self, keys: Sequence[str], order: Sequence[int]) -> None:
+        self.keys, self.order = keys_of(keys, "Transpose"), tuple(order)
+        if sorted(self.order) != list(range(len(self.order))):
+            raise ConfigError(f"Transpose: order={order!r} must hold each number from 0 on once")
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with the entries transposed.
+
+        Raises:
+            DataError: an entry is missing or has another number of axes.
+        """
+        for key in self.keys:
+            value = as_array(results[key]) if key == "img" else np.asarray(results.get(key))
+            if value.ndim != len(self.order):
+                raise DataError(
+                    f"Transpose: {key!r} of {described_sample(results)} has {value.ndim} axes, not "
+                    f"{len(self.order)}"
+                )
+            turned = np.ascontiguousarray(value.transpose(self.order))
+            # Here arrays are (H, W, C) and tensors (C, H, W): the channels are where they say.
+            in_front = key == "img" and self.order[0] == 2
+            results[key] = torch.from_numpy(turned) if in_front else turned
+        return results
 
 
 def keys_of(keys: Sequence[str], step: str) -> tuple[str, ...]:

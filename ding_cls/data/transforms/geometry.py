@@ -1,43 +1,68 @@
 """Where the pixels lie: resizing, cutting, mirroring, with mmclassification's names and meanings.
 
 Pixels are resized by Pillow with antialiasing, whatever ``backend`` says: evaluation, prediction and serving
-then see the same ones. It must not know files or data sets.
+then see the same ones. It must not know files or datasets.
 """
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
+from PIL import Image
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import Array, as_array
-from ding_cls.data.transforms.default import LONGEST_STRIP
-from ding_cls.data.transforms.efficientnet import Window, central_window, distorted_window
-from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import (
+from ding_cls.data.transforms.array_ops import (
     BACKENDS,
     FILTERS,
+    Img,
     Size,
+    Window,
+    as_array,
+    cut,
+    height_width,
     one_of,
     pair,
     probability,
     resized,
-    with_picture,
+    with_image,
 )
+from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError
+
+Range = tuple[float, float]
+
+# A wider strip is cut to this many times its shorter side before it is resized; see Resize.
+LONGEST_STRIP = 32
 
 _SIDES = ("short", "long", "height", "width")
 
 
+class GeometryStep(ABC):
+    """A step that moves pixels and leaves the rest of the sample alone, on an array or on a Pillow image.
+
+    Pillow reads, cuts and resizes: where such steps follow `LoadImageFromFile` no array of the whole image is
+    made.
+    """
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with the image changed."""
+        return with_image(results, self.moved(as_array(results["img"]), results))
+
+    @abstractmethod
+    def moved(self, img: Img, results: dict[str, Any]) -> Img:
+        """Return the image with its pixels elsewhere; ``results`` may note how."""
+
+
 @PIPELINES.register_module()
-class Resize:
+class Resize(GeometryStep):
     """Resizes to a height and a width, or one side to a length and the other in proportion.
 
     Not as torchvision's: ``size=256`` squashes to 256 x 256, ``size=(256, -1)`` makes the shorter side 256.
-    For that a strip of more than 32:1 is cut to its middle first, as `Preprocessing` does: 1 x 60,000 would
-    take 12 GB.
+    For that a strip of more than 32:1 is cut to its middle first: 1 x 60,000 would take 12 GB.
 
     Args:
         size: side of a square, (height, width), or (length, -1), in pixels.
@@ -63,24 +88,23 @@ class Resize:
         self.adaptive_side = one_of(adaptive_side, _SIDES, "Resize", "adaptive_side")
         one_of(backend, BACKENDS, "Resize", "backend")
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the picture resized."""
-        img = as_array(results["img"])
+    def moved(self, img: Img, results: dict[str, Any]) -> Img:
+        """Return the image resized."""
         if self.length is None:
-            return with_picture(results, resized(img, self.height, self.width, self.interpolation))
+            return resized(img, self.height, self.width, self.interpolation)
         if self.adaptive_side != "long":
             img = _middle_of_strip(img)
-        height, width = img.shape[:2]
+        height, width = height_width(img)
         sides = {"short": min(height, width), "long": max(height, width), "height": height, "width": width}
         side = sides[self.adaptive_side]
         # The side itself gets the length exactly; the other is rounded down, as torchvision and mmcv do.
         target = [self.length if each == side else int(self.length * each / side) for each in (height, width)]
-        return with_picture(results, resized(img, max(target[0], 1), max(target[1], 1), self.interpolation))
+        return resized(img, max(target[0], 1), max(target[1], 1), self.interpolation)
 
 
 @PIPELINES.register_module()
-class CenterCrop:
-    """Cuts out the middle; a picture that is smaller on a side keeps that side.
+class CenterCrop(GeometryStep):
+    """Cuts out the middle; an image that is smaller on a side keeps that side.
 
     Args:
         crop_size: side of a square, or (height, width), in pixels.
@@ -107,35 +131,30 @@ class CenterCrop:
         self.interpolation = one_of(interpolation, FILTERS, "CenterCrop", "interpolation")
         one_of(backend, BACKENDS, "CenterCrop", "backend")
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the middle of the picture."""
-        img = as_array(results["img"])
+    def moved(self, img: Img, results: dict[str, Any]) -> Img:
+        """Return the middle of the image."""
+        height, width = height_width(img)
         if self.crop_padding is not None:
-            window = central_window(img.shape[0], img.shape[1], self.height, self.crop_padding)
-            return with_picture(
-                results, resized(_cut(img, window), self.height, self.width, self.interpolation)
-            )
-        # Python rounds a half to the even number, and so does torchvision: the pixels are Preprocessing's.
-        top, left = (
-            max(round((have - want) / 2), 0)
-            for have, want in zip(img.shape[:2], (self.height, self.width), strict=True)
-        )
-        return with_picture(results, img[top : top + self.height, left : left + self.width])
+            window = central_window(height, width, self.height, self.crop_padding)
+            return resized(cut(img, window), self.height, self.width, self.interpolation)
+        # Python rounds a half to the even number, and so does torchvision.
+        top, left = max(round((height - self.height) / 2), 0), max(round((width - self.width) / 2), 0)
+        return cut(img, (top, left, min(self.height, height), min(self.width, width)))
 
 
 @PIPELINES.register_module()
-class RandomResizedCrop:
+class RandomResizedCrop(GeometryStep):
     """Cuts out a random part and resizes it; chance is torchvision's own, draw by draw.
 
     Args:
         size: side of a square, or (height, width), in pixels.
-        scale: smallest and largest share of the picture's area.
+        scale: smallest and largest share of the image's area.
         ratio: smallest and largest width / height.
         max_attempts: draws before the middle is taken instead; only with ``efficientnet_style``,
             torchvision's own are ten.
         efficientnet_style: draw the window as `distorted_window` does; where none fits, take the middle as
             `CenterCrop` of that style.
-        min_covered: smallest share of the picture that the window covers; only with ``efficientnet_style``.
+        min_covered: smallest share of the image that the window covers; only with ``efficientnet_style``.
         crop_padding: as in `CenterCrop`.
         interpolation: as in `Resize`.
         backend: 'cv2' or 'pillow'; Pillow does it in any case.
@@ -171,11 +190,10 @@ class RandomResizedCrop:
         self.max_attempts = max_attempts
         self._cut = v2.RandomResizedCrop(self.height, scale=self.scale, ratio=self.ratio)
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with a random part of the picture."""
-        img = as_array(results["img"])
-        part = _cut(img, self._window(img.shape[0], img.shape[1]))
-        return with_picture(results, resized(part, self.height, self.width, self.interpolation))
+    def moved(self, img: Img, results: dict[str, Any]) -> Img:
+        """Return a random part of the image."""
+        part = cut(img, self._window(*height_width(img)))
+        return resized(part, self.height, self.width, self.interpolation)
 
     def _window(self, height: int, width: int) -> Window:
         if self.crop_padding is None:
@@ -193,8 +211,8 @@ class RandomResizedCrop:
 
 
 @PIPELINES.register_module()
-class RandomFlip:
-    """Mirrors the picture by chance.
+class RandomFlip(GeometryStep):
+    """Mirrors the image by chance.
 
     Args:
         flip_prob: how often, in [0, 1].
@@ -210,15 +228,70 @@ class RandomFlip:
         self.flip_prob = probability(flip_prob, "RandomFlip", "flip_prob")
         self.direction = one_of(direction, ("horizontal", "vertical"), "RandomFlip", "direction")
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample, mirrored or not; ``flip`` says which."""
+    def moved(self, img: Img, results: dict[str, Any]) -> Img:
+        """Return the image, mirrored or not; ``flip`` of the sample says which."""
         # torchvision's own comparison, so that both draw alike.
         results["flip"] = bool(torch.rand(1) < self.flip_prob)
         results["flip_direction"] = self.direction
         if not results["flip"]:
-            return results
-        img = as_array(results["img"])
-        return with_picture(results, img[:, ::-1] if self.direction == "horizontal" else img[::-1])
+            return img
+        is_horizontal = self.direction == "horizontal"
+        if isinstance(img, Image.Image):
+            how = Image.Transpose.FLIP_LEFT_RIGHT if is_horizontal else Image.Transpose.FLIP_TOP_BOTTOM
+            return img.transpose(how)
+        return img[:, ::-1] if is_horizontal else img[::-1]
+
+
+def central_window(height: int, width: int, size: int, crop_padding: int) -> Window:
+    """Return top, left, height and width of the middle square that stands for ``size`` pixels of an image
+    whose shorter side were ``size + crop_padding``.
+
+    Source: EfficientNet: Rethinking Model Scaling for CNNs, Tan & Le 2019 (arXiv:1905.11946), its published
+    code's central crop.
+    """
+    side = min(height, width) * size / (size + crop_padding)
+    top, left = (max(round((each - side) / 2), 0) for each in (height, width))
+    length = max(int(side), 1)
+    return top, left, min(length, height - top), min(length, width - left)
+
+
+def distorted_window(
+    height: int, width: int, *, scale: Range, ratio: Range, min_covered: float, max_attempts: int
+) -> Window | None:
+    """Return top, left, height and width of a random window; None where no attempt fits.
+
+    Draws from torch's default generator: first a width / height from ``ratio``, then a height from those that
+    ``scale`` allows. Not as in RandomResizedCrop, both are uniform.
+
+    Args:
+        height: of the image, in pixels.
+        width: likewise.
+        scale: smallest and largest share of the image's area.
+        ratio: smallest and largest width / height.
+        min_covered: smallest share of the image that the window covers.
+        max_attempts: draws before giving up.
+
+    Source: TensorFlow's ``sample_distorted_bounding_box`` with the whole image as the box.
+    """
+    area = height * width
+    smallest, largest = (share * area for share in scale)
+    for _ in range(max_attempts):
+        drawn = _uniform(*ratio)
+        longest = min(math.sqrt(largest / drawn), width / drawn, height)
+        shortest = min(math.sqrt(smallest / drawn), longest)
+        rows = round(_uniform(shortest, longest))
+        columns = round(rows * drawn)
+        covered = rows * columns
+        if not (0 < rows <= height and 0 < columns <= width):
+            continue
+        if smallest <= covered <= largest and covered >= min_covered * area:
+            top, left = (int(torch.randint(each + 1, ())) for each in (height - rows, width - columns))
+            return top, left, rows, columns
+    return None
+
+
+def _uniform(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand((), dtype=torch.float64))
 
 
 def _crop_padding(
@@ -236,16 +309,12 @@ def _crop_padding(
     return crop_padding
 
 
-def _cut(img: Array, window: Window) -> Array:
-    top, left, height, width = window
-    return img[top : top + height, left : left + width]
-
-
-def _middle_of_strip(img: Array) -> Array:
-    limit = LONGEST_STRIP * min(img.shape[:2])
-    height, width = (min(limit, side) for side in img.shape[:2])
-    top, left = (img.shape[0] - height) // 2, (img.shape[1] - width) // 2
-    return img[top : top + height, left : left + width]
+def _middle_of_strip(img: Img) -> Img:
+    sides = height_width(img)
+    height, width = (min(LONGEST_STRIP * min(sides), side) for side in sides)
+    if (height, width) == sides:
+        return img
+    return cut(img, ((sides[0] - height) // 2, (sides[1] - width) // 2, height, width))
 
 
 def _range(limits: Sequence[float], name: str) -> tuple[float, float]:

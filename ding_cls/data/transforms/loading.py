@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from ding_cls.data.image_io import load_rgb
-from ding_cls.data.transforms.array_ops import described_sample
+from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
-FROM_FILE = "is_from_file"
-"""Key of ``results``: the picture was read from a file, so it is RGB for certain."""
+OPENED = "opened_image"
+"""Key of ``results``: the RGB image of the file, where it has been read already."""
 
 
 @PIPELINES.register_module()
@@ -49,17 +49,40 @@ class LoadImageFromFile:
         self.to_float32 = to_float32
         self.color_type = color_type
 
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with ``img``, ``img_shape``, ``ori_shape``, ``filename`` and ``ori_filename``.
+
+        Raises:
+            DataError: as `image_of`.
+        """
+        img = np.array(self.image_of(results))
+        results["img"] = img.astype(np.float32) if self.to_float32 else img
+        results["img_shape"] = img.shape
+        return results
+
     @property
     def is_plain(self) -> bool:
         """Whether it hands on the pixels as `load_rgb` reads them."""
         return not self.to_float32 and self.color_type == "color"
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with ``img``, ``img_shape``, ``ori_shape``, ``filename`` and ``ori_filename``.
+    def image_of(self, results: dict[str, Any]) -> Image.Image:
+        """Return the RGB image of a sample, and note in the sample where it comes from.
 
         Raises:
             DataError: the sample names no file, or that cannot be read.
         """
+        image: Image.Image = results[OPENED] if OPENED in results else self._read(results)
+        results["ori_shape"] = (image.height, image.width, 3)
+        results[FROM_FILE] = True
+        return image if self.color_type == "color" else image.convert("L").convert("RGB")
+
+    @staticmethod
+    def path_of(sample: Mapping[str, Any]) -> str:
+        """Return the path of the file that a sample names."""
+        name: str = os.fspath(sample["img_info"]["filename"])
+        return os.path.join(sample.get("img_prefix") or "", name)
+
+    def _read(self, results: dict[str, Any]) -> Image.Image:
         info = results.get("img_info")
         if not isinstance(info, Mapping) or "filename" not in info:
             raise DataError(
@@ -68,20 +91,4 @@ class LoadImageFromFile:
             )
         results["filename"] = self.path_of(results)
         results["ori_filename"] = os.fspath(info["filename"])
-        return self.entered(results, load_rgb(results["filename"], label=described_sample(results)))
-
-    @staticmethod
-    def path_of(sample: Mapping[str, Any]) -> str:
-        """Return the path of the file that a sample names."""
-        name: str = os.fspath(sample["img_info"]["filename"])
-        return os.path.join(sample.get("img_prefix") or "", name)
-
-    def entered(self, results: dict[str, Any], picture: Image.Image) -> dict[str, Any]:
-        """Return the sample with an RGB picture that somebody else has read already."""
-        if self.color_type == "grayscale":
-            picture = picture.convert("L").convert("RGB")
-        img = np.array(picture)
-        results["img"] = img.astype(np.float32) if self.to_float32 else img
-        results["img_shape"] = results["ori_shape"] = img.shape
-        results[FROM_FILE] = True
-        return results
+        return load_rgb(results["filename"], label=described_sample(results))

@@ -1,4 +1,4 @@
-"""Borders around the picture: padding, and the crop that pads first, with mmclassification's names."""
+"""Borders around the image: padding, and the crop that pads first, with mmclassification's names."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from ding_cls.data.transforms.array_ops import Array, as_array
+from ding_cls.data.transforms.array_ops import (
+    FILTERS,
+    Array,
+    Size,
+    as_array,
+    one_of,
+    pair,
+    resized,
+    with_image,
+)
 from ding_cls.data.transforms.fill_color import Color, Fill
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import FILTERS, Size, one_of, pair, resized, with_picture
 from ding_cls.errors import ConfigError, DataError
 
 _MODES = ("constant", "edge", "reflect", "symmetric")
@@ -23,7 +31,7 @@ class Pad:
     """Adds a border to the right and below.
 
     Args:
-        size: side of a square, or (height, width), in pixels; a picture that is larger stays as it is.
+        size: side of a square, or (height, width), in pixels; an image that is larger stays as it is.
         pad_to_square: make the shorter side as long as the longer, instead of ``size``.
         pad_val: the border's colour, as in `Fill`.
         padding_mode: 'constant', 'edge' (repeats the last pixel), 'reflect' (mirrors without it) or
@@ -51,7 +59,7 @@ class Pad:
         img = as_array(results["img"])
         height, width = self.size or (max(img.shape[:2]),) * 2
         border = (0, 0, max(width - img.shape[1], 0), max(height - img.shape[0], 0))
-        return with_picture(results, padded(img, border, self.fill.of(results), self.padding_mode))
+        return with_image(results, padded(img, border, self.fill.of(results), self.padding_mode))
 
 
 @PIPELINES.register_module()
@@ -62,7 +70,7 @@ class RandomCrop:
         size: side of a square, or (height, width), in pixels.
         padding: border before the cut: one width, (left and right, top and bottom), or (left, top, right,
             bottom), in pixels.
-        pad_if_needed: where the picture is still too small, add what is missing on both sides.
+        pad_if_needed: where the image is still too small, add what is missing on both sides.
         pad_val: the border's colour, as in `Fill`.
         padding_mode: as in `Pad`.
 
@@ -91,7 +99,7 @@ class RandomCrop:
         """Return the sample with the window.
 
         Raises:
-            DataError: the picture is smaller than the window.
+            DataError: the image is smaller than the window.
         """
         img = as_array(results["img"])
         try:
@@ -105,12 +113,12 @@ class RandomCrop:
         if drawn["needs_pad"]:
             img = padded(img, tuple(drawn["padding"]), self.fill.of(results), self.padding_mode)
         top, left = drawn["top"], drawn["left"]
-        return with_picture(results, img[top : top + self.height, left : left + self.width])
+        return with_image(results, img[top : top + self.height, left : left + self.width])
 
 
 @PIPELINES.register_module()
 class LetterBox:
-    """Resizes the whole picture into a frame, in proportion, and fills what is left on both sides.
+    """Resizes the whole image into a frame, in proportion, and fills what is left on both sides.
 
     Args:
         size: side of a square, or (height, width), in pixels.
@@ -127,7 +135,7 @@ class LetterBox:
         self.interpolation = one_of(interpolation, FILTERS, "LetterBox", "interpolation")
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the framed picture."""
+        """Return the sample with the framed image."""
         img = as_array(results["img"])
         scale = min(self.height / img.shape[0], self.width / img.shape[1])
         height = min(max(round(img.shape[0] * scale), 1), self.height)
@@ -135,11 +143,11 @@ class LetterBox:
         top, left = (self.height - height) // 2, (self.width - width) // 2
         border = (left, top, self.width - width - left, self.height - height - top)
         img = resized(img, height, width, self.interpolation)
-        return with_picture(results, padded(img, border, self.fill.of(results), "constant"))
+        return with_image(results, padded(img, border, self.fill.of(results), "constant"))
 
 
 def padded(img: Array, border: tuple[int, ...], fill: Sequence[float], mode: str) -> Array:
-    """Return a picture with a border.
+    """Return an image with a border.
 
     Args:
         img: ``(H, W, 3)``.

@@ -1,23 +1,21 @@
-"""What evaluation does to a picture, described by a pipeline: the record that a checkpoint keeps.
+"""What is done to an image before a network sees it: one pipeline, which a checkpoint can keep.
 
-It knows pipelines and pixels; it must not know files, data sets or devices.
+It knows pipelines and pixels; it must not know files, datasets or devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from PIL import Image
 
 from ding_cls.config.merge import not_plain, plain_copy
-from ding_cls.data.transforms.array_ops import as_array, as_pixels, is_bytes
+from ding_cls.data.transforms.array_ops import IMAGENET_MEAN, IMAGENET_STD, as_array, as_pixels, is_bytes
 from ding_cls.data.transforms.compose import Compose
-from ding_cls.data.transforms.default import IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing
 from ding_cls.data.transforms.formatting import Normalization
-from ding_cls.data.transforms.geometry import CenterCrop, Resize
-from ding_cls.data.transforms.loading import LoadImageFromFile
+from ding_cls.data.transforms.loading import OPENED, LoadImageFromFile
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 
@@ -25,17 +23,21 @@ Description = Sequence[Mapping[str, Any]]
 
 
 class PipelinePreprocessing:
-    """What evaluation, prediction and export do, where a pipeline says it: in the role of `Preprocessing`.
+    """What evaluation, prediction and export do to an image.
+
+    Calling it runs the steps on one image; `normalize` does the rest on a whole batch.
 
     Args:
         pipeline: dicts of the steps, plain data. A `LoadImageFromFile` among them does not read here: the
-            picture is handed in.
+            image is handed in.
         mean: for values in [0, 1], where the pipeline ends in uint8 and says no numbers itself.
         std: likewise.
 
     Attributes:
         pipeline: as given, copied.
         normalization: how a batch of uint8 is normalised.
+        stated: the numbers that images end up normalised by, by the batch or by steps; None where a step of
+            the user's own may do it.
 
     Raises:
         ConfigError: a step cannot be built.
@@ -55,30 +57,40 @@ class PipelinePreprocessing:
         compose = Compose(self.pipeline)
         self._fallback = Normalization(tuple(map(float, mean)), tuple(map(float, std)))
         self.normalization = compose.deferred or self._fallback
-        self._loading = [step for step in compose.steps if isinstance(step, LoadImageFromFile)]
-        self._rest = Compose([step for step in compose.steps if not isinstance(step, LoadImageFromFile)])
+        self.stated = compose.normalization or (self.normalization if compose.is_known else None)
+        # A loader of the user's own would read a file; the image is there.
+        self._steps = Compose(
+            [
+                LoadImageFromFile(step.to_float32, step.color_type)
+                if isinstance(step, LoadImageFromFile)
+                else step
+                for step in compose.steps
+            ]
+        )
 
     @property
     def is_builtin(self) -> bool:
-        """Whether no step is the user's own; see `Compose`."""
-        return self._rest.is_builtin
+        """Whether neither this class nor a step is the user's own; see `Compose`."""
+        return type(self).__module__.startswith("ding_cls.data.") and self._steps.is_builtin
 
-    def __call__(self, picture: Image.Image) -> Image.Image | torch.Tensor:
-        """Return the picture that the network sees; as float ``(3, H, W)`` where the pipeline makes it so.
+    def __call__(self, image: Image.Image) -> Image.Image | torch.Tensor:
+        """Return the image that the network sees; as float ``(3, H, W)`` where the pipeline makes it so.
 
         Args:
-            picture: RGB, as `load_rgb` gives it.
+            image: RGB, as `load_rgb` gives it.
         """
-        img = as_array(picture)
-        results: dict[str, Any] = {"img": img, "img_shape": img.shape, "ori_shape": img.shape}
-        for step in self._loading:
-            results = step.entered(results, picture)
-        img = self._rest.pixels(results)["img"]
+        results: dict[str, Any] = {OPENED: image}
+        if not self._steps.is_from_file:
+            img = as_array(image)
+            results = {"img": img, "img_shape": img.shape, "ori_shape": img.shape}
+        img = self._steps.pixels(results)["img"]
+        if isinstance(img, Image.Image):
+            return img
         return Image.fromarray(as_array(img)) if is_bytes(img) else as_pixels(img)
 
-    def to_tensor(self, picture: Image.Image | torch.Tensor) -> torch.Tensor:
+    def to_tensor(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
         """Return what a batch is made of: uint8 ``(H, W, 3)``, or the float tensor as it is."""
-        return picture if isinstance(picture, torch.Tensor) else as_pixels(picture)
+        return image if isinstance(image, torch.Tensor) else as_pixels(image)
 
     def normalize(self, images: torch.Tensor) -> torch.Tensor:
         """Return uint8 ``(N, H, W, 3)`` as normalised float32 ``(N, 3, H, W)``; floats pass unchanged."""
@@ -86,10 +98,11 @@ class PipelinePreprocessing:
 
     def prepare(self, batch: Batch) -> Batch:
         """Return the batch with normalised images; images that are floating point already pass unchanged."""
-        return batch if batch.images.is_floating_point() else batch.with_images(self.normalize(batch.images))
+        images = batch.images
+        return batch if images.is_floating_point() else batch.with_images(self.normalization(images))
 
     def preprocessing(self) -> PipelinePreprocessing:
-        """Return what evaluation does to the same pictures: this."""
+        """Return what evaluation does to the same images: this."""
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -118,58 +131,4 @@ class PipelinePreprocessing:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"PipelinePreprocessing({self.pipeline!r})"
-
-
-AnyPreprocessing = Preprocessing | PipelinePreprocessing
-
-
-def pipeline_preprocessing(
-    pipeline: Description,
-    *,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> AnyPreprocessing:
-    """Return what a pipeline of evaluation comes to: a `Preprocessing` where it says no more than one can.
-
-    Args:
-        pipeline: as `PipelinePreprocessing` takes it, with the same ``mean`` and ``std``.
-
-    Raises:
-        ConfigError: a step cannot be built.
-        DataError: the pipeline is no plain data.
-    """
-    general = PipelinePreprocessing(pipeline, mean=mean, std=std)
-    return _as_preprocessing(Compose(general.pipeline), general.normalization) or general
-
-
-def preprocessing_from_state(state: Mapping[str, Any]) -> AnyPreprocessing:
-    """Return the record of either form that a checkpoint keeps.
-
-    Raises:
-        DataError: a key is missing or unknown.
-        ConfigError: a step cannot be built, such as one of a module that was not imported.
-    """
-    return (PipelinePreprocessing if "pipeline" in state else Preprocessing).from_state(state)
-
-
-def _as_preprocessing(compose: Compose, numbers: Normalization) -> Preprocessing | None:
-    """Return the ordinary record of: read, resize the shorter side, cut the middle square, normalise."""
-    match compose.pixel_steps:
-        case (LoadImageFromFile() as load, Resize() as resize, CenterCrop() as crop):
-            pass
-        case _:
-            return None
-    resizes_shorter = resize.length is not None and resize.adaptive_side == "short"
-    is_square = crop.height == crop.width and crop.crop_padding is None
-    known = ("nearest", "bilinear", "bicubic", "lanczos")
-    is_plain = load.is_plain and not numbers.is_swapped and resize.interpolation in known
-    if not (resizes_shorter and is_square and is_plain) or crop.height > resize.height:
-        return None
-    return Preprocessing(
-        image_size=crop.height,
-        resize_size=resize.height,
-        mean=numbers.mean,
-        std=numbers.std,
-        interpolation=cast(Interpolation, resize.interpolation),
-    )
+        return f"{type(self).__name__}({self.pipeline!r})"

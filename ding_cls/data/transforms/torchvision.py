@@ -37,7 +37,7 @@ _ON_TENSORS = frozenset(
 # Arguments of LinearTransformation: lists of numbers in a config.
 _TENSORS = ("transformation_matrix", "mean_vector")
 
-# What makes no sense for one picture with a class, and why.
+# What makes no sense for one image with a class, and why.
 _MANY = "makes several pictures of one"
 _BOXES = "works on boxes or key points, which a sample here does not have"
 _BATCH = "mixes the pictures of a batch, and a step sees one sample"
@@ -62,9 +62,9 @@ _NOT_HERE = frozenset({"Compose", "RandomApply", "RandomChoice", "RandomOrder", 
 
 
 class OnImage:
-    """A transform of torchvision as a step: it sees the picture, and nothing else of the sample.
+    """A transform of torchvision as a step: it sees the image, and nothing else of the sample.
 
-    Pictures in uint8 are handed over as Pillow images where the transform takes them, else as tensors; what
+    Images in uint8 are handed over as Pillow images where the transform takes them, else as tensors; what
     comes back is an array while it is uint8, a tensor ``(3, H, W)`` once it is float.
 
     Args:
@@ -77,10 +77,10 @@ class OnImage:
         self._is_on_tensors = self.name in _ON_TENSORS
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with the picture changed.
+        """Return the sample with the image changed.
 
         Raises:
-            DataError: torchvision cannot use this picture, or returns something else than one.
+            DataError: torchvision cannot use this image, or returns something else than one.
         """
         try:
             changed = self.transform(self._handed_over(results["img"]))

@@ -7,7 +7,7 @@ from ding_cls.models.registry import BACKBONES
 
 @BACKBONES.register_module()
 class LeNet5(nn.Module):
-    """LeNet-5 with mean pooling; it takes pictures of 32 x 32 pixels.
+    """LeNet-5 with mean pooling; it takes images of 32 x 32 pixels.
 
     Args:
         num_classes: number of logits; -1: the network gives its last map, ``(N, 120, 1, 1)``, instead.

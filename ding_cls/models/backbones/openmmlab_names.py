@@ -1,4 +1,4 @@
-"""mmclassification's names of backbones, each with the network of torchvision or timm that stands for it.
+"""mmclassification's names of backbones, each with the network of torchvision or timm used for it.
 
 Plain data and one rule: the value of the argument that chooses among a family's members becomes a name.
 Those that we write ourselves (``ResNet`` and its kin, ``LeNet5``, ``TIMMBackbone``) are registered by their
@@ -13,10 +13,11 @@ from typing import Any, Literal
 from torch import nn
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models.backbones.timm import INSTALL, PREFIX, TIMMBackbone, has_timm
+from ding_cls.models.backbones.timm import TIMMBackbone, has_timm
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone
 from ding_cls.models.layers.norms import set_norms
 from ding_cls.models.layers.ops import check_conv_cfg
+from ding_cls.models.weights.timm import INSTALL, PREFIX
 from ding_cls.registry import Library
 
 _LOGGER = logging.getLogger(__name__)
@@ -247,7 +248,7 @@ _OURS = ("num_classes", "in_channels", "norm_eval", "pretrained")
 
 
 def member_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the network that stands for a name with its arguments, and the arguments that are left.
+    """Return the network that is used for a name with its arguments, and the arguments that are left.
 
     Raises:
         ConfigError: the arguments choose no member of the family.

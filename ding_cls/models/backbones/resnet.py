@@ -4,7 +4,7 @@ It knows nothing but torch and torchvision. Submodules are created and initialis
 that the same seed gives the same initial values too.
 
 Source: Deep Residual Learning for Image Recognition, He et al. 2015, table 1 (arXiv:1512.03385). Deviation
-(v1.5): the stride of a bottleneck lies in its 3x3 convolution instead of its first 1x1.
+(v1.5): the stride of a bottleneck is in its 3x3 convolution instead of its first 1x1.
 """
 
 from collections.abc import Callable, Sequence

@@ -211,7 +211,7 @@ class ResNet(nn.Module):
         return [each for each in stages if each is not None]
 
     def _freeze(self) -> None:
-        # Nobody sees their maps: DDP would wait for gradients that never come.
+        # Their maps are not used: DDP would wait for gradients that never come.
         for module in self._stages()[max(self.out_indices) + 1 :]:
             module.requires_grad_(False)
         if self.frozen_stages < 0:
@@ -262,7 +262,7 @@ class ResNetV1d(ResNet):
 
 @BACKBONES.register_module()
 class ResNet_CIFAR(ResNet):  # noqa: N801 (the name is mmclassification's)
-    """ResNet for small pictures: a 3x3 stem without stride or pooling. Its arguments are those of ``ResNet``.
+    """ResNet for small images: a 3x3 stem without stride or pooling. Its arguments are those of ``ResNet``.
 
     Source: Deep Residual Learning, He et al. 2015, section 4.2, with ImageNet's four stages
     (arXiv:1512.03385).

@@ -16,9 +16,10 @@ from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.layers.ops import check_dropout, classifier_layer, replace_module, set_in_channels
+from ding_cls.models.weights.parts import load_part
 from ding_cls.registry import Library
 
-# What the maps are looked for with; where a network wants another size, it says so.
+# What the maps are looked for with; a network that needs another size declares it.
 _SIZE_PX = 224
 _POOLINGS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
@@ -94,7 +95,7 @@ class TorchvisionBackbone(nn.Module):
         self.dropped = frozenset(names - set(self.network.state_dict()))
         self.train()
         if pretrained:
-            load_own_weights(self, pretrained)
+            load_part(self, pretrained)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors as a tuple of one, or the maps, shallow to deep.
@@ -121,14 +122,6 @@ def keep_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
-
-
-def load_own_weights(backbone: nn.Module, pretrained: bool | str) -> None:
-    """Load weights in place, for a backbone that is built by hand."""
-    # They know every part; the parts know them only here.
-    from ding_cls.models.weights.initial import load_part
-
-    load_part(backbone, pretrained)
 
 
 def _whole(name: str, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
@@ -180,7 +173,7 @@ def _maps(network: nn.Module, name: str, indices: tuple[int, ...]) -> tuple[nn.M
             sides = ", ".join(f"{side} px" for _, _, side, _ in levels)
             raise ModelError(
                 f"backbone {name} has out_indices={indices}; its maps have {len(levels)} resolutions, "
-                f"counted from 0: {sides} of pictures of {_SIZE_PX} px"
+                f"counted from 0: {sides} of images of {_SIZE_PX} px"
             )
     chosen = [levels[index] for index in sorted({index % len(levels) for index in indices})]
     nodes = {node: str(number) for number, (node, *_) in enumerate(chosen)}
@@ -217,7 +210,7 @@ def _levels(network: nn.Module) -> list[tuple[str, int, int, bool]]:
 
 
 def _in_a_row(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return the modules that a picture passes one after the other, less the last pooling."""
+    """Return the modules that an image passes one after the other, less the last pooling."""
     found = []
     for name, child in network.named_children():
         if isinstance(child, nn.Sequential | nn.ModuleList):

@@ -20,20 +20,11 @@ class ClsHead(nn.Module):
 
     Args:
         loss: the loss as ``dict(type=, ...)``, or a module; None: cross-entropy.
-        topk: accepted; which accuracies an evaluation gives is said by its metric.
-        cal_acc: accepted: the accuracy of training is always logged, as ``acc1``.
     """
 
-    def __init__(
-        self,
-        loss: Mapping[str, Any] | nn.Module | None = None,
-        topk: int | Sequence[int] = (1,),
-        cal_acc: bool = False,
-    ) -> None:
+    def __init__(self, loss: Mapping[str, Any] | nn.Module | None = None) -> None:
         super().__init__()
         self.compute_loss = build_loss(_CROSS_ENTROPY if loss is None else loss)
-        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
-        self.cal_acc = cal_acc
 
     def pre_logits(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return what the last layer sees: the deepest of the features, ``(N, D)``."""
@@ -60,7 +51,7 @@ class ClsHead(nn.Module):
     def forward_train(
         self, x: Tensor | tuple[Tensor, ...], gt_label: Tensor, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Return the losses of features; a subclass may say here how its losses come about."""
+        """Return the losses of features; a subclass may compute them in another way."""
         return self.loss(self(x), gt_label, **kwargs)
 
 
@@ -72,10 +63,8 @@ class LinearClsHead(ClsHead):
         num_classes: number of logits.
         in_channels: length of the vectors that come in.
         loss: as in ``ClsHead``.
-        topk: as in ``ClsHead``.
-        cal_acc: as in ``ClsHead``.
         init_cfg: None: torch's own initial values; or such as ``dict(type='Normal', layer='Linear',
-            std=0.01)``, which a config in mmclassification's spelling has where it says nothing.
+            std=0.01)``, which a config in mmclassification's spelling has by default.
         dropout: before the layer.
 
     Raises:
@@ -87,12 +76,10 @@ class LinearClsHead(ClsHead):
         num_classes: int,
         in_channels: int,
         loss: Mapping[str, Any] | nn.Module | None = None,
-        topk: int | Sequence[int] = (1, 5),
         init_cfg: Mapping[str, Any] | None = None,
-        cal_acc: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(loss, topk, cal_acc)
+        super().__init__(loss)
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         self.num_classes = num_classes
         self.in_channels = in_channels
@@ -118,8 +105,6 @@ class StackedLinearClsHead(ClsHead):
         norm_cfg: the hidden layers' normalization, such as ``dict(type='BN1d')``; None: none.
         act_cfg: the hidden layers' activation; None: none.
         loss: as in ``ClsHead``.
-        topk: as in ``ClsHead``.
-        cal_acc: as in ``ClsHead``.
         init_cfg: as in ``LinearClsHead``.
 
     Raises:
@@ -135,11 +120,9 @@ class StackedLinearClsHead(ClsHead):
         norm_cfg: Mapping[str, Any] | None = None,
         act_cfg: Mapping[str, Any] | None = _RELU,
         loss: Mapping[str, Any] | nn.Module | None = None,
-        topk: int | Sequence[int] = (1, 5),
-        cal_acc: bool = False,
         init_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(loss, topk, cal_acc)
+        super().__init__(loss)
         if not isinstance(mid_channels, list | tuple):
             raise ConfigError(f"{type(self).__name__} has mid_channels={mid_channels!r}; it must be a list")
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
@@ -177,7 +160,7 @@ class VisionTransformerClsHead(StackedLinearClsHead):
         in_channels: length of the vectors that come in.
         hidden_dim: width of a hidden layer; None: there is none.
         act_cfg: the hidden layer's activation.
-        **arguments: ``loss``, ``topk``, ``cal_acc``; ``init_cfg``, which the hidden layer does not follow: it
+        **arguments: ``loss``; ``init_cfg``, which the hidden layer does not follow: it
             is drawn from a normal distribution of variance 1 / in_channels.
 
     Source: An Image is Worth 16x16 Words, Dosovitskiy et al. 2020, section 3.1 (arXiv:2010.11929).

@@ -1,4 +1,4 @@
-"""Heads on the angle between a picture's vector and the classes': cosine, and ArcFace's margin."""
+"""Heads on the angle between an image's vector and the classes': cosine, and ArcFace's margin."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Heads for pictures with several labels: one sigmoid for each class."""
+"""Heads for images with several labels: one sigmoid for each class."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from ding_cls.models.layers.init import initialise_by_cfg
 from ding_cls.models.registry import HEADS
 
 _SIGMOIDS = {"type": "CrossEntropyLoss", "use_sigmoid": True, "reduction": "mean", "loss_weight": 1.0}
-# Source: the paper's code; 99 stands for the maximum.
+# Source: the paper's code; 99 means the maximum.
 _TEMPERATURES = {
     1: (1,),
     2: (1, 99),
@@ -25,7 +25,7 @@ _MAXIMUM = 99
 
 @HEADS.register_module()
 class MultiLabelClsHead(ClsHead):
-    """A head without a layer, for several labels a picture. Base of the heads with one.
+    """A head without a layer, for several labels an image. Base of the heads with one.
 
     Targets are float ``(N, C)``, 1 where the class is there. -1, which marks a difficult example, counts as
     1.
@@ -47,7 +47,7 @@ class MultiLabelClsHead(ClsHead):
 
 @HEADS.register_module()
 class MultiLabelLinearClsHead(MultiLabelClsHead):
-    """One linear layer, for several labels a picture.
+    """One linear layer, for several labels an image.
 
     Args:
         num_classes: number of logits.

@@ -1,4 +1,4 @@
-"""Normalization in a network that another library has built: what ``norm_cfg`` says of its layers."""
+"""Normalization in a network that another library has built: ``norm_cfg`` of its layers."""
 
 import sys
 from collections.abc import Mapping

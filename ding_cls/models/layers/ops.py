@@ -65,20 +65,20 @@ def classifier_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
 
 
 def classifier_names(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of the modules that compute the logits: of timm's networks what they say themselves,
+    """Return the names of the modules that compute the logits: of timm's networks what they declare,
     which may be several; of others ``classifier_layer``.
 
     Raises:
         ModelError: if the model has neither.
     """
-    said = getattr(model, "get_classifier", None)
-    found = said() if hasattr(model, "timm_source") and callable(said) else classifier_layer(model)[1]
+    declared = getattr(model, "get_classifier", None)
+    found = declared() if hasattr(model, "timm_source") and callable(declared) else classifier_layer(model)[1]
     wanted = found if isinstance(found, tuple | list) else (found,)
     return tuple(name for name, module in model.named_modules() if any(module is each for each in wanted))
 
 
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d] | None:
-    """Return the convolution that sees the pictures and its name: the first one registered."""
+    """Return the convolution that sees the images and its name: the first one registered."""
     found = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d))
     return next(found, None)
 
@@ -90,7 +90,7 @@ def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
 
 
 def set_in_channels(model: nn.Module, in_channels: int) -> None:
-    """Replace the first convolution by a new one that takes pictures of so many channels.
+    """Replace the first convolution by a new one that takes images of so many channels.
 
     Raises:
         ModelError: there is no convolution, or the number is not positive.
@@ -120,10 +120,10 @@ def set_in_channels(model: nn.Module, in_channels: int) -> None:
 
 
 def accept_colour(model: nn.Module) -> None:
-    """Let a network for gray pictures take coloured ones too: the mean of their channels.
+    """Let a network for gray images take coloured ones too: the mean of their channels.
 
-    Our loaders give three channels always, equal ones for gray pictures. It is part of the network, so that
-    whoever uses it, in training or later, need not know.
+    Our loaders give three channels always, equal ones for gray images. It is part of the network, so that
+    its caller, in training or later, need not know.
     """
     found = first_convolution(model)
     if found is not None and found[1].in_channels == 1 and not _takes_colour(found[1]):
@@ -131,7 +131,7 @@ def accept_colour(model: nn.Module) -> None:
 
 
 def num_channels(model: nn.Module) -> int:
-    """Return how many channels the pictures have that our loaders give to a network: three for most."""
+    """Return how many channels the images have that our loaders give to a network: three for most."""
     found = first_convolution(model)
     return 3 if found is None or _takes_colour(found[1]) else found[1].in_channels
 

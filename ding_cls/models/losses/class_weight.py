@@ -1,23 +1,26 @@
 """Weights of the classes in a loss: given, or by how rare each class is in the training set.
 
-It must not know data sets: whoever trains hands the counts to ``set_class_counts``.
+It must not know datasets: the caller that trains gives the counts to ``set_class_counts``.
 """
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.losses.reduction import ReducedLoss
 
 AUTO = "auto"
 
 
-class ClassWeightLoss(nn.Module):
+class ClassWeightLoss(ReducedLoss):
     """Base of losses with ``class_weight``: None, a list of numbers, or 'auto'.
 
     Args:
         class_weight: 'auto' takes ``balanced_weights`` of the counts that ``set_class_counts`` gets.
+        reduction: 'none', 'mean' or 'sum'.
+        loss_weight: factor of the result.
 
     Raises:
         ConfigError: another word.
@@ -25,8 +28,13 @@ class ClassWeightLoss(nn.Module):
 
     class_weight: Tensor | None
 
-    def __init__(self, class_weight: Sequence[float] | str | None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        class_weight: Sequence[float] | str | None,
+        reduction: str = "mean",
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
         if isinstance(class_weight, str) and class_weight != AUTO:
             raise ConfigError(
                 f"class_weight is {class_weight!r}; it must be a list of numbers, 'auto' or None"
@@ -54,7 +62,7 @@ class ClassWeightLoss(nn.Module):
         """Return the weights ``(C,)``; None where all are alike.
 
         Raises:
-            ConfigError: 'auto' was asked for, and nobody told the counts; there are not as many as classes.
+            ConfigError: 'auto' was asked for, and the counts are not set; there are not as many as classes.
         """
         if self._is_auto and self.class_weight is None:
             raise ConfigError(NO_COUNTS)
@@ -62,8 +70,8 @@ class ClassWeightLoss(nn.Module):
 
 
 NO_COUNTS = (
-    "class_weight='auto' needs the number of training samples of each class, which this data set does not "
-    "tell; give the weights as a list, or the data set an attribute 'targets'"
+    "class_weight='auto' needs the number of training samples of each class, which this dataset does not "
+    "have; give the weights as a list, or the dataset an attribute 'targets'"
 )
 
 
@@ -84,7 +92,7 @@ def checked_weights(name: str, weights: Tensor | None, num_classes: int | None) 
     """Return the weights of the classes.
 
     Raises:
-        ConfigError: there are not as many as classes, which None does not say.
+        ConfigError: there are not as many as classes, unless that is None.
     """
     if weights is not None and num_classes is not None and weights.shape != (num_classes,):
         raise ConfigError(f"{name} holds {weights.numel()} numbers, and there are {num_classes} classes")

@@ -1,19 +1,14 @@
-"""Losses of classification. Each turns ``(N, C)`` logits and targets into a scalar, or a value a sample.
-
-All are called as ``loss(pred, target, weight=None, avg_factor=None, reduction_override=None)``: ``weight``
-``(N,)`` weights the samples, ``avg_factor`` divides their sum (the number of samples, or the sum of their
-weights), ``reduction_override`` replaces the loss's own reduction. They must not know models or configs.
-"""
+"""Cross-entropy, plain and with smoothed targets. It must not know models or configs."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
 from ding_cls.models.losses.class_weight import ClassWeightLoss, as_tensor, checked_weights
-from ding_cls.models.losses.reduction import counts_samples, weight_reduce_loss
+from ding_cls.models.losses.reduction import ReducedLoss
 from ding_cls.models.registry import LOSSES
 
 _SMOOTHINGS = ("original", "classy_vision", "multi_label")
@@ -27,7 +22,7 @@ class CrossEntropyLoss(ClassWeightLoss):
     answer that is hard to say, which counts as 1.
 
     Args:
-        use_sigmoid: judge each class by itself; a sample's value is the sum over the classes when
+        use_sigmoid: each class by itself; a sample's value is the sum over the classes when
             ``avg_factor`` is the number of samples, and their mean when it is None.
         use_soft: accepted: targets ``(N, C)`` are shares of the classes with and without it.
         reduction: 'none', 'mean' or 'sum'.
@@ -52,53 +47,44 @@ class CrossEntropyLoss(ClassWeightLoss):
         class_weight: Sequence[float] | str | None = None,
         pos_weight: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(class_weight)
+        super().__init__(class_weight, reduction, loss_weight)
         if use_sigmoid and use_soft:
             raise ConfigError("CrossEntropyLoss takes use_sigmoid=True or use_soft=True, not both")
         if pos_weight is not None and not use_sigmoid:
             raise ConfigError("CrossEntropyLoss takes pos_weight only with use_sigmoid=True")
         self.use_sigmoid = use_sigmoid
-        self.reduction = reduction
-        self.loss_weight = loss_weight
         positive = None if pos_weight is None else as_tensor(pos_weight)
         self.register_buffer("pos_weight", positive, persistent=False)
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
-        reduction = reduction_override or self.reduction
-        class_weight = self.weights_of_classes(pred.shape[1])
-        if self.use_sigmoid:
-            values = functional.binary_cross_entropy_with_logits(
-                pred,
-                one_hot(target, pred),
-                weight=class_weight,
-                pos_weight=checked_weights("pos_weight", self.pos_weight, pred.shape[1]),
-                reduction="none",
-            )
-        elif weight is None and class_weight is None and _is_plain_mean(reduction, avg_factor, pred):
-            # torch's own mean: the same bits as a plain loop.
-            return functional.cross_entropy(pred, target) * self.loss_weight
-        else:
-            values = functional.cross_entropy(pred, target, weight=class_weight, reduction="none")
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each sample, or with ``use_sigmoid`` for each class of each."""
+        class_weight = self.weights_of_classes(logits.shape[1])
+        if not self.use_sigmoid:
+            return functional.cross_entropy(logits, targets, weight=class_weight, reduction="none")
+        return functional.binary_cross_entropy_with_logits(
+            logits,
+            one_hot(targets, logits),
+            weight=class_weight,
+            pos_weight=checked_weights("pos_weight", self.pos_weight, logits.shape[1]),
+            reduction="none",
+        )
+
+    def torch_mean(self, logits: Tensor, targets: Tensor) -> Tensor | None:
+        """Return torch's mean; None with ``use_sigmoid`` or weights of the classes."""
+        if self.use_sigmoid or self.weights_of_classes(logits.shape[1]) is not None:
+            return None
+        return functional.cross_entropy(logits, targets)
 
 
 @LOSSES.register_module()
-class LabelSmoothLoss(nn.Module):
+class LabelSmoothLoss(ReducedLoss):
     """Cross-entropy against targets of which a share is spread over all classes.
 
     With e = ``label_smooth_val``, C classes, and t the one-hot target:
 
     - original: ``(1 - e) * t + e / C``;
     - classy_vision: ``(t + e / C) / (1 + e)``, as the library of that name has it;
-    - multi_label: ``(1 - 2 * e) * t + e``, each class judged by a sigmoid.
+    - multi_label: ``(1 - 2 * e) * t + e``, a sigmoid for each class.
 
     Args:
         label_smooth_val: the share, in [0, 1).
@@ -106,7 +92,7 @@ class LabelSmoothLoss(nn.Module):
         mode: which of the three.
         reduction: 'none', 'mean' or 'sum'.
         loss_weight: factor of the result.
-        use_sigmoid: each class is judged by a sigmoid in the other modes too.
+        use_sigmoid: a sigmoid for each class in the other modes too.
 
     Raises:
         ConfigError: a share or a mode that does not exist.
@@ -124,7 +110,7 @@ class LabelSmoothLoss(nn.Module):
         loss_weight: float = 1.0,
         use_sigmoid: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(reduction, loss_weight)
         if not 0 <= label_smooth_val < 1:
             raise ConfigError(f"label_smooth_val is {label_smooth_val!r}; it must lie in [0, 1)")
         if mode not in _SMOOTHINGS:
@@ -133,43 +119,34 @@ class LabelSmoothLoss(nn.Module):
         self.num_classes = num_classes
         self.mode = mode
         self.use_sigmoid = use_sigmoid or mode == "multi_label"
-        self.reduction = reduction
-        self.loss_weight = loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
-        reduction = reduction_override or self.reduction
-        if self.num_classes is not None and pred.shape[1] != self.num_classes:
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each sample, or with sigmoids for each class of each.
+
+        Raises:
+            ConfigError: there are not ``num_classes`` logits.
+        """
+        share = self._share(logits)
+        if not self.use_sigmoid:
+            return functional.cross_entropy(logits, targets, label_smoothing=share, reduction="none")
+        spread, floor = (2 * share, share) if self.mode == "multi_label" else (share, share / logits.shape[1])
+        smoothed = (1 - spread) * one_hot(targets, logits) + floor
+        return functional.binary_cross_entropy_with_logits(logits, smoothed, reduction="none")
+
+    def torch_mean(self, logits: Tensor, targets: Tensor) -> Tensor | None:
+        """Return torch's mean; None with sigmoids."""
+        if self.use_sigmoid:
+            return None
+        return functional.cross_entropy(logits, targets, label_smoothing=self._share(logits))
+
+    def _share(self, logits: Tensor) -> float:
+        if self.num_classes is not None and logits.shape[1] != self.num_classes:
             raise ConfigError(
-                f"LabelSmoothLoss has num_classes={self.num_classes}, but there are {pred.shape[1]} logits"
+                f"LabelSmoothLoss has num_classes={self.num_classes}, but there are {logits.shape[1]} logits"
             )
         share = self.label_smooth_val
-        if self.mode == "classy_vision":
-            # (t + e / C) / (1 + e) is the original formula for the share e / (1 + e).
-            share = share / (1 + share)
-        if self.use_sigmoid:
-            spread, floor = (
-                (2 * share, share) if self.mode == "multi_label" else (share, share / pred.shape[1])
-            )
-            smoothed = (1 - spread) * one_hot(target, pred) + floor
-            values = functional.binary_cross_entropy_with_logits(pred, smoothed, reduction="none")
-            return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
-        if weight is None and _is_plain_mean(reduction, avg_factor, pred):
-            return functional.cross_entropy(pred, target, label_smoothing=share) * self.loss_weight
-        values = functional.cross_entropy(pred, target, label_smoothing=share, reduction="none")
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
-
-
-def _is_plain_mean(reduction: str, avg_factor: float | Tensor | None, pred: Tensor) -> bool:
-    """Return whether a mean over the samples is asked for."""
-    return reduction == "mean" and (avg_factor is None or counts_samples(avg_factor, pred))
+        # (t + e / C) / (1 + e) is the original formula for the share e / (1 + e).
+        return share / (1 + share) if self.mode == "classy_vision" else share
 
 
 def one_hot(target: Tensor, pred: Tensor) -> Tensor:

@@ -1,24 +1,21 @@
-"""Losses that turn down what the network is sure of already; called as those in ``losses``.
-
-They must not know models or configs.
-"""
+"""Losses that turn down what the network is sure of already. They must not know models or configs."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from ding_cls.errors import ConfigError
 from ding_cls.models.losses.class_weight import ClassWeightLoss
 from ding_cls.models.losses.cross_entropy import one_hot
-from ding_cls.models.losses.reduction import weight_reduce_loss
+from ding_cls.models.losses.reduction import ReducedLoss
 from ding_cls.models.registry import LOSSES
 
 
 @LOSSES.register_module()
-class FocalLoss(nn.Module):
+class FocalLoss(ReducedLoss):
     """Focal loss of one sigmoid for each class; a sample's value is the sum over the classes when
     ``avg_factor`` is the number of samples, and their mean when it is None.
 
@@ -39,33 +36,24 @@ class FocalLoss(nn.Module):
     def __init__(
         self, gamma: float = 2.0, alpha: float = 0.25, reduction: str = "mean", loss_weight: float = 1.0
     ) -> None:
-        super().__init__()
+        super().__init__(reduction, loss_weight)
         _check(gamma=gamma)
         self.gamma, self.alpha = gamma, alpha
-        self.reduction, self.loss_weight = reduction, loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
-        wanted = one_hot(target, pred)
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each class of each sample."""
+        wanted = one_hot(targets, logits)
         if self.gamma >= 1:
-            values: Tensor = sigmoid_focal_loss(pred, wanted, self.alpha, self.gamma)
-        else:
-            # torchvision's slope is not finite here where a score is 0 or 1.
-            scores = pred.sigmoid()
-            doubts = 1 - (scores * wanted + (1 - scores) * (1 - wanted))
-            entropies = functional.binary_cross_entropy_with_logits(pred, wanted, reduction="none")
-            values = power(doubts, self.gamma) * entropies
-            if self.alpha >= 0:
-                values = values * (self.alpha * wanted + (1 - self.alpha) * (1 - wanted))
-        reduction = reduction_override or self.reduction
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+            focal: Tensor = sigmoid_focal_loss(logits, wanted, self.alpha, self.gamma)
+            return focal
+        # torchvision's slope is not finite here where a score is 0 or 1.
+        scores = logits.sigmoid()
+        doubts = 1 - (scores * wanted + (1 - scores) * (1 - wanted))
+        entropies = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        values = power(doubts, self.gamma) * entropies
+        if self.alpha >= 0:
+            values = values * (self.alpha * wanted + (1 - self.alpha) * (1 - wanted))
+        return values
 
 
 @LOSSES.register_module()
@@ -96,34 +84,24 @@ class SoftmaxFocalLoss(ClassWeightLoss):
         reduction: str = "mean",
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__(class_weight)
+        super().__init__(class_weight, reduction, loss_weight)
         _check(gamma=gamma)
         if not 0 <= label_smoothing < 1:
             raise ConfigError(f"label_smoothing is {label_smoothing!r}; it must lie in [0, 1)")
         self.gamma, self.label_smoothing = gamma, label_smoothing
-        self.reduction, self.loss_weight = reduction, loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each sample."""
         share = self.label_smoothing
-        spread = (1 - share) * one_hot(target, pred) + share / pred.shape[1]
-        log_scores = pred.log_softmax(1)
+        spread = (1 - share) * one_hot(targets, logits) + share / logits.shape[1]
+        log_scores = logits.log_softmax(1)
         terms = -spread * power(-log_scores.expm1(), self.gamma) * log_scores
-        class_weight = self.weights_of_classes(pred.shape[1])
-        values = (terms if class_weight is None else terms * class_weight).sum(1)
-        reduction = reduction_override or self.reduction
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+        class_weight = self.weights_of_classes(logits.shape[1])
+        return (terms if class_weight is None else terms * class_weight).sum(1)
 
 
 @LOSSES.register_module()
-class AsymmetricLoss(nn.Module):
+class AsymmetricLoss(ReducedLoss):
     """Focal loss of one sigmoid for each class, with an exponent of its own for the answers no, whose small
     scores count as 0.
 
@@ -154,29 +132,19 @@ class AsymmetricLoss(nn.Module):
         use_sigmoid: bool = True,
         eps: float = 1e-8,
     ) -> None:
-        super().__init__()
+        super().__init__(reduction, loss_weight)
         _check(gamma_pos=gamma_pos, gamma_neg=gamma_neg, clip=clip or 0.0)
         self.gamma_pos, self.gamma_neg, self.clip = gamma_pos, gamma_neg, clip or 0.0
         self.use_sigmoid, self.eps = use_sigmoid, eps
-        self.reduction, self.loss_weight = reduction, loss_weight
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)``; the arguments are those of every loss here."""
-        wanted = one_hot(target, pred)
-        scores = pred.sigmoid() if self.use_sigmoid else pred.softmax(1)
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each class of each sample."""
+        wanted = one_hot(targets, logits)
+        scores = logits.sigmoid() if self.use_sigmoid else logits.softmax(1)
         refused = (1 - scores + self.clip).clamp(max=1)
         right = scores * wanted + refused * (1 - wanted)
         exponents = self.gamma_pos * wanted + self.gamma_neg * (1 - wanted)
-        values = -right.clamp(min=self.eps).log() * power(1 - right, exponents)
-        reduction = reduction_override or self.reduction
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+        return -right.clamp(min=self.eps).log() * power(1 - right, exponents)
 
 
 def power(doubts: Tensor, exponents: float | Tensor) -> Tensor:

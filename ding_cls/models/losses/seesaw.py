@@ -4,22 +4,21 @@ It must not know models or configs.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ding_cls.distributed.comm import all_reduce_sums
 from ding_cls.errors import ConfigError
-from ding_cls.models.losses.reduction import weight_reduce_loss
+from ding_cls.models.losses.reduction import ReducedLoss
 from ding_cls.models.registry import LOSSES
 
 
 @LOSSES.register_module()
-class SeesawLoss(nn.Module):
+class SeesawLoss(ReducedLoss):
     """Cross-entropy in which a rare class is pushed down less by samples of frequent ones, unless it is
     mistaken for the right one.
 
     Args:
-        use_sigmoid: accepted for compatibility; False alone.
         p: exponent of the mitigation by the classes' counts; 0: none.
         q: exponent of the compensation of mistakes; 0: none.
         num_classes: number of logits; a run whose config is silent takes the data's.
@@ -31,7 +30,7 @@ class SeesawLoss(nn.Module):
         cum_samples: int64 ``(num_classes,)``, samples of each class so far, of all ranks: part of the state.
 
     Raises:
-        ConfigError: sigmoids, or a negative exponent.
+        ConfigError: a negative exponent.
 
     Source: Seesaw Loss for Long-Tailed Instance Segmentation, Wang et al. 2020, eq. 2 to 6
     (arXiv:2008.10032).
@@ -42,7 +41,6 @@ class SeesawLoss(nn.Module):
 
     def __init__(
         self,
-        use_sigmoid: bool = False,
         p: float = 0.8,
         q: float = 2.0,
         num_classes: int = 1000,
@@ -50,46 +48,33 @@ class SeesawLoss(nn.Module):
         reduction: str = "mean",
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if use_sigmoid:
-            raise ConfigError("SeesawLoss compares the scores of a softmax; leave use_sigmoid out")
+        super().__init__(reduction, loss_weight)
         if not p >= 0 or not q >= 0:
             raise ConfigError(f"SeesawLoss has p={p!r} and q={q!r}; they must not be negative")
         self.p, self.q, self.eps = p, q, eps
         self.num_classes = num_classes
-        self.reduction, self.loss_weight = reduction, loss_weight
         self.register_buffer("cum_samples", torch.zeros(num_classes, dtype=torch.int64))
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Return the loss of logits ``(N, C)`` and class numbers ``(N,)``; in training these are counted
-        first.
+    def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return a value for each sample of class numbers ``(N,)``; in training these are counted first.
 
         Raises:
             ConfigError: targets of another form, or another number of logits.
         """
-        if pred.shape[1] != self.num_classes:
+        if logits.shape[1] != self.num_classes:
             raise ConfigError(
-                f"SeesawLoss has num_classes={self.num_classes}, but there are {pred.shape[1]} logits"
+                f"SeesawLoss has num_classes={self.num_classes}, but there are {logits.shape[1]} logits"
             )
-        if target.dim() != 1 or target.is_floating_point():
+        if targets.dim() != 1 or targets.is_floating_point():
             raise ConfigError(
                 "SeesawLoss counts class numbers (N,), not mixtures or several labels; the targets are "
-                f"{target.dtype} {tuple(target.shape)}"
+                f"{targets.dtype} {tuple(targets.shape)}"
             )
-        # A pass that only judges the loss counts nothing.
+        # A pass that only measures the loss counts nothing.
         if self.training and torch.is_grad_enabled():
-            self._count(target)
-        raised = pred + self._log_weights(pred.detach(), target)
-        values = functional.cross_entropy(raised, target, reduction="none")
-        reduction = reduction_override or self.reduction
-        return weight_reduce_loss(values, weight, reduction, avg_factor) * self.loss_weight
+            self._count(targets)
+        raised = logits + self._log_weights(logits.detach(), targets)
+        return functional.cross_entropy(raised, targets, reduction="none")
 
     def _count(self, target: Tensor) -> None:
         counts = torch.zeros_like(self.cum_samples).index_add_(0, target, torch.ones_like(target))

@@ -1,7 +1,8 @@
-"""The losses of ``torch.nn`` by class name, called as every loss here is called."""
+"""Losses by name: those of ``torch.nn``, called as every loss here is, and short forms ('Focalloss-2')."""
 
 import copy
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,11 @@ from ding_cls.models.losses.class_weight import AUTO, ClassWeightLoss
 from ding_cls.models.losses.reduction import counts_samples, weight_reduce_loss
 from ding_cls.registry import Library
 
+_FOCAL = re.compile(r"(?:CEV2|Focalloss)-(\d+(?:\.\d+)?)", re.IGNORECASE)
+_PLAIN: dict[str, dict[str, Any]] = {
+    "CE": {"type": "CrossEntropyLoss"},
+    "BCE": {"type": "CrossEntropyLoss", "use_sigmoid": True},
+}
 # Tensors in torch's constructors; a config, which is plain data, holds lists.
 _TENSORS = ("weight", "pos_weight")
 _BATCH_MEAN = "batchmean"
@@ -36,14 +42,13 @@ class TorchLoss(ClassWeightLoss):
     """
 
     def __init__(self, loss: nn.Module, *, loss_weight: float = 1.0, class_weight: str | None = None) -> None:
-        super().__init__(class_weight)
+        super().__init__(class_weight, str(getattr(loss, "reduction", "mean")), loss_weight)
         # Class weights are settings: a file of the network's weights shall not hold them.
         for name, buffer in list(loss.named_buffers(recurse=False)):
             loss.register_buffer(name, buffer, persistent=False)
         if class_weight is not None:
             loss.register_buffer("weight", None, persistent=False)
         self.loss = loss
-        self.loss_weight = loss_weight
 
     def forward(
         self,
@@ -65,7 +70,7 @@ class TorchLoss(ClassWeightLoss):
         Raises:
             ConfigError: weights for a loss that gives no value for each sample; ``avg_factor`` with 'sum'.
         """
-        reduction = reduction_override or str(getattr(self.loss, "reduction", "mean"))
+        reduction = reduction_override or self.reduction
         counts = counts_samples(avg_factor, pred)
         is_plain = avg_factor is None or reduction == "none" or (reduction != "sum" and counts)
         if weight is None and is_plain:
@@ -121,6 +126,26 @@ def wants_floats(loss: Any) -> bool:
 def wants_logarithms(loss: Any) -> bool:
     """Return whether a loss of torch's takes logarithms of probabilities, not logits."""
     return isinstance(loss, _OF_LOGARITHMS)
+
+
+def described_loss(text: str) -> dict[str, Any]:
+    """Return the dict that a short form means, or ``dict(type=text)`` of a loss's name.
+
+    ``CEV2-g`` and ``Focalloss-g`` are the focal loss of a softmax with the exponent g.
+
+    Raises:
+        ConfigError: there is no such form.
+    """
+    if text.upper() in _PLAIN:
+        return dict(_PLAIN[text.upper()])
+    if match := _FOCAL.fullmatch(text):
+        return {"type": "SoftmaxFocalLoss", "gamma": float(match[1])}
+    if text.isidentifier() and text.endswith("Loss"):
+        return {"type": text}
+    raise ConfigError(
+        f"there is no loss '{text}'; short forms are CE, BCE, CEV2-g and Focalloss-g with the exponent g, "
+        "such as Focalloss-2; others are described by dict(type='Name', ...)"
+    )
 
 
 def _find(name: str) -> Callable[..., TorchLoss] | None:

@@ -1,4 +1,4 @@
-"""Files of weights: where torchvision's lie, and reading one safely into named tensors.
+"""Files of weights: where torchvision's are, and reading one safely into named tensors.
 
 It does not know the network they are for.
 """
@@ -20,8 +20,8 @@ from ding_cls.common.pickles import check_archive, check_nesting, check_pickle
 from ding_cls.errors import CheckpointError, ModelError
 
 _STATE_KEYS = ("state_dict", "model")
-# Under 'model' of a checkpoint lie the weights that were judged. Where that is an average of them, those in
-# training lie under this key.
+# Under 'model' of a checkpoint are the weights that were evaluated. Where that is an average of them, those
+# in training are under this key.
 TRAINING = "training_model"
 # What an average needs beside these to go on; in older files its weights too, and 'model' those in training.
 AVERAGED = "averaged"
@@ -81,7 +81,7 @@ def _fetched(url: str, what: str) -> Path:
 def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
-    The state dict may lie under the key 'state_dict' or 'model'. Of a checkpoint of ours it is what the run
+    The state dict may be under the key 'state_dict' or 'model'. Of a checkpoint of ours it is what the run
     evaluated: the averaged weights, where it evaluated some.
 
     Args:
@@ -117,7 +117,7 @@ def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Te
 
 
 def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of a checkpoint under whose 'model' lies what was evaluated: the checkpoint; of an
+    """Return the part of a checkpoint whose 'model' is what was evaluated: the checkpoint; of an
     older file of a run that evaluated an average, that average's own."""
     averaged = state.get(AVERAGED)
     return averaged if isinstance(averaged, Mapping) and "model" in averaged else state
@@ -171,7 +171,7 @@ def _check_members(path: Path) -> None:
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"its part {member.filename} is compressed, which torch.save does not do")
-            # torch writes zero for all when it was told to compute none.
+            # torch writes zero for all when it is set to compute none.
             if member.CRC == 0:
                 continue
             with archive.open(member) as stream:
@@ -180,7 +180,7 @@ def _check_members(path: Path) -> None:
 
 
 def _check_description(path: Path) -> int:
-    """Refuse nested values for whose reading nobody would wait; return the length of their description."""
+    """Refuse nested values that would take too long to read; return the length of their description."""
     if zipfile.is_zipfile(path):
         return check_archive(path)
     # The older format: a number, its version, the machine, and then what was saved.

@@ -4,20 +4,19 @@ In the order of loading: ``init_cfg=dict(type='Pretrained', ...)`` of the networ
 ``pretrained`` of its backbone, ``pretrained`` of the network.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
-from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models.backbones.timm import copy_timm_weights
+from ding_cls.errors import ConfigError
 from ding_cls.models.layers.init import PRETRAINED, descriptions
-from ding_cls.models.weights.files import fetch_url, fetch_weights, is_url
+from ding_cls.models.weights.files import fetch_weights
 from ding_cls.models.weights.loading import LoadReport, load_pretrained
+from ding_cls.models.weights.parts import load_part, torchvision_name, weights_file
+from ding_cls.models.weights.timm import copy_timm_weights
 
 PARTS = ("backbone", "neck", "head")
-_TORCHVISION = "torchvision://"
 
 
 def load_initial_weights(network: nn.Module, description: Mapping[str, Any]) -> list[LoadReport | str]:
@@ -48,36 +47,6 @@ def load_initial_weights(network: nn.Module, description: Mapping[str, Any]) -> 
     return reports
 
 
-def load_part(module: nn.Module, source: bool | str | os.PathLike[str]) -> LoadReport | str:
-    """Load weights into a backbone in place; the last layer of a file of a whole network is left out.
-
-    Args:
-        module: the backbone.
-        source: True: its library's own weights; or a file, an https URL, or ``torchvision://NAME``.
-
-    Raises:
-        ModelError: there are no such weights, they cannot be downloaded, or they do not fit.
-    """
-    if source is not True:
-        return load_pretrained(module, weights_file(str(source)), is_part=True)
-    inner = getattr(module, "network", None)
-    if isinstance(inner, nn.Module) and hasattr(inner, "timm_source"):
-        return copy_timm_weights(inner)
-    return load_pretrained(module, fetch_weights(_torchvision_name(module)), is_part=True)
-
-
-def weights_file(source: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """Return the file that a path, an https URL or ``torchvision://NAME`` means, downloaded once.
-
-    Raises:
-        ModelError: it cannot be downloaded.
-    """
-    text = os.fspath(source)
-    if text.startswith(_TORCHVISION):
-        return fetch_weights(text.removeprefix(_TORCHVISION))
-    return fetch_url(text) if is_url(text) else source
-
-
 def _load_whole(network: nn.Module, source: Any, description: Mapping[str, Any]) -> LoadReport | str:
     if source is not True:
         return load_pretrained(network, weights_file(source))
@@ -89,17 +58,8 @@ def _load_whole(network: nn.Module, source: Any, description: Mapping[str, Any])
     if description.get("type") is None:
         return load_pretrained(network, fetch_weights(str(description.get("name", "resnet18"))))
     return load_pretrained(
-        network, fetch_weights(_torchvision_name(network if backbone is None else backbone))
+        network, fetch_weights(torchvision_name(network if backbone is None else backbone))
     )
-
-
-def _torchvision_name(module: Any) -> str:
-    name = getattr(module, "torchvision_name", None)
-    if not name:
-        raise ModelError(
-            f"there are no pretrained weights for a {type(module).__name__}; give a file as pretrained"
-        )
-    return str(name)
 
 
 def _from_init_cfg(module: nn.Module, cfg: Mapping[str, Any]) -> LoadReport:

@@ -10,8 +10,9 @@ from torchvision.models import get_model_weights
 
 from ding_cls.errors import ConfigError
 from ding_cls.models.backbones.openmmlab_names import FAMILIES, member_of
-from ding_cls.models.backbones.timm import PREFIX, has_timm, timm_library
+from ding_cls.models.backbones.timm import has_timm
 from ding_cls.models.backbones.torchvision import torchvision_names
+from ding_cls.models.weights.timm import PREFIX, timm_library
 
 # What a network's constructor calls the side of its images: torchvision's ViT, timm, torchvision's MaxViT.
 _SIZE_ARGUMENTS = ("image_size", "img_size", "input_size")
@@ -28,7 +29,7 @@ class InputStatistics:
         image_size: side of the square that the network sees, in pixels.
         resize_size: shorter side before the centre crop, in pixels.
         interpolation: how the image is resized.
-        source: which weights say so.
+        source: the weights that declare it.
         crop_pct: timm's ``image_size / resize_size``; None: torchvision states both sizes.
     """
 
@@ -104,7 +105,7 @@ def _name_of(backbone: Mapping[str, Any]) -> str | None:
         try:
             return member_of(kind, arguments)[0]
         except ConfigError:
-            # Building the network says so, with the place.
+            # Building the network raises it, with the place.
             return None
     return kind.removeprefix("torchvision/") if isinstance(kind, str) else None
 
@@ -146,7 +147,7 @@ def _of_timm(name: str) -> InputStatistics | None:
     try:
         declared = timm.get_pretrained_cfg(name)
     except RuntimeError:
-        # A tag that there is not: building the network says so.
+        # There is no such tag: building the network raises it.
         return None
     if declared is None:
         return None

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ding_cls.common.tensors import odd_tensor, state_differences
 from ding_cls.errors import CheckpointError, ModelError
-from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.layers.ops import classifier_names, first_convolution
 from ding_cls.models.weights.files import read_evaluated_weights
 from ding_cls.models.weights.position_embeddings import fit_positions
@@ -42,7 +41,7 @@ class LoadReport:
             in a network of parts those of a neck or head that the file does not have.
         left_out: parts of the file that this model has switched off, such as auxiliary classifiers, or that
             are not in this part of a network.
-        resized: what was fitted to another number of input channels, or to pictures of another size.
+        resized: what was fitted to another number of input channels, or to images of another size.
         is_averaged: the file is a checkpoint of a run that evaluated an average of the weights, and that is
             what was taken.
     """
@@ -76,7 +75,7 @@ def load_pretrained(
     Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
     last layer keeps its values where the file has another number of classes. The first convolution of a file
-    for colour pictures is fitted to other channels: summed for one; for more, repeated, and scaled so that
+    for colour images is fitted to other channels: summed for one; for more, repeated, and scaled so that
     the sum stays. A vision transformer's positions are resized to another number of patches, as its library
     does.
 
@@ -104,7 +103,7 @@ def load_pretrained(
     if is_part:
         found = {key: value for key, value in found.items() if key in state}
         swapped: tuple[str, ...] = ()
-    elif isinstance(model, ImageClassifier):
+    elif _is_composed(model):
         swapped = _new_parts(found, state)
     else:
         swapped = _swapped_layer(model, found, state)
@@ -172,7 +171,7 @@ def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]
 
 
 def _fit_channels(model: nn.Module, found: dict[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Fit the first convolution of a file for colour pictures to the model's channels, in ``found``."""
+    """Fit the first convolution of a file for colour images to the model's channels, in ``found``."""
     first = first_convolution(model)
     key = "" if first is None else f"{first[0]}.weight"
     if key not in found or key not in state:
@@ -234,6 +233,11 @@ _RENAMINGS: tuple[Callable[[str], str], ...] = (
 )
 
 
+def _is_composed(model: nn.Module) -> bool:
+    """Return whether a network is one of parts: an ``ImageClassifier`` declares it."""
+    return bool(getattr(model, "is_composed", False))
+
+
 def _new_parts(found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Return the names of the tensors of a neck or a head that is not built as that of the file."""
     return tuple(name for part in _REPLACEABLE for name in _differing_part(part, found, state))
@@ -284,7 +288,7 @@ def _differing(
 def _unexpected(model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterable[str]:
     dropped: frozenset[str] = getattr(getattr(model, "backbone", None), "dropped", frozenset())
     for name, theirs in found.items():
-        is_replaced = isinstance(model, ImageClassifier) and name.startswith(_REPLACEABLE)
+        is_replaced = _is_composed(model) and name.startswith(_REPLACEABLE)
         is_replaced = is_replaced or name.removeprefix("backbone.network.") in dropped
         if name not in state and not is_replaced and not _switched_off(model, name):
             yield f"{name} (file: {_shape(theirs)}, model: missing)"

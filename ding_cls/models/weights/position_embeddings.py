@@ -1,4 +1,4 @@
-"""Vision transformers' positions in a file for pictures of another size, resized by the networks' libraries.
+"""Vision transformers' positions in a file for images of another size, resized by the networks' libraries.
 
 It must not know where a file comes from, nor load anything into a network.
 """

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from ding_cls.errors import ConfigError
@@ -20,7 +21,7 @@ Ramp: TypeAlias = Literal["constant", "linear", "exp"]
 SCHEDULES: Registry[Callable[..., Schedule]] = Registry("schedule")
 
 _WARMUP_KEYS = ("warmup", "warmup_iters", "warmup_ratio", "warmup_by_epoch")
-# Epochs of up to a million updates are told apart exactly, also by a number of epochs that is a float.
+# Exact for epochs of up to a million updates, also with a number of epochs that is a float.
 _MAX_DENOMINATOR = 10**6
 
 
@@ -99,14 +100,15 @@ class Warmup:
 
 @dataclass(frozen=True, slots=True)
 class LearningRate:
-    """Linear warm-up from a given learning rate, then steps, a cosine, or a constant, all in epochs.
+    """Linear warm-up from a given learning rate, then steps, a cosine, a constant, or another schedule.
 
-    Epochs are counted with their fractions: the learning rate moves with each update.
+    Epochs are counted with their fractions: the learning rate changes with each update.
 
     Attributes:
         schedule: ``'step'``: ``base_lr * decay_rate ** floor(epochs / decay_epoch)``, counted from the start
             of the run, warm-up included. ``'cosine'``: from ``base_lr`` at the end of warm-up down to
-            ``min_lr`` at the end of the run. ``'constant'``: ``base_lr``.
+            ``min_lr`` at the end of the run. ``'constant'``: ``base_lr``. Or a schedule, which counts from
+            the start of the run.
         decay_epoch: epochs between two decays.
         decay_rate: factor of each decay.
         min_lr: end of the cosine.
@@ -121,7 +123,7 @@ class LearningRate:
     cycle (arXiv:1608.03983).
     """
 
-    schedule: Kind
+    schedule: Kind | Schedule
     _: KW_ONLY
     decay_epoch: float = 30
     decay_rate: float = 0.1
@@ -130,7 +132,7 @@ class LearningRate:
     warmup_epochs: float = 0
 
     def __post_init__(self) -> None:
-        if self.schedule not in get_args(Kind):
+        if isinstance(self.schedule, str) and self.schedule not in get_args(Kind):
             raise ValueError(f"schedule {self.schedule!r} is not one of {', '.join(get_args(Kind))}")
         for field in fields(self):
             value = getattr(self, field.name)
@@ -143,14 +145,16 @@ class LearningRate:
         epochs = position.train_iter / position.updates_per_epoch
         if epochs < self.warmup_epochs:
             return self.warmup_lr + (base_lr - self.warmup_lr) * epochs / self.warmup_epochs
+        if not isinstance(self.schedule, str):
+            return self.schedule(base_lr, position)
         if self.schedule == "constant":
             return base_lr
         if self.schedule == "cosine":
             return self._cosine(base_lr, epochs, position.max_iter / position.updates_per_epoch)
         # In floats 0.3 / 0.1 is less than 3, and the third decay would come one update late.
-        decay_epoch = Fraction(self.decay_epoch).limit_denominator(_MAX_DENOMINATOR)
-        exact_epochs = Fraction(position.train_iter, position.updates_per_epoch)
-        return base_lr * self.decay_rate ** math.floor(exact_epochs / decay_epoch)
+        numerator, denominator = _as_ratio(self.decay_epoch)
+        num_decays = position.train_iter * denominator // (position.updates_per_epoch * numerator)
+        return base_lr * self.decay_rate**num_decays
 
     def _cosine(self, base_lr: float, epochs: float, max_epochs: float) -> float:
         length = max_epochs - self.warmup_epochs
@@ -158,6 +162,11 @@ class LearningRate:
             return self.min_lr
         progress = (epochs - self.warmup_epochs) / length
         return self.min_lr + (base_lr - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@cache
+def _as_ratio(epochs: float) -> tuple[int, int]:
+    return Fraction(epochs).limit_denominator(_MAX_DENOMINATOR).as_integer_ratio()
 
 
 def check(is_fine: bool, owner: object, name: str, allowed: str) -> None:

@@ -291,61 +291,77 @@ class Cyclic(Counting):
         return (given[0], given[0] / 1e5) if len(given) == 1 else tuple(given)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleCycle(Counting):
+    """One cycle of updates, in two phases or three.
+
+    Attributes:
+        total_steps: updates in the cycle; None: those of the run.
+        pct_start: share of the cycle that goes to the turn, in [0, 1].
+        anneal_strategy: the way there and back.
+        three_phase: go back to the start as fast as to the turn, and to the end in a third phase.
+        by_epoch: must be False.
+
+    Source: Super-Convergence, Smith & Topin 2018 (arXiv:1708.07120), in the form of torch's ``OneCycleLR``.
+    """
+
+    by_epoch: bool = False
+    total_steps: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: Curve = "cos"
+    three_phase: bool = False
+
+    def __post_init__(self) -> None:
+        check(not self.by_epoch, self, "by_epoch", "False")
+        check(0 <= self.pct_start <= 1, self, "pct_start", "in [0, 1]")
+        check(self.anneal_strategy in CURVES, self, "anneal_strategy", " or ".join(CURVES))
+
+    def along(self, position: Position, start: float, turn: float, end: float) -> float:
+        """Return the value at a position of the cycle with these values at its three ends."""
+        total = position.max_iter if self.total_steps is None else self.total_steps
+        phases = [(float(self.pct_start * total) - 1, start, turn)]
+        if self.three_phase:
+            phases.append((float(2 * self.pct_start * total) - 2, turn, start))
+        phases.append((total - 1, phases[-1][2], end))
+        begin = 0.0
+        for last, first_value, last_value in phases:
+            if position.train_iter <= last:
+                share = (position.train_iter - begin) / (last - begin) if last > begin else 1.0
+                return CURVES[self.anneal_strategy](first_value, last_value, share)
+            begin = last
+        return end
+
+
 @SCHEDULES.register_module()
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneCycle(Counting):
+class OneCycle(SingleCycle):
     """One cycle of updates: up to ``max_lr`` and down to almost nothing.
 
     It follows from ``max_lr`` alone; ``base_lr`` has no part in it.
 
     Attributes:
         max_lr: the top. Groups of parameters differ by their ``lr_mult``.
-        total_steps: updates in the cycle, as many as in the run or more; None: those of the run.
-        pct_start: share of the cycle that goes up, in [0, 1].
-        anneal_strategy: the way up and down.
         div_factor: the cycle starts at ``max_lr / div_factor``.
         final_div_factor: it ends at that divided by ``final_div_factor``.
-        three_phase: go down to the start as fast as up, and to the end in a third phase.
-        by_epoch: must be False.
 
     Raises:
-        ConfigError: a value that cannot be used; when called, ``total_steps`` are too few.
-
-    Source: Super-Convergence, Smith & Topin 2018 (arXiv:1708.07120), in the form of torch's ``OneCycleLR``.
+        ConfigError: a value that cannot be used; when called, ``total_steps`` are fewer than the run's.
     """
 
-    by_epoch: bool = False
     max_lr: float
-    total_steps: int | None = None
-    pct_start: float = 0.3
-    anneal_strategy: Curve = "cos"
     div_factor: float = 25.0
     final_div_factor: float = 1e4
-    three_phase: bool = False
 
     def __post_init__(self) -> None:
-        check(not self.by_epoch, self, "by_epoch", "False")
+        SingleCycle.__post_init__(self)
         check(isinstance(self.max_lr, int | float), self, "max_lr", "one number; groups have their lr_mult")
-        check(0 <= self.pct_start <= 1, self, "pct_start", "in [0, 1]")
-        check(self.anneal_strategy in CURVES, self, "anneal_strategy", " or ".join(CURVES))
 
     def __call__(self, base_lr: float, position: Position) -> float:
-        total = position.max_iter if self.total_steps is None else self.total_steps
-        check(total >= position.max_iter, self, "total_steps", f"at least {position.max_iter}, as in the run")
+        most = position.max_iter
+        is_long = self.total_steps is None or self.total_steps >= most
+        check(is_long, self, "total_steps", f"at least {most}, as in the run")
         low = self.max_lr / self.div_factor
-        lowest = low / self.final_div_factor
-        turn = float(self.pct_start * total) - 1
-        phases = [(turn, low, self.max_lr)]
-        if self.three_phase:
-            phases.append((float(2 * self.pct_start * total) - 2, self.max_lr, low))
-        phases.append((total - 1, phases[-1][2], lowest))
-        begin = 0.0
-        for end, first, last in phases:
-            if position.train_iter <= end:
-                share = (position.train_iter - begin) / (end - begin) if end > begin else 1.0
-                return CURVES[self.anneal_strategy](first, last, share)
-            begin = end
-        return lowest
+        return self.along(position, low, self.max_lr, low / self.final_div_factor)
 
 
 def _share(progress: int, length: int) -> float:

@@ -1,27 +1,20 @@
 """Momentum and weight decay as functions of the position, with the names of mmcv and mmengine.
 
 A schedule of them is a ``Schedule`` as for learning rates; ``base_lr`` is the momentum or weight decay that
-the optimizer began with. Registered functions give the arguments their names there.
+the optimizer began with. The arguments have their names there.
 """
 
+import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch.optim import Optimizer
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim.schedules.base import Warmup, check
-from ding_cls.optim.schedules.mmcv import (
-    CURVES,
-    CosineAnnealing,
-    Counting,
-    Curve,
-    Cyclic,
-    LinearAnnealing,
-    Step,
-)
+from ding_cls.optim.schedules.base import Warmup
+from ding_cls.optim.schedules.mmcv import CosineAnnealing, Cyclic, LinearAnnealing, SingleCycle, Step
 from ding_cls.registry import Registry
 from ding_cls.types import Position, Schedule
 
@@ -94,116 +87,60 @@ class MomentumWarmup(Warmup):
         return self.schedule(base_lr, position) / self.factor(position)
 
 
-@MOMENTUM_SCHEDULES.register_module("Step")
-def momentum_step(
-    step: int | Sequence[int], gamma: float = 0.5, min_momentum: float | None = None, by_epoch: bool = True
-) -> Schedule:
-    """Return ``momentum * gamma ** k`` after ``k`` decays."""
-    return Step(step=step, gamma=gamma, min_lr=min_momentum, by_epoch=by_epoch)
-
-
-@MOMENTUM_SCHEDULES.register_module("CosineAnnealing")
-def momentum_cosine(
-    min_momentum: float | None = None, min_momentum_ratio: float | None = None, by_epoch: bool = True
-) -> Schedule:
-    """Return half a cosine from the momentum to its end, over the whole run."""
-    return CosineAnnealing(min_lr=min_momentum, min_lr_ratio=min_momentum_ratio, by_epoch=by_epoch)
-
-
-@MOMENTUM_SCHEDULES.register_module("LinearAnnealing")
-def momentum_line(
-    min_momentum: float | None = None, min_momentum_ratio: float | None = None, by_epoch: bool = True
-) -> Schedule:
-    """Return a line from the momentum to its end, over the whole run."""
-    return LinearAnnealing(min_lr=min_momentum, min_lr_ratio=min_momentum_ratio, by_epoch=by_epoch)
-
-
-@MOMENTUM_SCHEDULES.register_module("Cyclic")
-def momentum_cycles(
-    target_ratio: float | Sequence[float] = (0.85 / 0.95, 1.0),
-    cyclic_times: int = 1,
-    step_ratio_up: float = 0.4,
-    anneal_strategy: Curve = "cos",
-    gamma: float = 1.0,
-    by_epoch: bool = False,
-) -> Schedule:
-    """Return cycles of updates, each down from the momentum and up again: against the learning rate's."""
-    return Cyclic(
-        target_ratio=target_ratio,
-        cyclic_times=cyclic_times,
-        step_ratio_up=step_ratio_up,
-        anneal_strategy=anneal_strategy,
-        gamma=gamma,
-        by_epoch=by_epoch,
-    )
-
-
 @MOMENTUM_SCHEDULES.register_module("OneCycle")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneCycleMomentum(Counting):
+class OneCycleMomentum(SingleCycle):
     """One cycle of updates: from ``max_momentum`` down to ``base_momentum`` and back.
 
     Attributes:
         base_momentum: the bottom, where the learning rate has its top.
-        max_momentum: the begin and the end.
-        total_steps: updates in the cycle; None: those of the run.
-        pct_start: share of the cycle that goes down, in [0, 1].
-        anneal_strategy: the way.
-        three_phase: go up as fast as down, and stay in a third phase.
-        by_epoch: must be False.
-
-    Source: Super-Convergence, Smith & Topin 2018 (arXiv:1708.07120), in the form of torch's ``OneCycleLR``.
+        max_momentum: the start and the end.
     """
 
-    by_epoch: bool = False
     base_momentum: float = 0.85
     max_momentum: float = 0.95
-    total_steps: int | None = None
-    pct_start: float = 0.3
-    anneal_strategy: Curve = "cos"
-    three_phase: bool = False
-
-    def __post_init__(self) -> None:
-        check(not self.by_epoch, self, "by_epoch", "False")
-        check(0 <= self.pct_start <= 1, self, "pct_start", "in [0, 1]")
-        check(self.anneal_strategy in CURVES, self, "anneal_strategy", " or ".join(CURVES))
 
     def __call__(self, base_lr: float, position: Position) -> float:
-        total = position.max_iter if self.total_steps is None else self.total_steps
-        turn = float(self.pct_start * total) - 1
-        up = float(2 * self.pct_start * total) - 2 if self.three_phase else float(total - 1)
-        begin = 0.0
-        for end, first, last in (
-            (turn, self.max_momentum, self.base_momentum),
-            (up, self.base_momentum, self.max_momentum),
-        ):
-            if position.train_iter <= end:
-                share = (position.train_iter - begin) / (end - begin) if end > begin else 1.0
-                return CURVES[self.anneal_strategy](first, last, share)
-            begin = end
-        return self.max_momentum
+        return self.along(position, self.max_momentum, self.base_momentum, self.max_momentum)
 
 
-@WEIGHT_DECAY_SCHEDULES.register_module(["CosineAnnealing", "CosineAnnealingWeightDecay"])
-def weight_decay_cosine(
-    eta_min: float | None = None, eta_min_ratio: float | None = None, by_epoch: bool = True
-) -> Schedule:
-    """Return half a cosine from the weight decay to its end, over the whole run.
+def _renamed(
+    part: Callable[..., Schedule], names: Mapping[str, str | None], **defaults: Any
+) -> Callable[..., Schedule]:
+    """Return a constructor of a learning rate's schedule whose arguments have other names.
 
-    Source: DINO, Caron et al. 2021, appendix A (arXiv:2104.14294); the arguments are mmengine's.
+    Args:
+        part: the schedule.
+        names: from an argument of ``part`` to the one taken in its place; None: there is none.
+        **defaults: other default values, by the names of ``part``.
     """
-    return CosineAnnealing(min_lr=eta_min, min_lr_ratio=eta_min_ratio, by_epoch=by_epoch)
+    own = {new: old for old, new in names.items()}
+
+    def build(**arguments: Any) -> Schedule:
+        return part(**defaults | {own.get(name, name): value for name, value in arguments.items()})
+
+    signature = inspect.signature(part)
+    parameters = [
+        each.replace(name=name, default=defaults.get(each.name, each.default))
+        for each in signature.parameters.values()
+        if (name := names.get(each.name, each.name)) is not None
+    ]
+    build.__name__ = build.__qualname__ = part.__name__
+    build.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return build
 
 
-@WEIGHT_DECAY_SCHEDULES.register_module("LinearAnnealing")
-def weight_decay_line(
-    eta_min: float | None = None, eta_min_ratio: float | None = None, by_epoch: bool = True
-) -> Schedule:
-    """Return a line from the weight decay to its end, over the whole run."""
-    return LinearAnnealing(min_lr=eta_min, min_lr_ratio=eta_min_ratio, by_epoch=by_epoch)
+_MOMENTUM = {"min_lr": "min_momentum", "min_lr_ratio": "min_momentum_ratio"}
+# mmengine's names. Half a cosine of the weight decay: DINO, Caron et al. 2021, appendix A (arXiv:2104.14294).
+_WEIGHT_DECAY = {"min_lr": "eta_min", "min_lr_ratio": "eta_min_ratio"}
 
-
-@WEIGHT_DECAY_SCHEDULES.register_module("Step")
-def weight_decay_step(step: int | Sequence[int], gamma: float = 0.1, by_epoch: bool = True) -> Schedule:
-    """Return ``weight_decay * gamma ** k`` after ``k`` decays."""
-    return Step(step=step, gamma=gamma, by_epoch=by_epoch)
+for _part in (CosineAnnealing, LinearAnnealing):
+    MOMENTUM_SCHEDULES.register_module(_part.__name__, module=_renamed(_part, _MOMENTUM))
+MOMENTUM_SCHEDULES.register_module("Step", module=_renamed(Step, {"min_lr": "min_momentum"}, gamma=0.5))
+# Down from the momentum and up again, against the learning rate.
+MOMENTUM_SCHEDULES.register_module("Cyclic", module=_renamed(Cyclic, {}, target_ratio=(0.85 / 0.95, 1.0)))
+WEIGHT_DECAY_SCHEDULES.register_module(
+    ["CosineAnnealing", "CosineAnnealingWeightDecay"], module=_renamed(CosineAnnealing, _WEIGHT_DECAY)
+)
+WEIGHT_DECAY_SCHEDULES.register_module("LinearAnnealing", module=_renamed(LinearAnnealing, _WEIGHT_DECAY))
+WEIGHT_DECAY_SCHEDULES.register_module("Step", module=_renamed(Step, {"min_lr": None}))

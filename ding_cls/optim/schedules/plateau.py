@@ -11,7 +11,7 @@ _MOST = 10**9
 
 
 def observes_evaluations(described: Any) -> bool:
-    """Return whether ``policy.learn.lr_schedule`` is a schedule that wants to be told of evaluations."""
+    """Return whether ``policy.learn.lr_schedule`` is a schedule that follows the evaluations."""
     if isinstance(described, str):
         return described.startswith("default-")
     kind = described.get("type")

@@ -1,12 +1,10 @@
-"""Schedules as easy-classification writes them: ``'step-4-0.8'``; and the native warm-up before any."""
-
-from dataclasses import dataclass
+"""Schedules as easy-classification writes them: ``'step-4-0.8'``."""
 
 from ding_cls.errors import ConfigError
 from ding_cls.optim.schedules.mmcv import Step
 from ding_cls.optim.schedules.plateau import ReduceLROnPlateau
 from ding_cls.optim.schedules.restarts import CosineAnnealingWarmRestarts
-from ding_cls.types import Position, Schedule
+from ding_cls.types import Schedule
 
 # That system's plateau stops there.
 _MIN_LR = 1e-6
@@ -38,24 +36,3 @@ def short_schedule(text: str) -> Schedule:
     except ValueError as error:
         raise ConfigError(f"policy.learn.lr_schedule is {text!r}; the form is {_FORMS}") from error
     raise ConfigError(f"policy.learn.lr_schedule is {text!r}; the form is {_FORMS}")
-
-
-@dataclass(frozen=True, slots=True)
-class LinearWarmup:
-    """A schedule whose first epochs are a line from ``warmup_lr`` to the base learning rate.
-
-    Attributes:
-        schedule: it counts from the start of the run, warm-up included.
-        warmup_lr: learning rate at position 0.
-        warmup_epochs: length; 0: none.
-    """
-
-    schedule: Schedule
-    warmup_lr: float
-    warmup_epochs: float
-
-    def __call__(self, base_lr: float, position: Position) -> float:
-        epochs = position.train_iter / position.updates_per_epoch
-        if epochs < self.warmup_epochs:
-            return self.warmup_lr + (base_lr - self.warmup_lr) * epochs / self.warmup_epochs
-        return self.schedule(base_lr, position)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.tree import comparable_leaves, last_name
 from ding_cls.data.datasets.digest import Changes, SampleList, changes
 from ding_cls.distributed import broadcast_object, gather_objects, get_rank, get_world_size
 from ding_cls.errors import ConfigError
@@ -33,9 +34,9 @@ def check_same_start(cfg: Any, **further: object) -> None:
         "the version of ding_cls": import_module("ding_cls").__version__,
         "the version of torch": str(torch.__version__),
         **further,
-        **leaves_of(plain_copy(cfg)),
+        **comparable_leaves(plain_copy(cfg)),
     }
-    own = {key: repr(value) for key, value in values.items() if key.rpartition(".")[2] not in _PLACES}
+    own = {key: repr(value) for key, value in values.items() if last_name(key) not in _PLACES}
     found = [
         f"{key} is {_short(given.get(key))} on rank {rank} and {_short(first.get(key))} on rank 0"
         for first, rank, given in _others(own)
@@ -83,17 +84,6 @@ def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple
         for rank, split in differing
     ]
     raise ConfigError(f"{_joined(found)}; give all ranks the same files", is_on_all_ranks=True)
-
-
-def leaves_of(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the values of a config by their dotted keys; tuples as lists."""
-    if not isinstance(tree, Mapping) or not tree:
-        return {prefix: list(tree) if isinstance(tree, tuple) else tree}
-    return {
-        key: value
-        for name, branch in tree.items()
-        for key, value in leaves_of(branch, f"{prefix}.{name}".lstrip(".")).items()
-    }
 
 
 def _others(own: dict[str, Any]) -> list[tuple[dict[str, Any], int, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Descriptions of data sets, ``dict(type='Name', ...)``, before they are built: what they take, and wrappers.
+"""Descriptions of datasets, ``dict(type='Name', ...)``, before they are built: what they take, and wrappers.
 
 A wrapper holds other descriptions in ``dataset`` or ``datasets``. It must not know configs.
 """
@@ -13,7 +13,7 @@ from ding_cls.config.tools.pipeline_info import unwrapped
 from ding_cls.data import DATASETS, find_split
 
 FOLDERS = ("data_prefix", "root")
-"""The argument that holds a data set's folder: mmclassification's name, and ImageNetDataset's."""
+"""The argument that holds a dataset's folder: mmclassification's name, and ImageNetDataset's."""
 
 DIVIDING = ("KFoldDataset", "SplitDataset")
 """Wrappers that take a part of what is inside: that must be the same data for training and evaluation."""
@@ -34,7 +34,7 @@ def filled(section: dict[str, Any], offered: Mapping[str, Any]) -> dict[str, Any
 
 
 def changed(section: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Return a description with a change made to each data set inside its wrappers."""
+    """Return a description with a change made to each dataset inside its wrappers."""
     if not {"dataset", "datasets"} & section.keys():
         return change(section)
     return _changed_below(section, lambda inner: changed(inner, change))
@@ -59,27 +59,28 @@ def inner_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def with_pipeline(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str, Any]:
+    """Return a description with a pipeline, where its dataset takes one."""
     if "pipeline" not in arguments_of(section):
         return section
     return {**section, "pipeline": without_loading(pipeline, section)}
 
 
 def without_loading(pipeline: Sequence[Any], section: Mapping[str, Any]) -> list[Any]:
-    """Return our own pipeline for a data set; one whose pixels lie in memory reads no file."""
+    """Return our own pipeline for a dataset; one whose pixels are in memory reads no file."""
     steps, part = list(pipeline), part_of(section)
     is_loading = bool(steps) and steps[0] == {"type": "LoadImageFromFile"}
     return steps[1:] if is_loading and getattr(part, "is_in_memory", False) else steps
 
 
-def tells_its_folder(section: Mapping[str, Any]) -> bool:
-    """Return whether a data set is complete without a folder: its list says where the pictures are."""
+def needs_no_folder(section: Mapping[str, Any]) -> bool:
+    """Return whether a dataset is complete without a folder: its list says where the images are."""
     part = part_of(section)
     parameters = inspect.signature(part).parameters if callable(part) else {}
     return any(name in parameters and parameters[name].default == "" for name in FOLDERS)
 
 
 def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[str], split: str) -> Path:
-    """Return the folder of a split in a folder of data: that itself where the data set has all splits in one.
+    """Return the folder of a split in a folder of data: that itself where the dataset has all splits in one.
 
     Raises:
         DataError: there is no folder for the split.
@@ -88,7 +89,7 @@ def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[s
 
 
 def holds_every_split(section: Mapping[str, Any] | None) -> bool:
-    """Return whether a description's data set has all splits in one folder, as published files have."""
+    """Return whether a description's dataset has all splits in one folder, as published files have."""
     kind = inner_of(section or {}).get("type")
     # The user's own parts may not be imported yet.
     part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
@@ -96,6 +97,7 @@ def holds_every_split(section: Mapping[str, Any] | None) -> bool:
 
 
 def part_of(section: Mapping[str, Any]) -> Any:
+    """Return the class or function that a description's type names; None without a type."""
     kind = section.get("type")
     return DATASETS.get(kind) if isinstance(kind, str) else kind
 

@@ -6,13 +6,12 @@ from typing import Any, TypeGuard
 from ding_cls.config.defaults import COLLECT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import MAX_SIDE_PX, usual_resize_size
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.tools.pipeline_info import unwrapped
-from ding_cls.config.validate import at
+from ding_cls.config.tree import at
 from ding_cls.models.weights.input_statistics import InputStatistics, input_statistics, size_argument
 
 _COLLECT, _MODEL = "policy.collect", "policy.model"
-# What a run's images are made by; a config that says one of mean and std is not silent about the other.
-INPUT_KEYS = ("mean", "std", "image_size", "resize_size", "interpolation")
 _USUAL = {name: value for name, value in defaults(COLLECT).items() if name in INPUT_KEYS}
 
 
@@ -103,6 +102,7 @@ def _source(expected: InputStatistics | None, image_size: object) -> str:
 def _taken(expected: InputStatistics, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the keys, ``resize_size`` apart, on which the config is silent."""
     found: dict[str, Any] = {}
+    # A config that sets one of mean and std is not silent about the other.
     if "mean" not in given and "std" not in given:
         found |= {"mean": list(expected.mean), "std": list(expected.std)}
     for name in ("image_size", "interpolation"):

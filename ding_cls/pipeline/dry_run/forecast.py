@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from ding_cls.config.tools.training_rules import save_intervals
 from ding_cls.worker.evaluation.schedule import EvalPlan
 
 MAX_POSITIONS = 2000
@@ -32,15 +31,6 @@ def learning_rates(
     around = range(max(0, top - every), min(last, top + every) + 1)
     highest = max(((train_iter, rate_at(train_iter)) for train_iter in around), key=lambda each: each[1])
     return rates[0], highest, rates[-1]
-
-
-def saves_of(cfg: Any, updates_per_epoch: int, num_updates: int) -> set[int]:
-    """Return the updates after which a run saves, its end apart."""
-    saves: set[int] = set()
-    for position, freq, _ in save_intervals(cfg.policy.learn.learner.hook):
-        every = int(freq) * (updates_per_epoch if position == "after_epoch" else 1)
-        saves.update(range(every, num_updates, every))
-    return saves
 
 
 def num_checkpoints(cfg: Any, saves: set[int]) -> int:

@@ -20,14 +20,14 @@ import torch
 from ding_cls.checkpoint.state import size_of
 from ding_cls.common.disk import free_bytes
 from ding_cls.common.files import numbered_names
-from ding_cls.common.logs.log import parts_heard
+from ding_cls.common.logs.log import forward_library_logs
 from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
-from ding_cls.config.tools.training_rules import NO_CHECKPOINT
+from ding_cls.config.saving import updates_saved
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
 from ding_cls.pipeline.datasets.input_statistics import input_line
-from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations, saves_of
+from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations
 from ding_cls.pipeline.dry_run.measure import PeakMemory, timed
 from ding_cls.pipeline.dry_run.report import DryRun, Timing, print_dry_run
 from ding_cls.pipeline.run_context import Run, open_run
@@ -83,7 +83,7 @@ def dry_run(
         forwarded = logging.Logger("dry run")
         forwarded.addHandler(warned)
         with (
-            parts_heard(forwarded),
+            forward_library_logs(forwarded),
             contextlib.redirect_stdout(io.StringIO()),
             open_run(cfg, seed=seed, **settings) as run,
         ):
@@ -120,7 +120,7 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
     network = mode.get_attribute("model")
     num_updates = run.num_updates(loader)
     num_classes = len(loader.dataset.classes)
-    saves = saves_of(run.cfg, len(loader), num_updates)
+    saves = updates_saved(learn.learner.hook, updates_per_epoch=len(loader), num_updates=num_updates)
     report = DryRun(
         run_folder=str(next(each for each in numbered_names(wanted) if not each.exists())),
         num_train=len(loader.dataset),
@@ -147,14 +147,11 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
         free_bytes=free_bytes(wanted),
         remarks=(),
     )
-    traps = run.traps(len(loader))
-    return replace(report, remarks=(*_remarks(report, saves, learn.learner.log_show_freq, traps), *traps))
+    return replace(report, remarks=(*_remarks(report), *map(str, run.findings(len(loader)))))
 
 
-def _remarks(
-    report: DryRun, saves: set[int], log_show_freq: float, traps: Sequence[str] = ()
-) -> Iterator[str]:
-    """Yield what deserves a second look, a line each."""
+def _remarks(report: DryRun) -> Iterator[str]:
+    """Yield what was measured and deserves a second look, a line each."""
     expected = report.expected_loss
     if not math.isfinite(report.loss):
         yield "the first loss is not finite: look at mean and std, the precision and the loss"
@@ -162,12 +159,8 @@ def _remarks(
         yield "the first loss is far above guessing: look at mean and std, and at the last layer's weights"
     elif expected is not None and report.loss < 0.5 * expected:
         yield "the first loss is far below guessing: these weights know the classes, or the targets leak"
-    if report.num_updates and not saves and not any(NO_CHECKPOINT in trap for trap in traps):
-        yield f"{NO_CHECKPOINT} before the end; set policy.learn.learner.hook.save_ckpt_after_epoch=1"
     if report.num_checkpoints * report.checkpoint_bytes > report.free_bytes:
         yield "the checkpoints need more than is free; set policy.learn.learner.keep_checkpoints=1"
-    if 0 < report.num_updates < log_show_freq:
-        yield f"the first log line is due after {log_show_freq:g} updates, which the run does not have"
     timing = report.train_timing
     if timing.count and timing.data > timing.step:
         yield "waiting for data takes most of an update; raise policy.learn.learner.dataloader.num_workers"

@@ -14,13 +14,14 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
-from ding_cls.config import checked_config, resolve
+from ding_cls.config import checked_config, resolve, to_native
 from ding_cls.config.merge import plain_copy, to_easydict
-from ding_cls.config.normalize import put
-from ding_cls.config.openmmlab.translate import Translation, leaves
+from ding_cls.config.origins import NativeConfig
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.reader.reader import read_config_with_origins
+from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import AnyPreprocessing, ImageNetDataset, find_split
+from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -35,7 +36,7 @@ from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.images import FACT
 from ding_cls.pipeline.checks.labels import Labels, check_tasks
 from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
-from ding_cls.pipeline.datasets.input_statistics import INPUT_KEYS, fill_input_statistics, input_line
+from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.datasets.splits import (
     evaluation_pipeline,
     evaluation_set,
@@ -74,7 +75,7 @@ class EvalInputs:
     checkpoint: Path
     state: Mapping[str, Any] | None
     cfg: Any
-    preprocessing: AnyPreprocessing
+    preprocessing: PipelinePreprocessing
     class_names: tuple[str, ...] | None
     is_run: bool
 
@@ -110,8 +111,9 @@ def read_inputs(
     run, saved = described_run(state or {}, file, has_model=has_model, function="evaluate")
     preprocessing = preprocessing_in(run, file)
     if config is None:
-        described = Translation(plain_copy(saved), {}, [])
-        cfg = _settled(described, metric, overrides, _OF_THE_DATA, allow_code=allow_code, folder=None)
+        described, words = to_native(saved, overrides)
+        cfg = _compiled(described, metric, words, allow_code=allow_code, folder=None)
+        _check_words(saved, overrides, _OF_THE_DATA)
     else:
         import_user_code(saved, is_allowed=allow_code)
         given = _given_config(config, metric, overrides, is_alone=False, allow_code=allow_code)
@@ -202,64 +204,61 @@ def _given_config(
 ) -> Any:
     """Return a config that the user names, compiled; it describes the network too where ``is_alone``."""
     unreadable: list[str] = []
+    origins: Mapping[str, str] | None = None
+    variables: set[str] | None = None
     if isinstance(config, Mapping):
-        described = resolve(config)
+        values = config
     else:
         file = Path(config, "total_config.py") if os.path.isdir(config) else Path(config)
         if not file.is_file() and file != Path(config):
             raise ConfigError(f"'{config}' is no run's folder: there is no total_config.py in it")
-        variables: set[str] = set()
+        variables = set()
         values, origins = read_config_with_origins(file, problems=unreadable, variables=variables)
-        described = resolve(values, (), origins, variables=variables)
+    described, words = to_native(values, overrides, origins, variables=variables)
     if is_alone:
         fill_input_statistics(described.cfg, described.origins)
         line = input_line(described.cfg, described.origins)
         if line and launched_rank() == 0:
             text_logger("run").info(line)
     described = described._replace(problems=[*unreadable, *described.problems])
+    cfg = _compiled(described, metric, words, allow_code=allow_code, folder=folder_of(config))
     used = (*_OF_THE_DATA, *_OF_THE_NETWORK, "policy.collect") if is_alone else _OF_THE_DATA
-    return _settled(described, metric, overrides, used, allow_code=allow_code, folder=folder_of(config))
+    _check_words(values, overrides, used)
+    return cfg
 
 
-def _settled(
-    described: Translation,
+def _compiled(
+    described: NativeConfig,
     metric: Metrics | None,
-    overrides: Sequence[str],
-    used: Sequence[str],
+    words: Sequence[str],
     *,
     allow_code: bool,
     folder: Path | None,
 ) -> Any:
     """Return a config with another metric and ``key=value`` words, compiled; the user's code is imported."""
     values = described.cfg
-    import_user_code(resolve(values, overrides).cfg, is_allowed=allow_code, folder=folder)
+    import_user_code(resolve(values, words).cfg, is_allowed=allow_code, folder=folder)
     if metric is not None:
         values = plain_copy(values)
         put(values, "policy.eval.metric", described_metric(metric))
-    cfg, origins, problems = resolve(values, overrides, described.origins)
+    cfg, origins, problems = resolve(values, words, described.origins)
     parts: dict[str, Any] = dict(PARTS)
-    compiled = checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
-    _check_words(described.cfg, overrides, used)
-    return compiled
+    return checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
 
 
 def _check_words(values: Mapping[str, Any], overrides: Sequence[str], used: Sequence[str]) -> None:
     """Refuse a ``key=value`` word that changes nothing about an evaluation."""
-    before = dict(leaves(plain_copy(values)))
+    before = dict(leaves(resolve(values).cfg))
     for number, word in enumerate(overrides, 1):
-        after = dict(leaves(plain_copy(resolve(values, overrides[:number]).cfg)))
+        after = dict(leaves(resolve(values, overrides[:number]).cfg))
         keys = [key for key in after.keys() | before.keys() if after.get(key) != before.get(key)]
-        if keys and not any(_is_below(key, used) for key in keys):
+        if keys and not any(is_inside(key, each) for key in keys for each in used):
             raise ConfigError(
                 f"{word}: an evaluation does not use {sorted(keys)[0]}; what it takes is policy.eval.metric, "
                 "policy.eval.batch_size, policy.learn.learner.dataloader, policy.cuda and the data in "
                 "policy.collect"
             )
         before = after
-
-
-def _is_below(key: str, paths: Sequence[str]) -> bool:
-    return any(key == path or key.startswith(f"{path}.") for path in paths)
 
 
 def _with_data_of(given: Any, saved: Any) -> Any:

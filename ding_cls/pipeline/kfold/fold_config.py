@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.config.merge import plain_copy
+from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.errors import DataError
@@ -17,7 +18,6 @@ from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, change
 
 # Wrappers that show a sample several times: the data are divided before, or copies would be evaluated.
 _REPEATING = ("RepeatDataset", "ClassBalancedDataset")
-_GEOMETRY = ("mean", "std", "image_size", "resize_size", "interpolation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,7 @@ def _data(compiled: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         }
     section: dict[str, Any] = plain_copy(collect.train) if collect.train else {"type": "ImageNetDataset"}
     if not collect.train and not collect.learn_data_path:
-        raise DataError(
-            "no training data are named: set policy.collect.learn_data_path (data.train.data_prefix), "
-            "or --data DIR"
-        )
+        raise DataError("no training data are named: set policy.collect.learn_data_path, or --data DIR")
     repeating = []
     while section.get("type") in _REPEATING and isinstance(section.get("dataset"), dict):
         repeating.append({name: value for name, value in section.items() if name != "dataset"})
@@ -159,7 +156,7 @@ def _with_sets(cfg: Mapping[str, Any], compiled: Any, *, train: Any, val: Any) -
     policy["collect"] = {
         **policy.get("collect", {}),
         # Said once more: a pipeline inside a wrapper must not let others be filled in.
-        **{name: plain_copy(known[name]) for name in _GEOMETRY},
+        **{name: plain_copy(known[name]) for name in INPUT_KEYS},
         "train": train,
         "val": val,
         "learn_data_path": known.learn_data_path,

@@ -13,10 +13,10 @@ from ding_cls.common.logs.log import text_logger
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
 from ding_cls.config.merge import plain_copy, save_config
-from ding_cls.config.openmmlab.translate import leaves
+from ding_cls.config.messages import with_location
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line
-from ding_cls.config.validate import part_placed
+from ding_cls.config.tree import leaves
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
@@ -85,7 +85,8 @@ def kfold_folder(config: Config, **settings: Any) -> Path:
     exp_name = settings.get("exp_name")
     if config is None and exp_name is not None:
         return Path(exp_name)
-    return _folder_of(settings, read_run(config, resume=False, only_training=True, **settings).cfg)
+    described = read_run(config, resume=False, only_training=True, **settings)
+    return _folder_of(described.cfg, described.origins)
 
 
 def make_plan(
@@ -117,7 +118,7 @@ def make_plan(
     _warn_of_small_classes(dataset, division)
     samples = SampleList.of(dataset)
     return Plan(
-        folder=folder or _folder_of(settings, cfg),
+        folder=folder or _folder_of(cfg, origins),
         cfg=plain_copy({**cfg, "seed": compiled.seed}),
         compiled=compiled,
         division=division,
@@ -176,7 +177,7 @@ def _whole_dataset(cfg: Mapping[str, Any], compiled: Any, origins: Mapping[str, 
     try:
         return training_set(checked_config(whole_config(cfg, compiled), None, **classes))
     except PartError as error:
-        raise ConfigError(part_placed(error, compiled, origins)) from error
+        raise ConfigError(with_location(error, compiled, origins)) from error
 
 
 def _division(options: DivisionOptions, begun: Mapping[str, Any], seed: int, dataset: Any) -> Division:
@@ -215,10 +216,9 @@ def _write_record(plan: Plan) -> None:
     write_lists({"train": plan.samples}, plan.folder / LISTS)
 
 
-def _folder_of(settings: Mapping[str, Any], cfg: Mapping[str, Any]) -> Path:
-    """Return the folder that was named, or else that of an ordinary run with ``_kfold`` behind it."""
-    names = {word.partition("=")[0].strip() for word in settings["overrides"]}
-    is_named = settings["exp_name"] is not None or bool(names & {"exp_name", "work_dir"})
+def _folder_of(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> Path:
+    """Return the folder that an argument or a word names, or else an ordinary run's with a word behind it."""
+    is_named = origins.get("exp_name", "").startswith("override ")
     name = str(cfg.get("exp_name") or "default_experiment")
     return Path(name if is_named else f"{name}_kfold")
 

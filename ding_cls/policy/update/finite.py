@@ -19,11 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from ding_cls.policy.modes import Verdict
+from ding_cls.policy.modes import APPLIED, Verdict
 from ding_cls.policy.update.loss_scaler import LossScaler
 
 _WITH_A_FLAG = (SGD, Adam, AdamW)
-_APPLIED = Verdict(is_skipped=False, counts=False)
 _FORMS = ("foreach", "fused", "capturable", "differentiable")
 
 
@@ -80,6 +79,8 @@ class FiniteUpdates:
 
     def begin(self) -> None:
         """Remember what the passes will change."""
+        if not self._owners:
+            return
         found = self._found()
         if len(found) != len(self.buffers) or not all(map(is_, found, self.buffers)):
             self._regroup(found)
@@ -110,10 +111,10 @@ class FiniteUpdates:
             losses: what was minimised.
         """
         values = [
-            each.grad
+            grad
             for group in self._optimizer.param_groups
             for each in group["params"]
-            if each.grad is not None
+            if (grad := each.grad) is not None
         ]
         if self._scaler.is_enabled():
             self._scaler.unscale_(self._optimizer)
@@ -154,7 +155,7 @@ class FiniteUpdates:
             self.restore()
             self.verdict = Verdict(is_skipped=True, counts=bool(counts))
         else:
-            self.verdict = _APPLIED
+            self.verdict = APPLIED
         self._verdict = self.verdict
         if self._scaler.is_enabled():
             for found in self._scaler._found_inf_per_device(self._optimizer).values():

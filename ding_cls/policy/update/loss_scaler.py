@@ -1,15 +1,16 @@
 """The loss scale of fp16, whose gradients may overflow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 
 _KEY = "policy.learn.loss_scale"
 
@@ -55,7 +56,7 @@ class LossScaler(torch.amp.GradScaler):
         if isinstance(scale, int | float):
             settings = _Dynamic(init_scale=float(scale), mode="static")
         else:
-            given = setting_of(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
+            given = build_optional(_Dynamic, learn, "loss_scale") if isinstance(scale, Mapping) else None
             settings = given or _Dynamic()
         self._own = asdict(settings)
         self._constant = settings.init_scale if self._own.pop("mode") == "static" else None
@@ -90,8 +91,9 @@ def check_precision(precision: str, device: torch.device, *, is_forced: bool) ->
         )
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context in which a forward pass computes in ``precision``."""
+def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+    """Return what makes the context in which a forward pass computes in ``precision``."""
     if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[precision])
+        return nullcontext
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return partial(torch.autocast, device.type, dtype=dtype)

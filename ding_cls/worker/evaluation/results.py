@@ -99,6 +99,27 @@ def also_evaluated(policy: EvalMode) -> Mapping[str, Callable[[], AbstractContex
         return {}
 
 
+def logits_and_targets(
+    policy: EvalMode, batch: Any, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of a batch, and its targets beside them; those of our ``Batch`` are moved once."""
+    device = _device_of(policy) if isinstance(batch, Batch) else None
+    if device is not None:
+        batch = batch.to(device)
+        targets = batch.targets
+    logits = policy.forward(batch)
+    return logits, targets.to(logits.device, non_blocking=True)
+
+
+def _device_of(policy: EvalMode) -> torch.device | None:
+    """Return where a policy computes; None where it does not say."""
+    try:
+        device = policy.get_attribute("device")
+    except (AttributeError, KeyError):
+        return None
+    return device if isinstance(device, torch.device) else None
+
+
 def evaluation_line(result: Mapping[str, Any], train_iter: int, about: str, *, marks: Sequence[str]) -> str:
     """Return the line of an evaluation in the log.
 

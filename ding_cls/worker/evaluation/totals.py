@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.metrics import SumMetric, reduced
+from ding_cls.distributed import reduce_totals
+from ding_cls.metrics import SumMetric, plain_totals
 from ding_cls.types import Batch
 
 
@@ -43,13 +44,15 @@ class MetricTotals:
             return
         ids = batch.sample_ids.cpu()
         for number, (begin, end) in enumerate(self._parts, 1):
-            chosen = torch.nonzero((ids >= begin) & (ids < end)).flatten().to(logits.device)
+            chosen = torch.nonzero((ids >= begin) & (ids < end)).flatten()
             if len(chosen):
+                if logits.is_cuda:
+                    chosen = chosen.pin_memory().to(logits.device, non_blocking=True)
                 self._add(number, logits[chosen], targets[chosen])
 
     def reduce(self) -> int:
         """Add up all ranks, which call this together; return the number of samples."""
-        self._totals = [reduced(each) for each in self._totals]
+        self._totals = [plain_totals(reduce_totals(each)) for each in self._totals]
         return int(self._totals[0]["count"])
 
     def results(self, predictions: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -70,7 +73,9 @@ class MetricTotals:
     def _add(self, number: int, logits: torch.Tensor, targets: torch.Tensor) -> None:
         totals = self._totals[number]
         for name, value in self._metric.sums(logits, targets).items():
-            totals[name] = totals[name].to(value.device) + value
+            total = totals[name]
+            # A number of the host is added where the other is; to move it there would wait for the device.
+            totals[name] = (total.to(value.device, non_blocking=True) if total.dim() else total) + value
 
     def _result(
         self, sums: dict[str, Any], part: tuple[int, int] | None, predictions: Mapping[str, torch.Tensor]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -25,7 +25,7 @@ from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.hooks.base import LearnerHook
 from ding_cls.worker.learner.hooks.trackers import closing_trackers
 from ding_cls.worker.learner.learner_hook import learner_hooks, place_hook, show_hooks
-from ding_cls.worker.learner.loop.batches import SORTED_WARNING, batch_length, is_sorted_by_class, seek, timed
+from ding_cls.worker.learner.loop.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
 from ding_cls.worker.learner.loop.evaluation import InLoopEvaluation
 from ding_cls.worker.learner.loop.interruption import (
     StopSignals,
@@ -39,7 +39,7 @@ from ding_cls.worker.learner.state.checkpointing import Saving, check_complete
 from ding_cls.worker.learner.state.disk_room import check_room
 from ding_cls.worker.learner.state.finite_weights import check_weights
 from ding_cls.worker.learner.state.history import History
-from ding_cls.worker.learner.state.hook_state import HookCalls, free_state_name, state_of, states_kept
+from ding_cls.worker.learner.state.hook_state import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.state.monitor import Monitor
 from ding_cls.worker.learner.state.restoring import load_part, naming_file, restore
 from ding_cls.worker.learner.state.resume_checks import check_facts, environment, environment_changes
@@ -194,6 +194,7 @@ class BaseLearner:
             closing_trackers(self),
             stop_on_interrupted_evaluation(self._save_and_stop),
             StopVote() as agreement,
+            seeding(self.policy),
             progress_bar(self) as show_progress,
         ):
             check_room(self, self._saving, self._hooks)
@@ -231,22 +232,25 @@ class BaseLearner:
         self.call_hook("before_iter")
         self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
         count = batch_length(data, world_size=self.world_size)
-        if self.num_samples == 0 and is_sorted_by_class(data):
-            self.logger.warning(SORTED_WARNING)
+        if self.num_samples == 0:
+            warn_sorted(self.logger, data)
         self.num_samples += count
-        for name, value in outputs.items():
-            kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
-            self.log_buffer[kind][name.removeprefix(f"[{kind}]")] = value
+        fill_buffer(self.log_buffer, outputs)
         self.history.add(outputs, count, is_skipped=self.history.bad_updates.take(self))
         self.last_iter.add(1)
         self.history.bad_updates.check(self, data)
         self.call_hook("after_iter")
 
+    def hooks(self, position: str) -> Sequence[object]:
+        """Return the hooks of a position in calling order."""
+        return self._hooks[position]
+
     def call_hook(self, name: str) -> None:
         """Call the hooks of one position, in order of priority; after the last weights must be finite."""
         if name == "after_run":
             self.history.bad_updates.check_end(self)
-        for hook in self._calls.due(name, self._hooks[name], self.train_iter):
+        hooks = self._hooks[name]
+        for hook in self._calls.due(name, hooks, self.train_iter) if name in ONCE else hooks:
             hook(self)
         if name == "after_run":
             check_weights(self, "training ended", self._saving.newest)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,6 +107,9 @@ class Engine(Protocol):
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a row to ``metrics.jsonl`` and give it to the trackers, on rank 0."""
+
+    def hooks(self, position: str) -> Sequence[object]:
+        """Return the hooks of a position in calling order."""
 
     def call_hook(self, name: str) -> None:
         """Call the hooks of one position."""

@@ -16,8 +16,8 @@ from ding_cls.common.logs.log import (
     append_lines,
     build_logger,
     close_logger,
+    forward_library_logs,
     held_logger,
-    parts_heard,
     print_through,
     quiet_logger,
     release,
@@ -94,9 +94,9 @@ def test_a_quiet_logger_lets_warnings_through_alone(capsys: pytest.CaptureFixtur
 
 def test_what_a_part_says_comes_out_here_and_only_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
     part = logging.getLogger("ding_cls.some.part")
-    with parts_heard(text_logger("run")):
+    with forward_library_logs(text_logger("run")):
         part.info("a rate of %g", 0.5)
-        with pytest.raises(ValueError, match="inner"), parts_heard(text_logger("kfold")):
+        with pytest.raises(ValueError, match="inner"), forward_library_logs(text_logger("kfold")):
             raise ValueError("inner")
         part.debug("a detail")
     part.info("too late")

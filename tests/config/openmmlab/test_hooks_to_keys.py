@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ding_cls.config import compile_config
-from ding_cls.config.openmmlab.translate import translate
+from ding_cls.config.openmmlab.translate import to_native
 
 A = {"type": "A"}
 EMA = {"type": "EMAHook", "momentum": 0.001, "interval": 2, "warm_up": 10, "priority": "ABOVE_NORMAL"}
@@ -20,7 +20,7 @@ def test_they_move_and_others_stay_in_their_order(spelling: str) -> None:
         origins = {"policy.learn.learner.custom_hooks": "a.py:3"}
     else:
         cfg, origins = {"custom_hooks": hooks}, {"custom_hooks": "a.py:3"}
-    moved, places, problems = translate(cfg, origins)
+    moved, places, problems = to_native(cfg, (), origins)[0]
     learn = moved["policy"]["learn"]
     assert problems == []
     assert learn["ema"] == {"momentum": 0.001, "interval": 2, "warm_up": 10}
@@ -36,15 +36,15 @@ def test_what_is_so_anyway_is_left_out() -> None:
         "ema_type": "ExponentialMovingAverage",
         "update_buffers": True,
     }
-    assert translate({"custom_hooks": [hook]}).cfg["policy"]["learn"]["ema"] == {}
+    assert to_native({"custom_hooks": [hook]})[0].cfg["policy"]["learn"]["ema"] == {}
     other = {"type": "EMAHook", "ema_type": "StochasticWeightAverage"}
-    ema = translate({"custom_hooks": [other]}).cfg["policy"]["learn"]["ema"]
+    ema = to_native({"custom_hooks": [other]})[0].cfg["policy"]["learn"]["ema"]
     assert ema == {"ema_type": "StochasticWeightAverage"}
 
 
 def test_a_key_that_is_set_already_clashes() -> None:
     learn = {"ema": {"decay": 0.9}, "learner": {"custom_hooks": [A, EMA]}}
-    (problem,) = translate({"policy": {"learn": learn}}).problems
+    (problem,) = to_native({"policy": {"learn": learn}})[0].problems
     assert problem == (
         "policy.learn.learner.custom_hooks.1 and policy.learn.ema mean one thing; keep one of them"
     )
@@ -59,7 +59,7 @@ def test_a_compiled_config_stays_as_it_is() -> None:
 @pytest.mark.parametrize("hooks", [None, [], "x", [3], [A]])
 def test_without_such_a_hook_nothing_changes(hooks: Any) -> None:
     cfg = {"policy": {"learn": {"learner": {"custom_hooks": hooks}}}}
-    assert translate(cfg).cfg == cfg
+    assert to_native(cfg)[0].cfg == cfg
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_without_such_a_hook_nothing_changes(hooks: Any) -> None:
     ],
 )
 def test_mmpretrains_switches_say_what_is_evaluated(switches: dict[str, bool], evaluate: str | None) -> None:
-    moved = translate({"custom_hooks": [EMA | switches]}).cfg["policy"]["learn"]["ema"]
+    moved = to_native({"custom_hooks": [EMA | switches]})[0].cfg["policy"]["learn"]["ema"]
     assert moved.get("evaluate") == evaluate
     assert moved["momentum"] == 0.001
 
 
 @pytest.mark.parametrize("switches", [{"evaluate_on_ema": False}, {"evaluate_on_origin": []}])
 def test_switches_that_leave_nothing_to_evaluate_are_refused(switches: dict[str, Any]) -> None:
-    (problem,) = translate({"custom_hooks": [EMA | switches]}).problems
+    (problem,) = to_native({"custom_hooks": [EMA | switches]})[0].problems
     assert "they are True or False, and one of them at least is True" in problem
 
 
@@ -89,7 +89,9 @@ def test_a_switch_of_recipes_becomes_the_recipes() -> None:
     cfg = compile_config({"custom_hooks": [hook, A]}, save_cfg=False)
     assert cfg.policy.learn.recipes == schedule
     assert cfg.policy.learn.learner.custom_hooks == [A]
-    (problem,) = translate({"custom_hooks": [{"type": "SwitchRecipeHook", "schedules": schedule}]}).problems
+    (problem,) = to_native({"custom_hooks": [{"type": "SwitchRecipeHook", "schedules": schedule}]})[
+        0
+    ].problems
     assert "the form is dict(type=, schedule=[dict(action_epoch=, ...), ...])" in problem
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ding_cls.config import compile_config
 from ding_cls.config.openmmlab.inert_hooks import drop_inert_hooks
-from ding_cls.config.openmmlab.translate import translate
+from ding_cls.config.openmmlab.translate import to_native
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner import HOOKS
 
@@ -90,7 +90,7 @@ def test_the_other_spelling_is_read_in_the_same_way() -> None:
         "custom_hooks": [{"type": "IterTimerHook"}, {"type": "EMAHook", "momentum": 0.1}],
         "log_config": {"hooks": [{"type": "TensorboardLoggerHook", "reset_flag": True}]},
     }
-    translated, _, problems = translate(values, is_whole=False)
+    (translated, _, problems), _ = to_native(values)
     assert problems == []
     learner = translated["policy"]["learn"]["learner"]
     assert (learner["custom_hooks"], learner["loggers"]) == ([], [])

@@ -1,19 +1,19 @@
 """mmclassification's spelling of a config: every row of the table, what is left out, conflicts, origins."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ding_cls.config import checked_config, resolve
-from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, ROOTS, TABLE, TRAINING, Row
-from ding_cls.config.openmmlab.translate import MM_DEFAULT, translate
+from ding_cls.config.openmmlab.key_table import LATER, NO_EFFECT, TABLE, Row
+from ding_cls.config.openmmlab.translate import MM_DEFAULT, to_native
+from ding_cls.config.origins import NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
-from ding_cls.config.validate import place_of
+from ding_cls.config.tree import leaves, place_of
 from ding_cls.errors import ConfigError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -152,28 +152,25 @@ def nested(path: str, value: Any, beside: dict[str, Any] | None = None) -> dict[
     return cfg
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}".lstrip("."))
-    else:
-        yield path, value
+def translate(cfg: dict[str, Any], origins: dict[str, str] | None = None) -> NativeConfig:
+    return to_native(cfg, (), origins)[0]
 
 
 def said(path: str, value: Any, beside: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[str]]:
     """Return the native values that come from ``path`` alone, and the problems."""
-    cfg, origins, problems = translate(
-        nested(path, value, beside),
-        {path.replace("*", "0"): PLACE},
-        overridden=[f"{LEARN}.learning_rate"],
-    )
+    cfg, origins, problems = translate(nested(path, value, beside), {path: PLACE})
     flat = dict(leaves(cfg))
     return {name: flat[name] for name in flat if place_of(name, origins) == PLACE}, problems
 
 
+def compiled(cfg: dict[str, Any], origins: dict[str, str] | None = None, problems: Sequence[str] = ()) -> Any:
+    native = translate(cfg, origins)
+    return checked_config(native.cfg, origins=native.origins, problems=[*problems, *native.problems])
+
+
 def problems_of(cfg: dict[str, Any], **arguments: Any) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        checked_config(cfg, **arguments)
+        compiled(cfg, **arguments)
     return str(caught.value).split("\n")
 
 
@@ -213,24 +210,6 @@ def test_each_row_does_what_it_says(row: Row) -> None:
         found, (problem,) = said(row.old, "strange", beside)
         assert found == {}
         assert "is known but not supported yet; possible now: " in problem
-
-
-def test_the_rows_lead_to_keys_of_the_schema() -> None:
-    assert len(TABLE) == 139
-    known = dict(leaves(defaults(ROOT)))
-    free = (
-        "policy.model.",
-        f"{LEARN}.optimizer.",
-        f"{LEARN}.lr_schedule.",
-        f"{LEARN}.momentum_schedule.",
-        f"{HOOK}.",
-        "policy.eval.metric.",
-    )
-    targets = [target for row in TABLE for target in row.targets]
-    sections = ("policy.model", f"{LEARN}.optimizer")
-    assert [each for each in targets if each not in (*known, *sections) and not each.startswith(free)] == []
-    assert set(TRAINING) <= set(ROOTS)
-    assert not set(ROOTS) & set(ROOT)
 
 
 def test_a_feature_that_comes_later_is_one_line_with_its_place() -> None:
@@ -297,6 +276,8 @@ def test_an_unknown_name_in_a_native_config_stays_an_error() -> None:
 def test_a_native_config_comes_back_as_it_is() -> None:
     native, origins = read_config_with_origins(ASSETS / "native_resnet18.py")
     del native["policy"]["collect"]["train"]["data_prefix"]
+    # Without effect here: left out of both spellings.
+    del native["policy"]["model"]["head"]["topk"]
     before = copy.deepcopy(native)
     assert translate(native, origins).cfg == before == native
 
@@ -311,7 +292,7 @@ def test_both_spellings_of_a_run_compile_to_the_same_tree() -> None:
     trees = []
     for path in (MM / "resnet18_8xb32_in1k.py", ASSETS / "native_resnet18.py"):
         cfg, origins = read_config_with_origins(path)
-        trees.append(plain_copy(checked_config(cfg, origins=origins)))
+        trees.append(plain_copy(compiled(cfg, origins)))
     first, second = (dict(leaves(tree)) for tree in trees)
     assert first == second
     assert {path: type(value) for path, value in first.items()} == {
@@ -330,7 +311,7 @@ def test_a_known_config_compiles_or_names_what_is_not_supported_yet(path: Path) 
     if later:
         assert problems_of(cfg, origins=origins) == later
     else:
-        assert checked_config(cfg, origins=origins).policy.model.type == "ImageClassifier"
+        assert compiled(cfg, origins).policy.model.type == "ImageClassifier"
 
 
 def test_there_are_four_known_configs_which_compile() -> None:
@@ -358,7 +339,7 @@ def test_the_places_are_those_of_the_old_keys(tmp_path: Path) -> None:
         "        pipeline=[\n            dict(type='P'),\n            dict(\n                type='Q')]),\n"
         "    val=dict(type='F'))\n"
         "runner = dict(max_epochs=3)\n"
-        "policy = dict(\n    cuda=False)\n"
+        "seed = 5\n"
     )
     assert translate(*read_config_with_origins(file)).origins == {
         "policy.model.type": "a.py:2",
@@ -376,7 +357,7 @@ def test_the_places_are_those_of_the_old_keys(tmp_path: Path) -> None:
         "policy.collect.train.pipeline.1.type": "a.py:19",
         "policy.collect.val.type": "a.py:20",
         f"{LEARN}.train_epoch": "a.py:21",
-        "policy.cuda": "a.py:23",
+        "seed": "a.py:22",
         f"{LEARN}.weight_decay": MM_DEFAULT,
         f"{LEARN}.momentum": MM_DEFAULT,
         f"{LEARN}.nesterov": MM_DEFAULT,
@@ -384,29 +365,30 @@ def test_the_places_are_those_of_the_old_keys(tmp_path: Path) -> None:
     }
 
 
-def test_one_value_in_both_spellings_is_an_error_that_names_both_places() -> None:
+def test_a_config_in_both_spellings_is_an_error_that_names_both_places() -> None:
     cfg = {
         "optimizer": {"type": "SGD", "lr": 0.1},
-        "lr_config": {"policy": "step", "step": [3]},
         "load_from": "a.pth",
         "model": {"type": "A", "pretrained": "b.pth"},
-        "policy": {"learn": {"learning_rate": 0.2, "lr_schedule": "cosine"}},
+        "policy": {"cuda": False},
+        "exp_name": "x",
+        "seed": 3,
+        "custom_imports": {"imports": ["mine"]},
     }
     origins = {path: f"a.py:{line}" for line, (path, _) in enumerate(leaves(cfg), 1)}
+    two = "are two spellings in one config; write all of it in one (ding-cls config convert"
     assert translate(cfg, origins).problems == [
-        "load_from (a.py:5) and model.pretrained (a.py:7) mean one thing and differ; keep one of them",
-        f"{LEARN}.learning_rate (a.py:8) and optimizer.lr (a.py:2) are two spellings of one value; "
-        "keep one of them",
-        f"{LEARN}.lr_schedule (a.py:9) and lr_config.policy (a.py:3) are two spellings of one value; "
-        "keep one of them",
-        f"{LEARN}.lr_schedule (a.py:9) and lr_config.step (a.py:4) are two spellings of one value; "
-        "keep one of them",
+        f"optimizer (a.py:1) and policy (a.py:6) {two} translates a file of mmclassification's)",
+        f"optimizer (a.py:1) and exp_name (a.py:7) {two} translates a file of mmclassification's)",
+        "load_from (a.py:3) and model.pretrained (a.py:5) mean one thing and differ; keep one of them",
     ]
 
 
-def test_of_two_spellings_the_native_one_is_kept() -> None:
-    cfg = {"optimizer": {"lr": 0.1}, "policy": {"learn": {"learning_rate": 0.2}}}
-    assert translate(cfg).cfg["policy"]["learn"]["learning_rate"] == 0.2
+def test_keys_of_both_spellings_are_kept() -> None:
+    shared = {"seed": 3, "custom_imports": {"imports": ["mine"]}}
+    native, origins, problems = translate({"work_dir": "x", **shared}, {"seed": "a.py:2"})
+    assert (native, problems) == ({"exp_name": "x", **shared}, [])
+    assert origins["seed"] == "a.py:2"
 
 
 def test_true_is_not_the_number_one() -> None:
@@ -419,27 +401,6 @@ def test_a_list_of_data_sets_has_the_place_of_the_list() -> None:
     cfg = {"data": {"train": [A, A]}}
     origins = {"data.train": "a.py:1", "data.train.0.type": "a.py:2", "data.train.1.type": "a.py:3"}
     assert translate(cfg, origins).origins == {"policy.collect.train": "a.py:1"}
-
-
-def test_a_native_argument_of_a_part_is_the_same_value_too() -> None:
-    cfg = {"optimizer": {"lr": 0.1}, "policy": {"learn": {"optimizer": {"lr": 0.2}}}}
-    assert translate(cfg).problems == [
-        f"{LEARN}.learning_rate and optimizer.lr are two spellings of one value; keep one of them"
-    ]
-
-
-def test_the_spellings_mix_where_they_say_different_things() -> None:
-    cfg = {
-        "model": {"type": "A", "head": {"type": "H"}},
-        "optimizer": {"type": "SGD", "lr": 0.1},
-        "policy": {"model": {"backbone": {"type": "B"}}, "learn": {"momentum": 0.5, "lr_schedule": "cosine"}},
-    }
-    native, _, problems = translate(cfg)
-    assert problems == []
-    assert native["policy"]["model"] == {"type": "A", "head": {"type": "H"}, "backbone": {"type": "B"}}
-    learn = native["policy"]["learn"]
-    assert (learn["learning_rate"], learn["momentum"], learn["lr_schedule"]) == (0.1, 0.5, "cosine")
-    assert "warmup_epoch" not in learn
 
 
 def test_one_value_twice_in_the_second_spelling_may_agree() -> None:
@@ -527,10 +488,14 @@ def test_checkpoints_come_when_mmcv_says_and_not_when_we_do(
 
 
 def test_an_optimizer_without_a_learning_rate_is_an_error() -> None:
-    assert translate({"optimizer": {"type": "Adam"}}, {"optimizer.type": "a.py:1"}).problems == [
-        "optimizer has no lr; write optimizer=dict(lr=..., ...) (a.py:1)"
+    cfg = {"optimizer": {"type": "Adam"}}
+    assert problems_of(cfg, origins={"optimizer.type": "a.py:1"}) == [
+        f"{LEARN}.learning_rate is None (NoneType); it must be a number (optimizer has no lr, a.py:1)"
     ]
-    assert resolve({"optimizer": {"type": "Adam"}}, [f"{LEARN}.learning_rate=0.1"]).problems == []
+    for word in (f"{LEARN}.learning_rate=0.1", f"{LEARN}.optimizer.lr=0.1", "optimizer.lr=0.1"):
+        native, origins, problems = resolve(cfg, [word])
+        assert problems == []
+        assert checked_config(native, origins=origins).policy.learn.learning_rate == 0.1
 
 
 @pytest.mark.parametrize(
@@ -747,6 +712,36 @@ def test_an_override_that_is_neither_spelling_is_an_error() -> None:
         assert problem.endswith(f"(override {word})")
 
 
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("optimizer.lr=0.3", f"write {LEARN}.learning_rate"),
+        ("optimizer.betas=[0.9, 0.99]", f"write {LEARN}.optimizer.betas"),
+        ("data.samples_per_gpu=4", f"write {LEARN}.batch_size and policy.eval.batch_size"),
+        ("work_dir=x", "write exp_name"),
+        ("fp16.zzz=1", "docs/second-spelling.md has our keys"),
+    ],
+)
+def test_a_word_of_the_second_spelling_is_no_word_for_a_native_config(word: str, remedy: str) -> None:
+    for cfg in ({}, {"policy": {"cuda": False}}):
+        native, _, problems = resolve(cfg, [word, "seed=3"])
+        assert native == {**cfg, "seed": 3}
+        name = word.partition("=")[0]
+        spelling = "is mmclassification's spelling, and the config is in ours"
+        assert problems == [f"{name} {spelling}; {remedy} (override {word})"]
+
+
+def test_native_words_are_set_after_the_translation() -> None:
+    cfg = {**SGD, "data": {"samples_per_gpu": 8}, "optimizer_config": {"cumulative_iters": 4}}
+    words = [f"{LEARN}.batch_size=6", "data.samples_per_gpu=10", "optimizer.lr=0.3"]
+    native, origins, problems = resolve(cfg, words, given={f"{LEARN}.learning_rate": 0.5})
+    assert problems == []
+    assert native["policy"]["learn"]["batch_size"] == 6
+    assert native["policy"]["eval"]["batch_size"] == 10
+    assert native["policy"]["learn"]["learning_rate"] == 0.5
+    assert origins["policy.eval.batch_size"] == "override data.samples_per_gpu=10"
+
+
 def test_resolving_leaves_its_arguments_alone() -> None:
     cfg, origins = read_config_with_origins(MM / "resnet18_8xb32_in1k.py")
     before = copy.deepcopy((cfg, origins))
@@ -763,3 +758,27 @@ def test_problems_of_resolving_join_the_one_report() -> None:
     assert lines[0] == "optimizer_config.grad_clip is 1 (int); it must be a dict"
     assert lines[1].startswith("policy.cuda is 'maybe'")
     assert lines[2].startswith("policy.learn.zzz is not a known key")
+
+
+NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ({"type": "LinearClsHead"}, NORMAL),
+        ({"type": "MultiLabelLinearClsHead"}, NORMAL),
+        ({"type": "CSRAClsHead"}, NORMAL),
+        ({"type": "VisionTransformerClsHead"}, {"type": "Constant", "layer": "Linear", "val": 0.0}),
+        (
+            {"type": "VisionTransformerClsHead", "hidden_dim": 8},
+            {"type": "Constant", "layer": "Linear", "val": 0.0},
+        ),
+        ({"type": "LinearClsHead", "init_cfg": None}, None),
+        ({"type": "StackedLinearClsHead"}, "nothing"),
+    ],
+)
+def test_a_silent_head_is_drawn_as_there(head: dict[str, Any], expected: Any) -> None:
+    cfg = {"model": {"type": "ImageClassifier", "head": head}, "optimizer": {"type": "SGD", "lr": 0.1}}
+    found = translate(cfg).cfg["policy"]["model"]["head"]
+    assert found.get("init_cfg", "nothing") == expected

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from ding_cls.config import read_config
-from ding_cls.config.tools.inspected import DEFAULT, DERIVED, read_subject
+from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.show import literal, show_config
-from ding_cls.errors import ConfigError
 from dizoo.image_classification.entry import digits_res18_config, imagenet_res18_config
 
 ASSETS = Path(__file__).parents[1] / "assets" / "mm"
@@ -67,8 +66,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 def shown(file: Path, *overrides: str) -> str:
-    subject = read_subject(file, overrides)
-    return show_config(subject.written, subject.written_origin)
+    inspected = inspect_config(file, overrides)
+    return show_config(inspected.written, inspected.written_origin)
 
 
 def test_each_value_stands_beside_the_line_that_set_it(tree: Path) -> None:
@@ -80,9 +79,9 @@ def test_what_is_shown_can_be_saved_and_read_back(recipe: Path, tmp_path: Path) 
     copy = tmp_path / "copy.py"
     copy.write_text(shown(recipe))
     assert read_config(copy) == read_config(recipe)
-    subject = read_subject(recipe)
-    copy.write_text(show_config(subject.tree, subject.origin))
-    assert read_subject(copy).tree == subject.tree
+    inspected = inspect_config(recipe)
+    copy.write_text(show_config(inspected.tree, inspected.origin))
+    assert inspect_config(copy).tree == inspected.tree
 
 
 def test_odd_values_can_be_read_back_too(tree: Path, tmp_path: Path) -> None:
@@ -100,32 +99,6 @@ def test_a_long_list_is_wrapped_and_still_the_same(tmp_path: Path) -> None:
     copy = tmp_path / "copy.py"
     copy.write_text(text)
     assert read_config(copy) == read_config(file)
-
-
-def test_the_full_tree_tells_defaults_from_what_was_said(tree: Path, tmp_path: Path) -> None:
-    subject = read_subject(RECIPES[1], ["policy.learn.batch_size=16", "policy.multi_gpu=auto"])
-    assert subject.origin("policy.learn.batch_size") == "override policy.learn.batch_size=16"
-    assert subject.origin("policy.learn.train_epoch") == "imagenet_res18_config.py:16"
-    assert subject.origin("policy.learn.momentum") == DEFAULT
-    assert subject.origin("policy.eval.evaluator.stop_value.acc1") == "imagenet_res18_config.py:39"
-    # 'auto' by default, False where no launcher is.
-    assert subject.origin("policy.learn.multi_gpu") == DERIVED
-    assert subject.tree["policy"]["learn"]["multi_gpu"] is False
-
-
-def test_an_emptied_section_does_not_claim_its_defaults(tmp_path: Path) -> None:
-    file = tmp_path / "empty.py"
-    file.write_text("policy = dict(learn=dict(train_epoch=1, learner=dict(hook={})))\n")
-    assert read_subject(file).origin("policy.learn.learner.hook.save_ckpt_after_iter") == DEFAULT
-
-
-def test_a_runs_folder_stands_for_its_total_config(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    with pytest.raises(ConfigError, match=r"is no run's folder: there is no total_config\.py in it"):
-        read_subject(tmp_path / "run")
-    (tmp_path / "run" / "total_config.py").write_text("main_config = dict(seed=5)\n")
-    subject = read_subject(tmp_path / "run")
-    assert (subject.tree["seed"], subject.origin("seed")) == (5, "total_config.py:1")
 
 
 @pytest.mark.parametrize(
@@ -148,11 +121,3 @@ def test_a_config_of_the_second_spelling_can_be_read_back_without_its_bases(
     copy = tmp_path / "copy.py"
     copy.write_text(shown(file))
     assert read_config(copy) == read_config(file)
-
-
-def test_what_a_schedule_by_name_sets_back_has_its_default_again(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text("policy = dict(learn=dict(warmup_epoch=1, lr_schedule='cosine'))\n")
-    subject = read_subject(file, ["policy.learn.lr_schedule={type: Step, step: [3]}"])
-    assert subject.tree["policy"]["learn"]["warmup_epoch"] == 3
-    assert subject.origin("policy.learn.warmup_epoch") == "default"

@@ -328,7 +328,7 @@ def test_a_class_attribute_names_the_classes():
 def test_what_evaluation_does_is_known_where_the_pipeline_is_data(pictures):
     assert CustomDataset(pictures, VAL).preprocessing == Preprocessing(8, 10)
     squashed = CustomDataset(pictures, [LOAD, {"type": "Resize", "size": 8}]).preprocessing
-    assert isinstance(squashed, PipelinePreprocessing)
+    assert type(squashed) is PipelinePreprocessing
     assert CustomDataset(pictures, [LOAD, draw_from_all_three]).preprocessing is None
     made = np.asarray(squashed(load_rgb(Path(pictures, "cat", "a.png"))))
     assert np.array_equal(made, CustomDataset(pictures, squashed.pipeline).load(1)[0].numpy())

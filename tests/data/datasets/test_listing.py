@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ding_cls.data.datasets.listing import find_split, list_classes, list_pictures
+from ding_cls.data.datasets.listing import find_split, list_classes, list_images
 from ding_cls.errors import DataError
 
 
@@ -16,12 +16,12 @@ def touch(folder, *relative):
 def test_pictures_are_found_at_any_depth_in_bytewise_order(tmp_path):
     touch(tmp_path, "b.JPG", "a/z.png", "a.png", "a-b/c.TIFF", "A.webp", "é.gif", "10.bmp", "9.jpeg", "x.tif")
     expected = ["10.bmp", "9.jpeg", "A.webp", "a-b/c.TIFF", "a.png", "a/z.png", "b.JPG", "x.tif", "é.gif"]
-    assert list_pictures(str(tmp_path)) == expected
+    assert list_images(str(tmp_path)) == expected
 
 
 def test_hidden_and_other_files_are_left_out(tmp_path):
     touch(tmp_path, "a.jpg", ".b.jpg", ".hidden/c.jpg", "Thumbs.db", "notes.txt", "jpg", "d.jpg.part")
-    assert list_pictures(str(tmp_path)) == ["a.jpg"]
+    assert list_images(str(tmp_path)) == ["a.jpg"]
 
 
 def test_links_to_files_count_and_special_files_do_not(tmp_path):
@@ -30,7 +30,7 @@ def test_links_to_files_count_and_special_files_do_not(tmp_path):
     (tmp_path / "dangling.jpg").symlink_to("nowhere")
     (tmp_path / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert list_pictures(str(tmp_path)) == ["link.jpg", "real.jpg"]
+    assert list_images(str(tmp_path)) == ["link.jpg", "real.jpg"]
 
 
 def test_loops_of_links_end_and_show_each_picture_once_under_its_real_folder(tmp_path):
@@ -38,14 +38,14 @@ def test_loops_of_links_end_and_show_each_picture_once_under_its_real_folder(tmp
     (tmp_path / "b" / "self").symlink_to(".")
     (tmp_path / "b" / "deep" / "up").symlink_to("../..")
     (tmp_path / "a").symlink_to("b")
-    assert list_pictures(str(tmp_path)) == ["b/deep/two.jpg", "b/one.jpg"]
+    assert list_images(str(tmp_path)) == ["b/deep/two.jpg", "b/one.jpg"]
 
 
 def test_a_link_out_of_the_folder_is_followed(tmp_path):
     touch(tmp_path, "elsewhere/one.jpg")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "more").symlink_to("../elsewhere")
-    assert list_pictures(str(tmp_path / "here")) == ["more/one.jpg"]
+    assert list_images(str(tmp_path / "here")) == ["more/one.jpg"]
 
 
 def test_classes_are_the_visible_folders_in_bytewise_order(tmp_path):
@@ -76,7 +76,7 @@ def test_names_that_are_not_utf8_are_ordinary_names(tmp_path):
         pass
     (name,) = list_classes(str(tmp_path))
     assert os.fsencode(name) == b"\xff\xfe"
-    assert [os.fsencode(each) for each in list_pictures(os.path.join(tmp_path, name))] == [b"\xe9.jpg"]
+    assert [os.fsencode(each) for each in list_images(os.path.join(tmp_path, name))] == [b"\xe9.jpg"]
 
 
 def test_a_root_that_cannot_serve_is_named_with_the_form_it_should_have(tmp_path):

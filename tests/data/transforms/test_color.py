@@ -6,7 +6,7 @@ from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.data.transforms import ColorJitter, Compose, Lighting, RandomGrayscale
-from ding_cls.data.transforms.loading import FROM_FILE
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.errors import ConfigError
 
 

@@ -6,7 +6,16 @@ from torchvision import transforms as v1
 from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
-from ding_cls.data.transforms import PIPELINES, Compose, Normalization, OnImage, Resize, build_step
+from ding_cls.data.transforms import (
+    PIPELINES,
+    CenterCrop,
+    Compose,
+    Normalization,
+    OnImage,
+    Resize,
+    build_step,
+)
+from ding_cls.data.transforms.array_ops import as_pixels
 from ding_cls.errors import ConfigError, DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -83,6 +92,47 @@ def test_a_row_within_a_row_counts_as_its_steps():
     compose = Compose([LOAD, inner, Compose(FORMAT)])
     assert types(compose.pixel_steps) == ["LoadImageFromFile", "Resize"]
     assert len(compose.steps) == 6
+
+
+MOVING = {
+    "evaluation": [{"type": "Resize", "size": (9, -1)}, {"type": "CenterCrop", "crop_size": 8}],
+    "training": [{"type": "RandomResizedCrop", "size": 8}, {"type": "RandomFlip"}],
+    "efficientnet": [
+        {"type": "RandomResizedCrop", "size": 8, "efficientnet_style": True},
+        {"type": "CenterCrop", "crop_size": 6, "efficientnet_style": True, "interpolation": "bicubic"},
+    ],
+    "turned over": [RESIZE, {"type": "RandomFlip", "flip_prob": 1.0, "direction": "vertical"}],
+    "larger than the image": [{"type": "CenterCrop", "crop_size": (40, 10)}],
+    "a strip": [{"type": "CenterCrop", "crop_size": (1, 20)}, {"type": "Resize", "size": (4, -1)}],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("load", [LOAD, {**LOAD, "color_type": "grayscale"}, {**LOAD, "to_float32": True}])
+@pytest.mark.parametrize("steps", MOVING.values(), ids=MOVING)
+def test_reading_and_geometry_in_one_are_the_steps_one_by_one(make_pictures, load, steps):
+    folder = make_pictures("d", "a.png")
+    compose = Compose([load, *steps])
+    for seed in range(8):
+        found = [{"img_prefix": str(folder), "img_info": {"filename": "a.png"}} for _ in range(2)]
+        for results, run in zip(found, (compose.pixels, compose), strict=True):
+            with torch_randomness(seed):
+                run(results)
+        in_one, one_by_one = found
+        assert torch.equal(as_pixels(in_one.pop("img")), as_pixels(one_by_one.pop("img")))
+        assert in_one == one_by_one
+
+
+def test_a_users_step_sees_an_array_and_a_users_subclass_is_called(make_pictures):
+    class Twice(CenterCrop):
+        def __call__(self, results):
+            results["img"] = super().__call__(results)["img"].repeat(2, axis=0)
+            return results
+
+    sample = {"img_prefix": str(make_pictures("d", "a.png")), "img_info": {"filename": "a.png"}}
+    assert Compose([LOAD, RESIZE, brighter]).pixels(dict(sample))["img"].shape == (8, 8, 3)
+    assert Compose([LOAD, Twice(6), RESIZE]).pixels(dict(sample))["img"].shape == (8, 8, 3)
+    assert Compose([LOAD, RESIZE, Twice(6)]).pixels(dict(sample))["img"].shape == (12, 6, 3)
 
 
 @pytest.mark.parametrize("returned", [None, 3])

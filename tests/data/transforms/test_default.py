@@ -7,7 +7,10 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
-from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, normalize, to_tensor
+from ding_cls.data.transforms.array_ops import as_pixels as to_tensor
+from ding_cls.data.transforms.array_ops import normalize
+from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation, pipeline_preprocessing
+from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 
@@ -155,3 +158,16 @@ def test_values_that_cannot_work_are_named(make, reason):
 def test_normalising_on_cuda_equals_the_cpu():
     images = torch.randint(0, 256, (4, 8, 8, 3), dtype=torch.uint8)
     torch.testing.assert_close(normalize(images.cuda()).cpu(), normalize(images), rtol=0, atol=1e-6)
+
+
+def test_both_are_pipelines_by_their_numbers():
+    train, val = TrainAugmentation(8, crop_scale=(0.3, 0.9), mean=(0.5,) * 3), Preprocessing(8, 9)
+    assert [step["type"] for step in train.pipeline] == [
+        "LoadImageFromFile",
+        "RandomResizedCrop",
+        "RandomFlip",
+    ]
+    assert PipelinePreprocessing(train.pipeline, mean=(0.5,) * 3).state_dict() == train.state_dict()
+    assert pipeline_preprocessing(val.pipeline) == val
+    image = noise(20, 30)
+    assert PipelinePreprocessing(val.pipeline)(image).tobytes() == val(image).tobytes()

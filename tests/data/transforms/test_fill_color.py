@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ding_cls.data.transforms import Compose
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.data.transforms.fill_color import Fill
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.errors import ConfigError, DataError
 
 

@@ -5,7 +5,7 @@ from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.data.transforms import LetterBox, Pad, RandomCrop, Resize
-from ding_cls.data.transforms.loading import FROM_FILE
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.errors import ConfigError, DataError
 
 RGB = [10, 20, 30]

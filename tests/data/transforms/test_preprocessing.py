@@ -7,6 +7,8 @@ from PIL import Image
 
 from ding_cls.data.transforms import (
     PIPELINES,
+    CenterCrop,
+    LoadImageFromFile,
     PipelinePreprocessing,
     pipeline_preprocessing,
     preprocessing_from_state,
@@ -25,6 +27,7 @@ STANDARD = [
     {"type": "ImageToTensor", "keys": ["img"]},
     {"type": "Collect", "keys": ["img"]},
 ]
+GREY = [{**LOAD, "color_type": "grayscale"}, {"type": "Resize", "size": (10, 14)}]
 SQUASHED = [LOAD, {"type": "Resize", "size": (10, 14)}, NORMALIZE]
 FLOATS = [
     LOAD,
@@ -80,7 +83,9 @@ def test_numbers_from_outside_hold_where_the_pipeline_has_none():
     ],
 )
 def test_what_the_ordinary_record_cannot_say_keeps_its_pipeline(steps):
-    assert isinstance(pipeline_preprocessing(steps), PipelinePreprocessing)
+    found = pipeline_preprocessing(steps)
+    assert type(found) is PipelinePreprocessing
+    assert found.pipeline == steps
 
 
 def test_it_plays_the_ordinary_records_part():
@@ -168,3 +173,38 @@ def test_a_users_step_is_part_of_it():
     steps = PipelinePreprocessing([LOAD, {"type": "TestInverted"}])
     assert np.array_equal(np.asarray(steps(given)), 255 - np.asarray(given))
     assert preprocessing_from_state(steps.state_dict()) == steps
+
+
+def test_a_loader_of_the_users_own_is_handed_the_image():
+    @PIPELINES.register_module("TestGreyFile")
+    class GreyFile(LoadImageFromFile):
+        def __init__(self):
+            super().__init__(color_type="grayscale")
+
+        def __call__(self, results):
+            raise AssertionError("it would read a file")
+
+    steps = PipelinePreprocessing([{"type": "TestGreyFile"}, SQUASHED[1]])
+    assert np.array_equal(np.asarray(steps(picture())), np.asarray(PipelinePreprocessing(GREY)(picture())))
+
+
+def test_a_crop_of_the_users_own_is_not_taken_for_ours():
+    @PIPELINES.register_module("TestCorner")
+    class Corner(CenterCrop):
+        def __call__(self, results):
+            results["img"] = results["img"][: self.height, : self.width]
+            return results
+
+    steps = [*STANDARD[:2], {"type": "TestCorner", "crop_size": 32}, NORMALIZE]
+    found = pipeline_preprocessing(steps)
+    assert type(found) is PipelinePreprocessing
+    whole = np.asarray(PipelinePreprocessing(STANDARD[:2])(picture()))
+    assert np.array_equal(np.asarray(found(picture())), whole[:32, :32])
+
+
+def test_what_images_end_up_normalised_by_is_stated_where_it_is_known():
+    ours = Preprocessing(32, 40, (0.1,) * 3, (0.2,) * 3)
+    assert ours.stated == ours.normalization == ((0.1,) * 3, (0.2,) * 3, False)
+    assert PipelinePreprocessing(FLOATS).stated[:2] == ((0.5,) * 3, (0.5,) * 3)
+    lit = {"type": "LinearTransformation", "transformation_matrix": [[1.0]], "mean_vector": [0.0]}
+    assert PipelinePreprocessing([*FLOATS[:3], lit]).stated is None

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import ClsHead, LinearClsHead
+from ding_cls.models import ClsHead, LinearClsHead, build_head
 
 VECTORS = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 2, 1, 2, 0])
@@ -26,7 +26,7 @@ def test_a_head_without_a_layer_takes_its_input_for_logits() -> None:
 
 def test_a_linear_head_sees_the_deepest_vectors() -> None:
     head = LinearClsHead(3, 6)
-    assert (head.num_classes, head.in_channels, head.topk, head.cal_acc) == (3, 6, (1, 5), False)
+    assert (head.num_classes, head.in_channels) == (3, 6)
     expected = VECTORS @ head.fc.weight.T + head.fc.bias
     assert torch.allclose(head((torch.zeros(5, 2), VECTORS)), expected, atol=1e-6)
     assert torch.equal(head(VECTORS), head([VECTORS]))
@@ -71,10 +71,10 @@ def test_initial_values_are_torchs_or_normal() -> None:
     assert head.fc.bias.tolist() == [1.5] * 50
 
 
-def test_accuracies_may_be_asked_for_in_mmclassifications_words() -> None:
-    head = LinearClsHead(3, 6, topk=1, cal_acc=True)
-    assert (head.topk, head.cal_acc) == ((1,), True)
-    assert list(head.loss(VECTORS[:, :3], TARGETS)) == ["loss"]
+@pytest.mark.parametrize("name", ["topk", "cal_acc"])
+def test_arguments_without_effect_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"head 'LinearClsHead' has no argument '{name}'"):
+        build_head({"type": "LinearClsHead", "num_classes": 3, "in_channels": 6, name: 1})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``class_weight='auto'``, and losses by their short forms."""
+"""``class_weight='auto'``."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import CrossEntropyLoss, build_loss, described_loss
+from ding_cls.models import CrossEntropyLoss, build_loss
 from ding_cls.models.losses.class_weight import balanced_weights
 from tests.models.losses.test_cross_entropy import C, given, near
 
@@ -67,28 +67,3 @@ def test_a_loss_that_asked_for_nothing_is_told_nothing() -> None:
 def test_another_word_is_refused() -> None:
     with pytest.raises(ConfigError, match="class_weight is 'balanced'; it must be a list"):
         CrossEntropyLoss(class_weight="balanced")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("CE", {"type": "CrossEntropyLoss"}),
-        ("BCE", {"type": "CrossEntropyLoss", "use_sigmoid": True}),
-        ("bce", {"type": "CrossEntropyLoss", "use_sigmoid": True}),
-        ("CEV2-1", {"type": "SoftmaxFocalLoss", "gamma": 1.0}),
-        ("Focalloss-2", {"type": "SoftmaxFocalLoss", "gamma": 2.0}),
-        ("Focalloss-0.5", {"type": "SoftmaxFocalLoss", "gamma": 0.5}),
-        ("MultiLabelSoftMarginLoss", {"type": "MultiLabelSoftMarginLoss"}),
-    ],
-)
-def test_a_short_form_is_a_dict(text: str, expected: dict[str, Any]) -> None:
-    assert described_loss(text) == expected
-    logits, targets, _ = given()
-    wanted = targets if expected["type"] != "MultiLabelSoftMarginLoss" else torch.eye(C)[targets].double()
-    assert build_loss(described_loss(text))(logits, wanted) > 0
-
-
-@pytest.mark.parametrize("text", ["CEV2", "Focalloss-", "Focalloss--1", "Focalloss-x", "focal", ""])
-def test_another_form_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="short forms are CE, BCE"):
-        described_loss(text)

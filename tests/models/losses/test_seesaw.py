@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError
-from ding_cls.models import SeesawLoss
+from ding_cls.models import SeesawLoss, build_loss
 from tests.distributed.ranks import run_ranks
 from tests.models.losses.test_cross_entropy import C, N, given, near
 
@@ -91,7 +91,7 @@ def test_what_it_cannot_count_is_refused() -> None:
         SeesawLoss(num_classes=C)(logits, logits.softmax(1))
     with pytest.raises(ConfigError, match="has num_classes=1000, but there are 4 logits"):
         SeesawLoss()(logits, targets)
-    with pytest.raises(ConfigError, match="leave use_sigmoid out"):
-        SeesawLoss(use_sigmoid=True)
+    with pytest.raises(ConfigError, match="loss 'SeesawLoss' has no argument 'use_sigmoid'"):
+        build_loss({"type": "SeesawLoss", "use_sigmoid": True})
     with pytest.raises(ConfigError, match="must not be negative"):
         SeesawLoss(p=-1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models import build_backbone, build_model, load_initial_weights, load_pretrained, new_network
+from ding_cls.models import build_model, load_initial_weights, load_pretrained, new_network
 
 RESNET = {"type": "ResNet", "depth": 18}
 HEAD = {"type": "LinearClsHead", "in_channels": 512}
@@ -24,18 +24,6 @@ def of_parts(**more: Any) -> dict[str, Any]:
         "head": HEAD,
         **more,
     }
-
-
-@pytest.fixture(scope="module")
-def state() -> dict[str, Tensor]:
-    torch.manual_seed(1)
-    return dict(build_model("resnet18", num_classes=7).state_dict())
-
-
-@pytest.fixture
-def file(state: dict[str, Tensor], tmp_path: Path) -> str:
-    torch.save({"state_dict": state, "meta": {"epoch": 3}}, tmp_path / "w.pth")
-    return str(tmp_path / "w.pth")
 
 
 def pretrained(checkpoint: str, **more: str) -> dict[str, Any]:
@@ -86,45 +74,6 @@ def test_whole_backbone_and_pretrained_are_loaded_in_that_order(tmp_path: Path) 
     assert (network.head.fc.weight == 0).all()
     assert len(load_initial_weights(network, {**both, "pretrained": third})) == 3
     assert (network.head.fc.weight == 2).all()
-
-
-def test_torchvisions_weights_have_an_address(
-    file: str, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(
-        "ding_cls.models.weights.initial.fetch_weights", lambda name: asked.append(name) or file
-    )
-    for backbone in (
-        {**RESNET, "init_cfg": pretrained("torchvision://resnet18")},
-        {**RESNET, "pretrained": True},
-    ):
-        description = of_parts(backbone=backbone)
-        network = new_network(description, num_classes=3)
-        load_initial_weights(network, description)
-        assert torch.equal(network.backbone.conv1.weight, state["conv1.weight"])
-    assert asked == ["resnet18", "resnet18"]
-    by_hand = build_backbone({"type": "torchvision/resnet18", "pretrained": True})
-    assert torch.equal(by_hand.network.conv1.weight, state["conv1.weight"])
-
-
-def test_gray_pictures_have_torchvisions_weights_too(
-    file: str, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ding_cls.models.weights.initial.fetch_weights", lambda name: file)
-    norm = {"type": "BN", "requires_grad": True}
-    description = of_parts(backbone={**RESNET, "in_channels": 1, "norm_cfg": norm}, pretrained=True)
-    network = new_network(description, num_classes=3)
-    (report,) = load_initial_weights(network, description)
-    assert report.resized == ("backbone.conv1.weight (3 to 1 channels)",)
-    torch.testing.assert_close(network.backbone.conv1.weight, state["conv1.weight"].sum(1, keepdim=True))
-
-
-def test_variants_have_no_weights_of_torchvision() -> None:
-    description = of_parts(backbone={"type": "ResNetV1d", "depth": 18, "pretrained": True})
-    network = new_network(description, num_classes=3)
-    with pytest.raises(ModelError, match="no pretrained weights for a ResNetV1d; give a file"):
-        load_initial_weights(network, description)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, MultiStepLR, StepLR
 
 from ding_cls.errors import ConfigError
-from ding_cls.optim import LinearWarmup, ReduceLROnPlateau, short_schedule
+from ding_cls.optim import LearningRate, ReduceLROnPlateau, short_schedule
 from ding_cls.types import Position
 
 BASE = 0.1
@@ -42,10 +42,10 @@ def test_default_is_a_plateau_of_the_accuracy() -> None:
 
 
 def test_warm_up_is_a_line_and_the_rest_the_schedules() -> None:
-    schedule = LinearWarmup(short_schedule("step-4-0.5"), 0.02, 2)
+    schedule = LearningRate(short_schedule("step-4-0.5"), warmup_lr=0.02, warmup_epochs=2)
     found = [schedule(BASE, Position(number, 2, 20)) for number in range(10)]
     assert found == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05])
-    none = LinearWarmup(short_schedule("step-4-0.5"), 0.02, 0)
+    none = LearningRate(short_schedule("step-4-0.5"), warmup_lr=0.02, warmup_epochs=0)
     assert none(BASE, Position(0, 2, 20)) == BASE
 
 

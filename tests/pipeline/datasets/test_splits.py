@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.config import compile_config
 from ding_cls.data import (
     DATASETS,
     PIPELINES,
@@ -25,32 +24,21 @@ from ding_cls.data import (
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline import build_datasets, evaluate, preprocessing_of
 from ding_cls.pipeline.datasets.splits import evaluation_set
-from ding_cls.policy import ImageClassificationPolicy
 from tests.conftest import TinyNet, write_pictures
 from tests.harness import run_tiny
+from tests.pipeline.datasets.sections import (
+    CLASSES,
+    FORMAT,
+    LOAD,
+    NORMALIZE,
+    SQUASH,
+    TRAIN,
+    compiled,
+    custom,
+    folders,
+)
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
-CLASSES = ("ash", "birch", "cedar", "fir")
-LOAD = {"type": "LoadImageFromFile"}
-NORMALIZE = {"type": "Normalize", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]}
-FORMAT = [{"type": "ImageToTensor", "keys": ["img"]}, {"type": "Collect", "keys": ["img", "gt_label"]}]
-TRAIN = [LOAD, {"type": "RandomResizedCrop", "size": 8}, {"type": "RandomFlip"}, NORMALIZE, *FORMAT]
-SQUASH = [LOAD, {"type": "Resize", "size": 8}, NORMALIZE, *FORMAT]
-
-
-def compiled(**collect: Any) -> Any:
-    return compile_config(
-        {"policy": {"collect": collect}}, 3, save_cfg=False, policy=ImageClassificationPolicy
-    )
-
-
-def folders(root: Path, **collect: Any) -> dict[str, Any]:
-    return {"learn_data_path": str(root / "train"), "eval_data_path": str(root / "val"), **collect}
-
-
-def custom(pipeline: Any = None, **arguments: Any) -> dict[str, Any]:
-    given = {} if pipeline is None else {"pipeline": pipeline}
-    return {"type": "CustomDataset", **given, **arguments}
 
 
 @DATASETS.register_module()
@@ -129,7 +117,7 @@ def test_one_of_the_two_may_be_a_folder(picture_folder: Path) -> None:
     train_set, eval_set = build_datasets(cfg)
     assert isinstance(train_set, ImageNetDataset)
     assert isinstance(eval_set, CustomDataset)
-    assert isinstance(preprocessing_of(cfg), PipelinePreprocessing)
+    assert type(preprocessing_of(cfg)) is PipelinePreprocessing
     assert eval_set.classes == train_set.classes
 
 
@@ -154,44 +142,9 @@ def test_arguments_that_a_subclass_hands_up_are_filled_in() -> None:
     train_set, eval_set = build_datasets(cfg)
     assert eval_set.classes == train_set.classes == ("0", "1", "2", "3")
     assert eval_set.test_mode
-    assert isinstance(preprocessing_of(cfg), PipelinePreprocessing)
+    assert type(preprocessing_of(cfg)) is PipelinePreprocessing
     # No step says how large the pictures are: the first one does.
     assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (10, 11)
-
-
-def test_the_size_of_the_pictures_is_written_down(picture_folder: Path) -> None:
-    large = [LOAD, {"type": "Resize", "size": 300}, NORMALIZE]
-    cfg = compiled(**folders(picture_folder, train=custom(TRAIN), val=custom(large)))
-    build_datasets(cfg)
-    assert (cfg.policy.collect.image_size, cfg.policy.collect.resize_size) == (300, 343)
-    again = compiled(**cfg.policy.collect)
-    assert build_datasets(again)[1].load(0)[0].shape == (300, 300, 3)
-    # A folder's augmentation is made from it, and so it stays.
-    cfg = compiled(**folders(picture_folder, val=custom(large)))
-    build_datasets(cfg)
-    assert cfg.policy.collect.image_size == 224
-
-
-def test_two_normalisations_are_refused(picture_folder: Path) -> None:
-    other = [LOAD, {"type": "Resize", "size": 8}, {**NORMALIZE, "std": [1.0, 1.0, 1.0]}]
-    unnamed = [LOAD, {"type": "Resize", "size": 8}]
-    floats = [*unnamed, {"type": "ToDtype", "dtype": "float32", "scale": True}]
-    theirs = [*floats, {"type": "torchvision/Normalize", "mean": [0.5] * 3, "std": [0.5] * 3}]
-    for train, val in (
-        ({"train": custom(TRAIN)}, {"val": custom(other)}),
-        ({"train": custom(other)}, {}),
-        ({}, {"val": custom(other)}),
-        ({"train": custom(unnamed)}, {"val": custom(other)}),
-        ({"train": custom(TRAIN)}, {"val": custom(theirs)}),
-        ({"train": custom([*SQUASH[:2], {**NORMALIZE, "to_rgb": False}])}, {"val": custom(SQUASH)}),
-        ({"train": custom(TRAIN)}, {"val": custom(floats)}),
-    ):
-        with pytest.raises(
-            DataError, match=r"training normalises by mean .*, evaluation by (mean|nothing) .*; give both"
-        ):
-            build_datasets(compiled(**folders(picture_folder, **train, **val)))
-    for val in (unnamed, SQUASH):
-        build_datasets(compiled(**folders(picture_folder, train=custom(TRAIN), val=custom(val))))
 
 
 def test_the_numbers_of_the_config_hold_where_a_pipeline_has_none(picture_folder: Path) -> None:
@@ -200,7 +153,7 @@ def test_the_numbers_of_the_config_hold_where_a_pipeline_has_none(picture_folder
     cfg = compiled(**collect, train=custom(unnamed), val=custom(unnamed))
     build_datasets(cfg)
     found = preprocessing_of(cfg)
-    assert isinstance(found, PipelinePreprocessing)
+    assert type(found) is PipelinePreprocessing
     assert found.normalization[:2] == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
 
 
@@ -339,14 +292,6 @@ def test_training_pictures_are_judged_without_augmentation(picture_folder: Path)
     # A training folder beside a described validation set, too.
     cfg = compiled(**folders(picture_folder, val=custom(SQUASH)))
     assert torch.equal(evaluation_set(cfg, "train", CLASSES).load(3)[0], expected.load(3)[0])
-
-
-def test_a_test_set_that_normalises_otherwise_is_refused(picture_folder: Path) -> None:
-    other = [*SQUASH[:2], {**NORMALIZE, "std": [1.0, 1.0, 1.0]}]
-    held = custom(other, data_prefix=str(picture_folder / "val"))
-    cfg = compiled(**folders(picture_folder, train=custom(TRAIN), val=custom(SQUASH), test=held))
-    with pytest.raises(DataError, match=r"policy\.collect\.test normalises by .*, evaluation by"):
-        evaluation_set(cfg, "test", CLASSES)
 
 
 def test_a_data_set_without_a_folder_is_not_moved() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ding_cls.config import checked_config
-from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations, saves_of
+from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations
 from ding_cls.pipeline.train import PARTS
 
 
@@ -20,13 +20,6 @@ def compiled(*, learner: dict[str, Any] | None = None, evaluator: dict[str, Any]
     classes: dict[str, Any] = dict(PARTS)
     policy = {"learn": {"learner": learner or {}}, "eval": {"evaluator": evaluator or {}}}
     return checked_config({"policy": policy}, **classes)
-
-
-def test_saves_are_those_of_the_hooks_less_the_end() -> None:
-    hook = {"save_ckpt_after_iter": 7, "save_ckpt_after_epoch": 2}
-    assert saves_of(compiled(learner={"hook": hook}), 5, 30) == {7, 10, 14, 20, 21, 28}
-    never = {"save_ckpt_after_iter": False, "save_ckpt_after_epoch": False}
-    assert saves_of(compiled(learner={"hook": never}), 5, 30) == set()
 
 
 @pytest.mark.parametrize(

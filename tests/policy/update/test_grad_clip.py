@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 from ding_cls.policy.update.grad_clip import Clipping
 from tests.policy.test_classification import assert_equal, batch, build, network, sgd
 
@@ -101,8 +101,8 @@ def test_norm_by_hand() -> None:
 )
 def test_what_cannot_be_used_is_named(given: Any, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
-        setting_of(Clipping, {"grad_clip": given}, "grad_clip")
+        build_optional(Clipping, {"grad_clip": given}, "grad_clip")
 
 
 def test_none_is_no_clipping() -> None:
-    assert setting_of(Clipping, {"grad_clip": None}, "grad_clip") is None
+    assert build_optional(Clipping, {"grad_clip": None}, "grad_clip") is None

@@ -1,4 +1,4 @@
-"""How often and how much an operation of AutoAugment or RandAugment changes a picture.
+"""How often and how much an operation of AutoAugment or RandAugment changes an image.
 
 It must not know which operations there are.
 """
@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes
-from ding_cls.data.transforms.shapes import probability, with_picture
+from ding_cls.data.transforms.array_ops import as_array, described_sample, is_bytes, probability, with_image
 from ding_cls.errors import ConfigError, DataError, PartError
 
 
@@ -32,14 +31,14 @@ class Chance(TypedDict, total=False):
 
 
 class Operation(ABC):
-    """One change of a picture, by chance and, for most, by a magnitude.
+    """One change of an image, by chance and, for most, by a magnitude.
 
     The magnitude is given, or lies in ``magnitude_range`` at ``magnitude_level / total_level`` of the way
     from its first to its second number, which may be the smaller one.
 
     Args:
         value: the magnitude; None draws it.
-        **chance: ``prob``, how often the picture is changed (0.5); ``random_negative_prob``, how often the
+        **chance: ``prob``, how often the image is changed (0.5); ``random_negative_prob``, how often the
             magnitude's sign is (0.5 where there is a direction); ``magnitude_level`` (10);
             ``magnitude_range``; ``magnitude_std``, the deviation of a normal distribution around the level,
             or 'inf', all levels from 0 up to it (0: the level itself); ``total_level`` (10).
@@ -83,10 +82,10 @@ class Operation(ABC):
         return {*inspect.signature(cls).parameters} - {"chance"} | {*Chance.__annotations__}
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample, its picture changed or not.
+        """Return the sample, its image changed or not.
 
         Raises:
-            DataError: the picture is not in uint8.
+            DataError: the image is not in uint8.
         """
         if float(torch.rand(())) >= self.prob:
             return results
@@ -95,12 +94,12 @@ class Operation(ABC):
                 f"{self.name} takes pictures in uint8, and {described_sample(results)} is float already; let "
                 "it stand before Normalize, and LoadImageFromFile without to_float32"
             )
-        picture = Image.fromarray(as_array(results["img"]))
-        return with_picture(results, np.array(self.changed(picture, self._drawn(), results)))
+        image = Image.fromarray(as_array(results["img"]))
+        return with_image(results, np.array(self.changed(image, self._drawn(), results)))
 
     @abstractmethod
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture changed by a magnitude, its sign included; 0 where there is none."""
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image changed by a magnitude, its sign included; 0 where there is none."""
 
     def _drawn(self) -> float:
         if self.key is None:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
+from ding_cls.data.transforms.array_ops import Size, one_of, pair
 from ding_cls.data.transforms.auto_augment.magnitude import Chance, Operation
 from ding_cls.data.transforms.fill_color import Color, Fill
 from ding_cls.data.transforms.registry import PIPELINES
-from ding_cls.data.transforms.shapes import Size, one_of, pair
 from ding_cls.errors import ConfigError
 
 _DIRECTIONS = ("horizontal", "vertical")
@@ -44,13 +44,13 @@ class _Moving(Operation):
         self.fill = Fill(pad_val, self.name, "pad_val")
         self.interpolation = one_of(interpolation, _FILTERS, self.name, "interpolation")
 
-    def moved(self, picture: Image.Image, inverse: Affine, results: dict[str, Any]) -> Image.Image:
-        """Return the picture as the map from the result's pixels to its own says."""
+    def moved(self, image: Image.Image, inverse: Affine, results: dict[str, Any]) -> Image.Image:
+        """Return the image as the map from the result's pixels to its own says."""
         a, b, c, d, e, f = inverse
         # Numbered by their centres; Pillow counts from the corner of a pixel, half a pixel further.
         cornered = (a, b, c + (1 - a - b) / 2, d, e, f + (1 - d - e) / 2)
-        return picture.transform(
-            picture.size,
+        return image.transform(
+            image.size,
             Image.Transform.AFFINE,
             cornered,
             resample=_FILTERS[self.interpolation],
@@ -81,19 +81,19 @@ class Shear(_Moving):
         super().__init__(magnitude, pad_val, interpolation, **chance)
         self.direction = one_of(direction, _DIRECTIONS, self.name, "direction")
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture sheared."""
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image sheared."""
         if self.direction == "horizontal":
-            return self.moved(picture, (1, -value, 0, 0, 1, 0), results)
-        return self.moved(picture, (1, 0, 0, -value, 1, 0), results)
+            return self.moved(image, (1, -value, 0, 0, 1, 0), results)
+        return self.moved(image, (1, 0, 0, -value, 1, 0), results)
 
 
 @PIPELINES.register_module()
 class Translate(_Moving):
-    """Moves the picture to the right, or down.
+    """Moves the image to the right, or down.
 
     Args:
-        magnitude: how far, as a share of the picture's width or height.
+        magnitude: how far, as a share of the image's width or height.
         pad_val: colour of what becomes empty.
         direction: 'horizontal' or 'vertical'.
         interpolation: as in `Shear`.
@@ -111,16 +111,16 @@ class Translate(_Moving):
         super().__init__(magnitude, pad_val, interpolation, **chance)
         self.direction = one_of(direction, _DIRECTIONS, self.name, "direction")
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture moved."""
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image moved."""
         if self.direction == "horizontal":
-            return self.moved(picture, (1, 0, -value * picture.width, 0, 1, 0), results)
-        return self.moved(picture, (1, 0, 0, 0, 1, -value * picture.height), results)
+            return self.moved(image, (1, 0, -value * image.width, 0, 1, 0), results)
+        return self.moved(image, (1, 0, 0, 0, 1, -value * image.height), results)
 
 
 @PIPELINES.register_module()
 class Rotate(_Moving):
-    """Turns the picture clockwise.
+    """Turns the image clockwise.
 
     Args:
         angle: in degrees.
@@ -149,16 +149,16 @@ class Rotate(_Moving):
             raise ConfigError(f"Rotate: scale={scale!r} must be above 0")
         self.center, self.scale = center, float(scale)
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture turned."""
-        x, y = self.center or ((picture.width - 1) / 2, (picture.height - 1) / 2)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image turned."""
+        x, y = self.center or ((image.width - 1) / 2, (image.height - 1) / 2)
         cosine, sine = (each(math.radians(value)) / self.scale for each in (math.cos, math.sin))
         inverse = (cosine, sine, x - cosine * x - sine * y, -sine, cosine, y + sine * x - cosine * y)
-        return self.moved(picture, inverse, results)
+        return self.moved(image, inverse, results)
 
 
 class _Enhancing(Operation):
-    """An operation that goes from a plain picture (magnitude -1) over this one (0) to beyond it."""
+    """An operation that goes from a plain image (magnitude -1) over this one (0) to beyond it."""
 
     is_signed = True
 
@@ -168,38 +168,38 @@ class _Enhancing(Operation):
 
 @PIPELINES.register_module()
 class ColorTransform(_Enhancing):
-    """Changes how colourful the picture is, by the factor ``1 + magnitude``."""
+    """Changes how colourful the image is, by the factor ``1 + magnitude``."""
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with other colours."""
-        return ImageEnhance.Color(picture).enhance(1 + value)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with other colours."""
+        return ImageEnhance.Color(image).enhance(1 + value)
 
 
 @PIPELINES.register_module()
 class Contrast(_Enhancing):
     """Changes the contrast by the factor ``1 + magnitude``."""
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with another contrast."""
-        return ImageEnhance.Contrast(picture).enhance(1 + value)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with another contrast."""
+        return ImageEnhance.Contrast(image).enhance(1 + value)
 
 
 @PIPELINES.register_module()
 class Brightness(_Enhancing):
     """Changes the brightness by the factor ``1 + magnitude``."""
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture brighter or darker."""
-        return ImageEnhance.Brightness(picture).enhance(1 + value)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image brighter or darker."""
+        return ImageEnhance.Brightness(image).enhance(1 + value)
 
 
 @PIPELINES.register_module()
 class Sharpness(_Enhancing):
     """Changes the sharpness by the factor ``1 + magnitude``."""
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture sharper or smoother."""
-        return ImageEnhance.Sharpness(picture).enhance(1 + value)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image sharper or smoother."""
+        return ImageEnhance.Sharpness(image).enhance(1 + value)
 
 
 @PIPELINES.register_module()
@@ -218,11 +218,11 @@ class Posterize(Operation):
         if bits is not None and not 0 <= bits <= 8:
             raise ConfigError(f"Posterize: bits={bits!r} must lie in [0, 8]")
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with fewer values."""
-        # Pillow's own refuses 0 bits, which a picture of the highest level has.
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with fewer values."""
+        # Pillow's own refuses 0 bits, which an image of the highest level has.
         mask = 256 - 2 ** (8 - min(max(math.ceil(value), 0), 8))
-        return _mapped(picture, lambda level: level & mask)
+        return _mapped(image, lambda level: level & mask)
 
 
 @PIPELINES.register_module()
@@ -239,9 +239,9 @@ class Solarize(Operation):
     def __init__(self, thr: float | None = None, **chance: Unpack[Chance]) -> None:
         super().__init__(thr, **chance)
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with its light parts inverted."""
-        return _mapped(picture, lambda level: level if level < value else 255 - level)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with its light parts inverted."""
+        return _mapped(image, lambda level: level if level < value else 255 - level)
 
 
 @PIPELINES.register_module()
@@ -258,10 +258,10 @@ class SolarizeAdd(Operation):
         super().__init__(magnitude, **chance)
         self.thr = thr
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with its dark parts lighter."""
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with its dark parts lighter."""
         return _mapped(
-            picture, lambda level: min(max(int(level + value), 0), 255) if level < self.thr else level
+            image, lambda level: min(max(int(level + value), 0), 255) if level < self.thr else level
         )
 
 
@@ -274,9 +274,9 @@ class Invert(Operation):
     def __init__(self, **chance: Unpack[Chance]) -> None:
         super().__init__(**chance)
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
         """Return the negative."""
-        return ImageOps.invert(picture)
+        return ImageOps.invert(image)
 
 
 @PIPELINES.register_module()
@@ -288,9 +288,9 @@ class AutoContrast(Operation):
     def __init__(self, **chance: Unpack[Chance]) -> None:
         super().__init__(**chance)
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with full contrast."""
-        return ImageOps.autocontrast(picture)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with full contrast."""
+        return ImageOps.autocontrast(image)
 
 
 @PIPELINES.register_module()
@@ -302,9 +302,9 @@ class Equalize(Operation):
     def __init__(self, **chance: Unpack[Chance]) -> None:
         super().__init__(**chance)
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with an even histogram."""
-        return ImageOps.equalize(picture)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with an even histogram."""
+        return ImageOps.equalize(image)
 
 
 @PIPELINES.register_module()
@@ -327,9 +327,9 @@ class Cutout(Operation):
         super().__init__(None if self.shape is None else self.shape[0], **chance)
         self.fill = Fill(pad_val, "Cutout", "pad_val")
 
-    def changed(self, picture: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
-        """Return the picture with the box."""
-        img = np.array(picture)
+    def changed(self, image: Image.Image, value: float, results: dict[str, Any]) -> Image.Image:
+        """Return the image with the box."""
+        img = np.array(image)
         spans = []
         for side, length in zip(img.shape[:2], self.shape or (int(value),) * 2, strict=True):
             begin = int(torch.randint(side, ())) - length // 2
@@ -338,5 +338,5 @@ class Cutout(Operation):
         return Image.fromarray(img)
 
 
-def _mapped(picture: Image.Image, change: Callable[[int], int]) -> Image.Image:
-    return picture.point([change(level) for level in range(256)] * 3)
+def _mapped(image: Image.Image, change: Callable[[int], int]) -> Image.Image:
+    return image.point([change(level) for level in range(256)] * 3)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torchvision.transforms import v2
 
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.data.transforms.auto_augment.magnitude import Operation, check_levels
 from ding_cls.data.transforms.compose import Compose
 from ding_cls.data.transforms.fill_color import Fill
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import OnImage
 from ding_cls.errors import ConfigError
@@ -51,7 +51,7 @@ class AutoAugment:
     """Runs one of several lists of operations, each with its own probabilities and magnitudes.
 
     Args:
-        policies: lists of dicts, each list a row of steps; or the name of what was found for a data set:
+        policies: lists of dicts, each list a row of steps; or the name of what was found for a dataset:
             'imagenet', 'cifar10' or 'svhn', which torchvision runs.
         hparams: arguments that the operations take where their dicts do not say: ``pad_val``,
             ``interpolation``.
@@ -154,7 +154,7 @@ class RandAugment:
 
 
 def _by_name(name: str, hparams: Described) -> dict[bool, OnImage]:
-    """Return torchvision's step, for pictures from arrays and from files."""
+    """Return torchvision's step, for images from arrays and from files."""
     try:
         policy = v2.AutoAugmentPolicy(name)
         mode = v2.InterpolationMode(hparams.get("interpolation", "nearest"))

@@ -9,14 +9,16 @@ from typing import Any
 
 import torch
 
+from ding_cls.common.late import Percentage
 from ding_cls.common.logs.events import write_scalars
 from ding_cls.distributed.comm import get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Position
 from ding_cls.worker.learner.loop.log_rows import clock, log_row
+from ding_cls.worker.learner.loop.rank_mean import REDUCED_AT_ONCE, Means, RankMean
 from ding_cls.worker.learner.state.checkpointing import saving_together
-from ding_cls.worker.learner.state.history import add_terms
+from ding_cls.worker.learner.state.history import SampleSums
 
 NO_REDUCE_PREFIX = "noreduce_"
 
@@ -69,29 +71,32 @@ class SaveCkptHook(LearnerHook):
         self._freq = _interval(name, ext_args)
 
     def __call__(self, engine: Engine) -> None:
-        count = engine.epoch if self.position == "after_epoch" else engine.last_iter.val
-        is_on_the_way = self.position in ("after_iter", "after_epoch")
-        if self.position == "before_run" and count > 0:
+        position = self._position
+        count = engine.epoch if position == "after_epoch" else engine.last_iter.val
+        is_due = position == "after_run" or count % self._freq == 0
+        if not is_due or (position == "before_run" and count > 0):
             return
-        if is_on_the_way and engine.history.bad_updates.is_going_on():
-            return
-        if self.position == "after_run" or count % self._freq == 0:
+        # This waits for the device: it comes last.
+        is_on_the_way = position in ("after_iter", "after_epoch")
+        if not (is_on_the_way and engine.history.bad_updates.is_going_on()):
             if engine.max_iter is not None:
                 # Inside ``start`` all ranks come here together.
-                engine.history.pool()
+                pool(engine)
             with saving_together(engine) as save:
                 save()
 
 
 @HOOKS.register("log_reduce")
 class LogReduceHook(LearnerHook):
-    """Replace every logged scalar by its mean over the ranks, in one packed reduction.
+    """Replace every logged scalar by its mean over the ranks.
 
     Names that begin with ``noreduce_`` stay as they are, less the prefix. Times measured on the device stay
-    each rank's own: reading them would make the step wait.
+    each rank's own: reading them would make the step wait. Where no other hooks than the built-in ones read
+    the numbers, those of several updates are reduced together: where a line is due, before a checkpoint is
+    written, and after 32 updates at the latest.
 
     Args:
-        ext_args: ``freq`` is accepted and has no effect: every update is reduced.
+        ext_args: ``freq`` is accepted and has no effect.
     """
 
     def __init__(
@@ -104,17 +109,33 @@ class LogReduceHook(LearnerHook):
     ) -> None:
         super().__init__(name, priority, position=position)
         _interval(name, ext_args)
+        self._pending: list[RankMean] = []
+        self._num_updates = 0
 
     def __call__(self, engine: Engine) -> None:
         scalars = engine.log_buffer["scalar"]
         own = {name for name in scalars if name.startswith(NO_REDUCE_PREFIX)}
-        shared = {
-            k: v for k, v in scalars.items() if k not in own and isinstance(v, torch.Tensor | int | float)
-        }
-        if get_world_size() > 1 and shared:
-            scalars.update(mean_over_ranks(shared))
+        if get_world_size() > 1:
+            shared = {
+                name: RankMean(value.tensor() if isinstance(value, Percentage) else value)
+                for name, value in scalars.items()
+                if name not in own and isinstance(value, torch.Tensor | Percentage | int | float)
+            }
+            scalars.update(shared)
+            self._pending += shared.values()
+            self._num_updates += 1
+            if self._num_updates == REDUCED_AT_ONCE or _is_read_now(engine):
+                self.reduce()
         for name in own:
             scalars[name.removeprefix(NO_REDUCE_PREFIX)] = scalars.pop(name)
+
+    def reduce(self) -> None:
+        """Reduce what is still each rank's own; all ranks call it together."""
+        if self._pending:
+            means = Means(mean_over_ranks([each.own for each in self._pending]))
+            for number, each in enumerate(self._pending):
+                each.take(means, number)
+        self._pending, self._num_updates = [], 0
 
 
 @HOOKS.register("log_show")
@@ -146,19 +167,19 @@ class LogShowHook(LearnerHook):
         if not buffer["scalar"]:
             return
         if engine.rank == 0:
-            for name, value in buffer["scalar"].items():
-                setattr(engine.monitor, name, value)
+            engine.monitor.add(buffer["scalar"])
             engine.monitor.time.step()
-            # The first line needs a moment to count from for images/s.
-            began = engine.trained_seconds() - (time.perf_counter() - engine.step_began) - engine.data_time
-            self._last = self._last or (began, 0)
+            if self._last is None:
+                # The first line needs a moment to count from for images/s.
+                in_step = time.perf_counter() - engine.step_began
+                self._last = (engine.trained_seconds() - in_step - engine.data_time, 0)
             if engine.last_iter.val % self._freq == 0:
                 self._show(engine)
         for values in buffer.values():
             values.clear()
 
     def _show(self, engine: Engine) -> None:
-        averages = {f"{name}_avg": engine.monitor.avg[name]() for name in engine.monitor.names()}
+        averages = {f"{name}_avg": average for name, average in engine.monitor.averages().items()}
         epoch = engine.epoch_info[0]
         now = engine.trained_seconds()
         began, samples = self._last or (now, engine.num_samples)
@@ -210,8 +231,7 @@ class LogRowHook(LogShowHook):
 
     def __init__(self, name: str, priority: int | str = 20, *, freq: int = 1) -> None:
         super().__init__(name, priority, ext_args={"freq": freq})
-        self._sums: dict[str, Any] = {}
-        self._count: Any = 0
+        self._sums = SampleSums()
         self._lr: Any = 0.0
         self._seen = 0
 
@@ -219,14 +239,14 @@ class LogRowHook(LogShowHook):
         scalars = engine.log_buffer["scalar"]
         if engine.rank == 0 and scalars:
             count = engine.num_samples - self._seen
-            self._count += add_terms(self._sums, scalars, count, is_skipped=engine.history.is_skipped)
+            self._sums.add(scalars, count, is_skipped=engine.history.is_skipped)
             self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
         super().__call__(engine)
 
     def _line(self, engine: Engine, averages: Mapping[str, float], rate: float) -> str:
-        count = float(self._count) or math.nan
-        means = {name: float(total) / count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        sums, count = self._sums.totals()
+        means = {name: total / (count or math.nan) for name, total in sums.items()}
+        self._sums.set({}, 0)
         epoch, step, length = engine.epoch_info
         return log_row(
             epoch=epoch,
@@ -253,6 +273,26 @@ class ImageClsLogShowHook(LogShowHook):
         self, name: str, priority: int | str = 20, position: Position = "after_iter", freq: int = 1
     ) -> None:
         super().__init__(name, priority, position=position, ext_args={"freq": freq})
+
+
+def pool(engine: Engine) -> None:
+    """Bring together on rank 0 what the ranks have added up and logged; all of them call it."""
+    engine.history.pool()
+    for hook in engine.hooks("after_iter"):
+        if isinstance(hook, LogReduceHook):
+            hook.reduce()
+
+
+def _is_read_now(engine: Engine) -> bool:
+    """Return whether somebody may read the numbers of this update before the next; all ranks answer alike."""
+    # Outside ``start`` a rank may save by itself.
+    if engine.max_iter is None:
+        return True
+    hooks = engine.hooks("after_iter")
+    lines = [hook for hook in hooks if isinstance(hook, LogShowHook)]
+    if any(engine.last_iter.val % hook._freq == 0 for hook in lines):
+        return True
+    return not all(hook in lines or isinstance(hook, LogReduceHook | SaveCkptHook) for hook in hooks)
 
 
 def _options(name: str, ext_args: Mapping[str, Any] | None, **known: Any) -> dict[str, Any]:

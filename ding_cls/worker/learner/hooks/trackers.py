@@ -64,7 +64,9 @@ class Tracker(ABC):
             return
         engine.trackers.append(self)
         self._is_ending.clear()
-        self._engine, self._thread = engine, threading.Thread(target=self._work, daemon=True)
+        # The thread may outlive the run, and a program may change its working directory then.
+        note = Path(engine.exp_name, "log", f"{self._package}_run").absolute()
+        self._engine, self._thread = engine, threading.Thread(target=self._work, args=(note,), daemon=True)
         self._thread.start()
 
     def end(self, status: str) -> None:
@@ -97,14 +99,13 @@ class Tracker(ABC):
                 self._rows.get_nowait()
         self._rows.put(item)
 
-    def _work(self) -> None:
+    def _work(self, note: Path) -> None:
         engine = self._engine
-        name = Path(engine.exp_name, "log", f"{self._package}_run")
         try:
-            known = name.read_text(encoding="utf-8").strip() if engine.has_loaded and name.is_file() else None
+            known = note.read_text(encoding="utf-8").strip() if engine.has_loaded and note.is_file() else None
             opened = self.open(engine, known)
-            name.parent.mkdir(parents=True, exist_ok=True)
-            name.write_text(opened + "\n", encoding="utf-8")
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(opened + "\n", encoding="utf-8")
         except Exception as error:
             self._fail(f"gets nothing of this run: {_reason(error)}")
             return

@@ -15,7 +15,7 @@ from ding_cls.data import innermost
 from ding_cls.data.datasets.labels import sample_names
 from ding_cls.distributed.comm import gather_objects
 from ding_cls.errors import NumbersError
-from ding_cls.policy.modes import LearnMode, Verdict
+from ding_cls.policy.modes import APPLIED, LearnMode, Verdict
 from ding_cls.types import Batch
 
 _KEY = "train_skipped"
@@ -76,13 +76,19 @@ class BadUpdates:
         self._latest = -_QUIET
         self._pending: list[_Update] = []
         self._news: _Update | None = None
-        self._taken, self._is_own = Verdict(is_skipped=False, counts=False), False
+        self._taken, self._is_own = APPLIED, False
 
     def take(self, engine: _Engine) -> bool | torch.Tensor:
         """Take what became of the latest update, and return whether it was skipped: 0-dim and above 0 where
         only the device knows."""
-        self._taken, self._is_own = _verdict(engine)
-        if self._is_own:
+        try:
+            verdict = engine.policy.get_attribute("verdict")
+        except (AttributeError, LookupError):
+            # A learn mode of another make may know no such attribute.
+            verdict = None
+        self._is_own = not isinstance(verdict, Verdict)
+        self._taken = verdict if isinstance(verdict, Verdict) else _verdict_of_loss(engine)
+        if self._is_own or verdict is APPLIED:
             return False
         return self._taken.read()[0] if self._taken.flag is None else self._taken.flag
 
@@ -93,7 +99,7 @@ class BadUpdates:
             NumbersError: ``policy.learn.max_bad_steps`` in a row were bad.
         """
         verdict, is_own = self._taken, self._is_own
-        is_good = verdict.flag is None and not verdict.read()[0]
+        is_good = verdict is APPLIED or (verdict.flag is None and not verdict.read()[0])
         if is_good and not self._pending and self.in_row == 0:
             return
         ids = data.sample_ids if isinstance(data, Batch) else None
@@ -213,21 +219,14 @@ class BadUpdates:
         return f"; look at the images of update {suspects[0]['train_iter']}, where it began: {listed}{more}"
 
 
-def _verdict(engine: _Engine) -> tuple[Verdict, bool]:
-    """Return what became of the latest update, and whether that is only what its loss says."""
-    try:
-        verdict = engine.policy.get_attribute("verdict")
-    except (AttributeError, LookupError):
-        # A learn mode of another make may know no such attribute.
-        verdict = None
-    if isinstance(verdict, Verdict):
-        return verdict, False
+def _verdict_of_loss(engine: _Engine) -> Verdict:
+    """Return what the loss of the latest update says of it."""
     loss = engine.outputs.get("total_loss", 0.0)
     if isinstance(loss, torch.Tensor):
         bad = torch.isfinite(loss.detach()).all().logical_not()
-        return Verdict.later(torch.stack([bad, bad]).float()), True
+        return Verdict.later(torch.stack([bad, bad]).float())
     is_bad = isinstance(loss, int | float) and not math.isfinite(loss)
-    return Verdict(is_skipped=is_bad, counts=is_bad), True
+    return Verdict(is_skipped=is_bad, counts=is_bad)
 
 
 def _samples(update: _Update) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""What the loop needs to know of loaders and batches of any make."""
+"""What the loop needs to know of loaders, batches, policies and outputs of any make."""
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
+from ding_cls.common.seed import StepRandomness
 from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
+from ding_cls.policy.modes import LearnMode
 from ding_cls.types import Batch
 from ding_cls.worker.learner.engine import Engine
 
@@ -53,6 +57,16 @@ def timed(loader: Iterable[Any], engine: Engine) -> Iterator[Any]:
             began = now
 
 
+def seeding(policy: LearnMode) -> AbstractContextManager[None]:
+    """Return the context of a run in which updates only seed torch's generators: their states are put back
+    behind it. A policy of another make sees to its own randomness."""
+    try:
+        randomness = policy.get_attribute("randomness")
+    except (AttributeError, LookupError):
+        return nullcontext()
+    return randomness.kept() if isinstance(randomness, StepRandomness) else nullcontext()
+
+
 def batch_length(data: Any, *, world_size: int = 1) -> int:
     """Return the number of samples in a batch of any form, those of all processes."""
     if isinstance(data, Batch) and data.share is not None:
@@ -71,3 +85,20 @@ def is_sorted_by_class(data: Any) -> bool:
     if not isinstance(targets, torch.Tensor) or targets.ndim != 1 or len(targets) < 8:
         return False
     return bool((targets[1:] >= targets[:-1]).all())
+
+
+def warn_sorted(logger: logging.Logger, data: Any) -> None:
+    """Warn of a run's first batch if it comes sorted by class."""
+    if is_sorted_by_class(data):
+        logger.warning(SORTED_WARNING)
+
+
+def fill_buffer(buffer: Mapping[str, dict[str, Any]], outputs: Mapping[str, Any]) -> None:
+    """Put what an update returned where it is logged: ``[histogram]NAME`` in its own place."""
+    scalars = buffer["scalar"]
+    for name, value in outputs.items():
+        if name.startswith("["):
+            kind = next((each for each in ("scalars", "histogram") if name.startswith(f"[{each}]")), "scalar")
+            buffer[kind][name.removeprefix(f"[{kind}]")] = value
+        else:
+            scalars[name] = value

@@ -6,6 +6,7 @@ from typing import Any
 from ding_cls.common.logs.events import write_scalars
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.engine import Engine
+from ding_cls.worker.learner.hooks.builtin import pool
 from ding_cls.worker.learner.loop.log_rows import EpochTable, result_line
 from ding_cls.worker.learner.state.checkpointing import saving_together
 
@@ -65,8 +66,9 @@ class InLoopEvaluation:
 
     def ends_inside(self) -> bool:
         """Evaluate inside an epoch if it is due there; return whether that ends the run."""
-        is_inside = self._engine.train_iter % self._length != 0
-        if self._evaluator is None or not is_inside or not self._evaluator.is_inside_epochs:
+        if self._evaluator is None or not self._evaluator.is_inside_epochs:
+            return False
+        if self._engine.train_iter % self._length == 0:
             return False
         began = time.perf_counter()
         should_stop = self._evaluate(is_final=False, has_row=False)
@@ -90,7 +92,7 @@ class InLoopEvaluation:
             return evaluator.should_stop
         if not (evaluator.should_eval(engine.train_iter) or is_final):
             return False
-        engine.history.pool()
+        pool(engine)
         began = time.perf_counter()
         with saving_together(engine) as save:
             should_stop, engine.eval_result = evaluator.eval(save, engine.train_iter, engine.last_step)

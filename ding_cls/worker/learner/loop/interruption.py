@@ -16,6 +16,7 @@ from ding_cls.distributed.failure import announce, was_announced
 from ding_cls.errors import DiskError, ImageError, RunStopped
 from ding_cls.worker.evaluation.batches import EvaluationStoppedError
 from ding_cls.worker.learner.engine import Engine
+from ding_cls.worker.learner.hooks.builtin import pool
 from ding_cls.worker.learner.loop.memory import memory_error
 from ding_cls.worker.learner.state.checkpointing import Saving
 from ding_cls.worker.learner.state.finite_weights import check_weights
@@ -95,7 +96,7 @@ def save_and_stop(engine: Engine, saving: Saving, cause: str | None) -> NoReturn
     """
     by = f"stopped by {cause or 'another rank'}"
     saving.is_stop = True
-    engine.history.pool()
+    pool(engine)
     check_weights(engine, by, saving.newest)
     failure = saving.failure_of(engine.save_checkpoint)
     # A launcher that sees one process end stops the others, rank 0 in the middle of its file included.

@@ -3,12 +3,82 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 
+from ding_cls.common.late import Reading
 from ding_cls.distributed.comm import all_reduce_sums, get_rank, get_world_size
+from ding_cls.metrics import plain_totals
 from ding_cls.worker.learner.loop.bad_updates import BadUpdates
+
+# Updates whose numbers are read together.
+_AT_ONCE = 64
+_AVERAGED = ("total_loss", "acc1")
+
+
+class SampleSums:
+    """Loss and accuracy times samples, summed over updates in their order, in float64.
+
+    The numbers of an update are kept as they are, and read many at a time: what a device has still to compute
+    is waited for only where the sums are asked for.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        # Of each update its loss and accuracy, None where it has none; its samples; whether it was skipped.
+        self._pending: list[tuple[Any, Any, int, bool | torch.Tensor]] = []
+        self._readings: list[tuple[Reading, list[tuple[Any, Any, int, bool | torch.Tensor]]]] = []
+
+    def add(self, values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor) -> None:
+        """Add an update.
+
+        Args:
+            values: what it returned.
+            num_samples: what its means are over.
+            is_skipped: as in ``History.add``: of a skipped update nothing is added, and no sample counted.
+        """
+        self._pending.append((values.get("total_loss"), values.get("acc1"), num_samples, is_skipped))
+        if len(self._pending) == _AT_ONCE:
+            # The newer half may still wait for its mean over the ranks; the pack before is there long since.
+            self._read_pending(_AT_ONCE // 2)
+            self._fold(all_but=1)
+
+    def totals(self) -> tuple[dict[str, float], int]:
+        """Return the sums by name, and the number of samples; what is under way is waited for."""
+        self._read_pending(len(self._pending))
+        self._fold(all_but=0)
+        return dict(self._sums), self._count
+
+    def set(self, sums: Mapping[str, float], count: int) -> None:
+        """Continue with these sums alone."""
+        self._sums, self._count = dict(sums), count
+        self._pending, self._readings = [], []
+
+    def _read_pending(self, count: int) -> None:
+        """Begin to read the oldest ``count`` updates that wait for it."""
+        updates, self._pending = self._pending[:count], self._pending[count:]
+        if updates:
+            values = [
+                0.0 if each is None else each
+                for loss, acc1, _, is_skipped in updates
+                for each in (loss, acc1, is_skipped)
+            ]
+            self._readings.append((Reading(values), updates))
+
+    def _fold(self, *, all_but: int) -> None:
+        while len(self._readings) > all_but:
+            reading, updates = self._readings.pop(0)
+            floats = reading.floats()
+            for place, (loss, acc1, num_samples, _) in enumerate(updates):
+                *means, is_skipped = floats[3 * place : 3 * place + 3]
+                # What is not finite stays so times 0.
+                counts = 0 if is_skipped > 0 else num_samples
+                for name, value, mean in zip(_AVERAGED, (loss, acc1), means, strict=True):
+                    if value is not None:
+                        self._sums[name] = self._sums.get(name, 0.0) + (mean * counts if counts else 0.0)
+                self._count += counts
 
 
 class History:
@@ -27,9 +97,9 @@ class History:
         self.rows: list[dict[str, Any]] = []
         self.n_bad = 0
         self.bad_updates = BadUpdates()
-        self._sums: dict[str, Any] = {}
+        self._sums = SampleSums()
+        self._lr: Any = None
         self.is_skipped: bool | torch.Tensor = False
-        self._count: Any = 0
         self._is_open = False
         # The sums of the last row, should its epoch go on after all.
         self._closed: dict[str, Any] = {}
@@ -61,8 +131,8 @@ class History:
             is_skipped: it was not applied, and counts in no mean; 0-dim, above 0, where the device decides.
         """
         self.is_skipped = is_skipped
-        self._count += add_terms(self._sums, values, num_samples, is_skipped=is_skipped)
-        self._sums["lr"] = values.get("cur_lr", 0.0)
+        self._sums.add(values, num_samples, is_skipped=is_skipped)
+        self._lr = values.get("cur_lr", 0.0)
         self._is_open = True
 
     def note(self, name: str, value: float) -> None:
@@ -72,11 +142,10 @@ class History:
     def close(self, *, epoch: int, train_iter: int, evaluation: Mapping[str, float]) -> dict[str, Any]:
         """Turn the open epoch, summed over the ranks, into a row, and return it; all ranks call it."""
         self._stop_clock()
-        row = {"epoch": epoch, "train_iter": train_iter, "lr": float(self._sums.pop("lr", 0.0))}
-        shared = self._totals()
-        count = int(shared.pop("count"))
-        for name, total in shared.items():
-            mean = float(total) / count if count else math.nan
+        row = {"epoch": epoch, "train_iter": train_iter, "lr": float(self._lr or 0.0)}
+        sums, count = self._shared_totals()
+        for name, total in sums.items():
+            mean = total / count if count else math.nan
             row["train_loss" if name == "total_loss" else f"train_{name}"] = mean
         row |= {"train_n_bad": self.n_bad} if self.n_bad else {}
         row |= self.bad_updates.close_epoch()
@@ -84,7 +153,6 @@ class History:
         row |= {f"val_{name}": value for name, value in evaluation.items()}
         row["seconds"] = self._seconds
         self.rows.append(row)
-        sums = {name: float(total) for name, total in shared.items()}
         self._closed = {
             "sums": {"lr": row["lr"], **sums},
             "count": count,
@@ -92,8 +160,8 @@ class History:
             "processes": get_world_size(),
             "seconds": self._seconds,
         }
-        self._sums, self._count, self._seconds, self._is_open = {}, 0, 0.0, False
-        self._notes = {}
+        self._sums.set({}, 0)
+        self._lr, self._seconds, self._is_open, self._notes = None, 0.0, False, {}
         return row
 
     def reopen(self, train_iter: int) -> bool:
@@ -108,23 +176,18 @@ class History:
         """Move the open sums of all ranks to rank 0, whose checkpoint then holds them; all ranks call it."""
         if get_world_size() == 1:
             return
-        shared = self._totals()
-        count = int(shared.pop("count"))
-        if get_rank() == 0:
-            self._sums |= shared
-            self._count = count
-        else:
-            self._forget_sums()
+        sums, count = self._shared_totals()
+        self._set_of_rank_0(sums, count)
 
     def state_dict(self) -> dict[str, Any]:
         """Return closed rows and the open sums; tensors stay exact."""
         self._stop_clock()
         self.resume_clock()
-        sums = {name: float(value) for name, value in self._sums.items()}
+        sums, count = self._sums.totals()
         return {
             "rows": [dict(row) for row in self.rows],
-            "sums": sums,
-            "count": int(self._count),
+            "sums": sums if self._lr is None else {**sums, "lr": float(self._lr)},
+            "count": count,
             "is_open": self._is_open,
             "processes": get_world_size(),
             "notes": dict(self._notes),
@@ -144,51 +207,26 @@ class History:
     def _open(self, state: Mapping[str, Any]) -> None:
         # Each rank counts the samples of all: a resume on more ranks counts them more often.
         times = get_world_size() / state.get("processes", 1)
-        sums = state["sums"].items()
-        self._sums = {name: value if name == "lr" else value * times for name, value in sums}
-        self._count, self._seconds = round(state["count"] * times), state["seconds"]
-        self._is_open = state.get("is_open", self._count > 0)
+        self._lr, self._seconds = state["sums"].get("lr"), state["seconds"]
+        sums = {name: value * times for name, value in state["sums"].items() if name != "lr"}
+        count = round(state["count"] * times)
+        self._is_open = state.get("is_open", count > 0)
+        self._set_of_rank_0(sums, count)
+
+    def _shared_totals(self) -> tuple[dict[str, float], int]:
+        """Return the sums over the ranks, which call this together."""
+        sums, count = self._sums.totals()
+        totals = {name: torch.tensor(total, dtype=torch.float64) for name, total in sums.items()}
+        shared = plain_totals(all_reduce_sums({**totals, "count": torch.tensor(count)}))
+        return shared, shared.pop("count")
+
+    def _set_of_rank_0(self, sums: Mapping[str, float], count: int) -> None:
+        """Continue with these sums on rank 0, and with zeros on the others."""
         if get_rank() > 0:
-            self._forget_sums()
-
-    def _totals(self) -> dict[str, torch.Tensor]:
-        sums = {name: value for name, value in self._sums.items() if name != "lr"}
-        totals = {name: torch.as_tensor(total, dtype=torch.float64) for name, total in sums.items()}
-        return all_reduce_sums({**totals, "count": torch.as_tensor(self._count)})
-
-    def _forget_sums(self) -> None:
-        self._count = 0
-        self._sums = {name: value if name == "lr" else 0.0 for name, value in self._sums.items()}
+            sums, count = dict.fromkeys(sums, 0.0), 0
+        self._sums.set(sums, count)
 
     def _stop_clock(self) -> None:
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since
             self._since = None
-
-
-def add_terms(
-    sums: dict[str, Any], values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor
-) -> Any:
-    """Add an update's loss and accuracy, times its samples, to sums; return how many samples these are.
-
-    Args:
-        sums: by name.
-        values: what the update returned.
-        num_samples: what its means are over.
-        is_skipped: as in ``History.add``: of a skipped update nothing is added, and no sample counted.
-    """
-    if not isinstance(is_skipped, torch.Tensor):
-        num_samples = 0 if is_skipped else num_samples
-    for name in ("total_loss", "acc1"):
-        if name not in values:
-            continue
-        value, term = values[name], cast(Any, 0.0)
-        # What is not finite stays so times 0.
-        if num_samples:
-            term = (value.double() if isinstance(value, torch.Tensor) else float(value)) * num_samples
-        if isinstance(is_skipped, torch.Tensor):
-            term = torch.where(is_skipped > 0, 0.0, term)
-        sums[name] = sums.get(name, 0.0) + term
-    return (
-        torch.where(is_skipped > 0, 0, num_samples) if isinstance(is_skipped, torch.Tensor) else num_samples
-    )

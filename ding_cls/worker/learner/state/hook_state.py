@@ -18,7 +18,7 @@ from ding_cls.worker.learner.hooks.method_hook import MethodHook
 
 # Where a resumed run comes to the same moment again. before_run and after_run belong to each session;
 # before_epoch may set up what no checkpoint holds, so it is repeated in the epoch that a run resumes in.
-_ONCE = ("after_epoch", "after_eval")
+ONCE = ("after_epoch", "after_eval")
 
 STATE_PREFIX = "hook."
 
@@ -30,11 +30,8 @@ class HookCalls:
         self._done: dict[str, list[Any]] = {}
         self._loaded: dict[str, list[Any]] = {}
 
-    def due(self, position: str, hooks: Iterable[LearnerHook], train_iter: int) -> Iterable[LearnerHook]:
-        """Return the hooks of a position that are to be called now; each is noted as it is taken."""
-        return self._noted(position, hooks, train_iter) if position in _ONCE else hooks
-
-    def _noted(self, position: str, hooks: Iterable[LearnerHook], train_iter: int) -> Iterator[LearnerHook]:
+    def due(self, position: str, hooks: Iterable[LearnerHook], train_iter: int) -> Iterator[LearnerHook]:
+        """Yield the hooks of a position ``ONCE`` that are to be called now; each is noted as it is taken."""
         moment, names = self._loaded.pop(position, (None, ()))
         behind = list(names) if moment == train_iter else []
         done = [*behind]

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-import torch
+from ding_cls.common.late import read_floats
 
 WINDOW = 10
 
@@ -50,7 +51,24 @@ class Monitor:
 
     # The contract has hooks write setattr(monitor, name, value): an attribute is a series here.
     def __setattr__(self, name: str, value: Any) -> None:
-        self._windows().setdefault(name, deque(maxlen=WINDOW)).append(value)
+        windows = self._windows()
+        if name not in windows:
+            windows[name] = deque(maxlen=WINDOW)
+        windows[name].append(value)
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Add a value to each of several series."""
+        windows = self._windows()
+        for name, value in values.items():
+            if name not in windows:
+                windows[name] = deque(maxlen=WINDOW)
+            windows[name].append(value)
+
+    def averages(self) -> dict[str, float]:
+        """Return all averages by name: what is on a device is read together."""
+        windows = self._windows()
+        numbers = iter(read_floats([value for window in windows.values() for value in window]))
+        return {name: sum(islice(numbers, len(window))) / len(window) for name, window in windows.items()}
 
     @property
     def avg(self) -> Mapping[str, Callable[[], float]]:
@@ -65,7 +83,7 @@ class Monitor:
         """Return the windows as plain numbers."""
         return {
             "time": self.time.value,
-            "values": {name: [float(v) for v in values] for name, values in self._windows().items()},
+            "values": {name: read_floats(values) for name, values in self._windows().items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -81,8 +99,4 @@ class Monitor:
 
 
 def _mean(window: deque[Any]) -> float:
-    # One copy for all tensors of the window, not one wait for each.
-    tensors = [value for value in window if isinstance(value, torch.Tensor)]
-    read = iter(torch.stack([each.double() for each in tensors]).tolist()) if tensors else iter(())
-    values = [next(read) if isinstance(value, torch.Tensor) else float(value) for value in window]
-    return sum(values) / len(values)
+    return sum(read_floats(window)) / len(window)

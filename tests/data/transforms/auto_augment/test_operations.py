@@ -9,9 +9,9 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.data.transforms import PIPELINES
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.data.transforms.auto_augment import operations
 from ding_cls.data.transforms.auto_augment.magnitude import Operation
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.errors import ConfigError, DataError
 
 IMG = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)

@@ -7,8 +7,8 @@ from torchvision.transforms import v2
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.data.transforms import PIPELINES, AutoAugment, RandAugment
+from ding_cls.data.transforms.array_ops import FROM_FILE
 from ding_cls.data.transforms.auto_augment.policies import _INCREASING
-from ding_cls.data.transforms.loading import FROM_FILE
 from ding_cls.errors import ConfigError
 
 IMG = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)

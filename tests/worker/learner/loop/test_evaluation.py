@@ -1,6 +1,7 @@
 """Evaluations between epochs and inside them, and the pass for the training loss."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,8 @@ def test_a_run_prints_each_result_once_and_its_log_has_the_same_lines(
     engine, _ = learner(hook={"save_ckpt_after_iter": False, "save_ckpt_after_epoch": 1})
     engine.start(Loader(2), max_epochs=3, evaluator=scored([1.0, 0.5, 2.0, 2.5], eval_freq=1))
     printed = shown(capsys)
-    assert printed == [
+    # A busy machine may take longer.
+    assert [re.sub(r"0:\d\d best", "0:00 best", line) for line in printed] == [
         "Untrained  score 1.0000",
         "saved run/ckpt/iteration_2.pth.tar",
         "epoch  train loss  train acc1  val score       lr   time",
