@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ding_cls.errors import ConfigError
-from ding_cls.policy.settings import setting_of
+from ding_cls.policy.settings import build_optional
 
 
 class Part:
@@ -17,7 +17,7 @@ class Part:
 
 def test_the_dict_holds_the_arguments_and_is_not_changed() -> None:
     learn: dict[str, Any] = {"part": {"size": 3, "names": ["a"]}}
-    found = setting_of(Part, learn, "part")
+    found = build_optional(Part, learn, "part")
     assert found is not None
     assert (found.size, found.names) == (3, ["a"])
     assert learn == {"part": {"size": 3, "names": ["a"]}}
@@ -25,7 +25,7 @@ def test_the_dict_holds_the_arguments_and_is_not_changed() -> None:
 
 
 def test_none_is_none() -> None:
-    assert setting_of(Part, {"part": None}, "part") is None
+    assert build_optional(Part, {"part": None}, "part") is None
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_none_is_none() -> None:
 )
 def test_what_cannot_be_built_is_one_line(given: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as refused:
-        setting_of(Part, {"part": given}, "part")
+        build_optional(Part, {"part": given}, "part")
     assert len(str(refused.value).splitlines()) == 1
