@@ -34,21 +34,23 @@ def _environment(arguments: argparse.Namespace) -> None:
     import torch
     import torchvision
 
+    from ding_cls.common.columns import in_columns
+
     devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    for name, value in (
-        ("ding_cls", __version__),
-        ("python", platform.python_version()),
-        ("platform", platform.platform()),
-        ("torch", torch.__version__),
-        ("torchvision", torchvision.__version__),
-        ("numpy", numpy.__version__),
-        ("pillow", PIL.__version__),
-        ("CPU cores", os.cpu_count()),
-        ("torch threads", torch.get_num_threads()),
-        ("CUDA", f"{torch.version.cuda}: {', '.join(devices)}" if devices else "no device"),
-        *((names[0], _version(extra, names)) for extra, names in EXTRAS.items()),
-    ):
-        print(f"{name + ':':19}{value}")
+    values = {
+        "ding_cls": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": numpy.__version__,
+        "pillow": PIL.__version__,
+        "CPU cores": os.cpu_count(),
+        "torch threads": torch.get_num_threads(),
+        "CUDA": f"{torch.version.cuda}: {', '.join(devices)}" if devices else "no device",
+        **{names[0]: _version(extra, names) for extra, names in EXTRAS.items()},
+    }
+    print(in_columns([(f"{name}:", str(value)) for name, value in values.items()], gap=1))
 
 
 def _version(extra: str, distributions: tuple[str, ...]) -> str:

@@ -13,9 +13,9 @@ def add_verbs(verbs: Verbs) -> None:
     """Enter this module's verbs."""
     kfold = verbs.add_parser(
         "kfold",
-        help="cross-validation: train and judge once for each fold, and sum up",
-        description="Divide the training data into folds; train one network for each on all others, judge it "
-        "on its own; print mean, spread and where the out-of-fold predictions lie.",
+        help="cross-validation: train and evaluate once for each fold, and sum up",
+        description="Divide the training data into folds; train one network for each on all others, evaluate "
+        "it on its own; print mean, spread and where the out-of-fold predictions lie.",
     )
     kfold.set_defaults(verb=_kfold, needs_stdout=False)
     kfold.add_argument("--num-splits", type=int, metavar="N", help="number of folds; 5 by default")
@@ -26,11 +26,11 @@ def add_verbs(verbs: Verbs) -> None:
     groups.add_argument(
         "--group-pattern",
         metavar="REGEX",
-        help="keep pictures together in whose names it finds the same, as '^[^_]+' for one person's",
+        help="keep images together in whose names it finds the same, as '^[^_]+' for one person's",
     )
     groups.add_argument("--no-groups", action="store_true", help="divide groups, though the data name some")
     kfold.add_argument(
-        "--use-last", action="store_true", help="judge the last weights of each fold, not the best"
+        "--use-last", action="store_true", help="evaluate the last weights of each fold, not the best"
     )
     kfold.add_argument(
         "--summary", action="store_true", help="train nothing; sum up the folds that are there"

@@ -23,6 +23,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _models(arguments: argparse.Namespace) -> None:
+    from ding_cls.common.columns import in_columns
     from ding_cls.models.build import near_names
     from ding_cls.models.listing import list_networks
 
@@ -33,9 +34,9 @@ def _models(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"no network's name fits '{arguments.pattern}'; {hint}ding-cls models lists all of them"
         )
-    width = max(len(each.name) for each in found)
-    lines = []
-    for each in found:
-        count = "" if each.num_parameters is None else f"{each.num_parameters / 1e6:9.2f} M  "
-        lines.append(f"{each.name:<{width}}  {count}{each.library}".rstrip())
-    print("\n".join(lines))
+    counts = ["" if each.num_parameters is None else f"{each.num_parameters / 1e6:9.2f} M" for each in found]
+    rows = [
+        [each.name, *([count] if any(counts) else []), each.library]
+        for each, count in zip(found, counts, strict=True)
+    ]
+    print(in_columns(rows))

@@ -60,16 +60,22 @@ def is_part_of_whole() -> bool:
     return _WHOLE.get() is not None
 
 
-def resume_command(folder: str) -> str | None:
+def resume_command(folder: str, then: str = "") -> str | None:
     """Return the line that goes on with the run in ``folder``, for a shell in the same working directory.
 
     It is what was typed, quoted, less any ``--resume``, and ``--resume FOLDER``; None in a program that is no
     command line.
+
+    Args:
+        folder: the run's.
+        then: ``key=value`` words to go on with; typed values of the same keys are left out.
     """
     typed = _TYPED.get()
     if not typed:
         return None
-    return shlex.join([*_without_resume(typed), _RESUME, _WHOLE.get() or folder])
+    replaced = tuple(f"{word.partition('=')[0]}=" for word in then.split())
+    kept = [word for word in _without_resume(typed) if not replaced or not word.startswith(replaced)]
+    return shlex.join([*kept, _RESUME, _WHOLE.get() or folder, *then.split()])
 
 
 def typed_command() -> str | None:

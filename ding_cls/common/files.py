@@ -1,6 +1,7 @@
 """Publishing files so that a reader finds the old one or the new one, whole, whatever instant the machine
 dies."""
 
+import itertools
 import os
 import re
 import secrets
@@ -72,15 +73,18 @@ def claim_folder(path: str | os.PathLike[str]) -> Path:
     """
     wanted = Path(path)
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        candidate = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
-        try:
+    for candidate in numbered_names(wanted):
+        with suppress(FileExistsError):
             candidate.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        return candidate
+            break
+    return candidate
+
+
+def numbered_names(path: Path) -> Iterator[Path]:
+    """Yield ``path``, ``path_2``, ``path_3``, ...: the first free one is what `claim_folder` makes."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.name}_{number}")
 
 
 def missing_parents(path: str | os.PathLike[str]) -> list[Path]:

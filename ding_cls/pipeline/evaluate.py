@@ -16,9 +16,9 @@ from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
-from ding_cls.metrics import ClassificationMetrics, ImageClassificationMetric
+from ding_cls.metrics import Display
 from ding_cls.pipeline.checks.images import readable_split
-from ding_cls.pipeline.checks.labels import check_metric, labels_of, metric_for
+from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -37,7 +37,6 @@ from ding_cls.pipeline.evaluation.sample_records import (
 from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.evaluation.results import plain
 
-_OF_CROSS_ENTROPY = (ImageClassificationMetric, ClassificationMetrics)
 OUT_ENDINGS = (".csv", ".json", ".npz")
 
 
@@ -75,6 +74,12 @@ class EvaluationReport:
     def folder(self) -> str:
         """The folder that was read; empty where the data lie in none."""
         return folder_of(self.dataset)
+
+    @property
+    def display(self) -> Display:
+        """Which results are shown, and under which names."""
+        has_one_label = self.records.kind != "several"
+        return Display(len(self.classes), has_one_label=has_one_label, is_other_loss=self.is_other_loss)
 
     @property
     def images_per_s(self) -> float:
@@ -232,7 +237,8 @@ def _evaluated(
     classes = inputs.class_names or tuple(dataset.classes)
     policy = eval_policy(inputs, classes, model, labels)
     recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
-    metric = metric_for(inputs.cfg.policy.eval.metric, dataset)
+    described = inputs.cfg.policy.eval.metric
+    metric = metric_for(described, dataset)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
     last_iter = (inputs.state or {}).get("last_iter")
     train_iter = last_iter if isinstance(last_iter, int) else 0
@@ -250,7 +256,7 @@ def _evaluated(
         train_iter=train_iter,
         cfg=inputs.cfg,
         seconds=time.perf_counter() - began,
-        is_other_loss=isinstance(metric, _OF_CROSS_ENTROPY) and not is_of_both,
+        is_other_loss=measures_cross_entropy(described) and not is_of_both,
     )
 
 

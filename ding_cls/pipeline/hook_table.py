@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ding_cls.common.columns import in_columns
 from ding_cls.config.merge import to_easydict
 from ding_cls.pipeline.hooks import run_hooks
 from ding_cls.worker.learner.hooks.base import show_priority
 from ding_cls.worker.learner.hooks.method_hook import MethodHook
 
 _UPDATE, _EVALUATION = "an update", "an evaluation"
-# As the loop comes to them; what stands between the positions is no hook.
+# In the order of the loop; an update and an evaluation are no hooks.
 _ORDER = (
     "before_run",
     "before_epoch",
@@ -47,8 +48,4 @@ def hook_table(cfg: Mapping[str, Any], *, world_size: int = 1) -> str:
             name = position if number == 0 else ""
             rows.append((name, show_priority(hook), hook.name, type(owner).__name__))
     rows.insert(0, ("POSITION", "PRIORITY", "HOOK", "CLASS"))
-    widths = [max(len(row[column]) for row in rows) + 2 for column in range(3)]
-    return "\n".join(
-        "".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip()
-        for row in rows
-    )
+    return in_columns(rows)

@@ -26,11 +26,11 @@ class TrainResult:
             is that of the untrained network, or there is none.
         final: the last evaluation's results.
         model: the trained network, with its final weights: those that are evaluated.
-        run_folder: where everything lies.
+        run_folder: the folder of all its files.
         images_per_s: training samples per second, all processes together, evaluation not counted.
         minutes: wall time of this session.
         was_complete: the run was finished before; nothing was trained.
-        has_test_split: beside the folder of evaluation pictures lies one called ``test``.
+        has_test_split: there is a folder ``test`` beside that of the evaluation images.
         needs_code: the config imports modules of the user's own: so must whoever uses the checkpoints.
         checkpoint_folder: where the checkpoints lie.
         go_on: the command line's words that make the run go on: for twice as long, or past what stopped it.

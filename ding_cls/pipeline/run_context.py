@@ -33,7 +33,7 @@ from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
-from ding_cls.pipeline.checks.labels import labels_of
+from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
 from ding_cls.pipeline.checks.ranks import check_same_start
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
@@ -49,9 +49,6 @@ from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 Loader = TypeVar("Loader", TrainLoader, EvalLoader)
-
-# Metrics whose 'loss' is cross-entropy; None: where nothing is said, it is one of them.
-_OF_CROSS_ENTROPY = (None, "ImageClassificationMetric", "ClassificationMetrics")
 
 
 @dataclass(slots=True)
@@ -110,6 +107,10 @@ class Run:
         learn = self.cfg.policy.learn
         return int(learn.train_epoch if learn.max_iters is None else -(-learn.max_iters // len(loader)))
 
+    def num_updates(self, loader: TrainLoader) -> int:
+        """Return the updates of the whole run."""
+        return min(self.max_epochs(loader) * len(loader), int(self.learner_cfg.train_iterations))
+
     @property
     def shard(self) -> dict[str, int]:
         """``rank``, ``world_size`` and ``num_workers``, as ``build_train_loader`` and ``build_eval_loader``
@@ -158,11 +159,11 @@ class Run:
                 **self.facts,
             }
         )
-        metric = (self.cfg.policy.eval.metric or {}).get("type")
+        is_shown = measures_cross_entropy(self.cfg.policy.eval.metric)
         learner.display = Display(
             num_classes=len(classes),
             has_one_label=label_kind != "several",
-            is_other_loss=metric in _OF_CROSS_ENTROPY and not mode.get_attribute("minimises_cross_entropy"),
+            is_other_loss=is_shown and not mode.get_attribute("minimises_cross_entropy"),
         )
         if self.cfg.policy.learn.learner.log_policy:
             learner.info(mode.info())
@@ -173,6 +174,8 @@ class Run:
                 self._report_changes(learner)
             with naming_restart(self.cfg.exp_name, self._file):
                 learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
+            if learner.train_iter >= self.num_updates(loader):
+                self.logger.info("this run is complete: nothing is left to train")
         for file in self._newer if self.rank == 0 else ():
             rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
             self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")

@@ -54,11 +54,12 @@ def _commands(result: TrainResult) -> list[str]:
     code = " --allow-code" if result.needs_code else ""
     ours = _command("ding-cls")
     # As many processes as there were share the batch.
-    several = resume_command(str(result.run_folder)) if launched_world_size() > 1 else None
+    is_several = launched_world_size() > 1
+    several = resume_command(str(result.run_folder), result.go_on) if is_several else None
     return [
         f"{ours} predict {run} IMAGE{code}",
         f"{ours} eval {run}{split}{code}",
-        f"{several or f'{ours} train --resume {run}{code}'} {result.go_on}",
+        several or f"{ours} train --resume {run}{code} {result.go_on}",
         f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
     ]
 

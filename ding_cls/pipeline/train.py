@@ -21,7 +21,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.images import readable_datasets, shown_count
-from ding_cls.pipeline.checks.labels import check_labels, metric_for
+from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
@@ -156,12 +156,13 @@ def assemble(
     else:
         network, about_weights = build_network(run.cfg, num_classes, load_weights=not run.is_resumed)
     fill_num_classes(run.cfg, num_classes)
-    check_labels(run.cfg, network, train_set)
     check_losses(run.cfg, network, train_set)
     counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"
     if not judge.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
     run.logger.info(f"{counts}, {num_classes} classes")
+    if judge.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
+        run.logger.warning(missing)
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)

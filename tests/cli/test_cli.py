@@ -119,7 +119,9 @@ def test_resuming_a_finished_run_says_so(
     rows = epoch_rows("runs/pictures_squeezenet1_1")
     capsys.readouterr()
     assert train_small(picture_folder, "--resume") == 0
-    assert "already complete" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "already complete" in printed
+    assert "this run is complete: nothing is left to train\n" in printed.partition("already complete")[0]
     assert os.listdir("runs") == ["pictures_squeezenet1_1"]
     assert epoch_rows("runs/pictures_squeezenet1_1") == rows
 

@@ -53,7 +53,7 @@ def test_all_folds_one_table_and_files(pets: Path, capsys: pytest.CaptureFixture
         "all, out of fold",
         "test, averaged",
     ]
-    assert "n = 2 folds of 2, each judged by its best checkpoint, chosen on the held-out part" in table
+    assert "n = 2 folds of 2, each evaluated by its best checkpoint, chosen on the held-out part" in table
     assert json.loads(Path("exp/summary.json").read_text())["checkpoint"] == "best"
     assert len(Path("exp/out_of_fold.csv").read_text().splitlines()) == 13
     assert len(Path("exp/test_predictions.csv").read_text().splitlines()) == 5
@@ -72,7 +72,7 @@ def test_all_folds_one_table_and_files(pets: Path, capsys: pytest.CaptureFixture
 def test_without_validation_nothing_was_chosen(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--num-splits", "2", "--epochs", "1", "--no-validate", "--work-dir", "exp"]
     assert main(["kfold", "--data", "pets", *words, *WORDS]) == 0
-    assert "n = 2 folds of 2, each judged by its last checkpoint;" in capsys.readouterr().out
+    assert "n = 2 folds of 2, each evaluated by its last checkpoint;" in capsys.readouterr().out
     assert json.loads(Path("exp/summary.json").read_text())["checkpoint"] == "last"
 
 

@@ -15,6 +15,7 @@ from ding_cls.common.files import (
     fsync_folder,
     latest_folder,
     missing_parents,
+    numbered_names,
     remove_claimed,
 )
 
@@ -258,3 +259,11 @@ def test_a_folder_that_was_claimed_in_vain_goes_with_the_parents_that_were_made_
     remove_claimed(wanted, parents)
     assert [each.name for each in (tmp_path / "runs").iterdir()] == ["another"]
     assert missing_parents(tmp_path / "runs" / "run") == []
+
+
+def test_the_first_free_name_is_the_one_that_is_claimed(tmp_path: Path) -> None:
+    wanted = tmp_path / "x"
+    for name in ("x", "x_2"):
+        assert next(each for each in numbered_names(wanted) if not each.exists()) == tmp_path / name
+        assert claim_folder(wanted) == tmp_path / name
+    assert next(each for each in numbered_names(wanted) if not each.exists()) == tmp_path / "x_3"

@@ -72,18 +72,15 @@ def test_several_processes_go_on_as_several(
         print_summary(result())
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
     assert line == "  sh entry/dist_train.sh a.py 2 --resume 'runs/my run' policy.learn.train_epoch=16"
-
-
-def test_a_result_prints_as_five_lines() -> None:
-    assert repr(replace(result(), history=[{"train_iter": 1234}] * 2)).splitlines() == [
-        "run folder       runs/my run",
-        "trained          2 epochs, 1,234 updates; 2.5 minutes, 1234 img/s",
-        "final            loss 0.1234, acc1 98.77, acc5 100.00",
-        "best, epoch 7    loss 0.1234, acc1 99.00, acc5 100.00",
-        "best checkpoint  runs/my run/ckpt/ckpt_best.pth.tar",
-    ]
-    assert "trained          1 epoch, " in repr(replace(result(), history=[{"train_iter": 1}]))
-    assert str(result(best=False)).splitlines()[3] == "best, untrained  "
+    # What goes on with another value of a key does not repeat the typed one.
+    typed = (
+        "torchrun t.py policy.learn.train_epoch=8 seed=1 --resume 'runs/my run' policy.learn.train_epoch=12"
+    )
+    monkeypatch.setenv("DING_CLS_COMMAND", typed)
+    with command_line(None):
+        print_summary(result())
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
+    assert line == "  torchrun t.py seed=1 --resume 'runs/my run' policy.learn.train_epoch=16"
 
 
 def test_the_log_gets_the_same_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

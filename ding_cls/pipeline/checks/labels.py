@@ -1,4 +1,4 @@
-"""What the label of a picture is, and whether network, loss and metric are made for it.
+"""What the label of an image is, and whether network and metric are made for it.
 
 A label is one number, a number for each of several tasks, or several labels: a 1 for each that is there.
 """
@@ -12,25 +12,30 @@ import numpy as np
 import torch
 
 from ding_cls.common.seed import generator, sample_randomness
-from ding_cls.config.merge import plain_copy
 from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.errors import ConfigError, DingError
-from ding_cls.metrics import IMetric, SumMetric, build_metric
-from ding_cls.models import ClsHead, build_loss, described_loss
+from ding_cls.metrics import (
+    METRICS,
+    ClassificationMetrics,
+    ImageClassificationMetric,
+    IMetric,
+    SumMetric,
+    build_metric,
+)
 
 _LOGGER = logging.getLogger(__name__)
 # So many samples show whether a metric takes labels of their kind.
 _NUM_TRIED = 64
+_NUM_NAMED = 3
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
     "tasks": {"type": "StringAccuracy"},
 }
-# Their classes compete for one label.
-_OF_ONE_LABEL = ("CrossEntropyLoss", "LabelSmoothLoss", "NLLLoss", "SoftmaxFocalLoss", "SeesawLoss")
+_OF_CROSS_ENTROPY = (ImageClassificationMetric, ClassificationMetrics)
 
 
 class Labels(NamedTuple):
-    """What a data set says of each picture.
+    """The label that a dataset gives each image.
 
     Attributes:
         kind: 'one' class number, or shares of the classes that add up to 1; 'tasks': a class number for each;
@@ -47,13 +52,13 @@ class Labels(NamedTuple):
 
 
 def has_class_numbers(dataset: Any) -> bool:
-    """Return whether the labels of a data set are class numbers, one or one for each task."""
+    """Return whether the labels of a dataset are class numbers, one or one for each task."""
     first = np.asarray(_targets_of(dataset)[0])
     return first.size == 1 or (first.ndim == 1 and bool(np.issubdtype(first.dtype, np.integer)))
 
 
 def _targets_of(dataset: Any) -> Any:
-    """Return the ``targets`` of a data set, or else that of its first sample."""
+    """Return the ``targets`` of a dataset, or else that of its first sample."""
     targets = getattr(dataset, "targets", None)
     if targets is None:
         with sample_randomness(0):
@@ -63,7 +68,7 @@ def _targets_of(dataset: Any) -> Any:
 
 
 def labels_of(dataset: Any) -> Labels:
-    """Return what the labels of a data set are, by its ``targets``, or else by its first sample."""
+    """Return what the labels of a dataset are, by its ``targets``, or else by its first sample."""
     targets = _targets_of(dataset)
     first = np.asarray(targets[0])
     if first.size == 1 or first.ndim != 1 or first.dtype == object:
@@ -82,6 +87,29 @@ def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
         ConfigError: as ``build_metric``.
     """
     return build_metric(_METRICS.get(labels_of(dataset).kind) if cfg is None else cfg)
+
+
+def missing_classes(train_set: Any, eval_set: Any) -> str:
+    """Return the line that names the classes that are trained on and not in the evaluation set.
+
+    It is empty where there are none, and where labels are no class numbers that the datasets list.
+    """
+    targets = [getattr(each, "targets", None) for each in (train_set, eval_set)]
+    if any(each is None or np.ndim(each[0]) for each in targets):
+        return ""
+    missing = np.setdiff1d(np.asarray(targets[0]), np.asarray(targets[1]))
+    if not len(missing) or not np.issubdtype(missing.dtype, np.integer):
+        return ""
+    names = ", ".join(repr(train_set.classes[each]) for each in missing[:_NUM_NAMED])
+    more = f" and {len(missing) - _NUM_NAMED} more" if len(missing) > _NUM_NAMED else ""
+    return f"{len(missing)} of {len(train_set.classes)} classes have no evaluation image: {names}{more}"
+
+
+def measures_cross_entropy(cfg: Mapping[str, Any] | None) -> bool:
+    """Return whether the ``loss`` of the metric that ``policy.eval.metric`` describes is cross-entropy."""
+    part = cfg.get("type") if cfg else ImageClassificationMetric
+    part = METRICS.get(part) if isinstance(part, str) and part in METRICS else part
+    return isinstance(part, type) and issubclass(part, _OF_CROSS_ENTROPY)
 
 
 def check_metric(described: Mapping[str, Any] | None, dataset: Any) -> None:
@@ -128,46 +156,24 @@ def _tried(dataset: Any, labels: Labels) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, tried.long().reshape(len(chosen), *tasks).clamp(0, num_classes - 1)
 
 
-def check_labels(cfg: Any, network: torch.nn.Module, dataset: Any) -> None:
-    """Check that what is trained is made for the labels of the training data.
+def check_tasks(network: torch.nn.Module, labels: Labels, *, data: str, remedy: str = "") -> None:
+    """Check that a network has a head for the tasks of the labels.
+
+    Args:
+        network: it tells by its head's ``num_tasks``.
+        labels: of the data.
+        data: how the message names the data.
+        remedy: what to do; by default which head to take.
 
     Raises:
-        ConfigError: there is a head for more or fewer tasks, or one label is asked for where there are
-            several.
+        ConfigError: there is a head for more or fewer tasks.
     """
-    labels = labels_of(dataset)
     num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
-    if num_tasks != (labels.num_tasks if labels.kind == "tasks" else None):
-        advice = "take a head for one task"
-        if labels.kind == "tasks":
-            advice = f"set policy.model.head=dict(type='MultiTaskHead', num_tasks={labels.num_tasks})"
+    wanted = labels.num_tasks if labels.kind == "tasks" else None
+    if num_tasks != wanted:
+        head = f"set policy.model.head=dict(type='MultiTaskHead', num_tasks={wanted})"
         has = f"num_tasks={num_tasks}" if num_tasks is not None else "one head"
         raise ConfigError(
-            f"a label of the training data {labels}, and the {type(network).__name__} has {has}; {advice}"
+            f"a label of {data} {labels}, and the {type(network).__name__} has {has}; "
+            f"{remedy or (head if wanted else 'take a head for one task')}"
         )
-    if labels.kind == "several":
-        _check_loss(cfg, network)
-
-
-def _check_loss(cfg: Any, network: torch.nn.Module) -> None:
-    key, described = "policy.learn.loss", cfg.policy.learn.loss
-    if getattr(network, "computes_loss", False):
-        key, loss = "policy.model.head.loss", getattr(getattr(network, "head", None), "compute_loss", None)
-        if loss is None:
-            return
-    elif described is None:
-        loss = None
-    else:
-        is_short = isinstance(described, str)
-        loss = build_loss(described_loss(described) if is_short else plain_copy(described))
-    # torch's own losses come in a wrapper.
-    name = "the default cross-entropy" if loss is None else type(getattr(loss, "loss", loss)).__name__
-    is_for_each = getattr(loss, "use_sigmoid", False) or getattr(loss, "mode", "") == "multi_label"
-    if loss is not None and (name not in _OF_ONE_LABEL or is_for_each):
-        return
-    has_head = isinstance(getattr(network, "head", None), ClsHead)
-    head = "policy.model.head.type='MultiLabelLinearClsHead', or " if has_head else ""
-    raise ConfigError(
-        f"a picture of the training data has several labels, and {name} lets the classes compete for one; "
-        f"set {head}{key}=dict(type='CrossEntropyLoss', use_sigmoid=True)"
-    )

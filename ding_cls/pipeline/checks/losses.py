@@ -9,14 +9,16 @@ from torch import nn
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
-from ding_cls.models import build_loss, described_loss
+from ding_cls.models import ClsHead, build_loss, described_loss
 from ding_cls.models.losses.class_weight import ClassWeightLoss
 from ding_cls.models.losses.torch import FLOATS_OR, wants_floats, wants_logarithms
 from ding_cls.models.registry import loss_of_classes
 from ding_cls.pipeline.build import check_network
-from ding_cls.pipeline.checks.labels import has_class_numbers
+from ding_cls.pipeline.checks.labels import check_tasks, has_class_numbers, labels_of
 from ding_cls.policy.stages import stages_of
 
+# Their classes compete for one label.
+_OF_ONE_LABEL = ("CrossEntropyLoss", "LabelSmoothLoss", "NLLLoss", "SoftmaxFocalLoss", "SeesawLoss")
 # One number for all classes will do: torch broadcasts it.
 _BROADCASTS = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)
 
@@ -32,14 +34,18 @@ def fill_num_classes(cfg: Any, num_classes: int) -> None:
 
 
 def check_losses(cfg: Any, network: nn.Module, dataset: Any) -> None:
-    """Check every loss that a run will minimise.
+    """Check that head and losses of a run are made for the labels of its training data.
 
     Raises:
-        ConfigError: it weights more or fewer classes than there are, wants targets for each class where the
-            data give class numbers, or logarithms of probabilities where the network gives logits.
+        ConfigError: the head is for more or fewer tasks; a loss asks for one label where there are several,
+            weights more or fewer classes than there are, wants targets for each class where the data give
+            class numbers, or logarithms of probabilities where the network gives logits.
     """
-    num_classes = len(dataset.classes)
+    num_classes, labels = len(dataset.classes), labels_of(dataset)
+    check_tasks(network, labels, data="the training data")
     for key, loss, are_mixed in _losses(cfg, network):
+        if labels.kind == "several":
+            _check_competition(key, loss, network)
         _check_weights(key, loss, num_classes)
         # Torch's own come in a wrapper.
         inner = getattr(loss, "loss", loss)
@@ -59,13 +65,17 @@ def check_losses(cfg: Any, network: nn.Module, dataset: Any) -> None:
 
 
 def _losses(cfg: Any, network: nn.Module) -> Iterator[tuple[str, Any, bool]]:
-    """Yield where each loss is described, itself, and whether the targets that it gets are mixtures."""
+    """Yield the key of each loss, the loss, and whether the targets that it gets are mixtures.
+
+    None is the default cross-entropy.
+    """
     learn, stages = cfg.policy.learn, stages_of(cfg.policy.learn)
     if getattr(network, "computes_loss", False):
-        loss = getattr(getattr(network, "head", None), "compute_loss", None)
-        yield "policy.model.head.loss", loss, bool(stages[0].batch_augments)
-    elif learn.loss is not None:
-        yield "policy.learn.loss", _built(learn.loss), bool(stages[0].batch_augments)
+        if (loss := getattr(getattr(network, "head", None), "compute_loss", None)) is not None:
+            yield "policy.model.head.loss", loss, bool(stages[0].batch_augments)
+    else:
+        loss = None if learn.loss is None else _built(learn.loss)
+        yield "policy.learn.loss", loss, bool(stages[0].batch_augments)
     for number, stage in enumerate(stages[1:]):
         if stage.loss is not None:
             yield f"policy.learn.recipes.{number}.loss", _built(stage.loss), bool(stage.batch_augments)
@@ -75,6 +85,21 @@ def _built(described: str | Mapping[str, Any]) -> Any:
     # A loss with weights of its own, which are refused later, shall not move the chance of the run.
     with torch_randomness(0):
         return build_loss(described_loss(described) if isinstance(described, str) else plain_copy(described))
+
+
+def _check_competition(key: str, loss: Any, network: nn.Module) -> None:
+    """Refuse a loss whose classes compete for one label."""
+    # torch's own losses come in a wrapper.
+    name = "the default cross-entropy" if loss is None else type(getattr(loss, "loss", loss)).__name__
+    is_for_each = getattr(loss, "use_sigmoid", False) or getattr(loss, "mode", "") == "multi_label"
+    if loss is not None and (name not in _OF_ONE_LABEL or is_for_each):
+        return
+    has_head = isinstance(getattr(network, "head", None), ClsHead)
+    head = "policy.model.head.type='MultiLabelLinearClsHead', or " if has_head else ""
+    raise ConfigError(
+        f"an image of the training data has several labels, and {name} lets the classes compete for one; "
+        f"set {head}{key}=dict(type='CrossEntropyLoss', use_sigmoid=True)"
+    )
 
 
 def _check_weights(key: str, loss: Any, num_classes: int) -> None:

@@ -1,8 +1,9 @@
-"""What a dry run found, and how it is told."""
+"""What a dry run found, and its lines of text."""
 
 import math
 from dataclasses import dataclass
 
+from ding_cls.common.columns import in_columns
 from ding_cls.common.counting import either
 
 
@@ -27,16 +28,16 @@ class DryRun:
 
     Attributes:
         run_folder: what the run would claim.
-        num_train: training pictures.
-        num_eval: evaluation pictures.
+        num_train: training images.
+        num_eval: evaluation images.
         num_classes: classes.
-        num_left_out: training pictures that each epoch leaves out, always others.
+        num_left_out: training images that each epoch leaves out, always others.
         shapes: type and shape by name, for one batch.
         num_parameters: numbers that the network consists of.
         num_trainable: those of them that are trained.
         loss: of the first update.
         expected_loss: what guessing costs: ``ln(num_classes)`` in cross-entropy, and ``ln(2)`` for each class
-            where each is judged by itself; None: not known.
+            where each is predicted by itself; None: not known.
         train_timing: seconds of an update.
         eval_timing: seconds of an evaluation batch.
         memory_bytes: most memory in use at once, beyond what was in use before the network was built.
@@ -45,7 +46,7 @@ class DryRun:
         num_updates: updates in all.
         num_evaluations: evaluations in all.
         eval_batches: batches in one of them.
-        batch_sizes: fewest and most pictures in an update, all processes together.
+        batch_sizes: fewest and most images in an update, all processes together.
         learning_rates: update and learning rate at the begin, at the highest and at the end.
         checkpoint_bytes: size of one file.
         num_checkpoints: most files that lie there at once, the best one included.
@@ -95,10 +96,8 @@ class DryRun:
 
 def print_dry_run(report: DryRun) -> None:
     """Print a report, a line for each thing, and the remarks last."""
-    for name, text in _rows(report):
-        print(f"{name + ':':15}{text}")
-    for remark in report.remarks:
-        print(f"look at this:  {remark}")
+    rows = [*_rows(report), *(("look at this", remark) for remark in report.remarks)]
+    print(in_columns([(f"{name}:", text) for name, text in rows], gap=1))
 
 
 def _rows(report: DryRun) -> list[tuple[str, str]]:
@@ -112,7 +111,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
     return [
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
         *([("recipe", report.recipe)] if report.recipe is not None else []),
-        *([("input", report.input)] if report.input else []),
+        *([("input", report.input.removeprefix("input "))] if report.input else []),
         (
             "pictures",
             f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} "

@@ -29,13 +29,12 @@ from ding_cls.inference.saved_run import (
     described_run,
     describes_run,
     preprocessing_in,
-    undescribed,
 )
 from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.images import FACT
-from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.checks.labels import Labels, check_tasks
 from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.datasets.splits import (
@@ -104,10 +103,7 @@ def read_inputs(
     """
     file = checkpoint_file(checkpoint)
     state = read_checkpoint(file) if config is None or zipfile.is_zipfile(file) else None
-    run = (state or {}).get("run")
-    if not describes_run(run):
-        if config is None:
-            raise CheckpointError(undescribed(file))
+    if config is not None and not describes_run((state or {}).get("run")):
         cfg = _given_config(config, metric, overrides, is_alone=True, allow_code=allow_code)
         if not has_model:
             check_buildable(cfg, file, function="evaluate")
@@ -174,13 +170,7 @@ def eval_policy(
     network = model
     if network is None:
         network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
-    num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
-    if num_tasks != (labels.num_tasks if labels.kind == "tasks" else None):
-        has = f"num_tasks={num_tasks}" if num_tasks is not None else "one head"
-        raise ConfigError(
-            f"a label of the data {labels}, and the checkpoint's {type(network).__name__} has {has}; name "
-            "other data"
-        )
+    check_tasks(network, labels, data="the data", remedy="name other data, or the checkpoint of another run")
     if not inputs.is_run:
         report = load_pretrained(network, inputs.checkpoint)
         if report.reinitialised:

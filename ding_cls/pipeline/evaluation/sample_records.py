@@ -146,7 +146,7 @@ class Recorder:
         # Apple's GPUs know no float64.
         logits = given.cpu() if given.device.type == "mps" else given
         targets = batch.targets.to(logits.device)
-        predicted, scores = _predicted(logits, self._kind)
+        predicted, scores = predicted_of(probabilities_of(logits, self._kind), self._kind, logits)
         if self._kind == "several":
             is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
         else:
@@ -178,16 +178,29 @@ def folder_of(dataset: Any) -> str:
     return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
 
 
-def _predicted(logits: torch.Tensor, kind: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what is predicted, and its probability; NaN where a row holds one."""
+def probabilities_of(logits: torch.Tensor, kind: str) -> torch.Tensor:
+    """Return probabilities, float64: over the classes together, or of each by itself where a sample may have
+    several labels."""
     exact = logits.double()
+    return exact.sigmoid() if kind == "several" else exact.softmax(-1)
+
+
+def predicted_of(
+    probabilities: torch.Tensor, kind: str, logits: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what is predicted and its probability, as in `SampleRecords`; NaN where a row holds one.
+
+    Args:
+        probabilities: float64 ``(N, C)``, or ``(N, K, C)`` of K tasks.
+        kind: as there.
+        logits: they decide which class is the largest; None: the probabilities do.
+    """
     if kind == "several":
-        scores = exact.sigmoid()
-        return scores >= _THRESHOLD, scores
-    guesses, shares = guessed_classes(logits), exact.softmax(-1)
+        return probabilities >= _THRESHOLD, probabilities
+    guesses = guessed_classes(probabilities if logits is None else logits)
     # C is the number of no class: behind the last column stands what has no score.
-    padded = torch.cat([shares, shares.new_full((*shares.shape[:-1], 1), float("nan"))], -1)
-    return guesses, padded.gather(-1, guesses[..., None])[..., 0]
+    missing = probabilities.new_full((*probabilities.shape[:-1], 1), float("nan"))
+    return guesses, torch.cat([probabilities, missing], -1).gather(-1, guesses[..., None])[..., 0]
 
 
 def _one_number(targets: torch.Tensor, kind: str) -> torch.Tensor:

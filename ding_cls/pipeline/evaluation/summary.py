@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ding_cls.data import readable_names
-from ding_cls.metrics import fits_a_line, is_percentage, show_value, shown_name, shown_results
+from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
 from ding_cls.pipeline.evaluate import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import COLUMNS, sample_paths
 
@@ -73,13 +73,11 @@ def _results(report: EvaluationReport) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    shown = shown_results(report.result, len(report.classes), has_one_label=report.records.kind != "several")
-    for name, value in shown.items():
+    for name, value in report.display(report.result).items():
         if fits_a_line(value):
-            label = shown_name(str(name), is_other_loss=report.is_other_loss)
-            is_percent = is_percentage(str(name))
-            number = show_value(value, 2 if is_percent else 4)
-            table.add_row(escape(printable(label)), escape(printable(number)), "%" if is_percent else "")
+            label, number = report.display.name(str(name)), show_value(value, digits_of(str(name)))
+            unit = "%" if is_percentage(str(name)) else ""
+            table.add_row(escape(printable(label)), escape(printable(number)), unit)
     return table
 
 

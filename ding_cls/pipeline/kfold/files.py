@@ -13,23 +13,34 @@ CONFIG_NAME = "kfold_config.py"
 """The config that all folds are trained with."""
 
 
-def judged_files(fold_folder: Path, *, use_last: bool) -> tuple[Path, Path]:
-    """Return where the result of a judged fold lies, and its predictions."""
-    name = "last" if use_last else "best"
-    return fold_folder / f"judged_{name}.json", fold_folder / f"judged_{name}.npz"
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Return the folder of one fold's run."""
+    return folder / f"fold_{fold}"
+
+
+def fold_files(folder: Path, fold: int, *, use_last: bool) -> tuple[Path, Path]:
+    """Return the files with the result and the predictions of an evaluated fold."""
+    stem = fold_folder(folder, fold) / f"judged_{_which(use_last)}"
+    return stem.with_suffix(".json"), stem.with_suffix(".npz")
 
 
 def averaged_file(folder: Path, *, use_last: bool) -> Path:
-    """Return where the result of the averaged prediction lies."""
-    return folder / f"test_{'last' if use_last else 'best'}.json"
+    """Return the file with the result of the averaged prediction."""
+    return folder / f"test_{_which(use_last)}.json"
+
+
+def whole_file(folder: Path, name: str, *, use_last: bool) -> Path:
+    """Return a file of all folds: ``summary.json``, of the last checkpoints ``summary_last.json``."""
+    path = folder / name
+    return path.with_stem(f"{path.stem}_last") if use_last else path
 
 
 def read_json(path: Path, missing: str | None = None) -> dict[str, Any]:
-    """Return what a file of ``write_json`` holds.
+    """Return the content of a file of ``write_json``.
 
     Args:
         path: the file.
-        missing: what to say where there is none.
+        missing: the message where there is none.
 
     Raises:
         ConfigError: there is none.
@@ -44,7 +55,5 @@ def read_json(path: Path, missing: str | None = None) -> dict[str, Any]:
     return values
 
 
-def named(folder: Path, name: str, *, use_last: bool) -> Path:
-    """Return a file of the whole: ``summary.json``, of the last checkpoints ``summary_last.json``."""
-    stem, dot, ending = name.partition(".")
-    return folder / (f"{stem}_last{dot}{ending}" if use_last else name)
+def _which(use_last: bool) -> str:
+    return "last" if use_last else "best"

@@ -1,10 +1,9 @@
 """A run's config turned into that of one fold: which data are divided, and what each part is read as.
 
-It must not know how a run is started or judged.
+It must not know how a run is started or evaluated.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ from typing import Any
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
-from ding_cls.data.datasets.digest import listed
 from ding_cls.data.datasets.wrappers import IndexedDataset
-from ding_cls.data.labels import sample_names
 from ding_cls.errors import DataError
 from ding_cls.pipeline.build import configured_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, changed, inner_of
 
-# Wrappers that show a sample several times: the data are divided before, or copies would be judged.
+# Wrappers that show a sample several times: the data are divided before, or copies would be evaluated.
 _REPEATING = ("RepeatDataset", "ClassBalancedDataset")
 
 
@@ -31,7 +28,7 @@ class Division:
         num_splits: number of folds.
         seed: of which samples go into which fold.
         stratified: each class alike in all folds.
-        grouped: samples of one group stay in one fold, by the data set's ``groups``.
+        grouped: samples of one group stay in one fold, by the dataset's ``groups``.
         group_pattern: the same, by what this regular expression finds in the file names; None: not so.
     """
 
@@ -66,32 +63,24 @@ def fold_config(cfg: Mapping[str, Any], compiled: Any, division: Division, fold:
     train = _part(section, division, fold, is_held_out=False)
     for wrapper in reversed(repeating):
         train = {**wrapper, "dataset": train}
-    # Without the wrappers that repeat: every held-out sample is judged once.
+    # Without the wrappers that repeat: every held-out sample is evaluated once.
     held_out = _part(_as_evaluated(section, compiled), division, fold, is_held_out=True)
     return _with_sets(cfg, compiled, train=train, val=held_out)
 
 
-def fold_numbers(dataset: Any, division: Division) -> list[int]:
-    """Return the fold of each sample.
+def check_divisible(dataset: Any, division: Division) -> None:
+    """Refuse data that cannot be divided.
 
     Raises:
-        DataError: the data cannot be divided so, or hold a sample several times.
+        DataError: they hold a sample several times.
+        DingError: what `KFoldDataset` raises.
     """
     if len(set(_origins(dataset))) < len(dataset):
         raise DataError(
-            "the data hold a sample several times: one copy would be trained on and another judged; put "
+            "the data hold a sample several times: one copy would be trained on and another evaluated; put "
             f"{' or '.join(_REPEATING)} outermost in policy.collect.train"
         )
-    numbers = [0] * len(dataset)
-    for fold in range(division.num_splits):
-        for index in KFoldDataset(dataset, fold=fold, test_mode=True, **asdict(division)).indices:
-            numbers[index] = fold
-    return numbers
-
-
-def fingerprint(dataset: Any, folds: Sequence[int]) -> str:
-    """Return a digest of the samples' names and folds: of two equal ones the folds fit together."""
-    return hashlib.sha256(listed(sample_names(dataset), folds)).hexdigest()
+    KFoldDataset(dataset, fold=0, test_mode=True, **asdict(division))
 
 
 def find_test_data(compiled: Any) -> tuple[bool, str | None]:
@@ -184,7 +173,7 @@ def _folder_of(section: Mapping[str, Any]) -> str:
 
 
 def _origins(dataset: Any) -> list[Any]:
-    """Return for each sample where it lies in the data sets inside wrappers."""
+    """Return the place of each sample in the datasets inside wrappers."""
     if isinstance(dataset, ConcatDataset):
         inner = enumerate(map(_origins, dataset.datasets))
         return [(number, each) for number, places in inner for each in places]

@@ -1,4 +1,4 @@
-"""Predictions of whole data sets: as probabilities, as lines of a table, and averaged over networks."""
+"""Predictions of whole datasets: as probabilities, as lines of a table, and averaged over networks."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
-from ding_cls.metrics.targets import guessed_classes
 from ding_cls.pipeline.evaluate import EvaluationReport, evaluate_checkpoint
+from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
 from ding_cls.worker.evaluation.results import plain, takes_counts
 
 Kind = Literal["one", "several", "tasks"]
@@ -21,13 +21,13 @@ Kind = Literal["one", "several", "tasks"]
 
 @dataclass(frozen=True, slots=True)
 class AveragedPrediction:
-    """What several networks say together.
+    """The averaged prediction of several networks.
 
     Attributes:
-        result: what the metric of the first one's run says of all samples.
-        names: of the samples: their files, or their numbers in the data set.
+        result: results of the first run's metric over all samples.
+        names: of the samples: their files, or their numbers in the dataset.
         classes: the class names.
-        targets: as the data set gives them.
+        targets: as the dataset gives them.
         probabilities: float64, in the shape of the logits; of several labels a sample each by itself.
     """
 
@@ -52,7 +52,7 @@ def average_predictions(
 
     Args:
         checkpoints: files or run folders, as `evaluate` takes them; their classes are the same.
-        data: folder with the split's folder in it; None takes what the first one's run says.
+        data: folder with the split's folder in it; None takes the first run's.
         split: 'train', 'val' or 'test'.
         batch_size: samples per batch; None takes each run's.
         model: the network, for runs that were given one instead of a name.
@@ -81,14 +81,16 @@ def average_predictions(
     targets = first.predictions["targets"]
     total = probabilities(first.predictions["logits"], targets)
     for checkpoint in checkpoints[1:]:
-        judged = evaluate_checkpoint(checkpoint, **settings)
-        _check_alike(first, judged, checkpoints[0], checkpoint)
-        total = total + probabilities(judged.predictions["logits"], targets)
+        other = evaluate_checkpoint(checkpoint, **settings)
+        _check_alike(first, other, checkpoints[0], checkpoint)
+        total = total + probabilities(other.predictions["logits"], targets)
     mean = total / len(checkpoints)
     result = result_of(build_metric(first.cfg.policy.eval.metric), logits_of(mean, targets), targets)
     averaged = AveragedPrediction(result, sample_names(first.dataset), first.classes, targets, mean)
     if out is not None:
-        write_table(out, ("path", "label", "predicted", "score"), averaged_lines(averaged))
+        rows = lines(averaged.probabilities, targets, averaged.classes)
+        named_rows = ((name, *row) for name, row in zip(averaged.names, rows, strict=True))
+        write_table(out, ("path", "label", "predicted", "score"), named_rows)
     return averaged
 
 
@@ -115,10 +117,8 @@ def kind_of(targets: torch.Tensor) -> Kind:
 
 
 def probabilities(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return probabilities, float64: over the classes together, or of each by itself where a sample may have
-    several labels."""
-    exact = logits.double()
-    return exact.sigmoid() if kind_of(targets) == "several" else exact.softmax(-1)
+    """Return `probabilities_of` logits, for labels as the targets show them."""
+    return probabilities_of(logits, kind_of(targets))
 
 
 def logits_of(probability: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -131,7 +131,7 @@ def logits_of(probability: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def result_of(metric: IMetric, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, Any]:
-    """Return what a metric says of samples that lie together, as the evaluator would."""
+    """Return a metric's results over samples in one tensor, as the evaluator would."""
     found = metric.eval(logits, targets)
     if isinstance(metric, SumMetric):
         return dict(plain(found))
@@ -144,41 +144,27 @@ def lines(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (label, predicted, score) of each sample: class names, and the probability of what is predicted.
 
-    Several of them stand in one cell, with `SEPARATOR` between; of several labels those are predicted whose
-    probability is 0.5 or more. A network that gives NaN predicts nothing.
+    Several of them stand in one cell, with `SEPARATOR` between. A network that gives NaN predicts nothing.
     """
     kind = kind_of(targets)
-    guesses = guessed_classes(probability)
-    for row, target, guess in zip(probability, targets, guesses, strict=True):
-        if kind == "several":
-            own, said = (target == 1).nonzero().flatten(), (row >= 0.5).nonzero().flatten()
-            scores = row[said]
-        else:
-            own = (target if target.dim() == 0 or kind == "tasks" else target.argmax()).reshape(-1)
-            said = guess.reshape(-1)
-            # C is the number of no class: behind the last column stands what has no score.
-            padded = torch.cat([row, row.new_full((*row.shape[:-1], 1), float("nan"))], -1)
-            scores = padded.reshape(len(said), -1).gather(1, said[:, None]).flatten()
-        yield (
-            _joined(own.tolist(), classes),
-            _joined(said.tolist(), classes),
-            SEPARATOR.join(f"{score:.6f}" for score in scores.tolist()),
-        )
+    numbers, unused = torch.arange(len(targets)), torch.ones(len(targets), dtype=torch.bool)
+    predicted, scores = predicted_of(probability, kind)
+    records = SampleRecords(kind, numbers, targets, predicted, scores, unused, torch.empty(0))
+    for _, _, label, _, guess, score, _ in records.rows([""] * len(targets), classes):
+        shown = ["nan" if each is None else f"{each:.6f}" for each in _as_list(score)]
+        yield _joined(label), _joined(guess), SEPARATOR.join(shown)
 
 
-def averaged_lines(averaged: AveragedPrediction) -> Iterator[tuple[str, ...]]:
-    """Yield (path, label, predicted, score) of each sample."""
-    found = lines(averaged.probabilities, averaged.targets, averaged.classes)
-    for name, line in zip(averaged.names, found, strict=True):
-        yield (name, *line)
+def _joined(names: Any) -> str:
+    return SEPARATOR.join(each for each in _as_list(names) if each is not None)
 
 
-def _joined(numbers: Sequence[int], classes: Sequence[str]) -> str:
-    return SEPARATOR.join(classes[each] for each in numbers if each < len(classes))
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _check_alike(first: EvaluationReport, other: EvaluationReport, name: object, other_name: object) -> None:
     if other.classes != first.classes:
         raise DataError(f"'{other_name}' has other classes than '{name}'; average networks of one task")
     if not torch.equal(other.predictions["targets"], first.predictions["targets"]):
-        raise DataError(f"'{other_name}' was judged on other samples than '{name}'; name them with data=")
+        raise DataError(f"'{other_name}' was evaluated on other samples than '{name}'; name them with data=")

@@ -1,11 +1,11 @@
-"""Cross-validation: one ordinary run for each fold, judged on what it was not trained on."""
+"""Cross-validation: one ordinary run for each fold, evaluated on what it was not trained on."""
 
 import copy
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,16 @@ from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
-from ding_cls.pipeline.kfold.files import averaged_file, judged_files, named
+from ding_cls.pipeline.kfold.files import averaged_file, fold_files, fold_folder, whole_file
 from ding_cls.pipeline.kfold.fold_config import fold_config
-from ding_cls.pipeline.kfold.plan import Asked, Config, Plan, make_plan, opened, wanted_folds
+from ding_cls.pipeline.kfold.plan import (
+    Config,
+    DivisionOptions,
+    Plan,
+    make_plan,
+    open_folder,
+    wanted_folds,
+)
 from ding_cls.pipeline.kfold.predictions import average_predictions, check_alone
 from ding_cls.pipeline.kfold.summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.run_folder import has_rows, locked
@@ -76,8 +83,7 @@ def kfold(
         grouped: samples of one group stay together, by the dataset's ``groups``; by default so.
         group_pattern: the same by file names: a regular expression; its first group, or the whole match.
         use_last: evaluate the last checkpoint of each fold, not the best.
-        allow_changed_data: go on with other names or labels while no fold has begun (it would be evaluated on
-            samples that it has trained on).
+        allow_changed_data: go on with other names or labels while no fold has begun.
 
     Raises:
         DingError, RunStopped: as `train`.
@@ -85,121 +91,115 @@ def kfold(
     check_alone("kfold")
     settings: dict[str, Any] = {"data": data, "model": model, "pretrained": pretrained, "epochs": epochs}
     settings |= {"synthetic": synthetic, "exp_name": exp_name, "overrides": overrides}
-    asked = Asked(seed, num_splits, stratified, grouped, group_pattern)
-    plan = make_plan(config, settings, asked, is_resumed=resume, allow_code=allow_code)
-    if use_last:
-        _check_last_is_saved(plan)
-    folds = wanted_folds(plan.division.num_splits, fold, start_fold)
-    is_part = fold is not None or start_fold > 0
-    how = _How(is_resumed=resume, is_part=is_part, use_last=use_last, allow_code=allow_code)
-    return _run_folds(plan, folds, model, how, allow_changed_data=allow_changed_data)
+    options = DivisionOptions(seed, num_splits, stratified, grouped, group_pattern)
+    plan = make_plan(config, settings, options, is_resumed=resume, allow_code=allow_code)
+    return _finish(
+        _Run(plan, model if isinstance(model, torch.nn.Module) else None, use_last, allow_code),
+        wanted_folds(plan.division.num_splits, fold, start_fold),
+        is_resumed=resume,
+        is_part=fold is not None or start_fold > 0,
+        allow_changed_data=allow_changed_data,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _How:
-    is_resumed: bool
-    is_part: bool
+@dataclass(frozen=True, slots=True)
+class _Run:
+    plan: Plan
+    network: torch.nn.Module | None
     use_last: bool
     allow_code: bool
 
+    def network_copy(self) -> torch.nn.Module | None:
+        return copy.deepcopy(self.network)
 
-def _run_folds(
-    plan: Plan,
-    folds: Sequence[int],
-    model: str | torch.nn.Module | None,
-    how: _How,
-    *,
-    allow_changed_data: bool,
+
+def _finish(
+    run: _Run, folds: Sequence[int], *, is_resumed: bool, is_part: bool, allow_changed_data: bool
 ) -> KFoldResult:
-    """Run the folds one after another in the locked folder, then sum up and predict the test split."""
-    parents, wanted = missing_parents(plan.folder), plan
+    """Finish the folds one after another in the locked folder, then sum up and predict the test split."""
+    if run.use_last:
+        _check_last_is_saved(run.plan)
+    parents, is_new = missing_parents(run.plan.folder), False
     with ExitStack() as stack:
         try:
             with held_stops():
-                plan = opened(
-                    plan,
+                plan = open_folder(
+                    run.plan,
                     folds,
-                    is_resumed=how.is_resumed,
-                    is_part=how.is_part,
+                    is_resumed=is_resumed,
+                    is_part=is_part,
                     allow_changed_data=allow_changed_data,
                 )
-                if not how.is_part:
+                is_new = plan is not run.plan and not is_part
+                run = replace(run, plan=plan)
+                if not is_part:
                     stack.enter_context(locked(plan.folder))
             stack.enter_context(part_of(plan.folder))
-            for number in folds:
-                with locked(plan.folder, name=f"fold_{number}"):
-                    _finish_fold(plan, number, model, use_last=how.use_last, allow_code=how.allow_code)
+            for fold in folds:
+                with locked(plan.folder, name=f"fold_{fold}"):
+                    _finish_fold(run, fold)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             # A mistake found before training began shall not cost a folder.
-            is_new = plan is not wanted and not (how.is_resumed or how.is_part)
-            if is_new and not any(plan.folder.glob("*fold_*/")):
+            if is_new and not any(run.plan.folder.glob("*fold_*/")):
                 stack.close()
-                remove_claimed(plan.folder, parents)
+                remove_claimed(run.plan.folder, parents)
                 if isinstance(error, RunStopped):
                     raise RunStopped(nothing_saved(error.cause), cause=error.cause) from error
             raise
         # First: of a test split that cannot be read the folds' results shall not have to wait.
-        result = kfold_summary(plan.folder, use_last=how.use_last, allow_code=how.allow_code)
-        if result.missing or not _predict_test(plan, result, model, allow_code=how.allow_code):
+        result = kfold_summary(plan.folder, use_last=run.use_last, allow_code=run.allow_code)
+        if result.missing or result.test is not None or not plan.test[0]:
             return result
-        return kfold_summary(plan.folder, use_last=how.use_last, allow_code=how.allow_code)
+        _predict_test(run, result)
+        return kfold_summary(plan.folder, use_last=run.use_last, allow_code=run.allow_code)
 
 
 def _check_last_is_saved(plan: Plan) -> None:
     learner = plan.compiled.policy.learn.learner
     if learner.checkpoint.save_best_only or not learner.hook.get("save_ckpt_after_run"):
         raise ConfigError(
-            "use_last judges the weights that training ends with, and the config does not save them: of "
+            "use_last evaluates the weights that training ends with, and the config does not save them: of "
             "policy.learn.learner set hook.save_ckpt_after_run=True and checkpoint.save_best_only=False, or "
             "leave out --use-last"
         )
 
 
-def _finish_fold(
-    plan: Plan, fold: int, model: str | torch.nn.Module | None, *, use_last: bool, allow_code: bool
-) -> None:
-    """Train a fold, or the rest of it, and judge it; what is done is not done again."""
-    folder = plan.folder / f"fold_{fold}"
-    result_file, predictions_file = judged_files(folder, use_last=use_last)
+def _finish_fold(run: _Run, fold: int) -> None:
+    """Train a fold, or the rest of it, and evaluate it; what is done is not done again."""
+    folder = run.plan.folder
+    result_file, predictions_file = fold_files(folder, fold, use_last=run.use_last)
     if result_file.is_file():
         return
-    network = model if isinstance(model, torch.nn.Module) else None
-    checkpoints = _train_fold(plan, fold, network, allow_code=allow_code)
+    checkpoints = _train_fold(run, fold)
     checkpoint = best_file(checkpoints)
-    if use_last:
+    if run.use_last:
         written = CheckpointKeeper(checkpoints).iterations()
         if not written:
             raise CheckpointError(f"'{checkpoints}' holds no last checkpoint any more; leave out --use-last")
         checkpoint = written[0]
-    judged = evaluate_checkpoint(
-        checkpoint, model=copy.deepcopy(network), keep_predictions=True, allow_code=allow_code
+    report = evaluate_checkpoint(
+        checkpoint, model=run.network_copy(), keep_predictions=True, allow_code=run.allow_code
     )
-    held_out = judged.dataset
-    write_arrays(
-        predictions_file,
-        {
-            "sample_ids": [held_out.indices[each] for each in judged.predictions["sample_ids"].tolist()],
-            "names": sample_names(held_out),
-            "targets": judged.predictions["targets"],
-            "logits": judged.predictions["logits"],
-        },
-    )
+    held_out, predictions = report.dataset, report.predictions
+    numbers = [held_out.indices[each] for each in predictions["sample_ids"].tolist()]
+    columns = {**predictions, "sample_ids": numbers, "names": sample_names(held_out)}
+    write_arrays(predictions_file, columns)
     write_json(
         result_file,
         {
             "fold": fold,
-            "checkpoint": os.path.relpath(checkpoint, plan.folder),
-            "train_iter": judged.train_iter,
-            "num_train": plan.record["num_samples"] - judged.num_samples,
-            "num_held_out": judged.num_samples,
-            "result": plain(judged.result),
+            "checkpoint": os.path.relpath(checkpoint, folder),
+            "train_iter": report.train_iter,
+            "num_train": run.plan.record["num_samples"] - report.num_samples,
+            "num_held_out": report.num_samples,
+            "result": plain(report.result),
         },
     )
 
 
-def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow_code: bool) -> Path:
-    """Train a fold to its end and return where its checkpoints lie."""
-    folder = plan.folder / f"fold_{fold}"
+def _train_fold(run: _Run, fold: int) -> Path:
+    """Train a fold to its end and return the folder of its checkpoints."""
+    plan, folder = run.plan, fold_folder(run.plan.folder, fold)
     cfg = fold_config(plan.cfg, plan.compiled, plan.division, fold)
     out_dir = plan.compiled.policy.learn.learner.checkpoint.out_dir
     if out_dir is not None:
@@ -207,6 +207,7 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
         out_dir = os.path.join(out_dir, plan.folder.resolve().name)
         cfg["policy"]["learn"]["learner"]["checkpoint"]["out_dir"] = out_dir
     checkpoints = checkpoint_folder(folder, out_dir)
+    # Its own mark: with the best checkpoint alone nothing else tells that training ended.
     mark = folder / "trained.json"
     if mark.is_file():
         return checkpoints
@@ -217,10 +218,10 @@ def _train_fold(plan: Plan, fold: int, network: torch.nn.Module | None, *, allow
     try:
         train(
             cfg,
-            model=copy.deepcopy(network),
+            model=run.network_copy(),
             exp_name=str(folder),
             resume=is_begun,
-            allow_code=allow_code,
+            allow_code=run.allow_code,
         )
     except NumbersError as error:
         raise NumbersError(f"fold {fold}: {error}") from error
@@ -236,7 +237,7 @@ def _make_way(folder: Path, checkpoints: Path) -> None:
     is_trained = has_rows(folder) or best_file(checkpoints).is_file()
     for rest in (folder, checkpoints):
         if rest.is_dir() and is_trained:
-            # Whoever trains it by itself, not as a fold, is not disturbed.
+            # A process that trains it by itself, not as a fold, is not disturbed.
             lock_folder(rest).release()
             kept = claim_folder(rest.with_name(f"unfinished_{rest.name}"))
             rest.replace(kept)
@@ -244,20 +245,15 @@ def _make_way(folder: Path, checkpoints: Path) -> None:
         shutil.rmtree(rest, ignore_errors=True)
 
 
-def _predict_test(
-    plan: Plan, result: KFoldResult, model: str | torch.nn.Module | None, *, allow_code: bool
-) -> bool:
-    """Let the networks of all folds predict the test split together; return whether that was to be done."""
-    has_test, above_test = plan.test
-    if not has_test or result.test is not None:
-        return False
+def _predict_test(run: _Run, result: KFoldResult) -> None:
+    """Let the networks of all folds predict the test split together."""
+    folder = run.plan.folder
     averaged = average_predictions(
         [each.checkpoint for each in result.folds],
-        data=above_test,
-        model=copy.deepcopy(model) if isinstance(model, torch.nn.Module) else None,
-        out=named(plan.folder, "test_predictions.csv", use_last=result.is_last),
-        allow_code=allow_code,
+        data=run.plan.test[1],
+        model=run.network_copy(),
+        out=whole_file(folder, "test_predictions.csv", use_last=run.use_last),
+        allow_code=run.allow_code,
     )
-    target = averaged_file(plan.folder, use_last=result.is_last)
-    write_json(target, {**averaged.result, "num_samples": len(averaged.names)})
-    return True
+    values = {**averaged.result, "num_samples": len(averaged.names)}
+    write_json(averaged_file(folder, use_last=run.use_last), values)

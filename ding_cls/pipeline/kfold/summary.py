@@ -1,12 +1,12 @@
-"""What the folds of a cross-validation come to: mean and spread, out-of-fold predictions, and how they look.
+"""The outcome of a cross-validation: mean and spread of the folds, out-of-fold predictions, and their table.
 
-It reads what lies in the folder; it trains and judges nothing.
+It reads the files in the folder; it trains and evaluates nothing.
 """
 
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,15 @@ from ding_cls.config import checked_config
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import build_metric, is_percentage, show_value, shown_results
+from ding_cls.metrics import Display, build_metric, digits_of, is_percentage, show_value
 from ding_cls.pipeline.evaluate import write_arrays
 from ding_cls.pipeline.kfold.files import (
     CONFIG_NAME,
     SETTINGS_NAME,
     averaged_file,
-    judged_files,
-    named,
+    fold_files,
     read_json,
+    whole_file,
 )
 from ding_cls.pipeline.kfold.predictions import lines, probabilities, result_of
 from ding_cls.pipeline.train import PARTS
@@ -43,10 +43,10 @@ class FoldResult:
 
     Attributes:
         fold: its number, from 0.
-        result: what the metric says of the held-out samples.
-        train_iter: updates that the judged weights have seen.
+        result: of the metric on the held-out samples.
+        train_iter: updates that the evaluated weights have seen.
         num_train: samples that were trained on.
-        num_held_out: samples that were judged.
+        num_held_out: samples that were evaluated.
         checkpoint: the file of these weights.
     """
 
@@ -63,16 +63,16 @@ class KFoldResult:
     """What a cross-validation came to.
 
     Attributes:
-        run_folder: where all of it lies.
+        run_folder: the folder of all its files.
         num_splits: number of folds.
-        is_last: the last checkpoint of each fold was judged, not the best.
+        is_last: the last checkpoint of each fold was evaluated, not the best.
         folds: those that are finished.
         missing: numbers of those that are not.
         mean: of each number of the results, over the finished folds.
         spread: the sample standard deviation (n - 1) of the same; empty with fewer than two folds.
-        out_of_fold: what the metric says of all samples, each judged by the network that was not trained on
-            it, and ``num_samples``; None while folds are missing.
-        test: what it says of the networks' averaged prediction of the test split; None without one.
+        out_of_fold: results over all samples, each by the network that was not trained
+            on it, and ``num_samples``; None while folds are missing.
+        test: results of the networks' averaged prediction of the test split; None without one.
         num_classes: classes in the data.
     """
 
@@ -100,7 +100,7 @@ def kfold_summary(
 
     Args:
         folder: of the cross-validation.
-        use_last: of the last checkpoints, where those were judged.
+        use_last: of the last checkpoints, where those were evaluated.
         allow_code: import the modules that the config's ``custom_imports`` names.
 
     Raises:
@@ -110,25 +110,20 @@ def kfold_summary(
     folder = Path(folder)
     record = read_json(folder / SETTINGS_NAME, f"there is no cross-validation '{folder}' to sum up here")
     num_splits = record["division"]["num_splits"]
-    all_files = [judged_files(folder / f"fold_{number}", use_last=use_last) for number in range(num_splits)]
-    files = {number: each for number, each in enumerate(all_files) if each[0].is_file()}
+    all_files = {number: fold_files(folder, number, use_last=use_last) for number in range(num_splits)}
+    files = {number: each for number, each in all_files.items() if each[0].is_file()}
     if not files:
         raise ConfigError(
-            f"no fold in '{folder}' is finished and judged by its {'last' if use_last else 'best'} "
+            f"no fold in '{folder}' is finished and evaluated by its {'last' if use_last else 'best'} "
             f"checkpoint: ding-cls kfold --resume --work-dir {folder}{' --use-last' if use_last else ''}"
         )
-    folds = [_fold_result(folder, each[0]) for each in files.values()]
+    folds = [_fold_result(folder, result_file) for result_file, _ in files.values()]
     mean, spread = mean_and_spread([each.result for each in folds])
-    missing = [number for number in range(num_splits) if number not in files]
+    missing = sorted(all_files.keys() - files.keys())
     out_of_fold = None
     if not missing:
-        cfg, _ = read_config_with_origins(folder / CONFIG_NAME)
-        import_user_code(cfg, is_allowed=allow_code)
-        classes: dict[str, Any] = dict(PARTS)
         columns = _gathered(files, record["num_samples"])
-        metric = build_metric(checked_config(cfg, None, **classes).policy.eval.metric)
-        logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
-        out_of_fold = {**result_of(metric, logits, targets), "num_samples": len(targets)}
+        out_of_fold = _evaluated(folder, columns, allow_code=allow_code)
         _write_out_of_fold(folder, columns, record["classes"], use_last=use_last)
     test = averaged_file(folder, use_last=use_last)
     found = KFoldResult(
@@ -143,19 +138,13 @@ def kfold_summary(
         test=read_json(test) if test.is_file() else None,
         num_classes=len(record["classes"]),
     )
-    write_json(named(folder, "summary.json", use_last=use_last), _plain(found, record["division"]))
+    write_json(whole_file(folder, "summary.json", use_last=use_last), _plain(found, record["division"]))
     return found
 
 
 def mean_and_spread(results: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
     """Return mean and sample standard deviation (n - 1) of each number that all results have."""
-    names = [
-        name
-        for name in results[0]
-        if all(
-            isinstance(each.get(name), int | float) and not isinstance(each[name], bool) for each in results
-        )
-    ]
+    names = [name for name in results[0] if all(_is_number(each.get(name)) for each in results)]
     values = {name: np.array([each[name] for each in results], np.float64) for name in names}
     mean = {name: float(column.mean()) for name, column in values.items()}
     if len(results) < 2:
@@ -163,10 +152,14 @@ def mean_and_spread(results: Sequence[Mapping[str, Any]]) -> tuple[dict[str, flo
     return mean, {name: float(column.std(ddof=1)) for name, column in values.items()}
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def print_kfold(result: KFoldResult) -> None:
-    """Print a table of the folds, their mean and spread, and what lies where."""
+    """Print a table of the folds, their mean and spread, and the names of the files."""
     console = Console(highlight=False, soft_wrap=True)
-    names = list(shown_results(result.mean, result.num_classes))
+    names = list(Display(num_classes=result.num_classes)(result.mean))
     heads = (f"{name} %" if is_percentage(name) else escape(name) for name in names)
     table = Table("fold", "update", "trained on", "held out", *heads)
     for each in result.folds:
@@ -182,7 +175,7 @@ def print_kfold(result: KFoldResult) -> None:
     console.print(table)
     which = "best checkpoint, chosen on the held-out part" if _is_chosen(result) else "last checkpoint"
     console.print(
-        f"n = {len(result.folds)} folds of {result.num_splits}, each judged by its {which}; "
+        f"n = {len(result.folds)} folds of {result.num_splits}, each evaluated by its {which}; "
         "spread: sample standard deviation",
         markup=False,
     )
@@ -194,7 +187,7 @@ def print_kfold(result: KFoldResult) -> None:
         ("test", "test_predictions.csv", result.test is not None),
     ):
         if is_there:
-            file = named(result.run_folder, name, use_last=result.is_last)
+            file = whole_file(result.run_folder, name, use_last=result.is_last)
             console.print(f"{label + ':':9}{file}", markup=False)
 
 
@@ -204,7 +197,7 @@ def _is_chosen(result: KFoldResult) -> bool:
 
 
 def _cells(values: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    return [escape(show_value(values.get(name, ""), 2 if is_percentage(name) else 4)) for name in names]
+    return [escape(show_value(values.get(name, ""), digits_of(name))) for name in names]
 
 
 def _fold_result(folder: Path, file: Path) -> FoldResult:
@@ -213,6 +206,16 @@ def _fold_result(folder: Path, file: Path) -> FoldResult:
     result = {name: math.nan if value is None else value for name, value in values["result"].items()}
     checkpoint = folder / values["checkpoint"]
     return FoldResult(**{**values, "result": result, "checkpoint": checkpoint})
+
+
+def _evaluated(folder: Path, columns: Mapping[str, npt.NDArray[Any]], *, allow_code: bool) -> dict[str, Any]:
+    """Return the results of the config's metric over the samples of all folds."""
+    cfg, _ = read_config_with_origins(folder / CONFIG_NAME)
+    import_user_code(cfg, is_allowed=allow_code)
+    classes: dict[str, Any] = dict(PARTS)
+    metric = build_metric(checked_config(cfg, None, **classes).policy.eval.metric)
+    logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
+    return {**result_of(metric, logits, targets), "num_samples": len(targets)}
 
 
 def _gathered(files: Mapping[int, tuple[Path, Path]], num_samples: int) -> dict[str, npt.NDArray[Any]]:
@@ -237,13 +240,13 @@ def _gathered(files: Mapping[int, tuple[Path, Path]], num_samples: int) -> dict[
 def _write_out_of_fold(
     folder: Path, columns: Mapping[str, npt.NDArray[Any]], classes: Sequence[str], *, use_last: bool
 ) -> None:
-    write_arrays(named(folder, "out_of_fold.npz", use_last=use_last), columns)
+    write_arrays(whole_file(folder, "out_of_fold.npz", use_last=use_last), columns)
     logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
     found = lines(probabilities(logits, targets), targets, classes)
     known = (columns[name].tolist() for name in ("sample_ids", "names", "folds"))
     rows = ((number, name, *line, fold) for number, name, fold, line in zip(*known, found, strict=True))
     header = ("sample", "path", "label", "predicted", "score", "fold")
-    write_table(named(folder, "out_of_fold.csv", use_last=use_last), header, rows)
+    write_table(whole_file(folder, "out_of_fold.csv", use_last=use_last), header, rows)
 
 
 def _plain(found: KFoldResult, division: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,14 +255,7 @@ def _plain(found: KFoldResult, division: Mapping[str, Any]) -> dict[str, Any]:
         **division,
         "checkpoint": "best" if _is_chosen(found) else "last",
         "folds": [
-            {
-                "fold": each.fold,
-                "result": each.result,
-                "train_iter": each.train_iter,
-                "num_train": each.num_train,
-                "num_held_out": each.num_held_out,
-                "checkpoint": os.path.relpath(each.checkpoint, found.run_folder),
-            }
+            {**asdict(each), "checkpoint": os.path.relpath(each.checkpoint, found.run_folder)}
             for each in found.folds
         ],
         "missing": found.missing,

@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,9 @@ import pytest
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline import train
 from ding_cls.pipeline.dry_run import run as module
-from ding_cls.pipeline.dry_run.report import DryRun, Timing
+from ding_cls.pipeline.dry_run.report import Timing
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
-from tests.distributed.ranks import warm_processes
+from tests.pipeline.dry_run.test_report import report
 
 SETTINGS = [
     "policy.cuda=False",
@@ -157,72 +155,6 @@ def test_the_users_code_needs_leave(workdir: Path) -> None:
         dry_run("mine.py", synthetic=True, overrides=SETTINGS, allow_code=True)
 
 
-def report(**changes: Any) -> DryRun:
-    whole = DryRun(
-        run_folder="runs/pets",
-        num_train=12_800,
-        num_eval=500,
-        num_classes=10,
-        num_left_out=0,
-        shapes={"logits": "float32 (32, 10)"},
-        num_parameters=11_181_642,
-        num_trainable=5_130,
-        loss=2.4,
-        expected_loss=math.log(10),
-        train_timing=Timing(0.01, 0.09, 5),
-        eval_timing=Timing(0.01, 0.04, 5),
-        memory_bytes=1_500_000_000,
-        memory_kind="of the GPU at most",
-        updates_per_epoch=400,
-        num_updates=36_000,
-        num_evaluations=91,
-        eval_batches=16,
-        batch_sizes=(32, 32),
-        learning_rates=((0, 0.001), (400, 0.1), (35_999, 1e-8)),
-        checkpoint_bytes=89_500_000,
-        num_checkpoints=4,
-        free_bytes=60_000_000_000,
-        remarks=(),
-    )
-    return replace(whole, **changes)
-
-
-def test_a_report_is_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
-    print_dry_run(report(remarks=("this", "that")))
-    assert (
-        capsys.readouterr().out
-        == """\
-run folder:    runs/pets (nothing is written to it now)
-pictures:      12,800 to train on, 500 to judge, 10 classes
-logits:        float32 (32, 10)
-parameters:    11,181,642, of which 5,130 are trained
-first loss:    2.4000; guessing costs ln(10) = 2.3026
-updates:       36,000, 400 an epoch with 32 pictures each
-learning rate: 0.001 at first, 0.1 at most (update 400), 1e-08 at last
-one update:    100 ms = data 10 ms + step 90 ms (from 5 of them)
-evaluation:    91 x 16 batches, each 50 ms = data 10 ms + forward 40 ms (from 5 of them)
-time in all:   about 1 h 1 min, without saving and starting
-memory:        1.5 GB of the GPU at most
-checkpoints:   4 x 89.5 MB = 358 MB; 60 GB are free
-look at this:  this
-look at this:  that
-"""
-    )
-
-
-def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    print_dry_run(
-        report(expected_loss=None, batch_sizes=(31, 32), num_left_out=7, eval_timing=Timing(1.0, 2.0, 0))
-    )
-    lines = capsys.readouterr().out.splitlines()
-    assert "first loss:    2.4000" in lines
-    assert (
-        "updates:       36,000, 400 an epoch with 31 or 32 pictures each, 7 left out of each, always others"
-        in lines
-    )
-    assert lines[8].endswith("(from one, starting up included)")
-
-
 @pytest.mark.parametrize(
     ("changes", "remark"),
     [
@@ -241,36 +173,3 @@ def test_what_deserves_a_second_look_is_named(changes: dict[str, Any], remark: s
 def test_without_reason_there_is_no_remark() -> None:
     assert list(module._remarks(report())) == []
     assert list(module._remarks(report(loss=30.0, expected_loss=None))) == []
-
-
-def test_the_folder_that_a_run_would_claim(workdir: Path) -> None:
-    wanted = Path("runs/x")
-    assert module._free_name(wanted) == wanted
-    for name in ("x", "x_2"):
-        os.makedirs(f"runs/{name}")
-    assert module._free_name(wanted) == Path("runs/x_3")
-
-
-def memory_of_blocks() -> tuple[int, int]:
-    memory = module._PeakMemory(is_cuda=False)
-    before = memory.peak()
-    for _ in range(3):
-        block = bytearray(b"x") * 100_000_000
-        del block
-    return before, memory.peak()
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux")
-def test_peak_memory_is_what_was_in_use_at_once() -> None:
-    # In a process of its own, as on the command line: what this one has freed and kept is not counted anew.
-    with warm_processes(1) as pool:
-        before, peak = pool.submit(memory_of_blocks).result()
-    assert before < 20_000_000
-    assert 80_000_000 < peak < 200_000_000
-
-
-@pytest.mark.parametrize("peak", [0, 1, 250, 10_000, 319_998])
-def test_the_highest_rate_of_a_long_run_is_found_to_the_update(peak: int) -> None:
-    first, highest, last = module._learning_rates(lambda train_iter: 1e6 - abs(train_iter - peak), 320_000)
-    assert highest == (peak, 1e6)
-    assert (first[0], last[0]) == (0, 319_999)

@@ -85,7 +85,7 @@ def test_networks_that_do_not_fit_are_refused(trained: Path, tmp_path: Path) -> 
     state["run"]["class_names"] = ["ash", "birch", "cedar", "fir"]
     state["run"]["config"]["policy"]["collect"]["eval_data_path"] = str(trained / "train")
     write_checkpoint("other.pth.tar", state)
-    with pytest.raises(DataError, match=r"'other\.pth\.tar' was judged on other samples than 'one'"):
+    with pytest.raises(DataError, match=r"'other\.pth\.tar' was evaluated on other samples than 'one'"):
         average_predictions(["one", "other.pth.tar"], split="val", model=TinyNet())
     with pytest.raises(DataError, match=r"a\.csv' cannot be written: .* is a file$"):
         average_predictions(["one"], split="val", model=TinyNet(), out="one/ckpt/ckpt_best.pth.tar/a.csv")
