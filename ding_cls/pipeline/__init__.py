@@ -1,9 +1,9 @@
 """Where the rooms meet: builds the parts of a run in order, then starts them."""
 
 from ding_cls.pipeline.build import build_datasets, build_network
-from ding_cls.pipeline.checks.images import readable_datasets
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.evaluate import evaluate
+from ding_cls.pipeline.image_check import readable_datasets
 from ding_cls.pipeline.kfold.predictions import AveragedPrediction, average_predictions
 from ding_cls.pipeline.kfold.run import kfold
 from ding_cls.pipeline.kfold.summary import FoldResult, KFoldResult, kfold_summary, print_kfold

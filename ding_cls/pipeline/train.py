@@ -20,12 +20,12 @@ from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_tra
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
-from ding_cls.pipeline.checks.images import readable_datasets, shown_count
 from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
+from ding_cls.pipeline.image_check import readable_datasets, shown_count
 from ding_cls.pipeline.result import TrainResult
 from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run, without_folders
 from ding_cls.pipeline.run_context import Run, open_run

@@ -33,7 +33,6 @@ from ding_cls.inference.saved_run import (
 from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
-from ding_cls.pipeline.checks.images import FACT
 from ding_cls.pipeline.checks.labels import Labels, check_tasks
 from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
@@ -43,6 +42,7 @@ from ding_cls.pipeline.datasets.splits import (
     preprocessing_of,
     training_set,
 )
+from ding_cls.pipeline.image_check import FACT
 from ding_cls.pipeline.train import PARTS, folder_of
 from ding_cls.policy import ImageClassificationPolicy
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ding_cls.data import readable_names
 from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
-from ding_cls.pipeline.evaluate import EvaluationReport
+from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import COLUMNS, sample_paths
 
 MAX_CLASSES = 40

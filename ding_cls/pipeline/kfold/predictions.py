@@ -12,7 +12,8 @@ from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
-from ding_cls.pipeline.evaluate import EvaluationReport, evaluate_checkpoint
+from ding_cls.pipeline.evaluate import evaluate_checkpoint
+from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
 from ding_cls.worker.evaluation.results import plain, takes_counts
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ding_cls.data import SyntheticDataset
-from ding_cls.pipeline.evaluate import EvaluationReport
+from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords
 from ding_cls.pipeline.evaluation.summary import print_evaluation, printable
 

@@ -11,7 +11,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import main
 from ding_cls.errors import CheckpointError, ConfigError, DataError, RunStopped
 from ding_cls.pipeline import evaluate, kfold, train
-from ding_cls.pipeline.checks import images as image_check
+from ding_cls.pipeline import image_check as image_check
 from ding_cls.pipeline.dry_run.run import dry_run
 from tests.conftest import TinyNet
 from tests.harness import SETTINGS, assert_same, outcome, run_tiny
