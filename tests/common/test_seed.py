@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ding_cls.common.seed import (
+    StepRandomness,
     Stream,
     derive_seed,
     generator,
@@ -149,3 +150,26 @@ def test_the_devices_generator_is_put_back_too() -> None:
     assert torch.equal(torch.cuda.get_rng_state(device), before)
     with torch_randomness(5, device):
         assert torch.equal(torch.rand(4, device=device), inside)
+
+
+def test_a_step_inside_a_run_draws_what_one_outside_does_and_the_run_leaves_no_trace() -> None:
+    randomness = StepRandomness(torch.device("cpu"))
+    torch.manual_seed(9)
+    before = torch.default_generator.get_state()
+    keys = [(3, 0, 0), (3, 1, 0), (3, 1, 1), (4, 1, 1), (3, 0, 0)]
+    outside, inside = [], []
+    for key in keys:
+        with randomness(*key):
+            outside.append(torch.rand(2).tolist())
+    assert torch.equal(torch.default_generator.get_state(), before)
+    with randomness.kept():
+        for key in keys:
+            with randomness(*key):
+                inside.append(torch.rand(2).tolist())
+    assert torch.equal(torch.default_generator.get_state(), before)
+    seeds = [derive_seed(Stream.STEP, *key) for key in keys]
+    expected = [torch.rand(2, generator=torch.Generator().manual_seed(seed)).tolist() for seed in seeds]
+    assert outside == inside == expected
+    with pytest.raises(ZeroDivisionError), randomness.kept(), randomness(*keys[0]):
+        _ = torch.rand(2) / (1 // 0)
+    assert torch.equal(torch.default_generator.get_state(), before)
