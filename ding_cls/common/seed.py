@@ -71,21 +71,20 @@ class StepRandomness:
 
     Args:
         device: as in ``torch_randomness``.
-        rank: this process's.
     """
 
-    def __init__(self, device: torch.device, rank: int) -> None:
-        self._device, self._rank = device, rank
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._stem = (0, _mixed(0, (Stream.STEP, 0)))
         self._generators = _default_generators(device)
         self._is_kept = False
 
-    def __call__(self, seed: int, train_iter: int) -> AbstractContextManager[None]:
-        """Return the context of the step that follows ``train_iter`` others, in a run of this seed."""
+    def __call__(self, seed: int, train_iter: int, rank: int) -> AbstractContextManager[None]:
+        """Return the context of a rank's step that follows ``train_iter`` others, in a run of this seed."""
         if seed != self._stem[0]:
             self._stem = (seed, _mixed(0, (Stream.STEP, seed)))
         # ``derive_seed(Stream.STEP, seed, train_iter, rank)``, of which the first half stays.
-        step_seed = _to_seed(_mixed(self._stem[1], (train_iter, self._rank)))
+        step_seed = _to_seed(_mixed(self._stem[1], (train_iter, rank)))
         if not self._is_kept:
             return torch_randomness(step_seed, self._device)
         for each in self._generators:

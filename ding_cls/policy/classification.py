@@ -100,7 +100,7 @@ class ImageClassificationPolicy(Policy):
         )
         self._wrap()
         self._now, self._clear_gradients = clock(self._cuda), gradient_clearing(self._optimizer)
-        self._randomness = StepRandomness(self._device, self._rank)
+        self._randomness = StepRandomness(self._device)
         self._is_whole = learn.accumulation_steps == 1
         self._seed = torch.initial_seed()
         self._train_iter = 0
@@ -126,7 +126,7 @@ class ImageClassificationPolicy(Policy):
         if not self._are_buckets_settled:
             self._settle_buckets(batch)
         stats = StepStats(copies=self._loss is None)
-        with self._randomness(self._seed, self._train_iter):
+        with self._randomness(self._seed, self._train_iter, self._rank):
             batch = self._mixed(self._prepared(batch))
             self._clear_gradients()
             self._finite.begin()

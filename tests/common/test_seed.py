@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ding_cls.common.seed import (
+    StepRandomness,
     Stream,
     derive_seed,
     generator,
@@ -174,3 +175,26 @@ def test_without_restoring_the_draws_are_the_same_and_the_states_stay(torch_only
         assert inside[2] == expected[2]
         assert (inside == expected) is not torch_only
         assert left[-1] != before[-1]
+
+
+def test_a_step_inside_a_run_draws_what_one_outside_does_and_the_run_leaves_no_trace() -> None:
+    randomness = StepRandomness(torch.device("cpu"))
+    torch.manual_seed(9)
+    before = torch.default_generator.get_state()
+    keys = [(3, 0, 0), (3, 1, 0), (3, 1, 1), (4, 1, 1), (3, 0, 0)]
+    outside, inside = [], []
+    for key in keys:
+        with randomness(*key):
+            outside.append(torch.rand(2).tolist())
+    assert torch.equal(torch.default_generator.get_state(), before)
+    with randomness.kept():
+        for key in keys:
+            with randomness(*key):
+                inside.append(torch.rand(2).tolist())
+    assert torch.equal(torch.default_generator.get_state(), before)
+    seeds = [derive_seed(Stream.STEP, *key) for key in keys]
+    expected = [torch.rand(2, generator=torch.Generator().manual_seed(seed)).tolist() for seed in seeds]
+    assert outside == inside == expected
+    with pytest.raises(ZeroDivisionError), randomness.kept(), randomness(*keys[0]):
+        _ = torch.rand(2) / (1 // 0)
+    assert torch.equal(torch.default_generator.get_state(), before)
