@@ -29,7 +29,7 @@ FOLDERS = {
     "ding_cls/worker": "what runs over batches: the learner and the evaluator",
     "ding_cls/worker/evaluation": "when to evaluate, each sample once, totals, which result is best",
     "ding_cls/worker/learner": "the training loop (`base_learner.py`) and the interface that hooks see",
-    "ding_cls/worker/learner/loop": "parts of the loop: progress, evaluations, interruption, room on the disk",
+    "ding_cls/worker/learner/loop": "parts of the loop: progress, evaluations, interruption, disk room",
     "ding_cls/worker/learner/hooks": "hooks: built in, implied by options, trackers, known names",
     "ding_cls/worker/learner/saving": "what a run's checkpoint holds; restoring it, and what is checked then",
     "ding_cls/worker/learner/state": "what a run remembers: history, running averages, bad updates, its logs",
