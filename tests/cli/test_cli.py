@@ -269,6 +269,7 @@ def test_a_resume_takes_the_runs_own_config_and_what_is_typed_on_top(
     assert read_config(f"{name}/total_config.py").policy.collect.image_size == typed.policy.collect.image_size
 
 
+@pytest.mark.slow
 def test_the_main_resumes_with_the_runs_own_config(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.model.num_classes=4"]
     sizes = ["policy.collect.synthetic_samples=8", "policy.collect.synthetic_eval_samples=4"]

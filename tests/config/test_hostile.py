@@ -465,6 +465,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_config_is_shown_and_linted_in_no_time(tmp_path: Path, name: str) -> None:
     (tmp_path / "c.py").write_text(LARGE[name])

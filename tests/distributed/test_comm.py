@@ -206,6 +206,7 @@ def vote_of_a_deserted_rank() -> str:
     return "nothing noticed"
 
 
+@pytest.mark.slow
 @pytest.mark.dist
 def test_a_rank_that_stays_away_is_noticed_in_time() -> None:
     assert run_ranks(vote_of_a_deserted_rank, 2) == ["timed out", "left"]

@@ -237,6 +237,7 @@ def test_a_taken_port_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         assert time.monotonic() - began < 30
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_one_line_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -248,6 +249,7 @@ def test_an_unknown_host_is_one_line_at_once(
     assert 1.5 <= time.monotonic() - began < 30
 
 
+@pytest.mark.slow
 def test_who_waits_for_whom_is_printed_after_a_while(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

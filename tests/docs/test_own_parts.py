@@ -122,6 +122,7 @@ def test_the_best_checkpoint_is_judged_by_the_same_metric(
     assert re.search(rf"^errors +{best:.4f} *$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "part"),
     [

@@ -63,6 +63,7 @@ def test_the_example_has_fewer_than_sixty_lines_of_code() -> None:
     assert 40 < len(lines) < 60
 
 
+@pytest.mark.slow
 def test_a_new_head_learns_on_a_body_that_stays(
     pictures: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

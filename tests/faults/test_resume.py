@@ -120,6 +120,7 @@ HOOKS_OF_ALL_KINDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [(), (f"{_JUDGE}.eval_interval=2", f"{_JUDGE}.by_epoch=False")])
 @pytest.mark.parametrize(
     "hooks",

@@ -45,6 +45,7 @@ def test_every_metric_has_a_run() -> None:
     assert len(IN_RUNS) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IN_RUNS)
 def test_a_run_is_judged_by_it(picture_folder: Path, workdir: Path, name: str) -> None:
     if name == "TorchMetric":

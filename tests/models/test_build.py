@@ -45,6 +45,7 @@ def test_sweep_covers_sixteen_networks() -> None:
     assert SMALL.keys() <= set(model_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size_px"), SMALL.items())
 def test_any_network_returns_one_tensor_of_logits(name: str, size_px: int) -> None:
     torch.manual_seed(0)

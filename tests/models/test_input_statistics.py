@@ -55,6 +55,7 @@ def test_every_one_of_torchvisions_is_what_its_default_weights_declare() -> None
             assert found.source == f"torchvision's {name} ({weights.name})"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TIMMS)
 def test_timms_are_those_of_its_weights(name: str) -> None:
     timm = pytest.importorskip("timm")
@@ -138,6 +139,7 @@ def _resnet50(file: str) -> dict[str, Any]:
     return {"type": "TorchvisionBackbone", "model_name": "resnet50", "pretrained": file}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14", "maxvit_t"])
 def test_networks_of_one_size_are_built_for_what_they_declare(name: str) -> None:
     found = input_statistics({"name": name})

@@ -103,6 +103,7 @@ def test_the_sweep_has_its_size() -> None:
 LARGE = ("torchvision, maps", "timm", "a family", "one network of timm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in NETWORKS]
 )

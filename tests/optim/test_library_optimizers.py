@@ -64,6 +64,7 @@ def test_timms_have_a_prefix() -> None:
         OPTIMIZERS.get("timm/Lam")
 
 
+@pytest.mark.slow
 def test_nearly_all_of_them_resume_exactly_through_a_file(tmp_path: Any) -> None:
     library()
     pytest.importorskip("timm")

@@ -39,7 +39,9 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_check, "find_bad_images", fail)
 
 
-@pytest.mark.parametrize("settings", [(), DESCRIBED], ids=["folders", "pipelines"])
+@pytest.mark.parametrize(
+    "settings", [pytest.param((), marks=pytest.mark.slow), DESCRIBED], ids=["folders", "pipelines"]
+)
 def test_all_bad_images_are_named_before_anything_trains(
     picture_folder: Path, workdir: Path, settings: tuple[str, ...]
 ) -> None:

@@ -261,6 +261,7 @@ def test_what_cannot_be_used_is_one_line(workdir: Path, arguments: dict[str, Any
     assert list(workdir.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_resume_does_not_need_the_file_of_weights_it_began_with(
     picture_folder: Path, workdir: Path
 ) -> None:
@@ -377,6 +378,7 @@ def test_the_second_spelling_trains_with_the_arguments_of_ours(picture_folder: P
     assert saved.collect.learn_data_path == str(picture_folder / "train")
 
 
+@pytest.mark.slow
 def test_a_network_that_is_put_together_trains_and_is_judged(picture_folder: Path, workdir: Path) -> None:
     Path("mm.py").write_text(SECOND_SPELLING)
     result = train("mm.py", data=picture_folder, epochs=1, exp_name="named", overrides=TINY_PICTURES)

@@ -66,6 +66,7 @@ def test_words_of_the_second_spelling_win_over_its_file_alone(
         assert line.endswith(f"(override {word})")
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_by_its_folder(
     picture_folder: Path, mm: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_network_of_parts_learns_the_bits_of_the_plain_one(learn: dict[str, An
     assert torch.equal(other.eval_mode.forward(batch(9)), one.eval_mode.forward(batch(9)))
 
 
+@pytest.mark.slow
 def test_a_resnet18_of_parts_trains_to_the_bits_of_the_whole_one() -> None:
     torch.manual_seed(0)
     whole = build_model("resnet18", num_classes=CLASSES)

@@ -29,7 +29,7 @@ BATCH_SIZES = (1, 4, 7, 32)
 WORLDS = pytest.mark.parametrize(
     "world_size", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 3))]
 )
-SEVERAL = pytest.mark.parametrize("world_size", [2, 3])
+SEVERAL = pytest.mark.parametrize("world_size", [2, pytest.param(3, marks=pytest.mark.slow)])
 LOADERS = ("ours", "round_up", "uneven", "torch", "whole")
 
 

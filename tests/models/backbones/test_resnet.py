@@ -30,6 +30,7 @@ def test_same_seed_gives_torchvisions_initial_values(name: str) -> None:
     assert_same_state(*build_pair(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_interchange_both_ways_with_equal_outputs(name: str) -> None:
     theirs = build_pair(name)[1]
@@ -51,6 +52,7 @@ def test_weights_interchange_both_ways_with_equal_outputs(name: str) -> None:
     theirs.load_state_dict(ours.state_dict(), strict=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_gradients_equal_torchvisions(name: str) -> None:
     ours, theirs = build_pair(name)

@@ -22,6 +22,7 @@ def copied(depth: int, **arguments: object) -> tuple[ResNetBackbone, nn.Module]:
     return backbone, whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [18, 50])
 def test_the_maps_are_those_of_the_whole_network(depth: int) -> None:
     backbone, whole = copied(depth, out_indices=(0, 1, 2, 3))
@@ -149,6 +150,7 @@ def test_the_small_stem_keeps_the_size() -> None:
         ResNet_CIFAR(18, deep_stem=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{}, {"depth": 101, "width_per_group": 8}])
 def test_grouped_convolutions_are_torchvisions(arguments: dict[str, int]) -> None:
     with torch.device("meta"):

@@ -33,6 +33,7 @@ def test_a_whole_network_by_name() -> None:
     assert new_network({"name": "timm/resnet10t"}, num_classes=4)(IMAGES).shape == (2, 4)
 
 
+@pytest.mark.slow
 def test_the_maps_are_timms() -> None:
     torch.manual_seed(0)
     backbone = build_backbone({"type": "TIMMBackbone", "model_name": "resnet10t"}).eval()
@@ -54,6 +55,7 @@ def test_a_transformer_gives_vectors() -> None:
     assert found.shape == (2, 192) == (2, backbone.num_features)
 
 
+@pytest.mark.slow
 def test_channels_come_second() -> None:
     backbone = TIMMBackbone("swin_tiny_patch4_window7_224", img_size=64, depths=(1, 1, 1, 1)).eval()
     assert backbone(IMAGES)[0].shape == (2, 768, 2, 2)
@@ -157,6 +159,7 @@ def test_networks_with_a_head_of_their_own_are_named_as_a_whole(name: str) -> No
         assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["efficientnet_b7", "efficientnetv2_xl", "legacy_xception", "tf_efficientnet_b2"]
 )

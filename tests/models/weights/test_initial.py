@@ -57,6 +57,7 @@ def test_a_prefix_chooses_and_is_taken_off(tmp_path: Path, state: dict[str, Tens
         load_pretrained(network.backbone, tmp_path / "w.pth", prefix="trunk")
 
 
+@pytest.mark.slow
 def test_whole_backbone_and_pretrained_are_loaded_in_that_order(tmp_path: Path) -> None:
     files = []
     for number in range(3):
@@ -93,6 +94,7 @@ def test_a_wrong_description_is_named(init: dict[str, Any], message: str) -> Non
         load_initial_weights(network, description)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["module.", "model.", "pretrain_", "backbone.", "module.pretrain_"])
 def test_prefixes_are_taken_off(tmp_path: Path, state: dict[str, Tensor], prefix: str) -> None:
     torch.save({prefix + name: each for name, each in state.items()}, tmp_path / "w.pth")

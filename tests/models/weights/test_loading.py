@@ -64,6 +64,7 @@ def test_another_number_of_classes_keeps_the_new_head(saved: tuple[Path, dict[st
     assert str(report) == f"loaded 120 of 122 tensors from {path}; newly initialised: fc.weight, fc.bias"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rename",
     [
@@ -165,6 +166,7 @@ def test_another_architecture_lists_five_and_counts_the_rest(saved: tuple[Path, 
     assert "\n" not in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_auxiliary_classifiers_in_a_file_are_left_out(tmp_path: Path, name: str) -> None:
     full = torchvision.models.get_model(name, num_classes=7, aux_logits=True, init_weights=False)
@@ -186,6 +188,7 @@ def old_vit_name(name: str) -> str:
     return name.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "old_name"),
     [
@@ -237,6 +240,7 @@ def named_in_parts(name: str) -> str:
     return f"head.{name}" if name.startswith("fc.") else f"backbone.{name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
 def test_a_whole_network_finds_its_place_in_parts(saved: tuple[Path, dict[str, Tensor]], prefix: str) -> None:
     path, state = saved
@@ -316,6 +320,7 @@ def test_a_backbone_that_is_not_the_files_is_refused(tmp_path: Path) -> None:
     assert same(snapshot(model), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_older", [False, True])
 @pytest.mark.parametrize("evaluated", [True, False])
 def test_of_a_checkpoint_it_takes_what_was_evaluated(tmp_path: Path, evaluated: bool, is_older: bool) -> None:

@@ -75,6 +75,7 @@ def test_a_backbone_of_torchvision_takes_a_whole_networks_file(tmp_path: Path) -
     assert network(torch.zeros(1, 3, 96, 96)).shape == (1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -104,6 +104,7 @@ def test_a_loss_of_one_label_is_refused_before_anything_is_trained(
     assert not Path("run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss", ["BCE", "{'type': 'AsymmetricLoss'}", "{'type': 'MultiLabelSoftMarginLoss'}"]
 )

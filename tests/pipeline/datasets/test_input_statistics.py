@@ -277,6 +277,7 @@ def test_an_error_names_the_library(tmp_path: Path) -> None:
         dry_run(synthetic=True, overrides=[*words, *QUICK])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_what_it_began_with(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
