@@ -19,7 +19,7 @@ from ding_cls.config.recipe import (
 from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.lint import lint
 from ding_cls.config.tree import at, leaves, put
-from tests.config.files import write_files
+from tests.config.reader.files import write_files
 
 SCRATCH, TUNE = read_config(RECIPES / FROM_SCRATCH), read_config(RECIPES / FINE_TUNE)
 # What a config may say of each key that counts in epochs or rates.

@@ -9,7 +9,7 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import CheckpointError, RunStopped
 from tests.harness import UPDATES, assert_resumes_exactly, assert_same, outcome, run_tiny
-from tests.options import own_parts  # noqa: F401  it registers hooks
+from tests.options.cases import own_parts  # noqa: F401  it registers hooks
 
 _JUDGE, _LEARNER = "policy.eval.evaluator", "policy.learn.learner"
 _INSIDE = (f"{_JUDGE}.eval_interval=3", f"{_JUDGE}.by_epoch=False")

@@ -10,8 +10,8 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.config.defaults import COLLECT
 from ding_cls.data import BATCH_AUGMENTS, DATASETS, SAMPLERS
-from tests.options.data_files import folder
-from tests.options.data_table import SETS, Changes, Section, both, in_folder, listed
+from tests.options.cases.data_files import folder
+from tests.options.cases.data_table import SETS, Changes, Section, both, in_folder, listed
 from tests.options.trials import CLASSES, UPDATES, keys_below, ours, run, trains
 
 

@@ -17,7 +17,7 @@ from ding_cls.optim import MOMENTUM_SCHEDULES, OPTIMIZER_BUILDERS, SCHEDULES, WE
 from tests.docs.test_coverage import names_of_tests
 from tests.models.losses.test_torch import SWEEP
 from tests.optim.schedules.test_mmcv import FORMULAS
-from tests.options.parts_table import OF_LOSSES
+from tests.options.cases.parts_table import OF_LOSSES
 from tests.options.spoil import spoil
 from tests.options.trials import ours
 

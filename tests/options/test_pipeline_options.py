@@ -11,7 +11,7 @@ from ding_cls.data import PIPELINES
 from ding_cls.data.transforms.torchvision import REFUSED
 from ding_cls.errors import ConfigError
 from tests.conftest import write_pictures
-from tests.options.pipeline_table import (
+from tests.options.cases.pipeline_table import (
     CONTAINERS,
     FLOAT,
     HIDDEN_STEPS,

@@ -6,10 +6,10 @@ import pytest
 
 from ding_cls.config.defaults import LEARN, POLICY
 from tests.harness import assert_resumes_exactly
-from tests.options.mixtures_table import MIXTURES, QUICK
-from tests.options.table import CASES, EXTRAS, KEYS, PARTS, SLOW
+from tests.options.cases.mixtures_table import MIXTURES, QUICK
+from tests.options.cases.table import CASES, EXTRAS, KEYS, PARTS, SLOW
+from tests.options.cases.training_table import TRIALS, Trial, learner
 from tests.options.training_runs import try_out, write_teacher
-from tests.options.training_table import TRIALS, Trial, learner
 from tests.options.trials import keys_below, run
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"

@@ -27,7 +27,7 @@ from ding_cls.policy.weight_averaging import Ema, Swa
 from ding_cls.worker.learner import HOOKS
 from ding_cls.worker.learner.hooks.implied import PreciseBatchNorm
 from tests.optim.test_library_optimizers import UNUSABLE as NO_LIBRARYS
-from tests.options.parts_table import (
+from tests.options.cases.parts_table import (
     MMCV,
     NO_HOOKS,
     NO_LOSSES,
@@ -46,8 +46,8 @@ from tests.options.parts_table import (
     loss,
     optimizer,
 )
+from tests.options.cases.training_table import LEARN, TRIALS
 from tests.options.training_runs import try_out
-from tests.options.training_table import LEARN, TRIALS
 from tests.options.trials import ours
 
 

@@ -14,7 +14,7 @@ from ding_cls.errors import RunStopped
 from ding_cls.models import build_classifier
 from tests.harness import _without_clocks as without_clocks
 from tests.harness import assert_same
-from tests.options.training_table import LEARNER, TEACHER, Trial
+from tests.options.cases.training_table import LEARNER, TEACHER, Trial
 from tests.options.trials import CONFIG, run, trains
 
 # Clocks and names, and what is remarked on the config alone: that is no effect of an option.

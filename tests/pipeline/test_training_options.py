@@ -9,7 +9,7 @@ from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import RunStopped
 from ding_cls.pipeline import evaluate, train
 from tests.harness import SETTINGS, assert_same, in_older_layout, outcome, run_tiny, tiny_parts
-from tests.options.mixtures_table import LIBRARY_OPTIMIZERS, MIXTURES
+from tests.options.cases.mixtures_table import LIBRARY_OPTIMIZERS, MIXTURES
 
 LEARN = "policy.learn"
 TRAINED: dict[str, tuple[str, ...]] = {

@@ -14,7 +14,7 @@ from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.policy.stages import Stage, stages_of
 from tests.harness import TinyBackbone
 from tests.policy.test_classification import Normless, assert_equal, build, network
-from tests.policy.test_mixing import AUGMENTS, SEED, images_and_targets
+from tests.policy.update.test_mixing import AUGMENTS, SEED, images_and_targets
 
 SMOOTH = {"type": "LabelSmoothLoss", "label_smooth_val": 0.3}
 FOCAL = {"type": "SoftmaxFocalLoss", "gamma": 1.0}

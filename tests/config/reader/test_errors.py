@@ -7,7 +7,7 @@ import pytest
 from ding_cls.config.reader.errors import Problems, TooManyProblemsError, UnknownValueError, located
 from ding_cls.config.reader.limits import MAX_WORK, Work
 from ding_cls.errors import ConfigError
-from tests.config.files import refusal
+from tests.config.reader.files import refusal
 
 
 def test_a_report_ends_after_fifty_problems(tmp_path: Path) -> None:

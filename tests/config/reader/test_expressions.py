@@ -7,7 +7,7 @@ import pytest
 from easydict import EasyDict
 
 from ding_cls.config import read_config
-from tests.config.files import refusal, write
+from tests.config.reader.files import refusal, write
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from ding_cls.config import read_config
 from ding_cls.config.reader.files import base_file
 from ding_cls.errors import ConfigError
-from tests.config.files import refusal, write_files
+from tests.config.reader.files import refusal, write_files
 
 
 @pytest.mark.parametrize(

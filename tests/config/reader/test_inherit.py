@@ -8,7 +8,7 @@ from easydict import EasyDict
 from ding_cls.config import read_config
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.errors import ConfigError
-from tests.config.files import write_files
+from tests.config.reader.files import write_files
 
 
 def _refusal(path: Path) -> list[str]:

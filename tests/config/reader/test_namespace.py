@@ -7,7 +7,7 @@ import pytest
 
 from ding_cls.config import read_config
 from ding_cls.config.reader.reader import read_config_with_origins
-from tests.config.files import refusal, write_files
+from tests.config.reader.files import refusal, write_files
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from easydict import EasyDict
 
 from ding_cls.config import read_config
 from ding_cls.config.reader.reader import read_config_with_origins
-from tests.config.files import refusal, write
+from tests.config.reader.files import refusal, write
 
 DI_STYLE = """\
 '''A config in the manner of the zoo.'''

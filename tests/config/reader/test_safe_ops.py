@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.config import read_config
-from tests.config.files import refusal, write
+from tests.config.reader.files import refusal, write
 
 
 @pytest.mark.parametrize(

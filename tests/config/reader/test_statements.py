@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.files import refusal
+from tests.config.reader.files import refusal
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from ding_cls import errors
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "reliability.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 

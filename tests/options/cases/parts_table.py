@@ -6,7 +6,16 @@ from ding_cls.config.defaults import LEARN as SCHEMA
 from ding_cls.optim import OPTIMIZERS
 from tests.optim.test_library_optimizers import UNUSABLE as NO_LIBRARYS
 from tests.optim.test_optimizers import OF_TORCH
-from tests.options.training_table import EACH_UPDATE, LAYERS, Trial, headed, hooks, learn, learner, whole
+from tests.options.cases.training_table import (
+    EACH_UPDATE,
+    LAYERS,
+    Trial,
+    headed,
+    hooks,
+    learn,
+    learner,
+    whole,
+)
 from tests.options.trials import CLASSES
 
 # Losses

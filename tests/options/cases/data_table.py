@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.options.data_files import (
+from tests.options.cases.data_files import (
     COUNT,
     LABELS,
     PICTURES,

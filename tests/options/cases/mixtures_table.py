@@ -5,8 +5,8 @@ The settings are those of a command line; what a user brings is in ``own_parts``
 
 from tests.data.pictures_options import batch_augments, training_pipeline
 from tests.harness import tiny_parts
-from tests.options import own_parts  # noqa: F401  it registers them
-from tests.options.training_table import JUDGE, LEARNER, TEACHER
+from tests.options.cases import own_parts  # noqa: F401  it registers them
+from tests.options.cases.training_table import JUDGE, LEARNER, TEACHER
 
 NAMED = {
     "type": "CustomDataset",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ding_cls.config import apply_overrides
 from ding_cls.config.reader.reader import read_config_with_origins
-from tests.config.files import write_files
+from tests.config.reader.files import write_files
 
 FOUR_LEVELS = """\
 --- _base_/models/model.py

@@ -10,7 +10,7 @@ from ding_cls.worker.learner import HOOKS, Engine, Hook, Priority, show_hooks
 from ding_cls.worker.learner.hooks.base import POSITIONS
 from ding_cls.worker.learner.hooks.method_hook import METHODS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text(encoding="utf-8")
 
 
 def rows(head: str) -> list[list[str]]:

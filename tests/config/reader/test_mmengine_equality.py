@@ -10,9 +10,9 @@ from mmengine.config import Config, DictAction
 
 from ding_cls.config import apply_overrides
 from ding_cls.config.reader.reader import read_config_with_origins
-from tests.config.files import write_files
+from tests.config.reader.files import write_files
 
-MM = Path(__file__).parent / "assets" / "mm"
+MM = Path(__file__).parents[1] / "assets" / "mm"
 LEAVES = sorted((MM / "resnet").glob("*.py"))
 
 

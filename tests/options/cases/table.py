@@ -1,7 +1,7 @@
 """One table of every option of training: keys by their values, parts by name, and mixtures of both."""
 
-from tests.options.mixtures_table import MIXTURES, QUICK
-from tests.options.parts_table import (
+from tests.options.cases.mixtures_table import MIXTURES, QUICK
+from tests.options.cases.parts_table import (
     FEW,
     KNOWN,
     MMCV,
@@ -16,7 +16,7 @@ from tests.options.parts_table import (
     TRAINED,
     optimizer,
 )
-from tests.options.training_table import LEARN, TRIALS, Trial
+from tests.options.cases.training_table import LEARN, TRIALS, Trial
 
 KEYS: dict[str, Trial] = {
     f"{key}-{number}": each for key, trials in TRIALS.items() for number, each in enumerate(trials)
