@@ -138,7 +138,7 @@ class PositionedLoader(Protocol):
     def set_position(self, epoch: int, first_batch: int) -> None: ...
 
 
-class PictureDataset(Protocol):
+class ImageDataset(Protocol):
     """What our loader wants of a data set: pixels before normalisation, and the names of the classes."""
 
     classes: Sequence[str]

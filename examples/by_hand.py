@@ -3,7 +3,7 @@
 import sys
 
 import ding_cls as ding
-from ding_cls.common.files import claim_folder
+from ding_cls.common.files import create_unique_dir
 from ding_cls.data import TrainAugmentation, find_split
 from ding_cls.utils import set_pkg_seed
 
@@ -27,7 +27,7 @@ def main(data, epochs=5, batch_size=32, image_size=64):
     model = ding.build_model("resnet18", num_classes=len(train.classes))
     policy = ding.ImageClassificationPolicy(cfg, model)
     policy.learn_mode.set_attribute("prepare_batch", augment.prepare)  # loaders give uint8; this normalises
-    folder = str(claim_folder("runs/by_hand"))  # by_hand_2 where by_hand exists: a folder for each run
+    folder = str(create_unique_dir("runs/by_hand"))  # by_hand_2 where by_hand exists: a folder for each run
     learner = ding.BaseLearner({"hook": {"log_show_after_iter": 10}}, policy.learn_mode, exp_name=folder)
     learner.register_hook(curve := LossCurve())
     env = [ding.build_eval_loader(val, batch_size), ding.ImageClassificationMetric()]

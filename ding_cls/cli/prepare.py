@@ -84,7 +84,7 @@ def _prepare_imagenet(arguments: argparse.Namespace) -> None:
         arguments.archives,
         arguments.target,
         val_labels=arguments.val_labels,
-        say=lambda line: print(line, flush=True),
+        report=lambda line: print(line, flush=True),
     )
     for name, count in counts.items():
         print(f"{name}: {count:,} pictures")

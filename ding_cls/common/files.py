@@ -63,7 +63,7 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def claim_folder(path: str | os.PathLike[str]) -> Path:
+def create_unique_dir(path: str | os.PathLike[str]) -> Path:
     """Create ``path``, or the first free of ``path_2``, ``path_3``, ...; return the one that was created.
 
     ``mkdir`` is exclusive, so of two runs that start at the same instant each gets a folder of its own.
@@ -81,7 +81,7 @@ def claim_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def numbered_names(path: Path) -> Iterator[Path]:
-    """Yield ``path``, ``path_2``, ``path_3``, ...: the first free one is what `claim_folder` makes."""
+    """Yield ``path``, ``path_2``, ``path_3``, ...: the first free one is what `create_unique_dir` makes."""
     yield path
     for number in itertools.count(2):
         yield path.with_name(f"{path.name}_{number}")
@@ -101,7 +101,7 @@ def remove_claimed(folder: str | os.PathLike[str], parents: Iterable[Path] = ())
 
 
 def latest_folder(path: str | os.PathLike[str]) -> Path | None:
-    """Return the newest of the folders that ``claim_folder(path)`` made: the highest number, or None."""
+    """Return the newest of the folders that ``create_unique_dir(path)`` made: the highest number, or None."""
     wanted = Path(path)
     numbered = {1: wanted} if wanted.is_dir() else {}
     prefix = f"{wanted.name}_"
@@ -114,5 +114,5 @@ def latest_folder(path: str | os.PathLike[str]) -> Path | None:
 
 
 def _is_number(suffix: str) -> bool:
-    """Return whether ``claim_folder`` would write it so: 2 and above, no leading zero, no foreign digits."""
+    """Return whether it is a number as ``create_unique_dir`` writes it: from 2 on, without a leading zero."""
     return suffix.isdecimal() and int(suffix) > 1 and str(int(suffix)) == suffix

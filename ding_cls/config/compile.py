@@ -9,7 +9,7 @@ from typing import Any
 
 from easydict import EasyDict
 
-from ding_cls.common.files import claim_folder
+from ding_cls.common.files import create_unique_dir
 from ding_cls.common.process import launched_rank
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import deep_merge_dicts, plain_copy, save_config, to_easydict
@@ -204,7 +204,7 @@ def save_run_config(cfg: Mapping[str, Any], folder: Path) -> None:
 def _save_in_new_folder(values: dict[str, Any]) -> None:
     exp_name = values["exp_name"]
     try:
-        folder = claim_folder(exp_name)
+        folder = create_unique_dir(exp_name)
         values["exp_name"] = str(folder)
         save_run_config(values, folder)
         # Known programs open a TensorBoard writer here on every rank; of mkdirs at once all but one fail.

@@ -41,7 +41,7 @@ def import_user_code(
             (with ``allow_failed_imports=True`` that is a warning).
     """
     section = cfg.get("custom_imports") or {}
-    names, may_fail = _asked_for(section)
+    names, may_fail = _requested(section)
     if not names:
         return ()
     if not is_allowed:
@@ -56,7 +56,7 @@ def import_user_code(
             try:
                 _check_is_own(importlib.import_module(name), folders)
             except Exception as error:
-                message = f"custom_imports: '{name}' cannot be imported: {_told(error)}"
+                message = f"custom_imports: '{name}' cannot be imported: {_reported(error)}"
                 if not may_fail:
                     raise ConfigError(message) from error
                 warnings.warn(message, stacklevel=2)
@@ -65,7 +65,7 @@ def import_user_code(
     return tuple(imported)
 
 
-def _asked_for(section: Any) -> tuple[list[str], bool]:
+def _requested(section: Any) -> tuple[list[str], bool]:
     """Return the modules to import, and whether one may be missing."""
     if not isinstance(section, Mapping):
         raise ConfigError(f"custom_imports is {section!r}; the form is {FORM}")
@@ -107,7 +107,7 @@ def _check_is_own(module: ModuleType, folders: Sequence[str]) -> None:
             return
 
 
-def _told(error: Exception) -> str:
+def _reported(error: Exception) -> str:
     """Return an import's own error in one line, with the line of the user's code that led to it."""
     lines = str(error).splitlines() or [""]
     text = f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__

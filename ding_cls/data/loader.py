@@ -135,7 +135,7 @@ def build_train_loader(
     ``sample_weights`` that are not all equal, its batches have ``weights``.
 
     Args:
-        dataset: a `PictureDataset`, or any torch map-style dataset of (float ``(3, H, W)``, target).
+        dataset: a `ImageDataset`, or any torch map-style dataset of (float ``(3, H, W)``, target).
         batch_size: samples per process and batch, at most.
         seed: the run's; the same on all ranks.
         num_workers: processes that read ahead; 0 reads in this one.

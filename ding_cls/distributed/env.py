@@ -121,10 +121,10 @@ def _from_arguments(addr: str | None, port: int | None, rank: int | None, world_
 
 def _check_agreement(launch: Launch, **given: str | int | None) -> None:
     for name, argument in given.items():
-        said = getattr(launch, name)
-        if argument is not None and said is not None and argument != said:
+        found = getattr(launch, name)
+        if argument is not None and found is not None and argument != found:
             raise DistributedError(
-                f"dist_init got {name}={argument}, but {launch.launcher}'s environment says {name}={said}; "
+                f"dist_init got {name}={argument}, but {launch.launcher}'s environment says {name}={found}; "
                 f"leave the argument out, or start without a launcher"
             )
 

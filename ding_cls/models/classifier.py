@@ -115,8 +115,8 @@ class ImageClassifier(nn.Module):
 
 
 def _check_head(head: nn.Module) -> None:
-    can_judge = _has_forward(head) or hasattr(head, "simple_test")
-    if _has_own_forward_train(head) and can_judge:
+    can_evaluate = _has_forward(head) or hasattr(head, "simple_test")
+    if _has_own_forward_train(head) and can_evaluate:
         return
     if _has_forward(head) and callable(getattr(head, "loss", None)):
         return

@@ -146,7 +146,7 @@ class DefaultOptimizerConstructor:
         """Return the groups, in the order of their first parameters in the network."""
         names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
         self._words = {key: _word_here(key, names) for key in self._keys}
-        self._tell_useless_keys(names)
+        self._warn_useless_keys(names)
         members: dict[tuple[float, float], list[nn.Parameter]] = {}
         seen: set[nn.Parameter] = set()
         for prefix, module in model.named_modules(remove_duplicate=False):
@@ -186,7 +186,7 @@ class DefaultOptimizerConstructor:
             return lr_mult, settings.get("dwconv_decay_mult", 1.0)
         return lr_mult, settings.get("bias_decay_mult", 1.0) if is_bias else 1.0
 
-    def _tell_useless_keys(self, names: Sequence[str]) -> None:
+    def _warn_useless_keys(self, names: Sequence[str]) -> None:
         for key, word in self._words.items():
             if not _is_part(word, names):
                 listed = ", ".join(names[:_MAX_LISTED])

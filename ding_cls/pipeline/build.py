@@ -50,7 +50,7 @@ def build_datasets(
         # Nothing is evaluated: what stands in for the data is not read.
         return (train_set, train_set) if readable is None else readable(train_set, train_set)
     eval_set = evaluation_set(cfg, "val", train_set.classes)
-    _tell_common_samples(collect, train_set, eval_set)
+    _warn_common_samples(collect, train_set, eval_set)
     if readable is not None:
         train_set, eval_set = readable(train_set, eval_set)
     check_normalization(cfg, train_set, eval_set)
@@ -58,7 +58,7 @@ def build_datasets(
     return train_set, eval_set
 
 
-def _tell_common_samples(collect: Any, train_set: Any, eval_set: Any) -> None:
+def _warn_common_samples(collect: Any, train_set: Any, eval_set: Any) -> None:
     """Warn of samples that both parts of one data set hold: somebody has changed the shares of one alone."""
     if not (isinstance(train_set, SplitDataset) and isinstance(eval_set, SplitDataset)):
         return
@@ -123,7 +123,7 @@ def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
 
 
 def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch.Tensor:
-    """Send one black picture through the network before anything is trained, and return its logits.
+    """Send one black image through the network before anything is trained, and return its logits.
 
     Raises:
         ConfigError: the network cannot take pictures of this size.
@@ -131,17 +131,15 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
     """
     name, size_px = type(network).__name__, cfg.policy.collect.image_size
     weight = next(network.parameters(), torch.zeros(()))
-    picture = torch.zeros(
-        1, num_channels(network), size_px, size_px, device=weight.device, dtype=weight.dtype
-    )
+    image = torch.zeros(1, num_channels(network), size_px, size_px, device=weight.device, dtype=weight.dtype)
     was_training = network.training
     network.eval()
     try:
         with torch.no_grad(), torch_randomness(0):
-            logits = network(picture)
+            logits = network(image)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(_misfit(network, picture, name, reason)) from error
+        raise ConfigError(_misfit(network, image, name, reason)) from error
     finally:
         network.train(was_training)
     shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -149,7 +147,7 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
     wanted = (1, num_classes) if num_tasks is None else (1, num_tasks, num_classes)
     if shape != wanted:
         raise ModelError(
-            f"{name} turns one picture into {shape}; for {num_classes} classes it must be {wanted}"
+            f"{name} turns one image into {shape}; for {num_classes} classes it must be {wanted}"
         )
     found: torch.Tensor = logits
     return found
@@ -208,19 +206,19 @@ def _norms_in_training(
     return norms
 
 
-def _misfit(network: torch.nn.Module, picture: torch.Tensor, name: str, reason: str) -> str:
-    """Return what is wrong with a network that failed on a picture: the picture's size, or its own parts."""
-    size = f"{name} cannot take pictures of {picture.shape[-1]} px ({reason}); set policy.collect.image_size"
+def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: str) -> str:
+    """Return what is wrong with a network that failed on a image: the image's size, or its own parts."""
+    size = f"{name} cannot take pictures of {image.shape[-1]} px ({reason}); set policy.collect.image_size"
     if not isinstance(network, ImageClassifier):
         return size
     try:
         with torch.no_grad(), torch_randomness(0):
-            features = network.extract_feat(picture)
+            features = network.extract_feat(image)
     except (RuntimeError, ValueError, AssertionError, IndexError):
         return f"{size}, or see whether the neck fits the backbone"
     given = features if isinstance(features, tuple | list) else (features,)
     shapes = ", ".join(str(tuple(each.shape)) for each in given if isinstance(each, torch.Tensor))
     return (
-        f"the head {type(network.head).__name__} does not fit backbone and neck, which give one picture's "
+        f"the head {type(network.head).__name__} does not fit backbone and neck, which give one image's "
         f"features as {shapes} ({reason}); set policy.model.head.in_channels"
     )

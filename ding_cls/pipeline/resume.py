@@ -100,7 +100,7 @@ def named_checkpoint(file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def naming_restart(folder: str, file: str) -> Iterator[None]:
+def name_restart_on_error(folder: str, file: str) -> Iterator[None]:
     """Say how a run that was changed is begun anew with the weights of its checkpoint, as it would be typed.
 
     Args:

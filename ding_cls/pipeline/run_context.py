@@ -16,9 +16,9 @@ from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import either
 from ding_cls.common.disk import disk_error
 from ding_cls.common.logs.events import EventWriter
-from ding_cls.common.logs.log import close_logger, forward_library_logs, held_logger, learner_log, release
+from ding_cls.common.logs.log import buffered_logger, close_logger, forward_library_logs, learner_log, release
 from ding_cls.common.seed import set_pkg_seed
-from ding_cls.common.stops.signals import end_early_stops, held_stops, stoppable
+from ding_cls.common.stops.signals import deferred_stops, end_early_stops, stoppable
 from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
@@ -42,7 +42,7 @@ from ding_cls.pipeline.datasets.input_statistics import (
 )
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
-from ding_cls.pipeline.resume import keep_batches, named_run, naming_restart, set_aside
+from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
@@ -172,7 +172,7 @@ class Run:
         if self._checkpoint is not None:
             if self.rank == 0:
                 self._report_changes(learner)
-            with naming_restart(self.cfg.exp_name, self._file):
+            with name_restart_on_error(self.cfg.exp_name, self._file):
                 learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
             if learner.train_iter >= self.num_updates(loader):
                 self.logger.info("this run is complete: nothing is left to train")
@@ -272,14 +272,14 @@ def open_run(
     given = dict(origins or {})
     compiled = _compiled(cfg, seed, origins=(origins := dict(given)), problems=problems, **classes)
     rank, world_size = _join(compiled) if compiled.policy.multi_gpu else (0, 1)
-    logger = held_logger("run")
+    logger = buffered_logger("run")
     logger.disabled = rank != 0
     writer, run, chosen = None, None, None
     try:
         check_same_start(compiled, resume=bool(resume), allow_changed_data=allow_changed_data)
         named = named_run(resume, compiled.exp_name)
         compiled.exp_name = named.folder or compiled.exp_name
-        with held_stops():
+        with deferred_stops():
             chosen = choose_folder(compiled, rank, is_resumed=bool(resume), named=named, logger=logger)
         checkpoint = chosen.checkpoint
         if checkpoint is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_folder
 from ding_cls.common.disk import disk_error
-from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
+from ding_cls.common.files import create_unique_dir, missing_parents, remove_claimed
 from ding_cls.common.folder_lock import FolderLock, lock_folder
 from ding_cls.distributed import broadcast_object
 from ding_cls.errors import ConfigError, DingError, DiskError
@@ -124,7 +124,7 @@ def _locked_folder(cfg: Any, *, is_resumed: bool, named: NamedRun, logger: loggi
     folder = cfg.exp_name
     if not is_resumed:
         parents = missing_parents(folder)
-        folder = str(claim_folder(folder))
+        folder = str(create_unique_dir(folder))
         try:
             _check_unused(cfg, folder)
             return RunFolder(folder, _lock=_locked(folder, logger), _parents=parents)

@@ -92,8 +92,8 @@ def train(
         _log_choices(run, about["origins"], has_config=config is not None)
         policy, learner, evaluator, loader = assemble(run, model, check_images=check_images)
         run.connect(policy, learner, loader)
-        judge = evaluator if run.cfg.policy.eval.evaluator.validate else None
-        learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=judge)
+        evaluated = evaluator if run.cfg.policy.eval.evaluator.validate else None
+        learner.start(loader, max_epochs=run.max_epochs(loader), evaluator=evaluated)
         return run.finish(policy, learner, evaluator)
 
 
@@ -134,7 +134,7 @@ def assemble(
     run: Run, model: str | torch.nn.Module | None, *, check_images: bool = False
 ) -> tuple[ImageClassificationPolicy, BaseLearner, MetricSerialEvaluator, TrainLoader]:
     """Build the parts of a run in order: data, network, policy, learner, evaluator."""
-    learn, judge = run.cfg.policy.learn, run.cfg.policy.eval
+    learn, evaluation = run.cfg.policy.learn, run.cfg.policy.eval
     train_set, eval_set = readable_datasets(run, check_images=check_images)
     num_classes = len(train_set.classes)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
@@ -149,7 +149,7 @@ def assemble(
             **run.shard,
         )
     )
-    eval_loader = run.own(build_eval_loader(eval_set, judge.batch_size, **run.shard))
+    eval_loader = run.own(build_eval_loader(eval_set, evaluation.batch_size, **run.shard))
     if isinstance(model, torch.nn.Module):
         network, about_weights = model, f"{type(model).__name__} as given"
         check_network(network, run.cfg, num_classes)
@@ -158,10 +158,10 @@ def assemble(
     fill_num_classes(run.cfg, num_classes)
     check_losses(run.cfg, network, train_set)
     counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"
-    if not judge.evaluator.validate:
+    if not evaluation.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
     run.logger.info(f"{counts}, {num_classes} classes")
-    if judge.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
+    if evaluation.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
         run.logger.warning(missing)
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
@@ -169,8 +169,8 @@ def assemble(
     for hook in implied_hooks(run.cfg, train_loader):
         learner.register_hook(hook)
     evaluator = MetricSerialEvaluator(
-        judge.evaluator,
-        [eval_loader, metric_for(judge.metric, eval_set)],
+        evaluation.evaluator,
+        [eval_loader, metric_for(evaluation.metric, eval_set)],
         policy.eval_mode,
         run.tb_logger,
         exp_name=run.cfg.exp_name,

@@ -187,7 +187,7 @@ class Policy(ABC):
     def _get_always_frozen(self) -> Collection[str]:
         """Return the names of the modules that are in evaluation all through training."""
         freezing = getattr(self, "_freezing", None)
-        return () if freezing is None else freezing.always_still
+        return () if freezing is None else freezing.always_frozen
 
     def _get_minimises_cross_entropy(self) -> bool:
         """Return whether training minimises the function that evaluation calls ``loss``."""

@@ -27,8 +27,8 @@ from ding_cls.policy.losses import build_batch_loss, set_class_counts, total
 from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, gradient_clearing
 from ding_cls.policy.precise_bn import recompute_statistics
 from ding_cls.policy.settings import build_optional
-from ding_cls.policy.stages import Recipes, minimises_cross_entropy
-from ding_cls.policy.unused_parameters import UntrainedParameters
+from ding_cls.policy.stages import StageSwitcher, minimises_cross_entropy
+from ding_cls.policy.unused_parameters import UnusedParameterReporter
 from ding_cls.policy.update.finite import FiniteUpdates
 from ding_cls.policy.update.grad_clip import Clipping
 from ding_cls.policy.update.loss_scaler import LossScaler, autocast, check_precision
@@ -36,8 +36,8 @@ from ding_cls.policy.update.sam import Sharpness
 from ding_cls.policy.update.step_stats import StepStats
 from ding_cls.policy.weight_averaging import (
     EvaluatedWeights,
+    ExtraEvaluations,
     LastWeights,
-    Others,
     average_in,
     evaluated_weights,
     with_average,
@@ -86,13 +86,13 @@ class ImageClassificationPolicy(Policy):
         self._freezing = build_freezing(self._model, learn)
         self._clipping = build_optional(Clipping, learn, "grad_clip")
         self._sharpness = build_optional(Sharpness, learn, "sam")
-        self._untrained = UntrainedParameters() if learn.detect_anomalous_params else None
+        self._unused = UnusedParameterReporter() if learn.detect_anomalous_params else None
         self._evaluated: EvaluatedWeights = evaluated_weights(self._model, self._optimizer, learn)
         self._loss = build_batch_loss(self._model, learn, self._device)
         self._distillation = build_optional(Distillation, learn, "distill")
         if self._distillation is not None:
             self._distillation.begin(self._model, self._device, self._cfg.collect)
-        self._recipes = Recipes(learn, self._get_networks(), self._loss, self._device)
+        self._stages = StageSwitcher(learn, self._get_networks(), self._loss, self._device)
         self._scaler = LossScaler(self._device.type, learn)
         modules = [self._model, *([] if self._loss is None else self._loss.modules())]
         self._finite = FiniteUpdates(
@@ -118,13 +118,13 @@ class ImageClassificationPolicy(Policy):
         # DDP's wrapper does not notice that evaluation switched the network inside it.
         if not self._model.training:
             self._learn_model.train()
-        if self._freezing is not None and self._freezing.hold(self._finished_epochs()):
+        if self._freezing is not None and self._freezing.update(self._finished_epochs()):
             # DDP reduces the gradients that there were when it was made.
             self._wrap()
-        if self._recipes.are_several:
-            self._recipes.hold(self._train_iter, self._finished_epochs())
-        if not self._are_buckets_settled:
-            self._settle_buckets(batch)
+        if self._stages.has_several:
+            self._stages.set_stage(self._train_iter, self._finished_epochs())
+        if not self._has_final_buckets:
+            self._finish_buckets(batch)
         stats = StepStats(copies=self._loss is None)
         with self._randomness(self._seed, self._train_iter, self._rank):
             batch = self._mixed(self._prepared(batch))
@@ -134,12 +134,14 @@ class ImageClassificationPolicy(Policy):
             losses = [stats.loss]
             if self._sharpness is not None:
                 second = StepStats(copies=self._loss is None)
-                with self._sharpness.uphill(self._model, self._finite.buffers, self._finite.before):
+                with self._sharpness.perturbed_weights(
+                    self._model, self._finite.buffers, self._finite.before
+                ):
                     self._propagate(batch, second)
                 stats.add_seconds(second)
                 losses.append(second.loss)
-            if self._untrained is not None:
-                self._untrained(self._model)
+            if self._unused is not None:
+                self._unused(self._model)
             self._finite.inspect(*losses)
             norm = {} if self._clipping is None else {"grad_norm": self._clipping(self._model.parameters())}
             if self._finite.allows(**norm):
@@ -230,7 +232,7 @@ class ImageClassificationPolicy(Policy):
         """Return the network that is evaluated: the one in training, or an average of it."""
         return self._evaluated.network()
 
-    def _get_also_evaluated(self) -> Others:
+    def _get_also_evaluated(self) -> ExtraEvaluations:
         return self._evaluated.others()
 
     def _get_minimises_cross_entropy(self) -> bool:
@@ -250,7 +252,7 @@ class ImageClassificationPolicy(Policy):
 
         seed = derive_seed(Stream.STEP, self._seed, self._train_iter, self._rank, 1)
         with torch_randomness(seed, self._device):
-            frozen = () if self._freezing is None else self._freezing.still
+            frozen = () if self._freezing is None else self._freezing.frozen_modules
             recompute_statistics(network, forward, batches, frozen=frozen)
 
     def _reset_eval(self, **kwargs: Any) -> None:
@@ -277,7 +279,7 @@ class ImageClassificationPolicy(Policy):
     def _eval_loss(self, data: Any) -> torch.Tensor:
         """Return the loss that the last update minimised, a mean over the batch, with nothing updated."""
         last = max(self._train_iter - 1, 0)
-        self._recipes.hold(last, self._finished_epochs(last))
+        self._stages.set_stage(last, self._finished_epochs(last))
         network = self._get_eval_model()
         if network.training:
             network.eval()
@@ -291,9 +293,9 @@ class ImageClassificationPolicy(Policy):
 
     def _mixed(self, batch: Batch) -> Batch:
         """Return a batch of normalised images after ``learn.batch_augments``: its targets are shares then."""
-        if not self._recipes.batch_augments or not batch.images.is_floating_point():
+        if not self._stages.batch_augments or not batch.images.is_floating_point():
             return batch
-        mix_batch = self._recipes.picked(self._mix_batch)
+        mix_batch = self._stages.picked(self._mix_batch)
         if mix_batch is None:
             raise ConfigError(
                 "policy.learn.batch_augments is set and the policy got nothing that mixes batches; set the "
@@ -312,7 +314,7 @@ class ImageClassificationPolicy(Policy):
         if self._world_size > 1:
             are_some_unused = self._cfg.learn.find_unused_parameters
             self._learn_model = wrap_ddp(self._model, self._device, find_unused_parameters=are_some_unused)
-        self._are_buckets_settled = self._world_size == 1
+        self._has_final_buckets = self._world_size == 1
 
     def _images(self, batch: Batch) -> torch.Tensor:
         if not batch.images.is_floating_point():
@@ -363,7 +365,7 @@ class ImageClassificationPolicy(Policy):
     def _autocast(self) -> Callable[[], AbstractContextManager[Any]]:
         return autocast(self._cfg.learn.precision, self._device)
 
-    def _settle_buckets(self, batch: Batch) -> None:
+    def _finish_buckets(self, batch: Batch) -> None:
         """Let DDP lay out its buckets before the first update, and leave no trace of it.
 
         DDP lays them out anew after its first backward pass; the order of summation then changes, and from
@@ -380,7 +382,7 @@ class ImageClassificationPolicy(Policy):
                 torch.autograd.backward(loss)
                 self._clear_gradients()
         self._finite.restore()
-        self._are_buckets_settled = True
+        self._has_final_buckets = True
 
     def _set_updates_per_epoch(self, count: int) -> None:
         self._lr_scheduler.updates_per_epoch = count
@@ -395,6 +397,6 @@ class ImageClassificationPolicy(Policy):
     def _set_class_counts(self, count: Callable[[], torch.Tensor]) -> None:
         self._class_counts = count
         loss = getattr(self, "_loss", None)
-        losses = getattr(getattr(self, "_recipes", None), "losses", ())
+        losses = getattr(getattr(self, "_stages", None), "losses", ())
         parts = (*self._get_networks(), None if loss is None else loss.module, *losses)
         set_class_counts(parts, count, self._device)

@@ -81,19 +81,19 @@ class Freezing:
         self._modules = {
             name: module for name, module in network.named_modules() if _is_whole(name, module, is_chosen)
         }
-        self.hold(0)
+        self.update(0)
 
     @property
-    def still(self) -> Collection[str]:
+    def frozen_modules(self) -> Collection[str]:
         """Names of the modules that are in evaluation now, whatever the network is in."""
         return self._modules.keys() if self._is_frozen and self._norm_eval else ()
 
     @property
-    def always_still(self) -> Collection[str]:
+    def always_frozen(self) -> Collection[str]:
         """Names of the modules that are in evaluation all through training."""
         return self._modules.keys() if self._until_epoch is None and self._norm_eval else ()
 
-    def hold(self, finished_epochs: int) -> bool:
+    def update(self, finished_epochs: int) -> bool:
         """Freeze or free what was chosen, as the epoch wants it; called before each update.
 
         Returns:
@@ -163,8 +163,8 @@ def _nothing_fits(pattern: str, names: Sequence[str]) -> str:
 
 def _is_whole(name: str, module: nn.Module, is_chosen: Any) -> bool:
     """Return whether a module is frozen as a whole: all its tensors are; without any, by its own name."""
-    held = [each for each, _ in module.named_parameters()] + [each for each, _ in module.named_buffers()]
+    owned = [each for each, _ in module.named_parameters()] + [each for each, _ in module.named_buffers()]
     prefix = f"{name}." if name else ""
-    if not held:
+    if not owned:
         return bool(name) and bool(is_chosen(name))
-    return all(is_chosen(prefix + each) for each in held)
+    return all(is_chosen(prefix + each) for each in owned)

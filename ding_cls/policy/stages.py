@@ -23,13 +23,13 @@ _AUGMENTS = ("batch_augments", "train_augments")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one stretch of a run trains with.
+    """What one stage of a run trains with.
 
     Attributes:
         begin: its first epoch or update, from 0.
         by_epoch: which of the two.
         batch_augments: as ``policy.learn.batch_augments``.
-        loss: as ``policy.learn.loss``; None: that of the stretch before.
+        loss: as ``policy.learn.loss``; None: that of the stage before.
     """
 
     begin: int
@@ -96,8 +96,8 @@ def _is_cross_entropy(loss: Any) -> bool:
     )
 
 
-class Recipes:
-    """Puts the loss of the stretch at hand where it belongs, and picks its batch augmentations.
+class StageSwitcher:
+    """Puts the loss of the stage at hand where it belongs, and picks its batch augmentations.
 
     Args:
         learn: the config's section.
@@ -106,9 +106,9 @@ class Recipes:
         device: where losses compute.
 
     Attributes:
-        losses: of each stretch; empty where the loss stays.
-        are_several: whether there is more than one stretch.
-        batch_augments: those of the stretch at hand.
+        losses: of each stage; empty where the loss stays.
+        has_several: whether there is more than one stage.
+        batch_augments: those of the stage at hand.
 
     Raises:
         ConfigError: a recipe, or a loss of one, that cannot be used.
@@ -122,9 +122,9 @@ class Recipes:
         device: torch.device,
     ) -> None:
         self._stages = stages_of(learn)
-        self.are_several = len(self._stages) > 1
+        self.has_several = len(self._stages) > 1
         self.batch_augments: Any = self._stages[0].batch_augments
-        self._held = 0
+        self._current = 0
         self._owners: list[tuple[Any, str]] = []
         self.losses: list[Any] = []
         if all(each.loss is None for each in self._stages):
@@ -142,28 +142,28 @@ class Recipes:
         for each in self.losses:
             _check_stateless(each)
 
-    def hold(self, train_iter: int, epoch: int) -> None:
-        """Go to the stretch that an update belongs to: the number of updates, and epochs, before it."""
+    def set_stage(self, train_iter: int, epoch: int) -> None:
+        """Go to the stage that an update belongs to: the number of updates, and epochs, before it."""
         begun = [
             number
             for number, stage in enumerate(self._stages)
             if stage.begin <= (epoch if stage.by_epoch else train_iter)
         ]
-        if begun[-1] == self._held:
+        if begun[-1] == self._current:
             return
-        self._held = begun[-1]
-        self.batch_augments = self._stages[self._held].batch_augments
+        self._current = begun[-1]
+        self.batch_augments = self._stages[self._current].batch_augments
         for owner, name in self._owners:
-            setattr(owner, name, self.losses[self._held])
+            setattr(owner, name, self.losses[self._current])
 
     def picked(self, mix_batch: Any) -> Any:
-        """Return what mixes the batches of the stretch at hand: of a list, its own.
+        """Return what mixes the batches of the stage at hand: of a list, its own.
 
         Raises:
             ConfigError: there is one for all, and recipes ask for several.
         """
         if isinstance(mix_batch, Sequence):
-            return mix_batch[self._held]
+            return mix_batch[self._current]
         if mix_batch is not None and any(each.batch_augments != self.batch_augments for each in self._stages):
             raise ConfigError(
                 f"{_KEY} changes the batch augmentations; set the attribute 'mix_batch' to a list, the first "

@@ -8,18 +8,18 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_LISTED = 10
 
 
-class UntrainedParameters:
+class UnusedParameterReporter:
     """Names the trainable parameters that take no part in the loss, whenever they are others than before."""
 
     def __init__(self) -> None:
-        self._told: list[str] = []
+        self._has_reported: list[str] = []
 
     def __call__(self, model: nn.Module) -> None:
         """Look at a network after its backward pass; nothing waits for the device."""
         names = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
-        if names == self._told:
+        if names == self._has_reported:
             return
-        self._told = names
+        self._has_reported = names
         listed = ", ".join(names[:_MAX_LISTED])
         more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
         _LOGGER.warning("%d parameters take no part in the loss: %s%s", len(names), listed or "none", more)

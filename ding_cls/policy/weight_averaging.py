@@ -21,7 +21,7 @@ from ding_cls.policy.settings import build_optional
 from ding_cls.types import RAW
 
 _LOGGER = logging.getLogger(__name__)
-Others = Mapping[str, Callable[[], AbstractContextManager[None]]]
+ExtraEvaluations = Mapping[str, Callable[[], AbstractContextManager[None]]]
 _CHOICES = ("ema", "raw", "both")
 
 
@@ -37,7 +37,7 @@ class EvaluatedWeights(Protocol):
     def copies(self) -> list[nn.Module]:
         """Return the networks that there are beside the one in training."""
 
-    def others(self) -> Others:
+    def others(self) -> ExtraEvaluations:
         """Return what is evaluated too, by the prefix of its results: inside the context ``network`` returns
         that."""
 
@@ -73,7 +73,7 @@ class LastWeights:
         """Return none."""
         return []
 
-    def others(self) -> Others:
+    def others(self) -> ExtraEvaluations:
         """Return nothing."""
         return {}
 
@@ -240,7 +240,7 @@ class WeightAverage:
         """Return the average."""
         return [self._copy]
 
-    def others(self) -> Others:
+    def others(self) -> ExtraEvaluations:
         """Return the weights in training, where both are evaluated."""
         return {RAW: self._raw} if self._evaluate == "both" else {}
 
@@ -273,7 +273,7 @@ class WeightAverage:
         self._copy.load_state_dict(state.get("model", state.get("kept", self._model.state_dict())))
 
 
-class OptimizersAverage:
+class ScheduleFreeWeights:
     """What a schedule-free optimizer wants evaluated: it keeps one kind of weights to train and one to judge.
 
     Such an optimizer has ``train()`` and ``eval()``, which change the weights in place, and not to the last
@@ -314,7 +314,7 @@ class OptimizersAverage:
         """Return the copy."""
         return [self._copy]
 
-    def others(self) -> Others:
+    def others(self) -> ExtraEvaluations:
         """Return nothing."""
         return {}
 
@@ -346,7 +346,7 @@ def evaluated_weights(model: nn.Module, optimizer: Optimizer, learn: Mapping[str
         own = [f"the optimizer {type(optimizer).__name__}"] if is_free else []
         raise ConfigError(f"{' and '.join([*given, *own])} each say what is evaluated; keep one of them")
     if is_free:
-        return OptimizersAverage(model, optimizer)
+        return ScheduleFreeWeights(model, optimizer)
     rule = next(iter(given.values()), None)
     if isinstance(rule, Swa) and learn["max_iters"] is None and rule.start_epoch >= learn["train_epoch"]:
         raise ConfigError(

@@ -122,7 +122,7 @@ class MetricSerialEvaluator:
         self.has_reached_stop_value = False
         self.num_evaluated = 0
         self.early_stopping.forget()
-        self._asked_iter: int | None = None
+        self._requested_iter: int | None = None
 
     def reset_env(self, env: Sequence[Any]) -> None:
         """Take another ``[dataloader, metric]``.
@@ -221,7 +221,7 @@ class MetricSerialEvaluator:
             train_iter, last=self.last_eval_iter, updates_per_epoch=self.updates_per_epoch
         )
         # Programs that pass an epoch to ``eval`` say the update here; a "no" is followed by no evaluation.
-        self._asked_iter = train_iter if is_due else None
+        self._requested_iter = train_iter if is_due else None
         return is_due
 
     def eval(
@@ -246,9 +246,9 @@ class MetricSerialEvaluator:
         self._policy.reset()
         others = self._other_results()
         result = {**self._result(), **others, **self._left_out()}
-        self.last_eval_iter = train_iter if self._asked_iter is None else self._asked_iter
+        self.last_eval_iter = train_iter if self._requested_iter is None else self._requested_iter
         # Copies: what is returned belongs to the caller, who may add to it.
-        self._asked_iter, self.last_result = None, dict(result)
+        self._requested_iter, self.last_result = None, dict(result)
         is_trained, goals = self.last_eval_iter != 0, self._cfg.stop_value
         self.has_reached_stop_value = self.last_eval_iter > 0 and has_reached(self._metric, result, goals)
         is_best, before = self._is_best(result), (self.best, self.best_iter)

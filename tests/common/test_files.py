@@ -11,7 +11,7 @@ import pytest
 
 from ding_cls.common.files import (
     atomic_write,
-    claim_folder,
+    create_unique_dir,
     fsync_folder,
     latest_folder,
     missing_parents,
@@ -157,28 +157,28 @@ def test_a_missing_folder_cannot_be_synced(tmp_path: Path) -> None:
 
 def test_folders_are_claimed_in_order_and_gaps_are_filled(tmp_path: Path) -> None:
     wanted = tmp_path / "deep" / "run"
-    assert [claim_folder(wanted).name for _ in range(4)] == ["run", "run_2", "run_3", "run_4"]
+    assert [create_unique_dir(wanted).name for _ in range(4)] == ["run", "run_2", "run_3", "run_4"]
     (tmp_path / "deep" / "run_2").rmdir()
-    assert claim_folder(str(wanted)).name == "run_2"
-    assert claim_folder(wanted).name == "run_5"
+    assert create_unique_dir(str(wanted)).name == "run_2"
+    assert create_unique_dir(wanted).name == "run_5"
 
 
 def test_a_file_or_a_dead_link_of_that_name_is_never_taken_over(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("mine")
     (tmp_path / "run_2").symlink_to(tmp_path / "nowhere")
-    assert claim_folder(tmp_path / "run") == tmp_path / "run_3"
+    assert create_unique_dir(tmp_path / "run") == tmp_path / "run_3"
     assert (tmp_path / "run").read_text() == "mine"
 
 
 def test_a_file_in_the_place_of_the_parent_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     with pytest.raises(OSError, match="runs"):
-        claim_folder(tmp_path / "runs" / "run")
+        create_unique_dir(tmp_path / "runs" / "run")
 
 
 def _claim(path: str, start: Any, found: Any) -> None:
     start.wait()
-    found.put(str(claim_folder(path)))
+    found.put(str(create_unique_dir(path)))
 
 
 def test_eight_processes_at_once_get_eight_folders(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_eight_threads_at_once_get_eight_folders_ten_times(tmp_path: Path) -> No
     def claim() -> None:
         for _ in range(10):
             start.wait()
-            claimed.append(claim_folder(tmp_path / "run"))
+            claimed.append(create_unique_dir(tmp_path / "run"))
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -218,7 +218,7 @@ def test_the_latest_folder_is_the_one_claimed_last(tmp_path: Path) -> None:
     wanted = tmp_path / "run"
     assert latest_folder(wanted) is None
     for _ in range(12):
-        assert latest_folder(wanted) != (claimed := claim_folder(wanted))
+        assert latest_folder(wanted) != (claimed := create_unique_dir(wanted))
         assert latest_folder(wanted) == claimed
     assert claimed.name == "run_12"
 
@@ -250,11 +250,11 @@ def test_a_folder_that_was_claimed_in_vain_goes_with_the_parents_that_were_made_
     wanted = tmp_path / "runs" / "deep" / "run"
     assert missing_parents(wanted) == [tmp_path / "runs" / "deep", tmp_path / "runs"]
     parents = missing_parents(wanted)
-    (claim_folder(wanted) / "file").touch()
+    (create_unique_dir(wanted) / "file").touch()
     remove_claimed(wanted, parents)
     assert list(tmp_path.iterdir()) == []
     parents = missing_parents(wanted)
-    claim_folder(wanted)
+    create_unique_dir(wanted)
     (tmp_path / "runs" / "another").touch()
     remove_claimed(wanted, parents)
     assert [each.name for each in (tmp_path / "runs").iterdir()] == ["another"]
@@ -265,5 +265,5 @@ def test_the_first_free_name_is_the_one_that_is_claimed(tmp_path: Path) -> None:
     wanted = tmp_path / "x"
     for name in ("x", "x_2"):
         assert next(each for each in numbered_names(wanted) if not each.exists()) == tmp_path / name
-        assert claim_folder(wanted) == tmp_path / name
+        assert create_unique_dir(wanted) == tmp_path / name
     assert next(each for each in numbered_names(wanted) if not each.exists()) == tmp_path / "x_3"

@@ -223,7 +223,7 @@ def stop_in(owner: Any, function: str, name: str) -> None:
 
 # Where a signal comes before training began: the function that it comes in.
 EARLY: dict[str, tuple[Any, str]] = {
-    "as the folder is made": (run_folder, "claim_folder"),
+    "as the folder is made": (run_folder, "create_unique_dir"),
     "as the folder is looked at": (run_folder, "_check_unused"),
     "as the config is saved": (run, "save_run_config"),
     "as the seed is set": (run, "set_pkg_seed"),
@@ -297,7 +297,7 @@ def test_a_cross_validation_that_has_trained_nothing_leaves_no_folder(
     moment: str, picture_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owners = {
-        "as the folder is made": (kfold_plan, "claim_folder"),
+        "as the folder is made": (kfold_plan, "create_unique_dir"),
         "in its first fold": (run, "set_pkg_seed"),
     }
     owner, function = owners.get(moment, (kfold_plan, "write_lists"))

@@ -121,7 +121,7 @@ def test_a_disk_that_takes_no_folder_is_the_disks_fault(
     def read_only(path: Any) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    monkeypatch.setattr("ding_cls.pipeline.run_folder.claim_folder", read_only)
+    monkeypatch.setattr("ding_cls.pipeline.run_folder.create_unique_dir", read_only)
     with pytest.raises(DiskError, match=r"'.*/run' could not be written: Read-only file system"):
         run_tiny(picture_folder, "run", ALONE)
 

@@ -167,12 +167,12 @@ def test_what_the_backbone_freezes_itself_stays_frozen_when_the_rest_is_freed() 
     freezing = Freezing(until_epoch=1)
     freezing.attach(network)
     assert not any(each.requires_grad for each in network.backbone.parameters())
-    assert freezing.hold(1)
+    assert freezing.update(1)
     assert not network.backbone.conv1.weight.requires_grad
     assert not network.backbone.layer1[0].conv1.weight.requires_grad
     assert network.backbone.layer2[0].conv1.weight.requires_grad
     assert not network.backbone.layer2[0].bn1.training
-    assert not freezing.hold(2)
+    assert not freezing.update(2)
 
 
 @pytest.mark.parametrize(

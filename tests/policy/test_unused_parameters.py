@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ding_cls.policy.unused_parameters import UntrainedParameters
+from ding_cls.policy.unused_parameters import UnusedParameterReporter
 from tests.policy.test_classification import Normless, batch, build
 
 
@@ -47,7 +47,7 @@ def test_without_the_switch_nothing_is_said(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_frozen_ones_are_meant_to_be_so(caplog: pytest.LogCaptureFixture) -> None:
-    layer, detect = nn.Linear(2, 2), UntrainedParameters()
+    layer, detect = nn.Linear(2, 2), UnusedParameterReporter()
     layer.bias.requires_grad_(False)
     layer(torch.ones(2)).sum().backward()
     with caplog.at_level(logging.WARNING):

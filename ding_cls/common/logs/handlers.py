@@ -36,9 +36,9 @@ class StdoutHandler(logging.Handler):
             return
         _LOST.add(stream)
         message = f"stdout cannot be written ({failure}): this file has every line"
-        told = self._logger.makeRecord(self._logger.name, logging.WARNING, "", 0, message, (), None)
+        warning = self._logger.makeRecord(self._logger.name, logging.WARNING, "", 0, message, (), None)
         for each in files:
-            each.handle(told)
+            each.handle(warning)
 
 
 class FileHandler(logging.Handler):

@@ -48,7 +48,7 @@ def text_logger(name: str, file: str | os.PathLike[str] | None = None) -> loggin
     return logger
 
 
-def held_logger(name: str) -> logging.Logger:
+def buffered_logger(name: str) -> logging.Logger:
     """Return a logger that prints at once, and keeps its lines for the file that `release` will name."""
     logger = text_logger(name)
     # A capacity and a level that nothing reaches: the lines wait for their file alone.
@@ -57,7 +57,7 @@ def held_logger(name: str) -> logging.Logger:
 
 
 def release(logger: logging.Logger, file: str | os.PathLike[str]) -> None:
-    """Write what a `held_logger` has kept to ``file``, with the times of then, and all that follows."""
+    """Write what a `buffered_logger` has kept to ``file``, with the times of then, and all that follows."""
     for handler in list(logger.handlers):
         if isinstance(handler, MemoryHandler):
             handler.setTarget(to_file := _to_file(file))

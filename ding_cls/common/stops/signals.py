@@ -101,7 +101,7 @@ def early_stops() -> StopSignals:
     return StopSignals(b"", early=True)
 
 
-def held_stops() -> StopSignals:
+def deferred_stops() -> StopSignals:
     """Return a context in which a signal waits for the block's end: it does what must not be cut in two."""
     return StopSignals(b"")
 

@@ -86,8 +86,8 @@ class InspectedConfig:
         if written is not MISSING and value_at(tree, path) in (written, MISSING):
             return self.written_origin(path)
         default = value_at(_DEFAULTS, path)
-        is_settled = default is not MISSING and default != value_at(tree, path)
-        return DERIVED if is_settled and not isinstance(default, dict) else DEFAULT
+        is_complete = default is not MISSING and default != value_at(tree, path)
+        return DERIVED if is_complete and not isinstance(default, dict) else DEFAULT
 
 
 def inspect_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> InspectedConfig:

@@ -77,7 +77,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         self.preprocessing = _preprocessing_of(pipeline)
         self.CLASSES = self.get_classes(classes)
         self.data_infos = self.load_annotations()
-        self._settle_classes()
+        self._fix_classes()
 
     @abstractmethod
     def load_annotations(self) -> list[Annotation]:
@@ -215,7 +215,7 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
             sample.setdefault("class_name", ", ".join(names))
         return sample
 
-    def _settle_classes(self) -> None:
+    def _fix_classes(self) -> None:
         """Check the samples and their labels; name the classes by number where nobody named them."""
         owner = type(self).__name__
         if not self.data_infos:

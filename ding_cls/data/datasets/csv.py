@@ -145,11 +145,11 @@ class CSVDataset(BaseDataset):
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise DataError(f"the CSV file {file!r} cannot be read: {reason}") from error
         chosen = [row for row in rows if row is not None]
-        self._tell_repeats(chosen)
+        self._warn_repeats(chosen)
         del self._elsewhere
         return chosen
 
-    def _tell_repeats(self, rows: Sequence[_Row]) -> None:
+    def _warn_repeats(self, rows: Sequence[_Row]) -> None:
         """Tell of images that have two labels, or that another split has too."""
         words: dict[str, list[str]] = {}
         twice = [row for row in rows if words.setdefault(row.path, row.words) != row.words]

@@ -35,7 +35,7 @@ def prepare_imagenet(
     target: str | os.PathLike[str],
     *,
     val_labels: str | os.PathLike[str] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
     """Unpack what is there of ImageNet's archives; return how many images each split has.
 
@@ -48,7 +48,7 @@ def prepare_imagenet(
         target: the folder for ``train`` and ``val``.
         val_labels: text with the synset (``n01440764``) of each validation image, a line each, instead of
             the devkit, which SciPy reads.
-        say: told a line now and then.
+        report: told a line now and then.
 
     Raises:
         ConfigError: SciPy is needed, and not installed.
@@ -60,14 +60,14 @@ def prepare_imagenet(
         raise DataError(f"'{folder}' has neither {TRAINING!r} nor {VALIDATION!r}")
     counts = {}
     if TRAINING in found:
-        counts["train"] = _unpack_training(folder / TRAINING, out / "train", say)
+        counts["train"] = _unpack_training(folder / TRAINING, out / "train", report)
     if VALIDATION in found:
         synsets = _synsets_of_devkit(folder / DEVKIT) if val_labels is None else _synsets_of_text(val_labels)
-        counts["val"] = _unpack_validation(folder / VALIDATION, out / "val", synsets, say)
+        counts["val"] = _unpack_validation(folder / VALIDATION, out / "val", synsets, report)
     return counts
 
 
-def _unpack_training(archive: Path, target: Path, say: Callable[[str], None]) -> int:
+def _unpack_training(archive: Path, target: Path, report: Callable[[str], None]) -> int:
     total = 0
     with _opened(archive) as classes:
         for number, member in enumerate(classes, 1):
@@ -85,11 +85,11 @@ def _unpack_training(archive: Path, target: Path, say: Callable[[str], None]) ->
                             _write(images, image, draft / name)
             total += sum(1 for _ in (target / synset).iterdir())
             if number % 50 == 0:
-                say(f"{number} classes, {total} pictures")
+                report(f"{number} classes, {total} pictures")
     return total
 
 
-def _unpack_validation(archive: Path, target: Path, synsets: list[str], say: Callable[[str], None]) -> int:
+def _unpack_validation(archive: Path, target: Path, synsets: list[str], report: Callable[[str], None]) -> int:
     if _is_filled(target):
         return sum(1 for _ in target.glob("*/*"))
     total = 0
@@ -104,7 +104,7 @@ def _unpack_validation(archive: Path, target: Path, synsets: list[str], say: Cal
             _write(images, image, draft / synsets[number - 1] / found.group())
             total += 1
             if total % 5000 == 0:
-                say(f"{total} validation pictures")
+                report(f"{total} validation pictures")
         if total != len(synsets):
             raise DataError(f"'{archive}' holds {total} pictures, and there are {len(synsets)} labels")
     return total

@@ -86,14 +86,16 @@ def split_folder(
     )
     if len(parts) > len(names):
         raise DataError(f"{len(parts)} parts need as many different names; given were {', '.join(names)}")
-    told = []
+    found = []
     with new_folder(target) as draft:
         for name, indices in zip(names, parts, strict=False):
             for index in indices:
                 _place(Path(root, samples[index][0]), draft / name / samples[index][0], link=link)
             counts = Counter(samples[index][1] for index in indices).values()
-            told.append(Part(name, len(indices), len(counts), min(counts, default=0), max(counts, default=0)))
-    return told
+            found.append(
+                Part(name, len(indices), len(counts), min(counts, default=0), max(counts, default=0))
+            )
+    return found
 
 
 @contextmanager

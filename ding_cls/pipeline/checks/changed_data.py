@@ -105,8 +105,8 @@ def write_lists(lists: Mapping[str, SampleList], folder: Path) -> None:
 
 def sets_of_loaders(train_loader: Any, owned: Collection[Any]) -> dict[str, Any]:
     """Return the datasets of a program that built them by itself, as its loaders show them."""
-    judged = [("val", each.dataset) for each in owned if isinstance(each, EvalLoader)]
-    return {"train": train_loader.dataset, **dict(judged[-1:])}
+    evaluated = [("val", each.dataset) for each in owned if isinstance(each, EvalLoader)]
+    return {"train": train_loader.dataset, **dict(evaluated[-1:])}
 
 
 def with_present_data(checkpoint: Mapping[str, Any], facts: Mapping[str, Any]) -> Mapping[str, Any]:

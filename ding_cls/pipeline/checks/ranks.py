@@ -72,7 +72,7 @@ def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple
     # Rank 0's lists travel only now: each rank finds out what it has otherwise.
     sent = {split: (lists[split].content, own[split][1:]) for split in own} if get_rank() == 0 else {}
     reference = broadcast_object(sent)
-    said = gather_objects(
+    digests = gather_objects(
         {
             split: _difference(SampleList(content, size), known, lists[split], list(classes[split]))
             for split, (content, (size, known)) in reference.items()
@@ -80,7 +80,7 @@ def check_same_data(lists: Mapping[str, SampleList], classes: Mapping[str, tuple
         }
     )
     found = [
-        f"rank {rank} has other {SPLITS[split]} data than rank 0: {said[rank].get(split, 'none')}"
+        f"rank {rank} has other {SPLITS[split]} data than rank 0: {digests[rank].get(split, 'none')}"
         for rank, split in differing
     ]
     raise ConfigError(f"{_joined(found)}; give all ranks the same files", is_on_all_ranks=True)

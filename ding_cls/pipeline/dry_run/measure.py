@@ -23,7 +23,7 @@ def timed(batches: Iterable[Any], use: Callable[[Any], Any]) -> Timing:
     began, iterator = time.perf_counter(), iter(batches)
     seconds: list[tuple[float, float]] = []
     while len(seconds) <= MAX_STEPS and time.perf_counter() - began < MAX_SECONDS:
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         batch = next(iterator, None)
         if batch is None:
             break
@@ -31,7 +31,7 @@ def timed(batches: Iterable[Any], use: Callable[[Any], Any]) -> Timing:
         use(batch)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        seconds.append((received - asked, time.perf_counter() - received))
+        seconds.append((received - requested, time.perf_counter() - received))
     if not seconds:
         # A rank for which no batch is left.
         return Timing(0.0, 0.0, 0)

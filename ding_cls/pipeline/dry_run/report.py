@@ -88,9 +88,9 @@ class DryRun:
     @property
     def seconds(self) -> float:
         """Seconds to the end of the run: updates and evaluations, without saving and starting."""
-        train, judge = self.train_timing, self.eval_timing
+        train, evaluation = self.train_timing, self.eval_timing
         return self.num_updates * (train.data + train.step) + self.num_evaluations * self.eval_batches * (
-            judge.data + judge.step
+            evaluation.data + evaluation.step
         )
 
 
@@ -101,7 +101,7 @@ def print_dry_run(report: DryRun) -> None:
 
 
 def _rows(report: DryRun) -> list[tuple[str, str]]:
-    train, judge = report.train_timing, report.eval_timing
+    train, timing = report.train_timing, report.eval_timing
     begin, peak, end = report.learning_rates
     expected = "" if report.expected_loss is None else f"; guessing costs {_formula(report)}"
     left_out = f", {report.num_left_out} left out of each, always others" if report.num_left_out else ""
@@ -113,8 +113,8 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         *([("recipe", report.recipe)] if report.recipe is not None else []),
         *([("input", report.input.removeprefix("input "))] if report.input else []),
         (
-            "pictures",
-            f"{report.num_train:,} to train on, {report.num_eval:,} to judge, {report.num_classes} "
+            "samples",
+            f"{report.num_train:,} to train on, {report.num_eval:,} to evaluate, {report.num_classes} "
             f"classes{checked}",
         ),
         *report.shapes.items(),
@@ -132,7 +132,8 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         ("one update", _timing(train, "step")),
         (
             "evaluation",
-            f"{report.num_evaluations:,} x {report.eval_batches:,} batches, each {_timing(judge, 'forward')}",
+            f"{report.num_evaluations:,} x {report.eval_batches:,} batches, "
+            f"each {_timing(timing, 'forward')}",
         ),
         ("time in all", f"about {_duration(report.seconds)}, without saving and starting"),
         ("memory", f"{_bytes(report.memory_bytes)} {report.memory_kind}"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.common.disk import disk_error
-from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
+from ding_cls.common.files import create_unique_dir, missing_parents, remove_claimed
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.tables import write_json
 from ding_cls.config import checked_config
@@ -197,7 +197,7 @@ def _begin(plan: Plan, *, is_shared: bool) -> Plan:
         if is_shared:
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            folder, is_claimed = claim_folder(folder), True
+            folder, is_claimed = create_unique_dir(folder), True
         plan = replace(plan, folder=folder)
         save_config(plan.cfg, folder / CONFIG_NAME)
         _write_record(plan)

@@ -14,10 +14,10 @@ import torch
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
-from ding_cls.common.files import claim_folder, missing_parents, remove_claimed
+from ding_cls.common.files import create_unique_dir, missing_parents, remove_claimed
 from ding_cls.common.folder_lock import lock_folder
 from ding_cls.common.logs.log import text_logger
-from ding_cls.common.stops.signals import held_stops, nothing_saved, stoppable_command
+from ding_cls.common.stops.signals import deferred_stops, nothing_saved, stoppable_command
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
@@ -122,7 +122,7 @@ def _finish(
     parents, is_new = missing_parents(run.plan.folder), False
     with ExitStack() as stack:
         try:
-            with held_stops():
+            with deferred_stops():
                 plan = open_folder(
                     run.plan,
                     folds,
@@ -239,7 +239,7 @@ def _make_way(folder: Path, checkpoints: Path) -> None:
         if rest.is_dir() and is_trained:
             # A process that trains it by itself, not as a fold, is not disturbed.
             lock_folder(rest).release()
-            kept = claim_folder(rest.with_name(f"unfinished_{rest.name}"))
+            kept = create_unique_dir(rest.with_name(f"unfinished_{rest.name}"))
             rest.replace(kept)
             text_logger("kfold").warning(f"'{rest}' has no checkpoint to go on from; it is kept as '{kept}'")
         shutil.rmtree(rest, ignore_errors=True)

@@ -15,7 +15,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharpness:
-    """Goes uphill for the second of an update's two backward passes.
+    """Perturbs the weights for the second of an update's two backward passes.
 
     The step up follows from the whole gradient of the update, that of all pieces and ranks. It does not
     depend on the gradient's length, so fp16's loss scale need not be divided out.
@@ -39,10 +39,10 @@ class Sharpness:
             raise ConfigError(f"policy.learn.sam.rho is {self.rho!r}; it must be greater than 0")
 
     @contextmanager
-    def uphill(
+    def perturbed_weights(
         self, model: nn.Module, buffers: Sequence[Tensor] = (), begun: Sequence[Tensor] = ()
     ) -> Iterator[None]:
-        """Have the weights uphill and without gradients inside the block, and back where they were after it.
+        """Perturb the weights and clear the gradients inside the block; put the weights back after it.
 
         Args:
             model: the network after the update's first pass.

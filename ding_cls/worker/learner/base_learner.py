@@ -38,7 +38,7 @@ from ding_cls.worker.learner.loop.interruption import (
 from ding_cls.worker.learner.loop.progress import progress_bar
 from ding_cls.worker.learner.saving.checkpointing import Saving, check_complete
 from ding_cls.worker.learner.saving.finite_weights import check_weights
-from ding_cls.worker.learner.saving.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.saving.restoring import load_part, name_file_on_error, restore
 from ding_cls.worker.learner.saving.resume_checks import check_facts, environment, environment_changes
 from ding_cls.worker.learner.state.history import History
 from ding_cls.worker.learner.state.monitor import Monitor
@@ -302,7 +302,7 @@ class BaseLearner:
         state = source if isinstance(source, Mapping) else read_checkpoint(source)
         check_form(state, RESUMED, "the checkpoint" if state is source else f"'{source}'")
         facts = state.get("run", {})
-        with naming_file(source):
+        with name_file_on_error(source):
             check_complete(state)
             check_facts(saved=facts, now=self.facts, allows_changed_data=self.allows_changed_data)
             self._unclaimed |= restore(self.policy, self._parts, state)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.common.logs.log import close_logger, held_logger, release, text_logger
+from ding_cls.common.logs.log import buffered_logger, close_logger, release, text_logger
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_lost_stdout_is_one_line_in_the_file(tmp_path: Path, monkeypatch: pyte
         with pytest.raises(BrokenPipeError):
             print("x", file=pipe, flush=True)
         monkeypatch.setattr(sys, "stdout", pipe)
-        logger, held = text_logger("run", tmp_path / "run.txt"), held_logger("held")
+        logger, held = text_logger("run", tmp_path / "run.txt"), buffered_logger("held")
         held.info("zero")
         release(held, tmp_path / "run.txt")
         for each in ("one", "two"):

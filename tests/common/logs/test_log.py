@@ -14,10 +14,10 @@ from tensorboardX.proto.event_pb2 import Event
 from ding_cls.common.logs.log import (
     MetricsFile,
     append_lines,
+    buffered_logger,
     build_logger,
     close_logger,
     forward_library_logs,
-    held_logger,
     print_through,
     quiet_logger,
     release,
@@ -229,7 +229,7 @@ def lines_of(file: Path) -> list[str]:
 def test_a_held_logger_prints_at_once_and_writes_all_when_its_file_is_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logger = held_logger("run")
+    logger = buffered_logger("run")
     logger.warning("early")
     assert capsys.readouterr().out == "early\n"
     release(logger, tmp_path / "deep" / "run.txt")
@@ -240,7 +240,7 @@ def test_a_held_logger_prints_at_once_and_writes_all_when_its_file_is_known(
 
 
 def test_a_held_logger_without_a_file_ends_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = held_logger("run")
+    logger = buffered_logger("run")
     logger.info("alone")
     close_logger(logger)
     assert capsys.readouterr().out == "alone\n"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ding_cls.common.command import part_of
-from ding_cls.common.stops.signals import StopSignals, early_stops, end_early_stops, held_stops
+from ding_cls.common.stops.signals import StopSignals, deferred_stops, early_stops, end_early_stops
 from ding_cls.errors import RunStopped
 
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
@@ -46,7 +46,7 @@ def test_what_must_not_be_cut_in_two_is_finished_first(number: signal.Signals) -
 
     def job() -> None:
         with early_stops():
-            with held_stops():
+            with deferred_stops():
                 send(number)
                 reached.append("held")
             reached.append("behind")

@@ -45,7 +45,7 @@ def test_a_report_is_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -
         capsys.readouterr().out
         == """\
 run folder:    runs/pets (nothing is written to it now)
-pictures:      12,800 to train on, 500 to judge, 10 classes
+samples:       12,800 to train on, 500 to evaluate, 10 classes
 logits:        float32 (32, 10)
 parameters:    11,181,642, of which 5,130 are trained
 first loss:    2.4000; guessing costs ln(10) = 2.3026
@@ -81,7 +81,7 @@ def test_recipe_input_and_opened_images_are_lines_of_their_own(capsys: pytest.Ca
         "run folder:    runs/pets (nothing is written to it now)",
         "recipe:        r.py: all layers",
         "input:         as declared for x: a=1",
-        "pictures:      12,800 to train on, 500 to judge, 10 classes; each was opened",
+        "samples:       12,800 to train on, 500 to evaluate, 10 classes; each was opened",
     ]
 
 

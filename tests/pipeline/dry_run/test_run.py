@@ -125,7 +125,7 @@ def test_that_images_were_opened_is_told(
     picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_dry_run(dry_run(data=picture_folder, model="squeezenet1_1", overrides=SETTINGS, check_images=True))
-    row = "pictures:      40 to train on, 20 to judge, 4 classes; each was opened\n"
+    row = "samples:       40 to train on, 20 to evaluate, 4 classes; each was opened\n"
     assert row in capsys.readouterr().out
 
 

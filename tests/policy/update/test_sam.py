@@ -55,7 +55,7 @@ def test_an_update_is_the_algorithms(adaptive: bool) -> None:
         found = policy.learn_mode.forward(batch(step))
         loss = plain.learn_mode.forward(batch(step))["total_loss"]
         if step == 0:
-            # What is shown is the loss at the weights, not uphill.
+            # What is shown is the loss at the weights, not the perturbed ones.
             assert torch.equal(found["total_loss"], loss)
         written_out(model, optimizer, batch(step), 0.5, adaptive)
         assert_near(policy._model, model)
@@ -158,10 +158,10 @@ def test_an_overflow_leaves_everything_as_it_was() -> None:
 def test_without_a_gradient_there_is_no_way_up() -> None:
     layer = nn.Linear(2, 1)
     before = layer.weight.detach().clone()
-    with Sharpness().uphill(layer):
+    with Sharpness().perturbed_weights(layer):
         assert torch.equal(layer.weight, before)
     layer.weight.grad = torch.tensor([[3.0, 4.0]])
-    with Sharpness(rho=0.5).uphill(layer):
+    with Sharpness(rho=0.5).perturbed_weights(layer):
         torch.testing.assert_close(layer.weight, before + torch.tensor([[0.3, 0.4]]))
         assert layer.weight.grad is None
     assert torch.equal(layer.weight, before)

@@ -19,7 +19,7 @@ FROZEN = ("stem", "norm")
 
 
 class ByHand:
-    """Forward and backward of each piece, uphill and once more, unscale, clip, step, average."""
+    """Forward and backward of each piece, once more at perturbed weights, unscale, clip, step, average."""
 
     def __init__(self, device: str, precision: str, *, pieces: int, is_sharp: bool) -> None:
         self.model = network().to(device)
@@ -110,7 +110,7 @@ def test_clip_pieces_precision_freezing_average_and_sharpness_together(
     policy = policy_of(device, precision, pieces=pieces, is_sharp=is_sharp)
     hand = ByHand(device, precision, pieces=pieces, is_sharp=is_sharp)
     begin = {name: value.clone() for name, value in hand.model.state_dict().items()}
-    # Without a step uphill every sum has one order; a direction is free of the scale but for a rounding.
+    # Without a perturbed step every sum has one order; a direction is free of the scale but for a rounding.
     tolerance = 0.0 if device == "cpu" and not is_sharp else 1e-6 if precision == "fp32" else 2e-3
     clipped = 0
     for number in range(UPDATES):

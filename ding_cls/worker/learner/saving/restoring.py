@@ -61,7 +61,7 @@ def load_part(name: str, part: Stateful, state: Any) -> None:
 
 
 @contextmanager
-def naming_file(source: object) -> Iterator[None]:
+def name_file_on_error(source: object) -> Iterator[None]:
     """Name the file in the remedy of a run that was changed, where a file was named and there is no other."""
     try:
         yield

@@ -7,7 +7,7 @@ import pytest
 
 from ding_cls.errors import ChangedRunError, CheckpointError
 from ding_cls.policy.modes import LearnMode
-from ding_cls.worker.learner.saving.restoring import load_part, naming_file, restore
+from ding_cls.worker.learner.saving.restoring import load_part, name_file_on_error, restore
 from tests.worker.learner.parts import Counting
 
 
@@ -86,6 +86,6 @@ def test_an_error_of_ours_stays_what_it_is() -> None:
 def test_the_file_is_named_where_there_is_one_and_no_other_remedy(
     source: Any, remedy: str | None, expected: str | None
 ) -> None:
-    with pytest.raises(ChangedRunError) as caught, naming_file(source):
+    with pytest.raises(ChangedRunError) as caught, name_file_on_error(source):
         raise ChangedRunError("it differs", remedy)
     assert (caught.value.what, caught.value.remedy) == ("it differs", expected)
