@@ -47,7 +47,9 @@ def drop(tree: dict[str, Any], path: str) -> None:
         section.pop(last_name(path), None)
 
 
-def keep_items(tree: dict[str, Any], path: str, kept: Sequence[int], origins: MutableMapping[str, str]) -> None:
+def keep_items(
+    tree: dict[str, Any], path: str, kept: Sequence[int], origins: MutableMapping[str, str]
+) -> None:
     """Leave the items with these indices alone in a list, in place, and move their origins along."""
     items = at(tree, path)
     put(tree, path, [items[index] for index in kept])

@@ -712,11 +712,6 @@ def test_an_override_that_is_neither_spelling_is_an_error() -> None:
         assert problem.endswith(f"(override {word})")
 
 
-def test_such_a_word_on_the_only_key_is_that_problem_alone() -> None:
-    (problem,) = resolve({"work_dir": "runs/x"}, ["work_dir={{ fileBasename }}"]).problems
-    assert problem.startswith("work_dir holds")
-
-
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [
