@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ding-cls", description="Train and judge image classifiers.")
+    parser = argparse.ArgumentParser(prog="ding-cls", description="Train and evaluate image classifiers.")
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")

@@ -11,7 +11,7 @@ def add_verbs(verbs: Verbs) -> None:
     split = verbs.add_parser(
         "split",
         help="divide a folder of class folders into train, val and test",
-        description="Copy SRC/CLASS/picture.jpg to DST/train/CLASS/picture.jpg, DST/val/..., DST/test/..., "
+        description="Copy SRC/CLASS/image.jpg to DST/train/CLASS/picture.jpg, DST/val/..., DST/test/..., "
         "every class alike. DST appears whole or not at all; SRC stays as it is.",
     )
     split.set_defaults(verb=_split)
@@ -19,15 +19,15 @@ def add_verbs(verbs: Verbs) -> None:
     split.add_argument("target", metavar="DST", help="folder to make")
     how = split.add_mutually_exclusive_group(required=True)
     how.add_argument("--fractions", metavar="0.8,0.1,0.1", help="share of each part")
-    how.add_argument("--per-class", metavar="60,10,rest", help="pictures of each class in each part")
+    how.add_argument("--per-class", metavar="60,10,rest", help="images of each class in each part")
     split.add_argument("--names", default="train,val,test", help="the parts' folders; train,val,test")
     split.add_argument(
-        "--seed", type=int, help="draw by chance; without it pictures go in the order of their names"
+        "--seed", type=int, help="draw by chance; without it images go in the order of their names"
     )
     split.add_argument(
         "--group-pattern",
         metavar="REGEX",
-        help="keep pictures together in whose names it finds the same, as '^[^_]+' for one person's",
+        help="keep images together in whose names it finds the same, as '^[^_]+' for one person's",
     )
     split.add_argument("--link", action="store_true", help="make symbolic links instead of copies")
     add_debug(split)
@@ -47,7 +47,7 @@ def add_verbs(verbs: Verbs) -> None:
     imagenet.add_argument(
         "--val-labels",
         metavar="FILE",
-        help="text with the synset of each validation picture, instead of the devkit",
+        help="text with the synset of each validation image, instead of the devkit",
     )
     add_debug(imagenet)
 
@@ -74,7 +74,7 @@ def _split(arguments: argparse.Namespace) -> None:
     )
     for part in parts:
         each = str(part.most) if part.fewest == part.most else f"{part.fewest} to {part.most}"
-        print(f"{part.name}: {part.num_images:,} pictures, {each} of each of {part.num_classes} classes")
+        print(f"{part.name}: {part.num_images:,} images, {each} of each of {part.num_classes} classes")
 
 
 def _prepare_imagenet(arguments: argparse.Namespace) -> None:
@@ -87,7 +87,7 @@ def _prepare_imagenet(arguments: argparse.Namespace) -> None:
         report=lambda line: print(line, flush=True),
     )
     for name, count in counts.items():
-        print(f"{name}: {count:,} pictures")
+        print(f"{name}: {count:,} images")
 
 
 def _words(text: str) -> list[str]:

@@ -208,11 +208,11 @@ def check_config_word(word: str) -> None:
             f"'{word}' is a run's folder; --resume continues it, its total_config.py begins one like it"
         )
     if os.path.isdir(word):
-        raise ConfigError(f"'{word}' is a folder; a folder of pictures is given as --data {word}")
+        raise ConfigError(f"'{word}' is a folder; a folder of images is given as --data {word}")
     if not os.path.exists(word) and not word.endswith((".py", ".json", ".yaml", ".yml")):
         raise ConfigError(
             f"there is no config file '{word}'; a model is named by --model {word}, "
-            f"a folder of pictures by --data {word}"
+            f"a folder of images by --data {word}"
         )
 
 
@@ -226,9 +226,7 @@ def _with_data(
     stray = [word for word in arguments.words if "=" not in word]
     check_stray(stray)
     if stray:
-        raise ConfigError(
-            f"'{stray[0]}' is not key=value; a folder of pictures is given as --data {stray[0]}"
-        )
+        raise ConfigError(f"'{stray[0]}' is not key=value; a folder of images is given as --data {stray[0]}")
 
     from ding_cls.config import resolve
     from ding_cls.data import find_split, write_digits
@@ -246,7 +244,7 @@ def _with_data(
         if launched_rank() == 0 and data is not None:
             print(
                 f"No --data was given and there is no ImageNet at '{folder}': training on the embedded set "
-                f"of 1,797 handwritten digits.\nIts pictures lie in {data}; --data DIR trains on your own."
+                f"of 1,797 handwritten digits.\nIts images are in {data}; --data DIR trains on your own."
             )
     given: dict[str, Any] = {}
     if data is not None:

@@ -24,7 +24,8 @@ from ding_cls.config.normalize import (
     override,
 )
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
-from ding_cls.config.openmmlab.translate import to_native
+from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
+from ding_cls.config.openmmlab.translate import leftovers, to_native
 from ding_cls.config.origins import NativeConfig
 from ding_cls.config.tree import MISSING, value_at
 from ding_cls.config.validate import Validator
@@ -167,7 +168,9 @@ def resolve(
         places = known | places
     for word in (*(f"{path}={value!r}" for path, value in (given or {}).items()), *words):
         values = override(values, word, places)
-    return NativeConfig(values, places, [*native.problems, *duplicate_settings(words, values)])
+    drop_ignored(values)
+    problems = [*native.problems, *leftovers(values, places), *duplicate_settings(words, values)]
+    return NativeConfig(values, places, problems)
 
 
 def _declared(policy: object, learner: object, evaluator: object) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 It must not know which keys exist.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -45,6 +45,20 @@ def drop(tree: dict[str, Any], path: str) -> None:
     section = at(tree, section_of(path)) if "." in path else tree
     if isinstance(section, dict):
         section.pop(last_name(path), None)
+
+
+def keep_items(
+    tree: dict[str, Any], path: str, kept: Sequence[int], origins: MutableMapping[str, str]
+) -> None:
+    """Leave the items with these indices alone in a list, in place, and move their origins along."""
+    items = at(tree, path)
+    put(tree, path, [items[index] for index in kept])
+    moved = {f"{path}.{old}": f"{path}.{new}" for new, old in enumerate(kept)}
+    inside = {known: origins.pop(known) for known in [*origins] if known.startswith(f"{path}.")}
+    for known, place in inside.items():
+        item = f"{path}.{known.removeprefix(f'{path}.').partition('.')[0]}"
+        if item in moved:
+            origins[moved[item] + known.removeprefix(item)] = place
 
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:

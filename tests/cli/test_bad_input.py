@@ -265,7 +265,7 @@ def test_a_missing_config_file(fails: Fails, workdir: Path) -> None:
     assert fails("train", "mine.py", "yours.py") == "one config file at a time; given were mine.py, yours.py"
     (workdir / "flowers").mkdir()
     assert fails("train", "flowers") == (
-        "'flowers' is a folder; a folder of pictures is given as --data flowers"
+        "'flowers' is a folder; a folder of images is given as --data flowers"
     )
 
 
@@ -328,7 +328,7 @@ def test_resume_without_a_run(fails: Fails, picture_folder: Path) -> None:
 def test_a_stray_word_for_a_main(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_program(zoo.main, imagenet_res18_config, embedded=digits_res18_config, argv=["flowers"]) == 2
     assert one_line(capsys.readouterr().err) == (
-        "'flowers' is not key=value; a folder of pictures is given as --data flowers"
+        "'flowers' is not key=value; a folder of images is given as --data flowers"
     )
 
 

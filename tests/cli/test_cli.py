@@ -174,7 +174,7 @@ def test_the_main_falls_back_to_the_digits_and_says_so(
         "No --data was given and there is no ImageNet at 'data/imagenet/train': training on the embedded set "
         "of 1,797 handwritten digits."
     )
-    assert second.startswith(f"Its pictures lie in {workdir / 'cache'}")
+    assert second.startswith(f"Its images are in {workdir / 'cache'}")
     assert second.endswith("--data DIR trains on your own.")
     assert any(line.startswith("Untrained  loss ") for line in rest)
     assert (

@@ -17,9 +17,9 @@ def source(workdir: Path) -> Path:
 def test_split_says_what_each_part_got(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["split", "all", "out", "--per-class", "6,2,rest"]) == 0
     assert capsys.readouterr().out == (
-        "train: 12 pictures, 6 of each of 2 classes\n"
-        "val: 4 pictures, 2 of each of 2 classes\n"
-        "test: 4 pictures, 2 of each of 2 classes\n"
+        "train: 12 images, 6 of each of 2 classes\n"
+        "val: 4 images, 2 of each of 2 classes\n"
+        "test: 4 images, 2 of each of 2 classes\n"
     )
     assert main(["split", "all", "other", "--fractions", "0.5,0.5", "--seed", "3", "--link"]) == 0
     assert len(list(Path("other/val").glob("*/*"))) == 10
@@ -60,7 +60,7 @@ def test_prepare_imagenet_says_what_it_unpacked(workdir: Path, capsys: pytest.Ca
         archive.add("ILSVRC2012_val_00000001.JPEG")
     Path("labels.txt").write_text("n01440764\n")
     assert main(["prepare", "imagenet", ".", "out", "--val-labels", "labels.txt"]) == 0
-    assert capsys.readouterr().out == "val: 1 pictures\n"
+    assert capsys.readouterr().out == "val: 1 images\n"
     assert Path("out/val/n01440764/ILSVRC2012_val_00000001.JPEG").read_bytes() == b"x"
     assert main(["prepare", "imagenet", "out", "other"]) == 2
     assert "error: 'out' has neither" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from ding_cls.config.tree import (
     comparable_leaves,
     drop,
     is_inside,
+    keep_items,
     last_name,
     leaves,
     place_of,
@@ -114,3 +115,11 @@ def test_the_place_of_a_value_is_its_own_or_one_inside_or_the_sections() -> None
         "f.py:1",
         None,
     ]
+
+
+def test_items_that_are_kept_take_their_origins_along() -> None:
+    tree: dict[str, Any] = {"a": {"list": ["x", "y", "z"]}}
+    origins = {"a.list.0": "l1", "a.list.1.k": "l2", "a.list.2": "l3", "a.list": "whole", "a.listed.2": "l4"}
+    keep_items(tree, "a.list", [1, 2], origins)
+    assert tree == {"a": {"list": ["y", "z"]}}
+    assert origins == {"a.list.0.k": "l2", "a.list.1": "l3", "a.list": "whole", "a.listed.2": "l4"}

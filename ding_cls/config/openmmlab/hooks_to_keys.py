@@ -6,7 +6,7 @@ from typing import Any
 
 from ding_cls.config.messages import location_suffix
 from ding_cls.config.openmmlab.inert_hooks import drop_inert_hooks
-from ding_cls.config.tree import at, place_of, put
+from ding_cls.config.tree import at, keep_items, place_of, put
 
 _HOOKS = "policy.learn.learner.custom_hooks"
 _KEYS = {
@@ -30,14 +30,14 @@ def hooks_to_keys(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> lis
     Returns:
         a line for each that cannot move: its key is set already, or it asks for what makes no sense.
     """
-    problems, left = drop_inert_hooks(cfg, origins), []
+    problems, kept = drop_inert_hooks(cfg, origins), []
     hooks = at(cfg, _HOOKS)
     if not isinstance(hooks, (list, tuple)):
         return problems
     for index, hook in enumerate(hooks):
         target = _KEYS.get(str(hook.get("type"))) if isinstance(hook, dict) else None
         if target is None:
-            left.append(hook)
+            kept.append(index)
             continue
         place = place_of(f"{_HOOKS}.{index}", origins) or place_of(_HOOKS, origins)
         problem = _problem(hook)
@@ -50,8 +50,8 @@ def hooks_to_keys(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> lis
         put(cfg, target, _settings(hook))
         if place:
             origins[target] = place
-    if len(left) < len(hooks):
-        put(cfg, _HOOKS, left)
+    if len(kept) < len(hooks):
+        keep_items(cfg, _HOOKS, kept, origins)
     return problems
 
 

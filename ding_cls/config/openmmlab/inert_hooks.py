@@ -4,7 +4,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ding_cls.config.messages import location_suffix
-from ding_cls.config.tree import at, place_of, put
+from ding_cls.config.tree import at, keep_items, place_of, put
 
 _LISTS = ("policy.learn.learner.custom_hooks", "policy.learn.learner.loggers")
 _OF_ANY = ("type", "name", "priority", "position")
@@ -42,8 +42,10 @@ def drop_inert_hooks(cfg: dict[str, Any], origins: MutableMapping[str, str]) -> 
             if problem := _problem(hook):
                 place = place_of(f"{key}.{index}", origins) or place_of(key, origins)
                 problems.append(f"{key}.{index}: {hook['type']} {problem}{location_suffix(place)}")
-        left = [_effective(hook) for hook in hooks if _type(hook) not in _DONE_ANYWAY]
+        kept = [index for index, hook in enumerate(hooks) if _type(hook) not in _DONE_ANYWAY]
+        left = [_effective(hooks[index]) for index in kept]
         if left != list(hooks):
+            keep_items(cfg, key, kept, origins)
             put(cfg, key, left)
     return problems
 

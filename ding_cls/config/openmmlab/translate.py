@@ -93,7 +93,7 @@ def to_native(
     values, places = plain_copy(cfg), dict(origins or {})
     move_arguments(values, places)
     drop_ignored(values)
-    problems = list(_leftovers(values, places))
+    problems = list(leftovers(values, places))
     native_words = [word for word in overrides if _root(word) in ROOT]
     other_words = [word for word in overrides if _root(word) not in ROOT]
     if not any(key in ROOTS for key in values):
@@ -102,6 +102,7 @@ def to_native(
         words = [word for word in overrides if word not in refused]
         return NativeConfig(values, places, problems), words
     values = apply_overrides(values, other_words, origins=places)
+    problems += leftovers(values, places)
     translation = _Translation(values, places, variables)
     translated = translation.run()
     problems += [*translation.problems, *hooks_to_keys(translated, translation.new_origins)]
@@ -141,8 +142,9 @@ class _Translation:
         return deep_merge_dicts(self._moved, native)
 
     def _check_one_spelling(self) -> None:
-        theirs = next(key for key in self._cfg if key in ROOTS)
-        for ours in (key for key in self._cfg if key in ROOT and key not in _SHARED):
+        # A word may have put what is taken out in the only key of theirs.
+        theirs = next((key for key in self._cfg if key in ROOTS), "")
+        for ours in (key for key in self._cfg if theirs and key in ROOT and key not in _SHARED):
             text = "are two spellings in one config; write all of it in one (ding-cls config convert"
             self._clash(theirs, ours, f"{text} translates a file of mmclassification's)")
 
@@ -308,7 +310,7 @@ class _Translation:
         self.problems.append(f"{path} {text}{location_suffix(place_of(path, self._origins))}")
 
 
-def _leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
+def leftovers(cfg: dict[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
     """Take out, and yield a line for each, what only the reader of a file could have resolved."""
     for key in ("_base_", "_delete_"):
         if key in cfg:
@@ -331,7 +333,14 @@ def _root(word: str) -> str:
 def _refused(word: str) -> str:
     """Return the line about a word in mmclassification's spelling for a config that is not."""
     path = word.partition("=")[0].strip()
-    row = next((row for each in sections_of(path) for row in _ROWS.get(each, ()) if row.targets), None)
+    # What holds on a condition is said of that key alone, not of what is in it.
+    rows = (
+        row
+        for each in sections_of(path)
+        for row in _ROWS.get(each, ())
+        if row.targets and (row.when is None or (each == path and each not in _SECTIONS))
+    )
+    row = next(rows, None)
     ours = " and ".join(f"{each}{path.removeprefix(row.old)}" for each in row.targets) if row else ""
     remedy = f"write {ours}" if ours else "docs/second-spelling.md has our keys"
     return f"{path} is mmclassification's spelling, and the config is in ours; {remedy} (override {word})"

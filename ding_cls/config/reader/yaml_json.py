@@ -36,7 +36,9 @@ def yaml_values(text: str, scope: Scope) -> LocatedDict:
         root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or "the file is not YAML"
+        # Half of what is wrong may be in the context: 'found duplicate anchor; first occurrence'.
+        about = [getattr(error, name, None) for name in ("context", "problem")]
+        reason = ", ".join(each for each in about if each) or "the file is not YAML"
         raise ConfigError(f"{reason} ({scope.place(mark.line + 1 if mark else 1)})") from error
     value = None if root is None else _Nodes(scope).value(root)
     return _as_mapping(LocatedDict() if value is None else value, scope.place(1))
@@ -148,7 +150,7 @@ class _Nodes:
             result.put(key, value, self._place(key_node))
         for source in inherited:
             self._scope.work.add(len(source))
-            for key in source.keys() - result.keys():
+            for key in [key for key in source if key not in result]:
                 result.put(key, source[key], source.places[key])
         return result
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.config import compile_config
+from ding_cls.config import compile_config, resolve
 from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
 
 HEAD = {"type": "LinearClsHead", "in_channels": 8, "topk": (1, 5), "cal_acc": True}
@@ -33,3 +33,9 @@ def test_values_with_an_effect_and_parts_of_others_stay() -> None:
     expected = [dict(each) for each in cfg]
     drop_ignored(cfg)
     assert cfg == expected
+
+
+def test_a_word_on_the_command_line_may_set_them() -> None:
+    cfg = {"policy": {"model": {"head": {"type": "LinearClsHead", "in_channels": 8}}}}
+    head = resolve(cfg, ["policy.model.head.topk=(1, 5)"]).cfg["policy"]["model"]["head"]
+    assert head == {"type": "LinearClsHead", "in_channels": 8}

@@ -94,3 +94,15 @@ def test_the_other_spelling_is_read_in_the_same_way() -> None:
     assert problems == []
     learner = translated["policy"]["learn"]["learner"]
     assert (learner["custom_hooks"], learner["loggers"]) == ([], [])
+
+
+def test_the_hooks_behind_keep_their_lines() -> None:
+    hooks = [{"type": "IterTimerHook"}, {"type": "EMAHook"}, {"type": "EarlyStoppingHook", "patience": 3}]
+    path = f"{LEARNER}.custom_hooks"
+    origins = {f"{path}.{index}.type": f"a.py:{index}" for index in range(3)} | {f"{path}.2.patience": "b.py"}
+    native, _ = to_native(cfg(custom_hooks=hooks), (), origins)
+    assert native.origins == {
+        "policy.learn.ema": "a.py:1",
+        f"{path}.0.type": "a.py:2",
+        f"{path}.0.patience": "b.py",
+    }

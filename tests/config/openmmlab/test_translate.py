@@ -782,3 +782,42 @@ def test_a_silent_head_is_drawn_as_there(head: dict[str, Any], expected: Any) ->
     cfg = {"model": {"type": "ImageClassifier", "head": head}, "optimizer": {"type": "SGD", "lr": 0.1}}
     found = translate(cfg).cfg["policy"]["model"]["head"]
     assert found.get("init_cfg", "nothing") == expected
+
+
+@pytest.mark.parametrize("cfg", [{"seed": 1}, {"optimizer": {"type": "SGD", "lr": 0.1}}])
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("policy.collect.learn_data_path={{ fileDirname }}/x", "policy.collect.learn_data_path"),
+        ("_base_=x.py", "_base_"),
+        ("_delete_=True", "_delete_"),
+    ],
+)
+def test_a_word_cannot_hold_what_only_the_reader_of_a_file_resolves(
+    cfg: dict[str, Any], word: str, key: str
+) -> None:
+    (problem,) = resolve(cfg, [word]).problems
+    assert problem.startswith(key)
+    assert "in a config file alone" in problem
+    assert problem.endswith(f"(override {word})" if key.startswith("policy") else ")")
+
+
+def test_such_a_word_on_the_only_key_is_that_problem_alone() -> None:
+    (problem,) = resolve({"work_dir": "runs/x"}, ["work_dir={{ fileBasename }}"]).problems
+    assert problem.startswith("work_dir holds")
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("evaluation.metrc=precision", "docs/second-spelling.md"),
+        ("evaluation={interval: 3}", "docs/second-spelling.md"),
+        ("checkpoint_config.interval=3", "policy.learn.learner.hook.save_ckpt_after_epoch"),
+        ("data.train.type=CIFAR10", "policy.collect.train.type"),
+        ("optimizer.momentum=0.5", "policy.learn.momentum"),
+    ],
+)
+def test_a_refused_word_names_a_key_that_exists(word: str, remedy: str) -> None:
+    (problem,) = resolve({"seed": 1}, [word]).problems
+    assert remedy in problem
+    assert "validate" not in problem

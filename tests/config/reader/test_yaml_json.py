@@ -175,3 +175,18 @@ def test_templates_in_the_middle_of_a_string_get_no_quotes(tmp_path: Path) -> No
         "e": "first line, c.yaml, last line",
         "f": ["c.yaml", ["c.yaml", ": c.yaml"]],
     }
+
+
+def test_merged_keys_come_in_the_order_of_their_source(tmp_path: Path) -> None:
+    names = [f"key_{number}" for number in (5, 3, 9, 1, 7, 2, 8)]
+    source = "".join(f"  {name}: 1\n" for name in names)
+    path = _write(tmp_path, f"a: &a\n{source}b:\n  own: 1\n  <<: *a\n", "c.yaml")
+    assert list(read_config(path).b) == ["own", *names]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: &x 1\nb: &x 2\n", "duplicate anchor"), ("a: 1\n---\nb: 2\n", "single document")]
+)
+def test_a_refused_file_names_the_rule_that_it_breaks(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_config(_write(tmp_path, text, "c.yaml"))
