@@ -200,8 +200,10 @@ class Policy(ABC):
         return None if finite is None else finite.take_verdict()
 
     def _set_is_accuracy_late(self, is_late: bool) -> None:
-        """Have updates return ``acc1`` as a ``Percentage``, for a caller that shows it to nobody. A subclass's own
-        update may compute with what its base returns: there it stays a tensor."""
+        """Have updates return ``acc1`` as a ``Percentage``, for a caller that shows it to nobody.
+
+        A subclass's own update may compute with what its base returns: there it stays a tensor.
+        """
         self._is_accuracy_late = is_late and type(self)._forward_learn.__module__.startswith("ding_cls.")
 
     def _set_attribute(self, name: str, value: Any) -> None:

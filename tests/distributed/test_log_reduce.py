@@ -43,12 +43,14 @@ class Watching(LearnerHook):
 
     def __call__(self, engine: BaseLearner) -> None:
         loss = engine.log_buffer["scalar"]["total_loss"]
-        assert torch.is_tensor(loss) and loss.dtype == torch.float64
+        assert torch.is_tensor(loss)
+        assert loss.dtype == torch.float64
         self.seen.append(loss.item())
 
 
 def logged(folder: str, watchers: tuple[int, ...]) -> tuple[int, list[float], Any]:
-    """Train as this rank, with a hook that reads on some; return how many reductions there were, what a hook saw, and the monitor's state."""
+    """Train as this rank, some with a hook that reads; return how many reductions there were, what the hook
+    saw, and the monitor's state."""
     os.chdir(folder)
     reductions = 0
 

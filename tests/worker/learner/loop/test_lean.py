@@ -41,7 +41,8 @@ class Seeing(LearnerHook):
 
     def __call__(self, engine: BaseLearner) -> None:
         acc1 = engine.log_buffer["scalar"]["acc1"]
-        assert torch.is_tensor(acc1) and torch.is_tensor(engine.outputs["acc1"])
+        assert torch.is_tensor(acc1)
+        assert torch.is_tensor(engine.outputs["acc1"])
         error = 100 - acc1.mean()
         assert f"{error:.3f}" == f"{100 - acc1.item():.3f}"
         assert max(acc1, -1.0) == np.mean([acc1, acc1]) == acc1.cpu().numpy()
@@ -81,7 +82,8 @@ def test_hooks_see_tensors_and_what_they_do_to_them_is_their_own_matter() -> Non
     assert torch.is_tensor(watched.outputs["acc1"])
     assert sums(watched) == sums(plain)
     assert all(map(math.isfinite, sums(plain)["train_loss"]))
-    assert watched.has_readers and watched.history.copies
+    assert watched.has_readers
+    assert watched.history.copies
 
 
 def test_a_subclass_of_a_hook_of_ours_sees_tensors() -> None:
