@@ -36,6 +36,7 @@ class Policy(ABC):
 
     config: ClassVar[Mapping[str, Any]] = {}
     _class_names: tuple[str, ...] | None = None
+    _is_accuracy_late = False
 
     @classmethod
     def default_config(cls) -> EasyDict:
@@ -197,6 +198,13 @@ class Policy(ABC):
         """Return what became of the last update; None where a subclass does it in a way of its own."""
         finite = getattr(self, "_finite", None)
         return None if finite is None else finite.take_verdict()
+
+    def _set_is_accuracy_late(self, is_late: bool) -> None:
+        """Have updates return ``acc1`` as a ``Percentage``, for a caller that shows it to nobody.
+
+        A subclass's own update may compute with what its base returns: there it stays a tensor.
+        """
+        self._is_accuracy_late = is_late and type(self)._forward_learn.__module__.startswith("ding_cls.")
 
     def _set_attribute(self, name: str, value: Any) -> None:
         setter = getattr(self, f"_set_{name}", None)

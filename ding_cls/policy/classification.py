@@ -24,7 +24,7 @@ from ding_cls.policy.distillation import Distillation
 from ding_cls.policy.freezing import build_freezing
 from ding_cls.policy.learn_state import check_learn_state
 from ding_cls.policy.losses import build_batch_loss, set_class_counts, total
-from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, gradient_clearing
+from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, clear_gradients
 from ding_cls.policy.precise_bn import recompute_statistics
 from ding_cls.policy.settings import build_optional
 from ding_cls.policy.stages import StageSwitcher, minimises_cross_entropy
@@ -99,7 +99,7 @@ class ImageClassificationPolicy(Policy):
             self._optimizer, self._scaler, modules, self._device, world_size=self._world_size
         )
         self._wrap()
-        self._now, self._clear_gradients = clock(self._cuda), gradient_clearing(self._optimizer)
+        self._now = clock(self._cuda)
         self._randomness = StepRandomness(self._device)
         self._is_whole = learn.accumulation_steps == 1
         self._seed = torch.initial_seed()
@@ -109,9 +109,9 @@ class ImageClassificationPolicy(Policy):
     def _forward_learn(self, data: Any) -> dict[str, Any]:
         """Do one update: forward and backward of each piece, then the optimizer's step.
 
-        Nothing in it waits for the device: losses are returned as 0-dim tensors, the accuracy and a GPU's
-        seconds as records that ``float()`` reads. An update whose loss or gradients are not finite is not
-        applied; ``FiniteUpdates`` says how that is decided.
+        Nothing in it waits for the device: losses and accuracy are returned as 0-dim tensors, a GPU's seconds
+        as records that ``float()`` reads. An update whose loss or gradients are not finite is not applied;
+        ``FiniteUpdates`` says how that is decided.
         """
         learning_rate = self._lr_scheduler.apply(self._train_iter)
         batch = as_batch(data).to(self._device)
@@ -128,7 +128,7 @@ class ImageClassificationPolicy(Policy):
         stats = StepStats(copies=self._loss is None)
         with self._randomness(self._seed, self._train_iter, self._rank):
             batch = self._mixed(self._prepared(batch))
-            self._clear_gradients()
+            clear_gradients(self._optimizer)
             self._finite.begin()
             self._propagate(batch, stats)
             losses = [stats.loss]
@@ -156,7 +156,7 @@ class ImageClassificationPolicy(Policy):
             "backward_time": stats.backward,
             # DDP reduces gradients while the backward pass runs: that is in backward_time.
             "sync_time": 0.0,
-            **stats.accuracy(batch),
+            **stats.accuracy(batch, is_late=self._is_accuracy_late),
             **norm,
         }
         # A loss that bears the name of something else would hide it.
@@ -380,7 +380,7 @@ class ImageClassificationPolicy(Policy):
                 with self._autocast():
                     loss = total(self._outputs(prepared).losses)
                 torch.autograd.backward(loss)
-                self._clear_gradients()
+                clear_gradients(self._optimizer)
         self._finite.restore()
         self._has_final_buckets = True
 

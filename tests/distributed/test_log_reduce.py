@@ -42,11 +42,15 @@ class Watching(LearnerHook):
         self.seen: list[float] = []
 
     def __call__(self, engine: BaseLearner) -> None:
-        self.seen.append(float(engine.log_buffer["scalar"]["total_loss"]))
+        loss = engine.log_buffer["scalar"]["total_loss"]
+        assert torch.is_tensor(loss)
+        assert loss.dtype == torch.float64
+        self.seen.append(loss.item())
 
 
-def logged(folder: str, is_watched: bool) -> tuple[int, list[float], Any]:
-    """Train as this rank; return how many reductions there were, what a hook saw, and the monitor's state."""
+def logged(folder: str, watchers: tuple[int, ...]) -> tuple[int, list[float], Any]:
+    """Train as this rank, some with a hook that reads; return how many reductions there were, what the hook
+    saw, and the monitor's state."""
     os.chdir(folder)
     reductions = 0
 
@@ -75,7 +79,7 @@ def logged(folder: str, is_watched: bool) -> tuple[int, list[float], Any]:
     learner = BaseLearner({"hook": {"save_ckpt_after_run": False}}, mode, exp_name="run")
     learner.register_hook(LogShowHook("log_show", 15, ext_args={"freq": LINE}))
     watching = Watching()
-    if is_watched:
+    if get_rank() in watchers:
         learner.register_hook(watching)
     learner.start(Loader(), max_epochs=1)  # type: ignore[arg-type]
     builtin_hooks.pool(learner)
@@ -85,16 +89,16 @@ def logged(folder: str, is_watched: bool) -> tuple[int, list[float], Any]:
     return reductions, watching.seen, state
 
 
-@pytest.mark.parametrize("is_watched", [False, True])
-def test_lines_and_states_hold_the_means_over_the_ranks(is_watched: bool, tmp_path: Path) -> None:
-    found = run_ranks(logged, 2, str(tmp_path), is_watched)
+@pytest.mark.parametrize("watchers", [(), (0, 1), (0,), (1,)])
+def test_lines_and_states_hold_the_means_over_the_ranks(watchers: tuple[int, ...], tmp_path: Path) -> None:
+    found = run_ranks(logged, 2, str(tmp_path), watchers)
     means = [(loss_of(number, 0) + loss_of(number, 1)) / 2 for number in range(UPDATES)]
     assert found[0][2]["total_loss"] == pytest.approx(means, rel=1e-6)
     assert found[0][2]["own"] == [0.5] * UPDATES
     # At two lines and for the rest at the end; else after every update.
-    assert [each[0] for each in found] == [UPDATES if is_watched else 3] * 2
-    for _, seen, _ in found:
-        assert seen == (pytest.approx(means, rel=1e-6) if is_watched else [])
+    assert [each[0] for each in found] == [UPDATES if watchers else 3] * 2
+    for rank, (_, seen, _) in enumerate(found):
+        assert seen == (pytest.approx(means, rel=1e-6) if rank in watchers else [])
     lines = (tmp_path / "run" / "log" / "metrics.jsonl").read_text().splitlines()
     rows = [row for row in map(json.loads, lines) if row["kind"] == "train"]
     assert [row["total_loss_avg"] for row in rows] == pytest.approx(

@@ -6,13 +6,15 @@ import pytest
 import torch
 from easydict import EasyDict
 from torch import nn
+from torch.optim import SGD
 
 from ding_cls.config.defaults import POLICY, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.errors import ConfigError
 from ding_cls.optim import OPTIMIZERS
+from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.policy import optimizer as optimization
-from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer
+from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, clear_gradients
 
 
 def learn(**changes: Any) -> EasyDict:
@@ -227,3 +229,36 @@ def test_oneflows_adam_leaves_norms_out_of_weight_decay() -> None:
     optimizer = {"type": "AdamW", "paramwise_cfg": {"norm_decay_mult": 0.0}}
     groups = settings_of(build_optimizer(network(), learn(optimizer=optimizer, weight_decay=0.05)))
     assert [group["weight_decay"] for group in groups] == [0.05, 0.0]
+
+
+def test_gradients_are_cleared_of_the_optimizer_that_steps() -> None:
+    class Lookahead(SGD):
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            cleared.append(set_to_none)
+            super().zero_grad(set_to_none)
+
+    cleared: list[bool] = []
+    weight = nn.Parameter(torch.ones(2))
+    for optimizer in (SGD([weight], lr=0.1), Lookahead([weight], lr=0.1)):
+        weight.grad = torch.ones(2)
+        clear_gradients(optimizer)
+        assert weight.grad is None
+    assert cleared == [True]
+
+
+def test_a_subclass_may_bring_another_optimizer_for_more_parameters() -> None:
+    class Wider(ImageClassificationPolicy):
+        def _init_learn(self) -> None:
+            super()._init_learn()
+            self.extra = nn.Parameter(torch.zeros(()))
+            self._model.register_forward_hook(lambda module, args, logits: logits * (1 + self.extra))
+            self._optimizer = SGD([*self._model.parameters(), self.extra], lr=0.0)
+
+    settings = {"learning_rate": 0.0, "lr_schedule": "constant", "warmup_epoch": 0}
+    policy = Wider({"cuda": False, "learn": settings}, model=nn.Sequential(nn.Flatten(), nn.Linear(12, 4)))
+    data = [torch.linspace(-1, 1, 48).reshape(4, 3, 2, 2), torch.tensor([0, 1, 2, 3])]
+    gradients = []
+    for _ in range(2):
+        policy.learn_mode.forward(data)
+        gradients.append(policy.extra.grad.item())
+    assert gradients[0] == gradients[1] != 0

@@ -73,9 +73,15 @@ class StepStats:
         self.forward = other.forward + self.forward
         self.backward = other.backward + self.backward
 
-    def accuracy(self, batch: Batch) -> dict[str, Percentage]:
-        """Return ``acc1``, this process's term of the percentage; nothing where there were no logits."""
+    def accuracy(self, batch: Batch, *, is_late: bool) -> dict[str, Percentage | torch.Tensor]:
+        """Return ``acc1``, this process's term of the percentage; nothing where there were no logits.
+
+        Args:
+            batch: that of the update.
+            is_late: do not compute it yet.
+        """
         if not self._hits:
             return {}
         hits = self._hits[0] if len(self._hits) == 1 else torch.cat(self._hits)
-        return {"acc1": Percentage(hits, 100.0 / len(batch) * batch.scale)}
+        acc1 = Percentage(hits, 100.0 / len(batch) * batch.scale)
+        return {"acc1": acc1 if is_late else acc1.tensor()}

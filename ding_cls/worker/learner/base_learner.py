@@ -22,7 +22,7 @@ from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator
-from ding_cls.worker.learner.batches import batch_length, fill_buffer, seeding, seek, timed, warn_sorted
+from ding_cls.worker.learner.batches import batch_length, fill_buffer, seek, timed, warn_sorted
 from ding_cls.worker.learner.hooks.base import LearnerHook
 from ding_cls.worker.learner.hooks.hook_state import ONCE, HookCalls, free_state_name, state_of, states_kept
 from ding_cls.worker.learner.hooks.trackers import closing_trackers
@@ -35,6 +35,7 @@ from ding_cls.worker.learner.loop.interruption import (
     save_and_stop,
     stop_on_interrupted_evaluation,
 )
+from ding_cls.worker.learner.loop.lean import lean_updates
 from ding_cls.worker.learner.loop.progress import progress_bar
 from ding_cls.worker.learner.saving.checkpointing import Saving, check_complete
 from ding_cls.worker.learner.saving.finite_weights import check_weights
@@ -105,7 +106,7 @@ class BaseLearner:
         self.data_time: float = 0.0
         self.epoch_info: tuple[int, int, int] = (0, 0, 0)
         self.num_samples, self.training_seconds, self.step_began = 0, 0.0, 0.0
-        self.allows_changed_data = False
+        self.allows_changed_data, self.has_readers = False, True
         self.max_iter: int | None = None
         self.has_loaded = False
         self.eval_result: dict[str, float] = {}
@@ -194,7 +195,7 @@ class BaseLearner:
             closing_trackers(self),
             stop_on_interrupted_evaluation(self._save_and_stop),
             StopVote() as agreement,
-            seeding(self.policy),
+            lean_updates(self, loader),
             progress_bar(self) as show_progress,
         ):
             check_room(self, self._saving, self._hooks)

@@ -3,15 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
-from ding_cls.common.seed import StepRandomness
 from ding_cls.data.loader import keep_workers_through_signals
 from ding_cls.errors import CheckpointError
-from ding_cls.policy.modes import LearnMode
 from ding_cls.types import Batch
 from ding_cls.worker.learner.engine import Engine
 
@@ -55,16 +52,6 @@ def timed(loader: Iterable[Any], engine: Engine) -> Iterator[Any]:
             now = time.perf_counter()
             engine.training_seconds += now - began
             began = now
-
-
-def seeding(policy: LearnMode) -> AbstractContextManager[None]:
-    """Return the context of a run in which updates only seed torch's generators: their states are put back
-    behind it. A policy of another make sees to its own randomness."""
-    try:
-        randomness = policy.get_attribute("randomness")
-    except (AttributeError, LookupError):
-        return nullcontext()
-    return randomness.kept() if isinstance(randomness, StepRandomness) else nullcontext()
 
 
 def batch_length(data: Any, *, world_size: int = 1) -> int:

@@ -43,6 +43,7 @@ class Engine(Protocol):
         eval_result: what the latest evaluation gave *(start)*.
         max_iter: the update at which the run ends *(start)*.
         updates_per_epoch: updates in one epoch *(start)*.
+        has_readers: whether hooks of others, or a loop that is not ours, may see an update's numbers.
         has_loaded: whether the run continues from a checkpoint.
         num_samples: samples of all processes that were trained on since this process started.
         step_began: ``time.perf_counter()`` when the latest update began.
@@ -72,6 +73,7 @@ class Engine(Protocol):
     eval_result: dict[str, float]
     max_iter: int | None
     updates_per_epoch: int | None
+    has_readers: bool
     has_loaded: bool
     num_samples: int
     step_began: float

@@ -11,10 +11,10 @@ import torch
 
 from ding_cls.common.late import Percentage
 from ding_cls.common.logs.events import write_scalars
-from ding_cls.distributed.comm import get_world_size, mean_over_ranks
+from ding_cls.distributed.comm import gather_objects, get_world_size, mean_over_ranks
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.engine import Engine
-from ding_cls.worker.learner.hooks.base import HOOKS, LearnerHook, Position
+from ding_cls.worker.learner.hooks.base import HOOKS, POSITIONS, LearnerHook, Position
 from ding_cls.worker.learner.hooks.log_rows import clock, log_row
 from ding_cls.worker.learner.saving.checkpointing import saving_together
 from ding_cls.worker.learner.state.history import SampleSums
@@ -124,8 +124,10 @@ class LogReduceHook(LearnerHook):
             scalars.update(shared)
             self._pending += shared.values()
             self._num_updates += 1
-            if self._num_updates == REDUCED_AT_ONCE or _is_read_now(engine):
+            if engine.has_readers or self._num_updates == REDUCED_AT_ONCE or _is_line_due(engine):
                 self.reduce()
+            if engine.has_readers:
+                scalars.update({name: each.tensor() for name, each in shared.items()})
         for name in own:
             scalars[name.removeprefix(NO_REDUCE_PREFIX)] = scalars.pop(name)
 
@@ -239,7 +241,8 @@ class LogRowHook(LogShowHook):
         scalars = engine.log_buffer["scalar"]
         if engine.rank == 0 and scalars:
             count = engine.num_samples - self._seen
-            self._sums.add(scalars, count, is_skipped=engine.history.is_skipped)
+            history = engine.history
+            self._sums.add(scalars, count, is_skipped=history.is_skipped, copies=history.copies)
             self._lr, self._seen = scalars.get("cur_lr", 0.0), engine.num_samples
         super().__call__(engine)
 
@@ -283,16 +286,23 @@ def pool(engine: Engine) -> None:
             hook.reduce()
 
 
-def _is_read_now(engine: Engine) -> bool:
-    """Return whether somebody may read the numbers of this update before the next; all ranks answer alike."""
-    # Outside ``start`` a rank may save by itself.
-    if engine.max_iter is None:
-        return True
-    hooks = engine.hooks("after_iter")
-    lines = [hook for hook in hooks if isinstance(hook, LogShowHook)]
-    if any(engine.last_iter.val % hook._freq == 0 for hook in lines):
-        return True
-    return not all(hook in lines or isinstance(hook, LogReduceHook | SaveCkptHook) for hook in hooks)
+def has_readers(engine: Engine) -> bool:
+    """Return whether hooks of others may read an update's numbers before a line is due.
+
+    All ranks call it together and get the same answer: that somebody does on one of them, or that their lines
+    are due at different updates.
+    """
+    hooks = [hook for position in POSITIONS for hook in engine.hooks(position)]
+    lines = sorted(hook._freq for hook in hooks if isinstance(hook, LogShowHook))
+    # Not isinstance: a user's subclass may read anything.
+    is_read = any(type(hook).__module__ not in (__name__, f"{__package__}.implied") for hook in hooks)
+    everywhere = gather_objects((is_read, lines))
+    return any(each != (False, lines) for each in everywhere)
+
+
+def _is_line_due(engine: Engine) -> bool:
+    lines = (hook for hook in engine.hooks("after_iter") if isinstance(hook, LogShowHook))
+    return any(engine.last_iter.val % hook._freq == 0 for hook in lines)
 
 
 def _options(name: str, ext_args: Mapping[str, Any] | None, **known: Any) -> dict[str, Any]:

@@ -31,15 +31,26 @@ class SampleSums:
         self._pending: list[tuple[Any, Any, int, bool | torch.Tensor]] = []
         self._readings: list[tuple[Reading, list[tuple[Any, Any, int, bool | torch.Tensor]]]] = []
 
-    def add(self, values: Mapping[str, Any], num_samples: int, *, is_skipped: bool | torch.Tensor) -> None:
+    def add(
+        self,
+        values: Mapping[str, Any],
+        num_samples: int,
+        *,
+        is_skipped: bool | torch.Tensor,
+        copies: bool = True,
+    ) -> None:
         """Add an update.
 
         Args:
             values: what it returned.
             num_samples: what its means are over.
             is_skipped: as in ``History.add``: of a skipped update nothing is added, and no sample counted.
+            copies: somebody may write into the tensors before they are read.
         """
-        self._pending.append((values.get("total_loss"), values.get("acc1"), num_samples, is_skipped))
+        loss, acc1 = values.get("total_loss"), values.get("acc1")
+        if copies:
+            loss, acc1 = _copied(loss), _copied(acc1)
+        self._pending.append((loss, acc1, num_samples, is_skipped))
         if len(self._pending) == _AT_ONCE:
             # The newer half may still wait for its mean over the ranks; the pack before is there long since.
             self._read_pending(_AT_ONCE // 2)
@@ -90,12 +101,13 @@ class History:
             ``val_loss``, ``val_acc1``, ...
         bad_updates: those with numbers that are not finite; ``train_skipped`` in rows counts the skipped.
         is_skipped: whether the latest update was not applied; 0-dim, above 0, where only the device knows.
+        copies: whether somebody else may write into the tensors of an update.
         n_bad: training samples that are left out, since their images cannot be read; ``train_n_bad`` in rows.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.n_bad = 0
+        self.n_bad, self.copies = 0, True
         self.bad_updates = BadUpdates()
         self._sums = SampleSums()
         self._lr: Any = None
@@ -131,7 +143,7 @@ class History:
             is_skipped: it was not applied, and counts in no mean; 0-dim, above 0, where the device decides.
         """
         self.is_skipped = is_skipped
-        self._sums.add(values, num_samples, is_skipped=is_skipped)
+        self._sums.add(values, num_samples, is_skipped=is_skipped, copies=self.copies)
         self._lr = values.get("cur_lr", 0.0)
         self._is_open = True
 
@@ -230,3 +242,7 @@ class History:
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since
             self._since = None
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value

@@ -18,6 +18,10 @@ class Means:
             self._numbers = self._tensor.tolist()
         return self._numbers[place]
 
+    def tensor(self, place: int) -> torch.Tensor:
+        """Return one as it is, 0-dim; nothing waits for it."""
+        return self._tensor[place]
+
 
 class RankMean:
     """A number of an update: its mean over the ranks, and this rank's own before that is known.
@@ -40,6 +44,8 @@ class RankMean:
     def __float__(self) -> float:
         return float(self.own) if self._means is None else self._means[self._place]
 
-    def item(self) -> float:
-        """Return the number; this waits for the device, as that of a tensor does."""
-        return float(self)
+    def tensor(self) -> torch.Tensor:
+        """Return the mean where it was computed, 0-dim float64; it must be known."""
+        if self._means is None:
+            raise RuntimeError("its mean over the ranks is not known yet")
+        return self._means.tensor(self._place)
