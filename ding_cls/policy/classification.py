@@ -85,7 +85,7 @@ class ImageClassificationPolicy(Policy):
         # The optimizer knows all parameters: one without a gradient is left alone.
         self._freezing = build_freezing(self._model, learn)
         self._clipping = build_optional(Clipping, learn, "grad_clip")
-        self._sharpness = build_optional(Sharpness, learn, "sam")
+        self._sam = build_optional(Sharpness, learn, "sam")
         self._unused = UnusedParameterReporter() if learn.detect_anomalous_params else None
         self._evaluated: EvaluatedWeights = evaluated_weights(self._model, self._optimizer, learn)
         self._loss = build_batch_loss(self._model, learn, self._device)
@@ -132,11 +132,9 @@ class ImageClassificationPolicy(Policy):
             self._finite.begin()
             self._propagate(batch, stats)
             losses = [stats.loss]
-            if self._sharpness is not None:
+            if self._sam is not None:
                 second = StepStats(copies=self._loss is None)
-                with self._sharpness.perturbed_weights(
-                    self._model, self._finite.buffers, self._finite.before
-                ):
+                with self._sam.perturbed_weights(self._model, self._finite.buffers, self._finite.before):
                     self._propagate(batch, second)
                 stats.add_seconds(second)
                 losses.append(second.loss)
