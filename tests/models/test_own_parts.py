@@ -234,7 +234,7 @@ def test_parts_that_do_not_fit_are_told_apart_from_pictures_that_are_too_small()
     with pytest.raises(ConfigError, match=r"set policy.collect.image_size, or see whether the neck fits"):
         build_network(cfg, 3)
     cfg = compile_config(config(of_parts({"type": "ClsHead"})), save_cfg=False)
-    with pytest.raises(ModelError, match=r"ImageClassifier turns one picture into \(1, 8\); for 3 classes"):
+    with pytest.raises(ModelError, match=r"ImageClassifier turns one image into \(1, 8\); for 3 classes"):
         build_network(cfg, 3)
 
 

@@ -114,7 +114,7 @@ def test_a_network_that_cannot_take_the_pictures_is_refused_before_training() ->
 def test_a_network_without_one_logit_a_class_is_refused(network: torch.nn.Module) -> None:
     cfg = compiled(collect={"image_size": 4, "resize_size": 4})
     with pytest.raises(
-        ModelError, match=r"turns one picture into \(1, \d+\); for 3 classes it must be \(1, 3\)"
+        ModelError, match=r"turns one image into \(1, \d+\); for 3 classes it must be \(1, 3\)"
     ):
         check_network(network, cfg, 3)
 

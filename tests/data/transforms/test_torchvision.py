@@ -208,7 +208,7 @@ def test_a_picture_that_torchvision_cannot_take_is_one_line():
 
 
 def test_what_is_no_picture_is_refused():
-    with pytest.raises(DataError, match="made a tuple of a picture; a step returns one picture"):
+    with pytest.raises(DataError, match="made a tuple of a picture; a step returns one image"):
         OnImage(v2.FiveCrop(4))({"img": PIXELS})
     with pytest.raises(DataError, match="made a Image of a picture"):
         OnImage(v2.ToDtype(torch.int64))({"img": PIXELS})
