@@ -69,6 +69,8 @@ _TIMM_AND_TORCHVISION = {
     "output": "--work-dir {}",
     "output_dir": "--work-dir {}",
     "experiment": "exp_name={}",
+    "metric": "policy.eval.metric={{type: ClassificationMetrics, metrics: [{}]}}",
+    "model": "policy.model.name={}",
 }
 _MMCLASSIFICATION = {
     "resume_from": "--resume {}",

@@ -54,7 +54,7 @@ def train(
     """Train a classifier.
 
     Args:
-        config: a config file, or nested dicts; what names no schedule inherits a recipe that ships.
+        config: a config file, or nested dicts; what does not set how to train takes a recipe.
         data: folder with ``train/`` and ``val/``, each with one sub-folder per class.
         model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
         pretrained: True for published ImageNet weights, or a file of weights.
