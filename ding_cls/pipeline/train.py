@@ -166,7 +166,7 @@ def assemble(
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
-    for hook in implied_hooks(run.cfg, train_loader):
+    for hook in implied_hooks(run.cfg, train_loader, named=learner.hooks("after_iter")):
         learner.register_hook(hook)
     evaluator = MetricSerialEvaluator(
         evaluation.evaluator,

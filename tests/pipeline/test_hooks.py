@@ -70,7 +70,7 @@ def test_a_run_says_the_same_order(workdir: Any, capsys: pytest.CaptureFixture[s
     }
     order = show_hooks(run_hooks(compiled(**learner)))
     assert order.splitlines()[1:] == [
-        "after_iter: log_show (15), log_show_after_iter (20), t_run_hook_2 (50 NORMAL), t_run_hook (70 LOW), "
+        "after_iter: log_show_after_iter (20), t_run_hook_2 (50 NORMAL), t_run_hook (70 LOW), "
         "save_ckpt_after_iter (70)",
         "after_epoch: t_run_hook_2 (50 NORMAL), t_run_hook (70 LOW)",
     ]
