@@ -96,7 +96,7 @@ class OnImage:
         else:
             raise DataError(
                 f"torchvision's {self.name} made a {type(changed).__name__} of {described_sample(results)}; "
-                "a step returns one picture of uint8 or float"
+                "a step returns one image of uint8 or float"
             )
         results["img_shape"] = as_array(results["img"]).shape
         return results
