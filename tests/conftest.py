@@ -16,10 +16,15 @@ from PIL import Image
 from torch import nn
 
 from ding_cls.common.seed import generator
+from ding_cls.data import worker_loss
 
 # Two cores and many tiny tensors: threads would only wait for one another.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Fake tensors let autograd see a GPU that is not there; were the first backward after that, it would start
+# threads, and no forked rank could go backward.
+torch.ones(1, requires_grad=True).sum().backward()
 
 # What imports and collecting make stays: a million objects that nobody need look through again and again,
 # here or in a fork.
@@ -129,6 +134,16 @@ def no_waiting_for_the_disk(request: pytest.FixtureRequest, monkeypatch: pytest.
     """Thousands of tiny runs: of the default tier none needs its files to outlive the machine."""
     if not is_in_a_slow_tier(request.node):
         monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture(autouse=True)
+def no_worker_outlives_its_test() -> Iterator[None]:
+    """A traceback may keep a loader; a later fork that drops its copy would end the loader's workers."""
+    yield
+    for batches in list(worker_loss._WATCHED):
+        if not batches._shutdown:
+            worker_loss._end_all(batches)
+    worker_loss._WATCHED.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
