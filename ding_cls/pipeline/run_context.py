@@ -27,6 +27,7 @@ from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
@@ -370,4 +371,4 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 def _has_test_split(collect: Any) -> bool:
     folder = collect.eval_data_path
-    return collect.test is not None or (bool(folder) and Path(folder, os.pardir, "test").is_dir())
+    return collect.test is not None or (bool(folder) and bool(split_folders(Path(folder, os.pardir))["test"]))
