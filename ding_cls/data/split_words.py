@@ -83,7 +83,7 @@ def divisions(names: Sequence[str]) -> list[str]:
     meant = {*strict.values()}
     if None not in meant and (len(meant) > 1 or (meant == {"train"} and any(map(is_plain, names)))):
         return list(names)
-    loose = {name: found for name in names if (found := _meant_by_a_piece(name))}
+    loose = {name: hint for name in names if (hint := _meant_by_a_piece(name))}
     trained = [name for name, (split, _) in loose.items() if split == "train"]
     judged = [name for name, (split, _) in loose.items() if split != "train"]
 
