@@ -20,7 +20,7 @@ from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.multi_label import multi_hot
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.labels import number_names, numbered
-from ding_cls.data.split_words import words_of_split
+from ding_cls.data.split_words import split_of, words_of_split
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 
@@ -205,7 +205,9 @@ class CSVDataset(BaseDataset):
             raise DataError(f"{place} has more or fewer cells than the first line")
         content = {name: (cell or "").strip() for name, cell in cells.items()}
         if self.split is not None and content[self._split_column] not in self._own_words:
-            self._elsewhere.add(content[self._path])
+            # Of training and validation a run tells it, whatever lists or folders they are read from.
+            if {split_of(self.split), split_of(content[self._split_column])} != {"train", "val"}:
+                self._elsewhere.add(content[self._path])
             return None
         if not content[self._path]:
             raise DataError(f"{place} has no {self._path!r}")

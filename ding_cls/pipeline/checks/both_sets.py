@@ -34,7 +34,7 @@ def remarks_on_sets(
 
 
 def taken_splits(collect: Any, origins: Mapping[str, str]) -> str:
-    """Return the line that says which folders of ``--data`` were taken for splits, where their names need it."""
+    """Return the line that says which folders are taken for splits, where their names do not say it plainly."""
     taken = []
     for split, key in _PATHS.items():
         name = os.path.basename(os.path.normpath(collect[key] or "."))
@@ -56,15 +56,16 @@ def missing_classes(train_set: Any, eval_set: Any) -> str:
 
 
 def untrained_classes(train_set: Any, eval_set: Any) -> str:
-    """Return the line that names the classes that are evaluated and never trained on; as `missing_classes`."""
+    """Return the line that names the classes that are evaluated and not trained on; as `missing_classes`."""
     trained, evaluated = map(_classes_in, (train_set, eval_set))
     if trained is None or evaluated is None or not (missing := sorted(evaluated - trained)):
         return ""
-    return f"{_counted(missing, train_set)} are evaluated and have no training image: {_named(missing, train_set)}"
+    counted = _counted(missing, train_set)
+    return f"{counted} are evaluated and have no training image: {_named(missing, train_set)}"
 
 
 def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
-    """Return the line that counts the evaluation images that are trained on too; empty where none is found."""
+    """Return the line that counts the evaluation images that are trained on too; empty where there is none."""
     found = shared_images(eval_set, train_set)
     if found is None:
         return ""
@@ -72,7 +73,7 @@ def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
     other = f" (there {found.other!r})" if found.other else ""
     return (
         f"policy.collect.{key}: {found.number:,} of {found.total:,} evaluation images are trained on too, as "
-        f"{found.first!r}{other}; take them out of one side"
+        f"{found.first!r}{other}; remove them from one side"
     )
 
 
