@@ -110,11 +110,13 @@ class ChosenWords(NamedTuple):
 
     Attributes:
         words: these.
-        notes: what a reader should know of the others, a line each.
+        taken: the line that says that another word is taken; empty where there is none.
+        left_out: the line that counts what no usual split holds; likewise.
     """
 
     words: frozenset[str]
-    notes: tuple[str, ...]
+    taken: str = ""
+    left_out: str = ""
 
 
 def words_of_split(counts: Mapping[str, int], split: str) -> ChosenWords:
@@ -139,17 +141,17 @@ def words_of_split(counts: Mapping[str, int], split: str) -> ChosenWords:
         raise ValueError(f"no line says {split!r}; there are {listed}{more}")
     if any(not same_word(word, chosen[0]) for word in chosen):
         raise ValueError(f"{' and '.join(map(repr, chosen))} mean the same split; say which one in split=")
-    notes = []
-    if chosen != [split]:
-        verb = "is" if len(chosen) == 1 else "are"
-        notes.append(f"{' and '.join(map(repr, chosen))} {verb} taken as {split!r}")
+    verb = "is" if len(chosen) == 1 else "are"
+    taken = f"{' and '.join(map(repr, chosen))} {verb} taken as {split!r}"
     others = [word for word in alike if word not in chosen]
     if meant:
         others += [word for word in counts if split_of(word) is None and word not in chosen]
-    if others:
-        said = ", ".join(f"{word!r} ({counts[word]:,})" for word in others[:_MAX_LISTED])
-        notes.append(f"lines are left out that say {said}")
-    return ChosenWords(frozenset(chosen), tuple(notes))
+    said = ", ".join(f"{word!r} ({counts[word]:,})" for word in others[:_MAX_LISTED])
+    return ChosenWords(
+        frozenset(chosen),
+        taken if chosen != [split] else "",
+        f"lines are left out that say {said}" if others else "",
+    )
 
 
 def _letters(name: str) -> str:

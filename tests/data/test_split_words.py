@@ -85,26 +85,27 @@ def test_one_word_has_several_cases():
 
 
 @pytest.mark.parametrize(
-    ("counts", "split", "words", "notes"),
+    ("counts", "split", "words", "taken", "left_out"),
     [
-        ({"train": 3, "val": 1}, "val", {"val"}, ()),
-        ({"train": 3, "Val": 1}, "val", {"Val"}, ("'Val' is taken as 'val'",)),
-        ({"train": 3, "validation": 1}, "val", {"validation"}, ("'validation' is taken as 'val'",)),
-        ({"Training": 3, "train": 2}, "train", {"train"}, ("lines are left out that say 'Training' (3)",)),
+        ({"train": 3, "val": 1}, "val", {"val"}, "", ""),
+        ({"train": 3, "Val": 1}, "val", {"Val"}, "'Val' is taken as 'val'", ""),
+        ({"train": 3, "validation": 1}, "val", {"validation"}, "'validation' is taken as 'val'", ""),
+        ({"Training": 3, "train": 2}, "train", {"train"}, "", "lines are left out that say 'Training' (3)"),
         (
             {"Train": 3, "TRAIN": 2},
             "train",
             {"Train", "TRAIN"},
-            ("'Train' and 'TRAIN' are taken as 'train'",),
+            "'Train' and 'TRAIN' are taken as 'train'",
+            "",
         ),
-        ({"val": 1, "dev": 2}, "dev", {"dev"}, ("lines are left out that say 'val' (1)",)),
-        ({"train": 3, "": 2}, "train", {"train"}, ("lines are left out that say '' (2)",)),
-        ({"0": 3, "1": 2}, "1", {"1"}, ()),
-        ({"": 3, "held": 2}, "", {""}, ()),
+        ({"val": 1, "dev": 2}, "dev", {"dev"}, "", "lines are left out that say 'val' (1)"),
+        ({"train": 3, "": 2}, "train", {"train"}, "", "lines are left out that say '' (2)"),
+        ({"0": 3, "1": 2}, "1", {"1"}, "", ""),
+        ({"": 3, "held": 2}, "", {""}, "", ""),
     ],
 )
-def test_a_column_says_a_split_in_its_own_word(counts, split, words, notes):
-    assert words_of_split(counts, split) == (words, notes)
+def test_a_column_says_a_split_in_its_own_word(counts, split, words, taken, left_out):
+    assert words_of_split(counts, split) == (words, taken, left_out)
 
 
 def test_a_word_that_is_not_there_names_those_that_are():

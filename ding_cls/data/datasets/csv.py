@@ -163,11 +163,13 @@ class CSVDataset(BaseDataset):
         """Return the words of the column of splits that mean this one."""
         column = f"{self.ann_file!r}, column {self._split_column!r}"
         try:
-            words, notes = words_of_split(counts, split)
+            words, taken, left_out = words_of_split(counts, split)
         except ValueError as error:
             raise DataError(f"{column}: {error}") from error
-        for note in notes:
-            _LOGGER.warning("%s: %s", column, note)
+        # What no split holds is told once.
+        for note in (taken, "" if self.test_mode else left_out):
+            if note:
+                _LOGGER.warning("%s: %s", column, note)
         return words
 
     def _warn_repeats(self, rows: Sequence[_Row]) -> None:

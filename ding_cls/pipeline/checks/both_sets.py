@@ -34,7 +34,7 @@ def remarks_on_sets(
 
 
 def taken_splits(collect: Any, origins: Mapping[str, str]) -> str:
-    """Return the line that says which folders are taken for splits, where their names do not say it plainly."""
+    """Return the line that says which folders are taken for splits, where their names are not plain."""
     taken = []
     for split, key in _PATHS.items():
         name = os.path.basename(os.path.normpath(collect[key] or "."))
@@ -65,7 +65,7 @@ def untrained_classes(train_set: Any, eval_set: Any) -> str:
 
 
 def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
-    """Return the line that counts the evaluation images that are trained on too; empty where there is none."""
+    """Return the line that counts the evaluation images that are trained on too; empty for none."""
     found = shared_images(eval_set, train_set)
     if found is None:
         return ""

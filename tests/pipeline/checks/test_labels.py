@@ -1,7 +1,6 @@
 """One label, several, or one for each task: the metric that is meant, and what cannot train on them."""
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ding_cls.errors import ConfigError
 from ding_cls.pipeline import evaluate, train
 from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
-from tests.harness import SETTINGS, run_tiny, tiny_parts
+from tests.harness import SETTINGS, tiny_parts
 
 GREY = {"type": "Normalize", "mean": [99.0] * 3, "std": [50.0] * 3, "to_rgb": False}
 CLASSES = ["ash", "birch", "cedar", "fir"]
