@@ -116,9 +116,8 @@ def test_rows_of_one_image_are_in_one_fold(make_pictures):
     root = make_pictures("root", *(f"{number}.png" for number in range(6)))
     (root / "link").symlink_to(".")
     names = [f"{spelling}{number}.png" for number in range(6) for spelling in ("", "./", "link/", f"{root}/")]
-    (root / "all.csv").write_text(
-        "path,label\n" + "".join(f"{name},{'ab'[int(name[-5]) % 2]}\n" for name in names)
-    )
+    lines = [f"{name},{'ab'[int(name[-5]) % 2]}" for name in names]
+    (root / "all.csv").write_text("\n".join(["path,label", *lines]))
     inner = CSVDataset(ann_file=root / "all.csv", pipeline=[{"type": "LoadImageFromFile"}])
     whole = ConcatDataset([inner, inner])
     for fold in range(3):

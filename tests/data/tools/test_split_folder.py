@@ -106,14 +106,9 @@ def test_the_source_stays_as_it_is(pictures):
         split_folder(pictures, pictures.with_name("out"), fractions=[0.5, 0.5])
 
 
-@pytest.mark.parametrize(
-    "names", ["Training Testing", "train Test", "TRAIN validation", "seg_train seg_test"]
-)
+@pytest.mark.parametrize("names", ["Training Testing", "train Test", "TRAIN dev", "seg_train seg_test"])
 def test_folders_of_splits_are_not_divided(make_pictures, tmp_path, names):
-    files = [
-        f"{name}/{label}/{number}.png" for name in names.split() for label in "ab" for number in range(3)
-    ]
-    root = make_pictures("root", *files)
+    root = make_pictures("root", *(f"{name}/{label}/1.png" for name in names.split() for label in "ab"))
     with pytest.raises(DataError, match=f"holds splits, not classes; pass '{root}/{names.split()[0]}'"):
         split_folder(root, tmp_path / "out", fractions=[0.8, 0.2])
     assert not (tmp_path / "out").exists()
