@@ -220,7 +220,8 @@ def _source_reader(dataset: Any) -> Callable[[int], Source]:
 
         def of_parts(index: int) -> Source:
             number, inner = dataset.place(index)
-            return parts[number](inner)
+            source: Source = parts[number](inner)
+            return source
 
         return of_parts
     if hasattr(dataset, "dataset") and hasattr(dataset, "indices"):

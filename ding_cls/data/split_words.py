@@ -36,6 +36,8 @@ _NAME = re.compile(
     rf"(?:{_ADDED}|\d+x\d+|\d+px|\d)*"
 )
 _MAX_LISTED = 6
+# Nobody calls a split by more; the pattern would try long names in too many ways.
+_LONGEST = 60
 # Words as people join them: seg_train, TestData, trainA.
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _MEANT = {word: split for split, words in WORDS.items() for word in words} | {"trainval": "train"}
@@ -47,8 +49,7 @@ def split_of(name: str) -> str | None:
     Returns:
         'train', 'val' or 'test'; None where it means none of them.
     """
-    found = _NAME.fullmatch(_letters(name))
-    return None if found is None else _MEANT[found["word"]]
+    return _MEANT.get(_word_in(name))
 
 
 def splits_among(names: Iterable[str]) -> dict[str, list[str]]:
@@ -160,7 +161,8 @@ def _letters(name: str) -> str:
 
 
 def _word_in(name: str) -> str:
-    found = _NAME.fullmatch(_letters(name))
+    """Return the word for a split that a name consists of, with what may stand beside it; else nothing."""
+    found = _NAME.fullmatch(_letters(name)) if len(name) <= _LONGEST else None
     return "" if found is None else found["word"]
 
 

@@ -85,14 +85,9 @@ def list_classes(root: str, classes: Sequence[str] = ()) -> tuple[str, ...]:
     names = [entry.name for entry in _entries(root) if entry.is_dir() and not _is_same(entry, root)]
     if not names:
         raise DataError(f"{root!r} has no class folders{_contents(Path(root))}; {_wanted_form(root)}")
-    splits = divisions(sorted(names, key=os.fsencode))
-    if not set(splits) <= set(classes):
-        trained = [os.path.join(root, name) for name in splits if split_hinted(name) == "train"]
-        remedy = f"pass {trained[0]!r}" if trained else "pass one of them"
-        raise DataError(
-            f"{root!r} holds splits, not classes; {remedy} (it has {', '.join(map(repr, splits))})"
-        )
-    return tuple(sorted(names, key=os.fsencode))
+    names.sort(key=os.fsencode)
+    _check_no_splits(root, names, classes)
+    return tuple(names)
 
 
 def list_samples(
@@ -213,6 +208,23 @@ def _is_same(entry: os.DirEntry[str], root: str) -> bool:
 def _either(names: Sequence[str]) -> str:
     quoted = [repr(name) for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) -> None:
+    """Check that class folders are none of splits, nor one of them a split with the others' classes in it."""
+    splits = divisions(names)
+    if not set(splits) <= set(classes):
+        trained = [os.path.join(root, name) for name in splits if split_hinted(name) == "train"]
+        remedy = f"pass {trained[0]!r}" if trained else "pass one of them"
+        raise DataError(
+            f"{root!r} holds splits, not classes; {remedy} (it has {', '.join(map(repr, splits))})"
+        )
+    for name in (each for each in names if split_of(each) and each not in classes):
+        folder = os.path.join(root, name)
+        if shared := [each for each in _folder_names(Path(folder)) if each in names]:
+            raise DataError(
+                f"{folder!r} is a split among the classes, for it has {shared[0]!r} too; move it out"
+            )
 
 
 def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) -> str:

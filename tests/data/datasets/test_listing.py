@@ -201,3 +201,14 @@ def test_a_class_may_have_the_name_of_a_split(tmp_path):
     (tmp_path / "test" / "a.jpg").unlink()
     (tmp_path / "test").rmdir()
     assert list_classes(str(tmp_path)) == ("car", "train")
+
+
+def test_a_split_among_the_classes_is_no_class(tmp_path):
+    touch(tmp_path, "cat/a.jpg", "dog/a.jpg", "test/cat/b.jpg", "test/dog/b.jpg")
+    with pytest.raises(
+        DataError, match=r"/test' is a split among the classes, for it has 'cat' too; move it"
+    ):
+        list_classes(str(tmp_path))
+    assert list_classes(str(tmp_path), ["cat", "dog", "test"]) == ("cat", "dog", "test")
+    (tmp_path / "test").rename(tmp_path / "pets")
+    assert list_classes(str(tmp_path)) == ("cat", "dog", "pets")
