@@ -301,8 +301,8 @@ def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
     names = [name for each in splits.values() for name in each]
     if splits["train"] and "train" not in splits["train"]:
         raise DataError(
-            f"'{data}' holds the splits {' and '.join(map(repr, names))}, and one is divided into folds; "
-            f"pass '{Path(data, splits['train'][0])}'"
+            f"'{data}' has {' and '.join(map(repr, names))}, by name splits; pass the one to divide: "
+            f"'{Path(data, splits['train'][0])}'"
         )
     return {
         "policy.collect.learn_data_path": str(find_split(data, "train") if names else data),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ding_cls.data.split_words import (
 from ding_cls.errors import DataError
 
 _MAX_LISTED = 5
+_MAX_SPLITS = 4
 # What else names the folder of a split.
 _KEYS = {"train": "learn_data_path", "val": "eval_data_path"}
 
@@ -117,9 +119,11 @@ def list_samples(
         if refuse_empty and not images:
             raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
         if splits := _splits_below(images):
+            form = "put the split above the class: train/CLASS/picture.jpg"
+            remedy = f"pass {folder!r}" if len(folders) == 1 else form
             raise DataError(
                 f"class folder {folder!r} holds splits ({', '.join(map(repr, splits))}), which would be one; "
-                "put the split above the class: train/CLASS/picture.jpg"
+                f"{remedy}"
             )
         samples.extend((f"{name}/{image}", numbers[name]) for image in images)
     if not samples:
@@ -221,10 +225,17 @@ def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) ->
         )
     for name in (each for each in names if split_of(each) and each not in classes):
         folder = os.path.join(root, name)
-        if shared := [each for each in _folder_names(Path(folder)) if each in names]:
+        inside = set(_folder_names(Path(folder)))
+        if shared := inside.intersection(names):
             raise DataError(
-                f"{folder!r} is a split among the classes, for it has {shared[0]!r} too; move it out"
+                f"{folder!r} is a split among the classes, for it has {min(shared)!r} too; move it out"
             )
+        # Splits are few; of many classes one may be called so, and have batches as the others have.
+        for other in names if inside and len(names) <= _MAX_SPLITS else ():
+            if other != name and (shared := inside.intersection(_folder_names(Path(root, other)))):
+                raise DataError(
+                    f"{root!r} holds splits, not classes; pass {folder!r} ({other!r} has {min(shared)!r} too)"
+                )
 
 
 def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) -> str:
@@ -248,7 +259,8 @@ def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) ->
         near = tests
     if near and split in _KEYS:
         what = ", the test split," if split_of(near[0]) == "test" else ""
-        missing = f"{missing}; to take {near[0]!r}{what} set policy.collect.{_KEYS[split]}={root / near[0]}"
+        word = shlex.quote(f"policy.collect.{_KEYS[split]}={root / near[0]}")
+        missing = f"{missing}; to take {near[0]!r}{what} set {word}"
     form = f"{missing}; it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
     is_split = split_of(name) is not None or name in divisions(_folder_names(above))
     if len(folders) < 2 or is_split or any(map(split_hinted, folders)):

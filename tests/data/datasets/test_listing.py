@@ -184,7 +184,9 @@ def test_splits_below_what_looks_like_classes_are_found(tmp_path):
     touch(tmp_path, "brain/Training/a/1.jpg", "brain/Testing/a/1.jpg", "other/readme.txt")
     with pytest.raises(DataError, match=f"did you mean '{tmp_path}/brain', which has splits?"):
         find_split(tmp_path, "train")
-    with pytest.raises(DataError, match=r"brain' holds splits \('Testing', 'Training'\)"):
+    with pytest.raises(
+        DataError, match=r"brain' holds splits \('Testing', 'Training'\), .*; pass '.*/brain'$"
+    ):
         list_samples(str(tmp_path), ["brain"], {"brain": 0}, refuse_empty=False)
     touch(tmp_path, "other/train/1.jpg", "other/test/1.jpg")
     with pytest.raises(DataError, match="'brain' and 1 more hold splits: put these above the classes"):
@@ -212,3 +214,21 @@ def test_a_split_among_the_classes_is_no_class(tmp_path):
     assert list_classes(str(tmp_path), ["cat", "dog", "test"]) == ("cat", "dog", "test")
     (tmp_path / "test").rename(tmp_path / "pets")
     assert list_classes(str(tmp_path)) == ("cat", "dog", "pets")
+
+
+def test_a_folder_with_the_classes_of_a_split_is_one_too(tmp_path):
+    touch(tmp_path, "Train/cat/a.jpg", "Train/dog/a.jpg", "Holdout/cat/b.jpg")
+    with pytest.raises(
+        DataError, match=f"not classes; pass '{tmp_path}/Train' \\('Holdout' has 'cat' too\\)"
+    ):
+        list_classes(str(tmp_path))
+    (tmp_path / "Holdout" / "cat").rename(tmp_path / "Holdout" / "owl")
+    assert list_classes(str(tmp_path)) == ("Holdout", "Train")
+
+
+def test_a_remedy_can_be_typed(tmp_path):
+    touch(tmp_path, "Training Set/cat/a.jpg", "Test Set/cat/a.jpg")
+    with pytest.raises(
+        DataError, match=f"set 'policy.collect.eval_data_path={tmp_path}/Test Set'; it should"
+    ):
+        find_split(tmp_path, "val")

@@ -142,7 +142,9 @@ def test_splits_by_other_names_are_not_divided_unasked(tmp_path: Path, workdir: 
     for name in ("Training", "Testing"):
         write_pictures(tmp_path / "set" / name, classes=("a", "b"), per_class=5)
     given = {"data": str(tmp_path / "set"), "synthetic": False}
-    with pytest.raises(DataError, match=r"the splits 'Training' and 'Testing', .*; pass '.*/set/Training'"):
+    with pytest.raises(
+        DataError, match=r"'Training' and 'Testing', by name splits; pass .*: '.*/set/Training'"
+    ):
         planned(given=given)
     plan = planned(given={**given, "data": str(tmp_path / "set" / "Training")})
     assert (plan.record["classes"], plan.test) == (["a", "b"], (True, str(tmp_path / "set")))
