@@ -16,6 +16,7 @@ from PIL import Image
 
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.label_words import renumbering
 from ding_cls.data.transforms.array_ops import as_array
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError, DingError
@@ -84,7 +85,10 @@ class TorchvisionDataset(BaseDataset):
         if self.CLASSES is None:
             self.CLASSES = self.get_classes(names)
         given = tuple(self.CLASSES or ())
-        if names == given or (len(names) == len(given) and not set(names) & set(given)):
+        if names == given:
+            return labels
+        if len(names) == len(given) and not set(names) & set(given):
+            renumbering(names, given, f"torchvision's {type(self._inner).__name__}")
             return labels
         numbers = {name: number for number, name in enumerate(given)}
         missing = [name for name in names if name not in numbers]
