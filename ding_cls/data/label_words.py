@@ -128,7 +128,8 @@ def unknown_word(word: str, names: Sequence[str]) -> str:
         return f"{text}; {_shown(alike, word)} is the same word in another form: write it so"
     number = count_in(word)
     if number is not None and number < len(names):
-        return f"{text}; labels are names, not positions (position {number} is {names[number]!r})"
+        would = f"labels are names, not positions ({number} would be {names[number]!r})"
+        return f"{text}; {would}: correct it, or name it in 'classes'"
     near = nearest_name(word, names)
     return f"{text}; " + (f"did you mean {near}?" if near else "correct it, or name it in 'classes'")
 
@@ -159,6 +160,20 @@ def words_in_two_forms(names: Iterable[str]) -> str:
     return (
         f"{_shown(first, second)} and {_shown(second, first)} are two classes and one word in two forms"
         f"{more}; write them alike if they mean the same"
+    )
+
+
+def order_of_numbers(names: Sequence[str]) -> str:
+    """Return the line that tells of classes called by numbers that are in another order than their numbers;
+    empty where they are not, or the names are no numbers."""
+    numbers = [number for name in names if (number := count_in(name)) is not None]
+    if len(numbers) < len(names) or numbers == sorted(numbers):
+        return ""
+    by_number = [str(number) for number in sorted(numbers)]
+    position = next(place for place, name in enumerate(names) if name != by_number[place])
+    return (
+        f"the classes are in the order of text, not of numbers: class {position} is {names[position]!r}, and "
+        f"{by_number[position]!r} is class {names.index(by_number[position])}"
     )
 
 

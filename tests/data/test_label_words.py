@@ -9,6 +9,7 @@ from ding_cls.data.label_words import (
     listed_names,
     names_in,
     nearest_name,
+    order_of_numbers,
     renumbering,
     unknown_word,
     words_in_two_forms,
@@ -115,7 +116,11 @@ def test_numbers_of_a_format_are_positions_unless_they_can_only_be_names(caplog)
         (NFC, [NFD], r"; 'cafe\u0301' is the same word in another form: write it so"),
         ("1", ["001", "002"], "; '001' is the same word in another form: write it so"),
         ("2.0", ["1", "2"], "; '2' is the same word in another form: write it so"),
-        ("0", ["1", "2"], "; labels are names, not positions (position 0 is '1')"),
+        (
+            "0",
+            ["1", "2"],
+            "; labels are names, not positions (0 would be '1'): correct it, or name it in 'classes'",
+        ),
     ],
 )
 def test_an_unknown_word_is_named_with_what_it_may_mean(word, names, said):
@@ -142,6 +147,14 @@ def test_forms_of_numbers_and_of_unicode_are_told_in_one_line():
         r"'caf\xe9' and 'cafe\u0301' are two classes and one word in two forms, and 1 more"
     )
     assert words_in_two_forms(["cat", "cats", "10", "1", "é", "e", "\udcff"]) == ""
+
+
+def test_an_order_of_text_is_told_where_numbers_have_another():
+    assert order_of_numbers(TWELVE) == (
+        "the classes are in the order of text, not of numbers: class 2 is '10', and '2' is class 4"
+    )
+    for names in (["1", "2", "10"], ["001", "002"], ["a", "10", "9"], []):
+        assert order_of_numbers(names) == ""
 
 
 def test_a_dataset_is_numbered_by_the_names_of_another_list(caplog):
