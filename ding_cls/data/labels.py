@@ -14,14 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.data.label_words import (
-    are_positions,
-    class_numbers,
-    names_in,
-    names_of_numbers,
-    renumbering,
-    unknown_word,
-)
+from ding_cls.data.class_names import padded_name, renumbering, unknown_word
+from ding_cls.data.label_words import are_positions, class_numbers, names_in, names_of_numbers
 from ding_cls.errors import DataError
 
 MOST_CLASSES = 10_000_000
@@ -95,9 +89,11 @@ def numbered(
     if are_numbers or names is None:
         return [[int(word) for word in each] for each in words], names
     numbers = {name: number for number, name in enumerate(names)}
-    unknown = next((word for word in first if word not in numbers), None)
-    if unknown is not None:
-        raise DataError(f"{first[unknown]}: {unknown_word(unknown, names)}")
+    for word, place in first.items():
+        if word not in numbers and (padded := padded_name(word, names, place)) is not None:
+            numbers[word] = numbers[padded]
+        if word not in numbers:
+            raise DataError(f"{place}: {unknown_word(word, names)}")
     return [[numbers[word] for word in each] for each in words], names
 
 

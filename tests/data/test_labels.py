@@ -91,6 +91,10 @@ def test_codes_are_words_and_leave_no_class_empty(words, names):
     assert numbered([words], names, ["a"])[0] == [[names.index(word) for word in words]]
 
 
+def test_a_name_with_white_space_around_it_is_found():
+    assert numbered([["cat"], ["cat "]], ["dog", "cat "], ["a", "b"])[0] == [[1], [1]]
+
+
 def test_a_format_that_counts_classes_may_leave_some_empty_and_tells_it(caplog):
     places = ["a", "b"]
     assert numbered([["1"], ["3"]], None, places, counts=True) == ([[1], [3]], None)
@@ -121,7 +125,7 @@ def test_an_array_holds_words_or_class_numbers(labels, classes, expected):
 
 
 def test_an_array_with_two_readings_or_an_empty_word_is_refused():
-    with pytest.raises(DataError, match=r"x: the label 1 is '2' by its position .* and '1' by its name"):
+    with pytest.raises(DataError, match=r"x: the label 1 is '2' by its position and '1' by its name"):
         numbered_array(np.array([1, 2]), ["1", "2", "3"], place="x")
     with pytest.raises(DataError, match="x, label 1 is empty"):
         numbered_array(np.array(["a", ""]), None, place="x")

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from ding_cls.data.class_names import listed_names
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
-from ding_cls.data.label_words import listed_names
 from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
@@ -44,8 +44,9 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     Args:
         data_prefix: folder of the files; may be empty where the annotations need none.
         pipeline: steps, as `Compose` takes them.
-        classes: class names in the order of their numbers, or a file with one name a line; the class
-            attribute ``CLASSES`` where None, and the numbers themselves as names where that is None too.
+        classes: class names in the order of their numbers, a map between names and numbers, or a file: text
+            with one name a line, or ``.json``; the class attribute ``CLASSES`` where None, and what the
+            labels say where that is None too.
         ann_file: file that lists the samples; its meaning is the subclass's.
         test_mode: judge, do not train.
 

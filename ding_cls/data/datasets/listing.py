@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ding_cls.data.class_names import nearest_name
 from ding_cls.data.image_io import EXTENSIONS
-from ding_cls.data.label_words import nearest_name
 from ding_cls.errors import DataError
 
 _MAX_LISTED = 5

@@ -22,7 +22,7 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
-from ding_cls.data.label_words import words_in_two_forms
+from ding_cls.data.class_names import words_in_two_forms
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,

@@ -156,9 +156,8 @@ def test_a_number_in_a_file_is_the_class_of_that_name_and_else_a_position(pictur
     assert CustomDataset(pictures, VAL, ann_file=file, classes=["0", "1", "10", "2"]).targets == [3]
     assert CustomDataset(pictures, VAL, ann_file=file, classes=["a", "b", "c", "d"]).targets == [2]
     assert [record.getMessage().split("val.txt', line 1: ")[1] for record in caplog.records] == [
-        "labels such as '2' are names of classes, not positions in the list of classes",
-        "labels such as '2' are no class names, so they are positions in the list of classes: 0 is 'a', "
-        "1 is 'b', 2 is 'c' and so on to 3",
+        "'2' is a class's name, so labels are names, not positions",
+        "'2' is no class's name, so labels are positions: 0 is 'a', 1 is 'b', 2 is 'c' and so on to 3",
     ]
 
 

@@ -164,7 +164,7 @@ def test_a_split_that_numbers_its_own_classes_gets_the_training_lists_numbers(tm
     assert torchvision.datasets.DTD(tmp_path, split="val")[0][1] == 0
     assert (val.targets, val.classes) == ([1], ("ant", "crab"))
     assert TorchvisionDataset("DTD", tmp_path, [], split="val", classes=["Krebs"]).targets == [0]
-    assert "torchvision's DTD: the class 'crab' is none of 1, so its labels are positions" in caplog.text
+    assert "torchvision's DTD: the class 'crab' is none of 1, so labels are positions" in caplog.text
     with pytest.raises(DataError, match=r"torchvision's DTD: the class 'ant' is none of the 2 classes"):
         TorchvisionDataset("DTD", tmp_path, [], split="train", classes=["Crab", "Ant"])
     with pytest.raises(
