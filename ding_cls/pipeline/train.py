@@ -22,6 +22,7 @@ from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
+from ding_cls.pipeline.datasets.data_file import is_data_file, table_lines, training_sections
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
@@ -55,7 +56,8 @@ def train(
 
     Args:
         config: a config file, or nested dicts; what does not set how to train takes a recipe.
-        data: folder with ``train/`` and ``val/``, each with one sub-folder per class.
+        data: folder with ``train/`` and ``val/``, each with one sub-folder per class; or a file: a table of
+            paths, labels and splits, or arrays (``.npz``).
         model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
         pretrained: True for published ImageNet weights, or a file of weights.
         epochs, seed: epochs in all; the seed of everything random.
@@ -160,6 +162,8 @@ def assemble(
     counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"
     if not evaluation.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
+    for line in table_lines([train_set, eval_set]):
+        run.logger.info(line)
     run.logger.info(f"{counts}, {num_classes} classes")
     if evaluation.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
         run.logger.warning(missing)
@@ -217,8 +221,13 @@ def read_run(
         given["exp_name"] = exp_name
     if data is not None:
         is_validated = "policy.eval.evaluator.validate=False" not in words
-        folders = _training_folder(data) if only_training else None
-        given |= folders or _folders_of_splits(native.cfg, data, is_validated)
+        if is_data_file(data):
+            has_val = any(word.startswith("policy.collect.val") for word in words)
+            is_needed = is_validated and not has_val
+            given |= training_sections(native.cfg, data, is_validated=is_needed, only_training=only_training)
+        else:
+            folders = _training_folder(data) if only_training else None
+            given |= folders or _folders_of_splits(native.cfg, data, is_validated)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -305,5 +314,7 @@ def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
 def _run_folder(data: str | os.PathLike[str] | None, model: str | torch.nn.Module | None) -> str:
     """Return the folder of a run that has no config: what it is called by default."""
     name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
-    folder = Path(data).resolve().name if data is not None else "synthetic"
+    folder = "synthetic"
+    if data is not None:
+        folder = Path(data).resolve().stem if is_data_file(data) else Path(data).resolve().name
     return f"runs/{folder}_{name.replace('/', '_')}"
