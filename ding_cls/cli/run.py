@@ -24,8 +24,8 @@ from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]
 FOLDER = (
-    "folder with train/ and val/, one sub-folder per class in each; or a table, as labels.csv with the columns "
-    "path, label, split; or arrays in an .npz file"
+    "folder with train/ and val/, one sub-folder per class in each; or a table, as labels.csv with the "
+    "columns path, label, split; or arrays in an .npz file"
 )
 
 

@@ -82,20 +82,23 @@ def check_files(datasets: Iterable[Any]) -> None:
     Raises:
         DataError: some are not; it counts them and names the first.
     """
+    missing: dict[str, None] = {}
+    files: dict[str, None] = {}
+    total = 0
     for dataset in datasets:
         inner = innermost(dataset)
-        if all(isinstance(each, ImageNetDataset) for each in inner):
-            continue
-        missing = missing_images(dataset)
-        if missing:
-            files = dict.fromkeys(str(each.ann_file) for each in inner if getattr(each, "ann_file", None))
-            raise DataError(_missing(missing, len(dataset), ", ".join(files)))
+        if not all(isinstance(each, ImageNetDataset) for each in inner) and (gone := missing_images(dataset)):
+            missing |= dict.fromkeys(gone)
+            files |= dict.fromkeys(repr(each.ann_file) for each in inner if getattr(each, "ann_file", None))
+            total += len(dataset)
+    if missing:
+        raise DataError(_missing(list(missing), total, " and ".join(files)))
 
 
 def _missing(paths: Sequence[str], total: int, file: str) -> str:
     shown = ", ".join(map(repr, paths[:_MAX_NAMED]))
     more = f" and {len(paths) - _MAX_NAMED:,} more" if len(paths) > _MAX_NAMED else ""
-    named = f" that {file!r} names" if file else ""
+    named = f" named by {file}" if file else ""
     remedy = f"put them there, or leave them out: {_KEY}={len(paths)}"
     if "://" in paths[0]:
         remedy = "download them; images are read from files"

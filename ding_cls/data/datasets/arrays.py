@@ -111,13 +111,13 @@ class ArrayDataset(InMemoryDataset):
                 self.CLASSES = self.get_classes([str(each) for each in file["classes"]])
             if (images, labels) == ("images", "labels") and images not in file:
                 images, labels = self._usual_names(_named_splits(list(file)))
-            for name in (images, labels):
-                if name not in file:
-                    raise DataError(_lacks(self.data_prefix, name, file))
+            missing = next((name for name in (str(images), str(labels)) if name not in file), None)
+            if missing is not None:
+                raise DataError(_lacks(self.data_prefix, missing, file))
             return file[images], file[labels]
 
     def _usual_names(self, found: dict[str, tuple[str, str]]) -> tuple[str, str]:
-        """Return the names of the arrays to train on, or to judge by; those asked for where there are none."""
+        """Return the names of the arrays to train on, or to judge by; else those that were asked for."""
         wanted = ("val", "test", "") if self.test_mode else ("train", "")
         return next((found[split] for split in wanted if split in found), ("images", "labels"))
 
@@ -150,10 +150,12 @@ def open_arrays(path: str) -> Iterator[Any]:
     """
     try:
         # np.load would leave a damaged file open.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with open(path, "rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
                 raise DataError(f"{path!r} holds one array; an .npz file holds images and labels, by name")
-            yield file
+            with loaded as file:
+                yield file
     except FileNotFoundError as error:
         raise DataError(
             f"{path!r} does not exist (in {os.getcwd()!r}); set data_prefix to an .npz file"

@@ -207,8 +207,8 @@ class CSVDataset(BaseDataset):
         missing = [name for name in wanted if name not in names]
         if missing and not table.has_names:
             raise DataError(
-                f"the CSV file {self.ann_file!r} begins with an image, not with the names of its columns; write "
-                f"{', '.join(wanted)} above"
+                f"the CSV file {self.ann_file!r} begins with an image, not with the names of its columns; "
+                f"write {', '.join(wanted)} above"
             )
         if missing:
             near = get_close_matches(missing[0], names, n=1)

@@ -18,6 +18,8 @@ from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
 
 TABLES = (".csv", ".tsv", ".txt")
 _ARRAYS = ".npz"
+_FOLDER_KEYS = {"train": "policy.collect.learn_data_path", "val": "policy.collect.eval_data_path"}
+_FOR_EACH_CLASS = {"type": "CrossEntropyLoss", "use_sigmoid": True}
 _NAMING = ("path", "label", "labels", "separator", "split_column", "weight", "group")
 
 
@@ -44,22 +46,26 @@ def training_sections(
     collect = at(cfg, "policy.collect") or {}
     found = with_siblings(data, _split_sections(data, collect.get("train")))
     sections = {name: found.get(name) for name in ("train", "val", "test")}
-    if only_training:
-        sections["train"] = sections["train"] or found[""]
-        sections["val"] = None
-    elif sections["train"] is None and not is_validated:
+    if set(found) == {""} and (only_training or not is_validated):
         sections["train"] = found[""]
+    if only_training:
+        sections["val"] = None
     for name in ("train", *(["val"] if is_validated and not only_training else [])):
         if sections[name] is None:
             raise DataError(_no_split(os.fspath(data), name, found))
     given: dict[str, Any] = {}
     for name, section in sections.items():
-        if section is not None:
-            own = _own_pipeline(collect.get(name), section)
-            given[f"policy.collect.{name}"] = {**section, **own, "_delete_": True}
+        own = dict(section or {})
+        if name in _FOLDER_KEYS:
+            given[_FOLDER_KEYS[name]] = own.pop("data_prefix", "")
+        if own:
+            pipeline = _own_pipeline(collect.get(name), own)
+            given[f"policy.collect.{name}"] = {**own, **pipeline, "_delete_": True}
         elif collect.get(name) is not None:
             given[f"policy.collect.{name}"] = None
-    return {**given, "policy.collect.learn_data_path": "", "policy.collect.eval_data_path": ""}
+    if _needs_loss(cfg, sections["train"] or {}):
+        given["policy.learn.loss"] = dict(_FOR_EACH_CLASS)
+    return given
 
 
 def evaluation_section(
@@ -122,6 +128,12 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
     yield from table.remarks
 
 
+def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any]) -> bool:
+    """Return whether samples have several labels, and a config says nothing of loss or head."""
+    is_silent = at(cfg, "policy.learn.loss") is None and at(cfg, "policy.model.type") is None
+    return section.get("labels") == "several" and is_silent
+
+
 def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any]) -> dict[str, Any]:
     """Return the pipeline that a config has for a split, where it begins as the new dataset's does."""
     own = inner_of(plain_copy(described) or {})
@@ -136,6 +148,8 @@ def _split_sections(
     file = os.path.expanduser(os.fspath(data))
     if file.lower().endswith(_ARRAYS):
         names = array_names(file)
+        if len(names) > 1 and "" in names:
+            names.setdefault("train", names.pop(""))
         return {
             split: {"type": "ArrayDataset", "data_prefix": file, "images": images, "labels": labels}
             for split, (images, labels) in names.items()
@@ -182,8 +196,8 @@ def _by_split(file: str, columns: Columns, described: dict[str, Any]) -> dict[st
     for split, words in splits_among(columns.words).items():
         if len(words) > 1:
             raise DataError(
-                f"the CSV file {file!r}: {words[0]!r} and {words[1]!r} in the column {columns.split!r} mean one "
-                "split; write one word"
+                f"the CSV file {file!r}: {words[0]!r} and {words[1]!r} in the column {columns.split!r} mean "
+                "one split; write one word"
             )
         if words:
             sections[split] = {**described, "split": words[0], "split_column": columns.split}
@@ -197,14 +211,20 @@ def _by_split(file: str, columns: Columns, described: dict[str, Any]) -> dict[st
 
 def _no_split(file: str, split: str, found: Mapping[str, Any]) -> str:
     splits = [name for name in found if name]
-    if not file.lower().endswith(_ARRAYS) and not splits:
-        return (
-            f"{file!r} has no column of splits, so nothing says which rows are for {_USE[split]}; add a column "
-            "split with train and val in it, or set policy.collect.val to another table "
-            f"(type: CSVDataset, ann_file: FILE); or ding-cls kfold --data {file}; or --no-validate"
-        )
-    remedy = ", or train with --no-validate" if split == "val" else ""
-    return f"{file!r} has nothing for {_USE[split]}: it has {' and '.join(splits) or 'no splits'}{remedy}"
+    others = f"divide it: ding-cls kfold --data {file}; or train on all of it: --no-validate"
+    if splits:
+        remedy = "; train without: --no-validate" if split == "val" else ""
+        return f"{file!r} has nothing for {_USE[split]}: it has {' and '.join(splits)}{remedy}"
+    if file.lower().endswith(_ARRAYS):
+        return f"{file!r} says nothing of splits; name its arrays x_train, y_train, x_val, y_val, or {others}"
+    beside = "" if "train" not in os.path.basename(file) else f" put {_val_name(file)!r} beside it,"
+    return (
+        f"{file!r} has no column of splits; add a column split with train and val in it,{beside} or {others}"
+    )
+
+
+def _val_name(file: str) -> str:
+    return os.path.basename(file).replace("train", "val")
 
 
 _USE = {"train": "training", "val": "validation", "test": "the test"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.data.datasets.listing import SPLIT_NAMES
@@ -189,7 +189,8 @@ def _label(file: str, rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -
     signs = [name for name in rest if set(cells[name]) <= {"-1", "1"}]
     if len(signs) > 1:
         raise DataError(
-            f"the CSV file {file!r}: columns as {signs[0]!r} say -1 and 1; write 0 for a label that is not there"
+            f"the CSV file {file!r}: columns as {signs[0]!r} say -1 and 1; write 0 for a label that is not "
+            "there"
         )
     what = f"{listed(rest)} may each be it" if rest else "there is no other column than that of paths"
     raise DataError(
@@ -217,7 +218,7 @@ def _is_number(name: str) -> bool:
     return bool(re.fullmatch(r"Unnamed: ?\d+", name)) or _plain(name) in (*_PATHS, "index")
 
 
-def _share(cells: Sequence[str], is_so: Any) -> float:
+def _share(cells: Sequence[str], is_so: Callable[[str], bool]) -> float:
     tried = [cell for cell in cells if cell][:_NUM_TRIED]
     return sum(map(is_so, tried)) / max(1, len(tried))
 

@@ -72,7 +72,7 @@ class FileNames:
         if self.is_file(os.path.join(base, name)):
             return name
         above, last = os.path.split(name.replace("\\", "/"))
-        folder = self._folder(base, above)
+        folder = self._folder(base or ".", above)
         if folder is None:
             return None
         found = self._matching(os.path.join(base, folder), last)
@@ -92,7 +92,8 @@ class FileNames:
         matches = [each for each in matches if self.is_file(os.path.join(folder, each))]
         if len(matches) > 1:
             raise DataError(
-                f"{os.path.join(folder, name)!r} may be {matches[0]!r} or {matches[1]!r}; write the whole name"
+                f"{os.path.join(folder, name)!r} may be {matches[0]!r} or {matches[1]!r}; write the whole "
+                "name"
             )
         return matches[0] if matches else None
 
@@ -154,9 +155,9 @@ def locate(names: Sequence[str], folder: str, *, is_named: bool) -> Located:
         remarks.append(f"paths that begin with {begin!r} are read from {base or '.'!r}")
     elif base != folder:
         remarks.append(f"the images are in {base!r}")
-    added = [number for number, each in enumerate(found) if each and _has_new_ending(names[number], each)]
+    added = {os.path.splitext(each)[1] for n, each in enumerate(found) if each and _is_stem(names[n], each)}
     if added:
-        remarks.append(f"{names[added[0]]!r} is {found[added[0]]!r}, and so on for names without an ending")
+        remarks.append(f"{', '.join(sorted(added))} is added to names without an ending")
     other = [n for n, each in enumerate(found) if each and _is_other(_without(names[n], cut), each)]
     if other:
         remarks.append(
@@ -174,25 +175,24 @@ def missing_files(paths: Sequence[str]) -> list[str]:
 def _elsewhere(files: FileNames, names: Sequence[str], folder: str, *, is_named: bool) -> tuple[str, int]:
     """Return where more than half of the files are, and how many first folders of their paths that needs."""
     tried = names[:: max(1, len(names) // _NUM_TRIED)]
-    bases = [folder] if is_named else _bases(folder)
     depth = min(len(_PARTS.split(name)) for name in names) - 1
-    for cut in range(depth + 1):
-        if len({_begin(name, cut) for name in names}) > 1:
-            break
-        counts = {base: sum(files.may_be(base, _without(each, cut)) for each in tried) for base in bases}
-        # The given folder goes first.
-        found = [base for base, count in counts.items() if 2 * count > len(tried)]
-        if len(found) > 1 and found[0] != folder:
-            raise DataError(
-                f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to one"
-            )
-        if found:
-            return found[0], cut
+    cuts = [cut for cut in range(depth + 1) if len({_begin(name, cut) for name in names}) == 1]
+    for bases in [[folder]] if is_named else _bases(folder):
+        for cut in cuts:
+            counts = {base: sum(files.may_be(base, _without(each, cut)) for each in tried) for base in bases}
+            found = [base for base, count in counts.items() if 2 * count > len(tried)]
+            # The given folder goes first.
+            if len(found) > 1 and found[0] != folder:
+                raise DataError(
+                    f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to one"
+                )
+            if found:
+                return found[0], cut
     return folder, 0
 
 
-def _bases(folder: str) -> list[str]:
-    """Return where images may be: in the table's folder, beside it, or in ``images`` beside its folder."""
+def _bases(folder: str) -> list[list[str]]:
+    """Return where images may be: first in the table's folder or below it, then above it."""
     try:
         with os.scandir(folder or ".") as entries:
             beside = sorted(each.name for each in entries if each.is_dir() and not each.name.startswith("."))
@@ -200,7 +200,7 @@ def _bases(folder: str) -> list[str]:
         beside = []
     above = os.path.join(folder, os.pardir)
     others = [above, os.path.join(above, "images")]
-    return [folder, *(os.path.join(folder, each) for each in beside[:_MAX_FOLDERS]), *others]
+    return [[folder, *(os.path.join(folder, each) for each in beside[:_MAX_FOLDERS])], others]
 
 
 def _without(name: str, cut: int) -> str:
@@ -220,7 +220,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _has_new_ending(name: str, found: str) -> bool:
+def _is_stem(name: str, found: str) -> bool:
     return _folded(os.path.splitext(found)[0]).endswith(_folded(_PARTS.split(name)[-1]))
 
 

@@ -28,7 +28,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHERS = (
-    (b"PK\x03\x04", "a packed file, as spreadsheets are; save the sheet as CSV"),
+    (b"PK\x03\x04", "a packed file, as spreadsheets are: unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old spreadsheet; save the sheet as CSV"),
     (b"PAR1", "a Parquet file; write it as CSV: pandas.read_parquet(FILE).to_csv('labels.csv', index=False)"),
     (b"\x1f\x8b", "packed by gzip; unpack it"),
@@ -136,14 +136,11 @@ def _unmarked(content: bytes) -> str:
 
 def _split(text: str, wanted: Collection[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells of each line that has any."""
-    first, _, rest = text.lstrip().partition("\n")
+    first, _, _rest = text.lstrip().partition("\n")
     # Excel's own first line.
     named = first.strip().strip('"').lower()
     begins_with_separator = len(named) == 5 and named.startswith("sep=")
-    if begins_with_separator:
-        separator = first.strip().strip('"')[-1]
-    else:
-        separator = _separator(text, wanted)
+    separator = first.strip().strip('"')[-1] if begins_with_separator else _separator(text, wanted)
     if separator == " ":
         yield from _words(text)
         return
