@@ -221,13 +221,7 @@ def read_run(
         given["exp_name"] = exp_name
     if data is not None:
         is_validated = "policy.eval.evaluator.validate=False" not in words
-        if is_data_file(data):
-            has_val = any(word.startswith("policy.collect.val") for word in words)
-            is_needed = is_validated and not has_val
-            given |= training_sections(native.cfg, data, is_validated=is_needed, only_training=only_training)
-        else:
-            folders = _training_folder(data) if only_training else None
-            given |= folders or _folders_of_splits(native.cfg, data, is_validated)
+        given |= _data_settings(native.cfg, data, words, is_validated, only_training)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -286,6 +280,21 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
+
+
+def _data_settings(
+    cfg: Mapping[str, Any],
+    data: str | os.PathLike[str],
+    words: Sequence[str],
+    is_validated: bool,
+    only_training: bool,
+) -> dict[str, Any]:
+    """Return the values of the config that make a folder or a file the data of a run."""
+    if is_data_file(data):
+        return training_sections(
+            cfg, data, is_validated=is_validated, only_training=only_training, words=words
+        )
+    return _training_folder(data) if only_training else _folders_of_splits(cfg, data, is_validated)
 
 
 def _folders_of_splits(

@@ -4,7 +4,7 @@ It must not know networks or loaders.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ding_cls.config.merge import plain_copy
@@ -30,20 +30,28 @@ def is_data_file(data: str | os.PathLike[str]) -> bool:
 
 
 def training_sections(
-    cfg: Mapping[str, Any], data: str | os.PathLike[str], *, is_validated: bool, only_training: bool = False
+    cfg: Mapping[str, Any],
+    data: str | os.PathLike[str],
+    *,
+    is_validated: bool,
+    only_training: bool = False,
+    words: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the values of ``policy.collect`` that make a file the data of a run.
+    """Return the values of ``policy.collect`` that make a file the data of a run; of several labels also
+    that of ``policy.learn.loss``.
 
     Args:
         cfg: the config in its native spelling; pipelines and names of columns of its datasets stay.
         data: the file.
-        is_validated: the run needs validation samples.
+        is_validated: the run needs validation samples; not where one of ``words`` describes them.
         only_training: all samples are to be divided, where nothing says which are for training.
+        words: the ``key=value`` words that come on top.
 
     Raises:
         DataError: the file cannot be used, or has no samples for training, or none for validation.
     """
     collect = at(cfg, "policy.collect") or {}
+    is_validated = is_validated and not any(word.startswith("policy.collect.val") for word in words)
     found = with_siblings(data, _split_sections(data, collect.get("train")))
     sections = {name: found.get(name) for name in ("train", "val", "test")}
     if set(found) == {""} and (only_training or not is_validated):
@@ -63,7 +71,7 @@ def training_sections(
             given[f"policy.collect.{name}"] = {**own, **pipeline, "_delete_": True}
         elif collect.get(name) is not None:
             given[f"policy.collect.{name}"] = None
-    if _needs_loss(cfg, sections["train"] or {}):
+    if _needs_loss(cfg, sections["train"] or {}, words):
         given["policy.learn.loss"] = dict(_FOR_EACH_CLASS)
     return given
 
@@ -128,9 +136,12 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
     yield from table.remarks
 
 
-def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any]) -> bool:
-    """Return whether samples have several labels, and a config says nothing of loss or head."""
+def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
+    """Return whether samples have several labels, and neither config nor words say anything of loss or head."""
     is_silent = at(cfg, "policy.learn.loss") is None and at(cfg, "policy.model.type") is None
+    is_silent = is_silent and not any(
+        each.startswith(("policy.learn.loss", "policy.model")) for each in words
+    )
     return section.get("labels") == "several" and is_silent
 
 
