@@ -137,12 +137,10 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
 
 
 def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
-    """Return whether samples have several labels, and neither config nor words say anything of loss or head."""
+    """Return whether samples have several labels, and neither config nor words name a loss or a head."""
     is_silent = at(cfg, "policy.learn.loss") is None and at(cfg, "policy.model.type") is None
-    is_silent = is_silent and not any(
-        each.startswith(("policy.learn.loss", "policy.model")) for each in words
-    )
-    return section.get("labels") == "several" and is_silent
+    has_words = any(each.startswith(("policy.learn.loss", "policy.model")) for each in words)
+    return section.get("labels") == "several" and is_silent and not has_words
 
 
 def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any]) -> dict[str, Any]:
