@@ -139,8 +139,10 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
 def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
     """Return whether samples have several labels, and neither config nor words name a loss or a head."""
     is_silent = at(cfg, "policy.learn.loss") is None and at(cfg, "policy.model.type") is None
-    has_words = any(each.startswith(("policy.learn.loss", "policy.model")) for each in words)
-    return section.get("labels") == "several" and is_silent and not has_words
+    # A composed network has a head, and with it a loss.
+    composes = any(each.startswith("policy.model") and "type" in each for each in words)
+    has_loss = any(each.startswith("policy.learn.loss") for each in words)
+    return section.get("labels") == "several" and is_silent and not composes and not has_loss
 
 
 def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any]) -> dict[str, Any]:
