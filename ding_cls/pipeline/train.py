@@ -17,12 +17,12 @@ from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
-from ding_cls.pipeline.datasets.data_file import is_data_file, table_lines, training_sections
+from ding_cls.pipeline.datasets.data_file import TABLES, is_data_file, table_lines, training_sections
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
@@ -294,7 +294,13 @@ def _data_settings(
         return training_sections(
             cfg, data, is_validated=is_validated, only_training=only_training, words=words
         )
-    return _training_folder(data) if only_training else _folders_of_splits(cfg, data, is_validated)
+    try:
+        return _training_folder(data) if only_training else _folders_of_splits(cfg, data, is_validated)
+    except DataError as error:
+        tables = sorted(each for each in Path(data).glob("*") if each.suffix.lower() in TABLES)
+        if not tables or all(each.suffix.lower() == ".txt" for each in tables):
+            raise
+        raise DataError(f"{error}; for the table in it: --data {tables[0]}") from error
 
 
 def _folders_of_splits(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
@@ -151,7 +151,8 @@ class CSVDataset(BaseDataset):
         found = locate([row.path for row in rows], self.data_prefix, is_named=self._has_prefix)
         self.data_prefix = found.folder
         self.remarks.extend(found.remarks)
-        return [row._replace(path=name) for row, name in zip(rows, found.names, strict=True)]
+        pairs = zip(rows, found.names, strict=True)
+        return [row if row.path == name else row._replace(path=name) for row, name in pairs]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class numbers of a sample."""
@@ -177,11 +178,14 @@ class CSVDataset(BaseDataset):
         self._check_columns(table)
         if table.remark:
             self.remarks.append(table.remark)
-        contents = [(dict(zip(table.names, cells, strict=True)), number) for number, cells in table.rows]
-        self.has_flags = self.has_flags and self._are_flags([each for each, _ in contents])
+        contents = (dict(zip(table.names, cells, strict=True)) for _, cells in table.rows)
+        self.has_flags = self.has_flags and self._are_flags(contents)
         if len(self._label) > 1:
             self.labels = (self._asked or "several") if self.has_flags else "tasks"
-        rows = [self._row(content, f"{file!r}, line {number}") for content, number in contents]
+        rows = [
+            self._row(dict(zip(table.names, cells, strict=True)), f"{file!r}, line {number}")
+            for number, cells in table.rows
+        ]
         chosen = [row for row in rows if row is not None]
         self._warn_repeats(chosen)
         del self._elsewhere
@@ -232,7 +236,7 @@ class CSVDataset(BaseDataset):
         taken -= {self._split_column} if self.split is None else set()
         self.unused = [name for name in names if name and name not in taken]
 
-    def _are_flags(self, contents: Sequence[Mapping[str, str]]) -> bool:
+    def _are_flags(self, contents: Iterable[Mapping[str, str]]) -> bool:
         """Return whether the columns of labels say of each class whether it is there.
 
         Raises:
