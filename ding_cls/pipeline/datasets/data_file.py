@@ -94,6 +94,8 @@ def evaluation_section(
         split = next((name for name in ("val", "test") if name in found), "")
     elif split is None:
         split = "val" if "val" in found else "test"
+    if split not in found and set(found) == {""}:
+        raise DataError(f"{os.fspath(data)!r} has no column of splits; leave out --split {split}")
     if split not in found:
         raise DataError(_no_split(os.fspath(data), split, found))
     return found[split], split or None

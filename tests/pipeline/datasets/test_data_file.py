@@ -173,8 +173,18 @@ def test_which_rows_are_evaluated(folder, text, split, found):
 
 
 def test_a_split_to_evaluate_that_is_not_there_is_named(folder):
-    with pytest.raises(DataError, match="has no column of splits"):
+    with pytest.raises(DataError, match="has no column of splits; leave out --split test"):
         evaluation_section(written(PLAIN), "test", None)
+    with pytest.raises(DataError, match="has nothing for the test: it has train and val"):
+        evaluation_section(written(SPLITS.replace("dog,test", "dog,train")), "test", None)
+
+
+def test_the_table_in_a_folder_is_pointed_at(folder):
+    Path("d").mkdir()
+    written(PLAIN, "d/labels.csv")
+    settings = {"model": None, "epochs": None, "pretrained": False, "synthetic": False, "exp_name": None}
+    with pytest.raises(DataError, match=r"no folder 'train'.*; for the table in it: --data d/labels\.csv"):
+        read_run(None, data="d", resume=False, overrides=[], **settings)
 
 
 def test_a_table_is_told_once_with_what_is_unusual(folder):

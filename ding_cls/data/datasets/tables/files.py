@@ -155,14 +155,13 @@ def locate(names: Sequence[str], folder: str, *, is_named: bool) -> Located:
         remarks.append(f"paths that begin with {begin!r} are read from {base or '.'!r}")
     elif base != folder:
         remarks.append(f"the images are in {base!r}")
-    added = {os.path.splitext(each)[1] for n, each in enumerate(found) if each and _is_stem(names[n], each)}
+    changed = [(name, each) for name, each in zip(names, found, strict=True) if each not in (None, name)]
+    added = {os.path.splitext(each)[1] for name, each in changed if each and _is_stem(name, each)}
     if added:
         remarks.append(f"{', '.join(sorted(added))} is added to names without an ending")
-    other = [n for n, each in enumerate(found) if each and _is_other(_without(names[n], cut), each)]
+    other = [name for name, each in changed if each and _is_other(_without(name, cut), each)]
     if other:
-        remarks.append(
-            f"{len(other)} names differ in case or accents from the files', as {names[other[0]]!r}"
-        )
+        remarks.append(f"{len(other)} names differ in case or accents from the files', as {other[0]!r}")
     return Located(base, [each or name for each, name in zip(found, names, strict=True)], remarks)
 
 
