@@ -39,6 +39,7 @@ FOLDERS = {
     "ding_cls/checkpoint": "checkpoint files: their form, writing, verifying, how many stay",
     "ding_cls/data": "from files to batches; `image_io.py` decodes, `loader.py` makes batches",
     "ding_cls/data/datasets": "datasets: which samples there are, and their labels",
+    "ding_cls/data/datasets/tables": "tables: their text read, their columns told apart, their files found",
     "ding_cls/data/transforms": "what happens to one image, in training and in evaluation",
     "ding_cls/data/transforms/auto_augment": "AutoAugment and RandAugment: operations, magnitudes, policies",
     "ding_cls/data/sampling": "the order of an epoch, and how data are divided",

@@ -36,6 +36,7 @@ from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.labels import Labels, check_tasks
+from ding_cls.pipeline.datasets.data_file import evaluation_section, is_data_file
 from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.datasets.splits import (
@@ -131,9 +132,9 @@ def evaluated_set(
 
     Args:
         inputs: what is evaluated.
-        data: a folder with the split's folder in it, or with one folder for each class; None: as the config
-            says.
-        split: 'train', 'val' or 'test'; None: 'val', or all of a folder without splits.
+        data: a folder with the split's folder in it, or with one folder for each class; a table, or arrays;
+            None: as the config says.
+        split: 'train', 'val' or 'test'; None: 'val', or all of what has no splits.
 
     Raises:
         DataError: there is no such folder, or it has classes that the checkpoint lacks.
@@ -148,6 +149,8 @@ def evaluated_set(
             )
         classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    if data is not None and is_data_file(data):
+        return _set_in_file(inputs, data, split)
     if split is None and data is not None and not holds_every_split(collect.val):
         folders = split_folders(data)
         if folders["test"] and not folders["val"]:
@@ -165,6 +168,25 @@ def evaluated_set(
         folder = find_split(data, split) if data is not None else collect.eval_data_path
         classes = _training_classes(cfg) or _listed_classes(folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
+
+
+def _set_in_file(
+    inputs: EvalInputs, data: str | os.PathLike[str], split: str | None
+) -> tuple[Any, str | None]:
+    """Return the samples to evaluate in a table or in arrays, and the name of their split."""
+    collect = inputs.cfg.policy.collect
+    like = next((each for name in (split or "val", "val", "train") if (each := collect.get(name))), None)
+    section, split = evaluation_section(data, split, like)
+    classes = inputs.class_names or _training_classes(inputs.cfg)
+    if classes is None:
+        raise DataError(
+            f"the checkpoint does not say its classes, and '{os.fspath(data)}' may lack some; name its "
+            "training data in the config"
+        )
+    dataset = evaluation_set(
+        inputs.cfg, split or "", classes, preprocessing=inputs.preprocessing, section=section
+    )
+    return dataset, split
 
 
 def eval_policy(
