@@ -13,12 +13,12 @@ from torch import nn
 from ding_cls.errors import ModelError
 from ding_cls.registry import Registry, build_from_cfg
 
-CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier")
-MODELS = CLASSIFIERS
-BACKBONES: Registry[Callable[..., Any]] = Registry("backbone")
-NECKS: Registry[Callable[..., Any]] = Registry("neck")
-HEADS: Registry[Callable[..., Any]] = Registry("head")
-LOSSES: Registry[Callable[..., Any]] = Registry("loss")
+MODELS: Registry[Callable[..., Any]] = Registry("model", scope="mmcls")
+CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier", parent=MODELS)
+BACKBONES: Registry[Callable[..., Any]] = Registry("backbone", parent=MODELS)
+NECKS: Registry[Callable[..., Any]] = Registry("neck", parent=MODELS)
+HEADS: Registry[Callable[..., Any]] = Registry("head", parent=MODELS)
+LOSSES: Registry[Callable[..., Any]] = Registry("loss", parent=MODELS)
 
 Part = Mapping[str, Any] | nn.Module
 
