@@ -18,6 +18,19 @@ from ding_cls.models.heads.linear import (
 from ding_cls.models.heads.margin import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.heads.multi_label import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
 from ding_cls.models.heads.multi_task import LogSoftmaxHead, MultiTaskHead
+from ding_cls.models.layers.openmmlab import (
+    ConvModule,
+    bias_init_with_prob,
+    build_activation_layer,
+    build_conv_layer,
+    build_norm_layer,
+    constant_init,
+    kaiming_init,
+    normal_init,
+    trunc_normal_init,
+    uniform_init,
+    xavier_init,
+)
 from ding_cls.models.layers.ops import classifier_layer, classifier_names, num_channels
 from ding_cls.models.losses.cross_entropy import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.losses.focal import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
@@ -25,6 +38,7 @@ from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, we
 from ding_cls.models.losses.seesaw import SeesawLoss
 from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
+from ding_cls.models.openmmlab import BaseBackbone, BaseClassifier, BaseModule, ModuleList, Sequential
 from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,
@@ -72,6 +86,22 @@ __all__ = [
     "MODELS",
     "NECKS",
     "AsymmetricLoss",
+    "BaseBackbone",
+    "BaseClassifier",
+    "BaseModule",
+    "ConvModule",
+    "ModuleList",
+    "Sequential",
+    "bias_init_with_prob",
+    "build_activation_layer",
+    "build_conv_layer",
+    "build_norm_layer",
+    "constant_init",
+    "kaiming_init",
+    "normal_init",
+    "trunc_normal_init",
+    "uniform_init",
+    "xavier_init",
     "BaseModelWrapper",
     "ClsHead",
     "CrossEntropyLoss",

@@ -15,13 +15,14 @@ from ding_cls.models.backbones.timm import TIMMBackbone
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone
 from ding_cls.models.layers.activation_checkpointing import recomputing
 from ding_cls.models.layers.ops import Norm, check_conv_cfg, check_dropout, norm_of
+from ding_cls.models.openmmlab import BaseBackbone
 from ding_cls.models.registry import BACKBONES
 
 _ALL = (1, 1, 1, 1)
 
 
 @BACKBONES.register_module()
-class ResNet(nn.Module):
+class ResNet(BaseBackbone):
     """ResNet without its classifier; its weights have torchvision's names, a deep stem mmclassification's.
 
     Args:
