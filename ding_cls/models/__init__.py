@@ -5,7 +5,17 @@ know data, optimizers or configs: what it builds by name it gets as plain dicts.
 """
 
 from ding_cls.models.backbones.lenet import LeNet5
-from ding_cls.models.backbones.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from ding_cls.models.backbones.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
+from ding_cls.models.backbones.resnet_layer import ResLayer
 from ding_cls.models.backbones.resnet_stages import ResNet as ResNetBackbone
 from ding_cls.models.build import build_model, model_names, new_network
 from ding_cls.models.classifier import ImageClassifier, Outputs
@@ -114,6 +124,9 @@ __all__ = [
     "LoadReport",
     "Outputs",
     "ResNet",
+    "BasicBlock",
+    "Bottleneck",
+    "ResLayer",
     "ResNetBackbone",
     "SeesawLoss",
     "SoftmaxFocalLoss",

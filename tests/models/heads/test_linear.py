@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import ClsHead, LinearClsHead, build_head
+from ding_cls.models import ClsHead, LinearClsHead
 
 VECTORS = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 2, 1, 2, 0])
