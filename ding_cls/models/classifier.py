@@ -87,7 +87,7 @@ class ImageClassifier(BaseClassifier):
         head: Any = self.head
         return head.pre_logits(features) if stage == "pre_logits" else features
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         images: Any = None,
         targets: Tensor | None = None,

@@ -152,7 +152,11 @@ class BaseClassifier(BaseModule):
                 values = one if isinstance(one, list | tuple) else [one]
                 found[str(each)] = sum(entry.mean() for entry in values)
         total = sum(value for name, value in found.items() if "loss" in name)
-        return total, {name: float(value) for name, value in {**found, "loss": total}.items()}
+        return total, {name: float(_detached(value)) for name, value in {**found, "loss": total}.items()}
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def call_init_weights(module: nn.Module) -> None:

@@ -21,7 +21,7 @@ def _built(cfg: Any, registry: Registry[Any], default_args: Mapping[str, Any] | 
     initial = None
     if isinstance(cfg, Mapping) and cfg.get("init_cfg") is not None:
         kind = cfg.get("type")
-        constructor = registry.get(kind) if isinstance(kind, str) else kind
+        constructor: Any = registry.get(kind) if isinstance(kind, str) else kind
         if hasattr(constructor, "accepts_pretrained") or (
             hasattr(constructor, "init_weights") and not takes(constructor, "init_cfg")
         ):

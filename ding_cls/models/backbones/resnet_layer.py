@@ -72,7 +72,7 @@ class ResLayer(nn.Sequential):
         if block in (BasicBlock, Bottleneck):
             width = out_channels // own_expansion
             blocks = stage(
-                block,  # type: ignore[arg-type]
+                block,
                 num_blocks,
                 in_channels,
                 width,

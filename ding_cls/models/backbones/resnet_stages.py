@@ -167,7 +167,7 @@ class ResNet(BaseBackbone):
 
     def make_res_layer(self, **kwargs: Any) -> nn.Sequential:
         """Return one stage; the arguments are those of ``ResLayer``."""
-        about = {"width_per_group": self.width_per_group, "base_channels": self.base_channels}
+        about: dict[str, Any] = {"width_per_group": self.width_per_group, "base_channels": self.base_channels}
         return ResLayer(groups=self.groups, **about, **kwargs)
 
     def _make_stages(self) -> int:

@@ -66,7 +66,10 @@ class ClsHead(BaseModule):
         """
         avg_factor = len(logits) if weight is None else weight.sum()
         loss = self.compute_loss(logits, targets, weight=weight, avg_factor=avg_factor, **kwargs)
-        return {"loss": loss, "accuracy": self._accuracy(logits, targets)} if self.cal_acc else {"loss": loss}
+        losses: dict[str, Any] = {"loss": loss}
+        if self.cal_acc:
+            losses["accuracy"] = self._accuracy(logits, targets)
+        return losses
 
     def forward_train(
         self, x: Tensor | tuple[Tensor, ...], gt_label: Tensor, **kwargs: Any

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ding_cls.errors import ModelError
 from ding_cls.models.heads.linear import ClsHead
 from ding_cls.models.heads.multi_label import MultiLabelClsHead
+from ding_cls.registry import is_ours
 
 # How far the sum of a sample's probabilities may be from one: they may come from half precision.
 _TOLERANCE = 2e-3
@@ -23,10 +24,10 @@ _TINY = 1e-30
 
 
 def has_own(part: nn.Module, method: str, *, beside: str) -> bool:
-    """Return whether the nearest class that defines one of the two methods defines ``method`` alone."""
+    """Return whether the nearest class with one of the two methods has this alone, and is the user's."""
     for kind in type(part).__mro__:
         if method in vars(kind) or beside in vars(kind):
-            return method in vars(kind) and beside not in vars(kind)
+            return method in vars(kind) and beside not in vars(kind) and not is_ours(kind)
     return False
 
 
@@ -108,6 +109,7 @@ def _logits_in_forward_train(head: nn.Module, features: Any) -> Tensor:
 
 
 def _first(features: Any) -> Tensor:
-    while not isinstance(features, Tensor):
-        features = features[0]
-    return features
+    first = features
+    while not isinstance(first, Tensor):
+        first = first[0]
+    return first

@@ -114,15 +114,17 @@ class ConvModule(nn.Module):
         self.conv = build_conv_layer(
             conv_cfg, *shape, stride, padding, dilation=dilation, groups=groups, bias=self.with_bias
         )
-        self.norm_name, self.activate = "", None
+        self.norm_name = ""
+        self.activate: nn.Module | None = None
         if norm_cfg is not None:
             is_first = order.index("norm") < order.index("conv")
             self.norm_name, norm = build_norm_layer(norm_cfg, in_channels if is_first else out_channels)
             self.add_module(self.norm_name, norm)
         if act_cfg is not None:
-            self.activate = activation_of(act_cfg)
-            if hasattr(self.activate, "inplace"):
-                self.activate.inplace = inplace
+            activation: Any = activation_of(act_cfg)
+            if hasattr(activation, "inplace"):
+                activation.inplace = inplace
+            self.activate = activation
 
     @property
     def norm(self) -> nn.Module | None:
