@@ -109,7 +109,6 @@ def _logits_in_forward_train(head: nn.Module, features: Any) -> Tensor:
 
 
 def _first(features: Any) -> Tensor:
-    first = features
-    while not isinstance(first, Tensor):
-        first = first[0]
-    return first
+    if isinstance(features, Tensor):
+        return features
+    return _first(features[0])
