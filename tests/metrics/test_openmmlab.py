@@ -66,7 +66,7 @@ def test_of_some_samples_it_is_told_which() -> None:
 
     found = _result(DatasetMetric(Chosen(), ImageClassificationMetric(), indices=[4, 2]))
     assert found["mine"] == ["accuracy", [4, 2], "ding_cls.metrics.openmmlab"]
-    with pytest.raises(ConfigError, match="Own.evaluate takes no 'indices', and 2 of its samples"):
+    with pytest.raises(ConfigError, match=r"Own\.evaluate takes no 'indices', and 2 of its samples"):
         DatasetMetric(Own(), ImageClassificationMetric(), indices=[4, 2])
 
 
