@@ -18,6 +18,7 @@ from ding_cls.metrics.base import IMetric, SumMetric
 _LOGGER = logging.getLogger(__name__)
 # Keys of ClassificationMetrics, and what mmclassification's options call them.
 _OPTIONS = {"topk": "topk", "thrs": "thrs", "average": "average_mode"}
+_DEFAULTS = {"topk": (1, 5)}
 
 
 class DatasetMetric(IMetric):
@@ -75,8 +76,10 @@ class DatasetMetric(IMetric):
         name = f"{type(self._dataset).__name__}.evaluate"
         parameters = inspect.signature(self._dataset.evaluate).parameters
         takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        options = {theirs: cfg[ours] for ours, theirs in _OPTIONS.items() if ours in cfg}
-        offered = {"metric": cfg.get("metrics"), "metric_options": options or None, "indices": indices}
+        # A topk that the usual metric has anyway is not in the config any more.
+        options = {theirs: cfg.get(ours, _DEFAULTS.get(ours)) for ours, theirs in _OPTIONS.items()}
+        options = {key: value for key, value in options.items() if value is not None}
+        offered = {"metric": cfg.get("metrics"), "metric_options": options, "indices": indices}
         given = {key: value for key, value in offered.items() if value is not None}
         given["logger"] = _LOGGER
         if "metric" in parameters and parameters["metric"].default is inspect.Parameter.empty:

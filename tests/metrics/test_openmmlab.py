@@ -37,18 +37,18 @@ def test_it_gets_the_probabilities_of_all_samples_in_order() -> None:
     assert not others
     assert [each.shape for each in results] == [(3,)] * 5
     assert np.stack(results) == pytest.approx(LOGITS.softmax(1).numpy())
-    assert keywords == {"metric": "accuracy", "metric_options": None}
+    assert keywords == {"metric": "accuracy", "metric_options": {"topk": (1, 5)}}
     usual = ImageClassificationMetric().eval(LOGITS, TARGETS)
     assert found == {**usual, "mine": 7.0}
 
 
 def test_what_the_config_says_reaches_it() -> None:
     dataset = Own()
-    cfg = {"type": "ClassificationMetrics", "metrics": ["mine"], "topk": [1], "thrs": 0.5, "average": None}
+    cfg = {"type": "ClassificationMetrics", "metrics": ["mine"], "topk": [1], "thrs": 0.5, "average": "none"}
     _result(DatasetMetric(dataset, ImageClassificationMetric(), cfg))
     assert dataset.calls[0][1] == {
         "metric": ["mine"],
-        "metric_options": {"topk": [1], "thrs": 0.5, "average_mode": None},
+        "metric_options": {"topk": [1], "thrs": 0.5, "average_mode": "none"},
     }
 
 
