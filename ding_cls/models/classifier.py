@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ding_cls.errors import ModelError
+from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.heads.linear import ClsHead, scores_of
 from ding_cls.models.heads.multi_label import MultiLabelClsHead
 from ding_cls.models.heads.openmmlab import as_logits, has_forward_train_alone, logits_of
+from ding_cls.models.layers.init import PRETRAINED
 from ding_cls.models.openmmlab import BaseClassifier
 from ding_cls.models.registry import CLASSIFIERS, build_backbone, build_head, build_neck, takes
 
@@ -42,6 +43,8 @@ class ImageClassifier(BaseClassifier):
         backbone: ``dict(type=, ...)``, or a module.
         neck: the same; None: the head gets the backbone's maps.
         head: the same; None: the network only extracts features.
+        pretrained: a file of weights, which ``init_weights`` loads.
+        train_cfg: None or empty; batches are mixed elsewhere.
         init_cfg: of ``init_weights``.
 
     Attributes:
@@ -49,6 +52,7 @@ class ImageClassifier(BaseClassifier):
         is_composed: it has a neck and a head that a file of weights need not have.
 
     Raises:
+        ConfigError: a ``train_cfg`` with ``augments``.
         ModelError: the head has neither of the two forms.
     """
 
@@ -60,9 +64,16 @@ class ImageClassifier(BaseClassifier):
         backbone: Mapping[str, Any] | nn.Module,
         neck: Mapping[str, Any] | nn.Module | None = None,
         head: Mapping[str, Any] | nn.Module | None = None,
+        pretrained: str | None = None,
+        train_cfg: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
     ) -> None:
-        super().__init__(init_cfg)
+        if (train_cfg or {}).get("augments"):
+            raise ConfigError(
+                "model.train_cfg.augments is not the network's: a run reads it in a whole config, "
+                "or as policy.learn.batch_augments"
+            )
+        super().__init__({"type": PRETRAINED, "checkpoint": pretrained} if pretrained else init_cfg)
         self.backbone: nn.Module = build_backbone(backbone)
         self.neck: nn.Module | None = None if neck is None else build_neck(neck)
         self.head: nn.Module | None = None if head is None else build_head(head)

@@ -157,3 +157,13 @@ def test_init_weights_loads_the_file_of_a_backbone(build: Any, tmp_path: Path) -
     whole = build_classifier({**MODEL, "backbone": {**BACKBONE, "init_cfg": initial}})
     whole.init_weights()
     assert torch.equal(whole.backbone.conv1.weight, source.backbone.conv1.weight)
+
+
+def test_arguments_of_mmclassifications_classifier(tmp_path: Path) -> None:
+    torch.save(_network().state_dict(), tmp_path / "net.pth")
+    network = build_classifier({**MODEL, "pretrained": str(tmp_path / "net.pth"), "train_cfg": None})
+    network.init_weights()
+    assert torch.equal(network.head.fc.weight, _network().head.fc.weight)
+    mixing = {"augments": [{"type": "BatchMixup", "alpha": 0.2}]}
+    with pytest.raises(ConfigError, match=r"model.train_cfg.augments is not .* policy.learn.batch_augments"):
+        build_classifier({**MODEL, "train_cfg": mixing})

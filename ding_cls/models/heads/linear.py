@@ -8,7 +8,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.layers.init import initialise_by_cfg
+from ding_cls.models.layers.init import initialise_by_cfg, is_init_cfg
 from ding_cls.models.layers.ops import activation_of, check_dropout, norm_of
 from ding_cls.models.openmmlab import BaseModule
 from ding_cls.models.registry import HEADS, build_loss
@@ -125,6 +125,9 @@ class LinearClsHead(ClsHead):
         topk: int | Sequence[int] = (1,),
         cal_acc: bool = False,
     ) -> None:
+        if isinstance(loss, Mapping) and is_init_cfg(loss):
+            # mmclassification's order: a subclass may hand init_cfg on by its place.
+            loss, init_cfg = init_cfg, loss
         super().__init__(loss, topk, cal_acc, init_cfg)
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         self.num_classes = num_classes

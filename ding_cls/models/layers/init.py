@@ -76,6 +76,11 @@ def initialise_by_cfg(module: nn.Module, cfg: object) -> None:
             _initialise(module, each)
 
 
+def is_init_cfg(cfg: Mapping[str, Any]) -> bool:
+    """Return whether a dict describes initial values, by its type."""
+    return cfg.get("type") in (*_KINDS, PRETRAINED)
+
+
 def descriptions(cfg: object) -> list[Mapping[str, Any]]:
     """Return an ``init_cfg`` as a list of dicts.
 

@@ -112,3 +112,10 @@ def test_a_test_gives_an_array_for_each_sample(softmax: bool) -> None:
 def test_what_cannot_be_built_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LinearClsHead(**{"num_classes": 3, "in_channels": 6, **arguments})
+
+
+def test_initial_values_may_stand_where_mmclassification_has_them() -> None:
+    zeros = {"type": "Constant", "layer": "Linear", "val": 0.0}
+    head = LinearClsHead(3, 6, zeros, {"type": "FocalLoss"})
+    assert head.fc.weight.abs().sum().item() == 0
+    assert type(head.compute_loss).__name__ == "FocalLoss"
