@@ -92,12 +92,12 @@ class Resize(GeometryStep):
     def moved(self, img: Img, results: dict[str, Any]) -> Img:
         """Return the image resized; the sample notes the new size and how much larger it is."""
         changed = self._resized(img)
-        before, after = height_width(img), height_width(changed)
-        results["scale"], results["scale_idx"] = (after[1], after[0]), 0
-        factors = [after[1] / before[1], after[0] / before[0]] * 2
+        height, width = height_width(changed)
+        results["scale"], results["scale_idx"] = (width, height), 0
+        factors = [width / height_width(img)[1], height / height_width(img)[0]] * 2
         results["scale_factor"] = np.array(factors, np.float32)
         results["keep_ratio"] = self.length is not None
-        results["pad_shape"] = (*after, 3)
+        results["pad_shape"] = (height, width, 3)
         return changed
 
     def _resized(self, img: Img) -> Img:

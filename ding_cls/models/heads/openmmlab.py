@@ -69,16 +69,17 @@ def as_logits(scores: Any, *, has_sigmoids: bool, like: Any) -> Tensor:
         has_sigmoids: each class has a probability of its own.
         like: features, on whose device the result is.
     """
-    if not isinstance(scores, Tensor):
-        scores = torch.from_numpy(np.stack([np.asarray(each) for each in scores])).to(_first(like).device)
-    if not scores.is_floating_point():
-        return scores.float()
+    if isinstance(scores, Tensor):
+        found = scores.float()
+    else:
+        rows = np.stack([np.asarray(each) for each in scores])
+        found = torch.from_numpy(rows).float().to(_first(like).device)
     # Decided on the device: an evaluation shall not wait for it batch by batch.
     if has_sigmoids:
-        are_shares = ((scores >= 0) & (scores <= 1)).all()
-        return torch.where(are_shares, torch.logit(scores.float(), eps=1e-7), scores.float())
-    are_shares = (scores >= 0).all() & ((scores.float().sum(-1) - 1).abs() < _TOLERANCE).all()
-    return torch.where(are_shares, scores.float().clamp_min(_TINY).log(), scores.float())
+        are_shares = ((found >= 0) & (found <= 1)).all()
+        return torch.where(are_shares, torch.logit(found, eps=1e-7), found)
+    are_shares = (found >= 0).all() & ((found.sum(-1) - 1).abs() < _TOLERANCE).all()
+    return torch.where(are_shares, found.clamp_min(_TINY).log(), found)
 
 
 class _LogitsFoundError(Exception):

@@ -40,6 +40,9 @@ class RunnerView:
         position: where its loop is.
     """
 
+    _engine: Engine
+    _position: Position
+
     def __init__(self, engine: Engine, position: Position) -> None:
         object.__setattr__(self, "_engine", engine)
         object.__setattr__(self, "_position", position)
