@@ -14,10 +14,15 @@ from PIL import Image
 
 from ding_cls import load
 from ding_cls.cli import main
-from ding_cls.data import DATASETS, PIPELINES
+from ding_cls.config import Config
+from ding_cls.data import DATASETS, PIPELINES, build_dataset
+from ding_cls.errors import ConfigError
+from ding_cls.inference import inference_model
 from ding_cls.models import BACKBONES, HEADS, LOSSES, NECKS, build_classifier
 from ding_cls.optim import OPTIMIZER_BUILDERS, OPTIMIZERS
+from ding_cls.pipeline import set_random_seed, train_model
 from ding_cls.worker import HOOKS
+from tests.conftest import write_pictures
 from tests.data.datasets.test_cifar_mnist import write_cifar10
 
 ASSETS = Path(__file__).parents[1] / "config" / "assets"
@@ -108,3 +113,48 @@ def test_cifar10_is_fine_tuned_behind_frozen_stages(typed: Path) -> None:
     assert torch.equal(trained["backbone.bn1.running_mean"], given["backbone.bn1.running_mean"])
     assert not torch.equal(trained["backbone.layer3.0.conv1.weight"], given["backbone.layer3.0.conv1.weight"])
     assert trained["head.fc.weight"].shape == (10, 2048)
+
+
+@pytest.mark.slow
+def test_the_chapter_in_python_trains_too(
+    typed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "pets" / "training_set", classes=("cats", "dogs"), per_class=4, size_px=40)
+    Path("classes.txt").write_text("cats\ndogs\n")
+    cfg = Config.fromfile("fine.py")
+    cfg.model.backbone = {"type": "ResNet", "depth": 18}
+    cfg.model.head.in_channels = 512
+    cfg.model.head.num_classes = 2
+    cfg.model.head.topk = (1,)
+    cfg.data.samples_per_gpu = 4
+    cfg.data.workers_per_gpu = 0
+    for part in (cfg.data.train, cfg.data.val, cfg.data.test):
+        part.type = "ImageNet"
+        part.data_prefix = str(tmp_path / "pets" / "training_set")
+        part.classes = "classes.txt"
+        ending = [each for each in part.pipeline if each.type not in ("RandomCrop", "RandomFlip", "Resize")]
+        part.pipeline = [{"type": "LoadImageFromFile"}, {"type": "Resize", "size": 32}, *ending]
+    cfg.evaluation["metric_options"] = {"topk": (1,)}
+    cfg.optimizer = {"type": "SGD", "lr": 0.005, "momentum": 0.9, "weight_decay": 0.0001}
+    cfg.lr_config = {"policy": "step", "step": 1, "gamma": 0.1}
+    cfg.runner = {"type": "EpochBasedRunner", "max_epochs": 2}
+    cfg.work_dir = "./work_dirs/pets"
+    cfg.log_config.interval = 10
+    cfg.seed = 0
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    set_random_seed(0, deterministic=True)
+    cfg.gpu_ids = range(1)
+    assert "work_dirs" in cfg.pretty_text
+
+    model = build_classifier(cfg.model)
+    model.init_weights()
+    datasets = [build_dataset(cfg.data.train)]
+    model.CLASSES = datasets[0].CLASSES
+    before = model.head.fc.weight.detach().clone()
+    train_model(model, datasets, cfg, distributed=False, validate=True, timestamp="now", meta={})
+    assert not torch.equal(model.head.fc.weight, before)
+    image = next((tmp_path / "pets" / "training_set" / "dogs").iterdir())
+    model.cfg = cfg
+    assert inference_model(model, str(image))["pred_class"] in ("cats", "dogs")
+    with pytest.raises(ConfigError, match=r"train_model got .*, and cfg.data.train describes a ImageNet"):
+        train_model(model, [torch.utils.data.TensorDataset(before)], cfg)
