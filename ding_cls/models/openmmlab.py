@@ -18,7 +18,7 @@ from ding_cls.models.weights.initial import load_by_init_cfg
 from ding_cls.registry import is_ours
 
 # Their networks have an init_weights of another meaning, which would draw over weights from files.
-_OTHERS = ("torch.", "torchvision.", "timm.")
+_OTHERS = ("torch.", "torchvision.", "timm.", "transformers.")
 
 
 class BaseModule(nn.Module):
@@ -160,15 +160,11 @@ def _detached(value: Any) -> Any:
 
 
 def call_init_weights(module: nn.Module) -> None:
-    """Call a module's ``init_weights``, where it has one that needs no argument; else its children's."""
+    """Call a module's ``init_weights``, where it has one that needs no argument and is mmcv's in meaning."""
     method = getattr(module, "init_weights", None)
-    is_foreign = type(module).__module__.startswith(_OTHERS)
-    if callable(method) and not is_foreign and _needs_nothing(method):
+    definer = next((kind for kind in type(module).__mro__ if "init_weights" in vars(kind)), type(module))
+    if callable(method) and not definer.__module__.startswith(_OTHERS) and _needs_nothing(method):
         method()
-        return
-    for child in module.children():
-        if not is_foreign or type(module) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
-            call_init_weights(child)
 
 
 def initialise_own_parts(network: nn.Module) -> None:

@@ -167,3 +167,17 @@ def test_arguments_of_mmclassifications_classifier(tmp_path: Path) -> None:
     mixing = {"augments": [{"type": "BatchMixup", "alpha": 0.2}]}
     with pytest.raises(ConfigError, match=r"model.train_cfg.augments is not .* policy.learn.batch_augments"):
         build_classifier({**MODEL, "train_cfg": mixing})
+
+
+def test_networks_of_other_libraries_keep_their_values() -> None:
+    class Foreign(nn.Linear):
+        def init_weights(self) -> None:
+            nn.init.zeros_(self.weight)
+
+    class Inheriting(Foreign):
+        pass
+
+    Foreign.__module__ = "timm.models.some"
+    body = Sequential(Foreign(2, 2), nn.Sequential(Inheriting(2, 2)), Inheriting(2, 2))
+    body.init_weights()
+    assert all(each.abs().sum() > 0 for each in body.parameters())
