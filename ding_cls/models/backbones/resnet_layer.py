@@ -71,16 +71,8 @@ class ResLayer(nn.Sequential):
         )
         if block in (BasicBlock, Bottleneck):
             width = out_channels // own_expansion
-            blocks = stage(
-                block,
-                num_blocks,
-                in_channels,
-                width,
-                stride=stride,
-                details=details,
-                drop_paths=rates,
-            )
-            super().__init__(*blocks)
+            about: dict[str, Any] = {"stride": stride, "details": details, "drop_paths": rates}
+            super().__init__(*stage(block, num_blocks, in_channels, width, **about))
             return
         first = None
         if stride != 1 or in_channels != out_channels:
@@ -98,11 +90,16 @@ class ResLayer(nn.Sequential):
             own |= {"groups": groups, "width_per_group": width_per_group, "base_channels": base_channels}
         places = [{"in_channels": in_channels, "stride": stride, "downsample": first}]
         places += [{"in_channels": out_channels, "stride": 1, "downsample": None}] * (num_blocks - 1)
-        pairs = zip(places, rates, strict=True)
-        blocks_given = [{**own, **place, "drop_path_rate": rate} for place, rate in pairs]
-        super().__init__(*(_built(block, each) for each in blocks_given))
+        super().__init__(*_own_blocks(block, places, rates, own))
 
 
-def _built(block: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """Return a block of one's own, with those of the arguments that its constructor takes."""
-    return block(**{name: value for name, value in arguments.items() if takes(block, name)})
+def _own_blocks(
+    block: type[nn.Module],
+    places: Sequence[Mapping[str, Any]],
+    rates: Sequence[float],
+    own: Mapping[str, Any],
+) -> list[nn.Module]:
+    """Return blocks of the user's, with those of the arguments that their constructor takes."""
+    pairs = zip(places, rates, strict=True)
+    given = [{**own, **place, "drop_path_rate": rate} for place, rate in pairs]
+    return [block(**{name: each[name] for name in each if takes(block, name)}) for each in given]
