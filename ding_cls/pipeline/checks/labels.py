@@ -29,7 +29,6 @@ from ding_cls.registry import is_ours
 _LOGGER = logging.getLogger(__name__)
 # So many samples show whether a metric takes labels of their kind.
 _NUM_TRIED = 64
-_NUM_NAMED = 3
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
     "tasks": {"type": "StringAccuracy"},
@@ -113,22 +112,6 @@ def owner_of_evaluate(dataset: Any) -> tuple[Any, list[int] | None]:
         dataset = dataset.dataset
     method = getattr(type(dataset), "evaluate", None)
     return (None, None) if method is None or is_ours(method) else (dataset, indices)
-
-
-def missing_classes(train_set: Any, eval_set: Any) -> str:
-    """Return the line that names the classes that are trained on and not in the evaluation set.
-
-    It is empty where there are none, and where labels are no class numbers that the datasets list.
-    """
-    targets = [getattr(each, "targets", None) for each in (train_set, eval_set)]
-    if any(each is None or np.ndim(each[0]) for each in targets):
-        return ""
-    missing = np.setdiff1d(np.asarray(targets[0]), np.asarray(targets[1]))
-    if not len(missing) or not np.issubdtype(missing.dtype, np.integer):
-        return ""
-    names = ", ".join(repr(train_set.classes[each]) for each in missing[:_NUM_NAMED])
-    more = f" and {len(missing) - _NUM_NAMED} more" if len(missing) > _NUM_NAMED else ""
-    return f"{len(missing)} of {len(train_set.classes)} classes have no evaluation image: {names}{more}"
 
 
 def measures_cross_entropy(cfg: Mapping[str, Any] | None) -> bool:

@@ -1,6 +1,7 @@
 """What an evaluation takes from where: network, preprocessing and classes of a checkpoint, data and metric of
 its own run or of another config."""
 
+import logging
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
-from ding_cls.data.datasets.listing import has_splits, list_classes
+from ding_cls.data.class_names import order_of_numbers
+from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,
@@ -49,6 +51,7 @@ from ding_cls.policy import ImageClassificationPolicy
 Config = str | os.PathLike[str] | Mapping[str, Any]
 Metrics = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
 
+_LOGGER = logging.getLogger(__name__)
 _LOADING = {"type": "LoadImageFromFile"}
 _OF_THE_DATA = (
     *(f"policy.collect.{name}" for name in ("train", "val", "test", "learn_data_path", "eval_data_path")),
@@ -143,8 +146,15 @@ def evaluated_set(
                 f"'{os.fspath(data)}' has one folder for each class, and no folder '{split}'; "
                 "leave out --split"
             )
-        classes = classes or _training_classes(cfg) or list_classes(os.fspath(data))
+        classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    if split is None and data is not None and not holds_every_split(collect.val):
+        folders = split_folders(data)
+        if folders["test"] and not folders["val"]:
+            raise DataError(
+                f"'{os.fspath(data)}' has no folder for validation; to evaluate on {folders['test'][0]!r}: "
+                "--split test"
+            )
     split = split or "val"
     if data is None and collect.synthetic:
         if split == "test":
@@ -153,7 +163,7 @@ def evaluated_set(
         return (train_set if split == "train" else eval_set), split
     if classes is None:
         folder = find_split(data, split) if data is not None else collect.eval_data_path
-        classes = _training_classes(cfg) or list_classes(os.fspath(folder))
+        classes = _training_classes(cfg) or _listed_classes(folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
 
 
@@ -291,6 +301,14 @@ def _noted_classes(state: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     names = meta.get("CLASSES") if isinstance(meta, Mapping) else None
     is_list = isinstance(names, list | tuple) and all(isinstance(each, str) for each in names)
     return tuple(names) if names and is_list else None
+
+
+def _listed_classes(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names of class folders, for a checkpoint that does not say its own."""
+    names = list_classes(os.fspath(folder))
+    if line := order_of_numbers(names):
+        _LOGGER.warning("the checkpoint names no classes, so they are the folders of '%s'; %s", folder, line)
+    return names
 
 
 def _training_classes(cfg: Any) -> tuple[str, ...] | None:
