@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 
 from ding_cls.data.class_names import listed_names
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
+from ding_cls.data.datasets.openmmlab import evaluate_scores
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
 from ding_cls.data.labels import as_target, number_names, numbered
@@ -162,6 +163,30 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         names = listed_names(given)
         check_classes((), names, "")
         return names
+
+    def evaluate(
+        self,
+        results: Sequence[Any],
+        metric: str | Sequence[str] = "accuracy",
+        metric_options: Mapping[str, Any] | None = None,
+        indices: Sequence[int] | None = None,
+        logger: Any = None,
+    ) -> dict[str, Any]:
+        """Return percentages by mmclassification's names; that of a subclass is called in evaluation.
+
+        Args:
+            results: float ``(C,)`` probabilities of each sample, in order.
+            metric: as in `evaluate_scores`, like ``metric_options``.
+            metric_options: ``topk``, ``thrs``, ``average_mode``.
+            indices: which samples the results are of; None: all.
+            logger: not used; a subclass may.
+
+        Raises:
+            ConfigError: another metric or option, or not one result for each sample.
+        """
+        labels = self.get_gt_labels()
+        chosen = labels if indices is None else labels[list(indices)]
+        return evaluate_scores(results, chosen, metric, metric_options)
 
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """Return a sample after the whole pipeline.
