@@ -16,6 +16,7 @@ from ding_cls.common.tables import checked_ending, not_written, write_json, writ
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -132,6 +133,7 @@ def evaluate_checkpoint(
         dist_init("gloo" if inputs.cfg.policy.cuda is False else None)
     try:
         dataset, found_split = evaluated_set(inputs, data, split)
+        warn_left_out(dataset)
         check_metric(inputs.cfg.policy.eval.metric, dataset)
         loading = inputs.cfg.policy.learn.learner.dataloader
         is_its_own = config is None and data is None and max_bad is None
