@@ -49,6 +49,8 @@ _UNSUPPORTED = re.compile(
     r"unrecognized image mode|unknown data organization",
     re.IGNORECASE,
 )
+# Tags of TIFF: where its strips or tiles begin, and how many bytes they have.
+_TIFF_PARTS = ((273, 324), (279, 325))
 _SAMPLE_FORMATS = {1: "-bit", 2: "-bit signed", 3: "-bit floating-point"}
 
 
@@ -97,7 +99,7 @@ def _unidentified(head: bytes, size: int, file: BinaryIO) -> tuple[str, str]:
         return f"is {foreign}", CONVERT
     if any(head.startswith(begin) for begin in _SIGNATURES):
         why = _header_error(head, file)
-        if _UNSUPPORTED.search(why):
+        if _UNSUPPORTED.search(why) and (_kind(head) != "TIFF" or _tiff_samples(file)):
             return _of_unread_kind(head, why, file), CONVERT
         return f"is truncated or damaged in its header ({size} bytes)", DELETE
     if head.startswith(b"version https://git-lfs"):
@@ -131,7 +133,8 @@ def _of_unread_kind(head: bytes, why: str, file: BinaryIO) -> str:
 
 
 def _tiff_samples(file: BinaryIO) -> str:
-    """Return what the samples of a TIFF file are, as its first directory says; empty where it cannot tell."""
+    """Return what the samples of a whole TIFF file are, as its first directory says; else an empty text."""
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     try:
         header = file.read(8)
@@ -139,6 +142,9 @@ def _tiff_samples(file: BinaryIO) -> str:
         directory = TiffImagePlugin.ImageFileDirectory_v2(header)
         file.seek(directory.next)
         directory.load(file)
+        offsets, counts = (directory.get(strips) or directory[tiles] for strips, tiles in _TIFF_PARTS)
+        if any(begin + count > size for begin, count in zip(offsets, counts, strict=True)):
+            return ""
         channels, bits = directory.get(277, 1), directory.get(258, (1,))
         form = _SAMPLE_FORMATS.get(directory.get(339, (1,))[0], "-bit")
         return f"{channels} channel{'s' if channels > 1 else ''} of {bits[0]}{form} numbers"

@@ -42,7 +42,7 @@ _MAX_LISTED = 5
 
 
 def is_system_folder(name: str) -> bool:
-    """Return whether a folder of this name is a system's or a storage box's: no class, and holds no images."""
+    """Return whether a folder of this name is a system's or a storage box's: no class, and without images."""
     return name.lower() in _SYSTEM_FOLDERS or re.fullmatch(r"found\.\d{3}", name.lower()) is not None
 
 
@@ -66,7 +66,7 @@ class LeftOut:
         endings: files among the images, by their endings.
         num_beside: images beside the class folders.
         num_hidden: images whose names begin with a dot.
-        num_broken: images that are links to nowhere, or no regular files.
+        num_broken: images that are links to nowhere; pipes and the like count as such.
         folders: folders of a system or a storage box, by name.
     """
 
@@ -105,16 +105,12 @@ class LeftOut:
 
     def __str__(self) -> str:
         shown = self.endings.most_common(_MAX_LISTED)
-        parts = [
-            f"{count:,} {ending}" if ending else f"{count:,} without an ending" for ending, count in shown
-        ]
+        parts = [f"{count:,} {ending or 'without an ending'}" for ending, count in shown]
         if others := self.endings.total() - sum(count for _, count in shown):
             parts.append(f"{others:,} with other endings")
         parts += _counted(self.num_beside, "image", "beside the class folders")
         parts += _counted(self.num_hidden, "hidden image")
-        parts += _counted(
-            self.num_broken, "broken link or special file", plural="broken links or special files"
-        )
+        parts += _counted(self.num_broken, "broken link")
         names = [repr(name) for name, _ in self.folders.most_common(_MAX_LISTED)]
         parts += _counted(self.folders.total(), "system folder", f"({', '.join(names)})")
         commands = dict.fromkeys(INSTALL[each] for each in self.endings if each in INSTALL)
@@ -127,7 +123,5 @@ def left_out_line(root: str, left_out: LeftOut) -> str:
     return f"left out of {root!r}: {left_out}" if left_out else ""
 
 
-def _counted(count: int, what: str, where: str = "", *, plural: str = "") -> list[str]:
-    if not count:
-        return []
-    return [f"{count:,} {what if count == 1 else plural or what + 's'} {where}".rstrip()]
+def _counted(count: int, what: str, where: str = "") -> list[str]:
+    return [f"{count:,} {what}{'s' if count > 1 else ''} {where}".rstrip()] if count else []

@@ -142,8 +142,8 @@ def list_images(
 ) -> list[str]:
     """Return the image files below ``folder`` as relative paths with ``/``, in bytewise order.
 
-    Hidden files and folders, those of systems, special files and dangling links are left out. Links to files count as files.
-    Each folder is read once, however many links lead to it, so a loop of links ends.
+    Hidden files and folders, those of systems, special files and dangling links are left out. Links to files
+    count as files. Each folder is read once, however many links lead to it, so a loop of links ends.
 
     Args:
         folder: where to look.

@@ -1,4 +1,4 @@
-"""The line about the files of data folders that are no samples: one for each folder, in train, eval and kfold."""
+"""The line about the files of a data folder that are no samples: in train, eval and kfold."""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def warn_left_out(*datasets: Any, logger: logging.Logger = _LOGGER, is_whole: bo
     Args:
         datasets: any; those that list folders have an attribute ``left_out``.
         logger: who says it.
-        is_whole: the datasets are those of a whole cross-validation. Its runs and evaluations do not repeat it.
+        is_whole: they are those of a whole cross-validation, whose runs and evaluations do not repeat it.
     """
     if launched_rank() > 0 or (is_part_of_whole() and not is_whole):
         return
