@@ -104,14 +104,14 @@ class LeftOut:
             self.num_beside += 1
 
     def __str__(self) -> str:
-        shown = self.endings.most_common(_MAX_LISTED)
+        shown = _most_common(self.endings)
         parts = [f"{count:,} {ending or 'without an ending'}" for ending, count in shown]
         if others := self.endings.total() - sum(count for _, count in shown):
             parts.append(f"{others:,} with other endings")
         parts += _counted(self.num_beside, "image", "beside the class folders")
         parts += _counted(self.num_hidden, "hidden image")
         parts += _counted(self.num_broken, "broken link")
-        names = [repr(name) for name, _ in self.folders.most_common(_MAX_LISTED)]
+        names = [repr(name) for name, _ in _most_common(self.folders)]
         parts += _counted(self.folders.total(), "system folder", f"({', '.join(names)})")
         commands = dict.fromkeys(INSTALL[each] for each in self.endings if each in INSTALL)
         remedy = f"; to read them: {' and '.join(commands)}" if commands else ""
@@ -121,6 +121,11 @@ class LeftOut:
 def left_out_line(root: str, left_out: LeftOut) -> str:
     """Return the line that says what of a folder is left out; empty where that is nothing."""
     return f"left out of {root!r}: {left_out}" if left_out else ""
+
+
+def _most_common(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Return a few names and counts, in an order that does not depend on the disk's."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:_MAX_LISTED]
 
 
 def _counted(count: int, what: str, where: str = "") -> list[str]:

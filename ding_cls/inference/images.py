@@ -59,8 +59,8 @@ def _images_of(word: str, must_exist: bool) -> list[str]:
         left_out = LeftOut()
         found = _images_below(word, left_out)
         if not found:
-            there = f", at any depth, but {left_out}" if left_out else f" ({_ENDINGS}), at any depth"
-            raise DataError(f"the folder {word!r} holds no images{there}")
+            but = f", but {left_out}" if left_out else ""
+            raise DataError(f"the folder {word!r} holds no images ({_ENDINGS}), at any depth{but}")
         if left_out:
             _LOGGER.warning(left_out_line(word, left_out))
         return found

@@ -80,7 +80,7 @@ def test_all_reasons_come_in_one_line(monkeypatch):
     left_out.num_broken += 1
     left_out.folders.update(["@eaDir", "@eaDir", "#recycle"])
     assert left_out_line("d/train", left_out) == (
-        "left out of 'd/train': 2 .heic, 2 without an ending, 1 .txt, 2 images beside the class folders, "
+        "left out of 'd/train': 2 without an ending, 2 .heic, 1 .txt, 2 images beside the class folders, "
         "1 hidden image, 1 broken link, 3 system folders ('@eaDir', '#recycle'); "
         "to read them: pip install pillow-heif"
     )

@@ -86,6 +86,39 @@ def test_what_leads_to_no_image_is_an_error(folder: Path, word: str, message: st
         find_images(["in/Z.png", word])
 
 
+def write_junk(folder: Path) -> None:
+    for name in (
+        "@eaDir/z.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/1.jpg",
+        "a/SYNOFILE_THUMB_M.jpg",
+        "c.jfif",
+        "d.PSD",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_what_a_folder_holds_beside_images_is_told_in_a_line(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_junk(folder)
+    found = find_images(["in"])
+    assert "in/c.jfif" in found
+    assert not [each for each in found if "THUMB" in each or "@eaDir" in each]
+    (line,) = caplog.messages
+    assert line == "left out of 'in': 1 .psd, 1 .txt, 1 hidden image, 1 system folder ('@eaDir')"
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.jpg", "in/*", "in/*/*", "in/**"])
+def test_a_pattern_leads_to_no_thumbnails_of_a_storage_box(folder: Path, pattern: str) -> None:
+    write_junk(folder)
+    found = find_images([pattern])
+    assert found
+    assert not [each for each in found if "@eaDir" in each or "THUMB" in each]
+    # Whoever names such a folder means it.
+    assert find_images(["in/@eaDir/*.jpg"]) == ["in/@eaDir/1.jpg"]
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "I;16", "1", "LA"])
 def test_an_open_image_is_read_as_its_file_is(mode: str) -> None:
     wide = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
