@@ -49,6 +49,7 @@ _UNSUPPORTED = re.compile(
     r"unrecognized image mode|unknown data organization",
     re.IGNORECASE,
 )
+_CUT_SHORT = re.compile(r"truncated|read error (on|at)", re.IGNORECASE)
 # Tags of TIFF: where its strips or tiles begin, and how many bytes they have.
 _TIFF_PARTS = ((273, 324), (279, 325))
 _SAMPLE_FORMATS = {1: "-bit", 2: "-bit signed", 3: "-bit floating-point"}
@@ -65,7 +66,7 @@ def fault_of_file(error: Exception, file: BinaryIO, messages: Sequence[str] = ()
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(512)
-    text = " ".join(str(messages[0] if messages else error).split())
+    text = " ".join(str(messages[-1] if messages else error).split())
     if size == 0:
         return "is empty (0 bytes)", DELETE
     if isinstance(error, Image.DecompressionBombError):
@@ -75,7 +76,7 @@ def fault_of_file(error: Exception, file: BinaryIO, messages: Sequence[str] = ()
     declared = _declared_size(head)
     if declared > size:
         return f"is truncated after {size} of {declared} bytes", DELETE
-    if "truncated" in str(error).lower() or isinstance(error, EOFError):
+    if _CUT_SHORT.search(f"{error} {text}") or isinstance(error, EOFError):
         return f"is truncated after {size} bytes", DELETE
     if isinstance(error, UnidentifiedImageError):
         return _unidentified(head, size, file)

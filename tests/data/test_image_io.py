@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ding_cls.data.image_formats import EXTENSIONS
 from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.errors import DataError
 
@@ -134,6 +135,11 @@ FORMATS = [
     ("bmp", {}),
     ("gif", {}),
     ("tif", {}),
+    ("tif", {"compression": "tiff_lzw"}),
+    ("jp2", {}),
+    ("jp2", {"irreversible": True}),
+    ("ppm", {}),
+    pytest.param("avif", {}, marks=pytest.mark.skipif(".avif" not in EXTENSIONS, reason="no AVIF")),
 ]
 
 
