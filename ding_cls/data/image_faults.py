@@ -49,7 +49,7 @@ _UNSUPPORTED = re.compile(
     r"unrecognized image mode|unknown data organization",
     re.IGNORECASE,
 )
-_CUT_SHORT = re.compile(r"truncated|read error (on|at)", re.IGNORECASE)
+_CUT_SHORT = re.compile(r"truncated|read error (on|at)|unexpected end of", re.IGNORECASE)
 # Tags of TIFF: where its strips or tiles begin, and how many bytes they have.
 _TIFF_PARTS = ((273, 324), (279, 325))
 _SAMPLE_FORMATS = {1: "-bit", 2: "-bit signed", 3: "-bit floating-point"}
