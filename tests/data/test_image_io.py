@@ -14,7 +14,6 @@ from ding_cls.data.image_formats import EXTENSIONS
 from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.errors import DataError
 
-
 AVIF = ("avif",) if ".avif" in EXTENSIONS else ()
 
 
