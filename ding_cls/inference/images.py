@@ -84,14 +84,24 @@ def _images_like(pattern: str) -> list[str]:
         for each in glob.glob(pattern, recursive=True)
         if not any(map(is_system_folder, set(each.split(os.sep)) - named))
     ]
-    files = {each for each in matches if os.path.isfile(each) and _has_ending(each)}
+    files, left_out = set[str](), LeftOut()
+    for path in filter(os.path.isfile, matches):
+        if _has_ending(path):
+            files.add(path)
+        else:
+            left_out.add_file(os.path.basename(path))
+    # What ** fits in a folder was counted by itself.
+    inside = LeftOut() if "**" in pattern else left_out
     for folder in filter(os.path.isdir, matches):
-        files.update(_images_below(folder))
+        files.update(_images_below(folder, inside))
     if not files:
+        others = f" ({left_out})" if left_out else ""
         raise DataError(
             f"{pattern!r} leads to no image ({_ENDINGS}) in {os.getcwd()!r}: it fits "
-            f"{len(matches)} other files and folders; a pattern is written in quotes: 'images/*.jpg'"
+            f"{len(matches)} other files and folders{others}; a pattern is written in quotes: 'images/*.jpg'"
         )
+    if left_out:
+        _LOGGER.warning(left_out_line(pattern, left_out))
     return sorted(files, key=os.fsencode)
 
 

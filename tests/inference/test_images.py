@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ding_cls.data import Preprocessing, load_rgb
+from ding_cls.data.image_formats import INSTALL
 from ding_cls.errors import DataError
 from ding_cls.inference.images import find_images, load_batches, pixels_of, read_rgb, sources_of
 
@@ -98,15 +99,39 @@ def write_junk(folder: Path) -> None:
         (folder / name).write_bytes(b"")
 
 
-def test_what_a_folder_holds_beside_images_is_told_in_a_line(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_thumbnails_of_a_storage_box_are_no_images(folder: Path) -> None:
     write_junk(folder)
     found = find_images(["in"])
     assert "in/c.jfif" in found
     assert not [each for each in found if "THUMB" in each or "@eaDir" in each]
-    (line,) = caplog.messages
-    assert line == "left out of 'in': 1 .psd, 1 .txt, 1 hidden image, 1 system folder ('@eaDir')"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("in/*", "1 .psd, 1 .txt"),
+        ("in/**", "1 .psd, 1 .txt"),
+        ("in", "1 .psd, 1 .txt, 1 hidden image, 1 system folder ('@eaDir')"),
+        ("in/*.png", ""),
+    ],
+)
+def test_what_a_pattern_fits_beside_images_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture, pattern: str, line: str
+) -> None:
+    write_junk(folder)
+    assert find_images([pattern])
+    assert caplog.messages == ([f"left out of {pattern!r}: {line}"] if line else [])
+
+
+def test_a_pattern_for_images_of_a_missing_package_names_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(INSTALL, ".xheic", "pip install some-package")
+    (folder / "1.xheic").write_bytes(b"")
+    with pytest.raises(
+        DataError, match=r"folders \(1 .xheic; to read them: pip install some-package\); a pattern"
+    ):
+        find_images(["in/*.xheic"])
 
 
 @pytest.mark.parametrize("pattern", ["in/**/*.jpg", "in/*", "in/*/*", "in/**"])
