@@ -82,8 +82,8 @@ def _on_error(module: bytes | None, form: bytes, arguments: int) -> None:
     ctypes.pythonapi.PyOS_vsnprintf(
         buffer, ctypes.c_size_t(_LONGEST), ctypes.c_char_p(form), ctypes.c_void_p(arguments)
     )
-    # Pillow gives every file this name.
-    words = [] if module in (None, b"tempfile.tif") else [module.decode(errors="replace")]  # type: ignore[union-attr]
+    # Pillow gives every file the same name.
+    words = [module.decode(errors="replace")] if module and module != b"tempfile.tif" else []
     message = ": ".join([*words, buffer.value.decode(errors="replace").rstrip(".")])
     caught = _CAUGHT.get()
     if caught is None:

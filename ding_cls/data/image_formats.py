@@ -6,6 +6,7 @@ What a file holds is told by its content; endings only say which files of a fold
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import BinaryIO
 
@@ -89,8 +90,7 @@ def missing_decoder(head: bytes) -> str:
 def _opens_heif() -> bool:
     """Return whether Pillow opens HEIC; the package for it is imported when the first such file comes."""
     try:
-        from pillow_heif import register_heif_opener
+        import_module("pillow_heif").register_heif_opener()
     except ImportError:
         return False
-    register_heif_opener()
     return True

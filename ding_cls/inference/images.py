@@ -27,7 +27,7 @@ from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
-_ENDINGS = f"{', '.join(EXTENSIONS[:8])} and {len(EXTENSIONS) - 8} other endings"
+_ENDINGS = f"{', '.join(EXTENSIONS[:8])} and rarer ones"
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
 """A file, an image of Pillow, or uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey."""
