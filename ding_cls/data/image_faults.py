@@ -34,6 +34,8 @@ _SIGNATURES = {
 _FOREIGN = {
     b"8BPS": "a Photoshop image",
     b"\0\0\1\0": "an icon (ICO)",
+    b"\xff\xd8\xff\xf7": "a JPEG-LS image",
+    b"II\xbc\1": "a JPEG XR image",
     b"\xff\x0a": "a JPEG XL image",
     b"\0\0\0\x0cJXL ": "a JPEG XL image",
     b"\x76\x2f\x31\x01": "an OpenEXR image",
@@ -100,7 +102,7 @@ def _unidentified(head: bytes, size: int, file: BinaryIO) -> tuple[str, str]:
         return f"is {foreign}", CONVERT
     if any(head.startswith(begin) for begin in _SIGNATURES):
         why = _header_error(head, file)
-        if _UNSUPPORTED.search(why) and (_kind(head) != "TIFF" or _tiff_samples(file)):
+        if _tiff_samples(file) if _kind(head) == "TIFF" else _UNSUPPORTED.search(why):
             return _of_unread_kind(head, why, file), CONVERT
         return f"is truncated or damaged in its header ({size} bytes)", DELETE
     if head.startswith(b"version https://git-lfs"):
@@ -148,7 +150,9 @@ def _tiff_samples(file: BinaryIO) -> str:
             return ""
         channels, bits = directory.get(277, 1), directory.get(258, (1,))
         form = _SAMPLE_FORMATS.get(directory.get(339, (1,))[0], "-bit")
-        return f"{channels} channel{'s' if channels > 1 else ''} of {bits[0]}{form} numbers"
+        compression = directory.get(259, 1)
+        packed = "" if compression in TiffImagePlugin.COMPRESSION_INFO else f", compression {compression}"
+        return f"{channels} channel{'s' if channels > 1 else ''} of {bits[0]}{form} numbers{packed}"
     # As above.
     except Exception:
         return ""

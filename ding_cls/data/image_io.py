@@ -114,13 +114,16 @@ def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
         DataError: it is truncated, damaged, too large, or its file is closed.
     """
     try:
-        with decoder_messages():
-            return _loaded(image, shares_pixels=False)
+        with decoder_messages() as messages:
+            rgb = _loaded(image, shares_pixels=False)
     except _UnusableError as error:
         raise DataError(f"{label} {error}") from None
     # As above; and an image whose file was closed before its pixels were read.
     except Exception as error:
         raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
+    if messages:
+        _report(label, messages[0], len(messages))
+    return rgb
 
 
 def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:

@@ -20,7 +20,7 @@ _SYSTEM_FOLDERS = frozenset(
         *("@recycle", "@recently-snapshot", "@__thumb", "~snapshot"),
         *("network trash folder", "temporary items", "thevolumesettingsfolder"),
         *("$recycle.bin", "$extend", "system volume information", "lost+found"),
-        *("__macosx", "__pycache__", "ipynb_checkpoints", "_vti_cnf"),
+        *("__macosx", "_macosx", "__pycache__", "ipynb_checkpoints", "_vti_cnf", "lost.dir"),
     ]
 )
 _SYSTEM_FILES = frozenset(

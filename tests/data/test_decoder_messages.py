@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ding_cls.data.decoder_messages import decoder_messages
-from ding_cls.data.image_io import load_rgb
+from ding_cls.data.image_io import as_rgb, load_rgb
 from ding_cls.errors import ImageError
 
 
@@ -66,6 +66,14 @@ def test_an_image_that_is_not_read_says_it_in_its_error(tmp_path, capfd, caplog,
         load_rgb(path)
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
+
+
+def test_an_image_that_the_caller_has_open_is_named_too(spoilt, caplog, capfd):
+    with Image.open(spoilt) as image:
+        as_rgb(image, label="image 7 of mine")
+    (message,) = caplog.messages
+    assert message.startswith("image 7 of mine is read, though its decoder says: Fax4Decode: ")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_sound_image_says_nothing(tmp_path, caplog):

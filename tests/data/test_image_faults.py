@@ -23,14 +23,16 @@ def jpeg_of_12_bits() -> bytes:
     return bytes(content)
 
 
-def tiff(*, channels: int, bits: int, form: int, size: int = 8, lacks: int = 0) -> bytes:
-    """Return an uncompressed TIFF file of zeros; ``lacks`` bytes of its pixels are not there."""
+def tiff(
+    *, channels: int, bits: int, form: int, size: int = 8, lacks: int = 0, compression: int = 1
+) -> bytes:
+    """Return a TIFF file of zeros; ``lacks`` bytes of its pixels are not there."""
     count = size * size * channels * bits // 8
     tags = {
         256: (3, size),
         257: (3, size),
         258: (3, bits),
-        259: (3, 1),
+        259: (3, compression),
         262: (3, 2 if channels > 2 else 1),
         273: (4, 200),
         277: (3, channels),
@@ -65,6 +67,11 @@ def said_of(content: bytes) -> str:
             tiff(channels=1, bits=64, form=3),
             "a TIFF that Pillow cannot read (1 channel of 64-bit floating-point numbers)",
         ),
+        (
+            tiff(channels=3, bits=8, form=1, compression=34712),
+            "a TIFF that Pillow cannot read (3 channels of 8-bit numbers, compression 34712)",
+        ),
+        (b"\xff\xd8\xff\xf7" + bytes(40), "a JPEG-LS image"),
         (b"8BPS\0\1" + bytes(40), "a Photoshop image"),
         (b"\0\0\1\0" + bytes(40), "an icon (ICO)"),
         (b"\xff\x0a" + bytes(40), "a JPEG XL image"),
