@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from easydict import EasyDict
 
 from ding_cls.checkpoint.keeper import BEST_NAME
-from ding_cls.common.counting import either
+from ding_cls.common.counting import counted, either
 from ding_cls.common.disk import disk_error
 from ding_cls.common.logs.events import EventWriter
 from ding_cls.common.logs.log import buffered_logger, close_logger, forward_library_logs, learner_log, release
@@ -187,8 +187,9 @@ class Run:
     def _log_epoch(self, learner: BaseLearner, loader: TrainLoader) -> None:
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
-        updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
-        learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
+        learner.info(
+            f"{counted(len(loader), 'update')} an epoch with {either(loader.sizes)} images each{left_out}"
+        )
         for finding in self.findings(len(loader)):
             self.logger.warning(str(finding))
 

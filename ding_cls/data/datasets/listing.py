@@ -5,11 +5,11 @@ It knows names and directories; it must not know pixels or tensors.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ding_cls.data.class_names import nearest_name
 from ding_cls.data.image_formats import EXTENSIONS
 from ding_cls.data.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
 from ding_cls.errors import DataError
@@ -196,13 +196,13 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     unknown = [name for name in folders if name not in known]
     if not unknown:
         return
-    near = difflib.get_close_matches(unknown[0], classes, n=1)
+    near = nearest_name(unknown[0], classes)
     if len(unknown) == 1:
-        hint = f"did you mean {near[0]!r}?" if near else "rename the folder or remove it"
+        hint = f"did you mean {near}?" if near else "rename the folder or remove it"
         raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")
     listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
     more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
-    hint = f"did you mean {near[0]!r} by the first?" if near else "rename these folders or remove them"
+    hint = f"did you mean {near} by the first?" if near else "rename these folders or remove them"
     raise DataError(
         f"{root!r} has {len(unknown)} folders that are none of the {len(classes)} classes: {listed}{more}; "
         f"{hint}"

@@ -4,6 +4,7 @@ It must not know networks or loaders.
 """
 
 import inspect
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -21,6 +22,7 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
+from ding_cls.data.class_names import words_in_two_forms
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,
@@ -36,6 +38,7 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
 )
 from ding_cls.pipeline.datasets.input_checks import check_eval_normalization
 
+_LOGGER = logging.getLogger(__name__)
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
 _FOLDER = {"type": "ImageNetDataset"}
@@ -77,6 +80,8 @@ def training_set(cfg: Any) -> Any:
         "train",
         {"transform": augmentation, "pipeline": augmentation.pipeline, "is_training": True},
     )
+    if found := words_in_two_forms(dataset.classes):
+        _LOGGER.warning(found)
     num_samples = collect.try_to_train_items
     return SubsetDataset(dataset, num_samples, seed=cfg.seed) if num_samples else dataset
 

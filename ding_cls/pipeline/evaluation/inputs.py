@@ -1,6 +1,7 @@
 """What an evaluation takes from where: network, preprocessing and classes of a checkpoint, data and metric of
 its own run or of another config."""
 
+import logging
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
+from ding_cls.data.class_names import order_of_numbers
 from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.data.left_out import is_passed_over
 from ding_cls.errors import CheckpointError, ConfigError, DataError
@@ -50,6 +52,7 @@ from ding_cls.policy import ImageClassificationPolicy
 Config = str | os.PathLike[str] | Mapping[str, Any]
 Metrics = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
 
+_LOGGER = logging.getLogger(__name__)
 _LOADING = {"type": "LoadImageFromFile"}
 _OF_THE_DATA = (
     *(f"policy.collect.{name}" for name in ("train", "val", "test", "learn_data_path", "eval_data_path")),
@@ -144,7 +147,7 @@ def evaluated_set(
                 f"'{os.fspath(data)}' has one folder for each class, and no folder '{split}'; "
                 "leave out --split"
             )
-        classes = classes or _training_classes(cfg) or list_classes(os.fspath(data))
+        classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
     split = split or "val"
     if data is None and collect.synthetic:
@@ -154,7 +157,7 @@ def evaluated_set(
         return (train_set if split == "train" else eval_set), split
     if classes is None:
         folder = find_split(data, split) if data is not None else collect.eval_data_path
-        classes = _training_classes(cfg) or list_classes(os.fspath(folder))
+        classes = _training_classes(cfg) or _listed_classes(folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
 
 
@@ -292,6 +295,14 @@ def _noted_classes(state: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     names = meta.get("CLASSES") if isinstance(meta, Mapping) else None
     is_list = isinstance(names, list | tuple) and all(isinstance(each, str) for each in names)
     return tuple(names) if names and is_list else None
+
+
+def _listed_classes(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names of class folders, for a checkpoint that does not say its own."""
+    names = list_classes(os.fspath(folder))
+    if line := order_of_numbers(names):
+        _LOGGER.warning("the checkpoint names no classes, so they are the folders of '%s'; %s", folder, line)
+    return names
 
 
 def _training_classes(cfg: Any) -> tuple[str, ...] | None:
