@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
+from ding_cls.data.datasets.left_out import LeftOut, is_system_file, is_system_folder, left_out_line
 from ding_cls.data.datasets.listing import list_images
-from ding_cls.data.left_out import LeftOut, is_system_file, is_system_folder, left_out_line
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ding_cls.data.class_names import nearest_name
+from ding_cls.data.datasets.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
 from ding_cls.data.image_formats import EXTENSIONS
-from ding_cls.data.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
 from ding_cls.errors import DataError
 
 _MAX_LISTED = 5

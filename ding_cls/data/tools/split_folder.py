@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ding_cls.data.datasets.left_out import LeftOut, left_out_line
 from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
-from ding_cls.data.left_out import LeftOut, left_out_line
 from ding_cls.data.sampling.split import Counts, split_indices
 from ding_cls.errors import DataError
 

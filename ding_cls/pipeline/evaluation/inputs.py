@@ -24,8 +24,8 @@ from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.class_names import order_of_numbers
+from ding_cls.data.datasets.left_out import is_passed_over
 from ding_cls.data.datasets.listing import has_splits, list_classes
-from ding_cls.data.left_out import is_passed_over
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,

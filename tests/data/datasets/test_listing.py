@@ -3,9 +3,9 @@ from collections import Counter
 
 import pytest
 
+from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import find_split, list_classes, list_images, list_samples
 from ding_cls.data.image_formats import INSTALL
-from ding_cls.data.left_out import LeftOut
 from ding_cls.errors import DataError
 
 

@@ -1,13 +1,13 @@
 import pytest
 
-from ding_cls.data.image_formats import INSTALL
-from ding_cls.data.left_out import (
+from ding_cls.data.datasets.left_out import (
     LeftOut,
     is_passed_over,
     is_system_file,
     is_system_folder,
     left_out_line,
 )
+from ding_cls.data.image_formats import INSTALL
 
 
 @pytest.mark.parametrize(
