@@ -224,10 +224,10 @@ def sample_names(dataset: Any) -> list[str]:
     described = getattr(dataset, "samples", getattr(dataset, "data_infos", None))
     if described is None or len(described) != len(dataset):
         described = [None] * len(dataset)
-    return [_file_of(each) or str(number) for number, each in enumerate(described)]
+    return [file_of(each) or str(number) for number, each in enumerate(described)]
 
 
-def _file_of(described: Any) -> str:
+def file_of(described: Any) -> str:
     """Return the file in an annotation or in a pair of file and target; empty where there is none."""
     if isinstance(described, (tuple, list)) and described:
         return os.fspath(described[0]) if isinstance(described[0], (str, os.PathLike)) else ""

@@ -16,11 +16,12 @@ from ding_cls.config.recipe import recipe_line, resolve_run
 from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
-from ding_cls.errors import ConfigError
+from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
+from ding_cls.data.datasets.listing import split_folders
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
-from ding_cls.pipeline.checks.labels import metric_for, missing_classes
+from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
@@ -161,8 +162,7 @@ def assemble(
     if not evaluation.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
     run.logger.info(f"{counts}, {num_classes} classes")
-    if evaluation.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
-        run.logger.warning(missing)
+    run.look_at(train_set, eval_set)
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)
@@ -218,7 +218,7 @@ def read_run(
     if data is not None:
         is_validated = "policy.eval.evaluator.validate=False" not in words
         folders = _training_folder(data) if only_training else None
-        given |= folders or _folders_of_splits(native.cfg, data, is_validated)
+        given |= folders or _folders_of_splits(native.cfg, data, words, is_validated)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -280,25 +280,33 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
 
 
 def _folders_of_splits(
-    cfg: Mapping[str, Any], data: str | os.PathLike[str], is_validated: bool
+    cfg: Mapping[str, Any], data: str | os.PathLike[str], words: Sequence[str], is_validated: bool
 ) -> dict[str, str]:
-    """Return the folders below ``data`` to train on and, where the run is validated, to validate on."""
+    """Return the folders below ``data`` to train on and, where the run is validated, to validate on.
+
+    A folder that a word names by itself is not sought.
+    """
     collect = at(cfg, "policy.collect") or {}
     paths = {"train": "learn_data_path", **({"val": "eval_data_path"} if is_validated else {})}
     return {
         f"policy.collect.{path}": str(folder_of_split(collect.get(split), data, split))
         for split, path in paths.items()
+        if not any(word.startswith(f"policy.collect.{path}=") for word in words)
     }
 
 
 def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
     """Return which folder to train on, and the one for validation, which may be missing, beside it."""
-    names = {name for group in SPLIT_NAMES.values() for name in group}
-    has_splits = any(Path(data, name).is_dir() for name in names)
-    has_val = has_splits and any(Path(data, name).is_dir() for name in SPLIT_NAMES["val"])
+    splits = split_folders(data)
+    names = [name for each in splits.values() for name in each]
+    if splits["train"] and "train" not in splits["train"]:
+        raise DataError(
+            f"'{data}' has {' and '.join(map(repr, names))}, by name splits; pass the one to divide: "
+            f"'{Path(data, splits['train'][0])}'"
+        )
     return {
-        "policy.collect.learn_data_path": str(find_split(data, "train") if has_splits else data),
-        "policy.collect.eval_data_path": str(find_split(data, "val")) if has_val else "",
+        "policy.collect.learn_data_path": str(find_split(data, "train") if names else data),
+        "policy.collect.eval_data_path": str(find_split(data, "val")) if splits["val"] else "",
     }
 
 

@@ -309,7 +309,7 @@ class CustomDataset(BaseDataset):
     def _listed_in_folders(self) -> list[tuple[str, int]]:
         if not self.with_label:
             return [(name, -1) for name in list_images(self.data_prefix, self.extensions, self.left_out)]
-        folders = list_classes(self.data_prefix, self.left_out)
+        folders = list_classes(self.data_prefix, self.CLASSES or (), self.left_out)
         if self.CLASSES is None:
             self.CLASSES = folders
         check_classes(folders, self.CLASSES, self.data_prefix)

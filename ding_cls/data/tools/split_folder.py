@@ -19,6 +19,7 @@ from ding_cls.data.datasets.left_out import LeftOut, left_out_line
 from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
+from ding_cls.data.split_words import split_of
 from ding_cls.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def split_folder(
     _check_names(names)
     _check_outside(root, os.path.expanduser(os.fspath(target)))
     left_out = LeftOut()
-    classes = list_classes(root, left_out)
+    classes = list_classes(root, left_out=left_out)
     numbers = {name: number for number, name in enumerate(classes)}
     samples = list_samples(root, classes, numbers, refuse_empty=True, left_out=left_out)
     if left_out:
@@ -129,7 +130,9 @@ def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name or name.startswith(".") or os.path.basename(name) != name:
             raise DataError(f"{name!r} cannot name a part: it is one folder, not hidden, as 'train' is")
-    if len(set(names)) < len(names):
+    # Of two names that mean one split a run would refuse both.
+    meant = {split_of(name) or name for name in names}
+    if len(meant) < len(names):
         raise DataError(f"the parts need different names; given were {', '.join(names)}")
 
 

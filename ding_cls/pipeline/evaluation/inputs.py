@@ -25,7 +25,7 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.class_names import order_of_numbers
 from ding_cls.data.datasets.left_out import is_passed_over
-from ding_cls.data.datasets.listing import has_splits, list_classes
+from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,
@@ -149,6 +149,13 @@ def evaluated_set(
             )
         classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    if split is None and data is not None and not holds_every_split(collect.val):
+        folders = split_folders(data)
+        if folders["test"] and not folders["val"]:
+            raise DataError(
+                f"'{os.fspath(data)}' has no folder for validation; to evaluate on {folders['test'][0]!r}: "
+                "--split test"
+            )
     split = split or "val"
     if data is None and collect.synthetic:
         if split == "test":

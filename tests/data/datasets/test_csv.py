@@ -128,7 +128,7 @@ def test_the_file_and_the_form_of_labels_must_be_said(folder):
 
 
 def test_a_picture_with_two_labels_or_in_two_splits_is_told(folder, caplog):
-    text = "path,label,split\na.png,cat,train\na.png,dog,train\nb.png,dog,train\nb.png,dog,val\n"
+    text = "path,label,split\na.png,cat,train\na.png,dog,train\nb.png,dog,train\nb.png,dog,test\n"
     file = write(folder, text)
     assert CSVDataset(ann_file=file, pipeline=LOAD, split="train").targets == [0, 1, 1]
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
