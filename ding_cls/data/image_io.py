@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ding_cls.data.decoder_messages import decoder_messages
-from ding_cls.data.image_faults import DELETE, fault_of_file
-from ding_cls.data.image_formats import formats_of
+from ding_cls.data.decoding.faults import DELETE, fault_of_file
+from ding_cls.data.decoding.formats import formats_of
+from ding_cls.data.decoding.messages import decoder_messages
 from ding_cls.errors import DataError, ImageError
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ding_cls.data.image_formats import EXTENSIONS
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.errors import DataError
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ding_cls.data import Preprocessing, load_rgb
-from ding_cls.data.image_formats import INSTALL
+from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
 from ding_cls.inference.images import find_images, load_batches, pixels_of, read_rgb, sources_of
 

@@ -22,7 +22,7 @@ from ding_cls.data.class_names import listed_names
 from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.image_formats import EXTENSIONS
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described

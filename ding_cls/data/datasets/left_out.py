@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ding_cls.data.image_formats import EXTENSIONS, INSTALL
+from ding_cls.data.decoding.formats import EXTENSIONS, INSTALL
 
 # Folders of systems, storage boxes and tools, in lower case. The hidden ones among them (.Trash-1000,
 # .ipynb_checkpoints, .@__thumb, .git) are left out as all hidden ones are.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ding_cls.data.class_names import nearest_name
 from ding_cls.data.datasets.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
-from ding_cls.data.image_formats import EXTENSIONS
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.split_words import (
     SPLIT_NAMES,
     divisions,

@@ -7,7 +7,7 @@ from ding_cls.data.datasets.left_out import (
     is_system_folder,
     left_out_line,
 )
-from ding_cls.data.image_formats import INSTALL
+from ding_cls.data.decoding.formats import INSTALL
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import find_split, has_splits, list_classes, list_images, list_samples
-from ding_cls.data.image_formats import INSTALL
+from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
 
 

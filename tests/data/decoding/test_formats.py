@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from ding_cls.data.image_formats import EXTENSIONS, INSTALL, formats_of, missing_decoder
+from ding_cls.data.decoding.formats import EXTENSIONS, INSTALL, formats_of, missing_decoder
 from ding_cls.data.image_io import load_rgb
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0"
@@ -45,20 +45,20 @@ def test_heic_is_read_where_its_package_is_installed(tmp_path):
 
 
 def test_the_package_for_heic_is_asked_for_by_the_content_and_the_position_stays(monkeypatch):
-    monkeypatch.setattr("ding_cls.data.image_formats._opens_heif", lambda: True)
+    monkeypatch.setattr("ding_cls.data.decoding.formats._opens_heif", lambda: True)
     file = io.BytesIO(HEIC)
     assert "HEIF" in formats_of(file)
     assert file.tell() == 0
     assert "HEIF" not in formats_of(io.BytesIO(b"\x89PNG\r\n\x1a\n1234"))
     assert missing_decoder(HEIC) == ""
-    monkeypatch.setattr("ding_cls.data.image_formats._opens_heif", lambda: False)
+    monkeypatch.setattr("ding_cls.data.decoding.formats._opens_heif", lambda: False)
     assert "HEIF" not in formats_of(io.BytesIO(HEIC))
     assert missing_decoder(HEIC) == "is a HEIC image, which 'pip install pillow-heif' reads"
     assert missing_decoder(b"\0\0\0\x18ftypmp42\0\0\0\0") == ""
 
 
 def test_avif_without_a_decoder_names_the_version_that_has_one(monkeypatch):
-    monkeypatch.setattr("ding_cls.data.image_formats._HAS_AVIF", False)
+    monkeypatch.setattr("ding_cls.data.decoding.formats._HAS_AVIF", False)
     assert "pillow>=11.3" in missing_decoder(HEIC.replace(b"heic", b"avif"))
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from ding_cls.data.image_formats import PLUGINS, missing_decoder
+from ding_cls.data.decoding.formats import PLUGINS, missing_decoder
 
 DELETE = "delete it or replace it"
 CONVERT = "convert it, to PNG for example"

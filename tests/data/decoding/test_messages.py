@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ding_cls.data.decoder_messages import decoder_messages
+from ding_cls.data.decoding.messages import decoder_messages
 from ding_cls.data.image_io import as_rgb, load_rgb
 from ding_cls.errors import ImageError
 

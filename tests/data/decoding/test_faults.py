@@ -103,6 +103,6 @@ def test_a_file_that_git_lfs_has_not_fetched_says_how():
 
 
 def test_a_heic_file_says_what_reads_it(monkeypatch):
-    monkeypatch.setattr("ding_cls.data.image_formats._opens_heif", lambda: False)
+    monkeypatch.setattr("ding_cls.data.decoding.formats._opens_heif", lambda: False)
     said = said_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
     assert said.startswith("x is a HEIC image, which 'pip install pillow-heif' reads; install it, or convert")
