@@ -38,6 +38,7 @@ FOLDERS = {
     "ding_cls/policy/update": "parts of one update: finite checks, clipping, loss scale, SAM, running sums",
     "ding_cls/checkpoint": "checkpoint files: their form, writing, verifying, how many stay",
     "ding_cls/data": "from files to batches; `image_io.py` decodes, `loader.py` makes batches",
+    "ding_cls/data/decoding": "which kinds of images are read, what decoders say, what is wrong with a file",
     "ding_cls/data/datasets": "datasets: which samples there are, and their labels",
     "ding_cls/data/datasets/tables": "tables: their text read, their columns told apart, their files found",
     "ding_cls/data/transforms": "what happens to one image, in training and in evaluation",

@@ -18,6 +18,7 @@ from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -137,6 +138,7 @@ def evaluate_checkpoint(
         is_other = data is not None and launched_rank() == 0
         for line in table_lines([dataset], is_training=False) if is_other else ():
             text_logger("run").info(line)
+        warn_left_out(dataset)
         check_metric(inputs.cfg.policy.eval.metric, dataset)
         loading = inputs.cfg.policy.learn.learner.dataloader
         is_its_own = config is None and data is None and max_bad is None

@@ -24,6 +24,7 @@ from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
 from ding_cls.data.class_names import order_of_numbers
+from ding_cls.data.datasets.left_out import is_passed_over
 from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -225,7 +226,7 @@ def _is_one_split(data: str | os.PathLike[str], collect: Any, classes: Sequence[
     """Return whether a folder has one folder for each class, and no splits."""
     if not os.path.isdir(data) or has_splits(data, classes):
         return False
-    folders = {each.name for each in os.scandir(data) if each.is_dir() and not each.name.startswith(".")}
+    folders = {each.name for each in os.scandir(data) if each.is_dir() and not is_passed_over(each.name)}
     is_published = any(holds_every_split(collect.get(split)) for split in ("val", "test"))
     # Files as published may lie in folders too.
     return bool(folders.intersection(classes) if is_published else folders)

@@ -22,6 +22,7 @@ from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
 from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.input_statistics import input_line
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.datasets.splits import training_set
 from ding_cls.pipeline.image_check import check_files
 from ding_cls.pipeline.kfold.files import CONFIG_NAME, SETTINGS_NAME, fold_folder, read_json
@@ -121,6 +122,7 @@ def make_plan(
     division = _division(options, begun, compiled.seed, dataset)
     check_divisible(dataset, division)
     _warn_of_small_classes(dataset, division)
+    warn_left_out(dataset, logger=logger, is_whole=True)
     samples = SampleList.of(dataset)
     return Plan(
         folder=folder or _folder_of(cfg, origins),
