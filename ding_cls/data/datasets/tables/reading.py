@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.errors import DataError
 
 _SEPARATORS = (",", ";", "\t", "|")
