@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     data_rules.squashed,
     data_rules.crop_far_from_resize,
     data_rules.swapped_channels,
+    data_rules.swapped_arrays,
     data_rules.random_evaluation,
     data_rules.evaluated_on_training_data,
     data_rules.loading_in_the_way,

@@ -33,6 +33,10 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
     if collect.train is None and collect.val is None:
         return
     skips_bad = cfg.policy.learn.learner.dataloader.max_bad > 0
+    for each in (*innermost(train_set), *innermost(eval_set)):
+        if _reads_nothing(each):
+            # A step that finds no image says so, which the order of the channels would not.
+            _first_image(each, skips_bad=skips_bad)
     default = Normalization(tuple(collect.mean), tuple(collect.std))
     trained, used = (
         [
@@ -91,6 +95,13 @@ def _makes_images_alone(section: Mapping[str, Any] | None) -> bool:
         return False
     inner = inner_of(section)
     return not (arguments_of(inner) - inner.keys()) & {"pipeline", "transform"}
+
+
+def _reads_nothing(dataset: Any) -> bool:
+    """Return whether a dataset of files has a pipeline without `LoadImageFromFile`."""
+    pipeline = getattr(dataset, "pipeline", None)
+    is_without = isinstance(pipeline, Compose) and bool(pipeline.steps) and not pipeline.is_from_file
+    return is_without and not getattr(dataset, "is_in_memory", False)
 
 
 def _normalization(dataset: Any) -> Normalization | None:

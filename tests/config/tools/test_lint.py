@@ -16,7 +16,7 @@ RECIPES = [Path(str(module.__file__)) for module in (digits_res18_config, imagen
 
 def test_every_rule_has_a_case() -> None:
     assert (
-        len({rule for rule, *_ in (*test_training_rules.CASES, *test_data_rules.CASES)}) == len(RULES) == 22
+        len({rule for rule, *_ in (*test_training_rules.CASES, *test_data_rules.CASES)}) == len(RULES) == 23
     )
 
 
