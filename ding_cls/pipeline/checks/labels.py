@@ -13,6 +13,7 @@ import torch
 
 from ding_cls.common.seed import generator, sample_randomness
 from ding_cls.data.datasets.wrappers import loaded
+from ding_cls.data.labels import label_view
 from ding_cls.errors import ConfigError, DingError
 from ding_cls.metrics import (
     METRICS,
@@ -58,8 +59,8 @@ def has_class_numbers(dataset: Any) -> bool:
 
 
 def _targets_of(dataset: Any) -> Any:
-    """Return the ``targets`` of a dataset, or else that of its first sample."""
-    targets = getattr(dataset, "targets", None)
+    """Return the labels of a dataset, not copied, or else that of its first sample."""
+    targets = label_view(dataset)
     if targets is None:
         with sample_randomness(0):
             sample = loaded(dataset, 0)
@@ -75,9 +76,13 @@ def labels_of(dataset: Any) -> Labels:
         return Labels("one")
     if np.issubdtype(first.dtype, np.integer):
         return Labels("tasks", len(first))
-    rows = np.asarray(targets, np.float64)
-    are_shares = bool((rows >= 0).all()) and np.allclose(rows.sum(1), 1.0, atol=1e-3)
-    return Labels("one") if are_shares else Labels("several")
+    # Most often the first row decides; all of them as one array of floats would take a gigabyte.
+    return Labels("one") if all(map(_are_shares, targets)) else Labels("several")
+
+
+def _are_shares(row: Any) -> bool:
+    row = np.asarray(row, np.float64)
+    return bool((row >= 0).all()) and bool(np.isclose(row.sum(), 1.0, atol=1e-3))
 
 
 def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
@@ -94,9 +99,9 @@ def missing_classes(train_set: Any, eval_set: Any) -> str:
 
     It is empty where there are none, and where labels are no class numbers that the datasets list.
     """
-    targets = [getattr(each, "targets", None) for each in (train_set, eval_set)]
-    if any(each is None or np.ndim(each[0]) for each in targets):
+    if any(view is None or np.ndim(view[0]) for view in map(label_view, (train_set, eval_set))):
         return ""
+    targets = [each.targets for each in (train_set, eval_set)]
     missing = np.setdiff1d(np.asarray(targets[0]), np.asarray(targets[1]))
     if not len(missing) or not np.issubdtype(missing.dtype, np.integer):
         return ""

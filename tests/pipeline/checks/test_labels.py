@@ -2,16 +2,23 @@
 
 import math
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ding_cls.data import SubsetDataset, SyntheticDataset, build_dataset
+from ding_cls.data import ArrayDataset, SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy, missing_classes
+from ding_cls.pipeline.checks.labels import (
+    Labels,
+    has_class_numbers,
+    labels_of,
+    measures_cross_entropy,
+    missing_classes,
+)
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 from tests.harness import SETTINGS, run_tiny, tiny_parts
 
@@ -51,6 +58,21 @@ def run(folder: Path, labels: Any, *settings: str) -> Any:
 def test_the_kind_is_read_from_the_labels(tmp_path: Path, labels: Any, kind: Labels) -> None:
     dataset = build_dataset(described(tmp_path, labels))
     assert labels_of(dataset) == labels_of(SubsetDataset(dataset, 4)) == kind
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32])
+def test_the_kind_of_many_labels_takes_no_memory(dtype: Any) -> None:
+    several = np.zeros((2000, 500), dtype)
+    several[:, :3] = 1
+    dataset = ArrayDataset(images=np.zeros((2000, 2, 2, 3), np.uint8), labels=several)
+    tracemalloc.start()
+    kind, has_numbers = labels_of(dataset), has_class_numbers(dataset)
+    assert missing_classes(dataset, dataset) == ""
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (kind, has_numbers) == (Labels("several"), False)
+    # As floats the labels are 8 MB.
+    assert peak < 1e5
 
 
 def test_a_data_set_without_a_list_of_targets_is_asked_for_a_sample(tmp_path: Path) -> None:
