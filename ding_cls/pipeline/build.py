@@ -15,6 +15,7 @@ from ding_cls.models import ImageClassifier, load_initial_weights, new_network, 
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
 from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
+from ding_cls.pipeline.datasets.value_checks import warn_of_values
 from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def build_datasets(
         )
         return train_set, eval_set
     train_set = training_set(cfg)
+    warn_of_values(train_set)
     if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
         # Nothing is evaluated: what stands in for the data is not read.
         return (train_set, train_set) if readable is None else readable(train_set, train_set)
