@@ -1,11 +1,13 @@
 """From a compiled config to data sets and a network."""
 
 import logging
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import SplitDataset, SyntheticDataset, TrainLoader
@@ -89,6 +91,7 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
 
     Raises:
         ConfigError: the config asks for another number of classes than the data have.
+        CheckpointError: weights of a run's folder that holds none.
         ModelError: an unknown name, or weights that are missing or do not fit.
     """
     for key, wanted in configured_num_classes(cfg).items():
@@ -97,7 +100,7 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
                 f"{key} is {wanted}, but the training data have {num_classes} classes; "
                 "leave the key out to take the data's"
             )
-    description = plain_copy(cfg.policy.model)
+    description = _with_checkpoints(plain_copy(cfg.policy.model))
     network = new_network(description, num_classes=num_classes)
     check_network(network, cfg, num_classes)
     name = _name_of(network, description)
@@ -106,6 +109,18 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
     reports = load_initial_weights(network, description)
     loaded = "; then ".join(map(str, reports))
     return network, f"{name}: {loaded}" if reports else f"{name} with random weights"
+
+
+def _with_checkpoints(description: dict[str, Any]) -> dict[str, Any]:
+    """Return a network's description with the best checkpoint where a run's folder is named for weights."""
+    found = dict(description)
+    for name, value in description.items():
+        if isinstance(value, dict):
+            found[name] = _with_checkpoints(value)
+        elif name in ("pretrained", "checkpoint") and isinstance(value, str | os.PathLike):
+            folder = os.path.expanduser(value)
+            found[name] = str(checkpoint_file(folder)) if os.path.isdir(folder) else value
+    return found
 
 
 def configured_num_classes(cfg: Any) -> dict[str, int]:
