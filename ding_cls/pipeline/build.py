@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,15 +10,13 @@ import torch
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.data import SplitDataset, SyntheticDataset, TrainLoader
-from ding_cls.distributed import get_world_size
+from ding_cls.data import SplitDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
 from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
 from ding_cls.pipeline.datasets.value_checks import warn_of_values
-from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -81,13 +79,20 @@ def _warn_common_samples(collect: Any, train_set: Any, eval_set: Any) -> None:
         )
 
 
-def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> tuple[torch.nn.Module, str]:
+def build_network(
+    cfg: Any,
+    num_classes: int,
+    *,
+    load_weights: bool = True,
+    check: Callable[[torch.nn.Module], object] | None = None,
+) -> tuple[torch.nn.Module, str]:
     """Return the network that ``policy.model`` describes, and a line about the weights it begins with.
 
     Args:
         cfg: the compiled config.
         num_classes: classes in the data.
         load_weights: load what ``policy.model.pretrained`` asks for; a resumed run has its own weights.
+        check: looks at the new network before weights are loaded; None: ``check_network``.
 
     Raises:
         ConfigError: the config asks for another number of classes than the data have.
@@ -102,7 +107,10 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
             )
     description = _with_checkpoints(plain_copy(cfg.policy.model))
     network = new_network(description, num_classes=num_classes)
-    check_network(network, cfg, num_classes)
+    if check is None:
+        check_network(network, cfg, num_classes)
+    else:
+        check(network)
     name = _name_of(network, description)
     if not load_weights:
         return network, f"{name} with the weights of the checkpoint"
@@ -139,8 +147,22 @@ def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
     return f"{type(network).__name__} of {', '.join(parts)}"
 
 
-def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch.Tensor:
+def check_network(
+    network: torch.nn.Module,
+    cfg: Any,
+    num_classes: int,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    split: str = "",
+) -> torch.Tensor:
     """Send one black image through the network before anything is trained, and return its logits.
+
+    Args:
+        network: it is left as it is.
+        cfg: the compiled config.
+        num_classes: logits that are to come out.
+        shape: channels, height and width of the image; by ``policy.collect.image_size`` where None.
+        split: whose images have this shape, where a pipeline makes it.
 
     Raises:
         ConfigError: the network cannot take pictures of this size.
@@ -148,7 +170,8 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
     """
     name, size_px = type(network).__name__, cfg.policy.collect.image_size
     weight = next(network.parameters(), torch.zeros(()))
-    image = torch.zeros(1, num_channels(network), size_px, size_px, device=weight.device, dtype=weight.dtype)
+    shape = (num_channels(network), size_px, size_px) if shape is None else shape
+    image = torch.zeros(1, *shape, device=weight.device, dtype=weight.dtype)
     was_training = network.training
     network.eval()
     try:
@@ -156,76 +179,31 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
             logits = network(image)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(_misfit(network, image, name, reason)) from error
+        raise ConfigError(_misfit(network, image, name, reason, split=split)) from error
     finally:
         network.train(was_training)
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
     wanted = (1, num_classes) if num_tasks is None else (1, num_tasks, num_classes)
-    if shape != wanted:
+    if not isinstance(logits, torch.Tensor) or found != wanted:
         raise ModelError(
-            f"{name} turns one image into {shape}; for {num_classes} classes it must be {wanted}"
+            f"{name} turns one image into {found}; for {num_classes} classes it must be {wanted}"
         )
-    found: torch.Tensor = logits
-    return found
+    return logits
 
 
-def check_single_images(policy: Policy, cfg: Any, loader: TrainLoader) -> None:
-    """Refuse batch normalization of a single value, where an update computes one image by itself.
-
-    Raises:
-        ConfigError: names the numbers that lead there.
-    """
-    learn, world_size = cfg.policy.learn, get_world_size()
-    if loader.fewest // min(learn.accumulation_steps, loader.fewest) > 1:
-        return
-    network = policy.learn_mode.get_attribute("model")
-    frozen = policy.learn_mode.get_attribute("always_frozen")
-    norms = _norms_in_training(network, frozen, is_shared=world_size > 1)
-    counts: list[int] = []
-    hooks = [
-        each.register_forward_pre_hook(lambda _, given: counts.append(given[0].numel() // given[0].shape[1]))
-        for each in norms
-    ]
-    if hooks:
-        check_network(network, cfg, len(loader.dataset.classes))
-    for hook in hooks:
-        hook.remove()
-    if 1 in counts:
-        whole = "policy.learn.learner.dataloader.drop_last=True"
-        remedy = f"{whole}, " if learn.batch_size // learn.accumulation_steps > 1 else ""
-        raise ConfigError(
-            f"BatchNorm needs more than one value: {len(loader.dataset):,} training images in batches of "
-            f"{learn.batch_size} (policy.learn.batch_size), {world_size} process(es) and "
-            f"{learn.accumulation_steps} piece(s) a batch leave an update with a single image, and "
-            f"{type(network).__name__} has one value for each channel of it; set a larger batch_size, fewer "
-            f"accumulation_steps, {remedy}policy.learn.freeze, or a network without BatchNorm"
-        )
-
-
-def _norms_in_training(
-    network: torch.nn.Module, frozen: Collection[str], *, is_shared: bool
-) -> Sequence[torch.nn.Module]:
-    """Return the batch normalizations that training takes statistics for from this process alone."""
-    was_training = network.training
-    network.train()
-    for name in frozen:
-        network.get_submodule(name).eval()
-    shared = (torch.nn.SyncBatchNorm,) if is_shared else ()
-    norms = [
-        each
-        for each in network.modules()
-        if isinstance(each, torch.nn.modules.batchnorm._BatchNorm)
-        and each.training
-        and not isinstance(each, shared)
-    ]
-    network.train(was_training)
-    return norms
-
-
-def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: str) -> str:
+def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: str, *, split: str) -> str:
     """Return what is wrong with a network that failed on a image: the image's size, or its own parts."""
-    size = f"{name} cannot take pictures of {image.shape[-1]} px ({reason}); set policy.collect.image_size"
+    channels, height, width = image.shape[1:]
+    if channels != (wanted := num_channels(network)):
+        return (
+            f"{name} is for images of {wanted} channels, and those of policy.collect have {channels}; build "
+            f"it for {channels} (policy.model.in_channels), or let the pipelines make floats of as many"
+        )
+    size = f"{name} cannot take pictures of {width} px ({reason}); set policy.collect.image_size"
+    if split:
+        key = f"policy.collect.{split}"
+        size = f"{name} cannot take the {height} x {width} px of {key} ({reason}); resize them there"
     if not isinstance(network, ImageClassifier):
         return size
     try:

@@ -231,11 +231,11 @@ def has_reached(metric: IMetric, result: Mapping[str, Any], goals: Any) -> bool:
             return bool(metric.gt(bare_number(metric, result), form))
         except (TypeError, LookupError, AttributeError) as error:
             failures.append(error)
-    name, error = type(metric).__name__, failures[0]
+    name, first = type(metric).__name__, failures[0]
     raise ConfigError(
         f"policy.eval.evaluator.stop_value is {goals!r}, and {name}.gt cannot compare a result with it "
-        f"({type(error).__name__}: {error}); the results of {name} are {', '.join(map(str, result))}"
-    ) from error
+        f"({type(first).__name__}: {first}); the results of {name} are {', '.join(map(str, result))}"
+    ) from first
 
 
 class EarlyStopping:
