@@ -10,6 +10,7 @@ import torch
 from ding_cls.config import compile_config
 from ding_cls.data import ArrayDataset
 from ding_cls.errors import ConfigError
+from ding_cls.pipeline import train
 from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.checks.shapes import check_image_shapes, image_shape
 from ding_cls.policy import ImageClassificationPolicy
@@ -34,9 +35,8 @@ class Fixed(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 2, 1), torch.nn.Flatten(), torch.nn.Linear(128, 4)
-        )
+        layers = torch.nn.Conv2d(3, 2, 1), torch.nn.Flatten(), torch.nn.Linear(128, 4)
+        self.layers = torch.nn.Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = self.layers(images)
@@ -62,7 +62,7 @@ def test_the_shape_is_that_of_the_first_image(steps: tuple[Any, ...], expected: 
         (
             arrays(FLAT),
             arrays(),
-            r"Fixed cannot take the 8 x 12 px of policy\.collect\.train \(mat1 .*resize them",
+            r"Fixed cannot take the 8 x 12 px of .*\.train \(mat1 .*resize them",
         ),
         (arrays(), arrays(FLAT), r"Fixed cannot take the 8 x 12 px of policy\.collect\.val \(mat1"),
         (arrays(side=16), arrays(), r"Fixed cannot take the 16 x 16 px of policy\.collect\.train"),
@@ -88,12 +88,43 @@ def test_another_number_of_channels_is_named(count: int, picture_folder: Path) -
     cfg = compiled(learn_data_path=str(picture_folder / "train"))
     cfg.policy.model.in_channels = count
     train = arrays()
-    with pytest.raises(
-        ConfigError, match=rf"ResNet is for images of {count} channels, and those of .* have 3; build"
-    ):
+    expected = rf"ResNet is for images of {count} channels, and those of .* have 3; build it for 3"
+    with pytest.raises(ConfigError, match=expected):
         build_network(cfg, 4, check=lambda network: check_image_shapes(network, cfg, train, train))
 
 
 def test_a_stand_in_for_the_evaluation_set_is_not_asked() -> None:
     train = arrays(FLAT)
     check_image_shapes(TinyNet(), compiled(train=SECTION), train, train)
+
+
+class Strided(torch.nn.Module):
+    """Makes one value of 8 x 8 px, before batch normalization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 2, 8, stride=8)
+        self.norm, self.fc = torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.fc(self.norm(self.conv(images)).mean((2, 3)))
+        return found
+
+
+@pytest.mark.parametrize(("side", "is_refused"), [(8, True), (16, False)])
+def test_single_images_are_looked_at_in_the_size_that_training_has(
+    workdir: Path, side: int, is_refused: bool
+) -> None:
+    sections = {}
+    for split, px in (("train", side), ("val", 16)):
+        np.savez(f"{split}.npz", images=np.zeros((4, px, px, 3), np.uint8), labels=np.arange(4))
+        sections[split] = {"type": "NpzDataset", "data_prefix": f"{split}.npz", "pipeline": [FLOATS]}
+    learn = {"batch_size": 1, "train_epoch": 1, "learner": {"dataloader": {"num_workers": 0}}}
+    cfg = {"exp_name": "run", "policy": {"cuda": False, "learn": learn, "collect": sections}}
+    if not is_refused:
+        train(cfg, model=Strided())
+        return
+    with pytest.raises(
+        ConfigError, match="BatchNorm needs more than one value: 4 training images in"
+    ):
+        train(cfg, model=Strided())
