@@ -297,16 +297,10 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
 
     def label_view(self) -> Sequence[Any] | None:
         """Return the label of each sample, without a copy where the datasets can."""
-        views = [label_view(each) for each in self.datasets]
-        known = [each for each in views if each is not None]
-        if len(known) < len(views):
+        views: list[Any] = [label_view(each) for each in self.datasets]
+        if any(each is None for each in views):
             return None
-
-        def label_of(index: int) -> Any:
-            number, place = self.place(index)
-            return known[number][place]
-
-        return LabelView(label_of, len(self))
+        return LabelView(lambda index: views[(at := self.place(index))[0]][at[1]], len(self))
 
     @property
     def sample_weights(self) -> list[float] | None:

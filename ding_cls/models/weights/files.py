@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
+from ding_cls.common.file_kinds import other_kind
 from ding_cls.common.pickles import check_archive, check_nesting, check_pickle
 from ding_cls.errors import CheckpointError, ModelError
-from ding_cls.models.weights.file_kinds import other_kind
 
 _STATE_KEYS = ("state_dict", "model", "model_state_dict", "net")
 # A file of tensors by name may hold a few other values among them: at most one for so many tensors.

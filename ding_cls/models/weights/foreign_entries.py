@@ -33,11 +33,13 @@ def foreign_entries(found: Mapping[str, Tensor], state: Collection[str]) -> list
     parts = {name.partition(".")[0] for name in state}
     # mmcv's EMAHook keeps the average under the parameter's name with underscores.
     flat = {f"{_FLAT_AVERAGE}{_plain(name).replace('.', '_')}" for name in found}
-    return [
+    foreign = [
         name
         for name, tensor in found.items()
         if name not in state and _is_foreign(_plain(name), tensor, parts, flat)
     ]
+    # A file of an average alone: whatever it is, it is not beside a network.
+    return foreign if len(foreign) < len(found) else []
 
 
 def named_entries(names: Iterable[str]) -> list[str]:

@@ -91,5 +91,12 @@ def test_a_part_of_the_network_with_such_a_name_is_its_own() -> None:
     assert foreign_entries(found, ["ema.weight", "step"]) == ["criterion.weight"]
 
 
+def test_an_average_alone_is_not_beside_anything(tmp_path: Path) -> None:
+    torch.save(under("ema.", state()), tmp_path / "w.pth")
+    with pytest.raises(ModelError, match=r"conv\.weight \(file: missing.*ema\.conv\.weight \(file: \(4"):
+        load_pretrained(Small(), tmp_path / "w.pth")
+    assert load_pretrained(Small(), tmp_path / "w.pth", prefix="ema").foreign == ()
+
+
 def test_many_names_are_counted() -> None:
     assert named_entries([f"metrics.m{each}" for each in range(7)])[-1] == "2 more"

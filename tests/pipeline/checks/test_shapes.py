@@ -124,7 +124,5 @@ def test_single_images_are_looked_at_in_the_size_that_training_has(
     if not is_refused:
         train(cfg, model=Strided())
         return
-    with pytest.raises(
-        ConfigError, match="BatchNorm needs more than one value: 4 training images in"
-    ):
+    with pytest.raises(ConfigError, match="BatchNorm needs more than one value: 4 training images in"):
         train(cfg, model=Strided())

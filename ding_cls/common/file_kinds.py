@@ -28,8 +28,8 @@ def other_kind(path: Path) -> str:
             head = file.read(_HEAD_BYTES)
         if zipfile.is_zipfile(path):
             return _kind_of_archive(path)
-    except (OSError, zipfile.BadZipFile):
-        # Whoever reads it says what is wrong.
+    # What a damaged archive raises depends on the damage: whoever reads it says what is wrong.
+    except Exception:
         return ""
     for beginning, kind in _BY_BEGINNING.items():
         if head[: len(beginning)].lower() == beginning.lower():

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ding_cls.errors import ModelError
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.common.file_kinds import other_kind
+from ding_cls.errors import CheckpointError, ModelError
 from ding_cls.models import read_weights
-from ding_cls.models.weights.file_kinds import other_kind
 
 
 def zipped(*names: str) -> Callable[[Path], None]:
@@ -52,6 +53,8 @@ def test_it_is_named_in_one_line(tmp_path: Path, kind: str) -> None:
     message = str(caught.value)
     assert message.startswith(f"weights file {path} is {kind}")
     assert "\n" not in message
+    with pytest.raises(CheckpointError, match=f"w.pth' is {kind}.*; it is no checkpoint of a run"):
+        read_checkpoint(path)
     assert "weights_only" not in message
     assert "jit.load" not in message
 
