@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ding_cls.common.disk import free_bytes, is_full, megabytes, os_error_behind
+from ding_cls.common.file_kinds import other_kind
 from ding_cls.common.files import atomic_write
 from ding_cls.common.pickles import check_archive, check_nesting
 from ding_cls.errors import CheckpointError
@@ -104,6 +105,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     if not file.is_file():
         raise CheckpointError(f"there is no checkpoint '{file}'")
+    if kind := other_kind(file):
+        raise CheckpointError(f"'{file}' is {kind}; it is no checkpoint of a run")
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = _odd_member(archive) or archive.testzip()

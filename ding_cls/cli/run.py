@@ -58,7 +58,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         const=True,
         default=False,
         metavar="FILE",
-        help="begin with ImageNet weights, or a file's",
+        help="begin with ImageNet weights, or those of a file or of a run's folder",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="epochs in all")
     parser.add_argument("--work-dir", metavar="DIR", help="the run's folder; the same as exp_name=DIR")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -187,6 +187,41 @@ def _check_number(word: str, place: str) -> None:
         raise DataError(
             f"{place}: {word!r} is no class number; write whole numbers from 0 on, or name all in 'classes'"
         )
+
+
+class LabelView(Sequence[Any]):
+    """The labels of a dataset, each looked up when it is asked for: nothing is copied.
+
+    Args:
+        label_of: returns the label of a sample by its number.
+        length: number of samples.
+    """
+
+    def __init__(self, label_of: Callable[[int], Any], length: int) -> None:
+        self._label_of, self._length = label_of, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return the label of one sample, or those of several."""
+        places = range(self._length)[index]
+        return list(map(self._label_of, places)) if isinstance(places, range) else self._label_of(places)
+
+
+def label_view(dataset: Any) -> Sequence[Any] | None:
+    """Return the label of each sample, without a copy where the dataset can; None where it says none.
+
+    Args:
+        dataset: one of ours, a wrapper, or one with ``targets``.
+    """
+    own = getattr(dataset, "label_view", None)
+    found: Sequence[Any] | None = getattr(dataset, "targets", None) if own is None else own()
+    return found
 
 
 def categories(dataset: Any) -> list[list[int]]:

@@ -200,7 +200,7 @@ def _new_model(name: str, num_classes: int, kwargs: dict[str, Any]) -> nn.Module
     later = {key: arguments.pop(key) for key in _LATER if key in arguments and not _takes_itself(name, key)}
     try:
         model = builder(num_classes=num_classes, **arguments)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # what an argument of the wrong kind or size raises is each network's own
         raise ModelError(f"model {name!r} cannot be built with {arguments}: {error}") from error
     for key, value in later.items():
         _LATER[key](model, value)

@@ -42,10 +42,11 @@ _IN_TWO_KINDS = {
     f"pytorch_optimizer.{name}" for name in ("AdaGO", "AdaMuon", "DistributedMuon", "MuonClip", "NorMuon")
 }
 _SECOND_DERIVATIVES = "needs second derivatives, which no update here computes"
+_NEEDS_CLOSURE = (
+    "needs a closure that computes the loss several times in one step; an update here computes it once"
+)
 _UNUSABLE = {
-    "torch.LBFGS": (
-        "needs a closure that computes the loss several times in one step; an update here computes it once"
-    ),
+    "torch.LBFGS": _NEEDS_CLOSURE,
     "torch.SparseAdam": "takes sparse gradients, which no network here has",
     "pytorch_optimizer.AdaHessian": _SECOND_DERIVATIVES,
     "pytorch_optimizer.SophiaH": _SECOND_DERIVATIVES,
@@ -135,7 +136,7 @@ def refuse_unusable(part: Callable[..., object]) -> None:
     Raises:
         ConfigError: it cannot be used here.
     """
-    reason = _UNUSABLE.get(_full_name(part))
+    reason = _UNUSABLE.get(_full_name(part), _NEEDS_CLOSURE if _needs_closure(part) else None)
     if reason is not None:
         raise ConfigError(f"optimizer '{_name_of(part)}' {reason}: choose another")
 
@@ -168,6 +169,19 @@ def refuse_swallowed(part: Callable[..., object], arguments: Mapping[str, Any]) 
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"it takes: {', '.join(known)}"
             raise ConfigError(f"optimizer '{_name_of(part)}' has no argument '{name}'; {hint}")
+
+
+def _needs_closure(part: Callable[..., object]) -> bool:
+    """Return whether the ``step`` of a class cannot be called without an argument."""
+    step = getattr(part, "step", None)
+    if not inspect.isclass(part) or not callable(step):
+        return False
+    try:
+        _, *given = inspect.signature(step).parameters.values()
+    except ValueError:
+        return False
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(each.kind in kinds and each.default is each.empty for each in given)
 
 
 def _name_of(part: Callable[..., object]) -> str:

@@ -1,22 +1,23 @@
 """From a compiled config to data sets and a network."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
+from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.seed import torch_randomness
 from ding_cls.config.merge import plain_copy
-from ding_cls.data import SplitDataset, SyntheticDataset, TrainLoader
-from ding_cls.distributed import get_world_size
+from ding_cls.data import SplitDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
-from ding_cls.policy import Policy
+from ding_cls.pipeline.datasets.value_checks import warn_of_values
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def build_datasets(
         )
         return train_set, eval_set
     train_set = training_set(cfg)
+    warn_of_values(train_set)
     if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
         # Nothing is evaluated: what stands in for the data is not read.
         warn_left_out(train_set)
@@ -80,16 +82,24 @@ def _warn_common_samples(collect: Any, train_set: Any, eval_set: Any) -> None:
         )
 
 
-def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> tuple[torch.nn.Module, str]:
+def build_network(
+    cfg: Any,
+    num_classes: int,
+    *,
+    load_weights: bool = True,
+    check: Callable[[torch.nn.Module], object] | None = None,
+) -> tuple[torch.nn.Module, str]:
     """Return the network that ``policy.model`` describes, and a line about the weights it begins with.
 
     Args:
         cfg: the compiled config.
         num_classes: classes in the data.
         load_weights: load what ``policy.model.pretrained`` asks for; a resumed run has its own weights.
+        check: looks at the new network before weights are loaded; None: ``check_network``.
 
     Raises:
         ConfigError: the config asks for another number of classes than the data have.
+        CheckpointError: weights of a run's folder that holds none.
         ModelError: an unknown name, or weights that are missing or do not fit.
     """
     for key, wanted in configured_num_classes(cfg).items():
@@ -98,15 +108,30 @@ def build_network(cfg: Any, num_classes: int, *, load_weights: bool = True) -> t
                 f"{key} is {wanted}, but the training data have {num_classes} classes; "
                 "leave the key out to take the data's"
             )
-    description = plain_copy(cfg.policy.model)
+    description = _with_checkpoints(plain_copy(cfg.policy.model))
     network = new_network(description, num_classes=num_classes)
-    check_network(network, cfg, num_classes)
+    if check is None:
+        check_network(network, cfg, num_classes)
+    else:
+        check(network)
     name = _name_of(network, description)
     if not load_weights:
         return network, f"{name} with the weights of the checkpoint"
     reports = load_initial_weights(network, description)
     loaded = "; then ".join(map(str, reports))
     return network, f"{name}: {loaded}" if reports else f"{name} with random weights"
+
+
+def _with_checkpoints(description: dict[str, Any]) -> dict[str, Any]:
+    """Return a network's description with the best checkpoint where a run's folder is named for weights."""
+    found = dict(description)
+    for name, value in description.items():
+        if isinstance(value, dict):
+            found[name] = _with_checkpoints(value)
+        elif name in ("pretrained", "checkpoint") and isinstance(value, str | os.PathLike):
+            folder = os.path.expanduser(value)
+            found[name] = str(checkpoint_file(folder)) if os.path.isdir(folder) else value
+    return found
 
 
 def configured_num_classes(cfg: Any) -> dict[str, int]:
@@ -125,8 +150,22 @@ def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
     return f"{type(network).__name__} of {', '.join(parts)}"
 
 
-def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch.Tensor:
+def check_network(
+    network: torch.nn.Module,
+    cfg: Any,
+    num_classes: int,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    split: str = "",
+) -> torch.Tensor:
     """Send one black image through the network before anything is trained, and return its logits.
+
+    Args:
+        network: it is left as it is.
+        cfg: the compiled config.
+        num_classes: logits that are to come out.
+        shape: channels, height and width of the image; by ``policy.collect.image_size`` where None.
+        split: whose images have this shape, where a pipeline makes it.
 
     Raises:
         ConfigError: the network cannot take pictures of this size.
@@ -134,7 +173,8 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
     """
     name, size_px = type(network).__name__, cfg.policy.collect.image_size
     weight = next(network.parameters(), torch.zeros(()))
-    image = torch.zeros(1, num_channels(network), size_px, size_px, device=weight.device, dtype=weight.dtype)
+    shape = (num_channels(network), size_px, size_px) if shape is None else shape
+    image = torch.zeros(1, *shape, device=weight.device, dtype=weight.dtype)
     was_training = network.training
     network.eval()
     try:
@@ -142,76 +182,31 @@ def check_network(network: torch.nn.Module, cfg: Any, num_classes: int) -> torch
             logits = network(image)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(_misfit(network, image, name, reason)) from error
+        raise ConfigError(_misfit(network, image, name, reason, split=split)) from error
     finally:
         network.train(was_training)
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
     wanted = (1, num_classes) if num_tasks is None else (1, num_tasks, num_classes)
-    if shape != wanted:
+    if not isinstance(logits, torch.Tensor) or found != wanted:
         raise ModelError(
-            f"{name} turns one image into {shape}; for {num_classes} classes it must be {wanted}"
+            f"{name} turns one image into {found}; for {num_classes} classes it must be {wanted}"
         )
-    found: torch.Tensor = logits
-    return found
+    return logits
 
 
-def check_single_images(policy: Policy, cfg: Any, loader: TrainLoader) -> None:
-    """Refuse batch normalization of a single value, where an update computes one image by itself.
-
-    Raises:
-        ConfigError: names the numbers that lead there.
-    """
-    learn, world_size = cfg.policy.learn, get_world_size()
-    if loader.fewest // min(learn.accumulation_steps, loader.fewest) > 1:
-        return
-    network = policy.learn_mode.get_attribute("model")
-    frozen = policy.learn_mode.get_attribute("always_frozen")
-    norms = _norms_in_training(network, frozen, is_shared=world_size > 1)
-    counts: list[int] = []
-    hooks = [
-        each.register_forward_pre_hook(lambda _, given: counts.append(given[0].numel() // given[0].shape[1]))
-        for each in norms
-    ]
-    if hooks:
-        check_network(network, cfg, len(loader.dataset.classes))
-    for hook in hooks:
-        hook.remove()
-    if 1 in counts:
-        whole = "policy.learn.learner.dataloader.drop_last=True"
-        remedy = f"{whole}, " if learn.batch_size // learn.accumulation_steps > 1 else ""
-        raise ConfigError(
-            f"BatchNorm needs more than one value: {len(loader.dataset):,} training images in batches of "
-            f"{learn.batch_size} (policy.learn.batch_size), {world_size} process(es) and "
-            f"{learn.accumulation_steps} piece(s) a batch leave an update with a single image, and "
-            f"{type(network).__name__} has one value for each channel of it; set a larger batch_size, fewer "
-            f"accumulation_steps, {remedy}policy.learn.freeze, or a network without BatchNorm"
-        )
-
-
-def _norms_in_training(
-    network: torch.nn.Module, frozen: Collection[str], *, is_shared: bool
-) -> Sequence[torch.nn.Module]:
-    """Return the batch normalizations that training takes statistics for from this process alone."""
-    was_training = network.training
-    network.train()
-    for name in frozen:
-        network.get_submodule(name).eval()
-    shared = (torch.nn.SyncBatchNorm,) if is_shared else ()
-    norms = [
-        each
-        for each in network.modules()
-        if isinstance(each, torch.nn.modules.batchnorm._BatchNorm)
-        and each.training
-        and not isinstance(each, shared)
-    ]
-    network.train(was_training)
-    return norms
-
-
-def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: str) -> str:
+def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: str, *, split: str) -> str:
     """Return what is wrong with a network that failed on a image: the image's size, or its own parts."""
-    size = f"{name} cannot take pictures of {image.shape[-1]} px ({reason}); set policy.collect.image_size"
+    channels, height, width = image.shape[1:]
+    if channels != (wanted := num_channels(network)):
+        return (
+            f"{name} is for images of {wanted} channels, and those of policy.collect have {channels}; build "
+            f"it for {channels} (policy.model.in_channels), or let the pipelines make floats of as many"
+        )
+    size = f"{name} cannot take pictures of {width} px ({reason}); set policy.collect.image_size"
+    if split:
+        key = f"policy.collect.{split}"
+        size = f"{name} cannot take the {height} x {width} px of {key} ({reason}); resize them there"
     if not isinstance(network, ImageClassifier):
         return size
     try:

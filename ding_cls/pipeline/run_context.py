@@ -32,11 +32,11 @@ from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
-from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.both_sets import remarks_on_sets
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
 from ding_cls.pipeline.checks.ranks import check_same_start
+from ding_cls.pipeline.checks.shapes import check_single_images
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
     input_line,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, fi
 from ding_cls.data.datasets.listing import split_folders
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import GIVEN
-from ding_cls.pipeline.build import build_network, check_network
+from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
+from ding_cls.pipeline.checks.shapes import check_image_shapes
 from ding_cls.pipeline.datasets.data_file import TABLES, is_data_file, table_lines, training_sections
 from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
@@ -153,11 +155,13 @@ def assemble(
         )
     )
     eval_loader = run.own(build_eval_loader(eval_set, evaluation.batch_size, **run.shard))
+    check = partial(check_image_shapes, cfg=run.cfg, train_set=train_set, eval_set=eval_set)
     if isinstance(model, torch.nn.Module):
         network, about_weights = model, f"{type(model).__name__} as given"
-        check_network(network, run.cfg, num_classes)
+        check(network)
     else:
-        network, about_weights = build_network(run.cfg, num_classes, load_weights=not run.is_resumed)
+        is_new = not run.is_resumed
+        network, about_weights = build_network(run.cfg, num_classes, load_weights=is_new, check=check)
     fill_num_classes(run.cfg, num_classes)
     check_losses(run.cfg, network, train_set)
     counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"

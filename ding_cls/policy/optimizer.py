@@ -1,7 +1,7 @@
 """A policy's optimizer and learning rate, from the section ``policy.learn`` of the config."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from ding_cls.optim import (
 from ding_cls.optim import (
     build_optimizer as build_from_dict,
 )
-from ding_cls.optim.optimizers import takes_argument
+from ding_cls.optim.optimizers import refuse_unusable, takes_argument
 from ding_cls.policy.settings import build_optional
 from ding_cls.policy.weight_averaging import Swa
 from ding_cls.types import Schedule
@@ -94,6 +94,8 @@ def build_optimizer(model: torch.nn.Module, learn: Mapping[str, Any]) -> Optimiz
     given = dict(learn["optimizer"])
     kind = given.setdefault("type", "SGD")
     part = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+    if callable(part):
+        refuse_unusable(part)
     keys = {"lr": "learning_rate", "weight_decay": "weight_decay"}
     if kind == "SGD" or part is torch.optim.SGD:
         # A class of the user's under another name takes these among its own arguments.
@@ -122,7 +124,22 @@ def build_optimizer(model: torch.nn.Module, learn: Mapping[str, Any]) -> Optimiz
                 f"{values['weight_decay']}; set policy.learn.weight_decay=None"
             )
         del values["weight_decay"]
+    if callable(part) and not takes_argument(part, "lr"):
+        values = _without_lr(values, part, kind)
     return build_from_dict(model, values | given)
+
+
+def _without_lr(values: dict[str, Any], part: Callable[..., object], kind: object) -> dict[str, Any]:
+    """Return the settings for a class that takes no ``lr``, and log what becomes of the learning rate."""
+    lr = values.pop("lr")
+    if takes_argument(part, "learning_rate"):
+        return {**values, "learning_rate": lr}
+    _LOGGER.warning(
+        "optimizer '%s' takes no lr: policy.learn.learning_rate and its schedule reach it only where its "
+        "step reads the lr of a parameter group",
+        kind if isinstance(kind, str) else getattr(kind, "__name__", kind),
+    )
+    return values
 
 
 def build_lr_scheduler(optimizer: Optimizer, learn: Mapping[str, Any]) -> LrScheduler:

@@ -26,7 +26,7 @@ from ding_cls.worker.evaluation.results import (
     in_data_order,
     is_saved,
     logits_and_targets,
-    plain_number,
+    named_numbers,
     reduced_dicts,
     sample_ids,
 )
@@ -327,7 +327,7 @@ class MetricSerialEvaluator:
         own = []
         for number, (batch, targets) in enumerate(self._batches()):
             found = self._metric.eval(*logits_and_targets(self._policy, batch, targets))
-            values = {name: plain_number(value) for name, value in found.items()}
+            values = named_numbers(self._metric, found)
             # Shards by batches follow one another; those of a sampler are dealt out card by card.
             order = (first + number, 0) if first is not None else (number, self._rank)
             own.append((order, values, len(targets)))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ding_cls.data import ArrayDataset
+from ding_cls.data import ArrayDataset, ConcatDataset, RepeatDataset, SubsetDataset
 from ding_cls.data.labels import (
     as_target,
     categories,
+    label_view,
     numbered,
     numbered_array,
     renumbered,
@@ -147,6 +148,31 @@ def test_classes_are_asked_for_without_loading():
     assert strata(Given(4, targets=[7, 0, 7, 3])) == [0, 1, 0, 2]
     with pytest.raises(DataError, match="does not say its classes without loading"):
         categories(Given(2))
+
+
+def test_labels_are_looked_up_and_not_copied():
+    labels = np.eye(4, dtype=np.float32)
+    dataset = ArrayDataset(images=np.zeros((4, 2, 2, 3), np.uint8), labels=labels)
+    wrapped = SubsetDataset(ConcatDataset([dataset, RepeatDataset(dataset, 2)]), 9)
+    for each in (dataset, wrapped):
+        view = label_view(each)
+        assert [row.tolist() for row in view] == each.targets
+        assert all(np.shares_memory(row, labels) for row in view)
+        assert [row.tolist() for row in view[1:3]] == each.targets[1:3]
+    with pytest.raises(IndexError):
+        view[9]
+
+
+def test_the_list_of_a_subclass_is_the_one_that_counts():
+    class Shifted(ArrayDataset):
+        @property
+        def targets(self):
+            return [each + 1 for each in super().targets]
+
+    shifted = Shifted(images=np.zeros((2, 2, 2, 3), np.uint8), labels=np.array([0, 1]))
+    assert list(label_view(shifted)) == [1, 2]
+    assert label_view(object()) is None
+    assert label_view(ConcatDataset([shifted, shifted]))[3] == 2
 
 
 def test_equal_weights_are_none():

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+import ding_cls
 from ding_cls.config import compile_config
 from ding_cls.data import ImageNetDataset, SyntheticDataset
-from ding_cls.errors import ConfigError, DataError, ModelError
+from ding_cls.errors import CheckpointError, ConfigError, DataError, ModelError
 from ding_cls.pipeline import build_datasets, build_network, preprocessing_of, train
 from ding_cls.pipeline.build import check_network
 from ding_cls.pipeline.dry_run.run import dry_run
@@ -190,3 +191,28 @@ def test_a_single_image_is_refused_where_batchnorm_would_fail(
         dry_run(cfg | {"policy": cfg["policy"] | {"model": {"name": "resnet18", "num_classes": 4}}})
     assert "\n" not in str(told.value)
     assert list(workdir.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["pretrained", "checkpoint"])
+def test_weights_of_a_run_are_those_of_its_best_checkpoint(tmp_path: Path, place: str) -> None:
+    run = tmp_path / "run" / "ckpt"
+    run.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"run' holds no checkpoint"):
+        build_network(compiled(model=described_weights(place, run.parent)), 4)
+    torch.manual_seed(5)
+    states = [dict(ding_cls.build_model("resnet18", num_classes=4).state_dict()) for _ in range(2)]
+    torch.save({"model": states[0]}, run / "iteration_9.pth.tar")
+    torch.save({"model": states[1]}, run / "ckpt_best.pth.tar")
+    for folder in (run.parent, run):
+        network, line = build_network(compiled(model=described_weights(place, folder)), 4)
+        assert torch.equal(network.state_dict()["conv1.weight"], states[1]["conv1.weight"])
+        assert str(run / "ckpt_best.pth.tar") in line
+    (run / "ckpt_best.pth.tar").unlink()
+    network, _ = build_network(compiled(model=described_weights(place, run.parent)), 4)
+    assert torch.equal(network.state_dict()["conv1.weight"], states[0]["conv1.weight"])
+
+
+def described_weights(place: str, folder: Path) -> dict[str, Any]:
+    if place == "pretrained":
+        return {"name": "resnet18", "pretrained": str(folder)}
+    return {"name": "resnet18", "init_cfg": {"type": "Pretrained", "checkpoint": str(folder)}}

@@ -262,3 +262,52 @@ def test_a_subclass_may_bring_another_optimizer_for_more_parameters() -> None:
         policy.learn_mode.forward(data)
         gradients.append(policy.extra.grad.item())
     assert gradients[0] == gradients[1] != 0
+
+
+class Unrated(torch.optim.Optimizer):
+    """Takes no learning rate at all."""
+
+    def __init__(self, params: Any, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"weight_decay": weight_decay})
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for each in group["params"]:
+                each.data -= 0.5 * each.grad
+
+
+class OtherName(Unrated):
+    """Takes it under another name."""
+
+    def __init__(self, params: Any, learning_rate: float, weight_decay: float = 0.0) -> None:
+        torch.optim.Optimizer.__init__(self, params, {"lr": learning_rate, "weight_decay": weight_decay})
+
+
+class Closure(torch.optim.Optimizer):
+    """Computes the loss itself."""
+
+    def __init__(self, params: Any, lr: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure: Any) -> Any:
+        return closure()
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [(Unrated, True), (OtherName, False)])
+@pytest.mark.parametrize("paramwise", [None, {"bias_decay_mult": 0.0}])
+def test_an_optimizer_without_lr_is_built_and_told(
+    kind: Any, is_told: bool, paramwise: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    described = {"type": kind, **({"paramwise_cfg": paramwise} if paramwise else {})}
+    cfg = learn(optimizer=described, learning_rate=0.25, warmup_epoch=0)
+    optimizer = build_optimizer(nn.Linear(2, 2), cfg)
+    assert f"optimizer '{kind.__name__}' takes no lr" in caplog.text or not is_told
+    assert bool(caplog.records) is is_told
+    build_lr_scheduler(optimizer, cfg)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25] * (2 if paramwise else 1)
+
+
+@pytest.mark.parametrize("kind", [Closure, torch.optim.LBFGS])
+def test_an_optimizer_that_needs_a_closure_is_refused(kind: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"optimizer '{kind.__name__}' needs a closure that computes"):
+        build_optimizer(nn.Linear(2, 2), learn(optimizer={"type": kind}))

@@ -25,6 +25,9 @@ _SINGLE = (
 )
 _BY_CHANCE = frozenset([*_WHOLE.split(), *_SINGLE.split()])
 
+# Datasets whose pixels come in R, G, B, without a file.
+_IN_MEMORY = ("ArrayDataset", "NpzDataset", "CIFAR10", "CIFAR100", "TorchvisionDataset")
+
 # Wrappers that take a part of their dataset.
 _DIVIDING = ("KFoldDataset", "SplitDataset")
 
@@ -110,6 +113,24 @@ def swapped_channels(cfg: LintContext) -> Iterator[LintFinding]:
             )
 
 
+def swapped_arrays(cfg: LintContext) -> Iterator[LintFinding]:
+    """Arrays in R, G, B that ``to_rgb=True`` turns around, though it sounds otherwise."""
+    for split in ("train", "val"):
+        path = f"policy.collect.{split}"
+        dataset, _ = unwrapped(cfg.at(path), path)
+        pipeline = pipeline_of(cfg.at(path), path)
+        is_loading = any(str(step.get("type")).startswith("Load") for _, step, _ in pipeline.steps)
+        is_swapped = dataset.get("type") in _IN_MEMORY and not is_loading and not _orders_channels(pipeline)
+        if is_swapped and pipeline.normalisation.get("to_rgb") is True:
+            yield LintFinding(
+                "swapped-arrays",
+                f"{pipeline.normalize_path}.to_rgb",
+                f"the pixels of a {dataset['type']} are R, G, B; to_rgb=True makes them B, G, R",
+                "leave to_rgb out of both pipelines, or set it to False",
+            )
+            return
+
+
 def random_evaluation(cfg: LintContext) -> Iterator[LintFinding]:
     """A random transform where every evaluation should see the same images."""
     _, val = _pipelines(cfg)
@@ -180,7 +201,9 @@ def _shorter(transform: Mapping[str, Any]) -> float:
 
 def _orders_channels(pipeline: Pipeline) -> bool:
     """Return whether a ``Lighting`` makes R, G, B of files, so that ``Normalize(to_rgb=False)`` is right."""
-    return any(step.get("type") == "Lighting" and step.get("to_rgb", True) for _, step, _ in pipeline.steps)
+    return any(
+        step.get("type") == "Lighting" and step.get("to_rgb") is not False for _, step, _ in pipeline.steps
+    )
 
 
 def _pipelines(cfg: LintContext) -> tuple[Pipeline, Pipeline]:

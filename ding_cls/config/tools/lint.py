@@ -9,7 +9,7 @@ from typing import Any
 
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.origins import DEFAULT
-from ding_cls.config.tools import data_rules, training_rules
+from ding_cls.config.tools import data_rules, training_rules, value_rules
 from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tools.lint_rule import LintContext, LintFinding, Rule
 from ding_cls.config.tree import OriginTable, place_of
@@ -29,11 +29,15 @@ RULES: tuple[Rule, ...] = (
     training_rules.no_log_line,
     training_rules.stop_value_in_the_wrong_unit,
     training_rules.best_by_what,
+    value_rules.mean_and_std_in_another_unit,
+    value_rules.smoothing_per_cent,
+    value_rules.factors_above_one,
     data_rules.unequal_sizes,
     data_rules.unequal_normalisation,
     data_rules.squashed,
     data_rules.crop_far_from_resize,
     data_rules.swapped_channels,
+    data_rules.swapped_arrays,
     data_rules.random_evaluation,
     data_rules.evaluated_on_training_data,
     data_rules.loading_in_the_way,

@@ -62,7 +62,9 @@ def rate_too_high(cfg: LintContext) -> Iterator[LintFinding]:
     # Those that divide by the size of the gradients, or step by its sign; LARS and LAMB take large ones.
     is_adaptive = re.search(r"adam|adan|rms|lion", kind, re.I) is not None
     limit, usual = (1, "0.001") if is_adaptive else (5, "0.1")
-    if cfg.number(path) >= limit and kind.upper() not in ("LARS", "LAMB"):
+    # Those that find the rate themselves are given 1.
+    is_other = re.match(r"(timm/)?(lars$|lamb$|dadapt|prodigy)", kind, re.I) is not None
+    if cfg.number(path) >= limit and not is_other:
         yield LintFinding(
             "rate-too-high",
             path,

@@ -1,7 +1,7 @@
 """Datasets whose pixels lie in memory: arrays, and ``.npz`` files.
 
-A pipeline for them has no `LoadImageFromFile`. Their pixels are RGB or grey: `Normalize` with
-``to_rgb=False`` leaves them so, as in mmclassification. They must not know loaders.
+A pipeline for them has no `LoadImageFromFile`. Their pixels are RGB or grey, and `Normalize` leaves them so
+unless it says ``to_rgb=True``, as in mmclassification. They must not know loaders.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from ding_cls.data.datasets.listing import check_classes, list_classes, list_ima
 from ding_cls.data.datasets.openmmlab import evaluate_scores
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.decoding.formats import EXTENSIONS
-from ding_cls.data.labels import as_target, number_names, numbered
+from ding_cls.data.labels import LabelView, as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
 from ding_cls.data.transforms.default import pipeline_preprocessing
@@ -114,6 +114,16 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         """Class number of each sample; a list of numbers each where a sample has several."""
         labels: list[Any] = self.get_gt_labels().tolist()
         return labels
+
+    def label_view(self) -> Sequence[Any]:
+        """Return the label of each sample as `load_annotations` gave it, without a copy."""
+        has_own = any(
+            getattr(type(self), name) is not getattr(BaseDataset, name)
+            for name in ("targets", "get_gt_labels")
+        )
+        if has_own:
+            return self.targets
+        return LabelView(lambda index: self.data_infos[index]["gt_label"], len(self.data_infos))
 
     @property
     def sample_weights(self) -> list[float] | None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ding_cls.common.files import atomic_write
-from ding_cls.data.labels import sample_names
+from ding_cls.data.labels import label_view, sample_names
 
 # More than the list of any dataset; a damaged file shall not fill the memory.
 _MOST_BYTES = 1 << 32
@@ -184,18 +184,18 @@ def _label_texts(dataset: Any) -> list[str]:
         targets = None
     if targets is None or len(targets) != len(dataset):
         return [""] * len(dataset)
-    try:
-        labels = np.asarray(targets)
-    except ValueError:
-        # Lengths that differ.
-        return [_row_texts(np.asarray(each).reshape(1, -1))[0] for each in targets]
-    if labels.ndim == 1:
-        return list(map(str, labels.tolist()))
-    return _row_texts(labels.reshape(len(labels), -1))
+    if len(targets) and np.ndim(targets[0]) > 0:
+        # A row at a time: all of them in one array are a gigabyte for 30,000 samples of 1,000 classes.
+        known: dict[bytes, str] = {}
+        return [_row_text(np.asarray(each).reshape(-1), known) for each in targets]
+    return list(map(str, np.asarray(targets).tolist()))
 
 
 def _targets_of(dataset: Any) -> Any:
-    targets = getattr(dataset, "targets", None)
+    targets: Any = label_view(dataset)
+    if hasattr(targets, "__len__") and len(targets) and np.ndim(targets[0]) == 0:
+        # Numbers are looked up faster all at once.
+        targets = getattr(dataset, "targets", targets)
     if hasattr(targets, "__len__"):
         return targets
     if hasattr(dataset, "get_cat_ids"):
@@ -203,17 +203,17 @@ def _targets_of(dataset: Any) -> Any:
     return None
 
 
-def _row_texts(labels: Any) -> list[str]:
-    """Return the rows of labels as text: all whole numbers, or of floats those that are not 0, by place."""
-    is_whole = np.issubdtype(labels.dtype, np.integer)
-    rows = np.ascontiguousarray(labels, np.int64 if is_whole else np.float64)
-    content, size = rows.tobytes(), rows.strides[0]
-    known: dict[bytes, str] = {}
-    texts = []
-    for number, row in enumerate(rows):
-        key = content[number * size : (number + 1) * size]
-        if key not in known:
-            places = range(len(row)) if is_whole else np.flatnonzero(row).tolist()
-            known[key] = ",".join(f"{row[k]}" if is_whole else f"{k}:{row[k]:.9g}" for k in places)
-        texts.append(known[key])
-    return texts
+def _row_text(row: Any, known: dict[bytes, str]) -> str:
+    """Return a row of labels as text: all whole numbers, or of floats those that are not 0, by place.
+
+    Args:
+        row: ``(K,)``.
+        known: the texts so far, by content.
+    """
+    is_whole = np.issubdtype(row.dtype, np.integer)
+    row = np.ascontiguousarray(row, np.int64 if is_whole else np.float64)
+    key = row.tobytes()
+    if key not in known:
+        places = range(len(row)) if is_whole else np.flatnonzero(row).tolist()
+        known[key] = ",".join(f"{row[k]}" if is_whole else f"{k}:{row[k]:.9g}" for k in places)
+    return known[key]

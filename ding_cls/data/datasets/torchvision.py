@@ -33,7 +33,7 @@ _UNSORTED = {"SUN397": "_image_files", "INaturalist": "index"}
 class TorchvisionDataset(BaseDataset):
     """One of torchvision's datasets for classification, such as ``name='Flowers102'``.
 
-    Its images come as RGB pixels: a pipeline has no `LoadImageFromFile`, and ``to_rgb=False``.
+    Its images come as RGB pixels: a pipeline has no `LoadImageFromFile`, and no ``to_rgb=True``.
 
     Args:
         name: the class in ``torchvision.datasets``.

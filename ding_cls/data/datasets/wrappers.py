@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
-from ding_cls.data.labels import categories, groups_by_name, sample_names, strata
+from ding_cls.data.labels import LabelView, categories, groups_by_name, label_view, sample_names, strata
 from ding_cls.data.same_images import image_numbers
 from ding_cls.data.sampling.split import Counts, image_folds, split_indices, subset_indices
 from ding_cls.errors import DataError
@@ -48,6 +48,11 @@ class IndexedDataset(torch.utils.data.Dataset[Any]):
         # Looked up once: some datasets make the list anew each time.
         targets = self.dataset.targets
         return [targets[index] for index in self.indices]
+
+    def label_view(self) -> Sequence[Any] | None:
+        """Return the label of each sample, without a copy where the dataset can."""
+        inner = label_view(self.dataset)
+        return None if inner is None else LabelView(lambda place: inner[self.indices[place]], len(self))
 
     @property
     def sample_weights(self) -> list[float] | None:
@@ -292,6 +297,13 @@ class ConcatDataset(torch.utils.data.Dataset[Any]):
     def targets(self) -> list[Any]:
         """The target of each sample."""
         return [target for each in self.datasets for target in each.targets]
+
+    def label_view(self) -> Sequence[Any] | None:
+        """Return the label of each sample, without a copy where the datasets can."""
+        views: list[Any] = [label_view(each) for each in self.datasets]
+        if any(each is None for each in views):
+            return None
+        return LabelView(lambda index: views[(at := self.place(index))[0]][at[1]], len(self))
 
     @property
     def sample_weights(self) -> list[float] | None:

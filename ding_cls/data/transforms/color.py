@@ -78,8 +78,8 @@ class Lighting:
         eigval: the three eigenvalues of the colours' covariance, for pixels from 0 to 255.
         eigvec: their eigenvectors, a row for each channel.
         alphastd: standard deviation of the three factors that are drawn.
-        to_rgb: as in `Normalize`: the order of the channels that the noise is for. True hands on R, G, B for
-            files, so that a `Normalize` behind it needs ``to_rgb=False``.
+        to_rgb: as in `Normalize`: the order of the channels that the noise is for. None and True hand on
+            R, G, B for files, so that a `Normalize` behind it that says True or False needs False.
 
     Raises:
         ConfigError: not three eigenvalues with 3 x 3 eigenvectors, or a negative deviation.
@@ -93,7 +93,7 @@ class Lighting:
         eigval: Sequence[float],
         eigvec: Sequence[Sequence[float]],
         alphastd: float = 0.1,
-        to_rgb: bool = True,
+        to_rgb: bool | None = None,
     ) -> None:
         try:
             values, vectors = (torch.as_tensor(each, dtype=torch.float64) for each in (eigval, eigvec))
@@ -106,7 +106,7 @@ class Lighting:
             )
         self._axes = vectors * values
         self.alphastd = float(alphastd)
-        self.to_rgb = bool(to_rgb)
+        self.to_rgb = None if to_rgb is None else bool(to_rgb)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample in another light.
@@ -124,10 +124,10 @@ class Lighting:
         factors = torch.randn(3, dtype=torch.float32).double() * self.alphastd
         noise = (self._axes @ factors).numpy()
         is_from_file = bool(results.get(FROM_FILE))
-        if self.to_rgb:
+        if self.to_rgb is not False:
             # What Normalize says of files holds no longer: the channels are in the order that was asked for.
             results[FROM_FILE] = False
-            img = img if is_from_file else img[..., ::-1]
+            img = img[..., ::-1] if self.to_rgb and not is_from_file else img
         elif is_from_file:
             noise = noise[::-1]
         lit = img + noise

@@ -123,7 +123,7 @@ class Compose:
     def _numbers(self, step: Step) -> Normalization | None:
         if isinstance(step, Normalize):
             # Where a Lighting has put the channels of files in order, Normalize no longer has to.
-            is_ordered = any(isinstance(each, Lighting) and each.to_rgb for each in self.steps)
+            is_ordered = any(isinstance(each, Lighting) and each.to_rgb is not False for each in self.steps)
             return step.numbers(is_from_file=self.is_from_file and not is_ordered)
         if isinstance(step, OnImage) and isinstance(step.transform, v2.Normalize):
             mean, std = (tuple(map(float, each)) for each in (step.transform.mean, step.transform.std))
@@ -209,12 +209,16 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: a step returns something else than a sample.
     """
+    had_image = False
     for step in steps:
+        had_image = had_image or "img" in results
         try:
             changed = step(results)
         except DingError:
             raise
         except Exception as error:
+            if isinstance(error, KeyError) and error.args == ("img",) and "img" not in results:
+                raise DataError(_without_image(step, results, was_there=had_image)) from error
             error.add_note(f"in the pipeline step {_name(step)}, for {described_sample(results)}")
             raise
         if not isinstance(changed, dict):
@@ -225,6 +229,15 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
             )
         results = changed
     return results
+
+
+def _without_image(step: Step, results: dict[str, Any], *, was_there: bool) -> str:
+    remedy = (
+        "a step before it has removed it"
+        if was_there
+        else "begin the pipeline with dict(type='LoadImageFromFile')"
+    )
+    return f"the pipeline step {_name(step)} finds no 'img' in {described_sample(results)}: {remedy}"
 
 
 def _moving(steps: Sequence[Step]) -> list[GeometryStep]:

@@ -64,14 +64,15 @@ class Normalize:
     Args:
         mean: for each channel, from 0 to 255, in the order of the channels as the network sees them.
         std: likewise.
-        to_rgb: as in mmclassification, where a file is read as BGR: True lets the network see RGB for files,
-            False BGR. Pixels that come as arrays (without `LoadImageFromFile`) are swapped by True alone.
+        to_rgb: None: the network sees RGB, of files and of arrays, whose pixels are RGB. True and False as in
+            mmclassification, where a file is read as BGR: True lets the network see RGB for files, False BGR.
+            Pixels that come as arrays (without `LoadImageFromFile`) are swapped by True alone.
 
     Raises:
         ConfigError: not three numbers each, a ``std`` that is not above 0, or numbers meant for [0, 1].
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool | None = None) -> None:
         are_three = all(isinstance(each, Sequence) and len(each) == 3 for each in (mean, std))
         if not are_three or min(std) <= 0:
             raise ConfigError(
@@ -83,16 +84,17 @@ class Normalize:
                 "here they count from 0 to 255: multiply them by 255"
             )
         self.mean, self.std = (tuple(round(float(each) / 255, 12) for each in one) for one in (mean, std))
-        self.to_rgb = bool(to_rgb)
+        self.to_rgb = None if to_rgb is None else bool(to_rgb)
         self._config = {
             "mean": np.array(mean, "float32"),
             "std": np.array(std, "float32"),
-            "to_rgb": self.to_rgb,
+            "to_rgb": self.to_rgb is not False,
         }
 
     def numbers(self, *, is_from_file: bool) -> Normalization:
         """Return what it does to images that were read from files, or came as arrays."""
-        return Normalization(self.mean, self.std, is_swapped=self.to_rgb != is_from_file)
+        is_swapped = self.to_rgb is not None and self.to_rgb != is_from_file
+        return Normalization(self.mean, self.std, is_swapped)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with ``img`` as float32 ``(H, W, 3)``."""

@@ -16,6 +16,7 @@ from ding_cls.data.transforms.array_ops import IMAGENET_MEAN, IMAGENET_STD, as_a
 from ding_cls.data.transforms.compose import Compose
 from ding_cls.data.transforms.formatting import Normalization
 from ding_cls.data.transforms.loading import OPENED, LoadImageFromFile
+from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import DataError
 from ding_cls.types import Batch
 
@@ -108,7 +109,7 @@ class PipelinePreprocessing:
     def state_dict(self) -> dict[str, Any]:
         """Return the record as plain values for a checkpoint."""
         return {
-            "pipeline": plain_copy(self.pipeline),
+            "pipeline": _said_of_arrays(plain_copy(self.pipeline), to_rgb=False),
             "mean": list(self._fallback.mean),
             "std": list(self._fallback.std),
         }
@@ -123,7 +124,9 @@ class PipelinePreprocessing:
         """
         if sorted(state) != ["mean", "pipeline", "std"] or not isinstance(state["pipeline"], list):
             raise DataError(f"the preprocessing record has the keys {sorted(state)}, not mean, pipeline, std")
-        return cls(state["pipeline"], mean=state["mean"], std=state["std"])
+        # Records that do not say it are from a time when True was what a Normalize without it meant.
+        pipeline = _said_of_arrays(state["pipeline"], to_rgb=True)
+        return cls(pipeline, mean=state["mean"], std=state["std"])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PipelinePreprocessing) and self.state_dict() == other.state_dict()
@@ -132,3 +135,23 @@ class PipelinePreprocessing:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.pipeline!r})"
+
+
+def _said_of_arrays(pipeline: list[Any], *, to_rgb: bool) -> list[Any]:
+    """Return a pipeline for arrays with ``to_rgb`` in each `Normalize` that is silent; any other as it is."""
+    steps = [step if isinstance(step, Mapping) else {} for step in pipeline]
+    if any(_is_loading(step.get("type")) for step in steps):
+        return pipeline
+    return [
+        {**step, "to_rgb": to_rgb} if _is_silent(step) else given
+        for step, given in zip(steps, pipeline, strict=True)
+    ]
+
+
+def _is_silent(step: Mapping[str, Any]) -> bool:
+    return step.get("type") == "Normalize" and step.get("to_rgb") is None
+
+
+def _is_loading(kind: Any) -> bool:
+    part = PIPELINES.get(kind) if isinstance(kind, str) and kind in PIPELINES else kind
+    return isinstance(part, type) and issubclass(part, LoadImageFromFile)

@@ -48,7 +48,7 @@ def timm_network(name: str, **arguments: Any) -> nn.Module:
             arguments[theirs] = arguments.pop(ours)
     try:
         network: nn.Module = timm.create_model(name, pretrained=False, **arguments)
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except Exception as error:  # what an argument of the wrong kind or size raises is each network's own
         raise ModelError(f"model '{PREFIX}{name}' cannot be built with {arguments}: {error}") from error
     # What its pretrained weights are found by.
     network.timm_source = (name, dict(arguments))  # type: ignore[assignment]

@@ -9,23 +9,41 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import torch
 from torch import Tensor
 from torchvision.models import get_model_weights
 
+from ding_cls.common.file_kinds import other_kind
 from ding_cls.common.pickles import check_archive, check_nesting, check_pickle
 from ding_cls.errors import CheckpointError, ModelError
 
-_STATE_KEYS = ("state_dict", "model")
+_STATE_KEYS = ("state_dict", "model", "model_state_dict", "net")
+# A file of tensors by name may hold a few other values among them: at most one for so many tensors.
+_TENSORS_FOR_A_VALUE = 4
 # Under 'model' of a checkpoint are the weights that were evaluated. Where that is an average of them, those
 # in training are under this key.
 TRAINING = "training_model"
 # What an average needs beside these to go on; in older files its weights too, and 'model' those in training.
 AVERAGED = "averaged"
 _CHUNK_BYTES = 1 << 20
+_SAVE_STATE = "save the state dict alone: torch.save(model.state_dict(), PATH)"
+
+
+class WeightsInFile(NamedTuple):
+    """What a file of weights holds.
+
+    Attributes:
+        tensors: on the CPU by name, in the file's order and types.
+        is_averaged: the file is a checkpoint of a run that evaluated an average of the weights: these are it.
+        values: names of what is no tensor among them, such as an epoch's number.
+    """
+
+    tensors: dict[str, Tensor]
+    is_averaged: bool = False
+    values: tuple[str, ...] = ()
 
 
 def fetch_weights(name: str) -> Path:
@@ -81,8 +99,8 @@ def _fetched(url: str, what: str) -> Path:
 def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
-    The state dict may be under the key 'state_dict' or 'model'. Of a checkpoint of ours it is what the run
-    evaluated: the averaged weights, where it evaluated some.
+    The state dict may be under the key 'state_dict', 'model', 'model_state_dict' or 'net'. Of a checkpoint of
+    ours it is what the run evaluated: the averaged weights, where it evaluated some.
 
     Args:
         source: the file.
@@ -93,16 +111,18 @@ def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         ModelError: if the file is missing, damaged, or holds something else.
     """
-    return read_evaluated_weights(source)[0]
+    return read_evaluated_weights(source).tensors
 
 
-def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], bool]:
-    """Return what ``read_weights`` does, and whether these are averaged weights."""
+def read_evaluated_weights(source: str | os.PathLike[str]) -> WeightsInFile:
+    """Return what ``read_weights`` does, and what it is."""
     path = Path(source).expanduser()
     if not path.is_file():
         raise ModelError(f"weights file {path} {'is a folder' if path.is_dir() else 'does not exist'}")
     if path.suffix == ".safetensors":
-        return _read_safetensors(path), False
+        return WeightsInFile(_read_safetensors(path))
+    if kind := other_kind(path):
+        raise ModelError(f"weights file {path} is {kind}; {_SAVE_STATE}")
     try:
         _check_members(path)
         num_bytes = _check_description(path)
@@ -111,9 +131,9 @@ def read_evaluated_weights(source: str | os.PathLike[str]) -> tuple[dict[str, Te
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
     if not isinstance(content, Mapping):
-        return _find_state(content, path), False
+        return _find_state(content, path)
     part = evaluated_part(content)
-    return _find_state(part, path), part is not content or TRAINING in content
+    return _find_state(part, path)._replace(is_averaged=part is not content or TRAINING in content)
 
 
 def evaluated_part(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -192,13 +212,15 @@ def _check_description(path: Path) -> int:
     return num_bytes
 
 
-def _find_state(content: object, path: Path) -> dict[str, Tensor]:
+def _find_state(content: object, path: Path) -> WeightsInFile:
     if isinstance(content, Mapping):
         for key in _STATE_KEYS:
             if isinstance(content.get(key), Mapping):
                 return _find_state(content[key], path)
-        if content and all(isinstance(value, Tensor) for value in content.values()):
-            return {str(key): value for key, value in content.items()}
+        tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+        values = tuple(str(key) for key, value in content.items() if not isinstance(value, Tensor))
+        if tensors and len(tensors) >= _TENSORS_FOR_A_VALUE * len(values):
+            return WeightsInFile(tensors, values=values)
         found = (
             f"a dict with the keys {', '.join(map(repr, list(content)[:5]))}" if content else "an empty dict"
         )
@@ -215,8 +237,7 @@ def _reason(error: Exception) -> str:
     if forbidden:
         # An older file that was cut off within a name looks the same.
         return (
-            f"it holds {forbidden[1]}, and opening that could run code; if it is not damaged, "
-            "save the state dict alone: torch.save(model.state_dict(), PATH)"
+            f"it holds {forbidden[1]}, and opening that could run code; if it is not damaged, {_SAVE_STATE}"
         )
     if isinstance(error, pickle.UnpicklingError):
         # torch's own words advise to open it all the same.

@@ -11,7 +11,8 @@ from ding_cls.common.tensors import odd_tensor, state_differences
 from ding_cls.errors import CheckpointError, ModelError
 from ding_cls.models.layers.ops import classifier_names, first_convolution
 from ding_cls.models.weights.files import read_evaluated_weights
-from ding_cls.models.weights.position_embeddings import fit_positions
+from ding_cls.models.weights.foreign_entries import foreign_entries, named_entries
+from ding_cls.models.weights.position_embeddings import fit_positions, why_unfit
 from ding_cls.models.wrap import unwrap
 
 # What DataParallel, torch.compile, trainers, and libraries with a backbone and a head put in front.
@@ -42,6 +43,7 @@ class LoadReport:
         left_out: parts of the file that this model has switched off, such as auxiliary classifiers, or that
             are not in this part of a network.
         resized: what was fitted to another number of input channels, or to images of another size.
+        foreign: entries of the file that belong to no network, such as a loss's weights or a counter.
         is_averaged: the file is a checkpoint of a run that evaluated an average of the weights, and that is
             what was taken.
     """
@@ -53,6 +55,7 @@ class LoadReport:
     left_out: tuple[str, ...] = ()
     resized: tuple[str, ...] = ()
     is_averaged: bool = False
+    foreign: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"loaded {self.loaded} of {self.total} tensors from {self.source}"
@@ -64,6 +67,8 @@ class LoadReport:
             text += f"; newly initialised: {', '.join(self.reinitialised)}"
         if self.left_out:
             text += f"; left out: {', '.join(self.left_out)}"
+        if self.foreign:
+            text += f"; not the network's, left out: {', '.join(named_entries(self.foreign))}"
         return text
 
 
@@ -74,10 +79,10 @@ def load_pretrained(
 
     Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
-    last layer keeps its values where the file has another number of classes. The first convolution of a file
-    for colour images is fitted to other channels: summed for one; for more, repeated, and scaled so that
-    the sum stays. A vision transformer's positions are resized to another number of patches, as its library
-    does.
+    last layer keeps its values where the file has another number of classes. What is beside the network, such
+    as a loss, an average or the counters of tools, is left out. The first convolution of a file for colour
+    images is fitted to other channels: summed for one; for more, repeated, and scaled so that the sum stays.
+    A vision transformer's positions are resized to another number of patches, as its library does.
 
     In a network of parts a file of a whole network finds its place: its last layer, ``fc``, in the head, the
     rest in the backbone. A neck or head keeps its values where the file's is another, or is not there.
@@ -96,8 +101,10 @@ def load_pretrained(
     """
     model = unwrap(model)
     state = model.state_dict()
-    given, is_averaged = read_evaluated_weights(source)
-    found = _fit_names(_under(prefix, given, source), state)
+    file = read_evaluated_weights(source)
+    given = _under(prefix, file.tensors, source)
+    foreign = foreign_entries(given, state)
+    found = _fit_names({key: each for key, each in given.items() if key not in {*foreign}}, state)
     resized = (*_fit_channels(model, found, state), *fit_positions(model, found, state))
     left_out = [key for key in found if key not in state]
     if is_part:
@@ -107,11 +114,7 @@ def load_pretrained(
         swapped = _new_parts(found, state)
     else:
         swapped = _swapped_layer(model, found, state)
-    differing = [*_differing(found, state, swapped), *_unexpected(model, found, state)]
-    if differing:
-        listed = "; ".join(differing[:_MAX_LISTED])
-        more = f"; and {len(differing) - _MAX_LISTED} more" if len(differing) > _MAX_LISTED else ""
-        raise ModelError(f"weights file {source} does not fit {type(model).__name__}: {listed}{more}")
+    _refuse_differences(model, found, state, swapped, source)
     taken = {key: value for key, value in found.items() if key in state and key not in swapped}
     # Updated in place: the dict carries the versions of the modules, without which MNASNet refuses it.
     state.update(taken)
@@ -123,7 +126,8 @@ def load_pretrained(
         reinitialised=swapped,
         left_out=tuple(dict.fromkeys(_part_of(model, key) for key in left_out)),
         resized=resized,
-        is_averaged=is_averaged,
+        is_averaged=file.is_averaged,
+        foreign=(*foreign, *file.values),
     )
 
 
@@ -266,6 +270,21 @@ def _swapped_layer(
     pairs = [(found[name].shape, state[name].shape) for name in names]
     fits = all(theirs[1:] == ours[1:] and len(theirs) == len(ours) for theirs, ours in pairs)
     return names if fits else ()
+
+
+def _refuse_differences(
+    model: nn.Module,
+    found: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    swapped: tuple[str, ...],
+    source: str | os.PathLike[str],
+) -> None:
+    differing = [*_differing(found, state, swapped), *_unexpected(model, found, state)]
+    if differing:
+        listed = "; ".join(differing[:_MAX_LISTED])
+        more = f"; and {len(differing) - _MAX_LISTED} more" if len(differing) > _MAX_LISTED else ""
+        reason = why_unfit(found, state)
+        raise ModelError(f"weights file {source} does not fit {type(model).__name__}: {reason}{listed}{more}")
 
 
 def _differing(

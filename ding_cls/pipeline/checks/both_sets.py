@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ding_cls.data.labels import label_view
 from ding_cls.data.same_images import shared_images
 from ding_cls.data.split_words import is_plain, split_of
 
@@ -79,8 +80,7 @@ def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
 
 def _classes_in(dataset: Any) -> set[int] | None:
     """Return the numbers of the classes that a dataset has images of; None where it does not list them."""
-    listed = getattr(dataset, "get_gt_labels", None)
-    labels = getattr(dataset, "targets", None) if listed is None else listed()
+    labels = label_view(dataset)
     if labels is None or not len(labels):
         return None
     first = np.asarray(labels[0])

@@ -13,6 +13,7 @@ import torch
 
 from ding_cls.common.seed import generator, sample_randomness
 from ding_cls.data.datasets.wrappers import IndexedDataset, loaded
+from ding_cls.data.labels import label_view
 from ding_cls.errors import ConfigError, DingError
 from ding_cls.metrics import (
     METRICS,
@@ -60,8 +61,8 @@ def has_class_numbers(dataset: Any) -> bool:
 
 
 def _targets_of(dataset: Any) -> Any:
-    """Return the ``targets`` of a dataset, or else that of its first sample."""
-    targets = getattr(dataset, "targets", None)
+    """Return the labels of a dataset, not copied, or else that of its first sample."""
+    targets = label_view(dataset)
     if targets is None:
         with sample_randomness(0):
             sample = loaded(dataset, 0)
@@ -77,9 +78,13 @@ def labels_of(dataset: Any) -> Labels:
         return Labels("one")
     if np.issubdtype(first.dtype, np.integer):
         return Labels("tasks", len(first))
-    rows = np.asarray(targets, np.float64)
-    are_shares = bool((rows >= 0).all()) and np.allclose(rows.sum(1), 1.0, atol=1e-3)
-    return Labels("one") if are_shares else Labels("several")
+    # Most often the first row decides; all of them as one array of floats would take a gigabyte.
+    return Labels("one") if all(map(_are_shares, targets)) else Labels("several")
+
+
+def _are_shares(row: Any) -> bool:
+    row = np.asarray(row, np.float64)
+    return bool((row >= 0).all()) and bool(np.isclose(row.sum(), 1.0, atol=1e-3))
 
 
 def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:

@@ -33,11 +33,15 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
     if collect.train is None and collect.val is None:
         return
     skips_bad = cfg.policy.learn.learner.dataloader.max_bad > 0
+    for each in (*innermost(train_set), *innermost(eval_set)):
+        if _reads_nothing(each):
+            # A step that finds no image says so, which the order of the channels would not.
+            first_image(each, skips_bad=skips_bad)
     default = Normalization(tuple(collect.mean), tuple(collect.std))
     trained, used = (
         [
             _normalization(each)
-            or (None if _first_image(each, skips_bad=skips_bad).is_floating_point() else default)
+            or (None if first_image(each, skips_bad=skips_bad).is_floating_point() else default)
             for each in innermost(dataset)
         ]
         for dataset in (train_set, eval_set)
@@ -47,7 +51,7 @@ def check_normalization(cfg: Any, train_set: Any, eval_set: Any) -> None:
             who = "one data set of evaluation" if number < len(used) else "training"
             raise DataError(_two_normalizations(who, each, used[0]))
     if trained[0] in (None, FROM_0_TO_255):
-        _warn_of_large_floats(_first_image(innermost(train_set)[0], skips_bad=skips_bad))
+        _warn_of_large_floats(first_image(innermost(train_set)[0], skips_bad=skips_bad))
 
 
 def check_eval_normalization(dataset: Any, preprocessing: PipelinePreprocessing, split: str) -> None:
@@ -78,7 +82,7 @@ def note_image_size(cfg: Any, eval_set: Any) -> None:
     collect = cfg.policy.collect
     if not all(_makes_images_alone(collect[split]) for split in ("train", "val")):
         return
-    image = _first_image(eval_set)
+    image = first_image(eval_set)
     height, width = image.shape[1:] if image.is_floating_point() else image.shape[:2]
     if height == width:
         collect.resize_size = round(int(height) * collect.resize_size / collect.image_size)
@@ -91,6 +95,13 @@ def _makes_images_alone(section: Mapping[str, Any] | None) -> bool:
         return False
     inner = inner_of(section)
     return not (arguments_of(inner) - inner.keys()) & {"pipeline", "transform"}
+
+
+def _reads_nothing(dataset: Any) -> bool:
+    """Return whether a dataset of files has a pipeline without `LoadImageFromFile`."""
+    pipeline = getattr(dataset, "pipeline", None)
+    is_without = isinstance(pipeline, Compose) and bool(pipeline.steps) and not pipeline.is_from_file
+    return is_without and not getattr(dataset, "is_in_memory", False)
 
 
 def _normalization(dataset: Any) -> Normalization | None:
@@ -118,7 +129,16 @@ def _two_normalizations(who: str, theirs: Normalization, used: Normalization) ->
     )
 
 
-def _first_image(dataset: Any, *, skips_bad: bool = False) -> torch.Tensor:
+def first_image(dataset: Any, *, skips_bad: bool = False) -> torch.Tensor:
+    """Return the first image of a dataset: uint8 ``(H, W, 3)``, or float ``(C, H, W)``.
+
+    Args:
+        dataset: it is left as it is.
+        skips_bad: take the first that can be read.
+
+    Raises:
+        DataError: it cannot be loaded, or is no image.
+    """
     load = getattr(dataset, "load", dataset.__getitem__)
     index = next((each for each in range(len(dataset)) if not fault_of(dataset, each)), 0) if skips_bad else 0
     with sample_randomness(0):

@@ -8,6 +8,7 @@ from typing import Any
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import IMetric, SumMetric, has_lower_loss
 from ding_cls.types import RAW
+from ding_cls.worker.evaluation.results import bare_number
 
 # What other systems call a result, as ``_normalized`` writes it, and what it may be called here.
 _ALIASES = {
@@ -120,7 +121,8 @@ class Ranking:
         if other is None:
             return True
         if self._key is None and not min_delta:
-            return bool(self._metric.gt(result, other))
+            given, before = (bare_number(self._metric, each) for each in (result, other))
+            return bool(self._metric.gt(given, before))
         name, value = self.score(result)
         gain = value - other[name]
         if gain == 0 and not min_delta:
@@ -207,12 +209,33 @@ def check_stop_value(metric: IMetric, goals: Any) -> None:
 
 
 def has_reached(metric: IMetric, result: Mapping[str, Any], goals: Any) -> bool:
-    """Return whether a result meets a ``stop_value``; a metric that is no ``SumMetric`` decides by ``gt``."""
+    """Return whether a result meets a ``stop_value``; a metric that is no ``SumMetric`` decides by ``gt``.
+
+    One number is given to ``gt`` as it is, or where that takes none, under every name of the result.
+
+    Raises:
+        ConfigError: ``gt`` can compare a result with neither.
+    """
     if goals is None:
         return False
     if isinstance(metric, SumMetric):
         return metric.reached(result, goals)
-    return bool(metric.gt(result, goals))
+    forms = [goals]
+    if not isinstance(goals, Mapping):
+        forms.append(dict.fromkeys(result, goals))
+        if [*result.values()] == [goals]:
+            return True
+    failures: list[Exception] = []
+    for form in forms:
+        try:
+            return bool(metric.gt(bare_number(metric, result), form))
+        except (TypeError, LookupError, AttributeError) as error:
+            failures.append(error)
+    name, first = type(metric).__name__, failures[0]
+    raise ConfigError(
+        f"policy.eval.evaluator.stop_value is {goals!r}, and {name}.gt cannot compare a result with it "
+        f"({type(first).__name__}: {first}); the results of {name} are {', '.join(map(str, result))}"
+    ) from first
 
 
 class EarlyStopping:

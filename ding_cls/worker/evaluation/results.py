@@ -10,7 +10,7 @@ import torch
 
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.checkpoint.state import SaveError
-from ding_cls.errors import DataError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, fits_a_line, show_value, where_lists_are
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
@@ -44,6 +44,30 @@ def plain_number(value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
+def named_numbers(metric: IMetric, found: Any) -> dict[str, Any]:
+    """Return what a metric of one's own gives, by name; a single number has the name of the metric's class.
+
+    Raises:
+        ConfigError: it is neither a dict nor a number.
+    """
+    name = type(metric).__name__
+    if isinstance(found, Mapping):
+        return {key: plain_number(value) for key, value in found.items()}
+    number = plain_number(found)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ConfigError(
+            f"{name} gives a {type(found).__name__}; eval and reduce_mean return a dict of results by name, "
+            "or one number"
+        )
+    return {name: number}
+
+
+def bare_number(metric: IMetric, result: Any) -> Any:
+    """Return a result as the metric itself gave it: the number that ``named_numbers`` has named."""
+    name = type(metric).__name__
+    return result[name] if isinstance(result, Mapping) and name in result else result
+
+
 def plain(value: Any) -> Any:
     """Return tensors and NumPy's numbers and arrays as Python's own, which checkpoints and JSON can hold."""
     if isinstance(value, Mapping):
@@ -64,16 +88,18 @@ def reduced_dicts(
         counts: samples of each batch.
     """
     note = ""
+    given = [bare_number(metric, each) for each in dicts]
     if takes_counts(metric):
-        reduced = metric.reduce_mean(dicts, counts)  # type: ignore[call-arg]
+        found = metric.reduce_mean(given, counts)  # type: ignore[call-arg]
     else:
-        reduced = metric.reduce_mean(dicts)
+        found = metric.reduce_mean(given)
         if len(set(counts)) > 1:
             note = (
                 f"batches of {min(counts)} to {max(counts)} samples count alike in "
                 f"{type(metric).__name__}.reduce_mean; for the exact mean give it a second parameter, the "
                 "number of samples of each"
             )
+    reduced = found if isinstance(found, Mapping) else named_numbers(metric, found)
     return {name: plain(value) for name, value in reduced.items()}, note
 
 

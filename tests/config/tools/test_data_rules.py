@@ -11,6 +11,17 @@ from tests.config.tools.lint_cases import PIPELINES, Case, changed, check_case, 
 # What may stand behind the sections of PIPELINES.
 LAST = "        val=dict(type='ImageNet', pipeline=_val),\n    ),\n"
 WITHOUT_WORKERS = "dict(learner=dict(dataloader=dict(num_workers=0)))"
+ARRAYS = """\
+_norm = [
+    dict(type='Resize', size=32),
+    dict(
+        type='Normalize',
+        mean=[100, 110, 120], std=[50],
+    ),
+]
+_data = dict(type='NpzDataset', data_prefix='d.npz', pipeline=_norm)
+policy = dict(collect=dict(train=_data, val=_data))
+"""
 # Rule, line, a config that has stepped into it, and its nearest relative that has not.
 CASES: list[Case] = [
     (
@@ -86,6 +97,18 @@ CASES: list[Case] = [
             ("to_rgb=True", "to_rgb=False"),
             ("mean=[123.675, 116.28, 103.53]", "mean=[103.53, 116.28, 123.675]"),
         ),
+    ),
+    (
+        "swapped-arrays",
+        5,
+        changed(ARRAYS, ("std=[50]", "std=[50, 60, 70], to_rgb=True")),
+        changed(ARRAYS, ("std=[50]", "std=[50, 60, 70], to_rgb=False")),
+    ),
+    (
+        "swapped-arrays",
+        5,
+        changed(ARRAYS, ("std=[50]", "std=[50, 60, 70], to_rgb=True")),
+        changed(ARRAYS, ("std=[50]", "std=[50, 60, 70], to_rgb=True"), ("NpzDataset", "MNIST")),
     ),
     (
         "random-evaluation",

@@ -42,10 +42,11 @@ def test_a_file_names_arrays_and_classes(file):
     assert torch.equal(ArrayDataset(images=RGB[..., :1], labels=LABELS).load(3)[0], grey.load(3)[0])
 
 
-def test_pixels_stay_rgb_where_to_rgb_is_false():
+def test_pixels_stay_rgb_unless_to_rgb_is_true():
     # mmclassification's arrays are RGB: to_rgb=True would swap them, and its CIFAR configs say False.
-    for to_rgb, pixels in ((False, RGB[1]), (True, RGB[1, ..., ::-1])):
-        normalize = {"type": "Normalize", "mean": MEAN, "std": STD, "to_rgb": to_rgb}
+    said = (({}, RGB[1]), ({"to_rgb": False}, RGB[1]), ({"to_rgb": True}, RGB[1, ..., ::-1]))
+    for order, pixels in said:
+        normalize = {"type": "Normalize", "mean": MEAN, "std": STD, **order}
         dataset = ArrayDataset(images=RGB, labels=LABELS, pipeline=[normalize])
         expected = (pixels.astype(np.float64) - MEAN) / STD
         assert np.allclose(dataset[1]["img"], expected, atol=1e-5)

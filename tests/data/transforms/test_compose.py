@@ -51,6 +51,30 @@ def test_a_normalize_at_the_end_is_left_to_the_batch():
         assert compose.deferred == Normalization((0.2, 0.4, 0.6), (0.2, 0.2, 0.2))
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([RESIZE], "the pipeline step Resize finds no 'img' in 'a.png': begin the pipeline with dict(type="),
+        ([NORMALIZE], "the pipeline step Normalize finds no 'img' in 'a.png': begin the pipeline with"),
+        ([RESIZE, LOAD], "the pipeline step Resize finds no 'img' in 'a.png': begin"),
+        ([LOAD, lambda results: {"filename": "a.png"}, RESIZE], "'a.png': a step before it has removed it"),
+    ],
+)
+def test_a_pipeline_without_loading_is_told(tmp_path, steps, expected):
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    sample = {"img_prefix": str(tmp_path), "img_info": {"filename": "a.png"}, "gt_label": 1}
+    for run in (Compose(steps), Compose(steps).pixels):
+        with pytest.raises(DataError) as caught:
+            run(dict(sample))
+        assert expected in str(caught.value)
+
+
+def test_a_users_own_key_error_is_its_own():
+    with pytest.raises(KeyError, match="'img'") as caught:
+        Compose([lambda results: {}["img"]])({"img": PIXELS})
+    assert "in the pipeline step <lambda>" in caught.value.__notes__[0]
+
+
 def test_a_later_step_keeps_it_where_it_stands():
     compose = Compose([LOAD, NORMALIZE, RESIZE, *FORMAT])
     assert types(compose.pixel_steps) == ["LoadImageFromFile", "Normalize", "Resize"]

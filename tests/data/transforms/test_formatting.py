@@ -59,7 +59,14 @@ def test_its_input_is_left_alone():
 
 @pytest.mark.parametrize(
     ("is_from_file", "to_rgb", "is_swapped"),
-    [(True, True, False), (True, False, True), (False, False, False), (False, True, True)],
+    [
+        (True, True, False),
+        (True, False, True),
+        (False, False, False),
+        (False, True, True),
+        (True, None, False),
+        (False, None, False),
+    ],
 )
 def test_to_rgb_means_what_it_means_in_mmclassification(is_from_file, to_rgb, is_swapped):
     # There a file is BGR until to_rgb turns it; an array is whatever it is until to_rgb turns it.

@@ -45,6 +45,21 @@ def tensor(steps, given):
     return steps.normalize(steps.to_tensor(steps(given))[None])[0]
 
 
+def test_what_arrays_were_trained_as_is_kept():
+    steps = [NORMALIZE]
+    assert not PipelinePreprocessing(steps).normalization.is_swapped
+    record = PipelinePreprocessing(steps).state_dict()
+    assert PipelinePreprocessing.from_state(record).state_dict() == record
+    assert not PipelinePreprocessing.from_state(record).normalization.is_swapped
+    # Older records do not say it: arrays were swapped then.
+    older = PipelinePreprocessing.from_state({**record, "pipeline": [NORMALIZE]})
+    assert older.normalization.is_swapped
+    assert PipelinePreprocessing.from_state(older.state_dict()).normalization.is_swapped
+    of_files = PipelinePreprocessing(STANDARD).state_dict()
+    assert of_files["pipeline"] == STANDARD
+    assert not PipelinePreprocessing.from_state(of_files).normalization.is_swapped
+
+
 @pytest.mark.parametrize("size", [(64, 48), (48, 65), (30, 20), (2, 90)])
 def test_a_standard_pipeline_is_the_ordinary_record_to_the_last_bit(size):
     found = pipeline_preprocessing(STANDARD)

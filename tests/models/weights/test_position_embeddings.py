@@ -122,3 +122,38 @@ def test_timms_own_weights_tell_the_size_they_were_made_for(monkeypatch: pytest.
         described = {"name": "timm/vit_tiny_patch16_224", "depth": 1, "img_size": side, "pretrained": True}
         (report,) = load_initial_weights(new_network(described, num_classes=3), described)
         assert str(report).partition(")")[2] == expected
+
+
+OBLONG = {"img_size": (32, 96)}
+NO_TOKEN = {"class_token": False, "global_pool": "avg"}
+REGISTERS = {"reg_tokens": 4}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        ({}, NO_TOKEN, "the file has the tokens cls_token, the network none: take a network"),
+        (NO_TOKEN, {}, "the file has the tokens none, the network cls_token"),
+        (REGISTERS, {}, "the file has the tokens cls_token and 4 x reg_token, the network cls_token"),
+        ({}, REGISTERS, "the file has the tokens cls_token, the network cls_token and 4 x reg_token"),
+        (OBLONG, {}, "pos_embed holds 13 positions, which are no square of patches and cannot be resized"),
+        ({"no_embed_class": True}, {}, "pos_embed (file: (1, 16, 8), model: (1, 17, 8))"),
+    ],
+)
+def test_other_tokens_and_other_grids_are_refused_with_the_reason(
+    tmp_path: Path, theirs: dict[str, Any], ours: dict[str, Any], expected: str
+) -> None:
+    pytest.importorskip("timm")
+    small = {"patch_size": 16, "embed_dim": 8, "num_heads": 2, "depth": 1, "num_classes": 3, "img_size": 64}
+    build = sys.modules["timm.models.vision_transformer"].VisionTransformer
+    with pytest.raises(ModelError) as caught:
+        load_pretrained(build(**{**small, **ours}), saved(tmp_path, build(**{**small, **theirs})))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_same_oblong_grid_fits(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    build = sys.modules["timm.models.vision_transformer"].VisionTransformer
+    small = {"patch_size": 16, "embed_dim": 8, "num_heads": 2, "depth": 1, "num_classes": 3, **OBLONG}
+    assert load_pretrained(build(**small), saved(tmp_path, build(**small))).resized == ()

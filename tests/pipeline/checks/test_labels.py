@@ -1,6 +1,7 @@
 """One label, several, or one for each task: the metric that is meant, and what cannot train on them."""
 
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from ding_cls.data import SubsetDataset, SyntheticDataset, build_dataset
+from ding_cls.data import ArrayDataset, SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import DatasetMetric, ImageClassificationMetric
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy, metric_for
+from ding_cls.pipeline.checks.both_sets import missing_classes
+from ding_cls.pipeline.checks.labels import (
+    Labels,
+    has_class_numbers,
+    labels_of,
+    measures_cross_entropy,
+    metric_for,
+)
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 from tests.harness import SETTINGS, tiny_parts
 
@@ -70,6 +78,21 @@ def test_a_data_sets_own_evaluate_is_asked() -> None:
         assert found["mine"][1] is None if indices is None else len(found["mine"][1]) == indices
         assert {"acc1", "loss"} <= found.keys()
     assert type(metric_for(None, SyntheticDataset(6, 3, 8))) is ImageClassificationMetric
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32])
+def test_the_kind_of_many_labels_takes_no_memory(dtype: Any) -> None:
+    several = np.zeros((2000, 500), dtype)
+    several[:, :3] = 1
+    dataset = ArrayDataset(images=np.zeros((2000, 2, 2, 3), np.uint8), labels=several)
+    tracemalloc.start()
+    kind, has_numbers = labels_of(dataset), has_class_numbers(dataset)
+    assert missing_classes(dataset, dataset) == ""
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (kind, has_numbers) == (Labels("several"), False)
+    # As floats the labels are 8 MB.
+    assert peak < 1e5
 
 
 def test_a_data_set_without_a_list_of_targets_is_asked_for_a_sample(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_two_normalisations_are_refused(picture_folder: Path) -> None:
         build_datasets(compiled(**folders(picture_folder, train=custom(TRAIN), val=custom(val))))
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_pipeline_that_reads_no_file_is_told_before_its_numbers(picture_folder: Path, split: str) -> None:
+    sections = {"train": custom(TRAIN), "val": custom(SQUASH)}
+    sections[split] = custom(SQUASH[1:])
+    with pytest.raises(DataError, match=r"step Resize finds no 'img' in 'a.*: begin the pipeline with dict"):
+        build_datasets(compiled(**folders(picture_folder, **sections)))
+
+
 def test_a_test_set_that_normalises_otherwise_is_refused(picture_folder: Path) -> None:
     other = [*SQUASH[:2], {**NORMALIZE, "std": [1.0, 1.0, 1.0]}]
     held = custom(other, data_prefix=str(picture_folder / "val"))
