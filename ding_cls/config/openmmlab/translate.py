@@ -99,7 +99,9 @@ def to_native(
         return NativeConfig(values, places, problems), words
     values = apply_overrides(values, other_words, origins=places)
     problems += leftovers(values, places)
-    translation = _Translation(values, places, variables if notes is None or not notes.file else notes.variables)
+    translation = _Translation(
+        values, places, variables if notes is None or not notes.file else notes.variables
+    )
     translated = translation.run()
     if notes is not None:
         notes.is_openmmlab = True
