@@ -33,12 +33,14 @@ class _Lists(NamedTuple):
         typed: those that the command line names, which stay.
         moved: where the others lie in the folder of data; without those that do not.
         root: the folder that they and the images have in common.
+        above: what takes its place.
     """
 
     named: Mapping[str, str]
     typed: frozenset[str]
     moved: Mapping[str, str]
     root: str
+    above: Path
 
     @property
     def has_samples(self) -> bool:
@@ -114,7 +116,8 @@ class DataFolder:
     def _single(
         self, section: dict[str, Any], split: str, prefix: str, folder: Path | None
     ) -> tuple[dict[str, Any], str]:
-        lists, present = self._lists(section, split, prefix, folder), folder or self._present(split)
+        present = folder or self._present(split)
+        lists = self._lists(section, split, prefix, present)
         if is_own(section):
             # It alone knows what it reads.
             return {**section, **lists.moved}, str(present or self.data)
@@ -122,7 +125,7 @@ class DataFolder:
             return lists.left_out(section), str(published_folder(section, self.data))
         check_has_list(section, self.data, split, has_list=lists.has_samples)
         if lists.has_samples and section.get("type") in (*CLASS_FOLDERS, *LISTED):
-            beside = self.data / os.path.relpath(prefix or ".", lists.root or ".")
+            beside = lists.above / os.path.relpath(prefix or ".", lists.root or ".")
             return lists.left_out(section), str(beside if beside.is_dir() else present or self.data)
         place = folder or find_split(self.data, split.partition(".")[0])
         if section.get("type") in (*CLASS_FOLDERS, *LISTED) or holds_every_split(section):
@@ -133,32 +136,29 @@ class DataFolder:
         self, section: dict[str, Any], split: str, lists: _Lists, place: Path
     ) -> dict[str, Any]:
         """Return the description of a dataset that reads class folders."""
-        self.replaced += [
-            f"{split}.{name}" for name in lists.named if name not in {*lists.moved, *lists.typed}
-        ]
         read = as_class_folders(lists.left_out(section))
-        if read["type"] != section["type"]:
+        if read["type"] == section["type"]:
+            left_out = (name for name in lists.named if name not in {*lists.moved, *lists.typed})
+            self.replaced += [f"{split}.{name}" for name in left_out]
+        else:
             self.replaced.append(f"{split}.type={section['type']} (class folders are read)")
         if not self._is_typed(f"{split}.classes") and _are_of_other_data(read.get("classes"), place):
             del read["classes"]
             self.replaced.append(f"{split}.classes")
         return read
 
-    def _lists(self, section: Mapping[str, Any], split: str, prefix: str, folder: Path | None) -> _Lists:
+    def _lists(self, section: Mapping[str, Any], split: str, prefix: str, present: Path | None) -> _Lists:
         named = {name: value for name, value in section.items() if is_file(name, value)}
         root = _common([prefix, *map(os.path.dirname, named.values())])
         typed = frozenset(name for name in named if self._is_typed(f"{split}.{name}"))
-        below = folder if os.path.normpath(root or ".") == os.path.normpath(prefix or ".") else None
-        places = {name: self._place(named[name], root, below) for name in named if name not in typed}
-        return _Lists(named, typed, {name: place for name, place in places.items() if place}, root)
-
-    def _place(self, path: str, root: str, below: Path | None) -> str:
-        """Return where a list of the config lies in this folder; empty where it does not."""
-        if os.path.isabs(path) and not root:
-            return ""
-        name = os.path.relpath(path, root or ".")
-        places = [each / name for each in (self.data, below) if each is not None]
-        return next((str(each) for each in places if not name.startswith("..") and each.is_file()), "")
+        is_of_split = os.path.normpath(root or ".") == os.path.normpath(prefix or ".")
+        found = _Lists(named, typed, {}, root, self.data)
+        # A split's list may lie in the split's folder too.
+        for above in [self.data, *([present] if is_of_split and present is not None else [])]:
+            places = {name: _place(named[name], root, above) for name in named if name not in typed}
+            moved = {name: place for name, place in places.items() if place}
+            found = found if found.moved else found._replace(moved=moved, above=above)
+        return found if found.moved else found._replace(above=self.data)
 
     def _holds_files(self, section: Mapping[str, Any], present: Path | None) -> bool:
         """Return whether a dataset with all splits in one folder is there, or nothing else is."""
@@ -172,6 +172,14 @@ class DataFolder:
 
     def _is_typed(self, path: str) -> bool:
         return (place_of(f"{_COLLECT}.{path}", self.origins) or "").startswith("override ")
+
+
+def _place(path: str, root: str, above: Path) -> str:
+    """Return where a list below ``root`` lies in the folder that takes its place; empty where it does not."""
+    if os.path.isabs(path) and not root:
+        return ""
+    name = os.path.relpath(path, root or ".")
+    return str(above / name) if not name.startswith("..") and (above / name).is_file() else ""
 
 
 def has_folder(data: str | os.PathLike[str], split: str) -> bool:
