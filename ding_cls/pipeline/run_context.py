@@ -267,11 +267,10 @@ def open_run(
 
     Args:
         cfg: the config, as read; ``seed`` replaces its own.
-        resume: continue the run in ``exp_name`` from its newest good checkpoint; or in a run's folder, or
-            from the very checkpoint: newer ones are set aside.
+        resume: continue the run in ``exp_name`` or in a folder; from a checkpoint newer ones are set aside.
         origins: which line of which file set each key, for error messages.
         problems: what ``ding_cls.config.resolve`` found wrong, reported together with the rest.
-        notes: what reading the config file has found beside its values.
+        notes: what else reading the file has found.
         allow_changed_data: go on with other data than the run was begun with, and warn.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
@@ -294,8 +293,7 @@ def open_run(
             chosen = choose_folder(compiled, rank, is_resumed=bool(resume), named=named, logger=logger)
         checkpoint = chosen.checkpoint
         if checkpoint is not None:
-            saved = checkpoint.get("run", {}).get("config")
-            origins = given
+            origins, saved = given, checkpoint.get("run", {}).get("config")
             compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
             keep_batches(compiled, cfg, checkpoint, logger)
         compiled.exp_name = chosen.path
@@ -303,8 +301,7 @@ def open_run(
             writer = _open_logs(compiled, origins, logger, is_new=checkpoint is None)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
-        run.allow_changed_data = allow_changed_data
-        run.notes = notes or run.notes
+        run.allow_changed_data, run.notes = allow_changed_data, notes or run.notes
         with forward_library_logs(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:

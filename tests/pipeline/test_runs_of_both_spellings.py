@@ -157,7 +157,9 @@ def test_a_config_of_imagenets_trains_on_a_folder_and_is_evaluated_there(
     told = "\n".join(report.remarks)
     assert "dataset_type: a variable (imagenet.py:2) that nothing reads" in told
     assert "takes the place of train.dataset.classes, val.ann_file;" in told
-    assert "num_classes is 4, as in the data, not 1,000, in policy.model.head, policy.model.head.loss, " in told
+    assert (
+        "num_classes is 4, as in the data, not 1,000, in policy.model.head, policy.model.head.loss, " in told
+    )
     assert "; policy.eval.metric.topk is [1]" in told
     assert ding_cls.train("imagenet.py", data=data, overrides=words).run_folder == Path("mm")
     assert capsys.readouterr().out.count("num_classes is 4, as in the data") == 1
@@ -190,5 +192,5 @@ def test_a_config_of_imagenets_trains_without_validation(picture_folder: Path, w
 def test_a_number_of_classes_that_is_typed_must_be_the_datas(picture_folder: Path, workdir: Path) -> None:
     Path("imagenet.py").write_text(IMAGENET)
     words = ["policy.cuda=False", "model.head.num_classes=7"]
-    with pytest.raises(ConfigError, match="head.num_classes is 7, but the training data have 4"):
+    with pytest.raises(ConfigError, match=r"head\.num_classes is 7, but the training data have 4"):
         dry_run("imagenet.py", data=picture_folder, overrides=words)

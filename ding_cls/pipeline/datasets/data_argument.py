@@ -14,6 +14,7 @@ from ding_cls.data import find_split
 from ding_cls.data.datasets.listing import has_splits
 from ding_cls.pipeline.datasets.data_folder import DataFolder, has_folder, is_file
 from ding_cls.pipeline.datasets.dataset_cfg import (
+    DIVIDING,
     FOLDERS,
     changed,
     folder_of_split,
@@ -58,10 +59,13 @@ def lay_data_folder(
     train, val, test = (collect.get(split) for split in ("train", "val", "test"))
     if is_validated and val is None and isinstance(train, dict):
         val = test or eval_section_of(train)
+    is_divided = all(isinstance(each, dict) and each.get("type") in DIVIDING for each in (train, val))
     given: dict[str, str] = {}
     for split, section in (("train", train), ("val", val)):
         key, is_used = f"{_COLLECT}.{_PATHS[split]}", split == "train" or is_validated
-        place = _training_folder(data) if split == "train" and only_training else None
+        # Parts of one dataset are taken from one folder.
+        is_whole = is_divided or (split == "train" and only_training)
+        place = _training_folder(data) if is_whole else None
         if not is_used and not _is_in(data, split, section):
             # What describes it says still what is done to an image.
             given |= {key: ""} if section is not None or only_training else {}

@@ -94,3 +94,11 @@ def test_a_cross_validation_takes_class_folders_alone(data: Path) -> None:
     assert (collect["train"], collect["val"]) == (PIPELINE, PIPELINE)
     _, given, _ = laid({}, only_training=True)
     assert given == {"learn_data_path": "new/train", "eval_data_path": "new/val"}
+
+
+@pytest.mark.parametrize("data_word", ["new", "new/train"])
+def test_parts_of_one_dataset_are_taken_from_one_folder(data: Path, data_word: str) -> None:
+    parts = [{"type": "KFoldDataset", "dataset": LISTED, "test_mode": is_test} for is_test in (False, True)]
+    collect, given, _ = laid({"train": parts[0], "val": parts[1]}, data_word)
+    assert given == {"learn_data_path": "new/train", "eval_data_path": "new/train"}
+    assert collect["val"] == {"type": "KFoldDataset", "dataset": PIPELINE, "test_mode": True}
