@@ -29,9 +29,8 @@ def set_too_late(cfg: LintContext) -> Iterator[LintFinding]:
         yield LintFinding(
             "set-too-late",
             name,
-            f"set in {place}, after the base file has used its own ({base}): what it made of it stays"
-            f"{_likewise([*too_late][1:])}",
-            "set in the inheriting file what is made of it, too",
+            f"set in {place} after {base} was used, so nothing changes{_likewise([*too_late][1:])}",
+            "set what is made of it, too",
         )
 
 
@@ -44,7 +43,7 @@ def read_by_nothing(cfg: LintContext) -> Iterator[LintFinding]:
             "read-by-nothing",
             name,
             f"a variable{f' ({place})' if place else ''} that nothing reads{_likewise(names[1:])}",
-            "a change of it changes nothing: change the keys",
+            "to change it changes nothing",
         )
 
 

@@ -34,6 +34,7 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
     needs_no_folder,
     part_of,
     with_pipeline,
+    with_prefix,
     without_loading,
 )
 from ding_cls.pipeline.datasets.input_checks import check_eval_normalization
@@ -174,10 +175,15 @@ def _section_to_evaluate(collect: Any, split: str, data: str | os.PathLike[str] 
 def _moved_to(section: dict[str, Any], split: str, data: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what a description says, of the split in a folder of data."""
     folder = DataFolder(Path(data))
-    inner, path = folder.described(section if "datasets" in section else inner_of(section), split)
+    is_of_all = holds_every_split(section)
+    moved, path = folder.described(
+        section if is_of_all or "datasets" in section else inner_of(section), split
+    )
     if folder.replaced and split != "train":
         _LOGGER.warning("--data %s takes the place of %s", data, ", ".join(folder.replaced))
-    return _moved(inner, path) if path else inner
+    if is_of_all and holds_every_split(moved):
+        return with_prefix(moved, path)
+    return _moved(moved, path) if path else moved
 
 
 def _without_list(section: dict[str, Any], split: str) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def test_a_variable_that_its_base_has_used_is_told(tmp_path: Path, value: str) -
     name = "width" if value == "5" else "norm"
     line = 2 if value == "5" else 1
     assert found(tmp_path, f"_base_ = 'base.py'\n{name} = {value}\n") == [
-        f"mine.py:2 {name}: set in mine.py:2, after the base file has used its own (base.py:{line}): what it "
-        "made of it stays; set in the inheriting file what is made of it, too"
+        f"mine.py:2 {name}: set in mine.py:2 after base.py:{line} was used, so nothing changes; "
+        "set what is made of it, too"
     ]
 
 
@@ -51,7 +51,7 @@ def test_a_value_that_is_the_same_or_used_again_is_none(tmp_path: Path, text: st
 def test_a_grandchild_that_uses_it_makes_up_for_it(tmp_path: Path) -> None:
     (tmp_path / "middle.py").write_text("_base_ = 'base.py'\nnorm = dict(mean=[3.0])\nwidth = 9\n")
     (found_one,) = found(tmp_path, "_base_ = 'middle.py'\nmodel = dict(head=dict(norm=_base_.norm))\n")
-    assert found_one.startswith("middle.py:3 width: set in middle.py:3, after")
+    assert found_one.startswith("middle.py:3 width: set in middle.py:3 after base.py:2")
 
 
 def test_several_make_one_line(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_variables_that_nothing_reads_are_one_line(tmp_path: Path) -> None:
     text = "".join(f"{name} = 1\n" for name in names) + BASE
     assert found(tmp_path, text) == [
         "mine.py:1 v0: a variable (mine.py:1) that nothing reads; likewise v1, v2, v3, v4, v5 and 2 more; "
-        "a change of it changes nothing: change the keys"
+        "to change it changes nothing"
     ]
     assert found(tmp_path, BASE) == []
 
@@ -78,6 +78,5 @@ def test_a_run_tells_the_same_and_what_its_data_replace() -> None:
     assert lines == [
         "policy.collect: --data new takes the place of val.ann_file, val.classes; a list in it is named by "
         "SPLIT.ann_file",
-        "dataset_type: a variable (mine.py:1) that nothing reads; a change of it changes nothing: change the "
-        "keys",
+        "dataset_type: a variable (mine.py:1) that nothing reads; to change it changes nothing",
     ]
