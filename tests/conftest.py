@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from ding_cls.common.seed import generator
@@ -58,21 +59,27 @@ class TinyNet(nn.Module):
 
 
 def write_pictures(root: Path, *, classes: tuple[str, ...], per_class: int, size_px: int = 12) -> Path:
-    """Write PNG class folders whose classes differ in brightness; the same pixels for the same arguments."""
+    """Write PNG class folders whose classes differ in brightness; the same pixels for the same arguments.
+
+    The files name the folder: those of two splits are no copies.
+    """
     for number, name in enumerate(classes):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         for index in range(per_class):
             brightness = 190 * number / max(len(classes) - 1, 1)
-            (folder / f"{index:03d}.png").write_bytes(png(number, index, size_px, brightness))
+            (folder / f"{index:03d}.png").write_bytes(png(number, index, size_px, brightness, root.name))
     return root
 
 
 @cache
-def png(number: int, index: int, size_px: int, brightness: float) -> bytes:
+def png(number: int, index: int, size_px: int, brightness: float, text: str) -> bytes:
     noise = torch.rand(size_px, size_px, 3, generator=generator(number, index))
     file = io.BytesIO()
-    Image.fromarray((noise * 60 + brightness).to(torch.uint8).numpy()).save(file, "PNG")
+    about = PngInfo()
+    about.add_text("folder", text)
+    image = Image.fromarray((noise * 60 + brightness).to(torch.uint8).numpy())
+    image.save(file, "PNG", pnginfo=about)
     return file.getvalue()
 
 

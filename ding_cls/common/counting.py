@@ -28,3 +28,9 @@ class CountVar:
 def either(numbers: tuple[int, int]) -> str:
     """Return '29 or 30' for 29 and 30, and one number where both are the same."""
     return " or ".join(f"{each:,}" for each in sorted({*numbers}))
+
+
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: '1 epoch', '1,200 images', '2 batches' for ``plural='batches'``."""
+    figure = f"{number:g}" if number % 1 else f"{int(number):,}"
+    return f"{figure} {noun if number == 1 else plural or noun + 's'}"

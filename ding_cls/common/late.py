@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,10 +31,6 @@ class Percentage:
         """Return the number where the flags are, 0-dim float32."""
         return self.flags.sum().float() * self.factor
 
-    def times_factor(self, count: float) -> float:
-        """Return the number that a count of True comes to, rounded as that of ``tensor``."""
-        return float(np.float32(count) * np.float32(self.factor))
-
 
 class Reading:
     """Numbers on their way to the host: packed by kind, and copied from a GPU without waiting.
@@ -50,10 +45,10 @@ class Reading:
         self._last_copy: Any = None
         kinds: dict[Any, list[int]] = {}
         for place, value in enumerate(values):
-            if isinstance(value, Tensor):
+            if isinstance(value, Percentage):
+                kinds.setdefault((value.flags.numel(), value.flags.device), []).append(place)
+            elif isinstance(value, Tensor) and not value.is_cpu:
                 kinds.setdefault((value.dtype, value.device), []).append(place)
-            elif isinstance(value, Percentage):
-                kinds.setdefault((value.flags.shape, value.flags.device), []).append(place)
         for places in kinds.values():
             self._packs.append((places, self._to_host(_packed([values[each] for each in places]))))
 
@@ -63,14 +58,16 @@ class Reading:
             self._last_copy.synchronize()
         found = list(self._values)
         for places, pack in self._packs:
+            if isinstance(found[places[0]], Percentage):
+                # As ``Percentage.tensor`` rounds.
+                pack = pack.float() * torch.tensor([found[place].factor for place in places])
             for place, number in zip(places, pack.tolist(), strict=True):
-                value = found[place]
-                found[place] = value.times_factor(number) if isinstance(value, Percentage) else number
+                found[place] = number
         return [float(each) for each in found]
 
     def _to_host(self, pack: Tensor) -> Tensor:
         if not pack.is_cuda:
-            return pack
+            return pack.cpu()
         host = torch.empty(pack.shape, dtype=pack.dtype, pin_memory=True)
         host.copy_(pack, non_blocking=True)
         self._last_copy = torch.cuda.Event()  # type: ignore[no-untyped-call]

@@ -9,12 +9,15 @@ import random
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import torch
 
 _MASK = (1 << 64) - 1
 _NOTHING = nullcontext()
+# Seeds of so many steps are computed at once: as an array they cost a tenth.
+_STEPS_AT_ONCE = 64
 
 
 class Stream(IntEnum):
@@ -36,7 +39,8 @@ def derive_seed(*fields: int) -> int:
     Source: "Fast splittable pseudorandom number generators", Steele, Lea & Flood, OOPSLA 2014: the finaliser
         of splitmix64, applied to each field in turn.
     """
-    return _to_seed(_mixed(0, fields))
+    seed: int = _to_seed(_mixed(0, fields))
+    return seed
 
 
 def generator(*fields: int) -> torch.Generator:
@@ -75,20 +79,24 @@ class StepRandomness:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stem = (0, _mixed(0, (Stream.STEP, 0)))
+        # Of the run and the rank that they are for, the seeds of the steps from the first on.
+        self._run, self._first, self._seeds = (0, 0), 0, list[int]()
         self._generators = _default_generators(device)
         self._is_kept = False
 
     def __call__(self, seed: int, train_iter: int, rank: int) -> AbstractContextManager[None]:
         """Return the context of a rank's step that follows ``train_iter`` others, in a run of this seed."""
-        if seed != self._stem[0]:
-            self._stem = (seed, _mixed(0, (Stream.STEP, seed)))
-        # ``derive_seed(Stream.STEP, seed, train_iter, rank)``, of which the first half stays.
-        step_seed = _to_seed(_mixed(self._stem[1], (train_iter, rank)))
+        place = train_iter - self._first
+        if self._run != (seed, rank) or not 0 <= place < len(self._seeds):
+            self._run, self._first, place = (seed, rank), train_iter, 0
+            # ``derive_seed(Stream.STEP, seed, step, rank)``, of which the first half is the same for all.
+            stem = _mixed(0, (Stream.STEP, seed))
+            steps = np.arange(train_iter, train_iter + _STEPS_AT_ONCE, dtype=np.uint64)
+            self._seeds = _to_seed(_mixed(stem, (steps, rank))).tolist()
         if not self._is_kept:
-            return torch_randomness(step_seed, self._device)
+            return torch_randomness(self._seeds[place], self._device)
         for each in self._generators:
-            each.manual_seed(step_seed)
+            each.manual_seed(self._seeds[place])
         return _NOTHING
 
     @contextmanager
@@ -164,7 +172,8 @@ def _default_generators(device: torch.device | None) -> list[torch.Generator]:
     return generators
 
 
-def _mixed(state: int, fields: Iterable[int]) -> int:
+def _mixed(state: Any, fields: Iterable[Any]) -> Any:
+    """Mix fields into a state: integers, or arrays of uint64."""
     for field in fields:
         state = (state + (field & _MASK) + 0x9E3779B97F4A7C15) & _MASK
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -173,5 +182,5 @@ def _mixed(state: int, fields: Iterable[int]) -> int:
     return state
 
 
-def _to_seed(state: int) -> int:
+def _to_seed(state: Any) -> Any:
     return (state ^ (state >> 32)) & 0xFFFFFFFF

@@ -8,6 +8,7 @@ never decide it. It must not know what the recipes say.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ding_cls.common.counting import counted
 from ding_cls.config.compile import resolve
 from ding_cls.config.openmmlab.translate import to_native
 from ding_cls.config.origins import FileNotes, NativeConfig
@@ -94,7 +95,9 @@ def begins_with_weights(cfg: Mapping[str, Any]) -> bool:
 
 
 def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | None:
-    """Return the name of the recipe that a run inherits, and what it does; None: it inherits none.
+    """Return the name of the recipe that a run inherits, and what it does.
+
+    Where a config sets how long to train and no learning rate, it says why there is no recipe; else None.
 
     Args:
         cfg: the compiled config, with what the user has changed.
@@ -103,7 +106,7 @@ def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | Non
     names = [PACKAGE + name for name in (FINE_TUNE, FROM_SCRATCH)]
     used = [name for name in names if any(place.startswith(f"{name}:") for place in origins.values())]
     if not used:
-        return None
+        return _why_none(cfg, origins, names[0] if begins_with_weights(cfg) else names[1])
     learn = cfg["policy"]["learn"]
     freeze = learn["freeze"] or {}
     frozen = learn["freeze_nonlinear_epoch"] or freeze.get("until_epoch")
@@ -111,10 +114,10 @@ def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | Non
     if freeze and frozen is None:
         layers = "part of the layers"
     elif frozen:
-        layers = f"the head alone for {_count(frozen, 'epoch')}, then all layers"
-    length = _count(learn["train_epoch"], "epoch")
+        layers = f"the head alone for {counted(frozen, 'epoch')}, then all layers"
+    length = counted(learn["train_epoch"], "epoch")
     if learn["max_iters"] is not None:
-        length = _count(learn["max_iters"], "update")
+        length = counted(learn["max_iters"], "update")
     schedule = learn["lr_schedule"]
     schedule = schedule if isinstance(schedule, str) else schedule.get("type")
     rate = f"{learn['optimizer'].get('type', 'SGD')}, learning rate {learn['learning_rate']:g}"
@@ -124,5 +127,12 @@ def recipe_line(cfg: Mapping[str, Any], origins: Mapping[str, str]) -> str | Non
     return f"{used[0]}: {layers}; {rate}, {schedule}; {length}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _why_none(cfg: Mapping[str, Any], origins: Mapping[str, str], recipe: str) -> str | None:
+    """Return which key of a config keeps the recipe away, where its author may not know that."""
+    found = [path for path in SCHEDULE_KEYS if ":" in origins.get(path, "")]
+    if not found or "policy.learn.learning_rate" in origins:
+        return None
+    return (
+        f"none, since {origins[found[0]]} sets {found[0]}: learning rate and schedule are the defaults; "
+        f"for the recipe add _base_ = '{recipe}'"
+    )

@@ -11,7 +11,7 @@ from ding_cls.data.datasets.csv import CSVDataset
 from ding_cls.data.datasets.digits import load_digits, write_digits
 from ding_cls.data.datasets.fine_grained import CUB, ImageNet21k, StanfordCars
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
-from ding_cls.data.datasets.listing import SPLIT_NAMES, find_split
+from ding_cls.data.datasets.listing import find_split
 from ding_cls.data.datasets.multi_label import VOC, MultiLabelDataset
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
 from ding_cls.data.datasets.torchvision import TorchvisionDataset
@@ -30,6 +30,7 @@ from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, bui
 from ding_cls.data.sampling.epoch_order import SAMPLERS
 from ding_cls.data.sampling.samplers import DistributedSampler, EpochBatches, EvalBatches
 from ding_cls.data.sampling.split import fold_indices, split_indices
+from ding_cls.data.split_words import SPLIT_NAMES
 from ding_cls.data.tools.split_folder import split_folder
 from ding_cls.data.transforms import (
     PIPELINES,

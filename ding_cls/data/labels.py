@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from ding_cls.data.class_names import padded_name, renumbering, unknown_word
+from ding_cls.data.label_words import are_positions, class_numbers, names_in, names_of_numbers
 from ding_cls.errors import DataError
 
 MOST_CLASSES = 10_000_000
@@ -48,35 +51,121 @@ def as_target(label: Any) -> int | torch.Tensor:
 
 
 def numbered(
-    words: Sequence[Sequence[str]], classes: Sequence[str] | None, places: Sequence[str]
+    words: Sequence[Sequence[str]],
+    classes: Sequence[str] | None,
+    places: Sequence[str],
+    *,
+    counts: bool = False,
 ) -> tuple[list[list[int]], tuple[str, ...] | None]:
     """Return the class numbers that words mean, and the class names.
 
-    Words that are all decimal are numbers, unless they are names among ``classes`` that are not all decimal.
+    A word that is a class's name, letter for letter, is that class. Where no word is one and all of them are
+    whole numbers, as one counts, they are positions in the list of classes.
 
     Args:
         words: of each sample.
-        classes: names in the order of their numbers; where None, the words themselves in bytewise order.
+        classes: names in the order of their numbers; where None, those of ``names_in``.
         places: how an error names each sample.
+        counts: as in ``names_in``.
+
+    Returns:
+        The names are None where nobody named the classes and the labels are their numbers.
 
     Raises:
-        DataError: a word is none of the classes.
+        DataError: a word is none of the classes, or may be two of them.
     """
-    found = {word for each in words for word in each}
+    first: dict[str, str] = {}
     for place, each in zip(places, words, strict=True):
         for word in each:
-            if classes is None or (word.isdecimal() and word not in classes):
-                _check_number(word, place)
-    are_names = classes is not None and found <= set(classes) and not all(map(str.isdecimal, classes))
-    if not are_names and all(word.isdecimal() for word in found):
-        return [[int(word) for word in each] for each in words], None if classes is None else tuple(classes)
-    names = tuple(sorted(found, key=str.encode) if classes is None else classes)
+            first.setdefault(word, place)
+    if classes is None:
+        for word, place in first.items():
+            _check_number(word, place)
+        names = names_in(first, counts=counts)
+        are_numbers = names is None
+    else:
+        names = tuple(classes)
+        are_numbers = are_positions(first, names)
+    if are_numbers or names is None:
+        return [[int(word) for word in each] for each in words], names
     numbers = {name: number for number, name in enumerate(names)}
-    for place, each in zip(places, words, strict=True):
-        for word in each:
-            if word not in numbers:
-                raise DataError(f"{place}: {word!r} is none of the {len(names)} classes")
+    for word, place in first.items():
+        if word not in numbers and (padded := padded_name(word, names, place)) is not None:
+            numbers[word] = numbers[padded]
+        if word not in numbers:
+            raise DataError(f"{place}: {unknown_word(word, names)}")
     return [[numbers[word] for word in each] for each in words], names
+
+
+def numbered_array(
+    labels: npt.NDArray[Any], classes: Sequence[str] | None, *, place: str
+) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
+    """Return the class numbers that an array of words or of whole numbers means, and the class names.
+
+    Args:
+        labels: of any shape; another type of array is returned as it is.
+        classes: as in ``numbered``.
+        place: how a message names the array.
+
+    Raises:
+        DataError: as ``numbered``.
+    """
+    names = None if classes is None else tuple(classes)
+    if _is_text(labels):
+        flat = [each.decode() if isinstance(each, bytes) else str(each) for each in labels.ravel()]
+        words = [[each.strip()] for each in flat]
+        if [""] in words:
+            raise DataError(
+                f"{place}, label {words.index([''])} is empty; leave its image out, or name its class"
+            )
+        found, names = numbered(words, names, [f"{place}, label {index}" for index in range(len(words))])
+        return np.array(found, np.int64).reshape(labels.shape), names
+    if not np.issubdtype(labels.dtype, np.integer):
+        return labels, names
+    values = {int(each): place for each in np.unique(labels)}
+    if min(values, default=0) >= 0 and max(values, default=0) < MOST_CLASSES:
+        named = names_of_numbers(values, counts=True) if names is None else names
+        if named is not None:
+            # The array's own type may be too small for the numbers.
+            table = class_numbers(values, named)
+            numbers = np.array([table[each] for each in sorted(values)], np.int64)
+            return numbers[np.searchsorted(sorted(values), labels)], named
+    return labels.astype(np.int64), names
+
+
+def _is_text(labels: npt.NDArray[Any]) -> bool:
+    are_words = labels.dtype == object and all(isinstance(each, str | bytes) for each in labels.flat)
+    return labels.dtype.kind in "US" or bool(are_words and labels.size)
+
+
+def renumbered(
+    labels: npt.NDArray[Any], own: Sequence[str], classes: Sequence[str], *, owner: str
+) -> npt.NDArray[Any]:
+    """Return labels that count the classes of one list as the numbers of another, by the names.
+
+    Args:
+        labels: class numbers of any shape, or floats or booleans ``(N, C)``, one for each class.
+        own: the names that the labels count.
+        classes: the names of the result.
+        owner: how a message names the dataset.
+
+    Raises:
+        DataError: as ``renumbering``.
+    """
+    numbers = renumbering(own, classes, owner)
+    is_whole = np.issubdtype(labels.dtype, np.integer)
+    if numbers is None or not labels.size:
+        return labels
+    table = np.array(numbers, np.int64)
+    if is_whole:
+        # What is no class of its own is the dataset's to name.
+        is_own = (labels >= 0) & (labels < len(own))
+        return np.where(is_own, table[np.clip(labels, 0, len(own) - 1)], labels)
+    if labels.ndim != 2 or labels.shape[1] != len(own):
+        return labels
+    spread = np.zeros((len(labels), len(classes)), labels.dtype)
+    spread[:, table] = labels
+    return spread
 
 
 def number_names(highest: int) -> tuple[str, ...]:
@@ -94,7 +183,7 @@ def number_names(highest: int) -> tuple[str, ...]:
 
 def _check_number(word: str, place: str) -> None:
     """Refuse a label that is a whole number, but not one that counts classes."""
-    if _WHOLE.fullmatch(word) or (word.isdecimal() and int(word) >= MOST_CLASSES):
+    if _WHOLE.fullmatch(word):
         raise DataError(
             f"{place}: {word!r} is no class number; write whole numbers from 0 on, or name all in 'classes'"
         )
@@ -135,10 +224,10 @@ def sample_names(dataset: Any) -> list[str]:
     described = getattr(dataset, "samples", getattr(dataset, "data_infos", None))
     if described is None or len(described) != len(dataset):
         described = [None] * len(dataset)
-    return [_file_of(each) or str(number) for number, each in enumerate(described)]
+    return [file_of(each) or str(number) for number, each in enumerate(described)]
 
 
-def _file_of(described: Any) -> str:
+def file_of(described: Any) -> str:
     """Return the file in an annotation or in a pair of file and target; empty where there is none."""
     if isinstance(described, (tuple, list)) and described:
         return os.fspath(described[0]) if isinstance(described[0], (str, os.PathLike)) else ""

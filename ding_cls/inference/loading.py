@@ -102,8 +102,6 @@ def _predictor_of_run(
     import_user_code(cfg, is_allowed=allow_code)
     if cfg.policy.collect.synthetic:
         _LOGGER.warning("'%s' was trained on generated images: its classes mean nothing on real ones", source)
-    if not state.get("last_iter", 1):
-        _LOGGER.warning("'%s' was saved before its run's first update: it is not trained", source)
     classes = run["class_names"]
     network = model
     if network is None:

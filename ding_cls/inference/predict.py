@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ding_cls.common.counting import counted
 from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
@@ -36,10 +37,9 @@ class Count:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        noun = "image" if self.num_images == 1 else "images"
         rate = self.num_images / max(self.seconds, 1e-9)
         failed = f"; {len(self.failed):,} could not be read" if self.failed else ""
-        return f"{self.num_images:,} {noun} in {self.seconds:.1f} s ({rate:.1f} images/s){failed}"
+        return f"{counted(self.num_images, 'image')} in {self.seconds:.1f} s ({rate:.1f} images/s){failed}"
 
 
 def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[str]:

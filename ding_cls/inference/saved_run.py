@@ -3,6 +3,7 @@
 It must not know what is done with them.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, TypeGuard
@@ -12,6 +13,8 @@ from ding_cls.config import compile_config, deep_merge_dicts
 from ding_cls.data import PipelinePreprocessing, preprocessing_from_state
 from ding_cls.errors import CheckpointError
 from ding_cls.models import MultiLabelClsHead
+
+_LOGGER = logging.getLogger(__name__)
 
 # Marks a network that was handed in: its name alone cannot build it again.
 GIVEN = " (given)"
@@ -24,6 +27,8 @@ def described_run(
     state: Mapping[str, Any], checkpoint: str | os.PathLike[str], *, has_model: bool, function: str
 ) -> tuple[dict[str, Any], Any]:
     """Return what a checkpoint says about its run, and the run's config, compiled for this machine.
+
+    A warning says if its weights are those of an untrained network.
 
     Args:
         state: the checkpoint.
@@ -42,6 +47,8 @@ def described_run(
     cfg = config_for_here(run["config"], checkpoint)
     if not has_model:
         check_buildable(cfg, checkpoint, function=function)
+    if not state.get("last_iter", 1):
+        _LOGGER.warning("'%s' was saved before its run's first update: it is not trained", checkpoint)
     return run, cfg
 
 

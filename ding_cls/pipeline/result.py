@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ding_cls.checkpoint.keeper import best_file
+from ding_cls.common.counting import counted
 from ding_cls.metrics import Display
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
@@ -54,7 +55,7 @@ class TrainResult:
 
     def __repr__(self) -> str:
         updates = self.history[-1]["train_iter"] if self.history else 0
-        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        epochs = counted(len(self.history), "epoch")
         speed = f"{self.minutes:.1f} minutes, {self.images_per_s:.0f} img/s"
         rows = {
             "run folder": self.run_folder,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from easydict import EasyDict
 
 from ding_cls.checkpoint.keeper import BEST_NAME
-from ding_cls.common.counting import either
+from ding_cls.common.counting import counted, either
 from ding_cls.common.disk import disk_error
 from ding_cls.common.logs.events import EventWriter
 from ding_cls.common.logs.log import buffered_logger, close_logger, forward_library_logs, learner_log, release
@@ -28,11 +28,13 @@ from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
+from ding_cls.pipeline.checks.both_sets import remarks_on_sets
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
 from ding_cls.pipeline.checks.num_classes import follow_num_classes
@@ -67,6 +69,7 @@ class Run:
         facts: what every checkpoint says of the run beside what ``connect`` knows.
         allow_changed_data: go on with other data than the checkpoint's.
         learner: trains; None before ``connect``.
+        remarks: what `look_at` has found in the data, a line each.
     """
 
     cfg: Any
@@ -82,6 +85,7 @@ class Run:
     allow_changed_data: bool = False
     notes: FileNotes = field(default_factory=FileNotes)
     learner: BaseLearner | None = None
+    remarks: list[str] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
 
@@ -126,6 +130,20 @@ class Run:
         """Return the loader; its reading processes end with the run, however that ends."""
         self._loaders.append(loader)
         return loader
+
+    def look_at(self, train_set: Any, eval_set: Any) -> None:
+        """Note and log what should be known of the data before they are trained on; on rank 0 alone."""
+        if self.rank == 0:
+            rules = {each.rule for each in self.findings(1)}
+            self.remarks = remarks_on_sets(
+                self.cfg,
+                train_set,
+                eval_set,
+                origins=self._origins,
+                compares_images="evaluated-on-training-data" not in rules,
+            )
+        for each in self.remarks:
+            self.logger.warning(each)
 
     def connect(self, policy: Policy, learner: BaseLearner, loader: TrainLoader) -> None:
         """Tell the policy what it cannot know, the checkpoints what they shall say; continue a resumed run.
@@ -191,8 +209,9 @@ class Run:
     def _log_epoch(self, learner: BaseLearner, loader: TrainLoader) -> None:
         dropped = loader.num_left_out
         left_out = f"; {dropped} are left out each epoch, always others" if dropped else ""
-        updates = "1 update" if len(loader) == 1 else f"{len(loader)} updates"
-        learner.info(f"{updates} an epoch with {either(loader.sizes)} images each{left_out}")
+        learner.info(
+            f"{counted(len(loader), 'update')} an epoch with {either(loader.sizes)} images each{left_out}"
+        )
         for finding in self.findings(len(loader)):
             self.logger.warning(str(finding))
 
@@ -379,4 +398,4 @@ def _join(cfg: Any) -> tuple[int, int]:
 
 def _has_test_split(collect: Any) -> bool:
     folder = collect.eval_data_path
-    return collect.test is not None or (bool(folder) and Path(folder, os.pardir, "test").is_dir())
+    return collect.test is not None or (bool(folder) and bool(split_folders(Path(folder, os.pardir))["test"]))

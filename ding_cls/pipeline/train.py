@@ -21,7 +21,7 @@ from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
-from ding_cls.pipeline.checks.labels import metric_for, missing_classes
+from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.data_argument import lay_data_folder
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
@@ -167,8 +167,7 @@ def assemble(
     if not evaluation.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
     run.logger.info(f"{counts}, {num_classes} classes")
-    if evaluation.evaluator.validate and (missing := missing_classes(train_set, eval_set)):
-        run.logger.warning(missing)
+    run.look_at(train_set, eval_set)
     run.logger.info(about_weights)
     policy = ImageClassificationPolicy(run.cfg.policy, model=network)
     learner = BaseLearner(run.learner_cfg, policy.learn_mode, run.tb_logger, exp_name=run.cfg.exp_name)

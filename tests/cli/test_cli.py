@@ -300,7 +300,7 @@ def test_a_dry_run_prints_what_a_run_would_be_like_and_writes_nothing(
     assert lines["run folder"].strip() == "mine (nothing is written to it now)"
     assert lines["samples"].strip() == "8 to train on, 4 to evaluate, 3 classes"
     assert lines["logits"].strip() == "float32 (8, 3)"
-    assert lines["updates"].strip() == "3, 1 an epoch with 8 pictures each"
+    assert lines["updates"].strip() == "3, 1 an epoch with 8 images each"
     assert os.listdir() == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ding_cls.common.counting import CountVar
+from ding_cls.common.counting import CountVar, counted
 
 
 def test_it_begins_where_it_is_told() -> None:
@@ -32,3 +32,8 @@ def test_all_holders_see_the_same_count() -> None:
 def test_the_count_changes_by_its_methods_alone() -> None:
     with pytest.raises(AttributeError):
         CountVar().val = 3  # type: ignore[misc]
+
+
+def test_a_noun_agrees_with_its_number() -> None:
+    shown = [counted(number, "epoch") for number in (0, 1, 2, 2.5, 1200)]
+    assert shown == ["0 epochs", "1 epoch", "2 epochs", "2.5 epochs", "1,200 epochs"]

@@ -234,7 +234,13 @@ def test_the_line_says_what_the_run_does() -> None:
         "cosine; 30 epochs"
     )
     own = {"policy": {"learn": {"train_epoch": 3}}}
-    assert recipe_line(checked_config(own), {"policy.learn.train_epoch": "leaf.py:1"}) is None
+    origins = {"policy.learn.train_epoch": "leaf.py:1"}
+    assert recipe_line(checked_config(own), origins) == (
+        "none, since leaf.py:1 sets policy.learn.train_epoch: learning rate and schedule are the defaults; "
+        "for the recipe add _base_ = 'ding_cls::from_scratch.py'"
+    )
+    assert recipe_line(checked_config(own), {**origins, "policy.learn.learning_rate": "leaf.py:2"}) is None
+    assert recipe_line(checked_config(own), {}) is None
 
 
 def test_the_defaults_of_the_tree_are_the_contracts() -> None:

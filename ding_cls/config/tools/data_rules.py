@@ -3,6 +3,7 @@
 Each rule is a pure function; it stays silent where it cannot know.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ def random_evaluation(cfg: LintContext) -> Iterator[LintFinding]:
 def evaluated_on_training_data(cfg: LintContext) -> Iterator[LintFinding]:
     """One set of images for training and evaluation."""
     train, val = (_source(cfg, name) for name in ("train", "val"))
-    if train and train == val and not cfg.at("policy.collect.synthetic"):
+    if train and val and train[1:] == val[1:] and not cfg.at("policy.collect.synthetic"):
         has_sections = cfg.at("policy.collect.val") is not None
         yield LintFinding(
             "evaluated-on-training-data",
@@ -188,7 +189,7 @@ def _pipelines(cfg: LintContext) -> tuple[Pipeline, Pipeline]:
 
 
 def _source(cfg: LintContext, split: str) -> tuple[Any, ...] | None:
-    """Return what decides which images a split reads; None where that is not known."""
+    """Return its folder, and what decides which images a split reads; None where that is not known."""
     section = cfg.at(f"policy.collect.{split}")
     if isinstance(section, Mapping) and section.get("type") in _DIVIDING:
         return None
@@ -196,7 +197,11 @@ def _source(cfg: LintContext, split: str) -> tuple[Any, ...] | None:
     key = {"train": "learn_data_path", "val": "eval_data_path"}[split]
     folder = dataset.get("data_prefix") or cfg.at(f"policy.collect.{key}")
     names = ("type", "ann_file", "test_mode", "imgs", "name", "split", "train", "images")
-    return (folder, *(str(dataset.get(name) or "") for name in names)) if folder else None
+    # One place has many spellings: ./, .., links.
+    real = {"ann_file": os.path.realpath(str(dataset["ann_file"]))} if dataset.get("ann_file") else {}
+    described = {**dataset, **real}
+    words = (str(described.get(name) or "") for name in names)
+    return (folder, os.path.realpath(str(folder)), *words) if folder else None
 
 
 def _sized(size: tuple[int, int]) -> str:

@@ -6,6 +6,7 @@ Each rule is a pure function; it stays silent where it cannot know.
 import re
 from collections.abc import Iterator, Mapping
 
+from ding_cls.common.counting import counted
 from ding_cls.config.saving import save_intervals, updates_saved
 from ding_cls.config.tools.lint_rule import LintContext, LintFinding
 
@@ -46,11 +47,11 @@ def rate_and_batch(cfg: LintContext) -> Iterator[LintFinding]:
     if batch and reference % batch == 0:
         count = int(reference // batch)
         mends.append(f"train with {count} processes (lint with --processes {count})")
-    processes = "1 process" if cfg.processes == 1 else f"{cfg.processes} processes"
     yield LintFinding(
         "rate-and-batch",
         path,
-        f"{lr:g} belongs to a global batch of {reference} ({where}); {processes} x {batch:g} make {now:g}",
+        f"{lr:g} belongs to a global batch of {reference} ({where}); "
+        f"{counted(cfg.processes, 'process', 'processes')} x {batch:g} make {now:g}",
         ", or ".join(mends),
     )
 
@@ -75,13 +76,13 @@ def decay_after_end(cfg: LintContext) -> Iterator[LintFinding]:
     schedule, path = cfg.at("policy.learn.lr_schedule"), "policy.learn.lr_schedule"
     if isinstance(schedule, Mapping) and str(schedule.get("type")).lower() == "step":
         by_epoch = schedule.get("by_epoch", True)
-        length, unit = (cfg.epochs, "epochs") if by_epoch else (cfg.updates, "updates")
+        length, unit = (cfg.epochs, "epoch") if by_epoch else (cfg.updates, "update")
         step = schedule.get("step")
         steps = list(step) if isinstance(step, (list, tuple)) else [step]
         late = [each for each in steps if isinstance(each, (int, float)) and length and each >= length]
         path = f"{path}.step"
     else:
-        length, unit = cfg.epochs, "epochs"
+        length, unit = cfg.epochs, "epoch"
         every = cfg.number("policy.learn.decay_epoch")
         late = [every] if schedule == "step" and length and every >= length else []
         path = "policy.learn.decay_epoch"
@@ -90,7 +91,7 @@ def decay_after_end(cfg: LintContext) -> Iterator[LintFinding]:
         yield LintFinding(
             "decay-after-end",
             cfg.first_set(path, "policy.learn.train_epoch"),
-            f"the run has {length:g} {unit}, so the step of the learning rate at {whole} never comes",
+            f"the run has {counted(length, unit)}, so the step of the learning rate at {whole} never comes",
             "bring it forward, train longer, or take another policy.learn.lr_schedule",
         )
 
@@ -98,19 +99,20 @@ def decay_after_end(cfg: LintContext) -> Iterator[LintFinding]:
 def warmup_too_long(cfg: LintContext) -> Iterator[LintFinding]:
     """Warm-up as long as the run."""
     schedule = cfg.at("policy.learn.lr_schedule")
-    path, length, unit = "policy.learn.warmup_epoch", cfg.epochs, "epochs"
+    path, length, unit = "policy.learn.warmup_epoch", cfg.epochs, "epoch"
     warmup = cfg.number(path)
     if isinstance(schedule, Mapping):
         path, warmup = "policy.learn.lr_schedule.warmup_iters", schedule.get("warmup_iters") or 0
         if not schedule.get("warmup"):
             return
         if not schedule.get("warmup_by_epoch"):
-            length, unit = cfg.updates, "updates"
+            length, unit = cfg.updates, "update"
     if warmup and length and warmup >= length:
         yield LintFinding(
             "warmup-too-long",
             cfg.first_set(path, "policy.learn.train_epoch"),
-            f"warm-up takes {warmup:g} {unit} and the run has {length:g}: it ends before the rate is reached",
+            f"warm-up takes {counted(warmup, unit)} and the run has {length:g}: it ends before the rate is "
+            "reached",
             "shorten it to a tenth of the run, or train longer",
         )
 
@@ -127,7 +129,8 @@ def frozen_too_long(cfg: LintContext) -> Iterator[LintFinding]:
             yield LintFinding(
                 "frozen-too-long",
                 cfg.first_set(path, "policy.learn.train_epoch"),
-                f"layers stay frozen for {number:g} epochs and the run has {cfg.epochs:g}: they never train",
+                f"layers stay frozen for {counted(number, 'epoch')} and the run has {cfg.epochs:g}: "
+                "they never train",
                 f"set it lower, or train longer ({remedy})",
             )
 
@@ -208,7 +211,7 @@ def nothing_saved_between(cfg: LintContext) -> Iterator[LintFinding]:
     yield LintFinding(
         "nothing-saved-between",
         names[0] if names else section,
-        f"no checkpoint is due within the run's {cfg.epochs:g} epochs: after a crash it begins anew",
+        f"no checkpoint is due within the run's {counted(cfg.epochs, 'epoch')}: after a crash it begins anew",
         "set policy.learn.learner.hook.save_ckpt_after_epoch=1",
     )
 

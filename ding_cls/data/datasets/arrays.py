@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.labels import numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 
@@ -49,9 +50,20 @@ class InMemoryDataset(BaseDataset):
                 f"{type(self).__name__}: {len(images)} images, and labels of the shape {labels.shape}; "
                 "labels is (N,), (N, tasks), or floats (N, classes)"
             )
+        labels = self._numbered(labels)
+        return [{"img": img, "gt_label": label} for img, label in zip(images, labels, strict=True)]
+
+    def own_classes(self) -> Sequence[str] | None:
+        """Return the names of the classes that the arrays' labels count; None where they have none."""
+        return type(self).CLASSES
+
+    def _numbered(self, labels: Array) -> Array:
+        """Return labels that count the classes that were asked for, by the names."""
+        own, owner = self.own_classes(), type(self).__name__
         if np.issubdtype(labels.dtype, np.integer):
             labels = labels.astype(np.int64)
-        return [{"img": img, "gt_label": label} for img, label in zip(images, labels, strict=True)]
+        is_other = own is not None and self.CLASSES is not None
+        return renumbered(labels, own or (), self.CLASSES or (), owner=owner) if is_other else labels
 
 
 @DATASETS.register_module(name=["ArrayDataset", "NpzDataset"])
@@ -66,8 +78,9 @@ class ArrayDataset(InMemoryDataset):
         test_mode: judge, do not train.
         images: uint8 ``(N, H, W, 3)`` RGB, or ``(N, H, W)`` or ``(N, H, W, 1)`` grey; or their name in the
             file.
-        labels: class numbers ``(N,)``, class numbers of several tasks ``(N, K)``, or floats or booleans for
-            each class ``(N, C)``; or their name in the file.
+        labels: class numbers or names ``(N,)``, those of several tasks ``(N, K)``, or floats or booleans for
+            each class ``(N, C)``; or their name in the file. Numbers count the file's own ``classes`` where
+            it has any; those that leave most classes empty are names.
 
     Raises:
         ConfigError: one array is given, and the name of another.
@@ -91,6 +104,7 @@ class ArrayDataset(InMemoryDataset):
 
     def load_arrays(self) -> tuple[Array, Array]:
         """Return the given arrays, or the file's."""
+        self._own: tuple[str, ...] | None = None
         images, labels = self._images, self._labels
         # The samples hold views of them; no second reference is kept, nor sent to workers.
         del self._images, self._labels
@@ -99,8 +113,8 @@ class ArrayDataset(InMemoryDataset):
         try:
             # np.load would leave a damaged file open.
             with open(self.data_prefix, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                if self.CLASSES is None and "classes" in file:
-                    self.CLASSES = self.get_classes([str(each) for each in file["classes"]])
+                if "classes" in file:
+                    self._own = self.get_classes(file["classes"].tolist())
                 return file[str(images)], file[str(labels)]
         except FileNotFoundError as error:
             raise DataError(
@@ -110,3 +124,17 @@ class ArrayDataset(InMemoryDataset):
             raise DataError(f"{self.data_prefix!r} has no array {error}") from error
         except (OSError, ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile) as error:
             raise DataError(f"{self.data_prefix!r} cannot be read as .npz: {error}") from error
+
+    def own_classes(self) -> tuple[str, ...] | None:
+        """Return the names in the file's array ``classes``; None where there is none."""
+        return self._own
+
+    def _numbered(self, labels: Array) -> Array:
+        place = repr(self.data_prefix) if self.data_prefix else "labels"
+        is_text = labels.dtype.kind in "USO"
+        named = (self.CLASSES or self._own) if is_text else (self._own or self.CLASSES)
+        numbers, names = numbered_array(labels, named, place=place)
+        if self.CLASSES is not None and self._own is not None and not is_text:
+            return renumbered(numbers, self._own, self.CLASSES, owner=place)
+        self.CLASSES = names
+        return numbers

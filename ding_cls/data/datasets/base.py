@@ -7,6 +7,7 @@ each. They must not know loaders, models or configs.
 from __future__ import annotations
 
 import copy
+import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from ding_cls.data.class_names import listed_names
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
@@ -42,8 +44,9 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
     Args:
         data_prefix: folder of the files; may be empty where the annotations need none.
         pipeline: steps, as `Compose` takes them.
-        classes: class names in the order of their numbers, or a file with one name a line; the class
-            attribute ``CLASSES`` where None, and the numbers themselves as names where that is None too.
+        classes: class names in the order of their numbers, a map between names and numbers, or a file: text
+            with one name a line, or ``.json``; the class attribute ``CLASSES`` where None, and what the
+            labels say where that is None too.
         ann_file: file that lists the samples; its meaning is the subclass's.
         test_mode: judge, do not train.
 
@@ -142,20 +145,21 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
 
     @classmethod
     def get_classes(
-        cls, classes: str | os.PathLike[str] | Sequence[str] | None = None
+        cls, classes: str | os.PathLike[str] | Sequence[str] | Mapping[Any, Any] | None = None
     ) -> tuple[str, ...] | None:
         """Return the class names that ``classes`` means; None where nobody named any.
 
+        Beside what `BaseDataset` takes it may be a map between names and class numbers, either way round.
+
         Raises:
-            DataError: the file cannot be read, or a name occurs twice.
+            DataError: the file cannot be read, a name is no text or occurs twice, or a map has other numbers.
         """
         if classes is None:
             classes = cls.CLASSES
         if classes is None:
             return None
-        if isinstance(classes, (str, os.PathLike)):
-            classes = [line for line in read_lines(classes, "file of class names") if line]
-        names = tuple(map(str, classes))
+        given = read_class_names(classes) if isinstance(classes, (str, os.PathLike)) else classes
+        names = listed_names(given)
         check_classes((), names, "")
         return names
 
@@ -265,7 +269,8 @@ class CustomDataset(BaseDataset):
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`; the names of the folders in bytewise order where nobody named any. Give
             the training set's list to every other split.
-        ann_file: text with a line ``path label`` for each sample. Labels are class numbers, or class names.
+        ann_file: text with a line ``path label`` for each sample. A label is a class's name, letter for
+            letter; where none is one, labels are class numbers.
         extensions: endings of image files, for folders.
         test_mode: judge, do not train: a class folder may be empty.
         with_label: False: images without labels, all below the folder or one a line of the file.
@@ -299,7 +304,7 @@ class CustomDataset(BaseDataset):
     def _listed_in_folders(self) -> list[tuple[str, int]]:
         if not self.with_label:
             return [(name, -1) for name in list_images(self.data_prefix, self.extensions)]
-        folders = list_classes(self.data_prefix)
+        folders = list_classes(self.data_prefix, self.CLASSES or ())
         if self.CLASSES is None:
             self.CLASSES = folders
         check_classes(folders, self.CLASSES, self.data_prefix)
@@ -315,7 +320,7 @@ class CustomDataset(BaseDataset):
         if not self.with_label:
             return [(name, -1) for name in read_lines(path, "annotation file") if name]
         names, words, places = read_pairs(path)
-        numbers, self.CLASSES = numbered([[word] for word in words], self.CLASSES, places)
+        numbers, self.CLASSES = numbered([[word] for word in words], self.CLASSES, places, counts=True)
         return [(name, number) for name, (number,) in zip(names, numbers, strict=True)]
 
 
@@ -347,6 +352,24 @@ def read_pairs(path: str) -> tuple[list[str], list[str], list[str]]:
             labels.append(words[1])
             places.append(f"{path!r}, line {number}")
     return names, labels, places
+
+
+def read_class_names(path: str | os.PathLike[str]) -> Any:
+    """Return the class names in a text, one a line, or in a ``.json`` file as it has them.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    lines = read_lines(path, "file of class names")
+    if not os.fspath(path).lower().endswith(".json"):
+        return [line for line in lines if line]
+    try:
+        names = json.loads("\n".join(lines))
+    except ValueError as error:
+        raise DataError(f"the file of class names {os.fspath(path)!r} is no JSON: {error}") from error
+    if not isinstance(names, list | dict):
+        raise DataError(f"the file of class names {os.fspath(path)!r} holds neither a list nor a map")
+    return names
 
 
 def read_lines(path: str | os.PathLike[str], what: str) -> list[str]:

@@ -156,8 +156,16 @@ class CIFAR100(CIFAR10):
     def load_arrays(self) -> tuple[Array, Array]:
         """Return the images and fine labels, in the published order."""
         if self.CLASSES is None:
-            self.CLASSES = self.get_classes(read_pickled_arrays(self._find("meta")).get("fine_label_names"))
+            self.CLASSES = self._fine_names(self._find("meta"))
         return super().load_arrays()
+
+    def own_classes(self) -> Sequence[str] | None:
+        """Return the names of the published list; None where that is missing."""
+        path = self._found(self.data_prefix, "meta")
+        return None if path is None else self._fine_names(path)
+
+    def _fine_names(self, path: Path) -> tuple[str, ...] | None:
+        return self.get_classes(read_pickled_arrays(path).get("fine_label_names"))
 
 
 @DATASETS.register_module()

@@ -9,6 +9,7 @@ import csv
 import logging
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
@@ -19,6 +20,7 @@ from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.multi_label import multi_hot
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.labels import number_names, numbered
+from ding_cls.data.split_words import split_of, words_of_split
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 
@@ -45,7 +47,8 @@ class CSVDataset(BaseDataset):
             named any. Give the training set's list to every other split.
         ann_file: the CSV file.
         test_mode: judge, do not train.
-        split: take the lines alone whose column ``split_column`` says so; all where None.
+        split: take the lines alone whose column ``split_column`` says so, in any of the words that
+            `split_of` understands; all where None.
         path: name of the column of paths.
         label: name of the column of labels, or of several such columns, one for each task.
         labels: 'one' in each cell, a class number or name; 'several' (a multi-hot target); or 'tasks': one
@@ -140,6 +143,13 @@ class CSVDataset(BaseDataset):
                 reader = csv.DictReader(text)
                 reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
                 self._check_columns(names)
+                if self.split is not None:
+                    words = Counter((cells[self._split_column] or "").strip() for cells in reader)
+                    self._own_words = self._words_of(self.split, words)
+                    text.seek(0)
+                    reader = csv.DictReader(text)
+                    reader.fieldnames = names
+                    next(reader)
                 rows = [self._row(cells, f"{file!r}, line {reader.line_num}") for cells in reader]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -148,6 +158,19 @@ class CSVDataset(BaseDataset):
         self._warn_repeats(chosen)
         del self._elsewhere
         return chosen
+
+    def _words_of(self, split: str, counts: Counter[str]) -> frozenset[str]:
+        """Return the words of the column of splits that mean this one."""
+        column = f"{self.ann_file!r}, column {self._split_column!r}"
+        try:
+            words, taken, left_out = words_of_split(counts, split)
+        except ValueError as error:
+            raise DataError(f"{column}: {error}") from error
+        # What no split holds is told once.
+        for note in (taken, "" if self.test_mode else left_out):
+            if note:
+                _LOGGER.warning("%s: %s", column, note)
+        return words
 
     def _warn_repeats(self, rows: Sequence[_Row]) -> None:
         """Tell of images that have two labels, or that another split has too."""
@@ -183,8 +206,10 @@ class CSVDataset(BaseDataset):
         if None in cells or None in cells.values():
             raise DataError(f"{place} has more or fewer cells than the first line")
         content = {name: (cell or "").strip() for name, cell in cells.items()}
-        if self.split is not None and content[self._split_column] != self.split:
-            self._elsewhere.add(content[self._path])
+        if self.split is not None and content[self._split_column] not in self._own_words:
+            # Of training and validation a run tells it, whatever lists or folders they are read from.
+            if {split_of(self.split), split_of(content[self._split_column])} != {"train", "val"}:
+                self._elsewhere.add(content[self._path])
             return None
         if not content[self._path]:
             raise DataError(f"{place} has no {self._path!r}")

@@ -11,15 +11,30 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ding_cls.data.datasets.base import Annotation, CustomDataset, read_lines
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.labels import renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 
 
+class _WithOwnClasses(CustomDataset):
+    """A dataset whose labels count classes that it names itself."""
+
+    def _of_own(self, labels: Sequence[int], own: Sequence[str] | None) -> npt.NDArray[np.int64]:
+        """Return labels as numbers of the classes that were asked for; its own ones where none were."""
+        numbers = np.array(labels, np.int64)
+        if self.CLASSES is None:
+            self.CLASSES = own
+        if own is None or self.CLASSES is None:
+            return numbers
+        return renumbered(numbers, own, self.CLASSES, owner=type(self).__name__)
+
+
 @DATASETS.register_module()
-class CUB(CustomDataset):
+class CUB(_WithOwnClasses):
     """Caltech-UCSD Birds-200-2011.
 
     Args:
@@ -59,15 +74,14 @@ class CUB(CustomDataset):
         )
         if not names.keys() == labels.keys() == splits.keys():
             raise DataError(f"{self.ann_file!r}, '{self._labels}' and '{self._splits}' list other pictures")
-        if self.CLASSES is None:
-            listed = _numbered_lines(Path(str(self.ann_file)).with_name("classes.txt"))
-            self.CLASSES = self.get_classes(list(listed.values()))
+        listing = Path(str(self.ann_file)).with_name("classes.txt")
+        own = None
+        if self.CLASSES is None or listing.is_file():
+            own = self.get_classes(list(_numbered_lines(listing).values()))
         wanted = "0" if self.test_mode else "1"
-        return [
-            self._entry(name, np.array(int(labels[number]) - 1, np.int64))
-            for number, name in names.items()
-            if splits[number] == wanted
-        ]
+        chosen = [number for number in names if splits[number] == wanted]
+        targets = self._of_own([int(labels[number]) - 1 for number in chosen], own)
+        return [self._entry(names[number], label) for number, label in zip(chosen, targets, strict=True)]
 
 
 # The lists of the training and the test part.
@@ -75,7 +89,7 @@ _CARS_LISTS = ("cars_train_annos.mat", "cars_test_annos_withlabels.mat")
 
 
 @DATASETS.register_module()
-class StanfordCars(CustomDataset):
+class StanfordCars(_WithOwnClasses):
     """Stanford Cars, from ``cars_annos.mat`` or from its ``devkit``; SciPy reads them.
 
     Args:
@@ -110,8 +124,7 @@ class StanfordCars(CustomDataset):
         try:
             if "fname" in (content["annotations"].dtype.names or ()):
                 return self._of_devkit(content["annotations"])
-            if self.CLASSES is None:
-                self.CLASSES = self.get_classes([str(each) for each in content["class_names"]])
+            own = self.get_classes([str(each) for each in content["class_names"]])
             samples = [
                 (str(each["relative_im_path"]), int(each["class"]) - 1)
                 for each in content["annotations"]
@@ -119,18 +132,20 @@ class StanfordCars(CustomDataset):
             ]
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise DataError(f"{self.ann_file!r} is not the list of Stanford Cars: {error}") from error
-        return [self._entry(name, np.array(label, np.int64)) for name, label in samples]
+        targets = self._of_own([label for _, label in samples], own)
+        return [self._entry(name, label) for (name, _), label in zip(samples, targets, strict=True)]
 
     def _of_devkit(self, listed: Any) -> list[Annotation]:
         """Return the samples of one part's own list, whose names begin from the part's folder."""
-        names = Path(str(self.ann_file)).with_name("cars_meta.mat")
-        if self.CLASSES is None and names.is_file():
-            self.CLASSES = self.get_classes([str(each) for each in read_mat(names)["class_names"]])
+        names, rows = Path(str(self.ann_file)).with_name("cars_meta.mat"), np.atleast_1d(listed)
+        own = None
+        if names.is_file():
+            own = self.get_classes([str(each) for each in read_mat(names)["class_names"]])
         folder = "cars_test" if self.test_mode else "cars_train"
         below = f"{folder}/" if Path(self.data_prefix, folder).is_dir() else ""
+        targets = self._of_own([int(each["class"]) - 1 for each in rows], own)
         return [
-            self._entry(f"{below}{each['fname']}", np.array(int(each["class"]) - 1, np.int64))
-            for each in np.atleast_1d(listed)
+            self._entry(f"{below}{each['fname']}", label) for each, label in zip(rows, targets, strict=True)
         ]
 
 

@@ -66,7 +66,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         self.transform = transform
         self.geometry = transform if isinstance(transform, PipelinePreprocessing) else None
         self.preprocessing = None if self.geometry is None else self.geometry.preprocessing()
-        folders = list_classes(self.root)
+        folders = list_classes(self.root, classes or ())
         self.classes = folders if classes is None else tuple(classes)
         check_classes(folders, self.classes, self.root)
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}

@@ -5,22 +5,26 @@ It knows names and directories; it must not know pixels or tensors.
 
 from __future__ import annotations
 
-import difflib
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ding_cls.data.class_names import nearest_name
 from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.data.split_words import (
+    SPLIT_NAMES,
+    divisions,
+    split_hinted,
+    split_of,
+    splits_among,
+)
 from ding_cls.errors import DataError
 
 _MAX_LISTED = 5
-
-SPLIT_NAMES: dict[str, tuple[str, ...]] = {
-    "train": ("train",),
-    "val": ("val", "valid", "validation"),
-    "test": ("test",),
-}
-"""The splits, and the folder names that mean each of them."""
+_MAX_SPLITS = 4
+# What else names the folder of a split.
+_KEYS = {"train": "learn_data_path", "val": "eval_data_path"}
 
 
 def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> Path:
@@ -28,27 +32,31 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
 
     Args:
         data_dir: the folder that holds the splits.
-        names: a key of `SPLIT_NAMES`, or the folder names that mean the split.
+        names: 'train', 'val' or 'test', whose folder may have any name that `split_of` understands; or the
+            folder names that mean the split.
 
     Raises:
-        DataError: none of the names is there, or two of them are.
+        DataError: no such folder is there, or two of them are.
     """
     root = Path(data_dir)
     wanted = SPLIT_NAMES.get(names, (names,)) if isinstance(names, str) else tuple(names)
-    present = [root / name for name in wanted if (root / name).is_dir()]
-    if not present and root.name in SPLIT_NAMES["train"] and (root / os.pardir).is_dir():
-        raise DataError(
-            f"{str(root)!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
-        )
+    folders = _folder_names(root)
+    if isinstance(names, str) and names in SPLIT_NAMES:
+        found = splits_among(folders)[names]
+    else:
+        found = [name for name in wanted if name in folders]
+    present = [root / name for name in found]
     if not present:
-        raise DataError(
-            f"{str(root)!r} has no folder {_either(wanted)}{_contents(root)}; "
-            f"it should look like {root}/{wanted[0]}/CLASS/picture.jpg{_division(root)}"
-        )
+        raise DataError(_missing_split(root, folders, wanted))
     if len({folder.resolve() for folder in present}) > 1:
         both = " and ".join(repr(folder.name) for folder in present)
         raise DataError(f"{str(root)!r} has {both}, which mean the same split; remove or rename one of them")
     return present[0]
+
+
+def split_folders(data_dir: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Return the names of the folders in a folder, which may be missing, that mean each split."""
+    return splits_among(_folder_names(Path(data_dir)))
 
 
 def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) -> bool:
@@ -58,12 +66,15 @@ def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) ->
         data_dir: the folder; it may be missing.
         classes: names that mean classes, whatever else they mean.
     """
-    names = {name for group in SPLIT_NAMES.values() for name in group}
-    return any(Path(data_dir, name).is_dir() for name in names.difference(classes))
+    return any(name not in classes for names in split_folders(data_dir).values() for name in names)
 
 
-def list_classes(root: str) -> tuple[str, ...]:
+def list_classes(root: str, classes: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the names of the class folders in ``root``: not hidden, in bytewise order.
+
+    Args:
+        root: the folder of the class folders.
+        classes: names that mean classes, whatever else they mean.
 
     Raises:
         DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits.
@@ -76,10 +87,9 @@ def list_classes(root: str) -> tuple[str, ...]:
     names = [entry.name for entry in _entries(root) if entry.is_dir() and not _is_same(entry, root)]
     if not names:
         raise DataError(f"{root!r} has no class folders{_contents(Path(root))}; {_wanted_form(root)}")
-    splits = {name for group in SPLIT_NAMES.values() for name in group}
-    if "train" in names and splits.issuperset(names):
-        raise DataError(f"{root!r} holds splits, not classes; pass {os.path.join(root, 'train')!r}")
-    return tuple(sorted(names, key=os.fsencode))
+    names.sort(key=os.fsencode)
+    _check_no_splits(root, names, classes)
+    return tuple(names)
 
 
 def list_samples(
@@ -100,7 +110,7 @@ def list_samples(
         refuse_empty: a class folder without images is an error.
 
     Raises:
-        DataError: there are no images at all, or a folder holds none and that is refused.
+        DataError: there are no images at all, a folder holds none and that is refused, or it holds splits.
     """
     samples: list[tuple[str, int]] = []
     for name in folders:
@@ -108,6 +118,13 @@ def list_samples(
         images = list_images(folder, extensions)
         if refuse_empty and not images:
             raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
+        if splits := _splits_below(images):
+            form = "put the split above the class: train/CLASS/picture.jpg"
+            remedy = f"pass {folder!r}" if len(folders) == 1 else form
+            raise DataError(
+                f"class folder {folder!r} holds splits ({', '.join(map(repr, splits))}), which would be one; "
+                f"{remedy}"
+            )
         samples.extend((f"{name}/{image}", numbers[name]) for image in images)
     if not samples:
         raise DataError(
@@ -164,13 +181,13 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     unknown = [name for name in folders if name not in known]
     if not unknown:
         return
-    near = difflib.get_close_matches(unknown[0], classes, n=1)
+    near = nearest_name(unknown[0], classes)
     if len(unknown) == 1:
-        hint = f"did you mean {near[0]!r}?" if near else "rename the folder or remove it"
+        hint = f"did you mean {near}?" if near else "rename the folder or remove it"
         raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")
     listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
     more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
-    hint = f"did you mean {near[0]!r} by the first?" if near else "rename these folders or remove them"
+    hint = f"did you mean {near} by the first?" if near else "rename these folders or remove them"
     raise DataError(
         f"{root!r} has {len(unknown)} folders that are none of the {len(classes)} classes: {listed}{more}; "
         f"{hint}"
@@ -197,13 +214,76 @@ def _either(names: Sequence[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
-def _division(root: Path) -> str:
-    """Say how classes that nobody has divided become splits."""
-    names = {name for group in SPLIT_NAMES.values() for name in group}
-    folders = [each.name for each in root.iterdir() if each.is_dir()] if root.is_dir() else []
-    if len(folders) < 2 or names.intersection(folders):
-        return ""
-    return f"; to divide one folder of classes: ding-cls split {root} {root}_split"
+def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) -> None:
+    """Check that class folders are none of splits, nor one of them a split with the others' classes in it."""
+    splits = divisions(names)
+    if not set(splits) <= set(classes):
+        trained = [os.path.join(root, name) for name in splits if split_hinted(name) == "train"]
+        remedy = f"pass {trained[0]!r}" if trained else "pass one of them"
+        raise DataError(
+            f"{root!r} holds splits, not classes; {remedy} (it has {', '.join(map(repr, splits))})"
+        )
+    for name in (each for each in names if split_of(each) and each not in classes):
+        folder = os.path.join(root, name)
+        inside = set(_folder_names(Path(folder)))
+        if shared := inside.intersection(names):
+            raise DataError(
+                f"{folder!r} is a split among the classes, for it has {min(shared)!r} too; move it out"
+            )
+        # Splits are few; of many classes one may be called so, and have batches as the others have.
+        for other in names if inside and len(names) <= _MAX_SPLITS else ():
+            if other != name and (shared := inside.intersection(_folder_names(Path(root, other)))):
+                raise DataError(
+                    f"{root!r} holds splits, not classes; pass {folder!r} ({other!r} has {min(shared)!r} too)"
+                )
+
+
+def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) -> str:
+    """Say that a split's folder is missing, and what may be meant by what is there.
+
+    Advice to divide the folder is given only where nothing looks like images to test by: it would mix them
+    with those to train on.
+    """
+    here, name, above = str(root), root.resolve().name, root.resolve().parent
+    if split_of(name) and split_folders(above)[split_of(wanted[0]) or "train"]:
+        return f"{here!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
+    missing = f"{here!r} has no folder {_either(wanted)}{_contents(root)}"
+    inside = [name for name in folders if len(divisions(_folder_names(root / name))) > 1]
+    if len(inside) == 1:
+        return f"{missing}; did you mean {str(root / inside[0])!r}, which has splits?"
+    if inside:
+        return f"{missing}; {inside[0]!r} and {len(inside) - 1} more hold splits: put these above the classes"
+    split = split_of(wanted[0]) or ""
+    near = [name for name in folders if split_hinted(name) == split]
+    if split == "val" and not near and (tests := splits_among(folders)["test"]):
+        near = tests
+    if near and split in _KEYS:
+        what = ", the test split," if split_of(near[0]) == "test" else ""
+        word = shlex.quote(f"policy.collect.{_KEYS[split]}={root / near[0]}")
+        missing = f"{missing}; to take {near[0]!r}{what} set {word}"
+    form = f"{missing}; it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
+    is_split = split_of(name) is not None or name in divisions(_folder_names(above))
+    if len(folders) < 2 or is_split or any(map(split_hinted, folders)):
+        return form
+    return f"{form}; to divide one folder of classes: ding-cls split {root} {root}_split"
+
+
+def _splits_below(images: Sequence[str]) -> list[str]:
+    """Return the names of folders side by side, above images in a class folder, that are splits."""
+    inside: dict[str, set[str]] = {}
+    for folder in {os.path.dirname(image) for image in images}:
+        while folder:
+            above, name = os.path.split(folder)
+            inside.setdefault(above, set()).add(name)
+            folder = above
+    found = (divisions(sorted(names, key=os.fsencode)) for names in inside.values() if len(names) > 1)
+    return next((names for names in found if names), [])
+
+
+def _folder_names(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, not hidden, in bytewise order; none where it is none."""
+    names = [each.name for each in _entries(str(folder)) if each.is_dir()] if folder.is_dir() else []
+    return sorted(names, key=os.fsencode)
 
 
 def _contents(folder: Path) -> str:

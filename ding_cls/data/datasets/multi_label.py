@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ import torch
 from ding_cls.data.datasets.base import Annotation, CustomDataset, read_lines, read_pairs
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import EXTENSIONS
-from ding_cls.data.labels import number_names, numbered
+from ding_cls.data.labels import MOST_CLASSES, number_names, numbered, numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import DataError
 
@@ -46,7 +47,8 @@ class MultiLabelDataset(CustomDataset):
         classes: as in `CustomDataset`.
         ann_file: text with a line ``path label,label`` for each sample (``path ,`` has none); or JSON as
             mmpretrain's: ``{"metainfo": {"classes": [...]}, "data_list": [{"img_path": ..., "gt_label": [0,
-            2]}]}``. Labels are class numbers, or class names.
+            2]}]}``. A label is a class's name, letter for letter; where none is one, labels are class
+            numbers. JSON's numbers are class numbers, of ``metainfo``'s classes where there are some.
         extensions: as in `CustomDataset`.
         test_mode: judge, do not train.
 
@@ -70,8 +72,7 @@ class MultiLabelDataset(CustomDataset):
         if self.ann_file is None:
             raise DataError(f"{type(self).__name__} needs an ann_file: class folders say one label alone")
         is_json = self.ann_file.endswith(".json")
-        names, words, places = self._of_json(self.ann_file) if is_json else _of_text(self.ann_file)
-        numbers, self.CLASSES = numbered(words, self.CLASSES, places)
+        names, numbers, places = self._of_json(self.ann_file) if is_json else self._of_text(self.ann_file)
         if self.CLASSES is None:
             highest = max((each for labels in numbers for each in labels), default=0)
             self.CLASSES = number_names(highest)
@@ -98,7 +99,7 @@ class MultiLabelDataset(CustomDataset):
             raise DataError(f"{type(self).__name__}: a gt_label is one number for each class, 1, 0 or -1")
         self._check_shares(labels)
 
-    def _of_json(self, path: str) -> tuple[list[str], list[list[str]], list[str]]:
+    def _of_json(self, path: str) -> tuple[list[str], list[list[int]], list[str]]:
         try:
             content = json.loads("\n".join(read_lines(path, "annotation file")))
             listed = [(str(each["img_path"]), list(each["gt_label"])) for each in content["data_list"]]
@@ -108,15 +109,32 @@ class MultiLabelDataset(CustomDataset):
                 f'[{{"img_path": ..., "gt_label": [...]}}]}}: {type(error).__name__} {error}'
             ) from error
         meta = content.get("metainfo")
-        if self.CLASSES is None and isinstance(meta, Mapping) and "classes" in meta:
-            self.CLASSES = self.get_classes(meta["classes"])
-        words = [[str(each) for each in labels] for _, labels in listed]
-        return [name for name, _ in listed], words, [f"{path!r}, entry {n}" for n in range(len(listed))]
+        own = self.get_classes(meta["classes"]) if isinstance(meta, Mapping) and "classes" in meta else None
+        labels, places = [each for _, each in listed], [f"{path!r}, entry {n}" for n in range(len(listed))]
+        if all(type(each) is int and 0 <= each < MOST_CLASSES for sample in labels for each in sample):
+            numbers = self._of_numbers(labels, own, repr(path))
+        else:
+            words = [[str(each) for each in sample] for sample in labels]
+            numbers, self.CLASSES = numbered(words, self.CLASSES or own, places, counts=True)
+        return [name for name, _ in listed], numbers, places
 
+    def _of_numbers(
+        self, labels: list[list[int]], own: tuple[str, ...] | None, place: str
+    ) -> list[list[int]]:
+        """Return JSON's numbers, which count the file's own classes where it names any."""
+        flat = np.array([each for sample in labels for each in sample], np.int64)
+        flat, names = numbered_array(flat, own or self.CLASSES, place=place)
+        if own is not None and self.CLASSES is not None:
+            flat, names = renumbered(flat, own, self.CLASSES, owner=place), tuple(self.CLASSES)
+        self.CLASSES = names
+        ends = list(accumulate(map(len, labels), initial=0))
+        return [flat[start:end].tolist() for start, end in pairwise(ends)]
 
-def _of_text(path: str) -> tuple[list[str], list[list[str]], list[str]]:
-    names, words, places = read_pairs(path)
-    return names, [[label for label in word.split(",") if label] for word in words], places
+    def _of_text(self, path: str) -> tuple[list[str], list[list[int]], list[str]]:
+        names, words, places = read_pairs(path)
+        labels = [[label for label in word.split(",") if label] for word in words]
+        numbers, self.CLASSES = numbered(labels, self.CLASSES, places, counts=True)
+        return names, numbers, places
 
 
 @DATASETS.register_module()

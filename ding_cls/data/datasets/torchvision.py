@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ding_cls.data.class_names import renumbering
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.transforms.array_ops import as_array
@@ -84,7 +85,10 @@ class TorchvisionDataset(BaseDataset):
         if self.CLASSES is None:
             self.CLASSES = self.get_classes(names)
         given = tuple(self.CLASSES or ())
-        if names == given or (len(names) == len(given) and not set(names) & set(given)):
+        if names == given:
+            return labels
+        if len(names) == len(given) and not set(names) & set(given):
+            renumbering(names, given, f"torchvision's {type(self._inner).__name__}")
             return labels
         numbers = {name: number for number, name in enumerate(given)}
         missing = [name for name in names if name not in numbers]

@@ -16,7 +16,8 @@ import torch
 
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
 from ding_cls.data.labels import categories, groups_by_name, sample_names, strata
-from ding_cls.data.sampling.split import Counts, fold_indices, split_indices, subset_indices
+from ding_cls.data.same_images import image_numbers
+from ding_cls.data.sampling.split import Counts, image_folds, split_indices, subset_indices
 from ding_cls.errors import DataError
 
 Inner = Mapping[str, Any] | Any
@@ -147,7 +148,7 @@ def repeat_factors(classes: Sequence[Sequence[int]], threshold: float) -> list[f
 
 @DATASETS.register_module()
 class KFoldDataset(IndexedDataset):
-    """The training or the test part of one fold of a dataset.
+    """The training or the test part of one fold of a dataset; all samples of one image are in one fold.
 
     Args:
         dataset: the dataset, or the dict that describes it.
@@ -183,7 +184,9 @@ class KFoldDataset(IndexedDataset):
             groups = _groups(inner, grouped)
         else:
             groups = groups_by_name(sample_names(inner), group_pattern)
-        folds = fold_indices(strata(inner), num_splits, groups=groups, stratified=stratified, seed=seed)
+        folds = image_folds(
+            strata(inner), num_splits, image_numbers(inner), groups=groups, stratified=stratified, seed=seed
+        )
         others = [index for number, each in enumerate(folds) if number != fold for index in each]
         super().__init__(inner, folds[fold] if test_mode else sorted(others))
 

@@ -108,6 +108,37 @@ def fold_indices(
     return [sorted(fold) for fold in folds]
 
 
+def image_folds(
+    labels: Sequence[Hashable],
+    num_splits: int,
+    images: Sequence[Hashable],
+    *,
+    groups: Sequence[Hashable] | None = None,
+    stratified: bool = True,
+    seed: int | None = None,
+) -> list[list[int]]:
+    """Return folds as `fold_indices` does; samples of one image are in one fold.
+
+    Args:
+        labels: as there, like the rest; that of an image's first sample counts.
+        num_splits: number of folds.
+        images: what is the same for the samples of one image, one for each sample.
+        groups: samples of one group go into one fold, and those of their images too.
+        stratified: each class alike in all folds.
+        seed: of which samples go where.
+
+    Raises:
+        DataError: as there; an image counts once.
+    """
+    units = list(_members(images, None).values())
+    if groups is not None:
+        joined = groups if len(units) == len(labels) else _joined(groups, units)
+        return fold_indices(labels, num_splits, groups=joined, stratified=stratified, seed=seed)
+    first = [labels[unit[0]] for unit in units]
+    folds = fold_indices(first, num_splits, stratified=stratified, seed=seed)
+    return [sorted(index for number in fold for index in units[number]) for fold in folds]
+
+
 def subset_indices(labels: Sequence[Hashable], num_samples: int, *, seed: int | None = None) -> list[int]:
     """Return the indices, ascending, of so many samples, each class by its share.
 
@@ -135,6 +166,21 @@ def _members(labels: Sequence[Hashable], seed: int | None) -> dict[Hashable, lis
         name: [indices[each] for each in _permutation(len(indices), seed)]
         for name, indices in members.items()
     }
+
+
+def _joined(groups: Sequence[Hashable], units: Sequence[Sequence[int]]) -> list[Hashable]:
+    """Return the groups with those made one that have samples of one unit."""
+    above: dict[Hashable, Hashable] = {group: group for group in groups}
+
+    def top(group: Hashable) -> Hashable:
+        while above[group] != group:
+            group = above[group] = above[above[group]]
+        return group
+
+    for unit in units:
+        for index in unit[1:]:
+            above[top(groups[index])] = top(groups[unit[0]])
+    return [top(group) for group in groups]
 
 
 def _permutation(length: int, seed: int) -> list[int]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
+from ding_cls.data.split_words import split_of
 from ding_cls.errors import DataError
 
 NAMES = ("train", "val", "test")
@@ -123,7 +124,9 @@ def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name or name.startswith(".") or os.path.basename(name) != name:
             raise DataError(f"{name!r} cannot name a part: it is one folder, not hidden, as 'train' is")
-    if len(set(names)) < len(names):
+    # Of two names that mean one split a run would refuse both.
+    meant = {split_of(name) or name for name in names}
+    if len(meant) < len(names):
         raise DataError(f"the parts need different names; given were {', '.join(names)}")
 
 

@@ -26,7 +26,6 @@ from ding_cls.metrics import (
 _LOGGER = logging.getLogger(__name__)
 # So many samples show whether a metric takes labels of their kind.
 _NUM_TRIED = 64
-_NUM_NAMED = 3
 _METRICS: Mapping[str, Mapping[str, Any]] = {
     "several": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1", "OF1", "exact_match"]},
     "tasks": {"type": "StringAccuracy"},
@@ -87,22 +86,6 @@ def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
         ConfigError: as ``build_metric``.
     """
     return build_metric(_METRICS.get(labels_of(dataset).kind) if cfg is None else cfg)
-
-
-def missing_classes(train_set: Any, eval_set: Any) -> str:
-    """Return the line that names the classes that are trained on and not in the evaluation set.
-
-    It is empty where there are none, and where labels are no class numbers that the datasets list.
-    """
-    targets = [getattr(each, "targets", None) for each in (train_set, eval_set)]
-    if any(each is None or np.ndim(each[0]) for each in targets):
-        return ""
-    missing = np.setdiff1d(np.asarray(targets[0]), np.asarray(targets[1]))
-    if not len(missing) or not np.issubdtype(missing.dtype, np.integer):
-        return ""
-    names = ", ".join(repr(train_set.classes[each]) for each in missing[:_NUM_NAMED])
-    more = f" and {len(missing) - _NUM_NAMED} more" if len(missing) > _NUM_NAMED else ""
-    return f"{len(missing)} of {len(train_set.classes)} classes have no evaluation image: {names}{more}"
 
 
 def measures_cross_entropy(cfg: Mapping[str, Any] | None) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.tree import at, drop, put
 from ding_cls.data import find_split
-from ding_cls.data.datasets.listing import has_splits
+from ding_cls.data.datasets.listing import split_folders
+from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.data_folder import DataFolder, has_folder, is_file
 from ding_cls.pipeline.datasets.dataset_cfg import (
     DIVIDING,
@@ -74,7 +75,7 @@ def lay_data_folder(
         elif isinstance(section, dict):
             moved, given[key] = folder.described(section, split, prefix=prefixes[split], folder=place)
             put(native.cfg, f"{_COLLECT}.{split}", moved)
-        elif is_used or only_training:
+        elif (is_used or only_training) and not _names(words, key):
             given[key] = str(place or folder_of_split(section, data, split))
     if isinstance(test, dict):
         _lay_test_set(native, test, prefixes["val"], given, DataFolder(Path(data), native.origins))
@@ -112,11 +113,27 @@ def _is_validated(native: NativeConfig, words: Sequence[str]) -> bool:
     return typed[-1] != "false" if typed else at(native.cfg, _VALIDATE) is not False
 
 
+def _names(words: Sequence[str], key: str) -> bool:
+    """Return whether a word names the folder of a split by itself: no other is sought then."""
+    return any(word.partition("=")[0].strip() == key for word in words)
+
+
 def _without_files(section: dict[str, Any]) -> dict[str, Any]:
     """Return a description that names neither a folder nor a list."""
     return {name: each for name, each in section.items() if name not in FOLDERS and not is_file(name, each)}
 
 
 def _training_folder(data: str | os.PathLike[str]) -> Path:
-    """Return the folder to train on: that of the split, or a folder of class folders itself."""
-    return find_split(data, "train") if has_splits(data) else Path(data)
+    """Return the folder to train on: that of the split, or a folder of class folders itself.
+
+    Raises:
+        DataError: the names of its folders may mean splits or classes.
+    """
+    splits = split_folders(data)
+    names = [name for each in splits.values() for name in each]
+    if splits["train"] and "train" not in splits["train"]:
+        raise DataError(
+            f"'{data}' has {' and '.join(map(repr, names))}, by name splits; pass the one to divide: "
+            f"'{Path(data, splits['train'][0])}'"
+        )
+    return find_split(data, "train") if names else Path(data)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ding_cls.config.tree import place_of
-from ding_cls.data import SPLIT_NAMES, find_split
+from ding_cls.data import find_split
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, holds_every_split, inner_of, is_own, with_prefix
 from ding_cls.pipeline.datasets.openmmlab import (
     CLASS_FOLDERS,
@@ -184,7 +185,7 @@ def _place(path: str, root: str, above: Path) -> str:
 
 def has_folder(data: str | os.PathLike[str], split: str) -> bool:
     """Return whether a folder of data has one for a split."""
-    return any(Path(data, name).is_dir() for name in SPLIT_NAMES[split])
+    return bool(split_folders(data)[split])
 
 
 def is_file(name: str, value: Any) -> bool:

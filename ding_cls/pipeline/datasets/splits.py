@@ -22,6 +22,8 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
+from ding_cls.data.class_names import words_in_two_forms
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.datasets.data_folder import DataFolder
 from ding_cls.pipeline.datasets.dataset_cfg import (
@@ -40,7 +42,6 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
 from ding_cls.pipeline.datasets.input_checks import check_eval_normalization
 
 _LOGGER = logging.getLogger(__name__)
-
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
 _FOLDER = {"type": "ImageNetDataset"}
@@ -82,6 +83,8 @@ def training_set(cfg: Any) -> Any:
         "train",
         {"transform": augmentation, "pipeline": augmentation.pipeline, "is_training": True},
     )
+    if found := words_in_two_forms(dataset.classes):
+        _LOGGER.warning(found)
     num_samples = collect.try_to_train_items
     return SubsetDataset(dataset, num_samples, seed=cfg.seed) if num_samples else dataset
 
@@ -138,7 +141,7 @@ def classes_in(cfg: Any, split: str, data: str | os.PathLike[str]) -> tuple[str,
         DataError: the folder holds no such split.
     """
     collect = cfg.policy.collect
-    is_there = holds_every_split(described(collect, "train")) or Path(data, "train").is_dir()
+    is_there = holds_every_split(described(collect, "train")) or bool(split_folders(data)["train"])
     name = "train" if is_there else split
     offered = {"transform": None, "pipeline": evaluation_pipeline(collect), "is_training": False}
     dataset = _built(_section_to_evaluate(collect, name, data), name, {**offered, "test_mode": True})

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ding_cls.common.columns import in_columns
-from ding_cls.common.counting import either
+from ding_cls.common.counting import counted, either
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         (
             "updates",
             f"{report.num_updates:,}, {report.updates_per_epoch:,} an epoch with "
-            f"{either(report.batch_sizes)} pictures each{left_out}",
+            f"{either(report.batch_sizes)} images each{left_out}",
         ),
         (
             "learning rate",
@@ -132,8 +132,8 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         ("one update", _timing(train, "step")),
         (
             "evaluation",
-            f"{report.num_evaluations:,} x {report.eval_batches:,} batches, "
-            f"each {_timing(timing, 'forward')}",
+            f"{counted(report.num_evaluations, 'time')} {counted(report.eval_batches, 'batch', 'batches')}, "
+            f"a batch {_timing(timing, 'forward')}",
         ),
         ("time in all", f"about {_duration(report.seconds)}, without saving and starting"),
         ("memory", f"{_bytes(report.memory_bytes)} {report.memory_kind}"),

@@ -148,7 +148,8 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
         free_bytes=free_bytes(wanted),
         remarks=(),
     )
-    return replace(report, remarks=(*_remarks(report), *map(str, run.findings(len(loader)))))
+    found = map(str, run.findings(len(loader)))
+    return replace(report, remarks=(*_remarks(report), *run.remarks, *found))
 
 
 def _remarks(report: DryRun) -> Iterator[str]:

@@ -23,7 +23,8 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing
-from ding_cls.data.datasets.listing import has_splits, list_classes
+from ding_cls.data.class_names import order_of_numbers
+from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,
@@ -60,7 +61,6 @@ Config = str | os.PathLike[str] | Mapping[str, Any]
 Metrics = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
 
 _LOGGER = logging.getLogger(__name__)
-
 _LOADING = {"type": "LoadImageFromFile"}
 _OF_THE_DATA = (
     *(f"policy.collect.{name}" for name in ("train", "val", "test", "learn_data_path", "eval_data_path")),
@@ -164,8 +164,15 @@ def evaluated_set(
                 f"'{os.fspath(data)}' has one folder for each class, and no folder '{split}'; "
                 "leave out --split"
             )
-        classes = classes or _training_classes(cfg) or list_classes(os.fspath(data))
+        classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    if split is None and data is not None and not holds_every_split(collect.val):
+        folders = split_folders(data)
+        if folders["test"] and not folders["val"]:
+            raise DataError(
+                f"'{os.fspath(data)}' has no folder for validation; to evaluate on {folders['test'][0]!r}: "
+                "--split test"
+            )
     split = split or "val"
     if data is None and collect.synthetic:
         if split == "test":
@@ -175,7 +182,9 @@ def evaluated_set(
     if classes is None:
         classes = _training_classes(cfg)
         if classes is None:
-            classes = list_classes(collect.eval_data_path) if data is None else classes_in(cfg, split, data)
+            folder = collect.eval_data_path if data is None else data
+            names = list_classes(os.fspath(folder)) if data is None else classes_in(cfg, split, data)
+            classes = _in_told_order(names, folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
 
 
@@ -328,9 +337,23 @@ def _noted_classes(state: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     return tuple(names) if names and is_list else None
 
 
+def _listed_classes(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names of class folders, for a checkpoint that does not say its own."""
+    return _in_told_order(list_classes(os.fspath(folder)), folder)
+
+
+def _in_told_order(names: tuple[str, ...], folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names as they are, and warn where their order is not that of the numbers that they are."""
+    if line := order_of_numbers(names):
+        _LOGGER.warning("the checkpoint names no classes, so they are the folders of '%s'; %s", folder, line)
+    return names
+
+
 def _training_classes(cfg: Any) -> tuple[str, ...] | None:
     """Return the class names of a config's training data; None where these are not on this machine."""
     collect = cfg.policy.collect
+    if collect.train is None and not os.path.isdir(collect.learn_data_path):
+        return None
     inner = inner_of(collect.train or {})
     named = [collect.learn_data_path, *(inner.get(name) for name in (*FOLDERS, "ann_file"))]
     if not all(os.path.exists(os.path.expanduser(each)) for each in named if each):

@@ -11,7 +11,9 @@ from typing import Any
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.datasets.wrappers import IndexedDataset
+from ding_cls.data.split_words import split_of
 from ding_cls.errors import DataError
 from ding_cls.pipeline.build import configured_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, changed, inner_of
@@ -86,7 +88,7 @@ def check_divisible(dataset: Any, division: Division) -> None:
 def find_test_data(compiled: Any) -> tuple[bool, str | None]:
     """Return whether there is a test split, and the folder above its own; None where the config describes it.
 
-    Without a description it is the folder ``test`` beside that of validation, or beside one called ``train``.
+    Without a description it is the folder of that split beside validation's, or beside one for training.
     """
     collect = compiled.policy.collect
     if collect.synthetic:
@@ -97,8 +99,8 @@ def find_test_data(compiled: Any) -> tuple[bool, str | None]:
     reads_folders = not train or (bool(arguments_of(train) & set(FOLDERS)) and "ann_file" not in train)
     folders = [Path(each) for each in (collect.eval_data_path, _folder_of(val)) if each]
     trained = (collect.learn_data_path, _folder_of(train))
-    folders += [Path(each) for each in trained if each and Path(each).name == "train"]
-    above = [str(each.parent) for each in folders if (each.parent / "test").is_dir()]
+    folders += [Path(each) for each in trained if each and split_of(Path(each).name) == "train"]
+    above = [str(each.parent) for each in folders if split_folders(each.parent)["test"]]
     return (True, above[0]) if above and reads_folders else (False, None)
 
 

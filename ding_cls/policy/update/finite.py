@@ -55,7 +55,7 @@ class FiniteUpdates:
         world_size: int = 1,
         on_device: bool | None = None,
     ) -> None:
-        self._optimizer, self._scaler = optimizer, scaler
+        self._optimizer, self._scaler, self._is_scaled = optimizer, scaler, scaler.is_enabled()
         self._is_alone = world_size == 1
         self._owners = [each._buffers for module in modules for each in module.modules() if each._buffers]
         self.buffers: list[Tensor] = []
@@ -89,7 +89,7 @@ class FiniteUpdates:
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a piece's loss."""
-        scaled = self._scaler.scale(loss)
+        scaled = self._scaler.scale(loss) if self._is_scaled else loss
         if self._is_alone:
             torch.autograd.backward(scaled)
             return
@@ -116,7 +116,7 @@ class FiniteUpdates:
             for each in group["params"]
             if (grad := each.grad) is not None
         ]
-        if self._scaler.is_enabled():
+        if self._is_scaled:
             self._scaler.unscale_(self._optimizer)
             for found in self._scaler._found_inf_per_device(self._optimizer).values():
                 self._bad.copy_(found)
@@ -145,7 +145,7 @@ class FiniteUpdates:
 
     def end(self) -> None:
         """Take back what the passes of a skipped update have changed, and say what became of it."""
-        counts = self._scaler.is_at_floor() if self._scaler.is_enabled() else True
+        counts = self._scaler.is_at_floor() if self._is_scaled else True
         if not self._is_deciding:
             del self._optimizer.found_inf  # type: ignore[attr-defined]
             self._choose_buffers()
@@ -157,7 +157,7 @@ class FiniteUpdates:
         else:
             self.verdict = APPLIED
         self._verdict = self.verdict
-        if self._scaler.is_enabled():
+        if self._is_scaled:
             for found in self._scaler._found_inf_per_device(self._optimizer).values():
                 found.copy_(self._bad)
             self._scaler.update()

@@ -112,6 +112,12 @@ CASES: list[Case] = [
     (
         "evaluated-on-training-data",
         1,
+        "policy = dict(collect=dict(learn_data_path='a', eval_data_path='./b/../a/'))",
+        "policy = dict(collect=dict(learn_data_path='a', eval_data_path='./b/../a/b'))",
+    ),
+    (
+        "evaluated-on-training-data",
+        1,
         "_all = dict(type='CustomDataset', data_prefix='a')\n"
         "policy = dict(collect=dict(train=dict(type='RepeatDataset', dataset=_all), val=dict(_all)))",
         "_fold = dict(type='KFoldDataset', dataset=dict(type='CustomDataset', data_prefix='a'))\n"

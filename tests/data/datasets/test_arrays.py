@@ -145,3 +145,33 @@ def test_no_step_of_ours_writes_into_the_arrays(name):
             with torch_randomness(seed):
                 assert torch.equal(dataset.load(index)[0], expected)
     assert np.array_equal(images, before)
+
+
+def test_labels_follow_the_names_in_the_file(file, tmp_path, caplog):
+    moved = ArrayDataset(file, [], classes=["c", "b", "a", "d"])
+    assert (moved.targets, moved.classes) == ([2, 0, 1, 1, 2], ("c", "b", "a", "d"))
+    np.savez(tmp_path / "b.npz", images=RGB, labels=np.eye(3)[LABELS], classes=np.array([b"a", b"b", b"c"]))
+    shares = ArrayDataset(tmp_path / "b.npz", [], classes=["c", "a", "b"])
+    assert np.array_equal(shares.get_gt_labels().argmax(1), [1, 0, 2, 2, 1])
+    assert not caplog.records
+    assert ArrayDataset(file, [], classes=["x", "y", "z"]).targets == LABELS.tolist()
+    assert "a.npz': the class 'a' is none of 3, so labels are positions" in caplog.text
+    with pytest.raises(DataError, match=r"a\.npz': the class 'c' is none of the 2 classes"):
+        ArrayDataset(file, [], classes=["b", "a"])
+
+
+def test_labels_may_be_names(tmp_path):
+    names = np.array(["007", "b", "b", "007", "1e3"])
+    assert ArrayDataset(images=RGB, labels=names).classes == ("007", "1e3", "b")
+    assert ArrayDataset(images=RGB, labels=names, classes=["b", "1e3", "007"]).targets == [2, 0, 0, 2, 1]
+    np.savez(tmp_path / "a.npz", images=RGB, labels=names, classes=np.array(["b", "1e3", "007"]))
+    assert ArrayDataset(tmp_path / "a.npz").targets == [2, 0, 0, 2, 1]
+    assert ArrayDataset(tmp_path / "a.npz", [], classes=["007", "1e3", "b"]).targets == [0, 2, 2, 0, 1]
+
+
+def test_numbers_that_names_and_positions_read_otherwise_are_refused():
+    with pytest.raises(DataError, match=r"labels: the label 1 is '2' by its position and '1' by its name"):
+        ArrayDataset(images=RGB, labels=LABELS, classes=["1", "2", "3"])
+    codes = ArrayDataset(images=RGB, labels=LABELS + 10234)
+    assert (codes.classes, codes.targets) == (("10234", "10235", "10236"), LABELS.tolist())
+    assert ArrayDataset(images=RGB, labels=LABELS + 10234, classes=codes.classes).targets == LABELS.tolist()

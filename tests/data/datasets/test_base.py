@@ -1,3 +1,4 @@
+import json
 import pickle
 import random
 from pathlib import Path
@@ -149,11 +150,31 @@ def test_a_file_may_list_class_names(pictures, tmp_path):
         CustomDataset(pictures, VAL, ann_file=listing, classes=["cat", "10"])
 
 
-def test_numbers_in_a_file_are_numbers_whatever_the_classes_are_called(pictures, tmp_path):
+def test_a_number_in_a_file_is_the_class_of_that_name_and_else_a_position(pictures, tmp_path, caplog):
     (tmp_path / "val.txt").write_text("cat/a.png 2\n")
-    assert CustomDataset(
-        pictures, VAL, ann_file=tmp_path / "val.txt", classes=["0", "1", "10", "2"]
-    ).targets == [2]
+    file = tmp_path / "val.txt"
+    assert CustomDataset(pictures, VAL, ann_file=file, classes=["0", "1", "10", "2"]).targets == [3]
+    assert CustomDataset(pictures, VAL, ann_file=file, classes=["a", "b", "c", "d"]).targets == [2]
+    assert [record.getMessage().split("val.txt', line 1: ")[1] for record in caplog.records] == [
+        "'2' is a class's name, so labels are names, not positions",
+        "'2' is no class's name, so labels are positions: 0 is 'a', 1 is 'b', 2 is 'c' and so on to 3",
+    ]
+
+
+def test_a_list_of_codes_has_no_empty_classes(pictures, tmp_path):
+    (tmp_path / "val.txt").write_text("cat/a.png 10234\ndog/b.png 20111\n")
+    assert CustomDataset(pictures, VAL, ann_file=tmp_path / "val.txt").classes == ("10234", "20111")
+
+
+def test_class_names_may_come_as_a_map_or_as_json(tmp_path):
+    for given in ({"dog": 1, "cat": 0}, {1: "dog", 0: "cat"}, {"1": "dog", "0": "cat"}, ["cat", "dog"]):
+        (tmp_path / "names.json").write_text(json.dumps(given))
+        assert CustomDataset.get_classes(given) == CustomDataset.get_classes(tmp_path / "names.json")
+        assert CustomDataset.get_classes(given) == ("cat", "dog")
+    for text, reason in (("{", "is no JSON"), ('"cat"', "holds neither a list nor a map")):
+        (tmp_path / "names.json").write_text(text)
+        with pytest.raises(DataError, match=reason):
+            CustomDataset.get_classes(tmp_path / "names.json")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,8 @@ def test_mnist_is_read_as_published(tmp_path, kind, pack, ending):
         grey = torch.from_numpy(arrays[part][0][3])
         assert torch.equal(dataset.load(3)[0], grey[..., None].expand(28, 28, 3))
     assert dataset.classes == tuple(getattr(torchvision.datasets, kind.__name__).classes)
+    other = kind(tmp_path, [], sorted(dataset.classes, reverse=True), test_mode=True)
+    assert [other.classes[each] for each in other.targets] == [dataset.classes[n] for n in dataset.targets]
 
 
 def test_missing_files_are_named_with_what_to_do(tmp_path):

@@ -128,7 +128,7 @@ def test_the_file_and_the_form_of_labels_must_be_said(folder):
 
 
 def test_a_picture_with_two_labels_or_in_two_splits_is_told(folder, caplog):
-    text = "path,label,split\na.png,cat,train\na.png,dog,train\nb.png,dog,train\nb.png,dog,val\n"
+    text = "path,label,split\na.png,cat,train\na.png,dog,train\nb.png,dog,train\nb.png,dog,test\n"
     file = write(folder, text)
     assert CSVDataset(ann_file=file, pipeline=LOAD, split="train").targets == [0, 1, 1]
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
@@ -168,3 +168,36 @@ def test_pictures_to_judge_need_neither_weights_nor_groups(folder):
     file = write(folder, "path,label\na.png,cat\n")
     dataset = CSVDataset(ann_file=file, pipeline=LOAD, weight="w", group="patient", test_mode=True)
     assert (dataset.sample_weights, dataset.groups) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "classes", "targets"),
+    [
+        (("001", "010"), {}, ("001", "010"), [0, 1]),
+        (("10234", "777"), {}, ("777", "10234"), [1, 0]),
+        (("1", "2"), {}, ("1", "2"), [0, 1]),
+        (("1", "10"), {"classes": ["0", "1", "10", "11", "2"]}, ("0", "1", "10", "11", "2"), [1, 2]),
+        (("1", "0"), {"classes": ["cat", "dog"]}, ("cat", "dog"), [1, 0]),
+        (("007 12", "12"), {"labels": "several"}, ("007", "12"), [[1, 1], [0, 1]]),
+        (("2 1", "1 2"), {"labels": "tasks"}, ("1", "2"), [[1, 0], [0, 1]]),
+    ],
+)
+def test_labels_are_words_first(folder, cells, options, classes, targets):
+    file = write(folder, "path,label\na.png,{}\nb.png,{}\n".format(*cells))
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD, **options)
+    assert (dataset.classes, dataset.targets) == (classes, targets)
+
+
+@pytest.mark.parametrize(
+    ("cell", "classes", "reason"),
+    [
+        ("0", ["1", "2", "3"], r"'0' is none of the 3 classes; labels are names, not positions"),
+        ("1", ["001", "002"], r"'1' is none of the 2 classes; '001' is the same word in another form"),
+        ("007", list("abcdefgh"), r"'007' is none of the 8 classes"),
+        ("1.0", ["cat", "dog"], r"'1\.0' is none of the 2 classes"),
+        ("1", ["v1", "v2", "v3"], r"the label 1 is 'v2' by its position and 'v1' by its name"),
+    ],
+)
+def test_a_label_that_may_be_another_class_is_refused(folder, cell, classes, reason):
+    with pytest.raises(DataError, match=rf"own\.csv', line 2: {reason}"):
+        CSVDataset(ann_file=write(folder, f"path,label\na.png,{cell}\n"), pipeline=LOAD, classes=classes)

@@ -16,6 +16,8 @@ def test_cub_is_read_from_its_three_lists(make_pictures):
     train, test = CUB(root / "images", LOAD), CUB(root / "images", LOAD, test_mode=True)
     assert (train.targets, test.targets) == ([0, 1], [0])
     assert train.classes == ("001.Crow", "002.Owl")
+    assert CUB(root / "images", LOAD, ["002.Owl", "001.Crow"]).targets == [1, 0]
+    assert CUB(root / "images", LOAD, ["Crow", "Owl"]).targets == [0, 1]
     assert test.load(0)[0].shape == (16, 20, 3)
     (root / "train_test_split.txt").write_text("1 1\n2 1\n")
     with pytest.raises(DataError, match="list other pictures"):
@@ -32,6 +34,7 @@ def test_stanford_cars_are_read_from_their_matlab_file(make_pictures):
     train, test = StanfordCars(root, LOAD), StanfordCars(root, LOAD, test_mode=True)
     assert (train.targets, test.targets) == ([1, 0], [0])
     assert train.classes == ("AM General", "Acura")
+    assert StanfordCars(root, LOAD, ["Acura", "AM General"]).targets == [0, 1]
     assert test.load(0)[0].shape == (16, 20, 3)
     with pytest.raises(DataError, match=r"none\.mat' cannot be read as a MATLAB file"):
         StanfordCars(root, LOAD, ann_file=root / "none.mat")

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ding_cls.data.datasets.listing import find_split, list_classes, list_images
+from ding_cls.data.datasets.listing import find_split, has_splits, list_classes, list_images, list_samples
 from ding_cls.errors import DataError
 
 
@@ -138,3 +138,97 @@ def test_a_missing_split_says_what_is_there(tmp_path):
         find_split(tmp_path, "val")
     with pytest.raises(DataError, match=r"has no folder 'train' \(it does not exist\)"):
         find_split(tmp_path / "gone", "train")
+
+
+@pytest.mark.parametrize("name", ["Training", "TRAIN", "train_set", "train2017"])
+def test_a_split_has_its_word_in_any_case_and_form(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "Testing").mkdir()
+    assert find_split(tmp_path, "train") == tmp_path / name
+    assert find_split(tmp_path, "test") == tmp_path / "Testing"
+    assert has_splits(tmp_path)
+    assert not has_splits(tmp_path, [name, "Testing"])
+    (tmp_path / "Train").mkdir()
+    with pytest.raises(DataError, match="which mean the same split; remove or rename one of them"):
+        find_split(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    "names", ["Training Testing", "Train Test", "train test", "TRAIN tests", "seg_train seg_test"]
+)
+def test_nothing_advises_to_mix_images_to_test_by_into_training(tmp_path, names):
+    for name in names.split():
+        touch(tmp_path, f"{name}/cat/a.jpg", f"{name}/dog/a.jpg")
+    with pytest.raises(DataError) as caught:
+        find_split(tmp_path, "val")
+    assert "ding-cls split" not in str(caught.value)
+    with pytest.raises(DataError, match=f"holds splits, not classes; pass '{tmp_path}/{names.split()[0]}'"):
+        list_classes(str(tmp_path))
+    with pytest.raises(DataError) as caught:
+        find_split(tmp_path / names.split()[1], "train")
+    assert "ding-cls split" not in str(caught.value)
+
+
+def test_the_test_split_is_named_where_validation_is_missing(tmp_path):
+    touch(tmp_path, "Training/cat/a.jpg", "Testing/cat/a.jpg")
+    with pytest.raises(DataError) as caught:
+        find_split(tmp_path, "val")
+    assert str(caught.value) == (
+        f"'{tmp_path}' has no folder 'val', 'valid' or 'validation' (it has 'Testing', 'Training'); "
+        f"to take 'Testing', the test split, set policy.collect.eval_data_path={tmp_path}/Testing; "
+        f"it should look like {tmp_path}/val/CLASS/picture.jpg"
+    )
+
+
+def test_splits_below_what_looks_like_classes_are_found(tmp_path):
+    touch(tmp_path, "brain/Training/a/1.jpg", "brain/Testing/a/1.jpg", "other/readme.txt")
+    with pytest.raises(DataError, match=f"did you mean '{tmp_path}/brain', which has splits?"):
+        find_split(tmp_path, "train")
+    with pytest.raises(
+        DataError, match=r"brain' holds splits \('Testing', 'Training'\), .*; pass '.*/brain'$"
+    ):
+        list_samples(str(tmp_path), ["brain"], {"brain": 0}, refuse_empty=False)
+    touch(tmp_path, "other/train/1.jpg", "other/test/1.jpg")
+    with pytest.raises(DataError, match="'brain' and 1 more hold splits: put these above the classes"):
+        find_split(tmp_path, "train")
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path):
+    for name in ("train", "test"):
+        touch(tmp_path, f"{name}/a.jpg")
+    assert list_classes(str(tmp_path), ["car", "train", "test"]) == ("test", "train")
+    touch(tmp_path, "car/a.jpg")
+    with pytest.raises(DataError, match="holds splits, not classes"):
+        list_classes(str(tmp_path))
+    (tmp_path / "test" / "a.jpg").unlink()
+    (tmp_path / "test").rmdir()
+    assert list_classes(str(tmp_path)) == ("car", "train")
+
+
+def test_a_split_among_the_classes_is_no_class(tmp_path):
+    touch(tmp_path, "cat/a.jpg", "dog/a.jpg", "test/cat/b.jpg", "test/dog/b.jpg")
+    with pytest.raises(
+        DataError, match=r"/test' is a split among the classes, for it has 'cat' too; move it"
+    ):
+        list_classes(str(tmp_path))
+    assert list_classes(str(tmp_path), ["cat", "dog", "test"]) == ("cat", "dog", "test")
+    (tmp_path / "test").rename(tmp_path / "pets")
+    assert list_classes(str(tmp_path)) == ("cat", "dog", "pets")
+
+
+def test_a_folder_with_the_classes_of_a_split_is_one_too(tmp_path):
+    touch(tmp_path, "Train/cat/a.jpg", "Train/dog/a.jpg", "Holdout/cat/b.jpg")
+    with pytest.raises(
+        DataError, match=f"not classes; pass '{tmp_path}/Train' \\('Holdout' has 'cat' too\\)"
+    ):
+        list_classes(str(tmp_path))
+    (tmp_path / "Holdout" / "cat").rename(tmp_path / "Holdout" / "owl")
+    assert list_classes(str(tmp_path)) == ("Holdout", "Train")
+
+
+def test_a_remedy_can_be_typed(tmp_path):
+    touch(tmp_path, "Training Set/cat/a.jpg", "Test Set/cat/a.jpg")
+    with pytest.raises(
+        DataError, match=f"set 'policy.collect.eval_data_path={tmp_path}/Test Set'; it should"
+    ):
+        find_split(tmp_path, "val")

@@ -126,3 +126,41 @@ def test_voc_counts_what_is_only_difficult_as_told(make_pictures, given, label):
     dataset = VOC(root, LOAD, difficult_as_postive=given)
     found = dataset.get_gt_labels()[0]
     assert [found[dataset.class_to_idx[name]] for name in ("dog", "cat", "cow")] == [label, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "targets", "names"),
+    [
+        (([0, 2], [1]), ["C", "B", "A"], [[1, 0, 1], [0, 1, 0]], ("C", "B", "A")),
+        (([0], [2]), ["B", "C", "A"], [[0, 0, 1], [0, 1, 0]], ("B", "C", "A")),
+        ((["A"], ["C"]), ["C", "B", "A"], [[0, 0, 1], [1, 0, 0]], ("C", "B", "A")),
+        ((["A"], ["C"]), None, [[1, 0, 0], [0, 0, 1]], ("A", "B", "C")),
+    ],
+)
+def test_labels_of_json_follow_the_names_in_the_file(pictures, tmp_path, labels, classes, targets, names):
+    entries = [{"img_path": f"{n}.png", "gt_label": each} for n, each in enumerate(labels)]
+    content = {"metainfo": {"classes": ["A", "B", "C"]}, "data_list": entries}
+    file = listed(tmp_path, json.dumps(content), "list.json")
+    dataset = MultiLabelDataset(pictures, LOAD, ann_file=file, classes=classes)
+    assert (dataset.targets, dataset.classes) == (targets, names)
+
+
+def test_several_labels_are_words_first(pictures, tmp_path):
+    file = listed(tmp_path, "a.png 007,10\nb.png 10\n")
+    codes = MultiLabelDataset(pictures, LOAD, ann_file=file)
+    assert (codes.classes, codes.targets) == (("007", "10"), [[1, 1], [0, 1]])
+    named = MultiLabelDataset(
+        pictures, LOAD, ann_file=listed(tmp_path, "a.png 1,2\nb.png 10\n"), classes=["1", "10", "2"]
+    )
+    assert named.targets == [[1, 0, 1], [0, 1, 0]]
+    entries = [{"img_path": "a.png", "gt_label": [1, 2]}]
+    file = listed(tmp_path, json.dumps({"data_list": entries}), "list.json")
+    with pytest.raises(DataError, match=r"list\.json': the label 2 is '2' by its position|by its name"):
+        MultiLabelDataset(pictures, LOAD, ann_file=file, classes=["1", "2", "3"])
+    for odd in (-1, 1.0, 10**30, True):
+        entries = [{"img_path": "a.png", "gt_label": [odd]}]
+        file = listed(tmp_path, json.dumps({"data_list": entries}), "list.json")
+        with pytest.raises(
+            DataError, match=r"entry 0: .* is none of the 2 classes|entry 0: there is no class"
+        ):
+            MultiLabelDataset(pictures, LOAD, ann_file=file, classes=["a", "b"])

@@ -152,7 +152,7 @@ def test_every_named_set_of_the_coverage_page_is_read(name, tmp_path, monkeypatc
     assert [dataset.load(index)[0].float().mean().round().item() for index in range(2)] == [50, 200]
 
 
-def test_a_split_that_numbers_its_own_classes_gets_the_training_lists_numbers(tmp_path):
+def test_a_split_that_numbers_its_own_classes_gets_the_training_lists_numbers(tmp_path, caplog):
     def picture(path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (6, 5)).save(tmp_path / path)
@@ -164,6 +164,9 @@ def test_a_split_that_numbers_its_own_classes_gets_the_training_lists_numbers(tm
     assert torchvision.datasets.DTD(tmp_path, split="val")[0][1] == 0
     assert (val.targets, val.classes) == ([1], ("ant", "crab"))
     assert TorchvisionDataset("DTD", tmp_path, [], split="val", classes=["Krebs"]).targets == [0]
+    assert "torchvision's DTD: the class 'crab' is none of 1, so labels are positions" in caplog.text
+    with pytest.raises(DataError, match=r"torchvision's DTD: the class 'ant' is none of the 2 classes"):
+        TorchvisionDataset("DTD", tmp_path, [], split="train", classes=["Crab", "Ant"])
     with pytest.raises(
         DataError, match=r"has 1 classes, \['crab'\] among them, and 'classes' names 2 others"
     ):

@@ -11,6 +11,7 @@ from ding_cls.data import (
     ArrayDataset,
     ClassBalancedDataset,
     ConcatDataset,
+    CSVDataset,
     ImageNetDataset,
     KFoldDataset,
     RepeatDataset,
@@ -109,6 +110,23 @@ def test_groups_stay_in_one_fold():
     assert sorted(number for each in folds for number in shown(each)) == list(range(16))
     with pytest.raises(DataError, match="grouped=True, but ArrayDataset has no groups"):
         KFoldDataset(arrays(0, 1), 0, 2, grouped=True)
+
+
+def test_rows_of_one_image_are_in_one_fold(make_pictures):
+    root = make_pictures("root", *(f"{number}.png" for number in range(6)))
+    (root / "link").symlink_to(".")
+    names = [f"{spelling}{number}.png" for number in range(6) for spelling in ("", "./", "link/", f"{root}/")]
+    lines = [f"{name},{'ab'[int(name[-5]) % 2]}" for name in names]
+    (root / "all.csv").write_text("\n".join(["path,label", *lines]))
+    inner = CSVDataset(ann_file=root / "all.csv", pipeline=[{"type": "LoadImageFromFile"}])
+    whole = ConcatDataset([inner, inner])
+    for fold in range(3):
+        test = KFoldDataset(whole, fold, 3, test_mode=True, seed=0)
+        train = KFoldDataset(whole, fold, 3, seed=0)
+        held_out = {Path(name).name for name in test.sample_names}
+        assert (len(test), len(train), len(held_out)) == (16, 32, 2)
+        assert not held_out & {Path(name).name for name in train.sample_names}
+        assert Counter(test.targets) == {0: 8, 1: 8}
 
 
 def test_what_a_file_name_says_keeps_samples_in_one_fold(make_pictures):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold
 
-from ding_cls.data.sampling.split import fold_indices, split_indices, subset_indices
+from ding_cls.data.sampling.split import fold_indices, image_folds, split_indices, subset_indices
 from ding_cls.errors import DataError
 
 
@@ -143,3 +143,32 @@ def test_folds_that_cannot_be_are_named():
         fold_indices([0, 1], 1)
     with pytest.raises(DataError, match="num_splits=3 is more than the 2 samples or groups"):
         fold_indices([0, 1, 1], 3, groups=[0, 0, 1])
+
+
+def test_samples_of_one_image_are_in_one_fold():
+    labels = [0, 0, 1, 1] * 6
+    images = [number // 2 for number in range(24)]
+    folds = image_folds(labels, 3, images, seed=0)
+    assert sorted(chain(*folds)) == list(range(24))
+    assert [Counter(labels[index] for index in fold) for fold in folds] == [{0: 4, 1: 4}] * 3
+    shown = [{images[index] for index in fold} for fold in folds]
+    assert not set.intersection(*shown)
+    assert [len(each) for each in shown] == [4, 4, 4]
+    with pytest.raises(DataError, match="num_splits=13 is more than the 12 samples or groups"):
+        image_folds(labels, 13, images)
+
+
+def test_images_of_one_sample_each_change_nothing():
+    labels, groups = [0, 1, 1] * 5, [number // 3 for number in range(15)]
+    images = list(range(15))
+    assert image_folds(labels, 3, images, seed=4) == fold_indices(labels, 3, seed=4)
+    grouped = fold_indices(labels, 3, groups=groups, seed=4)
+    assert image_folds(labels, 3, images, groups=groups, seed=4) == grouped
+    assert image_folds(labels, 3, images, stratified=False) == fold_indices(labels, 3, stratified=False)
+
+
+def test_an_image_joins_its_groups():
+    groups = ["a", "a", "b", "b", "c", "c", "d", "d"]
+    images = [0, 1, 1, 2, 3, 4, 5, 5]
+    folds = image_folds([0] * 8, 2, images, groups=groups, seed=0)
+    assert sorted(folds) == [[0, 1, 2, 3], [4, 5, 6, 7]]

@@ -104,3 +104,23 @@ def test_the_source_stays_as_it_is(pictures):
     (pictures / "empty").mkdir()
     with pytest.raises(DataError, match=r"class folder '.*empty' holds no pictures"):
         split_folder(pictures, pictures.with_name("out"), fractions=[0.5, 0.5])
+
+
+@pytest.mark.parametrize("names", ["Training Testing", "train Test", "TRAIN dev", "seg_train seg_test"])
+def test_folders_of_splits_are_not_divided(make_pictures, tmp_path, names):
+    root = make_pictures("root", *(f"{name}/{label}/1.png" for name in names.split() for label in "ab"))
+    with pytest.raises(DataError, match=f"holds splits, not classes; pass '{root}/{names.split()[0]}'"):
+        split_folder(root, tmp_path / "out", fractions=[0.8, 0.2])
+    assert not (tmp_path / "out").exists()
+
+
+def test_classes_that_hold_splits_are_not_divided(make_pictures, tmp_path):
+    root = make_pictures("root", "cat/train/1.png", "cat/test/2.png", "dog/train/1.png")
+    with pytest.raises(DataError, match=r"'.*/cat' holds splits \('test', 'train'\), which would be one"):
+        split_folder(root, tmp_path / "out", fractions=[0.8, 0.2])
+
+
+@pytest.mark.parametrize("names", [("train", "train"), ("train", "Training"), ("a", "val", "valid")])
+def test_two_parts_have_names_of_two_splits(pictures, tmp_path, names):
+    with pytest.raises(DataError, match="the parts need different names"):
+        split_folder(pictures, tmp_path / "out", fractions=[0.5, 0.5], names=names)

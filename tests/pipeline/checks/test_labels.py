@@ -1,7 +1,6 @@
 """One label, several, or one for each task: the metric that is meant, and what cannot train on them."""
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 from ding_cls.data import SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy, missing_classes
+from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
-from tests.harness import SETTINGS, run_tiny, tiny_parts
+from tests.harness import SETTINGS, tiny_parts
 
 GREY = {"type": "Normalize", "mean": [99.0] * 3, "std": [50.0] * 3, "to_rgb": False}
 CLASSES = ["ash", "birch", "cedar", "fir"]
@@ -161,42 +160,6 @@ def test_a_dry_run_knows_what_guessing_costs(
     assert told.expected_loss == expected
     print_dry_run(told)
     assert line in capsys.readouterr().out
-
-
-class Listed:
-    """A dataset that lists its labels."""
-
-    def __init__(self, targets: Any, num_classes: int = 6) -> None:
-        self.targets = targets
-        self.classes = tuple("abcdef"[:num_classes])
-
-
-@pytest.mark.parametrize(
-    ("trained", "evaluated", "line"),
-    [
-        ([0, 1, 2, 0], [2, 1, 0], ""),
-        ([0, 1, 2, 0], [2, 0], "1 of 6 classes have no evaluation image: 'b'"),
-        ([5, 4, 3, 2, 1, 0], [1], "5 of 6 classes have no evaluation image: 'a', 'c', 'd' and 2 more"),
-        # A class without training images is not asked for; labels that are no numbers are not compared.
-        ([0], [0, 1, 2], ""),
-        (TASKS, TASKS[:1], ""),
-        (np.array([0.5, 0.25]), np.array([0.5]), ""),
-    ],
-)
-def test_classes_without_an_evaluation_image_are_named(trained: Any, evaluated: Any, line: str) -> None:
-    assert missing_classes(Listed(trained), Listed(evaluated)) == line
-
-
-def test_a_dataset_without_a_list_of_labels_is_not_compared() -> None:
-    assert missing_classes(SyntheticDataset(4, 2, 8), object()) == ""
-
-
-def test_a_run_warns_of_a_class_that_is_not_evaluated(
-    picture_folder: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.rmtree(picture_folder / "val" / "fir")
-    run_tiny(picture_folder, "run", "policy.learn.learner.dataloader.num_workers=0")
-    assert "1 of 4 classes have no evaluation image: 'fir'" in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(

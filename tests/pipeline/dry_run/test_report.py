@@ -49,10 +49,10 @@ samples:       12,800 to train on, 500 to evaluate, 10 classes
 logits:        float32 (32, 10)
 parameters:    11,181,642, of which 5,130 are trained
 first loss:    2.4000; guessing costs ln(10) = 2.3026
-updates:       36,000, 400 an epoch with 32 pictures each
+updates:       36,000, 400 an epoch with 32 images each
 learning rate: 0.001 at first, 0.1 at most (update 400), 1e-08 at last
 one update:    100 ms = data 10 ms + step 90 ms (from 5 of them)
-evaluation:    91 x 16 batches, each 50 ms = data 10 ms + forward 40 ms (from 5 of them)
+evaluation:    91 times 16 batches, a batch 50 ms = data 10 ms + forward 40 ms (from 5 of them)
 time in all:   about 1 h 1 min, without saving and starting
 memory:        1.5 GB of the GPU at most
 checkpoints:   4 x 89.5 MB = 358 MB; 60 GB are free
@@ -69,7 +69,7 @@ def test_what_is_not_known_is_not_told(capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     assert "first loss:    2.4000" in lines
     assert (
-        "updates:       36,000, 400 an epoch with 31 or 32 pictures each, 7 left out of each, always others"
+        "updates:       36,000, 400 an epoch with 31 or 32 images each, 7 left out of each, always others"
         in lines
     )
     assert lines[8].endswith("(from one, starting up included)")

@@ -149,6 +149,13 @@ def test_what_is_no_folder_of_anything_is_one_line(trained: Path, tmp_path: Path
         evaluate("run", data=tmp_path / "none")
     with pytest.raises(DataError, match=r"has no folder 'test' \(it has 'train', 'val'\)"):
         evaluate("run", split="test")
+    (tmp_path / "two" / "Training").mkdir(parents=True)
+    (tmp_path / "two" / "Testing").symlink_to(trained / "val")
+    with pytest.raises(
+        DataError, match="two' has no folder for validation; to evaluate on 'Testing': --split"
+    ):
+        evaluate("run", data=tmp_path / "two")
+    assert evaluate("run", data=tmp_path / "two", split="test") == evaluate("run")
 
 
 def test_files_of_published_data_may_lie_in_folders_of_their_own(workdir: Path) -> None:

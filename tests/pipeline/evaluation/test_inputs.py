@@ -98,6 +98,19 @@ def test_a_folder_with_splits_or_with_classes(run: dict[str, Any]) -> None:
         evaluated_set(inputs, "none", None)
 
 
+def test_classes_that_only_the_folders_name_are_told_where_numbers_have_another_order(
+    run: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_checkpoint("bare.pth.tar", {"model": run["model"]})
+    folder = write_pictures(Path("bare"), classes=("1", "2", "10"), per_class=1)
+    inputs = read("bare.pth.tar", config=plain_copy(compiled()))
+    assert evaluated_set(inputs, folder, None)[0].classes == ("1", "10", "2")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the checkpoint names no classes, so they are the folders of 'bare'; the classes are in the order of "
+        "text, not of numbers: class 1 is '10', and '2' is class 2"
+    ]
+
+
 def test_the_splits_of_synthetic_images(run: dict[str, Any]) -> None:
     inputs = read(overrides=["policy.collect.synthetic=True", "policy.collect.synthetic_samples=6"])
     assert len(evaluated_set(inputs, None, "train")[0]) == 6

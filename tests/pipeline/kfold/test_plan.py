@@ -136,3 +136,15 @@ def test_a_run_without_a_cross_validation_is_not_resumed(workdir: Path) -> None:
         DivisionOptions(grouped=False, group_pattern="x")
     with pytest.raises(ConfigError, match="max_bad is 2, and cross-validation predicts every sample"):
         planned("policy.learn.learner.dataloader.max_bad=2")
+
+
+def test_splits_by_other_names_are_not_divided_unasked(tmp_path: Path, workdir: Path) -> None:
+    for name in ("Training", "Testing"):
+        write_pictures(tmp_path / "set" / name, classes=("a", "b"), per_class=5)
+    given = {"data": str(tmp_path / "set"), "synthetic": False}
+    with pytest.raises(
+        DataError, match=r"'Training' and 'Testing', by name splits; pass .*: '.*/set/Training'"
+    ):
+        planned(given=given)
+    plan = planned(given={**given, "data": str(tmp_path / "set" / "Training")})
+    assert (plan.record["classes"], plan.test) == (["a", "b"], (True, str(tmp_path / "set")))

@@ -13,7 +13,7 @@ from ding_cls.metrics import plain_totals
 from ding_cls.worker.learner.state.bad_updates import BadUpdates
 
 # Updates whose numbers are read together.
-_AT_ONCE = 64
+_AT_ONCE = 128
 _AVERAGED = ("total_loss", "acc1")
 
 
@@ -27,9 +27,9 @@ class SampleSums:
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
         self._count = 0
-        # Of each update its loss and accuracy, None where it has none; its samples; whether it was skipped.
-        self._pending: list[tuple[Any, Any, int, bool | torch.Tensor]] = []
-        self._readings: list[tuple[Reading, list[tuple[Any, Any, int, bool | torch.Tensor]]]] = []
+        # Of each update its loss and accuracy, None where it has none; whether it was skipped; its samples.
+        self._pending: list[tuple[Any, Any, bool | torch.Tensor, int]] = []
+        self._readings: list[tuple[Reading, list[tuple[Any, Any, bool | torch.Tensor, int]]]] = []
 
     def add(
         self,
@@ -50,7 +50,7 @@ class SampleSums:
         loss, acc1 = values.get("total_loss"), values.get("acc1")
         if copies:
             loss, acc1 = _copied(loss), _copied(acc1)
-        self._pending.append((loss, acc1, num_samples, is_skipped))
+        self._pending.append((loss, acc1, is_skipped, num_samples))
         if len(self._pending) == _AT_ONCE:
             # The newer half may still wait for its mean over the ranks; the pack before is there long since.
             self._read_pending(_AT_ONCE // 2)
@@ -71,25 +71,28 @@ class SampleSums:
         """Begin to read the oldest ``count`` updates that wait for it."""
         updates, self._pending = self._pending[:count], self._pending[count:]
         if updates:
-            values = [
-                0.0 if each is None else each
-                for loss, acc1, _, is_skipped in updates
-                for each in (loss, acc1, is_skipped)
-            ]
+            losses, accuracies, skipped, _ = zip(*updates, strict=True)
+            # Of most runs the host knows of every update that it was applied.
+            flags = skipped if any(each is not False for each in skipped) else ()
+            values = [0.0 if each is None else each for each in (*losses, *accuracies, *flags)]
             self._readings.append((Reading(values), updates))
 
     def _fold(self, *, all_but: int) -> None:
         while len(self._readings) > all_but:
             reading, updates = self._readings.pop(0)
-            floats = reading.floats()
-            for place, (loss, acc1, num_samples, _) in enumerate(updates):
-                *means, is_skipped = floats[3 * place : 3 * place + 3]
+            floats, size = reading.floats(), len(updates)
+            counts = [update[3] for update in updates]
+            if len(floats) > 2 * size:
                 # What is not finite stays so times 0.
-                counts = 0 if is_skipped > 0 else num_samples
-                for name, value, mean in zip(_AVERAGED, (loss, acc1), means, strict=True):
-                    if value is not None:
-                        self._sums[name] = self._sums.get(name, 0.0) + (mean * counts if counts else 0.0)
-                self._count += counts
+                counts = [
+                    0 if flag > 0 else count for flag, count in zip(floats[2 * size :], counts, strict=True)
+                ]
+            self._count += sum(counts)
+            for place, name in enumerate(_AVERAGED):
+                means = floats[place * size : (place + 1) * size]
+                for update, mean, count in zip(updates, means, counts, strict=True):
+                    if update[place] is not None:
+                        self._sums[name] = self._sums.get(name, 0.0) + (mean * count if count else 0.0)
 
 
 class History:

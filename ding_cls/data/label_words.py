@@ -1,0 +1,132 @@
+"""What a label's word means: a class's name, letter for letter, or a position in the list of classes.
+
+It knows words and names; it must not know samples, arrays or files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from ding_cls.data.class_names import DIGITS, count_in, numbers_in
+from ding_cls.errors import DataError
+
+_LOGGER = logging.getLogger(__name__)
+
+# Numbers that leave more classes empty than this, and than they fill, count nothing.
+_MOST_EMPTY = 100
+_NUM_SHOWN = 3
+
+
+def are_codes(numbers: Collection[int]) -> bool:
+    """Return whether numbers count nothing: as positions they would leave most of the classes empty."""
+    num_empty = max(numbers, default=-1) + 1 - len(numbers)
+    return num_empty > max(_MOST_EMPTY, len(numbers))
+
+
+def names_in(places: Mapping[str, str], *, counts: bool = False) -> tuple[str, ...] | None:
+    """Return the names of the classes that nobody named, as the labels have them.
+
+    Args:
+        places: for each word where it first is.
+        counts: the format says that numbers count the classes from 0 on, so that some may have no image.
+
+    Returns:
+        The words in bytewise order, numbers by their size; None where the numbers count all classes from 0.
+    """
+    numbers = {word: number for word in places if (number := count_in(word)) is not None}
+    if len(numbers) < len(places):
+        return tuple(sorted(places, key=str.encode))
+    return names_of_numbers({number: places[word] for word, number in numbers.items()}, counts=counts)
+
+
+def names_of_numbers(places: Mapping[int, str], *, counts: bool) -> tuple[str, ...] | None:
+    """Return the names of classes that labels call by numbers; the arguments are those of ``names_in``."""
+    highest = max(places, default=-1)
+    num_empty = highest + 1 - len(places)
+    if num_empty and (not counts or are_codes(places)):
+        return tuple(str(number) for number in sorted(places))
+    if num_empty:
+        first = next(number for number in range(highest) if number not in places)
+        _LOGGER.warning(
+            "%s: the label %d makes %d classes, numbered from 0; %d of them have no image, the first is %d",
+            *(places[highest], highest, highest + 1, num_empty, first),
+        )
+    return None
+
+
+def are_positions(places: Mapping[str, str], names: Sequence[str]) -> bool:
+    """Return whether words are positions in the list of classes: none is a name, and all count.
+
+    A line is logged where a word could be read in both ways.
+
+    Args:
+        places: for each word where it first is.
+        names: of the classes, in the order of their numbers.
+
+    Raises:
+        DataError: a number that the names hold says another class.
+    """
+    positions = {name: position for position, name in enumerate(names)}
+    numbers = {word: number for word in places if (number := count_in(word)) is not None}
+    is_counted = len(numbers) == len(places) and not places.keys() & positions.keys()
+    if not places or not is_counted or all(map(DIGITS.fullmatch, names)):
+        if places.keys() <= positions.keys():
+            _tell_names(places, positions)
+        return False
+    if max(numbers.values()) >= len(names):
+        return True
+    _check_one_reading({number: places[word] for word, number in numbers.items()}, names)
+    word = min(numbers, key=lambda each: numbers[each])
+    shown = ", ".join(f"{position} is {name!r}" for position, name in enumerate(names[:_NUM_SHOWN]))
+    more = f" and so on to {len(names) - 1}" if len(names) > _NUM_SHOWN else ""
+    _LOGGER.warning(
+        "%s: %r is no class's name, so labels are positions: %s%s",
+        *(places[word], word, shown, more),
+    )
+    return True
+
+
+def class_numbers(places: Mapping[int, str], names: Sequence[str]) -> dict[int, int]:
+    """Return the class number that each label of a format with numbers means: itself, by its position.
+
+    Where positions are too few and every number is a class's name it is that class, and a line tells it.
+
+    Args:
+        places: for each number where it first is.
+        names: of the classes, in the order of their numbers.
+
+    Raises:
+        DataError: a name that is, or holds, the number says another class.
+    """
+    positions = {name: position for position, name in enumerate(names)}
+    if all(0 <= number < len(names) for number in places):
+        _check_one_reading(places, names)
+        return {number: number for number in places}
+    if not all(str(number) in positions for number in places):
+        return {number: number for number in places}
+    _tell_names({str(number): place for number, place in places.items()}, positions)
+    return {number: positions[str(number)] for number in places}
+
+
+def _check_one_reading(places: Mapping[int, str], names: Sequence[str]) -> None:
+    """Refuse numbers that say one class by position, another by the number that its name is or holds."""
+    own = numbers_in(names)
+    differing = next((number for number in places if own.get(number, number) != number), None)
+    if differing is None:
+        return
+    if all(map(DIGITS.fullmatch, names)) or own.keys() >= places.keys():
+        raise DataError(
+            f"{places[differing]}: the label {differing} is {names[differing]!r} by its position and "
+            f"{names[own[differing]]!r} by its name; write the names, as text"
+        )
+
+
+def _tell_names(places: Mapping[str, str], positions: Mapping[str, int]) -> None:
+    """Tell that words which could be positions are names; nothing where both are the same."""
+    differing = [word for word in places if DIGITS.fullmatch(word) and word != str(positions[word])]
+    if differing and all(map(DIGITS.fullmatch, places)):
+        _LOGGER.warning(
+            "%s: %r is a class's name, so labels are names, not positions",
+            *(places[differing[0]], differing[0]),
+        )

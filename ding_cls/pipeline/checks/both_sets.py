@@ -1,0 +1,105 @@
+"""What is told of training and evaluation data together: classes and images of one in the other."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ding_cls.data.same_images import shared_images
+from ding_cls.data.split_words import is_plain, split_of
+
+_NUM_NAMED = 3
+_PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
+
+
+def remarks_on_sets(
+    cfg: Any, train_set: Any, eval_set: Any, *, origins: Mapping[str, str], compares_images: bool = True
+) -> list[str]:
+    """Return what somebody should know of the data of a run before it trains, a line each.
+
+    Args:
+        cfg: the compiled config.
+        train_set: the training set.
+        eval_set: the evaluation set; the same object where nothing is evaluated.
+        origins: what set each key of the config.
+        compares_images: look for images of one set in the other.
+    """
+    remarks = [taken_splits(cfg.policy.collect, origins)]
+    if eval_set is not train_set and cfg.policy.eval.evaluator.validate:
+        remarks += [missing_classes(train_set, eval_set), untrained_classes(train_set, eval_set)]
+        if compares_images:
+            remarks.append(images_on_both_sides(cfg.policy.collect, train_set, eval_set))
+    return [each for each in remarks if each]
+
+
+def taken_splits(collect: Any, origins: Mapping[str, str]) -> str:
+    """Return the line that says which folders are taken for splits, where their names are not plain."""
+    taken = []
+    for split, key in _PATHS.items():
+        name = os.path.basename(os.path.normpath(collect[key] or "."))
+        is_found = origins.get(f"policy.collect.{key}", "").startswith("override ")
+        if is_found and split_of(name) and not is_plain(name):
+            taken.append(f"{name!r} is taken for {split}")
+    return ", ".join(taken)
+
+
+def missing_classes(train_set: Any, eval_set: Any) -> str:
+    """Return the line that names the classes that are trained on and not in the evaluation set.
+
+    It is empty where there are none, and where the datasets do not list their labels.
+    """
+    trained, evaluated = map(_classes_in, (train_set, eval_set))
+    if trained is None or evaluated is None or not (missing := sorted(trained - evaluated)):
+        return ""
+    return f"{_counted(missing, train_set)} have no evaluation image: {_named(missing, train_set)}"
+
+
+def untrained_classes(train_set: Any, eval_set: Any) -> str:
+    """Return the line that names the classes that are evaluated and not trained on; as `missing_classes`."""
+    trained, evaluated = map(_classes_in, (train_set, eval_set))
+    if trained is None or evaluated is None or not (missing := sorted(evaluated - trained)):
+        return ""
+    counted = _counted(missing, train_set)
+    return f"{counted} are evaluated and have no training image: {_named(missing, train_set)}"
+
+
+def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
+    """Return the line that counts the evaluation images that are trained on too; empty for none."""
+    found = shared_images(eval_set, train_set)
+    if found is None:
+        return ""
+    key = "eval_data_path" if collect.val is None else "val"
+    other = f" (there {found.other!r})" if found.other else ""
+    return (
+        f"policy.collect.{key}: {found.number:,} of {found.total:,} evaluation images are trained on too, as "
+        f"{found.first!r}{other}; remove them from one side"
+    )
+
+
+def _classes_in(dataset: Any) -> set[int] | None:
+    """Return the numbers of the classes that a dataset has images of; None where it does not list them."""
+    listed = getattr(dataset, "get_gt_labels", None)
+    labels = getattr(dataset, "targets", None) if listed is None else listed()
+    if labels is None or not len(labels):
+        return None
+    first = np.asarray(labels[0])
+    if first.ndim == 0:
+        numbers = np.unique(np.asarray(labels))
+        return set(numbers[numbers >= 0].tolist()) if np.issubdtype(numbers.dtype, np.integer) else None
+    # Of several labels, or shares of the classes; the numbers of tasks may mean other classes in each.
+    if first.shape != (len(dataset.classes),) or not np.issubdtype(first.dtype, np.floating):
+        return None
+    found = np.zeros(len(first), bool)
+    for each in labels:
+        found |= np.asarray(each) > 0
+    return set(np.flatnonzero(found).tolist())
+
+
+def _counted(numbers: list[int], dataset: Any) -> str:
+    return f"{len(numbers)} of {len(dataset.classes)} classes"
+
+
+def _named(numbers: list[int], dataset: Any) -> str:
+    names = ", ".join(repr(dataset.classes[each]) for each in numbers[:_NUM_NAMED])
+    return f"{names} and {len(numbers) - _NUM_NAMED} more" if len(numbers) > _NUM_NAMED else names
