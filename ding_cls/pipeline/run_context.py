@@ -288,8 +288,7 @@ def open_run(
         cfg: the config, as read; ``seed`` replaces its own.
         resume: continue the run in ``exp_name`` or in a folder; from a checkpoint newer ones are set aside.
         origins: which line of which file set each key, for error messages.
-        problems: what ``ding_cls.config.resolve`` found wrong, reported together with the rest.
-        notes: what else reading the file has found.
+        problems: what ``ding_cls.config.resolve`` found wrong; ``notes``: what reading the file has found.
         allow_changed_data: go on with other data than the run was begun with, and warn.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
