@@ -33,19 +33,39 @@ class Library(Generic[Part]):
 class Registry(Generic[Part]):
     """A table from names to parts of one kind: classes, or functions that return the part.
 
+    A registry with a parent is one kind of the parent's parts: the parent finds all of them, and each of its
+    kinds finds what the parent, or another kind, got from outside the library. A registry with a scope of
+    its own shares nothing unasked: its parts are found as ``'scope.Name'``.
+
     Args:
         name: what the parts are, in the singular; it stands in error messages.
+        build_func: builds a part in ``build``, called with ``(cfg, registry=self)``; None: the parent's, or
+            ``build_from_cfg``.
+        parent: the registry of more kinds than this one.
+        scope: stands before the names of its parts, where another registry of the family looks them up.
         libraries: where a name is looked up that was not registered; the first that has it wins.
 
     Attributes:
         one: the name with its article.
     """
 
-    def __init__(self, name: str, *, libraries: Sequence[Library[Part]] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        build_func: Callable[..., Any] | None = None,
+        parent: "Registry[Any] | None" = None,
+        scope: str | None = None,
+        *,
+        libraries: Sequence[Library[Part]] = (),
+    ) -> None:
         self.name = name
         self.one = f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-        self._libraries = tuple(libraries)
+        self.parent, self.scope = parent, scope
+        self._build_func, self._libraries = build_func, tuple(libraries)
         self._parts: dict[str, Part] = {}
+        self._children: list[Registry[Any]] = []
+        if parent is not None:
+            parent._children.append(self)
 
     def add_libraries(self, *libraries: Library[Part]) -> None:
         """Look a name up in these too, behind those that are there."""
@@ -119,19 +139,58 @@ class Registry(Generic[Part]):
             raise PartError(f"there is no {self.name} named '{name}'; {self._hint(name)}", name)
         return part
 
-    def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
+    def build(self, cfg: Any, default_args: Mapping[str, Any] | None = None) -> Any:
         """Return the object that ``dict(type='Name', **arguments)`` describes; see ``build_from_cfg``."""
-        return build_from_cfg(cfg, self, default_args)
+        owner: Registry[Any] | None = self
+        while owner is not None and owner._build_func is None:
+            owner = owner.parent
+        if owner is None or owner._build_func is None:
+            return build_from_cfg(cfg, self, default_args)
+        more = {} if default_args is None else {"default_args": default_args}
+        return owner._build_func(cfg, registry=self, **more)
 
     def names(self) -> tuple[str, ...]:
-        """Return every name that ``get`` knows, sorted."""
-        return tuple(sorted({*self._parts, *(name for each in self._libraries for name in each.names())}))
+        """Return every name that ``get`` knows, sorted; a parent those of its kinds too."""
+        own = {*self._parts, *(name for each in self._libraries for name in each.names())}
+        return tuple(sorted(own.union(*(each.names() for each in self._kinds()))))
+
+    @property
+    def module_dict(self) -> dict[str, Part]:
+        """The parts that were registered, by name; a parent's with those of its kinds."""
+        return {name: part for each in (*self._kinds(), self) for name, part in each._parts.items()}
+
+    def _kinds(self) -> list["Registry[Any]"]:
+        return [each for each in self._children if each.scope is None]
 
     def _find(self, name: str) -> Part | None:
+        found = self._found_here(name)
+        if found is None and self.parent is not None:
+            found = self.parent._find(name) if self.scope else self.parent._found_for_kind(name)
+        scope, _, rest = name.partition(".")
+        if found is not None or not rest:
+            return found
+        root: Registry[Any] = self
+        while root.parent is not None:
+            root = root.parent
+        return root._found_in_scope(scope, rest)
+
+    def _found_for_kind(self, name: str) -> Part | None:
+        """Return a part that was registered from outside the library, here or as another kind."""
+        found = (each._parts.get(name) for each in (self, *self._kinds()))
+        return next((part for part in found if part is not None and not is_ours(part)), None)
+
+    def _found_here(self, name: str) -> Part | None:
+        """Return a part of this registry or of its kinds."""
         if name in self._parts:
             return self._parts[name]
         found = (library.find(name) for library in self._libraries)
-        return next((part for part in found if part is not None), None)
+        part = next((each for each in found if each is not None), None)
+        return part or next(filter(None, (each._found_here(name) for each in self._kinds())), None)
+
+    def _found_in_scope(self, scope: str, name: str) -> Part | None:
+        if scope == self.scope:
+            return self._found_here(name)
+        return next(filter(None, (each._found_in_scope(scope, name) for each in self._children)), None)
 
     def _hint(self, name: str) -> str:
         lowered = {known.lower(): known for known in self.names()}
@@ -185,8 +244,7 @@ def build_from_cfg(
     except Exception as error:
         if inspect.isabstract(part):
             raise ConfigError(f"{registry.name} '{_name_of(part)}' cannot be built: {error}") from error
-        is_ours = str(getattr(part, "__module__", "")).startswith("ding_cls.")
-        if is_ours and isinstance(error, TypeError | ValueError):
+        if is_ours(part) and isinstance(error, TypeError | ValueError):
             given = [f"{name}={reprlib.repr(value)}" for name, value in cfg.items() if name != "type"]
             raise ConfigError(
                 f"{registry.name} '{_name_of(part)}' cannot be built with {', '.join(given)}: {error}"
@@ -219,6 +277,11 @@ def _check_arguments(part: Callable[..., Any], arguments: Mapping[str, Any], kin
         )
     if missing:
         raise PartError(f"{kind} '{_name_of(part)}' lacks the argument '{missing[0]}'", _name_of(part))
+
+
+def is_ours(part: object) -> bool:
+    """Return whether a class or function is the library's own."""
+    return str(getattr(part, "__module__", "")).startswith("ding_cls.")
 
 
 def _name_of(part: Callable[..., Any]) -> str:

@@ -198,3 +198,58 @@ def test_a_value_of_another_kind_is_told_in_a_line_where_the_part_is_ours(
     monkeypatch.setattr(half, "__module__", "ding_cls.somewhere")
     with pytest.raises(ConfigError, match="'half' cannot be built with value='3': unsupported operand"):
         registry.build({"type": "half", "value": "3"})
+
+
+@pytest.fixture
+def family() -> list[Registry[Any]]:
+    models: Registry[Any] = Registry("model", scope="mine")
+    kinds: list[Registry[Any]] = [Registry(name, parent=models) for name in ("backbone", "head")]
+    return [models, *kinds]
+
+
+def test_a_parent_finds_the_parts_of_all_its_kinds(family: list[Registry[Any]]) -> None:
+    models, backbones, heads = family
+    backbones.register("twice")(twice)
+    heads.register("thrice")(thrice)
+    assert models.get("twice") is twice
+    assert models.build({"type": "thrice", "value": 5}) == 15
+    assert models.names() == ("thrice", "twice")
+    assert models.module_dict == {"twice": twice, "thrice": thrice}
+    assert (list(backbones), list(heads)) == (["twice"], ["thrice"])
+
+
+def test_a_kind_finds_what_the_parent_or_another_kind_was_given(family: list[Registry[Any]]) -> None:
+    models, backbones, heads = family
+    models.register("twice")(twice)
+    heads.register("thrice")(thrice)
+    assert backbones.get("twice") is twice
+    assert backbones.get("thrice") is thrice
+    assert "zzz" not in backbones
+
+
+def test_the_librarys_own_parts_keep_their_kind(family: list[Registry[Any]]) -> None:
+    _, backbones, heads = family
+    heads.register("Registry")(Registry)
+    with pytest.raises(ConfigError, match="there is no backbone named 'Registry'"):
+        backbones.get("Registry")
+
+
+def test_a_scope_is_shared_only_by_its_name(family: list[Registry[Any]]) -> None:
+    models, backbones, _ = family
+    theirs: Registry[Any] = Registry("model", parent=models, scope="theirs")
+    theirs.register("twice")(twice)
+    backbones.register("thrice")(thrice)
+    assert "twice" not in models
+    assert models.get("theirs.twice") is backbones.get("theirs.twice") is twice
+    assert theirs.get("mine.thrice") is theirs.get("thrice") is thrice
+    assert "theirs.thrice" not in models
+
+
+def test_a_build_function_builds_for_the_kinds_too() -> None:
+    def build(cfg: Any, registry: Registry[Any], default_args: Any = None) -> Any:
+        return cfg, registry.name, default_args
+
+    models = Registry[Any]("model", build)
+    heads = Registry[Any]("head", parent=models)
+    assert heads.build([1], {"lives": 2}) == ([1], "head", {"lives": 2})
+    assert models.build({}) == ({}, "model", None)

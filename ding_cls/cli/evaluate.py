@@ -29,14 +29,15 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.set_defaults(verb=_evaluate)
     evaluate.add_argument(
         "--data",
-        metavar="DIR",
-        help="folder of the split's folder, or of class folders; by default the run's own",
+        metavar="PATH",
+        help="folder of the split's folder, or of class folders; or a table, as labels.csv with the columns "
+        "path, label; or arrays in an .npz file; by default the run's own",
     )
     evaluate.add_argument(
         "--split",
         type=lambda name: "val" if name in ("valid", "validation") else name,
         choices=("train", "val", "test"),
-        help="val by default; not for a folder of class folders",
+        help="val by default; not for a folder of class folders, nor for a table without splits",
     )
     evaluate.add_argument(
         "--metric",

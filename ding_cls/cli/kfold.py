@@ -40,7 +40,8 @@ def add_verbs(verbs: Verbs) -> None:
         kfold,
         first="[CONFIG] [key=value ...]",
         files="a config file, or the folder of all folds to resume or sum up",
-        folder="folder with train/, or with one sub-folder per class",
+        folder="folder with train/, or with one sub-folder per class; or a table, as labels.csv with the "
+        "columns path, label; or arrays in an .npz file",
     )
 
 

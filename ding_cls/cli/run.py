@@ -23,7 +23,10 @@ from ding_cls.common.stops.signals import stoppable_command
 from ding_cls.errors import ConfigError
 
 Program = Callable[..., Any]
-FOLDER = "folder with train/ and val/, one sub-folder per class in each"
+FOLDER = (
+    "folder with train/ and val/, one sub-folder per class in each; or a table, as labels.csv with the "
+    "columns path, label, split; or arrays in an .npz file"
+)
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -141,7 +144,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, folder: str = FOLDER)
         parser: where to add them.
         folder: what ``--data`` names.
     """
-    parser.add_argument("--data", metavar="DIR", help=folder)
+    parser.add_argument("--data", metavar="PATH", help=folder)
     parser.add_argument("--synthetic", action="store_true", help="generate images; read none")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
 

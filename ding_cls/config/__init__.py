@@ -6,11 +6,13 @@ the user's values into them and reports all that is wrong at once, with the file
 
 from ding_cls.config.compile import checked_config, compile_config, resolve
 from ding_cls.config.merge import deep_merge_dicts, save_config
+from ding_cls.config.openmmlab.config_object import Config
 from ding_cls.config.openmmlab.translate import to_native
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.reader.reader import read_config
 
 __all__ = [
+    "Config",
     "apply_overrides",
     "checked_config",
     "compile_config",

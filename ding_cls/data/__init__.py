@@ -24,7 +24,8 @@ from ding_cls.data.datasets.wrappers import (
     SubsetDataset,
     innermost,
 )
-from ding_cls.data.image_io import EXTENSIONS, as_rgb, decode_rgb, load_rgb
+from ding_cls.data.decoding.formats import EXTENSIONS
+from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.data.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
 from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.data.sampling.epoch_order import SAMPLERS

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import sample_randomness
+from ding_cls.data.datasets.tables.files import missing_files
 from ding_cls.data.datasets.wrappers import IndexedDataset, image_file, loaded
 from ding_cls.data.image_io import load_rgb
 from ding_cls.data.labels import sample_names
@@ -109,6 +110,13 @@ def find_bad_images(
     bad = [index for index, key in enumerate(keys) if key in found]
     names = sample_names(dataset) if bad else []
     return [BadImage(index, names[index], found[keys[index]]) for index in bad]
+
+
+def missing_images(dataset: Any) -> list[str]:
+    """Return the paths of a dataset's images that do not exist, each once; of what is no file it says
+    nothing."""
+    paths = (image_file(dataset, index) for index in range(len(dataset)))
+    return missing_files([path for path in paths if path is not None])
 
 
 def fault_of(dataset: Any, index: int) -> str:

@@ -5,49 +5,25 @@ It knows file formats and colour modes; it must not know datasets, classes or tr
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image
 
+from ding_cls.data.decoding.faults import DELETE, fault_of_file
+from ding_cls.data.decoding.formats import formats_of
+from ding_cls.data.decoding.messages import decoder_messages
 from ding_cls.errors import DataError, ImageError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-"""Endings, in lower case, that a dataset takes for images. What a file holds is told by its content."""
+_LOGGER = logging.getLogger(__name__)
 
 MAX_PIXELS = 178_956_970
 """The largest image that is decoded, Pillow's own limit; checked in the header, before memory is taken."""
-
-# Pillow would open far more, among them EPS, which starts another program. JPEG includes the stereo form MPO.
-_FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        BmpImagePlugin.BmpImageFile,
-        WebPImagePlugin.WebPImageFile,
-        GifImagePlugin.GifImageFile,
-        TiffImagePlugin.TiffImageFile,
-    )
-)
-_SIGNATURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
-_REMEDY = "delete it or replace it"
 
 # EXIF orientation: how the stored pixels must be turned to stand upright.
 _ORIENTATION_TAG = 0x0112
@@ -69,7 +45,8 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
     orientation is applied. Colour profiles are not.
 
     Args:
-        path: a JPEG, PNG, BMP, WebP, GIF or TIFF file, whatever its ending.
+        path: a JPEG, PNG, BMP, WebP, GIF, TIFF, JPEG 2000, PNM, AVIF or HEIC file, whatever its ending; the
+            last two where Pillow or pillow-heif can.
         label: how an error names the file; the quoted path by default.
 
     Returns:
@@ -83,7 +60,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
     try:
         # Opening a FIFO would wait for its writer for ever.
         if not stat.S_ISREG(os.stat(text).st_mode):
-            raise ImageError(f"{label} is not a regular file; {_REMEDY}")
+            raise ImageError(f"{label} is not a regular file; {DELETE}")
         with open(text, "rb") as file:
             return decode_rgb(file, label=label)
     except FileNotFoundError:
@@ -91,7 +68,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
     # A name with a NUL in it is a ValueError.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{label} cannot be read: {reason}; {_REMEDY}") from error
+        raise ImageError(f"{label} cannot be read: {reason}; {DELETE}") from error
 
 
 def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
@@ -104,14 +81,26 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
     Raises:
         DataError: as `load_rgb`.
     """
-    try:
-        with _pillow_silenced(), Image.open(file, formats=_FORMATS) as image:
-            return _loaded(image, shares_pixels=True)
-    except _UnusableError as error:
-        raise ImageError(f"{label} {error}; {_REMEDY}") from None
-    # Damaged files make Pillow's decoders raise nearly every exception there is (SyntaxError, struct.error).
-    except Exception as error:
-        raise ImageError(f"{label} {_reason(error, file)}; {_REMEDY}") from error
+    with decoder_messages() as messages:
+        try:
+            with Image.open(file, formats=formats_of(file)) as image:
+                rgb = _loaded(image, shares_pixels=True)
+        except _UnusableError as error:
+            raise ImageError(f"{label} {error}; {error.remedy}") from None
+        # Damaged files make Pillow's decoders raise nearly every exception there is (struct.error ...).
+        except Exception as error:
+            reason, remedy = fault_of_file(error, file, messages)
+            raise ImageError(f"{label} {reason}; {remedy}") from error
+    if messages:
+        _report(label, messages[0], len(messages))
+    return rgb
+
+
+@lru_cache(maxsize=1000)
+def _report(label: str, message: str, count: int) -> None:
+    """Log what a decoder said of an image that it decoded all the same; of each once, not in every epoch."""
+    more = f", and {count - 1} lines more" if count > 1 else ""
+    _LOGGER.warning("%s is read, though its decoder says: %s%s", label, message, more)
 
 
 def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
@@ -125,19 +114,22 @@ def as_rgb(image: Image.Image, *, label: str) -> Image.Image:
         DataError: it is truncated, damaged, too large, or its file is closed.
     """
     try:
-        with _pillow_silenced():
-            return _loaded(image, shares_pixels=False)
+        with decoder_messages() as messages:
+            rgb = _loaded(image, shares_pixels=False)
     except _UnusableError as error:
         raise DataError(f"{label} {error}") from None
     # As above; and an image whose file was closed before its pixels were read.
     except Exception as error:
         raise DataError(f"{label} cannot be used ({type(error).__name__}: {error})") from error
+    if messages:
+        _report(label, messages[0], len(messages))
+    return rgb
 
 
 def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise _UnusableError(
-            f"has {image.width} x {image.height} pixels, more than the limit of {MAX_PIXELS}"
+            f"has {image.width} x {image.height} pixels, more than the limit of {MAX_PIXELS}", DELETE
         )
     image.load()
     is_shared = shares_pixels and image.mode == "RGB" and not image.has_transparency_data
@@ -147,22 +139,16 @@ def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:
 
 
 class _UnusableError(Exception):
-    """An image that could be opened but holds something that has no meaning as RGB; carries the reason."""
+    """An image that could be opened but holds something that has no meaning as RGB.
 
-
-@contextmanager
-def _pillow_silenced() -> Iterator[None]:
-    """Keep Pillow's warnings (odd EXIF blocks, large sizes) out of the user's log and from becoming errors.
-
-    Python's warning filters belong to the whole process: two threads that save and restore them would leave
-    them in each other's state, so only the main thread, which is where loaders decode, touches them.
+    Args:
+        reason: what.
+        remedy: what to do.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+
+    def __init__(self, reason: str, remedy: str = "convert it to 8 bits") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -229,40 +215,3 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
-
-
-def _reason(error: Exception, file: BinaryIO) -> str:
-    """Say what is wrong with a file that could not be decoded."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    head = file.read(512)
-    text = " ".join(str(error).split())
-    if size == 0:
-        return "is empty (0 bytes)"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"is too large: {text}"
-    declared = _declared_size(head)
-    if declared > size:
-        return f"is truncated after {size} of {declared} bytes"
-    if "truncated" in text.lower() or isinstance(error, EOFError):
-        return f"is truncated after {size} bytes"
-    if isinstance(error, UnidentifiedImageError):
-        return _unidentified(head, size)
-    return f"is damaged ({type(error).__name__}: {text})"
-
-
-def _declared_size(head: bytes) -> int:
-    """Return the file size that a WebP or BMP header states; 0 for other formats, which state none."""
-    if head[:4] == b"RIFF":
-        return int.from_bytes(head[4:8], "little") + 8
-    if head[:2] == b"BM":
-        return int.from_bytes(head[2:6], "little")
-    return 0
-
-
-def _unidentified(head: bytes, size: int) -> str:
-    if head.startswith(_SIGNATURES):
-        return f"is truncated or damaged in its header ({size} bytes)"
-    if all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head):
-        return "is text, not a picture"
-    return "is no JPEG, PNG, BMP, WebP, GIF or TIFF picture"

@@ -6,6 +6,7 @@ It knows files and pixels; it must not know networks or classes.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,10 +20,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
+from ding_cls.data.datasets.left_out import LeftOut, is_system_file, is_system_folder, left_out_line
 from ding_cls.data.datasets.listing import list_images
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
+
+_LOGGER = logging.getLogger(__name__)
+_ENDINGS = f"{', '.join(EXTENSIONS[:8])} and rarer ones"
 
 Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
 """A file, an image of Pillow, or uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey."""
@@ -36,7 +41,8 @@ def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = T
 
     A file stands for itself, whatever its ending. A folder stands for all images in it, at any depth, and a
     pattern (``*``, ``?``, ``[...]``, ``**``) for the images and the folders of images that it fits: each in
-    bytewise order, hidden ones left out, by the endings that the library knows.
+    bytewise order, hidden ones left out, by the endings that the library knows. Of a folder a line of the log
+    counts the files that are left out.
 
     Args:
         words: paths and patterns.
@@ -50,9 +56,13 @@ def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = T
 
 def _images_of(word: str, must_exist: bool) -> list[str]:
     if os.path.isdir(word):
-        found = _images_below(word)
+        left_out = LeftOut()
+        found = _images_below(word, left_out)
         if not found:
-            raise DataError(f"the folder {word!r} holds no images ({', '.join(EXTENSIONS)}), at any depth")
+            but = f", but {left_out}" if left_out else ""
+            raise DataError(f"the folder {word!r} holds no images ({_ENDINGS}), at any depth{but}")
+        if left_out:
+            _LOGGER.warning(left_out_line(word, left_out))
         return found
     if os.path.lexists(word):
         return [word]
@@ -63,25 +73,40 @@ def _images_of(word: str, must_exist: bool) -> list[str]:
     return [word]
 
 
-def _images_below(folder: str) -> list[str]:
-    return [os.path.join(folder, each) for each in list_images(folder)]
+def _images_below(folder: str, left_out: LeftOut | None = None) -> list[str]:
+    return [os.path.join(folder, each) for each in list_images(folder, left_out=left_out)]
 
 
 def _images_like(pattern: str) -> list[str]:
-    matches = glob.glob(pattern, recursive=True)
-    files = {each for each in matches if os.path.isfile(each) and _has_ending(each)}
+    named = set(pattern.split(os.sep))
+    matches = [
+        each
+        for each in glob.glob(pattern, recursive=True)
+        if not any(map(is_system_folder, set(each.split(os.sep)) - named))
+    ]
+    files, left_out = set[str](), LeftOut()
+    for path in filter(os.path.isfile, matches):
+        if _has_ending(path):
+            files.add(path)
+        else:
+            left_out.add_file(os.path.basename(path))
+    # What ** fits in a folder was counted by itself.
+    inside = LeftOut() if "**" in pattern else left_out
     for folder in filter(os.path.isdir, matches):
-        files.update(_images_below(folder))
+        files.update(_images_below(folder, inside))
     if not files:
+        others = f" ({left_out})" if left_out else ""
         raise DataError(
-            f"{pattern!r} leads to no image ({', '.join(EXTENSIONS)}) in {os.getcwd()!r}: it fits "
-            f"{len(matches)} other files and folders; a pattern is written in quotes: 'images/*.jpg'"
+            f"{pattern!r} leads to no image ({_ENDINGS}) in {os.getcwd()!r}: it fits "
+            f"{len(matches)} other files and folders{others}; a pattern is written in quotes: 'images/*.jpg'"
         )
+    if left_out:
+        _LOGGER.warning(left_out_line(pattern, left_out))
     return sorted(files, key=os.fsencode)
 
 
 def _has_ending(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in EXTENSIONS
+    return os.path.splitext(path)[1].lower() in EXTENSIONS and not is_system_file(os.path.basename(path))
 
 
 def sources_of(images: Any) -> list[Source]:

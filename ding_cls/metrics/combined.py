@@ -148,6 +148,19 @@ def native_key(name: str, keys: Sequence[str] | Mapping[str, Any]) -> str | None
     return next((key for key in keys if key == word or key.startswith(begin)), None)
 
 
+def known_metrics(cfg: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a metric's description without the ``metrics`` that are no short names; None: none is left.
+
+    A dataset's own ``evaluate`` may know more.
+    """
+    if cfg.get("type") != "ClassificationMetrics" or "metrics" not in cfg:
+        return dict(cfg)
+    named = cfg["metrics"]
+    wanted = [named] if isinstance(named, str | Mapping) else list(named)
+    kept = [each for each in wanted if isinstance(each, Mapping) or short_name(str(each))]
+    return {**cfg, "metrics": kept} if kept else None
+
+
 def short_name(name: str) -> str | None:
     """Return which of ``ClassificationMetrics``' short names a word means, 'f1' for 'F1'; None: none."""
     word = _SYNONYMS.get(name.lower(), name)

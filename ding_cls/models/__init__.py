@@ -5,7 +5,17 @@ know data, optimizers or configs: what it builds by name it gets as plain dicts.
 """
 
 from ding_cls.models.backbones.lenet import LeNet5
-from ding_cls.models.backbones.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from ding_cls.models.backbones.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
+from ding_cls.models.backbones.resnet_layer import ResLayer
 from ding_cls.models.backbones.resnet_stages import ResNet as ResNetBackbone
 from ding_cls.models.build import build_model, model_names, new_network
 from ding_cls.models.classifier import ImageClassifier, Outputs
@@ -18,6 +28,19 @@ from ding_cls.models.heads.linear import (
 from ding_cls.models.heads.margin import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.heads.multi_label import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
 from ding_cls.models.heads.multi_task import LogSoftmaxHead, MultiTaskHead
+from ding_cls.models.layers.openmmlab import (
+    ConvModule,
+    bias_init_with_prob,
+    build_activation_layer,
+    build_conv_layer,
+    build_norm_layer,
+    constant_init,
+    kaiming_init,
+    normal_init,
+    trunc_normal_init,
+    uniform_init,
+    xavier_init,
+)
 from ding_cls.models.layers.ops import classifier_layer, classifier_names, num_channels
 from ding_cls.models.losses.cross_entropy import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.losses.focal import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
@@ -25,6 +48,7 @@ from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, we
 from ding_cls.models.losses.seesaw import SeesawLoss
 from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
+from ding_cls.models.openmmlab import BaseBackbone, BaseClassifier, BaseModule, ModuleList, Sequential
 from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,
@@ -72,6 +96,22 @@ __all__ = [
     "MODELS",
     "NECKS",
     "AsymmetricLoss",
+    "BaseBackbone",
+    "BaseClassifier",
+    "BaseModule",
+    "ConvModule",
+    "ModuleList",
+    "Sequential",
+    "bias_init_with_prob",
+    "build_activation_layer",
+    "build_conv_layer",
+    "build_norm_layer",
+    "constant_init",
+    "kaiming_init",
+    "normal_init",
+    "trunc_normal_init",
+    "uniform_init",
+    "xavier_init",
     "BaseModelWrapper",
     "ClsHead",
     "CrossEntropyLoss",
@@ -84,6 +124,9 @@ __all__ = [
     "LoadReport",
     "Outputs",
     "ResNet",
+    "BasicBlock",
+    "Bottleneck",
+    "ResLayer",
     "ResNetBackbone",
     "SeesawLoss",
     "SoftmaxFocalLoss",

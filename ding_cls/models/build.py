@@ -20,6 +20,7 @@ from ding_cls.models.backbones.torchvision import TORCHVISION_DEFAULTS, torchvis
 from ding_cls.models.layers.init import PRETRAINED, descriptions, initialise_by_cfg
 from ding_cls.models.layers.ops import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.names import holds, likeness, nearest
+from ding_cls.models.openmmlab import initialise_own_parts
 from ding_cls.models.registry import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier, takes
 from ding_cls.models.weights.initial import PARTS, load_initial_weights
 from ding_cls.models.weights.timm import INSTALL, PREFIX
@@ -154,6 +155,7 @@ def _of_parts(description: dict[str, Any], num_classes: int) -> nn.Module:
     for part in ("", *PARTS):
         if initial.get(part) is not None:
             initialise_by_cfg(getattr(network, part) if part else network, initial[part])
+    initialise_own_parts(network)
     return network
 
 

@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ding_cls.errors import ModelError
-from ding_cls.models.heads.linear import ClsHead
+from ding_cls.errors import ConfigError, ModelError
+from ding_cls.models.heads.linear import ClsHead, scores_of
+from ding_cls.models.heads.multi_label import MultiLabelClsHead
+from ding_cls.models.heads.openmmlab import as_logits, has_forward_train_alone, logits_of
+from ding_cls.models.layers.init import PRETRAINED
+from ding_cls.models.openmmlab import BaseClassifier
 from ding_cls.models.registry import CLASSIFIERS, build_backbone, build_head, build_neck, takes
 
 
@@ -27,81 +31,104 @@ class Outputs(NamedTuple):
 
 
 @CLASSIFIERS.register_module()
-class ImageClassifier(nn.Module):
+class ImageClassifier(BaseClassifier):
     """Backbone, neck and head in a row.
 
     A head has ``forward(features) -> logits`` and ``loss(logits, targets) -> dict``. One with a
-    ``forward_train(features, targets) -> dict`` of its own is accepted too; in evaluation its ``forward``
-    is called, or else ``simple_test`` for scores before the softmax. Samples with weights need a head whose
-    ``loss`` or ``forward_train`` takes ``weight``.
+    ``forward_train(features, targets) -> dict`` of its own is accepted too; in evaluation its ``forward`` or
+    ``simple_test`` is called. Samples with weights need a head whose ``loss`` or ``forward_train`` takes
+    ``weight``. A subclass may have a ``forward_train`` or ``simple_test`` of its own as well.
 
     Args:
         backbone: ``dict(type=, ...)``, or a module.
         neck: the same; None: the head gets the backbone's maps.
         head: the same; None: the network only extracts features.
+        pretrained: a file of weights, which ``init_weights`` loads.
+        train_cfg: None or empty; batches are mixed elsewhere.
+        init_cfg: of ``init_weights``.
 
     Attributes:
         computes_loss: it is called with targets, and gives its losses itself.
         is_composed: it has a neck and a head that a file of weights need not have.
-        CLASSES: the names of the classes; None until they are set.
 
     Raises:
+        ConfigError: a ``train_cfg`` with ``augments``.
         ModelError: the head has neither of the two forms.
     """
 
     computes_loss = True
     is_composed = True
-    CLASSES: tuple[str, ...] | None = None
 
     def __init__(
         self,
         backbone: Mapping[str, Any] | nn.Module,
         neck: Mapping[str, Any] | nn.Module | None = None,
         head: Mapping[str, Any] | nn.Module | None = None,
+        pretrained: str | None = None,
+        train_cfg: Mapping[str, Any] | None = None,
+        init_cfg: Any = None,
     ) -> None:
-        super().__init__()
+        if (train_cfg or {}).get("augments"):
+            raise ConfigError(
+                "model.train_cfg.augments is not the network's: a run reads it in a whole config, "
+                "or as policy.learn.batch_augments"
+            )
+        super().__init__({"type": PRETRAINED, "checkpoint": pretrained} if pretrained else init_cfg)
         self.backbone: nn.Module = build_backbone(backbone)
         self.neck: nn.Module | None = None if neck is None else build_neck(neck)
         self.head: nn.Module | None = None if head is None else build_head(head)
         if self.head is not None:
             _check_head(self.head)
 
-    @property
-    def with_neck(self) -> bool:
-        """Whether there is a neck."""
-        return self.neck is not None
+    def extract_feat(self, images: Tensor, stage: str = "neck") -> Any:
+        """Return what the head gets: the neck's vectors, or the backbone's maps where there is no neck.
 
-    @property
-    def with_head(self) -> bool:
-        """Whether there is a head."""
-        return self.head is not None
+        Args:
+            images: float ``(N, 3, H, W)``, normalised.
+            stage: 'backbone': its maps; 'pre_logits': what the head's last layer sees.
 
-    def extract_feat(self, images: Tensor) -> Any:
-        """Return what the head gets: the neck's vectors, or the backbone's maps where there is no neck."""
+        Raises:
+            ModelError: another stage.
+        """
+        if stage not in ("backbone", "neck", "pre_logits"):
+            raise ModelError(f"extract_feat has stage={stage!r}; it is 'backbone', 'neck' or 'pre_logits'")
         features = self.backbone(images)
-        return features if self.neck is None else self.neck(features)
+        if self.neck is not None and stage != "backbone":
+            features = self.neck(features)
+        head: Any = self.head
+        return head.pre_logits(features) if stage == "pre_logits" else features
 
-    def forward(
-        self, images: Tensor, targets: Tensor | None = None, weights: Tensor | None = None
-    ) -> Tensor | Outputs:
+    def forward(  # type: ignore[override]
+        self,
+        images: Any = None,
+        targets: Tensor | None = None,
+        weights: Tensor | None = None,
+        **by_name: Any,
+    ) -> Any:
         """Return the logits; with targets, these and the losses.
 
         Args:
             images: float ``(N, 3, H, W)``, normalised.
             targets: class numbers ``(N,)``, or what else the head's loss takes.
             weights: float ``(N,)``, weights of the samples; None: equal.
+            **by_name: the arguments of ``BaseClassifier.forward``: ``img``, ``gt_label``, ``return_loss``.
 
         Returns:
-            float ``(N, C)``, or ``Outputs``.
+            float ``(N, C)``, or ``Outputs``; by name what ``forward_train`` or ``simple_test`` returns.
 
         Raises:
             ModelError: there is no head, or it cannot weight samples.
         """
         if self.head is None:
             raise ModelError("this ImageClassifier has no head; extract_feat gives its features")
-        features = self.extract_feat(images)
+        if by_name:
+            return super().forward(by_name.pop("img", images), **by_name)
         if targets is None:
-            return _logits(self.head, features)
+            return self._logits(images)
+        if type(self).forward_train is not ImageClassifier.forward_train:
+            keywords = _weight_keyword(self, "forward_train", weights)
+            return Outputs(None, _only_losses(self, self.forward_train(images, targets, **keywords)))
+        features = self.extract_feat(images)
         if _has_own_forward_train(self.head):
             keywords = _weight_keyword(self.head, "forward_train", weights)
             losses = self.head.forward_train(features, targets, **keywords)  # type: ignore[operator]
@@ -112,6 +139,38 @@ class ImageClassifier(nn.Module):
             keywords = _weight_keyword(self.head, "loss", weights)
             losses = self.head.loss(logits, targets, **keywords)  # type: ignore[operator]
         return Outputs(logits, _only_losses(self.head, losses))
+
+    def forward_train(self, img: Tensor, gt_label: Tensor, **kwargs: Any) -> dict[str, Any]:
+        """Return the losses of a batch, by name, as the head gives them."""
+        head: Any = self.head
+        features = self.extract_feat(img)
+        if hasattr(head, "forward_train"):
+            return dict(head.forward_train(features, gt_label, **kwargs))
+        return dict(head.loss(head(features), gt_label, **kwargs))
+
+    def simple_test(self, img: Tensor, img_metas: Any = None, **kwargs: Any) -> Any:
+        """Return an array of probabilities for each image.
+
+        Args:
+            img: float ``(N, 3, H, W)``, normalised.
+            img_metas: not used.
+            **kwargs: of the head's ``simple_test``: ``softmax``, ``post_process``.
+        """
+        head: Any = self.head
+        features = self.extract_feat(img)
+        if has_forward_train_alone(head):
+            # What the method of ClsHead that it inherits takes for features are the logits.
+            features = logits_of(head, features)
+        if hasattr(head, "simple_test"):
+            return head.simple_test(features, **kwargs)
+        return scores_of(head(features), **kwargs)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        if type(self).simple_test is ImageClassifier.simple_test:
+            return logits_of(self.head, self.extract_feat(images))  # type: ignore[arg-type]
+        plain = {name: False for name in ("softmax", "post_process") if takes(self.simple_test, name)}
+        has_sigmoids = isinstance(self.head, MultiLabelClsHead)
+        return as_logits(self.simple_test(images, **plain), has_sigmoids=has_sigmoids, like=images)
 
 
 def _check_head(head: nn.Module) -> None:
@@ -134,16 +193,6 @@ def _has_own_forward_train(head: nn.Module) -> bool:
     method = getattr(type(head), "forward_train", None)
     # That of our own heads only puts forward and loss together.
     return method is not None and method is not ClsHead.forward_train
-
-
-def _logits(head: nn.Module, features: Any) -> Tensor:
-    if _has_forward(head):
-        logits: Tensor = head(features)
-        return logits
-    simple_test: Any = head.simple_test
-    plain = {name: False for name in ("softmax", "post_process") if takes(simple_test, name)}
-    scores: Tensor = simple_test(features, **plain)
-    return scores
 
 
 def _weight_keyword(head: nn.Module, method: str, weights: Tensor | None) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
+from ding_cls.models.openmmlab import BaseModule
 from ding_cls.models.registry import NECKS
 
 _POOLINGS: dict[int, type[nn.AdaptiveAvgPool1d] | type[nn.AdaptiveAvgPool2d] | type[nn.AdaptiveAvgPool3d]] = {
@@ -17,7 +18,7 @@ _POOLINGS: dict[int, type[nn.AdaptiveAvgPool1d] | type[nn.AdaptiveAvgPool2d] | t
 }
 
 
-class _Pooling(nn.Module):
+class _Pooling(BaseModule):
     """A neck that makes one vector of each map."""
 
     @overload

@@ -13,12 +13,32 @@ from torch import nn
 from ding_cls.errors import ModelError
 from ding_cls.registry import Registry, build_from_cfg
 
-CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier")
-MODELS = CLASSIFIERS
-BACKBONES: Registry[Callable[..., Any]] = Registry("backbone")
-NECKS: Registry[Callable[..., Any]] = Registry("neck")
-HEADS: Registry[Callable[..., Any]] = Registry("head")
-LOSSES: Registry[Callable[..., Any]] = Registry("loss")
+
+def _built(cfg: Any, registry: Registry[Any], default_args: Mapping[str, Any] | None = None) -> Any:
+    """Return a part; an ``init_cfg`` that its constructor does not take is left to its ``init_weights``."""
+    if isinstance(cfg, nn.Module):
+        return cfg
+    initial = None
+    if isinstance(cfg, Mapping) and cfg.get("init_cfg") is not None:
+        kind = cfg.get("type")
+        constructor: Any = registry.get(kind) if isinstance(kind, str) else kind
+        if hasattr(constructor, "accepts_pretrained") or (
+            hasattr(constructor, "init_weights") and not takes(constructor, "init_cfg")
+        ):
+            cfg = {**cfg}
+            initial = cfg.pop("init_cfg")
+    part = build_from_cfg(cfg, registry, default_args)
+    if initial is not None:
+        part.init_cfg = initial
+    return part
+
+
+MODELS: Registry[Callable[..., Any]] = Registry("model", _built, scope="mmcls")
+CLASSIFIERS: Registry[Callable[..., Any]] = Registry("classifier", parent=MODELS)
+BACKBONES: Registry[Callable[..., Any]] = Registry("backbone", parent=MODELS)
+NECKS: Registry[Callable[..., Any]] = Registry("neck", parent=MODELS)
+HEADS: Registry[Callable[..., Any]] = Registry("head", parent=MODELS)
+LOSSES: Registry[Callable[..., Any]] = Registry("loss", parent=MODELS)
 
 Part = Mapping[str, Any] | nn.Module
 
@@ -102,10 +122,6 @@ def takes(function: Callable[..., Any], name: str) -> bool:
         return False
     is_named = name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
     return is_named or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-
-
-def _built(cfg: Part, registry: Registry[Any]) -> Any:
-    return cfg if isinstance(cfg, nn.Module) else build_from_cfg(cfg, registry)
 
 
 def _with_num_classes(cfg: Mapping[str, Any], registry: Registry[Any], num_classes: int) -> dict[str, Any]:

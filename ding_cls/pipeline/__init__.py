@@ -7,6 +7,7 @@ from ding_cls.pipeline.image_check import readable_datasets
 from ding_cls.pipeline.kfold.predictions import AveragedPrediction, average_predictions
 from ding_cls.pipeline.kfold.run import kfold
 from ding_cls.pipeline.kfold.summary import FoldResult, KFoldResult, kfold_summary, print_kfold
+from ding_cls.pipeline.openmmlab import set_random_seed, train_model
 from ding_cls.pipeline.result import TrainResult
 from ding_cls.pipeline.run_context import Run, open_run
 from ding_cls.pipeline.summary import print_summary
@@ -29,5 +30,7 @@ __all__ = [
     "print_kfold",
     "print_summary",
     "readable_datasets",
+    "set_random_seed",
     "train",
+    "train_model",
 ]

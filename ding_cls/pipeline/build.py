@@ -14,6 +14,7 @@ from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.datasets.splits import evaluation_set, names_folder, training_set
 from ding_cls.policy import Policy
 
@@ -48,9 +49,11 @@ def build_datasets(
     train_set = training_set(cfg)
     if not cfg.policy.eval.evaluator.validate and not names_folder(collect, "val"):
         # Nothing is evaluated: what stands in for the data is not read.
+        warn_left_out(train_set)
         return (train_set, train_set) if readable is None else readable(train_set, train_set)
     eval_set = evaluation_set(cfg, "val", train_set.classes)
     _warn_common_samples(collect, train_set, eval_set)
+    warn_left_out(train_set, eval_set)
     if readable is not None:
         train_set, eval_set = readable(train_set, eval_set)
     check_normalization(cfg, train_set, eval_set)

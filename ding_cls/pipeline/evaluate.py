@@ -11,11 +11,14 @@ import numpy as np
 import torch
 
 from ding_cls.common.files import atomic_write
+from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
+from ding_cls.pipeline.datasets.data_file import table_lines
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -59,8 +62,8 @@ def evaluate(
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
             ``config`` that describes its network also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one folder for each class; None takes the folder
-            that the run was trained on.
+        data: folder with the split's folder in it, or with one folder for each class; or a table of paths
+            and labels, or arrays (``.npz``); None takes what the run was trained on.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: samples per process and batch; None takes the run's.
         metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
@@ -132,6 +135,10 @@ def evaluate_checkpoint(
         dist_init("gloo" if inputs.cfg.policy.cuda is False else None)
     try:
         dataset, found_split = evaluated_set(inputs, data, split)
+        is_other = data is not None and launched_rank() == 0
+        for line in table_lines([dataset], is_training=False) if is_other else ():
+            text_logger("run").info(line)
+        warn_left_out(dataset)
         check_metric(inputs.cfg.policy.eval.metric, dataset)
         loading = inputs.cfg.policy.learn.learner.dataloader
         is_its_own = config is None and data is None and max_bad is None

@@ -6,14 +6,15 @@ They are facts of the run: the checkpoints name them, and a resumed run leaves o
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ding_cls.common.files import atomic_write
-from ding_cls.data.image_check import BadImage, ReadableDataset, find_bad_images
+from ding_cls.data import ImageNetDataset, innermost
+from ding_cls.data.image_check import BadImage, ReadableDataset, find_bad_images, missing_images
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed import get_rank
 from ding_cls.errors import ConfigError, DataError
@@ -27,6 +28,7 @@ FACT = "bad_images"
 BAD_IMAGES = "bad_images.txt"
 _KEY = "policy.learn.learner.dataloader.max_bad"
 _MAX_LISTED = 1000
+_MAX_NAMED = 5
 
 
 def readable_datasets(run: Run, *, check_images: bool = False) -> tuple[Any, Any]:
@@ -69,7 +71,40 @@ def readable_split(
         bad = bad if all(names.get(index) == name for index, name, _ in bad) else None
     if bad is None and max_bad > 0:
         bad = _checked({"evaluation": dataset}, max_bad, num_workers)["evaluation"]
+    if not bad:
+        check_files([dataset])
     return _without(dataset, bad or ())
+
+
+def check_files(datasets: Iterable[Any]) -> None:
+    """Check that the images that lists and tables name are there; what a folder holds was listed.
+
+    Raises:
+        DataError: some are not; it counts them and names the first.
+    """
+    missing: dict[str, None] = {}
+    files: dict[str, None] = {}
+    total = 0
+    for dataset in datasets:
+        inner = innermost(dataset)
+        if not all(isinstance(each, ImageNetDataset) for each in inner) and (gone := missing_images(dataset)):
+            missing |= dict.fromkeys(gone)
+            files |= dict.fromkeys(repr(each.ann_file) for each in inner if getattr(each, "ann_file", None))
+            total += len(dataset)
+    if missing:
+        raise DataError(_missing(list(missing), total, " and ".join(files)))
+
+
+def _missing(paths: Sequence[str], total: int, file: str) -> str:
+    shown = ", ".join(map(repr, paths[:_MAX_NAMED]))
+    more = f" and {len(paths) - _MAX_NAMED:,} more" if len(paths) > _MAX_NAMED else ""
+    named = f" named by {file}" if file else ""
+    remedy = f"put them there, or leave them out: {_KEY}={len(paths)}"
+    if "://" in paths[0]:
+        remedy = "download them; images are read from files"
+    elif len(paths) == total:
+        remedy = "set data_prefix to the folder that the paths begin from"
+    return f"{len(paths):,} of {total:,} images{named} do not exist: {shown}{more}; {remedy}"
 
 
 def shown_count(dataset: Any) -> str:
@@ -102,6 +137,8 @@ def _readable(run: Run, check_images: bool, train_set: Any, eval_set: Any) -> tu
         sets = {name: _without(each, saved.get(name, ())) for name, each in sets.items()}
     if check_images and run.is_resumed:
         _checked(sets, 0, loading.num_workers)
+    if not loading.max_bad:
+        check_files(sets.values())
     return sets["train"], sets.get("val", sets["train"])
 
 

@@ -18,12 +18,13 @@ from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.datasets.data_argument import lay_data_folder
+from ding_cls.pipeline.datasets.data_file import TABLES, is_data_file, table_lines, training_sections
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
@@ -58,7 +59,8 @@ def train(
 
     Args:
         config: a config file, or nested dicts; what does not set how to train takes a recipe.
-        data: folder with ``train/`` and ``val/``, each with one sub-folder per class.
+        data: folder with ``train/`` and ``val/``, each with one sub-folder per class; or a file: a table of
+            paths, labels and splits, or arrays (``.npz``).
         model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
         pretrained: True for published ImageNet weights, or a file of weights.
         epochs, seed: epochs in all; the seed of everything random.
@@ -166,6 +168,8 @@ def assemble(
     counts = f"{shown_count(train_set)} training and {shown_count(eval_set)} evaluation images"
     if not evaluation.evaluator.validate:
         counts = f"{shown_count(train_set)} training images, nothing is evaluated"
+    for line in table_lines([train_set, eval_set]):
+        run.logger.info(line)
     run.logger.info(f"{counts}, {num_classes} classes")
     run.look_at(train_set, eval_set)
     run.logger.info(about_weights)
@@ -222,7 +226,7 @@ def read_run(
     if exp_name is not None:
         given["exp_name"] = exp_name
     if data is not None:
-        given |= lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
+        given |= _data_settings(native, data, words, notes, only_training=only_training)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -284,8 +288,34 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
 
 
+def _data_settings(
+    native: NativeConfig,
+    data: str | os.PathLike[str],
+    words: Sequence[str],
+    notes: FileNotes,
+    *,
+    only_training: bool,
+) -> dict[str, Any]:
+    """Return the values of the config that make a folder or a file the data of a run."""
+    if is_data_file(data):
+        is_validated = "policy.eval.evaluator.validate=False" not in words
+        return training_sections(
+            native.cfg, data, is_validated=is_validated, only_training=only_training, words=words
+        )
+    try:
+        folders = lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
+    except DataError as error:
+        tables = sorted(each for each in Path(data).glob("*") if each.suffix.lower() in TABLES)
+        if not tables or all(each.suffix.lower() == ".txt" for each in tables):
+            raise
+        raise DataError(f"{error}; for the table in it: --data {tables[0]}") from error
+    return dict(folders)
+
+
 def _run_folder(data: str | os.PathLike[str] | None, model: str | torch.nn.Module | None) -> str:
     """Return the folder of a run that has no config: what it is called by default."""
     name = model if isinstance(model, str) else "resnet18" if model is None else type(model).__name__.lower()
-    folder = Path(data).resolve().name if data is not None else "synthetic"
+    folder = "synthetic"
+    if data is not None:
+        folder = Path(data).resolve().stem if is_data_file(data) else Path(data).resolve().name
     return f"runs/{folder}_{name.replace('/', '_')}"

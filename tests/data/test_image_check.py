@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ding_cls.data import (
+    ArrayDataset,
     ConcatDataset,
     CSVDataset,
     CustomDataset,
@@ -20,7 +21,13 @@ from ding_cls.data import (
     build_eval_loader,
     build_train_loader,
 )
-from ding_cls.data.image_check import BadImage, ReadableDataset, find_bad_images, image_file
+from ding_cls.data.image_check import (
+    BadImage,
+    ReadableDataset,
+    find_bad_images,
+    image_file,
+    missing_images,
+)
 from ding_cls.errors import DataError
 from tests.conftest import write_pictures
 from tests.distributed.ranks import run_ranks
@@ -188,3 +195,13 @@ def test_processes_share_the_work_and_agree(root: Path) -> None:
     expected = [tuple(each) for each in find_bad_images(dataset)]
     assert [index for index, _, _ in expected] == [1, 6]
     assert run_ranks(found_here, 3, str(root)) == [expected] * 3
+
+
+def test_images_that_are_not_there_are_named_once_each(make_pictures):
+    root = make_pictures("d", "a.png", "b.png")
+    (root / "own.csv").write_text("path,label\na.png,x\ngone.png,x\nb.png,y\nimg/gone.png,y\ngone.png,x\n")
+    dataset = CSVDataset(ann_file=root / "own.csv", pipeline=[{"type": "LoadImageFromFile"}])
+    assert missing_images(dataset) == [str(root / "gone.png"), str(root / "img/gone.png")]
+    assert missing_images(SubsetDataset(dataset, 5, seed=0)) == missing_images(dataset)
+    in_memory = ArrayDataset(images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 1]))
+    assert missing_images(in_memory) == []

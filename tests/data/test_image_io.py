@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
 from ding_cls.errors import DataError
+
+AVIF = ("avif",) if ".avif" in EXTENSIONS else ()
 
 
 def save(path: Path, picture: Image.Image, **options) -> Path:
@@ -100,7 +103,7 @@ def test_numbers_without_a_meaning_as_grey_are_refused(tmp_path, picture, reason
         load_rgb(save(tmp_path / "a.tif", picture))
 
 
-@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", *AVIF])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_exif_orientation_stands_upright(tmp_path, ending, orientation):
     # Six flat fields, so that JPEG's losses stay away from the fields' centres.
@@ -111,7 +114,7 @@ def test_every_exif_orientation_stands_upright(tmp_path, ending, orientation):
         stored = stored.transpose(Image.Transpose(undo))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"lossless": True} if ending == "webp" else {}
+    options = {"webp": {"lossless": True}, "avif": {"quality": 100}}.get(ending, {})
     rgb = np.asarray(load_rgb(save(tmp_path / f"a.{ending}", stored, exif=exif, **options)))
     assert rgb[8::16, 8::16, 0].tolist() == upright[8::16, 8::16].tolist()
 
@@ -134,6 +137,11 @@ FORMATS = [
     ("bmp", {}),
     ("gif", {}),
     ("tif", {}),
+    ("tif", {"compression": "tiff_lzw"}),
+    ("jp2", {}),
+    ("jp2", {"irreversible": True}),
+    ("ppm", {}),
+    *((ending, {}) for ending in AVIF),
 ]
 
 

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ding_cls.data import Preprocessing, load_rgb
+from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
 from ding_cls.inference.images import find_images, load_batches, pixels_of, read_rgb, sources_of
 
@@ -84,6 +85,63 @@ def test_order_and_repeats_of_words_stay_and_a_file_may_have_any_ending(folder: 
 def test_what_leads_to_no_image_is_an_error(folder: Path, word: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         find_images(["in/Z.png", word])
+
+
+def write_junk(folder: Path) -> None:
+    for name in (
+        "@eaDir/z.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/1.jpg",
+        "a/SYNOFILE_THUMB_M.jpg",
+        "c.jfif",
+        "d.PSD",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_thumbnails_of_a_storage_box_are_no_images(folder: Path) -> None:
+    write_junk(folder)
+    found = find_images(["in"])
+    assert "in/c.jfif" in found
+    assert not [each for each in found if "THUMB" in each or "@eaDir" in each]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("in/*", "1 .psd, 1 .txt"),
+        ("in/**", "1 .psd, 1 .txt"),
+        ("in", "1 .psd, 1 .txt, 1 hidden image, 1 system folder ('@eaDir')"),
+        ("in/*.png", ""),
+    ],
+)
+def test_what_a_pattern_fits_beside_images_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture, pattern: str, line: str
+) -> None:
+    write_junk(folder)
+    assert find_images([pattern])
+    assert caplog.messages == ([f"left out of {pattern!r}: {line}"] if line else [])
+
+
+def test_a_pattern_for_images_of_a_missing_package_names_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(INSTALL, ".xheic", "pip install some-package")
+    (folder / "1.xheic").write_bytes(b"")
+    with pytest.raises(
+        DataError, match=r"folders \(1 .xheic; to read them: pip install some-package\); a pattern"
+    ):
+        find_images(["in/*.xheic"])
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.jpg", "in/*", "in/*/*", "in/**"])
+def test_a_pattern_leads_to_no_thumbnails_of_a_storage_box(folder: Path, pattern: str) -> None:
+    write_junk(folder)
+    found = find_images([pattern])
+    assert found
+    assert not [each for each in found if "@eaDir" in each or "THUMB" in each]
+    # Whoever names such a folder means it.
+    assert find_images(["in/@eaDir/*.jpg"]) == ["in/@eaDir/1.jpg"]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "I;16", "1", "LA"])

@@ -61,6 +61,19 @@ def test_another_folder_and_split(trained: Path, tmp_path: Path) -> None:
     assert evaluate(CKPT, split="train", model=TinyNet())["num_samples"] == 40
 
 
+def test_what_a_folder_holds_beside_images_is_told_once(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = write_pictures(tmp_path / "other", classes=("ash", "fir"), per_class=3)
+    (other / "ash" / "000.png").rename(other / "ash" / "000.xheic")
+    # Neither is a class that training lacks.
+    for name in ("@eaDir", "#recycle"):
+        (other / name).mkdir()
+    assert evaluate(CKPT, data=other, model=TinyNet())["num_samples"] == 5
+    (line,) = [each for each in caplog.messages if "left out" in each]
+    assert line == f"left out of '{other}': 1 .xheic, 2 system folders ('#recycle', '@eaDir')"
+
+
 def test_a_folder_with_an_unknown_class_is_an_error(trained: Path, tmp_path: Path) -> None:
     write_pictures(tmp_path / "other" / "val", classes=("oak",), per_class=1)
     with pytest.raises(DataError, match="oak"):

@@ -7,10 +7,12 @@ A pipeline for them has no `LoadImageFromFile`. Their pixels are RGB or grey: `N
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 import zlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,11 @@ from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
+
+_SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+_IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels")
+_LABELS = ("y", "labels", "label", "targets", "target")
+_MAX_LISTED = 8
 
 
 class InMemoryDataset(BaseDataset):
@@ -45,6 +52,8 @@ class InMemoryDataset(BaseDataset):
                 f"{type(self).__name__}: images is an array of {images.dtype} with the shape {images.shape}; "
                 "it is uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W)"
             )
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
         if labels.ndim not in (1, 2) or len(labels) != len(images):
             raise DataError(
                 f"{type(self).__name__}: {len(images)} images, and labels of the shape {labels.shape}; "
@@ -77,10 +86,11 @@ class ArrayDataset(InMemoryDataset):
         ann_file: not used.
         test_mode: judge, do not train.
         images: uint8 ``(N, H, W, 3)`` RGB, or ``(N, H, W)`` or ``(N, H, W, 1)`` grey; or their name in the
-            file.
-        labels: class numbers or names ``(N,)``, those of several tasks ``(N, K)``, or floats or booleans for
-            each class ``(N, C)``; or their name in the file. Numbers count the file's own ``classes`` where
-            it has any; those that leave most classes empty are names.
+            file. Where the file has no ``images``: those of training or, with ``test_mode``, of validation or
+            test under other usual names, see `array_names`.
+        labels: class numbers or names ``(N,)`` or ``(N, 1)``, those of several tasks ``(N, K)``, or floats or
+            booleans for each class ``(N, C)``; or their name in the file, as that of ``images``. Numbers
+            count the file's own ``classes`` where it has any; those that leave most classes empty are names.
 
     Raises:
         ConfigError: one array is given, and the name of another.
@@ -110,20 +120,20 @@ class ArrayDataset(InMemoryDataset):
         del self._images, self._labels
         if not isinstance(images, str) and not isinstance(labels, str):
             return np.asarray(images), np.asarray(labels)
-        try:
-            # np.load would leave a damaged file open.
-            with open(self.data_prefix, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                if "classes" in file:
-                    self._own = self.get_classes(file["classes"].tolist())
-                return file[str(images)], file[str(labels)]
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{self.data_prefix!r} does not exist (in {os.getcwd()!r}); set data_prefix to an .npz file"
-            ) from error
-        except KeyError as error:
-            raise DataError(f"{self.data_prefix!r} has no array {error}") from error
-        except (OSError, ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile) as error:
-            raise DataError(f"{self.data_prefix!r} cannot be read as .npz: {error}") from error
+        with open_arrays(self.data_prefix) as file:
+            if "classes" in file:
+                self._own = self.get_classes(file["classes"].tolist())
+            if (images, labels) == ("images", "labels") and images not in file:
+                images, labels = self._usual_names(_named_splits(list(file)))
+            missing = next((name for name in (str(images), str(labels)) if name not in file), None)
+            if missing is not None:
+                raise DataError(_lacks(self.data_prefix, missing, file))
+            return file[images], file[labels]
+
+    def _usual_names(self, found: dict[str, tuple[str, str]]) -> tuple[str, str]:
+        """Return the names of the arrays to train on, or to judge by; else those that were asked for."""
+        wanted = ("val", "test", "") if self.test_mode else ("train", "")
+        return next((found[split] for split in wanted if split in found), ("images", "labels"))
 
     def own_classes(self) -> tuple[str, ...] | None:
         """Return the names in the file's array ``classes``; None where there is none."""
@@ -138,3 +148,71 @@ class ArrayDataset(InMemoryDataset):
             return renumbered(numbers, self._own, self.CLASSES, owner=place)
         self.CLASSES = names
         return numbers
+
+
+def array_names(path: str) -> dict[str, tuple[str, str]]:
+    """Return the names of images and labels in an ``.npz`` file, by split; under ``''`` those of no split.
+
+    Known are ``images`` and ``labels``, ``x_train`` and ``y_train`` (Keras), ``train_images`` and
+    ``train_labels`` (MedMNIST), in any case. What is called a test set is for validation where nothing else
+    is.
+
+    Raises:
+        DataError: the file cannot be read, or has no such arrays.
+    """
+    with open_arrays(path) as file:
+        found = _named_splits(list(file))
+        if not found:
+            raise DataError(_lacks(path, "images", file))
+    if "val" not in found and "test" in found:
+        found["val"] = found["test"]
+    return found
+
+
+@contextmanager
+def open_arrays(path: str) -> Iterator[Any]:
+    """Open an ``.npz`` file; no pickled objects are read.
+
+    Raises:
+        DataError: it is missing or damaged, also where that shows when an array is read.
+    """
+    try:
+        # np.load would leave a damaged file open.
+        with open(path, "rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                raise DataError(f"{path!r} holds one array; an .npz file holds images and labels, by name")
+            with loaded as file:
+                yield file
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path!r} does not exist (in {os.getcwd()!r}); set data_prefix to an .npz file"
+        ) from error
+    except (OSError, ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path!r} cannot be read as .npz: {error}") from error
+
+
+def _named_splits(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return which of the names are images and labels, by split."""
+    found: dict[str, tuple[str, str]] = {}
+    for split, words in {**_SPLITS, "": ("",)}.items():
+        images = _first_named(names, words, _IMAGES)
+        labels = _first_named(names, words, _LABELS)
+        if images is not None and labels is not None and images != labels:
+            found[split] = images, labels
+    return found
+
+
+def _first_named(names: Sequence[str], words: Sequence[str], kinds: Sequence[str]) -> str | None:
+    wanted = [form for kind in kinds for word in words for form in (f"{kind}{word}", f"{word}{kind}")]
+    plain = {re.sub(r"[\W_]", "", name.lower()): name for name in reversed(names)}
+    return next((plain[each] for each in wanted if each in plain), None)
+
+
+def _lacks(path: str, name: str, file: Any) -> str:
+    shapes = [f"{each} {file[each].shape}" for each in list(file)[:_MAX_LISTED]]
+    more = f" and {len(file) - _MAX_LISTED} more" if len(file) > _MAX_LISTED else ""
+    return (
+        f"{path!r} has no array {name!r}; it has {', '.join(shapes) or 'none'}{more}: name two of them, "
+        "images=NAME and labels=NAME"
+    )

@@ -19,9 +19,11 @@ import torch
 from torch.utils.data import Dataset
 
 from ding_cls.data.class_names import listed_names
+from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_images, list_samples
+from ding_cls.data.datasets.openmmlab import evaluate_scores
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.labels import as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
@@ -163,6 +165,30 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
         check_classes((), names, "")
         return names
 
+    def evaluate(
+        self,
+        results: Sequence[Any],
+        metric: str | Sequence[str] = "accuracy",
+        metric_options: Mapping[str, Any] | None = None,
+        indices: Sequence[int] | None = None,
+        logger: Any = None,
+    ) -> dict[str, Any]:
+        """Return percentages by mmclassification's names; that of a subclass is called in evaluation.
+
+        Args:
+            results: float ``(C,)`` probabilities of each sample, in order.
+            metric: as in `evaluate_scores`, like ``metric_options``.
+            metric_options: ``topk``, ``thrs``, ``average_mode``.
+            indices: which samples the results are of; None: all.
+            logger: not used; a subclass may.
+
+        Raises:
+            ConfigError: another metric or option, or not one result for each sample.
+        """
+        labels = self.get_gt_labels()
+        chosen = labels if indices is None else labels[list(indices)]
+        return evaluate_scores(results, chosen, metric, metric_options)
+
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """Return a sample after the whole pipeline.
 
@@ -275,6 +301,9 @@ class CustomDataset(BaseDataset):
         test_mode: judge, do not train: a class folder may be empty.
         with_label: False: images without labels, all below the folder or one a line of the file.
 
+    Attributes:
+        left_out: the files of the folders that are none of the samples.
+
     Raises:
         DataError: a folder or the file is missing or empty, or a class is none of ``classes``.
     """
@@ -291,6 +320,7 @@ class CustomDataset(BaseDataset):
     ) -> None:
         self.extensions = tuple(each.lower() for each in extensions)
         self.with_label = with_label
+        self.left_out = LeftOut()
         super().__init__(data_prefix, pipeline, classes, ann_file, test_mode)
 
     def load_annotations(self) -> list[Annotation]:
@@ -303,8 +333,8 @@ class CustomDataset(BaseDataset):
 
     def _listed_in_folders(self) -> list[tuple[str, int]]:
         if not self.with_label:
-            return [(name, -1) for name in list_images(self.data_prefix, self.extensions)]
-        folders = list_classes(self.data_prefix, self.CLASSES or ())
+            return [(name, -1) for name in list_images(self.data_prefix, self.extensions, self.left_out)]
+        folders = list_classes(self.data_prefix, self.CLASSES or (), self.left_out)
         if self.CLASSES is None:
             self.CLASSES = folders
         check_classes(folders, self.CLASSES, self.data_prefix)
@@ -314,6 +344,7 @@ class CustomDataset(BaseDataset):
             self.class_to_idx,
             extensions=self.extensions,
             refuse_empty=not self.test_mode,
+            left_out=self.left_out,
         )
 
     def _listed_in_file(self, path: str) -> list[tuple[str, int]]:

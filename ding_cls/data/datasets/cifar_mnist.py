@@ -86,9 +86,17 @@ class PublishedDataset(InMemoryDataset):
     @classmethod
     def _found(cls, folder: str | os.PathLike[str], name: str) -> Path | None:
         places = (
-            Path(folder, below, f"{name}{end}") for below in (".", *cls._FOLDERS) for end in ("", ".gz")
+            Path(folder, below, f"{each}{end}")
+            for below in (".", *cls._FOLDERS, *cls._other_names(name))
+            for each in (name, *cls._other_names(name))
+            for end in ("", ".gz")
         )
         return next((path for path in places if path.is_file()), None)
+
+    @classmethod
+    def _other_names(cls, name: str) -> tuple[str, ...]:
+        """Return under which other names a file is found, or in which folders of its own."""
+        return ()
 
     def _download(self, folder: str) -> None:
         """Let torchvision fetch what is missing, in one process while the others wait."""
@@ -165,7 +173,8 @@ class CIFAR100(CIFAR10):
         return None if path is None else self._fine_names(path)
 
     def _fine_names(self, path: Path) -> tuple[str, ...] | None:
-        return self.get_classes(read_pickled_arrays(path).get("fine_label_names"))
+        names = read_pickled_arrays(path).get("fine_label_names")
+        return None if names is None else self.get_classes([_text(each) for each in names])
 
 
 @DATASETS.register_module()
@@ -182,6 +191,11 @@ class MNIST(PublishedDataset):
     _FOLDERS = ("raw", "MNIST/raw")
     _TRAINING = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
     _TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+    @classmethod
+    def _other_names(cls, name: str) -> tuple[str, ...]:
+        # As they were packed first, and as some programs unpack them: each in a folder of its own name.
+        return (name.replace("-idx", ".idx"), name)
 
     def load_arrays(self) -> tuple[Array, Array]:
         """Return grey images ``(N, 28, 28)`` and their labels."""
@@ -203,14 +217,18 @@ class FashionMNIST(MNIST):
     _FOLDERS = ("raw", "FashionMNIST/raw")
 
 
+_OF_MULTIARRAY = ("_reconstruct", "scalar")
+
+
 class _ArraysOnlyUnpickler(pickle.Unpickler):
     """Reads NumPy arrays and plain values; whatever else a pickle names is refused, never called."""
 
     _ALLOWED = {
         ("numpy", "ndarray"),
         ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
+        *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in _OF_MULTIARRAY),
+        # How the newest form of pickles holds an array.
+        *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
         ("_codecs", "encode"),
     }
 
@@ -224,6 +242,8 @@ class _ArraysOnlyUnpickler(pickle.Unpickler):
 def read_pickled_arrays(path: Path) -> dict[str, Any]:
     """Return the dict in a pickle of arrays and plain values; none of its code is run.
 
+    Its keys may be bytes, as Python 3 writes what it has read of Python 2 with ``encoding='bytes'``.
+
     Raises:
         DataError: the file is missing or damaged, or holds something else.
     """
@@ -236,7 +256,11 @@ def read_pickled_arrays(path: Path) -> dict[str, Any]:
         raise DataError(f"'{path}' is no pickle of arrays: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"'{path}' holds a {type(content).__name__}, not a dict of arrays")
-    return content
+    return {_text(key): value for key, value in content.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def read_idx(path: Path) -> Array:

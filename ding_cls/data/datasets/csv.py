@@ -5,12 +5,11 @@ They must not know loaders or splits of folders.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +18,9 @@ import numpy as np
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.multi_label import multi_hot
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.datasets.tables.columns import is_yes, is_yes_or_no
+from ding_cls.data.datasets.tables.files import locate
+from ding_cls.data.datasets.tables.reading import Table, listed, read_table
 from ding_cls.data.labels import number_names, numbered
 from ding_cls.data.split_words import split_of, words_of_split
 from ding_cls.data.transforms.compose import Described
@@ -40,8 +42,10 @@ class _Row(NamedTuple):
 class CSVDataset(BaseDataset):
     """Images that the lines of a CSV file name; its first line names the columns.
 
+    How its text may be written: `read_table`. Which files its paths may mean: `locate`.
+
     Args:
-        data_prefix: folder that the paths begin from; the file's own where empty.
+        data_prefix: folder that the paths begin from; the file's own, or one beside it, where empty.
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`; the labels that the chosen lines have, in bytewise order, where nobody
             named any. Give the training set's list to every other split.
@@ -50,15 +54,23 @@ class CSVDataset(BaseDataset):
         split: take the lines alone whose column ``split_column`` says so, in any of the words that
             `split_of` understands; all where None.
         path: name of the column of paths.
-        label: name of the column of labels, or of several such columns, one for each task.
+        label: name of the column of labels, or of several such columns.
         labels: 'one' in each cell, a class number or name; 'several' (a multi-hot target); or 'tasks': one
-            for each task, always equally many.
+            for each task, always equally many. Several columns are 'several' where all say 0 and 1, each
+            being named for a class, else 'tasks'; with 'one' a single one of them says 1. By default 'one'
+            of one column.
         separator: what stands between labels; empty: every character is a label.
         split_column: name of the column of splits.
         weight: name of the column with each sample's weight in the loss; None: all count alike. That of the
             default name may be missing; another one only with ``test_mode``.
         group: name of the column that says which samples stay together; None: none do. It may be missing as
             that of weights may.
+
+    Attributes:
+        columns: name of the column of each kind that is used; several of labels have commas between.
+        has_flags: each column of labels says 0 or 1 for the class that it is named for.
+        unused: names of the columns that are not.
+        remarks: what was read otherwise than it is written, in a few words each.
 
     Raises:
         ConfigError: ``labels`` is none of the three.
@@ -75,29 +87,33 @@ class CSVDataset(BaseDataset):
         split: str | None = None,
         path: str = "path",
         label: str | Sequence[str] = "label",
-        labels: Labels = "one",
+        labels: Labels | None = None,
         separator: str = " ",
         split_column: str = "split",
         weight: str | None = "weight",
         group: str | None = "group",
     ) -> None:
-        if labels not in ("one", "several", "tasks"):
+        if labels not in ("one", "several", "tasks", None):
             raise ConfigError(f"CSVDataset: labels={labels!r} must be 'one', 'several' or 'tasks'")
         if ann_file is None:
             raise ConfigError("CSVDataset lacks the argument 'ann_file': the CSV file")
-        self.split, self.labels, self.separator = split, labels, separator
+        self.split, self.separator = split, separator
         self._path, self._split_column, self._weight, self._group = path, split_column, weight, group
         self._label = [label] if isinstance(label, str) else list(label)
-        if len(self._label) > 1:
-            self.labels = "tasks"
+        # Of several columns the cells decide.
+        self.has_flags = len(self._label) > 1 and labels != "tasks"
+        self.labels: Labels = labels or "one"
+        self._asked, self._has_prefix = labels, bool(data_prefix)
+        self.columns: dict[str, str] = {}
+        self.unused: list[str] = []
+        self.remarks: list[str] = []
         prefix = data_prefix or os.path.dirname(os.path.expanduser(os.fspath(ann_file)))
         super().__init__(prefix, pipeline, classes, ann_file, test_mode)
 
     def load_annotations(self) -> list[Annotation]:
         """Return the chosen lines' samples, in their order."""
-        rows = self._rows()
-        words, places = [row.words for row in rows], [row.place for row in rows]
-        numbers, self.CLASSES = numbered(words, self.CLASSES, places)
+        rows = self._located(self._rows())
+        numbers = self._numbers(rows)
         if self.CLASSES is None:
             highest = max((each for labels in numbers for each in labels), default=0)
             self.CLASSES = number_names(highest)
@@ -116,6 +132,30 @@ class CSVDataset(BaseDataset):
             }
             for row, labels in zip(rows, numbers, strict=True)
         ]
+
+    def _numbers(self, rows: Sequence[_Row]) -> list[list[int]]:
+        """Return the class numbers of each row."""
+        if not self.has_flags:
+            words, places = [row.words for row in rows], [row.place for row in rows]
+            numbers, self.CLASSES = numbered(words, self.CLASSES, places)
+            return numbers
+        # The columns are named for the classes, whatever these are called.
+        self.CLASSES = tuple(self._label) if self.CLASSES is None else self.CLASSES
+        unknown = next((name for name in self._label if name not in self.CLASSES), None)
+        if unknown is not None:
+            raise DataError(
+                f"the column {unknown!r} of {self.ann_file!r} is none of the {len(self.CLASSES)} classes"
+            )
+        places_of = {name: number for number, name in enumerate(self.CLASSES)}
+        return [[places_of[name] for name in row.words] for row in rows]
+
+    def _located(self, rows: Sequence[_Row]) -> list[_Row]:
+        """Return the rows with the names of their files, which begin in ``data_prefix``."""
+        found = locate([row.path for row in rows], self.data_prefix, is_named=self._has_prefix)
+        self.data_prefix = found.folder
+        self.remarks.extend(found.remarks)
+        pairs = zip(rows, found.names, strict=True)
+        return [row if row.path == name else row._replace(path=name) for row, name in pairs]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class numbers of a sample."""
@@ -137,23 +177,21 @@ class CSVDataset(BaseDataset):
     def _rows(self) -> list[_Row]:
         file = str(self.ann_file)
         self._elsewhere: set[str] = set()
-        try:
-            # utf-8-sig: spreadsheets put a byte order mark before the first name.
-            with open(file, encoding="utf-8-sig", newline="") as text:
-                reader = csv.DictReader(text)
-                reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
-                self._check_columns(names)
-                if self.split is not None:
-                    words = Counter((cells[self._split_column] or "").strip() for cells in reader)
-                    self._own_words = self._words_of(self.split, words)
-                    text.seek(0)
-                    reader = csv.DictReader(text)
-                    reader.fieldnames = names
-                    next(reader)
-                rows = [self._row(cells, f"{file!r}, line {reader.line_num}") for cells in reader]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise DataError(f"the CSV file {file!r} cannot be read: {reason}") from error
+        table = read_table(file, (self._path, *self._label))
+        self._check_columns(table)
+        if table.remark:
+            self.remarks.append(table.remark)
+        if self.split is not None:
+            column = table.names.index(self._split_column)
+            self._own_words = self._words_of(self.split, Counter(cells[column] for _, cells in table.rows))
+        contents = (dict(zip(table.names, cells, strict=True)) for _, cells in table.rows)
+        self.has_flags = self.has_flags and self._are_flags(contents)
+        if len(self._label) > 1:
+            self.labels = (self._asked or "several") if self.has_flags else "tasks"
+        rows = [
+            self._row(dict(zip(table.names, cells, strict=True)), f"{file!r}, line {number}")
+            for number, cells in table.rows
+        ]
         chosen = [row for row in rows if row is not None]
         self._warn_repeats(chosen)
         del self._elsewhere
@@ -182,30 +220,63 @@ class CSVDataset(BaseDataset):
                 more = f", and {len(found) - 1} more" if len(found) > 1 else ""
                 _LOGGER.warning("%s: %r %s%s", found[0].place, found[0].path, problem, more)
 
-    def _check_columns(self, names: Sequence[str]) -> None:
+    def _check_columns(self, table: Table) -> None:
+        names = table.names
         wanted = [self._path, *self._label, *([] if self.split is None else [self._split_column])]
         if not self.test_mode:
             # Whoever names a column counts on it: without it folds would leak, weights would do nothing.
             named = ((self._weight, "weight"), (self._group, "group"))
             wanted += [name for name, default in named if name not in (default, None)]
         missing = [name for name in wanted if name not in names]
+        if missing and not table.has_names:
+            raise DataError(
+                f"the CSV file {self.ann_file!r} begins with an image, not with the names of its columns; "
+                f"write {', '.join(wanted)} above"
+            )
         if missing:
             near = get_close_matches(missing[0], names, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise DataError(
                 f"the CSV file {self.ann_file!r} has no column {missing[0]!r}; {hint}"
-                f"its first line names {', '.join(names) or 'none'}"
+                f"its first line names {listed(names) or 'none'}"
             )
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
             raise DataError(f"the first line of the CSV file {self.ann_file!r} names {twice!r} twice")
+        used = {
+            "path": self._path,
+            "label": ", ".join(self._label),
+            "split": None if self.split is None else self._split_column,
+            "weight": self._weight if self._weight in names and not self.test_mode else None,
+            "group": self._group if self._group in names else None,
+        }
+        self.columns = {kind: name for kind, name in used.items() if name is not None}
+        taken = {self._path, *self._label, self._weight, self._group, self._split_column}
+        taken -= {self._split_column} if self.split is None else set()
+        self.unused = [name for name in names if name and name not in taken]
 
-    def _row(self, cells: dict[Any, str | None], place: str) -> _Row | None:
+    def _are_flags(self, contents: Iterable[Mapping[str, str]]) -> bool:
+        """Return whether the columns of labels say of each class whether it is there.
+
+        Raises:
+            DataError: they should, and do not.
+        """
+        for number, content in enumerate(contents):
+            if is_yes_or_no(content[name] for name in self._label):
+                continue
+            if self._asked != "several":
+                return False
+            wrong = next(name for name in self._label if not is_yes_or_no([content[name]]))
+            raise DataError(
+                f"row {number + 1} of {self.ann_file!r} has {content[wrong]!r} in the column {wrong!r}; with "
+                "labels='several' columns hold 0 and 1; labels='tasks' makes each of them a task"
+            )
+        # The list of a training set whose columns were tasks.
+        is_known = self.CLASSES is None or set(self._label) <= set(self.CLASSES)
+        return is_known or self._asked is not None
+
+    def _row(self, content: Mapping[str, str], place: str) -> _Row | None:
         """Return a line's content; None where it belongs to another split."""
-        # csv's own marks: cells without a name, and names without a cell.
-        if None in cells or None in cells.values():
-            raise DataError(f"{place} has more or fewer cells than the first line")
-        content = {name: (cell or "").strip() for name, cell in cells.items()}
         if self.split is not None and content[self._split_column] not in self._own_words:
             # Of training and validation a run tells it, whatever lists or folders they are read from.
             if {split_of(self.split), split_of(content[self._split_column])} != {"train", "val"}:
@@ -213,7 +284,12 @@ class CSVDataset(BaseDataset):
             return None
         if not content[self._path]:
             raise DataError(f"{place} has no {self._path!r}")
-        words = [word for name in self._label for word in self._words(content[name])]
+        if any("\n" in content[name] for name in (self._path, *self._label)):
+            raise DataError(f"{place} has a cell of several lines; a quote above is not closed")
+        if self.has_flags:
+            words = [name for name in self._label if is_yes(content[name])]
+        else:
+            words = [word for name in self._label for word in self._words(content[name])]
         more: dict[str, Any] = {}
         if self._weight is not None and self._weight in content:
             more["weight"] = _weight(content[self._weight], place)

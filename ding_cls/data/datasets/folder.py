@@ -15,6 +15,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ding_cls.common.seed import Stream, generator
+from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import check_classes, list_classes, list_samples
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.image_io import load_rgb
@@ -43,6 +44,7 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         class_to_idx: class number by name.
         samples: (path relative to ``root``, class number), by folder and path in bytewise order.
         targets: class number of each sample.
+        left_out: the files of ``root`` that are none of them.
         transform: what is applied to each image.
         geometry: ``transform`` where it is one of ours, else None.
         preprocessing: what evaluation does to the same images; None with a user's own transform.
@@ -66,11 +68,14 @@ class ImageNetDataset(Dataset[tuple[torch.Tensor, int]]):
         self.transform = transform
         self.geometry = transform if isinstance(transform, PipelinePreprocessing) else None
         self.preprocessing = None if self.geometry is None else self.geometry.preprocessing()
-        folders = list_classes(self.root, classes or ())
+        self.left_out = LeftOut()
+        folders = list_classes(self.root, classes or (), self.left_out)
         self.classes = folders if classes is None else tuple(classes)
         check_classes(folders, self.classes, self.root)
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
-        self.samples = list_samples(self.root, folders, self.class_to_idx, refuse_empty=is_training)
+        self.samples = list_samples(
+            self.root, folders, self.class_to_idx, refuse_empty=is_training, left_out=self.left_out
+        )
         self.targets = [target for _, target in self.samples]
 
     @property

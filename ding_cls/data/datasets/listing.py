@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ding_cls.data.class_names import nearest_name
-from ding_cls.data.image_io import EXTENSIONS
+from ding_cls.data.datasets.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
+from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.split_words import (
     SPLIT_NAMES,
     divisions,
@@ -69,12 +70,13 @@ def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) ->
     return any(name not in classes for names in split_folders(data_dir).values() for name in names)
 
 
-def list_classes(root: str, classes: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the names of the class folders in ``root``: not hidden, in bytewise order.
+def list_classes(root: str, classes: Sequence[str] = (), left_out: LeftOut | None = None) -> tuple[str, ...]:
+    """Return the names of the class folders in ``root``: not hidden, no system's, in bytewise order.
 
     Args:
         root: the folder of the class folders.
         classes: names that mean classes, whatever else they mean.
+        left_out: counts the images and the system's folders beside them.
 
     Raises:
         DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits.
@@ -84,7 +86,14 @@ def list_classes(root: str, classes: Sequence[str] = ()) -> tuple[str, ...]:
         place = "" if os.path.isabs(root) else f" (in {os.getcwd()!r})"
         problem = "is not a folder" if os.path.lexists(root) else f"does not exist{place}"
         raise DataError(f"{root!r} {problem}; {_wanted_form(root)}")
-    names = [entry.name for entry in _entries(root) if entry.is_dir() and not _is_same(entry, root)]
+    names, left_out = [], LeftOut() if left_out is None else left_out
+    for entry in _entries(root):
+        if entry.is_dir():
+            _note_folder(entry.name, left_out)
+            if not is_passed_over(entry.name) and not _is_same(entry, root):
+                names.append(entry.name)
+        elif not entry.name.startswith("."):
+            left_out.add_beside(entry.name)
     if not names:
         raise DataError(f"{root!r} has no class folders{_contents(Path(root))}; {_wanted_form(root)}")
     names.sort(key=os.fsencode)
@@ -99,6 +108,7 @@ def list_samples(
     *,
     extensions: Sequence[str] = EXTENSIONS,
     refuse_empty: bool,
+    left_out: LeftOut | None = None,
 ) -> list[tuple[str, int]]:
     """Return (path relative to ``root``, class number) of each image, by folder and path in bytewise order.
 
@@ -108,16 +118,21 @@ def list_samples(
         numbers: class number by name.
         extensions: endings of image files, in lower case.
         refuse_empty: a class folder without images is an error.
+        left_out: counts the files in them that are not taken.
 
     Raises:
         DataError: there are no images at all, a folder holds none and that is refused, or it holds splits.
     """
     samples: list[tuple[str, int]] = []
+    left_out = LeftOut() if left_out is None else left_out
     for name in folders:
-        folder = os.path.join(root, name)
-        images = list_images(folder, extensions)
+        folder, others = os.path.join(root, name), LeftOut()
+        images = list_images(folder, extensions, others)
         if refuse_empty and not images:
-            raise DataError(f"class folder {folder!r} holds no pictures; add some or remove the folder")
+            there = f" but {others}" if others else ""
+            raise DataError(
+                f"class folder {folder!r} holds no pictures{there}; add some or remove the folder"
+            )
         if splits := _splits_below(images):
             form = "put the split above the class: train/CLASS/picture.jpg"
             remedy = f"pass {folder!r}" if len(folders) == 1 else form
@@ -126,27 +141,33 @@ def list_samples(
                 f"{remedy}"
             )
         samples.extend((f"{name}/{image}", numbers[name]) for image in images)
+        left_out.add(others)
     if not samples:
+        there = f" (left out: {left_out})" if left_out else ""
         raise DataError(
-            f"{root!r} has {len(folders)} class folders but no pictures in them; "
+            f"{root!r} has {len(folders)} class folders but no pictures in them{there}; "
             f"it should look like {os.path.join(root, folders[0], 'picture.jpg')}"
         )
     return samples
 
 
-def list_images(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
+def list_images(
+    folder: str, extensions: Sequence[str] = EXTENSIONS, left_out: LeftOut | None = None
+) -> list[str]:
     """Return the image files below ``folder`` as relative paths with ``/``, in bytewise order.
 
-    Hidden files and folders, special files and dangling links are left out. Links to files count as files.
-    Each folder is read once, however many links lead to it, so a loop of links ends.
+    Hidden files and folders, those of systems, special files and dangling links are left out. Links to files
+    count as files. Each folder is read once, however many links lead to it, so a loop of links ends.
 
     Args:
         folder: where to look.
         extensions: endings of image files, in lower case.
+        left_out: counts what is not taken.
 
     Raises:
         DataError: a folder cannot be read.
     """
+    left_out = LeftOut() if left_out is None else left_out
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
     pending, links = [""], list[str]()
@@ -162,8 +183,16 @@ def list_images(folder: str, extensions: Sequence[str] = EXTENSIONS) -> list[str
         for entry in _entries(current):
             inner = f"{relative}/{entry.name}" if relative else entry.name
             if entry.is_dir():
-                (links if entry.is_symlink() else pending).append(inner)
-            elif os.path.splitext(entry.name)[1].lower() in extensions and entry.is_file():
+                _note_folder(entry.name, left_out)
+                if not is_passed_over(entry.name):
+                    (links if entry.is_symlink() else pending).append(inner)
+            elif entry.name.startswith("."):
+                left_out.add_hidden(entry.name)
+            elif os.path.splitext(entry.name)[1].lower() not in extensions:
+                left_out.add_file(entry.name)
+            elif not entry.is_file():
+                left_out.num_broken += 1
+            elif not is_system_file(entry.name):
                 found.append(inner)
     return sorted(found, key=os.fsencode)
 
@@ -197,11 +226,16 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not entry.name.startswith("."))
+            yield from entries
     except OSError as error:
         raise DataError(
             f"{folder!r} cannot be listed: {error.strerror}; make it readable or remove it"
         ) from error
+
+
+def _note_folder(name: str, left_out: LeftOut) -> None:
+    if is_system_folder(name):
+        left_out.folders[name] += 1
 
 
 def _is_same(entry: os.DirEntry[str], root: str) -> bool:
@@ -281,8 +315,9 @@ def _splits_below(images: Sequence[str]) -> list[str]:
 
 
 def _folder_names(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, not hidden, in bytewise order; none where it is none."""
-    names = [each.name for each in _entries(str(folder)) if each.is_dir()] if folder.is_dir() else []
+    """Return the names of the folders in a folder, not hidden, no system's, in bytewise order."""
+    entries = _entries(str(folder)) if folder.is_dir() else ()
+    names = [each.name for each in entries if each.is_dir() and not is_passed_over(each.name)]
     return sorted(names, key=os.fsencode)
 
 

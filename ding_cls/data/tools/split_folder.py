@@ -5,6 +5,7 @@ It must not know images' content.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import uuid
@@ -14,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ding_cls.data.datasets.left_out import LeftOut, left_out_line
 from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
 from ding_cls.data.split_words import split_of
 from ding_cls.errors import DataError
 
+_LOGGER = logging.getLogger(__name__)
 NAMES = ("train", "val", "test")
 
 
@@ -54,7 +57,7 @@ def split_folder(
 ) -> list[Part]:
     """Copy a folder of class folders into one with splits: ``target/train/CLASS/image.jpg``.
 
-    ``target`` appears whole or not at all.
+    ``target`` appears whole or not at all. Files that are not taken are counted in a line of the log.
 
     Args:
         source: the folder of the class folders; it stays as it is.
@@ -74,9 +77,12 @@ def split_folder(
     root = os.path.expanduser(os.fspath(source))
     _check_names(names)
     _check_outside(root, os.path.expanduser(os.fspath(target)))
-    classes = list_classes(root)
+    left_out = LeftOut()
+    classes = list_classes(root, left_out=left_out)
     numbers = {name: number for number, name in enumerate(classes)}
-    samples = list_samples(root, classes, numbers, refuse_empty=True)
+    samples = list_samples(root, classes, numbers, refuse_empty=True, left_out=left_out)
+    if left_out:
+        _LOGGER.warning(left_out_line(root, left_out))
     file_names = [name for name, _ in samples]
     parts = split_indices(
         [classes[number] for _, number in samples],

@@ -16,7 +16,7 @@ from ding_cls.data.transforms.array_ops import (
     probability,
     with_image,
 )
-from ding_cls.data.transforms.fill_color import NORMALIZED
+from ding_cls.data.transforms.fill_color import is_normalized
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import OnImage
 from ding_cls.errors import ConfigError, DataError
@@ -114,7 +114,7 @@ class Lighting:
         Raises:
             DataError: the image is normalised already.
         """
-        if NORMALIZED in results:
+        if is_normalized(results):
             raise DataError(
                 f"Lighting takes pictures from 0 to 255, and {described_sample(results)} is normalised "
                 "already; let it stand before Normalize"

@@ -17,7 +17,7 @@ from ding_cls.data.transforms.array_ops import (
     probability,
     with_image,
 )
-from ding_cls.data.transforms.fill_color import NORMALIZED, Color, Fill
+from ding_cls.data.transforms.fill_color import Color, Fill, is_normalized
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -89,7 +89,7 @@ class RandomErasing:
         if self.mode == "const":
             pixels = color.expand(shape)
         elif self.fill_std is None:
-            if NORMALIZED in results:
+            if is_normalized(results):
                 raise DataError(
                     f"RandomErasing: mode='rand' paints from 0 to 255, and {described_sample(results)} is "
                     "normalised already; let it stand before Normalize, or set fill_color and fill_std"

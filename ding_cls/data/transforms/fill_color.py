@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.errors import ConfigError, DataError
 
 Color = float | Sequence[float]
 
-NORMALIZED = "img_norm_cfg"
-"""Key of ``results``: `Normalize` has been there."""
+NORM_CFG = "img_norm_cfg"
+"""Key of ``results``: what the image was normalised by."""
 
 # As a normalised value, further from the mean than any pixel is.
 _HIGHEST_NORMALIZED = 10
@@ -51,7 +53,7 @@ class Fill:
         Raises:
             DataError: they count from 0 to 255, and the image is normalised.
         """
-        if NORMALIZED in results and max(self._values) > _HIGHEST_NORMALIZED:
+        if is_normalized(results) and max(self._values) > _HIGHEST_NORMALIZED:
             raise DataError(
                 f"{self._given} counts from 0 to 255, and {described_sample(results)} is normalised already; "
                 "let the step stand before Normalize"
@@ -62,3 +64,17 @@ class Fill:
         """Return them as whole numbers, which Pillow wants."""
         first, second, third = (round(each) for each in self.of(results))
         return first, second, third
+
+
+def not_normalized() -> dict[str, Any]:
+    """Return the ``img_norm_cfg`` of an image that counts from 0 to 255."""
+    return {"mean": np.zeros(3, np.float32), "std": np.ones(3, np.float32), "to_rgb": False}
+
+
+def is_normalized(results: Mapping[str, Any]) -> bool:
+    """Return whether a step has normalised the image of a sample."""
+    about = results.get(NORM_CFG)
+    if not isinstance(about, Mapping):
+        return about is not None
+    mean, std = about.get("mean"), about.get("std")
+    return mean is None or std is None or bool(np.any(mean) or np.any(np.asarray(std) != 1))

@@ -18,7 +18,7 @@ from ding_cls.data.transforms.array_ops import (
     is_bytes,
     normalize,
 )
-from ding_cls.data.transforms.fill_color import NORMALIZED
+from ding_cls.data.transforms.fill_color import NORM_CFG
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -114,7 +114,7 @@ class Normalize:
         # A copy: normalising works in place where the image is float32 already.
         images = torch.from_numpy(np.array(as_array(results["img"])[None], order="C"))
         results["img"] = numbers(images)[0].permute(1, 2, 0).numpy()
-        results[NORMALIZED] = dict(self._config)
+        results[NORM_CFG] = dict(self._config)
         return results
 
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image
 from torchvision.transforms import v2
@@ -89,7 +90,17 @@ class Resize(GeometryStep):
         one_of(backend, BACKENDS, "Resize", "backend")
 
     def moved(self, img: Img, results: dict[str, Any]) -> Img:
-        """Return the image resized."""
+        """Return the image resized; the sample notes the new size and how much larger it is."""
+        changed = self._resized(img)
+        height, width = height_width(changed)
+        results["scale"], results["scale_idx"] = (width, height), 0
+        factors = [width / height_width(img)[1], height / height_width(img)[0]] * 2
+        results["scale_factor"] = np.array(factors, np.float32)
+        results["keep_ratio"] = self.length is not None
+        results["pad_shape"] = (height, width, 3)
+        return changed
+
+    def _resized(self, img: Img) -> Img:
         if self.length is None:
             return resized(img, self.height, self.width, self.interpolation)
         if self.adaptive_side != "long":

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ding_cls.data.image_io import load_rgb
 from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
+from ding_cls.data.transforms.fill_color import NORM_CFG, not_normalized
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
 
@@ -50,14 +51,14 @@ class LoadImageFromFile:
         self.color_type = color_type
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with ``img``, ``img_shape``, ``ori_shape``, ``filename`` and ``ori_filename``.
+        """Return the sample with ``img``, ``img_shape``, ``ori_shape``, ``filename`` and ``ori_filename``;
+        ``img_fields`` is ``['img']``, and ``img_norm_cfg`` says that nothing is normalised.
 
         Raises:
             DataError: as `image_of`.
         """
         img = np.array(self.image_of(results))
         results["img"] = img.astype(np.float32) if self.to_float32 else img
-        results["img_shape"] = img.shape
         return results
 
     @property
@@ -72,7 +73,9 @@ class LoadImageFromFile:
             DataError: the sample names no file, or that cannot be read.
         """
         image: Image.Image = results[OPENED] if OPENED in results else self._read(results)
-        results["ori_shape"] = (image.height, image.width, 3)
+        results["ori_shape"] = results["img_shape"] = (image.height, image.width, 3)
+        results["img_fields"] = ["img"]
+        results[NORM_CFG] = not_normalized()
         results[FROM_FILE] = True
         return image if self.color_type == "color" else image.convert("L").convert("RGB")
 

@@ -113,7 +113,9 @@ class RandomCrop:
         if drawn["needs_pad"]:
             img = padded(img, tuple(drawn["padding"]), self.fill.of(results), self.padding_mode)
         top, left = drawn["top"], drawn["left"]
-        return with_image(results, img[top : top + self.height, left : left + self.width])
+        results = with_image(results, img[top : top + self.height, left : left + self.width])
+        results["pad_shape"] = results["img_shape"]
+        return results
 
 
 @PIPELINES.register_module()

@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
+from ding_cls.models.openmmlab import BaseBackbone
 from ding_cls.models.registry import BACKBONES
 
 
 @BACKBONES.register_module()
-class LeNet5(nn.Module):
+class LeNet5(BaseBackbone):
     """LeNet-5 with mean pooling; it takes images of 32 x 32 pixels.
 
     Args:

@@ -253,14 +253,15 @@ def stage(
     out_channels = details.out_channels(width, block)
     downsample = None
     if stride != 1 or in_channels != out_channels:
-        downsample = _shortcut(in_channels, out_channels, stride, details)
+        downsample = shortcut(in_channels, out_channels, stride, details)
     own = [replace(details, drop_path=each) for each in drop_paths] or [details] * depth
     blocks = [block(in_channels, width, stride=stride, downsample=downsample, details=own[0])]
     blocks += [block(out_channels, width, stride=1, downsample=None, details=each) for each in own[1:]]
     return nn.Sequential(*blocks)
 
 
-def _shortcut(in_channels: int, out_channels: int, stride: int, details: Details) -> nn.Sequential:
+def shortcut(in_channels: int, out_channels: int, stride: int, details: Details) -> nn.Sequential:
+    """Return what brings a block's input to the shape of its output."""
     if not details.averages_shortcut or stride == 1:
         return nn.Sequential(conv1x1(in_channels, out_channels, stride), details.norm(out_channels))
     # Source: Bag of Tricks, He et al. 2018, section 4.1, ResNet-D (arXiv:1812.01187).

@@ -1,7 +1,6 @@
 """Our ResNets without their classifier: images to a tuple of maps, shallow to deep."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -10,18 +9,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.backbones.resnet import DEPTHS, PLAIN, Details, conv3x3, initialise, stage
+from ding_cls.models.backbones.resnet import DEPTHS, conv3x3, initialise
+from ding_cls.models.backbones.resnet_layer import ResLayer
 from ding_cls.models.backbones.timm import TIMMBackbone
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone
 from ding_cls.models.layers.activation_checkpointing import recomputing
 from ding_cls.models.layers.ops import Norm, check_conv_cfg, check_dropout, norm_of
+from ding_cls.models.openmmlab import BaseBackbone
 from ding_cls.models.registry import BACKBONES
 
 _ALL = (1, 1, 1, 1)
 
 
 @BACKBONES.register_module()
-class ResNet(nn.Module):
+class ResNet(BaseBackbone):
     """ResNet without its classifier; its weights have torchvision's names, a deep stem mmclassification's.
 
     Args:
@@ -57,6 +58,9 @@ class ResNet(nn.Module):
     accepts_pretrained = True
     # Of the bottlenecks' 3x3 convolutions; ResNeXt has others.
     groups, width_per_group = 1, 64
+    # The kind of block and the number of blocks by depth; a subclass may have others.
+    arch_settings: Mapping[int, tuple[Any, Sequence[int]]] = DEPTHS
+    norm1_name = "bn1"
 
     def __init__(
         self,
@@ -79,9 +83,10 @@ class ResNet(nn.Module):
         with_cp: bool = False,
         zero_init_residual: bool = True,
         drop_path_rate: float = 0.0,
+        init_cfg: Any = None,
     ) -> None:
-        super().__init__()
-        self._check("depth", depth, tuple(DEPTHS))
+        super().__init__(init_cfg)
+        self._check("depth", depth, tuple(self.arch_settings))
         self._check("num_stages", num_stages, (1, 2, 3, 4))
         self._check("style", style, ("pytorch", "caffe"))
         self._check("frozen_stages", frozen_stages, tuple(range(-1, num_stages + 1)))
@@ -90,31 +95,19 @@ class ResNet(nn.Module):
         self._check_shapes(num_stages, strides, dilations, expansion)
         check_conv_cfg(conv_cfg)
         check_dropout(drop_path_rate, "drop_path_rate")
-        self.depth = depth
-        self.out_indices = tuple(out_indices)
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.with_cp = with_cp
-        norm = norm_of(norm_cfg)
-        is_plain = not deep_stem and not avg_down and style == "pytorch"
-        has_batch_norm = (norm_cfg or {}).get("type", "BN") in ("BN", "SyncBN")
-        usual = (64, 64, DEPTHS[depth][0].expansion)
-        has_widths = (stem_channels, base_channels, expansion or usual[2]) == usual
-        self._is_torchvisions = is_plain and has_widths and has_batch_norm
-        details = replace(
-            PLAIN,
-            norm=norm,
-            groups=self.groups,
-            expansion=expansion,
-            widening=self.groups * self.width_per_group / base_channels if self.groups > 1 else 1.0,
-            strides_first=style == "caffe",
-            averages_shortcut=avg_down,
-        )
-        self._make_stem(in_channels, stem_channels, norm, is_deep=deep_stem)
-        of_stages = [replace(details, dilation=each) for each in dilations]
-        self.num_features = self._make_stages(
-            num_stages, stem_channels, base_channels, of_stages, strides, drop_path_rate
-        )
+        self.depth, self.in_channels, self.num_stages = depth, in_channels, num_stages
+        self.stem_channels, self.base_channels = stem_channels, base_channels
+        self.strides, self.dilations, self.out_indices = strides, dilations, tuple(out_indices)
+        self.style, self.deep_stem, self.avg_down = style, deep_stem, avg_down
+        self.frozen_stages, self.norm_eval, self.with_cp = frozen_stages, norm_eval, with_cp
+        self.conv_cfg, self.norm_cfg = conv_cfg, {"type": "BN", **(norm_cfg or {})}
+        self.zero_init_residual, self.drop_path_rate = zero_init_residual, drop_path_rate
+        self.block, depths = self.arch_settings[depth]
+        self.stage_blocks = tuple(depths)[:num_stages]
+        self.expansion = self.block.expansion if expansion is None else expansion
+        self._make_stem_layer(in_channels, stem_channels)
+        self.res_layers = [f"layer{number + 1}" for number in range(num_stages)]
+        self.num_features = self.feat_dim = self._make_stages()
         initialise(self, zero_init_residual=zero_init_residual)
         self.train()
 
@@ -122,6 +115,11 @@ class ResNet(nn.Module):
     def torchvision_name(self) -> str | None:
         """Which of torchvision's networks has weights that fit; None: none has."""
         return f"resnet{self.depth}" if self._is_torchvisions else None
+
+    @property
+    def norm1(self) -> nn.Module:
+        """The stem's normalization."""
+        return self.get_submodule(self.norm1_name)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of the stages in ``out_indices``, float ``(N, C, H, W)``, shallow to deep.
@@ -140,53 +138,66 @@ class ResNet(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Switch between training and evaluation; what is frozen stays in evaluation."""
         super().train(mode)
-        self._freeze()
+        self._freeze_stages()
         if mode and self.norm_eval:
             for module in self.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
 
-    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
-        if is_deep:
-            self.stem = deep_stem_of(in_channels, channels, norm, stride=2)
+    @property
+    def _is_torchvisions(self) -> bool:
+        is_plain = not self.deep_stem and not self.avg_down and self.style == "pytorch"
+        has_widths = (self.stem_channels, self.base_channels) == (64, 64)
+        has_blocks = self.arch_settings is DEPTHS and self.expansion == self.block.expansion
+        has_stem = type(self)._make_stem_layer is ResNet._make_stem_layer
+        has_batch_norm = self.norm_cfg["type"] in ("BN", "SyncBN")
+        return is_plain and has_widths and has_blocks and has_stem and has_batch_norm
+
+    def _make_stem_layer(self, in_channels: int, stem_channels: int) -> None:
+        """Make the modules before the first stage; a subclass may make others of these names."""
+        norm = norm_of(self.norm_cfg)
+        if self.deep_stem:
+            self.stem = deep_stem_of(in_channels, stem_channels, norm, stride=2)
         else:
-            self.conv1 = nn.Conv2d(in_channels, channels, kernel_size=7, stride=2, padding=3, bias=False)
-            self.bn1 = norm(channels)
+            self.conv1 = nn.Conv2d(in_channels, stem_channels, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = norm(stem_channels)
             self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
-    def _make_stages(
-        self,
-        count: int,
-        channels: int,
-        width: int,
-        details: Sequence[Details],
-        strides: Sequence[int],
-        drop_path_rate: float,
-    ) -> int:
+    def make_res_layer(self, **kwargs: Any) -> nn.Sequential:
+        """Return one stage; the arguments are those of ``ResLayer``."""
+        about: dict[str, Any] = {"width_per_group": self.width_per_group, "base_channels": self.base_channels}
+        return ResLayer(groups=self.groups, **about, **kwargs)
+
+    def _make_stages(self) -> int:
         """Make the stages; return the channels of the last."""
-        block, depths = DEPTHS[self.depth]
-        drop_paths = [drop_path_rate * place / (sum(depths) - 1) for place in range(sum(depths))]
+        total, done, channels = sum(self.arch_settings[self.depth][1]), 0, self.stem_channels
         for number in range(4):
             name = f"layer{number + 1}"
-            if number >= count:
+            if number >= self.num_stages:
                 # Known by name, so that a file with all four stages fits.
                 self.register_module(name, None)
                 continue
-            wide, stride = width * 2**number, strides[number]
-            own, drop_paths = drop_paths[: depths[number]], drop_paths[depths[number] :]
-            blocks = stage(
-                block,
-                depths[number],
-                channels,
-                wide,
-                stride=stride,
-                details=details[number],
-                drop_paths=own,
+            count, width = self.stage_blocks[number], self.base_channels * 2**number * self.expansion
+            rates = [self.drop_path_rate * place / max(total - 1, 1) for place in range(done, done + count)]
+            blocks = self.make_res_layer(
+                block=self.block,
+                num_blocks=count,
+                in_channels=channels,
+                out_channels=width,
+                expansion=self.expansion,
+                stride=self.strides[number],
+                dilation=self.dilations[number],
+                style=self.style,
+                avg_down=self.avg_down,
+                with_cp=self.with_cp,
+                conv_cfg=self.conv_cfg,
+                norm_cfg=self.norm_cfg,
+                drop_path_rate=rates,
             )
             self.add_module(name, blocks)
-            channels = details[number].out_channels(wide, block)
+            channels, done = width, done + count
         return channels
 
     def _stem(self, images: Tensor) -> Tensor:
@@ -195,7 +206,7 @@ class ResNet(nn.Module):
         return images
 
     def _stem_modules(self) -> list[nn.Module]:
-        names = ("stem", "conv1", "bn1", "relu", "maxpool")
+        names = ("stem", "conv1", self.norm1_name, "relu", "maxpool")
         return [module for name in names if (module := self._modules.get(name)) is not None]
 
     def _through(self, blocks: nn.Module, features: Tensor) -> Tensor:
@@ -210,7 +221,7 @@ class ResNet(nn.Module):
         stages = [self._modules[f"layer{number}"] for number in range(1, 5)]
         return [each for each in stages if each is not None]
 
-    def _freeze(self) -> None:
+    def _freeze_stages(self) -> None:
         # Their maps are not used: DDP would wait for gradients that never come.
         for module in self._stages()[max(self.out_indices) + 1 :]:
             module.requires_grad_(False)
@@ -268,16 +279,11 @@ class ResNet_CIFAR(ResNet):  # noqa: N801 (the name is mmclassification's)
     (arXiv:1512.03385).
     """
 
-    @property
-    def torchvision_name(self) -> str | None:
-        """None: no weights of torchvision fit."""
-        return None
-
-    def _make_stem(self, in_channels: int, channels: int, norm: Norm, *, is_deep: bool) -> None:
-        if is_deep:
+    def _make_stem_layer(self, in_channels: int, stem_channels: int) -> None:
+        if self.deep_stem:
             raise ConfigError("ResNet_CIFAR has no deep stem; leave out deep_stem")
-        self.conv1 = conv3x3(in_channels, channels)
-        self.bn1 = norm(channels)
+        self.conv1 = conv3x3(in_channels, stem_channels)
+        self.bn1 = norm_of(self.norm_cfg)(stem_channels)
         self.relu = nn.ReLU(inplace=True)
 
 

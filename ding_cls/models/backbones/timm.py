@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.backbones.torchvision import keep_norms
 from ding_cls.models.names import nearest
+from ding_cls.models.openmmlab import BaseBackbone
 from ding_cls.models.weights.parts import load_part
 from ding_cls.models.weights.timm import PREFIX, timm_library
 from ding_cls.registry import Library
@@ -54,7 +55,7 @@ def timm_network(name: str, **arguments: Any) -> nn.Module:
     return network
 
 
-class TIMMBackbone(nn.Module):
+class TIMMBackbone(BaseBackbone):
     """A network of timm without its last layer.
 
     Args:

@@ -16,6 +16,7 @@ from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.layers.ops import check_dropout, classifier_layer, replace_module, set_in_channels
+from ding_cls.models.openmmlab import BaseBackbone
 from ding_cls.models.weights.parts import load_part
 from ding_cls.registry import Library
 
@@ -33,7 +34,7 @@ TORCHVISION_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-class TorchvisionBackbone(nn.Module):
+class TorchvisionBackbone(BaseBackbone):
     """A classifier of torchvision without its last layer.
 
     Args:

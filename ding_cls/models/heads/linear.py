@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.layers.init import initialise_by_cfg
+from ding_cls.models.layers.init import initialise_by_cfg, is_init_cfg
 from ding_cls.models.layers.ops import activation_of, check_dropout, norm_of
+from ding_cls.models.openmmlab import BaseModule
 from ding_cls.models.registry import HEADS, build_loss
 
 _CROSS_ENTROPY = {"type": "CrossEntropyLoss", "loss_weight": 1.0}
@@ -15,15 +18,31 @@ _RELU, _TANH = {"type": "ReLU"}, {"type": "Tanh"}
 
 
 @HEADS.register_module()
-class ClsHead(nn.Module):
+class ClsHead(BaseModule):
     """A head without a layer: what comes in last are the logits. Base of the heads with one.
 
     Args:
         loss: the loss as ``dict(type=, ...)``, or a module; None: cross-entropy.
+        topk: with ``cal_acc``: how many classes may hold the right one.
+        cal_acc: ``loss`` gives the ``accuracy`` of the batch too, a percentage for each of ``topk``.
+        init_cfg: of ``init_weights``, for subclasses.
+
+    Raises:
+        ConfigError: a ``topk`` below 1.
     """
 
-    def __init__(self, loss: Mapping[str, Any] | nn.Module | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        loss: Mapping[str, Any] | nn.Module | None = None,
+        topk: int | Sequence[int] = (1,),
+        cal_acc: bool = False,
+        init_cfg: Any = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
+        for each in self.topk:
+            check_sizes(self, topk=each)
+        self.cal_acc = cal_acc
         self.compute_loss = build_loss(_CROSS_ENTROPY if loss is None else loss)
 
     def pre_logits(self, features: Tensor | tuple[Tensor, ...]) -> Tensor:
@@ -46,13 +65,37 @@ class ClsHead(nn.Module):
             **kwargs: further arguments of the loss.
         """
         avg_factor = len(logits) if weight is None else weight.sum()
-        return {"loss": self.compute_loss(logits, targets, weight=weight, avg_factor=avg_factor, **kwargs)}
+        loss = self.compute_loss(logits, targets, weight=weight, avg_factor=avg_factor, **kwargs)
+        losses: dict[str, Any] = {"loss": loss}
+        if self.cal_acc:
+            losses["accuracy"] = self._accuracy(logits, targets)
+        return losses
 
     def forward_train(
         self, x: Tensor | tuple[Tensor, ...], gt_label: Tensor, **kwargs: Any
     ) -> dict[str, Tensor]:
         """Return the losses of features; a subclass may compute them in another way."""
         return self.loss(self(x), gt_label, **kwargs)
+
+    def simple_test(self, x: Any, softmax: bool = True, post_process: bool = True) -> Any:
+        """Return the scores of features, or of what a subclass has made logits.
+
+        Args:
+            x: as ``forward`` takes it.
+            softmax: probabilities, not logits.
+            post_process: as ``post_process`` returns them, not as one tensor.
+        """
+        scores = scores_of(self(x), softmax=softmax, post_process=False)
+        return self.post_process(scores) if post_process else scores
+
+    def post_process(self, pred: Tensor) -> list[npt.NDArray[np.float32]]:
+        """Return an array ``(C,)`` for each sample."""
+        return list(pred.detach().float().cpu().numpy())
+
+    def _accuracy(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        num_guesses = min(max(self.topk), logits.shape[1])
+        hits = logits.topk(num_guesses, 1).indices == targets[:, None]
+        return {f"top-{k}": hits[:, :k].any(1).float().mean() * 100 for k in self.topk}
 
 
 @HEADS.register_module()
@@ -66,6 +109,7 @@ class LinearClsHead(ClsHead):
         init_cfg: None: torch's own initial values; or such as ``dict(type='Normal', layer='Linear',
             std=0.01)``, which a config in mmclassification's spelling has by default.
         dropout: before the layer.
+        topk: as in ``ClsHead``, like ``cal_acc``.
 
     Raises:
         ConfigError: a number that is not positive, or an ``init_cfg`` that does not exist.
@@ -78,8 +122,13 @@ class LinearClsHead(ClsHead):
         loss: Mapping[str, Any] | nn.Module | None = None,
         init_cfg: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
+        topk: int | Sequence[int] = (1,),
+        cal_acc: bool = False,
     ) -> None:
-        super().__init__(loss)
+        if isinstance(loss, Mapping) and is_init_cfg(loss):
+            # mmclassification's order: a subclass may hand init_cfg on by its place.
+            loss, init_cfg = init_cfg, loss
+        super().__init__(loss, topk, cal_acc, init_cfg)
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         self.num_classes = num_classes
         self.in_channels = in_channels
@@ -106,6 +155,7 @@ class StackedLinearClsHead(ClsHead):
         act_cfg: the hidden layers' activation; None: none.
         loss: as in ``ClsHead``.
         init_cfg: as in ``LinearClsHead``.
+        topk: as in ``ClsHead``, like ``cal_acc``.
 
     Raises:
         ConfigError: a number, normalization or activation that does not exist.
@@ -121,8 +171,10 @@ class StackedLinearClsHead(ClsHead):
         act_cfg: Mapping[str, Any] | None = _RELU,
         loss: Mapping[str, Any] | nn.Module | None = None,
         init_cfg: Mapping[str, Any] | None = None,
+        topk: int | Sequence[int] = (1,),
+        cal_acc: bool = False,
     ) -> None:
-        super().__init__(loss)
+        super().__init__(loss, topk, cal_acc, init_cfg)
         if not isinstance(mid_channels, list | tuple):
             raise ConfigError(f"{type(self).__name__} has mid_channels={mid_channels!r}; it must be a list")
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
@@ -201,6 +253,12 @@ def hidden_layer(
     if dropout > 0:
         layer.add_module("dropout", nn.Dropout(dropout))
     return layer
+
+
+def scores_of(logits: Tensor, *, softmax: bool = True, post_process: bool = True) -> Any:
+    """Return logits as mmclassification's tests do: probabilities, as an array for each sample."""
+    scores = logits.softmax(-1) if softmax else logits
+    return list(scores.detach().float().cpu().numpy()) if post_process else scores
 
 
 def check_sizes(head: nn.Module, **sizes: int) -> None:

@@ -33,16 +33,23 @@ class MultiLabelClsHead(ClsHead):
     Args:
         loss: the loss as ``dict(type=, ...)``, or a module; None: binary cross-entropy, for each sample
             summed over the classes.
+        init_cfg: of ``init_weights``, for subclasses.
     """
 
-    def __init__(self, loss: Mapping[str, Any] | nn.Module | None = None) -> None:
-        super().__init__(_SIGMOIDS if loss is None else loss)
+    def __init__(self, loss: Mapping[str, Any] | nn.Module | None = None, init_cfg: Any = None) -> None:
+        super().__init__(_SIGMOIDS if loss is None else loss, init_cfg=init_cfg)
 
     def loss(
         self, logits: Tensor, targets: Tensor, weight: Tensor | None = None, **kwargs: Any
     ) -> dict[str, Tensor]:
         """Return ``dict(loss=...)``, a mean over the samples; its arguments are those of ``ClsHead.loss``."""
         return super().loss(logits, targets.abs(), weight, **kwargs)
+
+    def simple_test(self, x: Any, sigmoid: bool = True, post_process: bool = True) -> Any:
+        """Return the scores of features: with ``sigmoid`` probabilities, else logits."""
+        logits = self(x)
+        scores = logits.sigmoid() if sigmoid else logits
+        return self.post_process(scores) if post_process else scores
 
 
 @HEADS.register_module()
@@ -66,7 +73,7 @@ class MultiLabelLinearClsHead(MultiLabelClsHead):
         loss: Mapping[str, Any] | nn.Module | None = None,
         init_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(loss)
+        super().__init__(loss, init_cfg)
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         self.num_classes = num_classes
         self.in_channels = in_channels
@@ -107,7 +114,7 @@ class CSRAClsHead(MultiLabelClsHead):
         lam: float = 0.1,
         init_cfg: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(loss)
+        super().__init__(loss, init_cfg)
         check_sizes(self, num_classes=num_classes, in_channels=in_channels)
         if num_heads not in _TEMPERATURES:
             raise ConfigError(f"CSRAClsHead has num_heads={num_heads!r}; it must be one of 1, 2, 4, 6, 8")

@@ -76,6 +76,11 @@ def initialise_by_cfg(module: nn.Module, cfg: object) -> None:
             _initialise(module, each)
 
 
+def is_init_cfg(cfg: Mapping[str, Any]) -> bool:
+    """Return whether a dict describes initial values, by its type."""
+    return cfg.get("type") in (*_KINDS, PRETRAINED)
+
+
 def descriptions(cfg: object) -> list[Mapping[str, Any]]:
     """Return an ``init_cfg`` as a list of dicts.
 
@@ -101,12 +106,21 @@ def _initialise(module: nn.Module, cfg: Mapping[str, Any]) -> None:
             f"init_cfg has layer={cfg.get('layer')!r}, and {type(module).__name__} has no such layer"
         )
     for layer in layers:
-        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
-        if isinstance(weight, nn.Parameter):
-            _draw(kind, weight, arguments)
-        if isinstance(bias, nn.Parameter):
-            with torch.no_grad():
-                bias.fill_(cfg.get("bias", 0.0))
+        initialise_layer(layer, kind, bias=cfg.get("bias", 0.0), **arguments)
+
+
+def initialise_layer(layer: nn.Module, kind: str, *, bias: float = 0.0, **arguments: Any) -> None:
+    """Draw a layer's own weight by one of mmcv's kinds, such as ``'Normal'``, and fill its bias.
+
+    Raises:
+        ConfigError: an argument that the kind does not have.
+    """
+    weight, its_bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+    if isinstance(weight, nn.Parameter):
+        _draw(kind, weight, arguments)
+    if isinstance(its_bias, nn.Parameter):
+        with torch.no_grad():
+            its_bias.fill_(bias)
 
 
 def _draw(kind: str, weight: Tensor, arguments: Mapping[str, Any]) -> None:

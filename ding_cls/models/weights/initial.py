@@ -36,7 +36,7 @@ def load_initial_weights(network: nn.Module, description: Mapping[str, Any]) -> 
         module = getattr(network, part, None) if part else network
         for each in descriptions(owner.get("init_cfg")):
             if each.get("type") == PRETRAINED and isinstance(module, nn.Module):
-                reports.append(_from_init_cfg(module, each))
+                reports.append(load_by_init_cfg(module, each))
     backbone = getattr(network, "backbone", None)
     wanted = _part(description, "backbone").get("pretrained")
     if wanted and isinstance(backbone, nn.Module) and hasattr(backbone, "accepts_pretrained"):
@@ -62,7 +62,13 @@ def _load_whole(network: nn.Module, source: Any, description: Mapping[str, Any])
     )
 
 
-def _from_init_cfg(module: nn.Module, cfg: Mapping[str, Any]) -> LoadReport:
+def load_by_init_cfg(module: nn.Module, cfg: Mapping[str, Any]) -> LoadReport:
+    """Load the file of ``dict(type='Pretrained', checkpoint=, prefix=)`` in place.
+
+    Raises:
+        ConfigError: the description is another.
+        ModelError: the file cannot be fetched, or does not fit.
+    """
     unknown = cfg.keys() - {"type", "checkpoint", "prefix", "map_location"}
     if unknown or not isinstance(cfg.get("checkpoint"), str):
         raise ConfigError(

@@ -12,16 +12,19 @@ import numpy as np
 import torch
 
 from ding_cls.common.seed import generator, sample_randomness
-from ding_cls.data.datasets.wrappers import loaded
+from ding_cls.data.datasets.wrappers import IndexedDataset, loaded
 from ding_cls.errors import ConfigError, DingError
 from ding_cls.metrics import (
     METRICS,
     ClassificationMetrics,
+    DatasetMetric,
     ImageClassificationMetric,
     IMetric,
     SumMetric,
     build_metric,
+    known_metrics,
 )
+from ding_cls.registry import is_ours
 
 _LOGGER = logging.getLogger(__name__)
 # So many samples show whether a metric takes labels of their kind.
@@ -82,10 +85,33 @@ def labels_of(dataset: Any) -> Labels:
 def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
     """Return the metric that ``policy.eval.metric`` describes; for None the usual one of such labels.
 
+    Where the dataset's class is the user's and has an ``evaluate`` of its own, its results come on top.
+
     Raises:
-        ConfigError: as ``build_metric``.
+        ConfigError: as ``build_metric``; or an ``evaluate`` that cannot be called.
     """
-    return build_metric(_METRICS.get(labels_of(dataset).kind) if cfg is None else cfg)
+    kind = labels_of(dataset).kind
+    owner, indices = owner_of_evaluate(dataset)
+    if owner is None:
+        return build_metric(_METRICS.get(kind) if cfg is None else cfg)
+    usual = build_metric(_METRICS.get(kind) if cfg is None else known_metrics(cfg))
+    if not isinstance(usual, SumMetric):
+        return usual
+    return DatasetMetric(owner, usual, cfg, indices=indices, has_sigmoids=kind == "several")
+
+
+def owner_of_evaluate(dataset: Any) -> tuple[Any, list[int] | None]:
+    """Return the user's dataset that has an ``evaluate``, and which of its samples are meant (None: all).
+
+    None where there is no such dataset, or several in a row.
+    """
+    indices: list[int] | None = None
+    while isinstance(dataset, IndexedDataset):
+        own = dataset.indices
+        indices = list(own) if indices is None else [own[each] for each in indices]
+        dataset = dataset.dataset
+    method = getattr(type(dataset), "evaluate", None)
+    return (None, None) if method is None or is_ours(method) else (dataset, indices)
 
 
 def measures_cross_entropy(cfg: Mapping[str, Any] | None) -> bool:
@@ -109,6 +135,7 @@ def check_metric(described: Mapping[str, Any] | None, dataset: Any) -> None:
         ConfigError: it cannot be built, or takes other labels.
     """
     metric = metric_for(described, dataset)
+    metric = metric.usual if isinstance(metric, DatasetMetric) else metric
     if described is None or not isinstance(metric, SumMetric):
         return
     labels = labels_of(dataset)

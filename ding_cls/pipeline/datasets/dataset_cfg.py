@@ -81,6 +81,14 @@ def without_loading(pipeline: Sequence[Any], section: Mapping[str, Any]) -> list
     return steps[1:] if is_loading and getattr(part, "is_in_memory", False) else steps
 
 
+def is_in_memory(section: Mapping[str, Any]) -> bool:
+    """Return whether a description's dataset has its pixels in memory, so that its pipeline reads no file."""
+    kind = section.get("type")
+    # The user's own parts may not be imported yet.
+    part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
+    return bool(getattr(part, "is_in_memory", False))
+
+
 def needs_no_folder(section: Mapping[str, Any]) -> bool:
     """Return whether a dataset is complete without a folder: its list says where the images are."""
     part = part_of(section)

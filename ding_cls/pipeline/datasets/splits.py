@@ -33,6 +33,7 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
     filled,
     holds_every_split,
     inner_of,
+    is_in_memory,
     needs_no_folder,
     part_of,
     with_pipeline,
@@ -45,6 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
 _FOLDER = {"type": "ImageNetDataset"}
+_LOADING = {"type": "LoadImageFromFile"}
 
 
 def preprocessing_of(cfg: Any) -> PipelinePreprocessing:
@@ -96,6 +98,7 @@ def evaluation_set(
     *,
     preprocessing: PipelinePreprocessing | None = None,
     data: str | os.PathLike[str] | None = None,
+    section: dict[str, Any] | None = None,
 ) -> Any:
     """Return a split as evaluation sees it: without augmentation, its classes numbered by a given list.
 
@@ -104,10 +107,11 @@ def evaluation_set(
 
     Args:
         cfg: a compiled config.
-        split: 'train', 'val' or 'test'.
+        split: 'train', 'val' or 'test'; with ``section`` it may be empty: one that has no name.
         classes: class names of the training set, in the order of their numbers.
         preprocessing: what a checkpoint says of its images; the config's own where None.
         data: folder with the split's folder in it, instead of what the config says.
+        section: a description instead of it; what it is silent about is filled in.
 
     Raises:
         ConfigError: the dataset or its pipeline cannot be built.
@@ -117,7 +121,11 @@ def evaluation_set(
     collect = cfg.policy.collect
     preprocessing = preprocessing_of(cfg) if preprocessing is None else preprocessing
     pipeline = evaluation_pipeline(collect)
-    section = _section_to_evaluate(collect, split, data)
+    if section is None:
+        section = _section_to_evaluate(collect, split, data)
+    elif not is_in_memory(section) and _LOADING not in pipeline:
+        # The run's own images may have been in memory.
+        pipeline = [_LOADING, *pipeline]
     if split == "train":
         section = changed(section, lambda inner: with_pipeline(inner, pipeline))
     offered = {

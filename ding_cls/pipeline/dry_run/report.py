@@ -54,6 +54,7 @@ class DryRun:
         remarks: what deserves a second look.
         recipe: the recipe that ships and that the run is laid over, and what it does; None: none.
         input: what of the images' size and statistics follows from the network; empty: nothing.
+        tables: which columns of each table are taken, a line for each.
         was_checked: every image was opened; those that cannot be read are among the remarks.
     """
 
@@ -83,6 +84,7 @@ class DryRun:
     remarks: tuple[str, ...]
     recipe: str | None = None
     input: str = ""
+    tables: tuple[str, ...] = ()
     was_checked: bool = False
 
     @property
@@ -112,6 +114,7 @@ def _rows(report: DryRun) -> list[tuple[str, str]]:
         ("run folder", f"{report.run_folder} (nothing is written to it now)"),
         *([("recipe", report.recipe)] if report.recipe is not None else []),
         *([("input", report.input.removeprefix("input "))] if report.input else []),
+        *(("table", line) for line in report.tables),
         (
             "samples",
             f"{report.num_train:,} to train on, {report.num_eval:,} to evaluate, {report.num_classes} "

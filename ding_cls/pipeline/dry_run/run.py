@@ -26,6 +26,7 @@ from ding_cls.config.recipe import recipe_line
 from ding_cls.config.saving import updates_saved
 from ding_cls.data import EvalLoader
 from ding_cls.models import MultiLabelClsHead
+from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.input_statistics import input_line
 from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations
 from ding_cls.pipeline.dry_run.measure import PeakMemory, timed
@@ -147,6 +148,7 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
         num_checkpoints=num_checkpoints(run.cfg, saves),
         free_bytes=free_bytes(wanted),
         remarks=(),
+        tables=tuple(table_lines([loader.dataset, eval_loader.dataset])),
     )
     found = map(str, run.findings(len(loader)))
     return replace(report, remarks=(*_remarks(report), *run.remarks, *found))

@@ -24,6 +24,7 @@ from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing
 from ding_cls.data.class_names import order_of_numbers
+from ding_cls.data.datasets.left_out import is_passed_over
 from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -37,6 +38,7 @@ from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.labels import Labels, check_tasks
 from ding_cls.pipeline.checks.num_classes import follow_num_classes
+from ding_cls.pipeline.datasets.data_file import evaluation_section, is_data_file
 from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,
     changed,
@@ -148,9 +150,9 @@ def evaluated_set(
 
     Args:
         inputs: what is evaluated.
-        data: a folder with the split's folder in it, or with one folder for each class; None: as the config
-            says.
-        split: 'train', 'val' or 'test'; None: 'val', or all of a folder without splits.
+        data: a folder with the split's folder in it, or with one folder for each class; a table, or arrays;
+            None: as the config says.
+        split: 'train', 'val' or 'test'; None: 'val', or all of what has no splits.
 
     Raises:
         DataError: there is no such folder, or it has classes that the checkpoint lacks.
@@ -166,6 +168,8 @@ def evaluated_set(
             )
         classes = classes or _training_classes(cfg) or _listed_classes(data)
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+    if data is not None and is_data_file(data):
+        return _set_in_file(inputs, data, split)
     if split is None and data is not None and not holds_every_split(collect.val):
         folders = split_folders(data)
         if folders["test"] and not folders["val"]:
@@ -186,6 +190,25 @@ def evaluated_set(
             names = list_classes(os.fspath(folder)) if data is None else classes_in(cfg, split, data)
             classes = _in_told_order(names, folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
+
+
+def _set_in_file(
+    inputs: EvalInputs, data: str | os.PathLike[str], split: str | None
+) -> tuple[Any, str | None]:
+    """Return the samples to evaluate in a table or in arrays, and the name of their split."""
+    collect = inputs.cfg.policy.collect
+    like = next((each for name in (split or "val", "val", "train") if (each := collect.get(name))), None)
+    section, split = evaluation_section(data, split, like)
+    classes = inputs.class_names or _training_classes(inputs.cfg)
+    if classes is None:
+        raise DataError(
+            f"the checkpoint does not say its classes, and '{os.fspath(data)}' may lack some; name its "
+            "training data in the config"
+        )
+    dataset = evaluation_set(
+        inputs.cfg, split or "", classes, preprocessing=inputs.preprocessing, section=section
+    )
+    return dataset, split
 
 
 def eval_policy(
@@ -228,7 +251,7 @@ def _is_one_split(data: str | os.PathLike[str], collect: Any, classes: Sequence[
     """Return whether a folder has one folder for each class, and no splits."""
     if not os.path.isdir(data) or has_splits(data, classes):
         return False
-    folders = {each.name for each in os.scandir(data) if each.is_dir() and not each.name.startswith(".")}
+    folders = {each.name for each in os.scandir(data) if each.is_dir() and not is_passed_over(each.name)}
     is_published = any(holds_every_split(collect.get(split)) for split in ("val", "test"))
     # Files as published may lie in folders too.
     return bool(folders.intersection(classes) if is_published else folders)

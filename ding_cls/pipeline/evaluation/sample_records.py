@@ -178,6 +178,11 @@ def folder_of(dataset: Any) -> str:
     return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
 
 
+def list_of(dataset: Any) -> str:
+    """Return the file that lists a dataset's samples, the first one's of several; empty where none does."""
+    return str(getattr(innermost(dataset)[0], "ann_file", None) or "")
+
+
 def probabilities_of(logits: torch.Tensor, kind: str) -> torch.Tensor:
     """Return probabilities, float64: over the classes together, or of each by itself where a sample may have
     several labels."""

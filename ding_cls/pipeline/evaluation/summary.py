@@ -12,7 +12,7 @@ from rich.table import Table
 from ding_cls.data import readable_names
 from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import COLUMNS, list_of, sample_paths
 
 MAX_CLASSES = 40
 """So many classes have a row each; of more those with images, or the worst."""
@@ -62,7 +62,7 @@ def _head(report: EvaluationReport) -> list[tuple[str, str]]:
     updates = f" after {report.train_iter:,} updates" if report.train_iter else ""
     return [
         ("checkpoint", f"{report.checkpoint}{updates}"),
-        ("data", f"{report.folder or type(report.dataset).__name__}{split}"),
+        ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
     ]
 

@@ -21,8 +21,11 @@ from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
 from ding_cls.pipeline.checks.num_classes import follow_num_classes
+from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.input_statistics import input_line
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.datasets.splits import training_set
+from ding_cls.pipeline.image_check import check_files
 from ding_cls.pipeline.kfold.files import CONFIG_NAME, SETTINGS_NAME, fold_folder, read_json
 from ding_cls.pipeline.kfold.fold_config import Division, check_divisible, find_test_data, whole_config
 from ding_cls.pipeline.resume import DROP_LAST
@@ -119,9 +122,13 @@ def make_plan(
         logger.warning(line)
     if recipe := recipe_line(compiled, origins):
         logger.info(f"recipe {recipe}")
+    for table in table_lines([dataset]):
+        logger.info(table)
+    check_files([dataset])
     division = _division(options, begun, compiled.seed, dataset)
     check_divisible(dataset, division)
     _warn_of_small_classes(dataset, division)
+    warn_left_out(dataset, logger=logger, is_whole=True)
     samples = SampleList.of(dataset)
     return Plan(
         folder=folder or _folder_of(cfg, origins),

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 import torch
 
+from ding_cls.common.command import is_part_of_whole
 from ding_cls.common.process import launched_world_size
 from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
+from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
@@ -79,6 +81,8 @@ def average_predictions(
         "allow_code": allow_code,
     }
     first = evaluate_checkpoint(checkpoints[0], **settings)
+    if is_part_of_whole():
+        warn_left_out(first.dataset, is_whole=True)
     targets = first.predictions["targets"]
     total = probabilities(first.predictions["logits"], targets)
     for checkpoint in checkpoints[1:]:

@@ -6,6 +6,7 @@ import torch
 
 from ding_cls.common.seed import torch_randomness
 from ding_cls.data import ArrayDataset, build_eval_loader
+from ding_cls.data.datasets.arrays import array_names
 from ding_cls.data.transforms.array_ops import as_pixels
 from ding_cls.errors import ConfigError, DataError
 from tests.data.pictures_options import STEPS
@@ -175,3 +176,51 @@ def test_numbers_that_names_and_positions_read_otherwise_are_refused():
     codes = ArrayDataset(images=RGB, labels=LABELS + 10234)
     assert (codes.classes, codes.targets) == (("10234", "10235", "10236"), LABELS.tolist())
     assert ArrayDataset(images=RGB, labels=LABELS + 10234, classes=codes.classes).targets == LABELS.tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "trained", "judged"),
+    [
+        ("x_train y_train x_test y_test", 0, 1),
+        ("X_train Y_train X_test Y_test", 0, 1),
+        ("train_images train_labels val_images val_labels", 0, 1),
+        ("trainX trainy testX testy", 0, 1),
+        ("x y", 0, 0),
+        ("data target", 0, 0),
+        ("images labels x_test y_test", 0, 0),
+    ],
+)
+def test_the_usual_names_of_arrays_are_known(tmp_path, names, trained, judged):
+    names = names.split()
+    labels = [LABELS[:, None], (LABELS + 1)[:, None]]
+    arrays = {name: labels[n // 2] if n % 2 else RGB for n, name in enumerate(names)}
+    np.savez(tmp_path / "k.npz", **arrays)
+    for test_mode, number in ((False, trained), (True, judged)):
+        dataset = ArrayDataset(tmp_path / "k.npz", [], test_mode=test_mode, classes=list("abcdefg"))
+        assert dataset.targets == labels[number][:, 0].tolist()
+
+
+def test_arrays_by_split(tmp_path):
+    def names_of(*names):
+        np.savez(tmp_path / "k.npz", **{name: LABELS if name[-1] in "sy" else RGB for name in names})
+        return array_names(str(tmp_path / "k.npz"))
+
+    keras = names_of("x_train", "y_train", "x_test", "y_test")
+    assert keras["val"] == keras["test"] == ("x_test", "y_test")
+    medical = names_of(
+        "train_images", "train_labels", "val_images", "val_labels", "test_images", "test_labels"
+    )
+    assert {name: each[0] for name, each in medical.items()} == {
+        "train": "train_images",
+        "val": "val_images",
+        "test": "test_images",
+    }
+    assert names_of("images", "labels") == {"": ("images", "labels")}
+    with pytest.raises(DataError, match=r"no array 'images'; it has a \(5,.*, b \(.*name two of them"):
+        names_of("a", "b")
+
+
+def test_one_array_alone_is_no_npz(tmp_path):
+    np.save(tmp_path / "x.npy", RGB)
+    with pytest.raises(DataError, match=r"holds one array; an \.npz file holds images and labels"):
+        ArrayDataset(tmp_path / "x.npy", [])

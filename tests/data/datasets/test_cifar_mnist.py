@@ -161,3 +161,38 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", fail)
     with pytest.raises(DataError, match=r"CIFAR10 cannot be downloaded into .*: Error downloading"):
         CIFAR10(tmp_path, [], download=True)
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}", "{0}.gz", "{0}/{0}", "{1}", "{1}.gz", "{1}/{1}", "{0}/{1}", "{1}/{0}"]
+)
+def test_mnist_is_read_under_its_other_names(tmp_path, form):
+    arrays = write_mnist(tmp_path / "published")
+    for path in (tmp_path / "published").iterdir():
+        target = tmp_path / "d" / form.format(path.name, path.name.replace("-idx", ".idx"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(gzip.compress(path.read_bytes()) if form.endswith(".gz") else path.read_bytes())
+    assert MNIST(tmp_path / "d", []).targets == arrays["train"][1].tolist()
+    assert MNIST(tmp_path / "d", [], test_mode=True).targets == arrays["t10k"][1].tolist()
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("is_numpy", [False, True])
+def test_cifar_is_read_as_python_3_writes_it_again(tmp_path, protocol, is_numpy):
+    _, labels = write_cifar10(tmp_path / "c")
+    for path in (tmp_path / "c").iterdir():
+        content = pickle.loads(path.read_bytes())
+        if is_numpy:
+            content["labels"] = [np.int64(each) for each in content["labels"]]
+        again = {key.encode(): value for key, value in content.items()}
+        path.write_bytes(pickle.dumps(again, protocol=protocol))
+    assert CIFAR10(tmp_path / "c", []).targets == labels[:5].flatten().tolist()
+
+
+def test_names_of_classes_may_be_bytes(tmp_path):
+    names = [f"class {number}" for number in range(100)]
+    content = {b"data": np.zeros((2, 3072), np.uint8), b"fine_labels": [99, 3]}
+    (tmp_path / "test").write_bytes(pickle.dumps(content))
+    (tmp_path / "meta").write_bytes(pickle.dumps({b"fine_label_names": [each.encode() for each in names]}))
+    dataset = CIFAR100(tmp_path, [], test_mode=True)
+    assert (dataset.targets, dataset.classes) == ([99, 3], tuple(names))

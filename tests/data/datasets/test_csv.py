@@ -201,3 +201,99 @@ def test_labels_are_words_first(folder, cells, options, classes, targets):
 def test_a_label_that_may_be_another_class_is_refused(folder, cell, classes, reason):
     with pytest.raises(DataError, match=rf"own\.csv', line 2: {reason}"):
         CSVDataset(ann_file=write(folder, f"path,label\na.png,{cell}\n"), pipeline=LOAD, classes=classes)
+
+
+FLAGS = "path,cat,dog,cow\na.png,1,0,0\nb.png,0,1,1\n"
+
+
+@pytest.mark.parametrize("labels", [None, "several"])
+def test_columns_of_0_and_1_are_several_labels(folder, labels):
+    dataset = CSVDataset(ann_file=write(folder, FLAGS), label=["dog", "cow", "cat"], labels=labels)
+    assert (dataset.labels, dataset.classes) == ("several", ("dog", "cow", "cat"))
+    assert dataset.targets == [[0, 0, 1], [1, 1, 0]]
+    assert dataset.columns["label"] == "dog, cow, cat"
+    other = CSVDataset(ann_file=write(folder, FLAGS), label=["cat", "cow"], classes=["cow", "cat", "dog"])
+    assert (other.targets, other.unused) == ([[0, 1, 0], [1, 0, 0]], ["dog"])
+
+
+@pytest.mark.parametrize("names", [["0", "1", "2"], ["3", "5", "7"]])
+def test_columns_called_by_numbers_are_names(folder, names):
+    file = write(folder, FLAGS.replace("cat,dog,cow", ",".join(names)))
+    dataset = CSVDataset(ann_file=file, label=names)
+    assert (dataset.classes, dataset.targets) == (tuple(names), [[1, 0, 0], [0, 1, 1]])
+
+
+def test_columns_of_0_and_1_may_say_one_label_or_be_tasks(folder):
+    file = write(folder, "path,cat,dog\na.png,1.0,0.0\nb.png,0,1\n")
+    one = CSVDataset(ann_file=file, label=["cat", "dog"], labels="one")
+    assert (one.targets, one.classes) == ([0, 1], ("cat", "dog"))
+    tasks = CSVDataset(ann_file=write(folder, FLAGS), label=["cat", "dog"], labels="tasks")
+    assert (tasks.labels, tasks.targets) == ("tasks", [[1, 0], [0, 1]])
+    # So are the rows of another split, where those of training have more words.
+    of_training = CSVDataset(ann_file=write(folder, FLAGS), label=["cat", "dog"], classes=["0", "1", "2"])
+    assert (of_training.labels, of_training.targets) == ("tasks", [[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "reason"),
+    [
+        (FLAGS, {"labels": "one"}, "line 3 has 2 labels, not 1"),
+        (FLAGS.replace("1,1", "1,x"), {"labels": "several"}, "has 'x' in the column 'cow'; .* hold 0 and 1"),
+        (FLAGS, {"classes": ["cat", "dog"]}, "column 'cow' .* is none of the 2 classes"),
+        (FLAGS.replace("0,1,1", "0,1"), {}, "line 3 has more or fewer cells"),
+    ],
+)
+def test_what_is_wrong_with_columns_of_0_and_1_is_said(folder, text, options, reason):
+    if "classes" in options:
+        options = {**options, "labels": "several"}
+    with pytest.raises(DataError, match=reason):
+        CSVDataset(ann_file=write(folder, text), label=["cat", "dog", "cow"], **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("path;label\na.png;käfer\nb.png;dog\n", "utf-16"),
+        ("path\tlabel\r\na.png\tkäfer\r\n\r\nb.png\tdog\r\n", "cp1252"),
+        ("path,label\n.\\a.png,käfer\nD:\\x\\b.png,dog\n", "utf-8"),
+        ("path,label\nA,käfer\nb,dog\n", "utf-8-sig"),
+    ],
+)
+def test_tables_of_other_programs_are_read(folder, text, encoding):
+    (folder / "own.csv").write_bytes(text.encode(encoding))
+    dataset = CSVDataset(ann_file=folder / "own.csv", pipeline=LOAD)
+    assert dataset.classes == ("dog", "käfer")
+    assert dataset.load(0)[0].shape == (16, 20, 3)
+
+
+def test_what_was_read_otherwise_than_written_is_kept_for_the_run_to_tell(folder):
+    file = write(folder, "path,label,age,weight\nC:\\d\\a,cat,3,1\nC:\\d\\b,cat,4,1\n")
+    dataset = CSVDataset(ann_file=file, pipeline=LOAD)
+    assert dataset.columns == {"path": "path", "label": "label", "weight": "weight"}
+    assert dataset.unused == ["age"]
+    assert len(dataset.remarks) == 2
+    assert "'C:\\\\d\\\\' are read from" in dataset.remarks[0]
+    assert dataset.remarks[1] == ".png is added to names without an ending"
+    assert [info["img_info"]["filename"] for info in dataset.data_infos] == ["a.png", "b.png"]
+    assert CSVDataset(ann_file=file, weight=None, test_mode=True).columns == {
+        "path": "path",
+        "label": "label",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "a.png,cat\nb.png,dog\n",
+            "begins with an image, not with the names of its columns; write path, label",
+        ),
+        ('path,label\na.png,"cat\nb.png,dog\n', "line 3 has a cell of several lines; a quote above"),
+        ("path,label," + ",".join(map(str, range(90))) + "\n", "found no samples"),
+        ("p," + ",".join(map(str, range(90))) + "\n", "names p, 0, 1, 2, 3, 4, 5, 6 and 83 more"),
+    ],
+)
+def test_more_bad_tables_are_named_in_a_line(folder, text, reason):
+    with pytest.raises(DataError, match=reason) as caught:
+        CSVDataset(ann_file=write(folder, text), pipeline=LOAD)
+    assert "\n" not in str(caught.value)

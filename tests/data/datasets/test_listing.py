@@ -1,8 +1,11 @@
 import os
+from collections import Counter
 
 import pytest
 
+from ding_cls.data.datasets.left_out import LeftOut
 from ding_cls.data.datasets.listing import find_split, has_splits, list_classes, list_images, list_samples
+from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
 
 
@@ -138,6 +141,94 @@ def test_a_missing_split_says_what_is_there(tmp_path):
         find_split(tmp_path, "val")
     with pytest.raises(DataError, match=r"has no folder 'train' \(it does not exist\)"):
         find_split(tmp_path / "gone", "train")
+
+
+RARE = ["a.jfif", "b.JPE", "c.Jfif", "d.jp2", "e.ppm", "f.mpo", "g.PGM", "h.apng"]
+
+
+def test_rare_endings_in_any_case_are_images(tmp_path):
+    touch(tmp_path, *RARE)
+    assert list_images(str(tmp_path)) == sorted(RARE)
+
+
+SYSTEM = [
+    "@eaDir/one.jpg/SYNOPHOTO_THUMB_M.jpg",
+    "deep/@eaDir/two.jpg/SYNOFILE_THUMB_S.jpg",
+    "#recycle/one.jpg",
+    "$RECYCLE.BIN/one.jpg",
+    "__MACOSX/one.jpg",
+    "__MACOSX/deep/._one.jpg",
+    ".ipynb_checkpoints/one-checkpoint.jpg",
+    "System Volume Information/one.jpg",
+    "lost+found/one.jpg",
+    ".Trash-1000/files/one.jpg",
+    ".Trashes/one.jpg",
+    "@Recycle/one.jpg",
+    "deep/#snapshot/one.jpg",
+    ".git/one.jpg",
+    ".@__thumb/one.jpg",
+]
+SYSTEM_FILES = ["._one.jpg", "Thumbs.db", "deep/.DS_Store", "SYNOPHOTO_THUMB_XL.jpg", "deep/desktop.ini"]
+
+
+def test_what_systems_leave_behind_is_no_image_at_any_depth(tmp_path):
+    touch(tmp_path, "one.jpg", "deep/two.jpg", *SYSTEM, *SYSTEM_FILES)
+    left_out = LeftOut()
+    assert list_images(str(tmp_path), left_out=left_out) == ["deep/two.jpg", "one.jpg"]
+    assert left_out == LeftOut(
+        folders=Counter(
+            {
+                "@eaDir": 2,
+                **dict.fromkeys(("#recycle", "$RECYCLE.BIN", "__MACOSX", "System Volume Information"), 1),
+                **dict.fromkeys(("lost+found", "@Recycle", "#snapshot"), 1),
+            }
+        )
+    )
+
+
+def test_folders_of_systems_are_no_classes(tmp_path):
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg", "readme.md", "5.jpg", "6.JFIF", "._7.jpg", *SYSTEM)
+    left_out = LeftOut()
+    assert list_classes(str(tmp_path), left_out=left_out) == ("cat", "deep", "dog")
+    assert left_out.num_beside == 2
+    assert left_out.folders.total() == 7
+    # Not told of a folder of classes without splits either.
+    with pytest.raises(DataError, match="to divide one folder of classes"):
+        find_split(tmp_path, "train")
+
+
+def test_what_is_left_out_is_counted_by_the_reason(tmp_path):
+    touch(tmp_path, "a/1.jpg", "a/2.psd", "a/3.PSD", "a/4", "a/5.jpg.part", "a/.6.jpg", "b/1.jpg", "b/2.xml")
+    (tmp_path / "b" / "gone.jpg").symlink_to("nowhere")
+    left_out = LeftOut()
+    samples = list_samples(str(tmp_path), ["a", "b"], {"a": 0, "b": 1}, refuse_empty=True, left_out=left_out)
+    assert samples == [("a/1.jpg", 0), ("b/1.jpg", 1)]
+    endings = Counter({".psd": 2, "": 1, ".part": 1, ".xml": 1})
+    assert left_out == LeftOut(endings, num_hidden=1, num_broken=1)
+
+
+def test_other_endings_that_the_caller_names_leave_out_the_rest(tmp_path):
+    touch(tmp_path, "a.jpg", "b.png")
+    left_out = LeftOut()
+    assert list_images(str(tmp_path), (".png",), left_out) == ["b.png"]
+    assert dict(left_out.endings) == {".jpg": 1}
+
+
+def test_a_class_of_such_files_alone_says_which_they_are_and_what_reads_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(INSTALL, ".heic", "pip install pillow-heif")
+    touch(tmp_path, "cat/1.jpg", "dog/1.xheic", "dog/2.xheic", "emu/.DS_Store", "fox/1.heic")
+    numbers = {"cat": 0, "dog": 1, "emu": 2, "fox": 3}
+    for name, there in (
+        ("dog", " but 2 .xheic;"),
+        ("emu", ";"),
+        ("fox", " but 1 .heic; to read them: pip install pillow-heif;"),
+    ):
+        with pytest.raises(DataError) as caught:
+            list_samples(str(tmp_path), [name], numbers, extensions=(".jpg",), refuse_empty=True)
+        said = f"class folder '{tmp_path}/{name}' holds no pictures{there} add some or remove the folder"
+        assert str(caught.value) == said
+    with pytest.raises(DataError, match=r"no pictures in them \(left out: 2 .xheic\); it should look like"):
+        list_samples(str(tmp_path), ["dog"], numbers, refuse_empty=False)
 
 
 @pytest.mark.parametrize("name", ["Training", "TRAIN", "train_set", "train2017"])

@@ -25,3 +25,11 @@ def test_wrong_names_arguments_and_values_are_named():
         build_dataset({**TINY, "size": 8})
     with pytest.raises(DataError, match="num_classes=0"):
         build_dataset({**TINY, "num_classes": 0})
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_dicts_is_one_dataset_after_the_other(kind):
+    dataset = build_dataset(kind([TINY, {**TINY, "num_samples": 2}]), {"classes": ["ant", "cat"]})
+    assert (type(dataset).__name__, len(dataset)) == ("ConcatDataset", 6)
+    assert dataset.classes == ("ant", "cat")
+    assert build_dataset([TINY]).targets == [0, 1, 0, 1]

@@ -106,6 +106,26 @@ def test_the_source_stays_as_it_is(pictures):
         split_folder(pictures, pictures.with_name("out"), fractions=[0.5, 0.5])
 
 
+def test_what_is_not_copied_is_counted_in_a_line(make_pictures, tmp_path, caplog):
+    root = make_pictures("src", *[f"{name}/{number}.png" for name in "ab" for number in range(4)])
+    (root / "a" / "0.png").rename(root / "a" / "0.jfif")
+    (root / "b" / "1.png").rename(root / "b" / "1.xheic")
+    (root / "5.png").write_bytes(b"")
+    make_pictures("src", "@eaDir/a.jpg/1.jpg", "a/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg")
+    parts = split_folder(root, tmp_path / "dst", fractions=[0.5, 0.5], names=["train", "val"])
+    assert sum(part.num_images for part in parts) == 7
+    assert caplog.messages == [
+        f"left out of '{root}': 1 .xheic, 1 image beside the class folders, 2 system folders ('@eaDir')"
+    ]
+    assert sorted(path.name for path in (tmp_path / "dst" / "train").iterdir()) == ["a", "b"]
+
+
+def test_a_folder_without_anything_else_is_divided_without_a_word(make_pictures, tmp_path, caplog):
+    root = make_pictures("src", *[f"{name}/{number}.png" for name in "ab" for number in range(2)])
+    split_folder(root, tmp_path / "dst", fractions=[0.5, 0.5])
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("names", ["Training Testing", "train Test", "TRAIN dev", "seg_train seg_test"])
 def test_folders_of_splits_are_not_divided(make_pictures, tmp_path, names):
     root = make_pictures("root", *(f"{name}/{label}/1.png" for name in names.split() for label in "ab"))

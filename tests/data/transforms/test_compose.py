@@ -120,7 +120,8 @@ def test_reading_and_geometry_in_one_are_the_steps_one_by_one(make_pictures, loa
                 run(results)
         in_one, one_by_one = found
         assert torch.equal(as_pixels(in_one.pop("img")), as_pixels(one_by_one.pop("img")))
-        assert in_one == one_by_one
+        # Arrays are among the values: these cannot be compared as a whole.
+        assert sorted(map(repr, in_one.items())) == sorted(map(repr, one_by_one.items()))
 
 
 def test_a_users_step_sees_an_array_and_a_users_subclass_is_called(make_pictures):

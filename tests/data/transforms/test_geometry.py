@@ -244,3 +244,17 @@ def test_a_part_is_no_more_than_the_picture():
     for scale in ((0.08, 2), 0.5, (8, 100)):
         with pytest.raises(ConfigError, match="RandomResizedCrop: scale="):
             RandomResizedCrop(8, scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "factors", "keeps_ratio"),
+    [
+        ((10, 5), (5, 10), [0.25, 1.0], False),
+        ((20, -1), (40, 20), [2.0, 2.0], True),
+    ],
+)
+def test_what_resize_leaves_for_a_step_of_ones_own(size, scale, factors, keeps_ratio):
+    results = Resize(size=size)({"img": np.zeros((10, 20, 3), np.uint8)})
+    assert (results["scale"], results["scale_idx"], results["keep_ratio"]) == (scale, 0, keeps_ratio)
+    assert results["scale_factor"].tolist() == factors * 2
+    assert results["pad_shape"] == results["img_shape"] == (scale[1], scale[0], 3)

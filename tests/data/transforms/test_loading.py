@@ -62,3 +62,18 @@ def test_only_the_disk_and_two_colour_types_are_accepted():
         LoadImageFromFile(file_client_args={"backend": "petrel"})
     with pytest.raises(ConfigError, match="color_type='unchanged'"):
         LoadImageFromFile(color_type="unchanged")
+
+
+def test_what_loading_leaves_for_a_step_of_ones_own(make_pictures):
+    folder = str(make_pictures("d", "a.png"))
+    results = LoadImageFromFile()({"img_prefix": folder, "img_info": {"filename": "a.png"}, "gt_label": 1})
+    shape = results["img"].shape
+    assert (results["img_shape"], results["ori_shape"], results["img_fields"]) == (shape, shape, ["img"])
+    assert (results["filename"], results["ori_filename"]) == (f"{folder}/a.png", "a.png")
+    assert (results["img_prefix"], results["img_info"], results["gt_label"]) == (
+        folder,
+        {"filename": "a.png"},
+        1,
+    )
+    about = results["img_norm_cfg"]
+    assert (about["mean"].tolist(), about["std"].tolist(), about["to_rgb"]) == ([0.0] * 3, [1.0] * 3, False)

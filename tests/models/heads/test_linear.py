@@ -1,14 +1,17 @@
 """Heads: logits, losses by name, and what their constructors refuse."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import ClsHead, LinearClsHead, build_head
+from ding_cls.models import ClsHead, LinearClsHead
 
 VECTORS = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([0, 2, 1, 2, 0])
@@ -71,10 +74,30 @@ def test_initial_values_are_torchs_or_normal() -> None:
     assert head.fc.bias.tolist() == [1.5] * 50
 
 
-@pytest.mark.parametrize("name", ["topk", "cal_acc"])
-def test_arguments_without_effect_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"head 'LinearClsHead' has no argument '{name}'"):
-        build_head({"type": "LinearClsHead", "num_classes": 3, "in_channels": 6, name: 1})
+@pytest.mark.parametrize("kind", [ClsHead, partial(LinearClsHead, 3, 3)])
+def test_the_accuracy_of_a_batch_is_given_where_asked(kind: Callable[..., ClsHead]) -> None:
+    logits, targets = torch.tensor([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0], [3.0, 1.0, 2.0]]), torch.arange(3)
+    found = kind(topk=(1, 2), cal_acc=True).loss(logits, targets)
+    assert {name: round(float(value), 3) for name, value in found["accuracy"].items()} == {
+        "top-1": 33.333,
+        "top-2": 66.667,
+    }
+    assert set(kind(topk=(1, 2)).loss(logits, targets)) == {"loss"}
+
+
+def test_a_number_of_guesses_below_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ClsHead has topk=0; it must be a whole number from 1 on"):
+        ClsHead(topk=(1, 0))
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_a_test_gives_an_array_for_each_sample(softmax: bool) -> None:
+    head, features = LinearClsHead(3, 5), (torch.randn(2, 5),)
+    wanted = head(features).softmax(1) if softmax else head(features)
+    found = head.simple_test(features, softmax=softmax)
+    assert [each.shape for each in found] == [(3,), (3,)]
+    assert np.stack(found) == pytest.approx(wanted.detach().numpy())
+    assert torch.equal(head.simple_test(features, softmax=softmax, post_process=False), wanted)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +112,10 @@ def test_arguments_without_effect_are_refused(name: str) -> None:
 def test_what_cannot_be_built_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LinearClsHead(**{"num_classes": 3, "in_channels": 6, **arguments})
+
+
+def test_initial_values_may_stand_where_mmclassification_has_them() -> None:
+    zeros = {"type": "Constant", "layer": "Linear", "val": 0.0}
+    head = LinearClsHead(3, 6, zeros, {"type": "FocalLoss"})
+    assert head.fc.weight.abs().sum().item() == 0
+    assert type(head.compute_loss).__name__ == "FocalLoss"

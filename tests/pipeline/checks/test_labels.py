@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ding_cls.data import SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
+from ding_cls.metrics import DatasetMetric, ImageClassificationMetric
 from ding_cls.pipeline import evaluate, train
-from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy
+from ding_cls.pipeline.checks.labels import Labels, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.dry_run.run import dry_run, print_dry_run
 from tests.harness import SETTINGS, tiny_parts
 
@@ -50,6 +52,24 @@ def run(folder: Path, labels: Any, *settings: str) -> Any:
 def test_the_kind_is_read_from_the_labels(tmp_path: Path, labels: Any, kind: Labels) -> None:
     dataset = build_dataset(described(tmp_path, labels))
     assert labels_of(dataset) == labels_of(SubsetDataset(dataset, 4)) == kind
+
+
+class _Judged(SyntheticDataset):
+    def evaluate(self, results: Any, indices: Any = None, **kwargs: Any) -> dict[str, Any]:
+        return {"mine": [len(results), indices, kwargs.get("metric")]}
+
+
+def test_a_data_sets_own_evaluate_is_asked() -> None:
+    dataset = _Judged(6, 3, 8)
+    logits, targets = torch.randn(6, 3), torch.tensor(dataset.targets)
+    for judged, indices in ((dataset, None), (SubsetDataset(SubsetDataset(dataset, 4), 2, seed=1), 2)):
+        metric = metric_for({"type": "ClassificationMetrics", "metrics": ["mine"]}, judged)
+        assert isinstance(metric, DatasetMetric)
+        found = metric.reduce_mean([metric.eval(logits, targets)])
+        assert found["mine"][::2] == [6, ["mine"]]
+        assert found["mine"][1] is None if indices is None else len(found["mine"][1]) == indices
+        assert {"acc1", "loss"} <= found.keys()
+    assert type(metric_for(None, SyntheticDataset(6, 3, 8))) is ImageClassificationMetric
 
 
 def test_a_data_set_without_a_list_of_targets_is_asked_for_a_sample(tmp_path: Path) -> None:

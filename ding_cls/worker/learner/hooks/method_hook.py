@@ -1,4 +1,7 @@
-"""Hooks whose methods are named after positions; each method is called with the engine."""
+"""Hooks whose methods are named after positions; each method is called with the engine.
+
+One whose parameter is called ``runner`` gets the engine under mmcv's names, see ``RunnerView``.
+"""
 
 import inspect
 import re
@@ -9,6 +12,7 @@ from typing import Any
 from ding_cls.errors import ConfigError
 from ding_cls.worker.learner.engine import Engine
 from ding_cls.worker.learner.hooks.base import LearnerHook, Position
+from ding_cls.worker.learner.hooks.openmmlab_runner import RunnerView
 
 # The methods that a position calls; of several that a class defines the first.
 METHODS: dict[Position, tuple[str, ...]] = {
@@ -29,8 +33,9 @@ _MIN_LIKENESS = 0.85
 class Hook:
     """Base of hooks whose methods are named after positions; a subclass overrides those it wants.
 
-    A class without this base works as well: it needs at least one of the methods. The five questions at the
-    end count finished updates: they are for methods that begin with ``after_``.
+    A class without this base works as well: it needs at least one of the methods. The questions at the end
+    count finished updates: they are for methods that begin with ``after_``; those of mmcv, whose parameter is
+    called ``runner``, may ask before an update or epoch too, which then counts.
     """
 
     def before_run(self, engine: Engine) -> None:
@@ -72,11 +77,11 @@ class Hook:
 
     def every_n_epochs(self, engine: Engine, n: int) -> bool:
         """Return whether the latest epoch is an n-th one; False where n is 0 or less."""
-        return n > 0 and _num_epochs(engine, engine.train_iter) % n == 0
+        return n > 0 and _num_epochs(engine, _num_updates(engine)) % n == 0
 
     def every_n_iters(self, engine: Engine, n: int) -> bool:
         """Return whether the latest update is an n-th one; False where n is 0 or less."""
-        return n > 0 and engine.train_iter % n == 0
+        return n > 0 and _num_updates(engine) % n == 0
 
     def every_n_inner_iters(self, engine: Engine, n: int) -> bool:
         """Return whether the latest update is an n-th one of its epoch; False where n is 0 or less."""
@@ -85,11 +90,20 @@ class Hook:
     def is_last_epoch(self, engine: Engine) -> bool:
         """Return whether the latest epoch is the run's last."""
         last = engine.max_iter
-        return last is not None and _num_epochs(engine, engine.train_iter) == _num_epochs(engine, last)
+        return last is not None and _num_epochs(engine, _num_updates(engine)) == _num_epochs(engine, last)
 
     def is_last_iter(self, engine: Engine) -> bool:
         """Return whether the latest update is the run's last."""
-        return engine.train_iter == engine.max_iter
+        return _num_updates(engine) == engine.max_iter
+
+    def end_of_epoch(self, engine: Engine) -> bool:
+        """Return whether the latest update is the last of its epoch."""
+        return engine.epoch_info[1] + 1 == engine.epoch_info[2]
+
+
+def _num_updates(engine: Engine) -> int:
+    """Return how many updates are finished; with the one at hand before it, where mmcv asks so."""
+    return engine.train_iter + int(getattr(engine, "num_begun", 0))
 
 
 def _num_epochs(engine: Engine, num_updates: int) -> int:
@@ -117,10 +131,11 @@ class MethodHook(LearnerHook):
     ) -> None:
         super().__init__(name, priority, position=position)
         self.owner = owner
-        self._method: Callable[[Engine], Any] = getattr(owner, method)
+        self._method: Callable[[Any], Any] = getattr(owner, method)
+        self._wants_runner = next(iter(inspect.signature(self._method).parameters), "") == "runner"
 
     def __call__(self, engine: Engine) -> None:
-        self._method(engine)
+        self._method(RunnerView(engine, self.position) if self._wants_runner else engine)
 
 
 def method_hooks(owner: object, name: str, priority: int | str) -> list[MethodHook]:

@@ -1,0 +1,1 @@
+"""Tables of images: their text read, their columns told apart, their files found."""

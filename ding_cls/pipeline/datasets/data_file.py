@@ -1,0 +1,245 @@
+"""``--data FILE``: a table of paths and labels, or arrays, described as the datasets of a run.
+
+It must not know networks or loaders.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ding_cls.config.merge import plain_copy
+from ding_cls.config.tree import at
+from ding_cls.data import CSVDataset, innermost
+from ding_cls.data.datasets.arrays import array_names
+from ding_cls.data.datasets.tables.columns import Columns, find_columns
+from ding_cls.data.datasets.tables.reading import listed, read_table
+from ding_cls.data.split_words import WORDS, same_word, splits_among
+from ding_cls.errors import DataError
+from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
+
+TABLES = (".csv", ".tsv", ".txt")
+_ARRAYS = ".npz"
+_FOLDER_KEYS = {"train": "policy.collect.learn_data_path", "val": "policy.collect.eval_data_path"}
+_FOR_EACH_CLASS = {"type": "CrossEntropyLoss", "use_sigmoid": True}
+_NAMING = ("path", "label", "labels", "separator", "split_column", "weight", "group")
+
+
+def is_data_file(data: str | os.PathLike[str]) -> bool:
+    """Return whether ``--data`` names a file, or what would be one if it were there."""
+    name = os.fspath(data).lower()
+    return not os.path.isdir(data) and (os.path.isfile(data) or name.endswith((*TABLES, _ARRAYS)))
+
+
+def training_sections(
+    cfg: Mapping[str, Any],
+    data: str | os.PathLike[str],
+    *,
+    is_validated: bool,
+    only_training: bool = False,
+    words: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the values of ``policy.collect`` that make a file the data of a run; of several labels also
+    that of ``policy.learn.loss``.
+
+    Args:
+        cfg: the config in its native spelling; pipelines and names of columns of its datasets stay.
+        data: the file.
+        is_validated: the run needs validation samples; not where one of ``words`` describes them.
+        only_training: all samples are to be divided, where nothing says which are for training.
+        words: the ``key=value`` words that come on top.
+
+    Raises:
+        DataError: the file cannot be used, or has no samples for training, or none for validation.
+    """
+    collect = at(cfg, "policy.collect") or {}
+    is_validated = is_validated and not any(word.startswith("policy.collect.val") for word in words)
+    found = with_siblings(data, _split_sections(data, collect.get("train")))
+    sections = {name: found.get(name) for name in ("train", "val", "test")}
+    if set(found) == {""} and (only_training or not is_validated):
+        sections["train"] = found[""]
+    if only_training:
+        sections["val"] = None
+    for name in ("train", *(["val"] if is_validated and not only_training else [])):
+        if sections[name] is None:
+            raise DataError(_no_split(os.fspath(data), name, found))
+    given: dict[str, Any] = {}
+    for name, section in sections.items():
+        own = dict(section or {})
+        if name in _FOLDER_KEYS:
+            given[_FOLDER_KEYS[name]] = own.pop("data_prefix", "")
+        if own:
+            pipeline = _own_pipeline(collect.get(name), own)
+            given[f"policy.collect.{name}"] = {**own, **pipeline, "_delete_": True}
+        elif collect.get(name) is not None:
+            given[f"policy.collect.{name}"] = None
+    if _needs_loss(cfg, sections["train"] or {}, words):
+        given["policy.learn.loss"] = dict(_FOR_EACH_CLASS)
+    return given
+
+
+def evaluation_section(
+    data: str | os.PathLike[str], split: str | None, like: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the description of a file's samples to evaluate, and their split; None: all of them.
+
+    Args:
+        data: the file.
+        split: 'train', 'val' or 'test'; None: validation, or test, or all where the file knows no splits.
+        like: a description of the run's own, whose columns are taken where they are there.
+
+    Raises:
+        DataError: it has no such split.
+    """
+    found = _split_sections(data, like)
+    if split is None and "" in found:
+        split = next((name for name in ("val", "test") if name in found), "")
+    elif split is None:
+        split = "val" if "val" in found else "test"
+    if split not in found and set(found) == {""}:
+        raise DataError(f"{os.fspath(data)!r} has no column of splits; leave out --split {split}")
+    if split not in found:
+        raise DataError(_no_split(os.fspath(data), split, found))
+    return found[split], split or None
+
+
+def table_lines(datasets: Iterable[Any], *, is_training: bool = True) -> list[str]:
+    """Return the line that tells for each table which columns are taken, and what is read otherwise than it
+    is written.
+
+    Args:
+        datasets: of a run; what is no table in them is passed over.
+        is_training: weights have a meaning, and groups.
+    """
+    files: dict[tuple[Any, ...], dict[str, None]] = {}
+    remarks: dict[tuple[Any, ...], dict[str, None]] = {}
+    for dataset in (inner for each in datasets for inner in innermost(each)):
+        if isinstance(dataset, CSVDataset):
+            key = tuple(f"{kind} from {name!r}" for kind, name in _named(dataset).items())
+            files.setdefault(key, {})[str(dataset.ann_file)] = None
+            remarks.setdefault(key, {}).update(dict.fromkeys(_remarks(dataset, is_training=is_training)))
+    return ["; ".join([f"{', '.join(files[key])}: {', '.join(key)}", *remarks[key]]) for key in files]
+
+
+def _named(table: CSVDataset) -> dict[str, str]:
+    return {kind: table.columns[kind] for kind in ("path", "label", "split") if kind in table.columns}
+
+
+def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
+    weight, group = (table.columns.get(kind) if is_training else None for kind in ("weight", "group"))
+    if table.has_flags:
+        yield f"columns of 0 and 1, read as {'several labels' if table.labels == 'several' else 'one label'}"
+    elif table.labels == "several":
+        yield f"several labels, with {table.separator!r} between them"
+    if weight is not None:
+        yield f"weights in the loss from {weight!r} (weight=None leaves them out)"
+    if group is not None:
+        yield f"groups from {group!r}, which stay together in kfold"
+    if table.unused:
+        yield f"not used: {listed(table.unused)}"
+    yield from table.remarks
+
+
+def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
+    """Return whether samples have several labels, and neither config nor words name a loss or a head."""
+    is_silent = at(cfg, "policy.learn.loss") is None and at(cfg, "policy.model.type") is None
+    # A composed network has a head, and with it a loss.
+    composes = any(each.startswith("policy.model") and "type" in each for each in words)
+    has_loss = any(each.startswith("policy.learn.loss") for each in words)
+    return section.get("labels") == "several" and is_silent and not composes and not has_loss
+
+
+def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pipeline that a config has for a split, where it begins as the new dataset's does."""
+    own = inner_of(plain_copy(described) or {})
+    are_alike = is_in_memory(own) == is_in_memory(section)
+    return {"pipeline": own["pipeline"]} if own.get("pipeline") is not None and are_alike else {}
+
+
+def _split_sections(
+    data: str | os.PathLike[str], like: Mapping[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """Return a description for each split that a file has; under ``''`` that of all its samples."""
+    file = os.path.expanduser(os.fspath(data))
+    if file.lower().endswith(_ARRAYS):
+        names = array_names(file)
+        if len(names) > 1 and "" in names:
+            names.setdefault("train", names.pop(""))
+        return {
+            split: {"type": "ArrayDataset", "data_prefix": file, "images": images, "labels": labels}
+            for split, (images, labels) in names.items()
+        }
+    own = inner_of(plain_copy(like) or {})
+    known = {name: own[name] for name in _NAMING if name in own} if own.get("type") == "CSVDataset" else {}
+    columns = find_columns(file, read_table(file), known)
+    described = {"type": "CSVDataset", "ann_file": file, **columns.arguments()}
+    prefix = own.get("data_prefix") if known else None
+    if prefix and os.path.isdir(prefix):
+        described["data_prefix"] = prefix
+    return {**_by_split(file, columns, described), "": described}
+
+
+def with_siblings(
+    data: str | os.PathLike[str], found: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the descriptions with those of the tables beside a table of training samples: of ``train.csv``
+    ``val.csv`` and ``test.csv``, where they have the same columns."""
+    folder, name = os.path.split(os.path.expanduser(os.fspath(data)))
+    if set(found) != {""} or "train" not in name or name.lower().endswith(_ARRAYS):
+        return found
+    siblings = {"train": found[""]}
+    for split, words in (("val", WORDS["val"]), ("test", WORDS["test"])):
+        files = [os.path.join(folder, name.replace("train", word)) for word in words]
+        there = [file for file in files if os.path.isfile(file) and _has_same_columns(file, found[""])]
+        if len(there) > 1:
+            raise DataError(f"{there[0]!r} and {there[1]!r} are for one split; remove or rename one")
+        if there:
+            siblings[split] = {**found[""], "ann_file": there[0]}
+    return {**siblings, "": found[""]} if "val" in siblings else found
+
+
+def _has_same_columns(file: str, described: Mapping[str, Any]) -> bool:
+    label = described["label"]
+    wanted = {described["path"], *([label] if isinstance(label, str) else label)}
+    return wanted <= set(read_table(file, wanted).names)
+
+
+def _by_split(file: str, columns: Columns, described: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if columns.split is None:
+        return {}
+    sections = {}
+    for split, words in splits_among(columns.words).items():
+        other = next((word for word in words if not same_word(word, words[0])), None)
+        if other is not None:
+            raise DataError(
+                f"the CSV file {file!r}: {words[0]!r} and {other!r} in the column {columns.split!r} mean "
+                "one split; write one word"
+            )
+        if words:
+            sections[split] = {**described, "split": words[0], "split_column": columns.split}
+    if not sections:
+        raise DataError(
+            f"the CSV file {file!r}: its column {columns.split!r} says {listed(sorted(columns.words))}; it "
+            "says train, val or test"
+        )
+    return sections
+
+
+def _no_split(file: str, split: str, found: Mapping[str, Any]) -> str:
+    splits = [name for name in found if name]
+    others = f"divide it: ding-cls kfold --data {file}; or train on all of it: --no-validate"
+    if splits:
+        remedy = "; train without: --no-validate" if split == "val" else ""
+        return f"{file!r} has nothing for {_USE[split]}: it has {' and '.join(splits)}{remedy}"
+    if file.lower().endswith(_ARRAYS):
+        return f"{file!r} says nothing of splits; name its arrays x_train, y_train, x_val, y_val, or {others}"
+    beside = "" if "train" not in os.path.basename(file) else f" put {_val_name(file)!r} beside it,"
+    return (
+        f"{file!r} has no column of splits; add a column split with train and val in it,{beside} or {others}"
+    )
+
+
+def _val_name(file: str) -> str:
+    return os.path.basename(file).replace("train", "val")
+
+
+_USE = {"train": "training", "val": "validation", "test": "the test"}

@@ -1,0 +1,111 @@
+import os
+import re
+import unicodedata
+
+import pytest
+
+from ding_cls.data.datasets.tables.files import FileNames, locate, missing_files
+from ding_cls.errors import DataError
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("a.png", "img/b.png", "img/C.JPG", "img/x 1.png", "deep/er/d.png"):
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("a.png", "a.png"),
+        ("a", "a.png"),
+        ("./img/b.png", "./img/b.png"),
+        ("img\\b.png", "img/b.png"),
+        (".\\img\\b", "./img/b.png"),
+        ("IMG/c.jpg", "img/C.JPG"),
+        ("img/x 1", "img/x 1.png"),
+        ("Deep\\ER\\D.PNG", "deep/er/d.png"),
+        ("b.png", None),
+        ("img", None),
+        ("img/b.jpg", None),
+        ("", None),
+        ("http://x.org/a.png", None),
+    ],
+)
+def test_which_file_a_cell_means(root, cell, found):
+    assert FileNames().find(str(root), cell) == found
+
+
+def test_forms_of_accents_are_one_name(root):
+    (root / unicodedata.normalize("NFD", "é.png")).touch()
+    found = FileNames().find(str(root), unicodedata.normalize("NFC", "é"))
+    assert unicodedata.normalize("NFC", found) == "é.png"
+
+
+def test_two_files_for_one_cell_are_refused(root):
+    (root / "a.jpg").touch()
+    assert FileNames().find(str(root), "a.jpg") == "a.jpg"
+    with pytest.raises(DataError, match=r"a' may be 'a\.jpg' or 'a\.png'; write the whole name"):
+        FileNames().find(str(root), "a")
+
+
+@pytest.mark.parametrize(
+    ("names", "below", "found", "remark"),
+    [
+        (["a.png"], "", ["a.png"], ""),
+        (["b.png", "gone.png"], "", ["b.png", "gone.png"], ""),
+        (["b.png", "x 1.png"], "img", ["b.png", "x 1.png"], "the images are in '.*img'"),
+        (
+            ["b", "x 1"],
+            "img",
+            ["b.png", "x 1.png"],
+            r"the images are in '.*img'; \.png is added to names without an ending",
+        ),
+        (
+            ["C:\\Users\\me\\set\\img\\b.png", "C:\\Users\\me\\set\\img\\C.JPG"],
+            "",
+            ["img/b.png", "img/C.JPG"],
+            r"paths that begin with 'C:\\\\Users\\\\me\\\\set\\\\' are read from '.*root'",
+        ),
+        (["/kaggle/in/b.png"], "img", ["b.png"], "paths that begin with '/kaggle/in/' are read from '.*img'"),
+        (["d.png"], "deep/er", None, ""),
+        (["cat/b.png", "dog/C.JPG"], "", None, ""),
+        (["A.PNG"], "", ["a.png"], "1 names differ in case or accents from the files', as 'A.PNG'"),
+    ],
+)
+def test_where_the_images_of_a_table_are(root, names, below, found, remark):
+    located = locate(names, str(root), is_named=False)
+    assert located.names == (names if found is None else found)
+    assert located.folder == os.path.join(root, below if found else "").rstrip("/")
+    assert re.fullmatch(remark, "; ".join(located.remarks))
+
+
+def test_a_folder_beside_is_taken_alone_where_it_is_the_only_one(root):
+    (root / "other").mkdir()
+    (root / "other" / "b.png").touch()
+    with pytest.raises(DataError, match=r"are in '.*img' and in '.*other'; set data_prefix to one"):
+        locate(["b.png"], str(root), is_named=False)
+    assert locate(["b.png"], str(root / "img"), is_named=True).folder == str(root / "img")
+
+
+def test_the_folder_images_beside_that_of_the_table_is_found(root):
+    (root / "tables").mkdir()
+    (root / "images").mkdir()
+    (root / "images" / "q.png").touch()
+    located = locate(["q.png"], str(root / "tables"), is_named=False)
+    assert os.path.realpath(os.path.join(located.folder, located.names[0])) == os.path.realpath(
+        root / "images" / "q.png"
+    )
+
+
+def test_missing_files_are_found_with_one_listing_of_each_folder(root, monkeypatch):
+    calls = []
+    listing = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: calls.append(folder) or listing(folder))
+    there = [str(root / "img" / name) for name in ("b.png", "C.JPG", "x 1.png")]
+    gone = [str(root / "img" / f"{number}.png") for number in range(3)]
+    assert missing_files([*there, *gone, *there, *gone]) == gone
+    assert calls == [str(root / "img")]
