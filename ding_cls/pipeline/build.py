@@ -16,7 +16,7 @@ from ding_cls.models import ImageClassifier, load_initial_weights, new_network, 
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
 from ding_cls.pipeline.datasets.left_out import warn_left_out
-from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
+from ding_cls.pipeline.datasets.splits import evaluation_set, names_folder, training_set
 from ding_cls.pipeline.datasets.value_checks import warn_of_values
 
 _LOGGER = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def build_datasets(
         return train_set, eval_set
     train_set = training_set(cfg)
     warn_of_values(train_set)
-    if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
+    if not cfg.policy.eval.evaluator.validate and not names_folder(collect, "val"):
         # Nothing is evaluated: what stands in for the data is not read.
         warn_left_out(train_set)
         return (train_set, train_set) if readable is None else readable(train_set, train_set)

@@ -23,6 +23,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.messages import with_location
+from ding_cls.config.origins import FileNotes
 from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
@@ -35,6 +36,7 @@ from ding_cls.metrics import Display
 from ding_cls.pipeline.checks.both_sets import remarks_on_sets
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
+from ding_cls.pipeline.checks.num_classes import follow_num_classes
 from ding_cls.pipeline.checks.ranks import check_same_start
 from ding_cls.pipeline.checks.shapes import check_single_images
 from ding_cls.pipeline.datasets.input_statistics import (
@@ -63,6 +65,7 @@ class Run:
         world_size: number of processes.
         tb_logger: TensorBoard writer on rank 0, else None.
         logger: prints the run's first and last lines, on rank 0.
+        notes: what reading the config file has found beside its values.
         facts: what every checkpoint says of the run beside what ``connect`` knows.
         allow_changed_data: go on with other data than the checkpoint's.
         learner: trains; None before ``connect``.
@@ -80,6 +83,7 @@ class Run:
     _file: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     allow_changed_data: bool = False
+    notes: FileNotes = field(default_factory=FileNotes)
     learner: BaseLearner | None = None
     remarks: list[str] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
@@ -211,6 +215,10 @@ class Run:
         for finding in self.findings(len(loader)):
             self.logger.warning(str(finding))
 
+    def follow_num_classes(self, num_classes: int) -> str:
+        """Set what the config inherits of the number of classes to that of the data; return a line on it."""
+        return follow_num_classes(self.cfg, num_classes, origins=self._origins, notes=self.notes)
+
     def findings(self, updates_per_epoch: int) -> list[LintFinding]:
         """Return what the rules of ``config lint`` find, now that the length of an epoch is known."""
         return lint_run(
@@ -218,6 +226,7 @@ class Run:
             self._origins,
             processes=self.world_size,
             updates_per_epoch=updates_per_epoch,
+            notes=self.notes,
         )
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
@@ -269,6 +278,7 @@ def open_run(
     resume: bool | str | os.PathLike[str] = False,
     origins: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    notes: FileNotes | None = None,
     allow_changed_data: bool = False,
     **classes: Any,
 ) -> Iterator[Run]:
@@ -276,10 +286,9 @@ def open_run(
 
     Args:
         cfg: the config, as read; ``seed`` replaces its own.
-        resume: continue the run in ``exp_name`` from its newest good checkpoint; or in a run's folder, or
-            from the very checkpoint: newer ones are set aside.
+        resume: continue the run in ``exp_name`` or in a folder; from a checkpoint newer ones are set aside.
         origins: which line of which file set each key, for error messages.
-        problems: what ``ding_cls.config.resolve`` found wrong, reported together with the rest.
+        problems: what ``ding_cls.config.resolve`` found wrong; ``notes``: what reading the file has found.
         allow_changed_data: go on with other data than the run was begun with, and warn.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
@@ -302,8 +311,7 @@ def open_run(
             chosen = choose_folder(compiled, rank, is_resumed=bool(resume), named=named, logger=logger)
         checkpoint = chosen.checkpoint
         if checkpoint is not None:
-            saved = checkpoint.get("run", {}).get("config")
-            origins = given
+            origins, saved = given, checkpoint.get("run", {}).get("config")
             compiled = _compiled(cfg, seed, saved=saved, origins=origins, problems=problems, **classes)
             keep_batches(compiled, cfg, checkpoint, logger)
         compiled.exp_name = chosen.path
@@ -311,7 +319,7 @@ def open_run(
             writer = _open_logs(compiled, origins, logger, is_new=checkpoint is None)
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
-        run.allow_changed_data = allow_changed_data
+        run.allow_changed_data, run.notes = allow_changed_data, notes or run.notes
         with forward_library_logs(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:

@@ -1,5 +1,6 @@
 """Training from a config file, or from a folder and a model's name."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -11,22 +12,21 @@ import torch
 from ding_cls.config import resolve, to_native
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
 from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader, find_split
-from ding_cls.data.datasets.listing import split_folders
+from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.checks.shapes import check_image_shapes
+from ding_cls.pipeline.datasets.data_argument import lay_data_folder
 from ding_cls.pipeline.datasets.data_file import TABLES, is_data_file, table_lines, training_sections
-from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
@@ -35,6 +35,8 @@ from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run,
 from ding_cls.pipeline.run_context import Run, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
+
+_LOGGER = logging.getLogger(__name__)
 
 PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator": MetricSerialEvaluator}
 
@@ -118,14 +120,15 @@ def read_run_and_code(
         arguments: `read_run`'s.
 
     Returns:
-        The config, and ``open_run``'s arguments: origins, problems, the classes with keys of their own.
+        The config, and ``open_run``'s arguments: origins, problems, notes, classes with keys of their own.
     """
-    cfg, origins, problems = read_run(config, **arguments)
+    notes = FileNotes()
+    cfg, origins, problems = read_run(config, notes=notes, **arguments)
     import_user_code(cfg, is_allowed=allow_code, folder=folder_of(config))
     if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
         # A checkpoint of this run names where the modules are.
         cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
-    return cfg, {"origins": origins, "problems": problems, **PARTS}
+    return cfg, {"origins": origins, "problems": problems, "notes": notes, **PARTS}
 
 
 def _log_choices(run: Run, origins: Mapping[str, str], *, has_config: bool) -> None:
@@ -142,6 +145,8 @@ def assemble(
     learn, evaluation = run.cfg.policy.learn, run.cfg.policy.eval
     train_set, eval_set = readable_datasets(run, check_images=check_images)
     num_classes = len(train_set.classes)
+    if line := run.follow_num_classes(num_classes):
+        _LOGGER.warning("%s", line)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
     drop_last = learn.learner.dataloader.drop_last
     train_loader = run.own(
@@ -198,14 +203,16 @@ def read_run(
     exp_name: str | None,
     overrides: Sequence[str],
     only_training: bool = False,
+    notes: FileNotes | None = None,
 ) -> NativeConfig:
     """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong.
 
     With ``only_training`` pictures for validation are not asked for, and ``data`` may hold the class folders.
+    ``notes`` takes what reading the file finds beside its values.
     """
     origins: dict[str, str] = {}
     unreadable: list[str] = []
-    variables: set[str] | None = None
+    notes = FileNotes() if notes is None else notes
     if config is None:
         if data is None and not synthetic:
             raise ConfigError(
@@ -217,15 +224,13 @@ def read_run(
     elif isinstance(config, Mapping):
         cfg = config
     else:
-        variables = set()
-        cfg, origins = read_config_with_origins(config, problems=unreadable, variables=variables)
-    native, words = to_native(cfg, overrides, origins, variables=variables)
+        cfg, origins = read_config_with_origins(config, problems=unreadable, notes=notes)
+    native, words = to_native(cfg, overrides, origins, notes=notes)
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
     if data is not None:
-        is_validated = "policy.eval.evaluator.validate=False" not in words
-        given |= _data_settings(native.cfg, data, words, is_validated, only_training)
+        given |= _data_settings(native, data, words, notes, only_training=only_training)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -258,11 +263,12 @@ def inspect_run(
         allow_code: as there; nothing is imported here.
         settings: as there.
     """
-    described = read_run(config, resume=False, **settings)
+    notes = FileNotes()
+    described = read_run(config, resume=False, notes=notes, **settings)
     if seed is not None:
         described.cfg["seed"], described.origins["seed"] = seed, "argument seed"
     name = str(config or described.cfg["exp_name"])
-    return InspectedConfig(name, described.cfg, described.origins, described)
+    return InspectedConfig(name, described.cfg, described.origins, described, notes)
 
 
 def folder_of(config: object) -> Path | None:
@@ -287,55 +293,27 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
 
 
 def _data_settings(
-    cfg: Mapping[str, Any],
+    native: NativeConfig,
     data: str | os.PathLike[str],
     words: Sequence[str],
-    is_validated: bool,
+    notes: FileNotes,
+    *,
     only_training: bool,
 ) -> dict[str, Any]:
     """Return the values of the config that make a folder or a file the data of a run."""
     if is_data_file(data):
+        is_validated = "policy.eval.evaluator.validate=False" not in words
         return training_sections(
-            cfg, data, is_validated=is_validated, only_training=only_training, words=words
+            native.cfg, data, is_validated=is_validated, only_training=only_training, words=words
         )
     try:
-        return _training_folder(data) if only_training else _folders_of_splits(cfg, data, words, is_validated)
+        folders = lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
     except DataError as error:
         tables = sorted(each for each in Path(data).glob("*") if each.suffix.lower() in TABLES)
         if not tables or all(each.suffix.lower() == ".txt" for each in tables):
             raise
         raise DataError(f"{error}; for the table in it: --data {tables[0]}") from error
-
-
-def _folders_of_splits(
-    cfg: Mapping[str, Any], data: str | os.PathLike[str], words: Sequence[str], is_validated: bool
-) -> dict[str, str]:
-    """Return the folders below ``data`` to train on and, where the run is validated, to validate on.
-
-    A folder that a word names by itself is not sought.
-    """
-    collect = at(cfg, "policy.collect") or {}
-    paths = {"train": "learn_data_path", **({"val": "eval_data_path"} if is_validated else {})}
-    return {
-        f"policy.collect.{path}": str(folder_of_split(collect.get(split), data, split))
-        for split, path in paths.items()
-        if not any(word.startswith(f"policy.collect.{path}=") for word in words)
-    }
-
-
-def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
-    """Return which folder to train on, and the one for validation, which may be missing, beside it."""
-    splits = split_folders(data)
-    names = [name for each in splits.values() for name in each]
-    if splits["train"] and "train" not in splits["train"]:
-        raise DataError(
-            f"'{data}' has {' and '.join(map(repr, names))}, by name splits; pass the one to divide: "
-            f"'{Path(data, splits['train'][0])}'"
-        )
-    return {
-        "policy.collect.learn_data_path": str(find_split(data, "train") if names else data),
-        "policy.collect.eval_data_path": str(find_split(data, "val")) if splits["val"] else "",
-    }
+    return dict(folders)
 
 
 def _run_folder(data: str | os.PathLike[str] | None, model: str | torch.nn.Module | None) -> str:

@@ -139,6 +139,7 @@ _LEARN, _LEARNER, _COLLECT = "policy.learn", "policy.learn.learner", "policy.col
 _HOOK, _FILES, _EVALUATOR = f"{_LEARNER}.hook", f"{_LEARNER}.checkpoint", "policy.eval.evaluator"
 _SAMPLER, _LOADER = f"{_COLLECT}.sampler", f"{_LEARNER}.dataloader"
 _METRIC, _MODEL, _OPTIMIZER = "policy.eval.metric", "policy.model", f"{_LEARN}.optimizer"
+_PARAMWISE = f"{_OPTIMIZER}.paramwise_cfg"
 _NONE = (None,)
 _TEMPLATE = ("checkpoint_config.filename_tmpl", f"{_FILES}.file_name")
 
@@ -168,7 +169,7 @@ TABLE: tuple[Row, ...] = (
     Row("optimizer.weight_decay", f"{_LEARN}.weight_decay"),
     *_rows("optimizer", "momentum nesterov", _LEARN, when=_SGD),
     *_rows("optimizer", "paramwise_cfg constructor", _OPTIMIZER, nothing=_NONE),
-    Row("paramwise_cfg", f"{_OPTIMIZER}.paramwise_cfg", nothing=_NONE),
+    Row("paramwise_cfg", _PARAMWISE, "that of optimizer wins", nothing=_NONE, is_general=True),
     Row("optimizer_config.type", LATER, nothing=(*_PLAIN_OPTIMIZER_HOOKS, *FP16_HOOKS)),
     Row("optimizer_config.grad_clip", f"{_LEARN}.grad_clip", types=(dict,), nothing=_NONE),
     Row("optimizer_config.detect_anomalous_params", f"{_LEARN}.detect_anomalous_params"),
@@ -311,8 +312,7 @@ TABLE: tuple[Row, ...] = (
     Row("mp_start_method", NO_EFFECT, "how workers start changes no result"),
     Row("opencv_num_threads", NO_EFFECT, "images are not read with OpenCV"),
     *_rows("", "deterministic diff_seed", LATER, nothing=(False, None)),
-    Row("gpu_ids", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, [0])),
-    Row("gpus", LATER, "CUDA_VISIBLE_DEVICES and the launcher choose", nothing=(None, 1)),
+    *_rows("", "gpu_ids gpus", NO_EFFECT, "as there: CUDA_VISIBLE_DEVICES and the launcher choose"),
     Row("device", "policy.cuda", "", _is_cuda, nothing=(None, "auto"), only=("cuda", "cpu")),
     *_rows("", "launcher local_rank", NO_EFFECT, "the launcher's variables tell"),
     Row("profiler_config", LATER, nothing=_NONE),

@@ -61,6 +61,11 @@ class PublishedDataset(InMemoryDataset):
             self._download(os.path.expanduser(os.fspath(data_prefix)))
         super().__init__(data_prefix, pipeline, classes, ann_file, test_mode)
 
+    @classmethod
+    def is_published_in(cls, folder: str | os.PathLike[str]) -> bool:
+        """Return whether a folder, or one below it, has a file of the dataset."""
+        return any(cls._found(folder, name) for name in (*cls._TRAINING, *cls._TEST))
+
     @property
     def _files(self) -> tuple[str, ...]:
         """The names of the part's files."""
@@ -78,16 +83,18 @@ class PublishedDataset(InMemoryDataset):
             )
         return path
 
-    def _found(self, folder: str, name: str) -> Path | None:
+    @classmethod
+    def _found(cls, folder: str | os.PathLike[str], name: str) -> Path | None:
         places = (
             Path(folder, below, f"{each}{end}")
-            for below in (".", *self._FOLDERS, *self._other_names(name))
-            for each in (name, *self._other_names(name))
+            for below in (".", *cls._FOLDERS, *cls._other_names(name))
+            for each in (name, *cls._other_names(name))
             for end in ("", ".gz")
         )
         return next((path for path in places if path.is_file()), None)
 
-    def _other_names(self, name: str) -> tuple[str, ...]:
+    @classmethod
+    def _other_names(cls, name: str) -> tuple[str, ...]:
         """Return under which other names a file is found, or in which folders of its own."""
         return ()
 
@@ -185,7 +192,8 @@ class MNIST(PublishedDataset):
     _TRAINING = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
     _TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
-    def _other_names(self, name: str) -> tuple[str, ...]:
+    @classmethod
+    def _other_names(cls, name: str) -> tuple[str, ...]:
         # As they were packed first, and as some programs unpack them: each in a folder of its own name.
         return (name.replace("-idx", ".idx"), name)
 

@@ -84,15 +84,20 @@ class CUB(_WithOwnClasses):
         return [self._entry(names[number], label) for number, label in zip(chosen, targets, strict=True)]
 
 
+# The lists of the training and the test part.
+_CARS_LISTS = ("cars_train_annos.mat", "cars_test_annos_withlabels.mat")
+
+
 @DATASETS.register_module()
 class StanfordCars(_WithOwnClasses):
-    """Stanford Cars, from ``cars_annos.mat``; SciPy reads it.
+    """Stanford Cars, from ``cars_annos.mat`` or from its ``devkit``; SciPy reads them.
 
     Args:
         data_prefix: the folder that the names in the file begin from.
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`; the file's own by default.
-        ann_file: the file; ``cars_annos.mat`` in ``data_prefix`` where None.
+        ann_file: the file; where None ``cars_annos.mat`` in ``data_prefix``, or else the part's list in
+            ``devkit`` there, with the images in ``cars_train`` and ``cars_test``.
         test_mode: the test part.
 
     Raises:
@@ -109,12 +114,16 @@ class StanfordCars(_WithOwnClasses):
         test_mode: bool = False,
     ) -> None:
         listing = ann_file or Path(data_prefix, "cars_annos.mat")
+        if ann_file is None and not Path(listing).is_file() and Path(data_prefix, "devkit").is_dir():
+            listing = Path(data_prefix, "devkit", _CARS_LISTS[test_mode])
         super().__init__(data_prefix, pipeline, classes, listing, test_mode=test_mode)
 
     def load_annotations(self) -> list[Annotation]:
         """Return the part's images in the published order."""
         content = read_mat(str(self.ann_file))
         try:
+            if "fname" in (content["annotations"].dtype.names or ()):
+                return self._of_devkit(content["annotations"])
             own = self.get_classes([str(each) for each in content["class_names"]])
             samples = [
                 (str(each["relative_im_path"]), int(each["class"]) - 1)
@@ -125,6 +134,19 @@ class StanfordCars(_WithOwnClasses):
             raise DataError(f"{self.ann_file!r} is not the list of Stanford Cars: {error}") from error
         targets = self._of_own([label for _, label in samples], own)
         return [self._entry(name, label) for (name, _), label in zip(samples, targets, strict=True)]
+
+    def _of_devkit(self, listed: Any) -> list[Annotation]:
+        """Return the samples of one part's own list, whose names begin from the part's folder."""
+        names, rows = Path(str(self.ann_file)).with_name("cars_meta.mat"), np.atleast_1d(listed)
+        own = None
+        if names.is_file():
+            own = self.get_classes([str(each) for each in read_mat(names)["class_names"]])
+        folder = "cars_test" if self.test_mode else "cars_train"
+        below = f"{folder}/" if Path(self.data_prefix, folder).is_dir() else ""
+        targets = self._of_own([int(each["class"]) - 1 for each in rows], own)
+        return [
+            self._entry(f"{below}{each['fname']}", label) for each, label in zip(rows, targets, strict=True)
+        ]
 
 
 @DATASETS.register_module()

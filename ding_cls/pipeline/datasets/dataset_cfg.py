@@ -58,6 +58,15 @@ def inner_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
     return unwrapped(section, "")[0]
 
 
+def with_prefix(section: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a description with the folder of its images, inside a wrapper too; as it is for an empty one."""
+    if not path:
+        return section
+    if isinstance(section.get("dataset"), dict):
+        return {**section, "dataset": with_prefix(section["dataset"], path)}
+    return {**section, "root" if section.get("type") == "ImageNetDataset" else "data_prefix": path}
+
+
 def with_pipeline(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str, Any]:
     """Return a description with a pipeline, where its dataset takes one."""
     if "pipeline" not in arguments_of(section):
@@ -98,16 +107,25 @@ def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[s
 
 def holds_every_split(section: Mapping[str, Any] | None) -> bool:
     """Return whether a description's dataset has all splits in one folder, as published files have."""
-    kind = inner_of(section or {}).get("type")
-    # The user's own parts may not be imported yet.
-    part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
-    return bool(getattr(part, "holds_every_split", False))
+    return bool(getattr(known_part(section or {}), "holds_every_split", False))
+
+
+def known_part(section: Mapping[str, Any]) -> Any:
+    """Return the class or function inside a description's wrappers; None: not imported yet, or no type."""
+    kind = inner_of(section).get("type")
+    return (DATASETS.get(kind) if kind in DATASETS else None) if isinstance(kind, str) else kind
 
 
 def part_of(section: Mapping[str, Any]) -> Any:
     """Return the class or function that a description's type names; None without a type."""
     kind = section.get("type")
     return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def is_own(section: Mapping[str, Any]) -> bool:
+    """Return whether a description inside its wrappers names a dataset of the user's, imported or not yet."""
+    module = getattr(known_part(section), "__module__", "")
+    return inner_of(section).get("type") is not None and not str(module).startswith("ding_cls.")
 
 
 def arguments_of(section: Mapping[str, Any]) -> set[str]:

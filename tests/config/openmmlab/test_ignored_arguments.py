@@ -39,3 +39,11 @@ def test_a_word_on_the_command_line_may_set_them() -> None:
     cfg = {"policy": {"model": {"head": {"type": "LinearClsHead", "in_channels": 8}}}}
     head = resolve(cfg, ["policy.model.head.topk=(1, 5)"]).cfg["policy"]["model"]["head"]
     assert head == {"type": "LinearClsHead", "in_channels": 8}
+
+
+def test_of_datasets_what_asks_for_what_happens_anyway() -> None:
+    disk = {"backend": "disk"}
+    big = {"type": "ImageNet21k", "recursion_subdir": True, "serialize_data": True, "multi_label": False}
+    cfg = [dict(big, file_client_args=disk), {"type": "ImageNet", "file_client_args": {"backend": "petrel"}}]
+    drop_ignored(cfg)
+    assert cfg == [{"type": "ImageNet21k"}, {"type": "ImageNet", "file_client_args": {"backend": "petrel"}}]
