@@ -18,6 +18,7 @@ from ding_cls.models.heads.linear import (
 from ding_cls.models.heads.margin import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.heads.multi_label import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
 from ding_cls.models.heads.multi_task import LogSoftmaxHead, MultiTaskHead
+from ding_cls.models.heads.openmmlab import DeiTClsHead, EfficientFormerClsHead
 from ding_cls.models.layers.ops import classifier_layer, classifier_names, num_channels
 from ding_cls.models.losses.cross_entropy import CrossEntropyLoss, LabelSmoothLoss
 from ding_cls.models.losses.focal import AsymmetricLoss, FocalLoss, SoftmaxFocalLoss
@@ -25,6 +26,7 @@ from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, we
 from ding_cls.models.losses.seesaw import SeesawLoss
 from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
+from ding_cls.models.openmmlab_necks import HRFuseScales
 from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,
@@ -62,6 +64,9 @@ __all__ = [
     "LogSoftmaxHead",
     "MultiTaskHead",
     "LeNet5",
+    "DeiTClsHead",
+    "EfficientFormerClsHead",
+    "HRFuseScales",
     "GeneralizedMeanPooling",
     "StackedLinearClsHead",
     "VisionTransformerClsHead",

@@ -14,6 +14,9 @@ IGNORED: dict[str, dict[str, Any]] = {
     "LinearClsHead": _OF_HEADS,
     "StackedLinearClsHead": _OF_HEADS,
     "VisionTransformerClsHead": _OF_HEADS,
+    "DeiTClsHead": _OF_HEADS,
+    "EfficientFormerClsHead": _OF_HEADS,
+    "ConformerHead": _OF_HEADS,
     "SeesawLoss": {"use_sigmoid": False},
     "Albu": {"update_pad_shape": _ANY},
 }

@@ -59,8 +59,12 @@ _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # What a head's layer is drawn from there where the config sets nothing.
 _NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
 _DRAWN_FROM = {
-    **dict.fromkeys(("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead"), _NORMAL),
-    "VisionTransformerClsHead": {"type": "Constant", "layer": "Linear", "val": 0.0},
+    **dict.fromkeys(
+        ("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead", "EfficientFormerClsHead"), _NORMAL
+    ),
+    **dict.fromkeys(
+        ("VisionTransformerClsHead", "DeiTClsHead"), {"type": "Constant", "layer": "Linear", "val": 0.0}
+    ),
 }
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
