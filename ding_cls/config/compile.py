@@ -26,7 +26,7 @@ from ding_cls.config.normalize import (
 from ding_cls.config.openmmlab.hooks_to_keys import hooks_to_keys
 from ding_cls.config.openmmlab.ignored_arguments import drop_ignored
 from ding_cls.config.openmmlab.translate import leftovers, to_native
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.tree import MISSING, value_at
 from ding_cls.config.validate import Validator
 from ding_cls.errors import ConfigError
@@ -141,6 +141,7 @@ def resolve(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
+    notes: FileNotes | None = None,
     under: NativeConfig | None = None,
 ) -> NativeConfig:
     """Return a config in our own spelling, with values and ``key=value`` words set in it.
@@ -153,12 +154,13 @@ def resolve(
         origins: which line set what; stays as it is.
         given: values by native path that win over the file and give way to the native ``overrides``.
         variables: see ``to_native``.
+        notes: likewise.
         under: a config that all of this is merged into.
 
     Raises:
         ConfigError: an override that cannot be applied.
     """
-    native, words = to_native(cfg, overrides, origins, variables=variables)
+    native, words = to_native(cfg, overrides, origins, variables=variables, notes=notes)
     values, places = native.cfg, native.origins
     if under is not None:
         values = merge_sections(under.cfg, values)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ding_cls.config.compile import resolve
 from ding_cls.config.openmmlab.translate import to_native
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.reader.files import PACKAGE, RECIPES
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import MISSING, at, drop, value_at
@@ -38,6 +38,7 @@ def resolve_run(
     *,
     given: Mapping[str, Any] | None = None,
     variables: Collection[str] | None = None,
+    notes: FileNotes | None = None,
 ) -> NativeConfig:
     """Return what ``resolve`` does, over the recipe where the config takes one.
 
@@ -47,11 +48,12 @@ def resolve_run(
         origins: as there.
         given: as there; likewise.
         variables: as there.
+        notes: as there.
 
     Raises:
         ConfigError: as there.
     """
-    native, words = to_native(cfg, overrides, origins, variables=variables)
+    native, words = to_native(cfg, overrides, origins, variables=variables, notes=notes)
     under = recipe_under(native.cfg, words, given=given)
     resolved = resolve(native.cfg, words, native.origins, given=given, under=under)
     return resolved._replace(problems=[*native.problems, *resolved.problems])

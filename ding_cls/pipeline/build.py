@@ -14,7 +14,7 @@ from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
-from ding_cls.pipeline.datasets.splits import evaluation_set, training_set
+from ding_cls.pipeline.datasets.splits import evaluation_set, names_folder, training_set
 from ding_cls.policy import Policy
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def build_datasets(
         )
         return train_set, eval_set
     train_set = training_set(cfg)
-    if not (cfg.policy.eval.evaluator.validate or collect.val or collect.eval_data_path):
+    if not cfg.policy.eval.evaluator.validate and not names_folder(collect, "val"):
         # Nothing is evaluated: what stands in for the data is not read.
         return (train_set, train_set) if readable is None else readable(train_set, train_set)
     eval_set = evaluation_set(cfg, "val", train_set.classes)

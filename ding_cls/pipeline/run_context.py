@@ -23,6 +23,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.messages import with_location
+from ding_cls.config.origins import FileNotes
 from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
@@ -34,6 +35,7 @@ from ding_cls.metrics import Display
 from ding_cls.pipeline.build import check_single_images
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
+from ding_cls.pipeline.checks.num_classes import follow_num_classes
 from ding_cls.pipeline.checks.ranks import check_same_start
 from ding_cls.pipeline.datasets.input_statistics import (
     fill_input_statistics,
@@ -61,6 +63,7 @@ class Run:
         world_size: number of processes.
         tb_logger: TensorBoard writer on rank 0, else None.
         logger: prints the run's first and last lines, on rank 0.
+        notes: what reading the config file has found beside its values.
         facts: what every checkpoint says of the run beside what ``connect`` knows.
         allow_changed_data: go on with other data than the checkpoint's.
         learner: trains; None before ``connect``.
@@ -77,6 +80,7 @@ class Run:
     _file: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     allow_changed_data: bool = False
+    notes: FileNotes = field(default_factory=FileNotes)
     learner: BaseLearner | None = None
     _began: float = field(default_factory=time.perf_counter)
     _loaders: list[TrainLoader | EvalLoader] = field(default_factory=list)
@@ -192,6 +196,10 @@ class Run:
         for finding in self.findings(len(loader)):
             self.logger.warning(str(finding))
 
+    def follow_num_classes(self, num_classes: int) -> None:
+        """Set what the config inherits of the number of classes to that of the data."""
+        follow_num_classes(self.cfg, num_classes, origins=self._origins, notes=self.notes)
+
     def findings(self, updates_per_epoch: int) -> list[LintFinding]:
         """Return what the rules of ``config lint`` find, now that the length of an epoch is known."""
         return lint_run(
@@ -199,6 +207,7 @@ class Run:
             self._origins,
             processes=self.world_size,
             updates_per_epoch=updates_per_epoch,
+            notes=self.notes,
         )
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
@@ -250,6 +259,7 @@ def open_run(
     resume: bool | str | os.PathLike[str] = False,
     origins: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    notes: FileNotes | None = None,
     allow_changed_data: bool = False,
     **classes: Any,
 ) -> Iterator[Run]:
@@ -261,6 +271,7 @@ def open_run(
             from the very checkpoint: newer ones are set aside.
         origins: which line of which file set each key, for error messages.
         problems: what ``ding_cls.config.resolve`` found wrong, reported together with the rest.
+        notes: what reading the config file has found beside its values.
         allow_changed_data: go on with other data than the run was begun with, and warn.
         classes: ``policy=``, ``learner=``, ``evaluator=``: the classes whose own config keys are known.
 
@@ -293,6 +304,7 @@ def open_run(
         set_pkg_seed(compiled.seed, use_cuda=compiled.policy.cuda)
         run = Run(compiled, rank, world_size, writer, logger, checkpoint, origins, chosen.newer, chosen.file)
         run.allow_changed_data = allow_changed_data
+        run.notes = notes or run.notes
         with forward_library_logs(logger):
             yield run
     except (Exception, KeyboardInterrupt, SystemExit) as error:

@@ -10,7 +10,7 @@ import torch
 from ding_cls.config import resolve, to_native
 from ding_cls.config.defaults import ROOT
 from ding_cls.config.merge import plain_copy
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import recipe_line, resolve_run
 from ding_cls.config.tools.inspected import InspectedConfig
@@ -22,7 +22,7 @@ from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
-from ding_cls.pipeline.datasets.dataset_cfg import folder_of_split
+from ding_cls.pipeline.datasets.data_folder import lay_data_folder
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
@@ -113,14 +113,15 @@ def read_run_and_code(
         arguments: `read_run`'s.
 
     Returns:
-        The config, and ``open_run``'s arguments: origins, problems, the classes with keys of their own.
+        The config, and ``open_run``'s arguments: origins, problems, notes, the classes with keys of their own.
     """
-    cfg, origins, problems = read_run(config, **arguments)
+    notes = FileNotes()
+    cfg, origins, problems = read_run(config, notes=notes, **arguments)
     import_user_code(cfg, is_allowed=allow_code, folder=folder_of(config))
     if cfg.get("custom_imports") and (beside := folder_of(config)) is not None:
         # A checkpoint of this run names where the modules are.
         cfg["custom_imports"].setdefault("folder", str(beside.resolve()))
-    return cfg, {"origins": origins, "problems": problems, **PARTS}
+    return cfg, {"origins": origins, "problems": problems, "notes": notes, **PARTS}
 
 
 def _log_choices(run: Run, origins: Mapping[str, str], *, has_config: bool) -> None:
@@ -137,6 +138,7 @@ def assemble(
     learn, evaluation = run.cfg.policy.learn, run.cfg.policy.eval
     train_set, eval_set = readable_datasets(run, check_images=check_images)
     num_classes = len(train_set.classes)
+    run.follow_num_classes(num_classes)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
     drop_last = learn.learner.dataloader.drop_last
     train_loader = run.own(
@@ -190,14 +192,16 @@ def read_run(
     exp_name: str | None,
     overrides: Sequence[str],
     only_training: bool = False,
+    notes: FileNotes | None = None,
 ) -> NativeConfig:
     """Return the config that ``train``'s arguments describe, which line set which key, and what is wrong.
 
     With ``only_training`` pictures for validation are not asked for, and ``data`` may hold the class folders.
+    ``notes`` takes what reading the file finds beside its values.
     """
     origins: dict[str, str] = {}
     unreadable: list[str] = []
-    variables: set[str] | None = None
+    notes = FileNotes() if notes is None else notes
     if config is None:
         if data is None and not synthetic:
             raise ConfigError(
@@ -209,16 +213,14 @@ def read_run(
     elif isinstance(config, Mapping):
         cfg = config
     else:
-        variables = set()
-        cfg, origins = read_config_with_origins(config, problems=unreadable, variables=variables)
-    native, words = to_native(cfg, overrides, origins, variables=variables)
+        cfg, origins = read_config_with_origins(config, problems=unreadable, notes=notes)
+    native, words = to_native(cfg, overrides, origins, notes=notes)
     given: dict[str, Any] = {}
     if exp_name is not None:
         given["exp_name"] = exp_name
     if data is not None:
-        is_validated = "policy.eval.evaluator.validate=False" not in words
-        folders = _training_folder(data) if only_training else None
-        given |= folders or _folders_of_splits(native.cfg, data, is_validated)
+        notes.data = os.fspath(data)
+        given |= lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
     if synthetic:
         given["policy.collect.synthetic"] = True
     if model is not None:
@@ -251,11 +253,12 @@ def inspect_run(
         allow_code: as there; nothing is imported here.
         settings: as there.
     """
-    described = read_run(config, resume=False, **settings)
+    notes = FileNotes()
+    described = read_run(config, resume=False, notes=notes, **settings)
     if seed is not None:
         described.cfg["seed"], described.origins["seed"] = seed, "argument seed"
     name = str(config or described.cfg["exp_name"])
-    return InspectedConfig(name, described.cfg, described.origins, described)
+    return InspectedConfig(name, described.cfg, described.origins, described, notes)
 
 
 def folder_of(config: object) -> Path | None:
@@ -277,29 +280,6 @@ def resumed_config(cfg: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     if not saved.is_file():
         return dict(cfg)
     return {**read_config_with_origins(saved)[0], "exp_name": exp_name}
-
-
-def _folders_of_splits(
-    cfg: Mapping[str, Any], data: str | os.PathLike[str], is_validated: bool
-) -> dict[str, str]:
-    """Return the folders below ``data`` to train on and, where the run is validated, to validate on."""
-    collect = at(cfg, "policy.collect") or {}
-    paths = {"train": "learn_data_path", **({"val": "eval_data_path"} if is_validated else {})}
-    return {
-        f"policy.collect.{path}": str(folder_of_split(collect.get(split), data, split))
-        for split, path in paths.items()
-    }
-
-
-def _training_folder(data: str | os.PathLike[str]) -> dict[str, str]:
-    """Return which folder to train on, and the one for validation, which may be missing, beside it."""
-    names = {name for group in SPLIT_NAMES.values() for name in group}
-    has_splits = any(Path(data, name).is_dir() for name in names)
-    has_val = has_splits and any(Path(data, name).is_dir() for name in SPLIT_NAMES["val"])
-    return {
-        "policy.collect.learn_data_path": str(find_split(data, "train") if has_splits else data),
-        "policy.collect.eval_data_path": str(find_split(data, "val")) if has_val else "",
-    }
 
 
 def _run_folder(data: str | os.PathLike[str] | None, model: str | torch.nn.Module | None) -> str:

@@ -1,14 +1,16 @@
 """Arguments of mmclassification's parts that change nothing here: taken out before a part gets them.
 
 Which accuracies an evaluation gives is its metric's setting, the accuracy of training is always logged, and a
-sample here has no ``pad_shape``. Configs of earlier versions, also those in checkpoints, have them as well.
+sample here has no ``pad_shape``; images are read from the disk, and lists of them are kept as they are. Configs
+of earlier versions, also those in checkpoints, have them as well.
 """
 
 from typing import Any
 
 _ANY = object()
 _OF_HEADS = {"topk": _ANY, "cal_acc": _ANY}
-# By type: each argument, and the value without effect.
+_OF_FOLDERS = {"file_client_args": (None, {"backend": "disk"})}
+# By type: each argument, and the values without effect.
 IGNORED: dict[str, dict[str, Any]] = {
     "ClsHead": _OF_HEADS,
     "LinearClsHead": _OF_HEADS,
@@ -17,7 +19,15 @@ IGNORED: dict[str, dict[str, Any]] = {
     "DeiTClsHead": _OF_HEADS,
     "EfficientFormerClsHead": _OF_HEADS,
     "ConformerHead": _OF_HEADS,
-    "SeesawLoss": {"use_sigmoid": False},
+    "CustomDataset": _OF_FOLDERS,
+    "ImageNet": _OF_FOLDERS,
+    "ImageNet21k": {
+        "recursion_subdir": (True,),
+        "multi_label": (False,),
+        "serialize_data": _ANY,
+        **_OF_FOLDERS,
+    },
+    "SeesawLoss": {"use_sigmoid": (False,)},
     "Albu": {"update_pad_shape": _ANY},
 }
 
@@ -32,7 +42,7 @@ def drop_ignored(value: Any) -> None:
         return
     kind = value.get("type")
     for name, nothing in (IGNORED.get(kind, {}) if isinstance(kind, str) else {}).items():
-        if name in value and (nothing is _ANY or value[name] is nothing):
+        if name in value and (nothing is _ANY or value[name] in nothing):
             del value[name]
     for each in value.values():
         drop_ignored(each)

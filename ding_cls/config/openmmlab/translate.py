@@ -26,9 +26,10 @@ from ding_cls.config.openmmlab.key_table import (
     is_sgd,
     section,
 )
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.openmmlab.variables import FileVariables
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.overrides import apply_overrides
-from ding_cls.config.suggestions import MAX_GUESSES, UNKNOWN, is_alike, unknown_key
+from ding_cls.config.suggestions import MAX_GUESSES, UNKNOWN, unknown_key
 from ding_cls.config.tree import (
     MISSING,
     OriginTable,
@@ -45,13 +46,6 @@ from ding_cls.config.tree import (
 # Where a value comes from that no line has set.
 MM_DEFAULT = "mmclassification's default"
 
-# mmclassification keeps a file's variables in its config: what is this much like a key was meant as one.
-_MISSPELT = 0.8
-_OF_MMPRETRAIN = (
-    *("optim_wrapper", "param_scheduler", "default_hooks", "env_cfg", "visualizer", "randomness"),
-    *("train_cfg", "val_cfg", "test_cfg", "train_dataloader", "val_dataloader", "test_dataloader"),
-    *("val_evaluator", "test_evaluator", "data_preprocessor"),
-)
 # Keys that both spellings have.
 _SHARED = ("seed", "custom_imports")
 _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
@@ -77,6 +71,7 @@ def to_native(
     origins: Mapping[str, str] | None = None,
     *,
     variables: Collection[str] | None = None,
+    notes: FileNotes | None = None,
 ) -> tuple[NativeConfig, list[str]]:
     """Return a config of either spelling in ours, and the ``key=value`` words that are still to be set.
 
@@ -89,7 +84,8 @@ def to_native(
         cfg: as read; stays as it is.
         overrides: see ``apply_overrides``.
         origins: which line set what (see ``read_config_with_origins``); stays as it is.
-        variables: top-level names that the files use; any other that is no key is an error. None: unknown.
+        variables: top-level names that the files use. None: unknown.
+        notes: what reading the file has found; takes the spelling, and the names that nothing reads.
 
     Raises:
         ConfigError: an override that cannot be applied.
@@ -107,8 +103,11 @@ def to_native(
         return NativeConfig(values, places, problems), words
     values = apply_overrides(values, other_words, origins=places)
     problems += leftovers(values, places)
-    translation = _Translation(values, places, variables)
+    translation = _Translation(values, places, variables if notes is None or not notes.file else notes.variables)
     translated = translation.run()
+    if notes is not None:
+        notes.is_openmmlab = True
+        notes.unread.update(translation.unread)
     problems += [*translation.problems, *hooks_to_keys(translated, translation.new_origins)]
     return NativeConfig(translated, translation.new_origins, problems), native_words
 
@@ -119,14 +118,17 @@ class _Translation:
     Attributes:
         problems: a line each.
         new_origins: which line set what in the native config.
+        unread: variables of the file that nothing reads, and their places.
     """
 
     def __init__(
         self, cfg: dict[str, Any], origins: dict[str, str], variables: Collection[str] | None
     ) -> None:
         self.problems: list[str] = []
+        self.unread: dict[str, str] = {}
         self.new_origins = {path: place for path, place in origins.items() if _root(path) in ROOT}
-        self._cfg, self._origins, self._variables = cfg, OriginTable(origins), variables
+        self._cfg, self._origins = cfg, OriginTable(origins)
+        self._variables = FileVariables(cfg, self._origins, variables)
         self._moved: dict[str, Any] = {}
         self._sources: dict[str, tuple[str, Row, bool]] = {}
 
@@ -137,7 +139,7 @@ class _Translation:
             if key in ROOTS:
                 self._walk(key, value, None)
             elif key not in ROOT:
-                self._check_variable(key, value)
+                self._check_variable(str(key))
         for target in self._sources:
             self._note_origins(target)
         self._add_defaults()
@@ -214,17 +216,15 @@ class _Translation:
         elif place := place_of(path, self._origins):
             self.new_origins[target] = place
 
-    def _check_variable(self, key: Any, value: Any) -> None:
+    def _check_variable(self, key: str) -> None:
         """Let a file's variable go; refuse what was meant as a key."""
-        known = [*ROOTS, *ROOT]
-        is_misspelt = any(is_alike(str(key), each, _MISSPELT) for each in known)
-        if key in _OF_MMPRETRAIN:
-            self._add(str(key), "is mmpretrain 1.x's spelling; that of mmclassification 0.x is read here")
-            return
-        is_typed = (place_of(str(key), self._origins) or "").startswith("override ")
-        is_unused = self._variables is not None and key not in self._variables
-        if is_misspelt or is_typed or is_unused:
-            self._add(str(key), self._unknown(str(key), known, known))
+        if self._variables.is_of_mmpretrain(key):
+            self._add(key, "is mmpretrain 1.x's spelling; that of mmclassification 0.x is read here")
+        elif self._variables.is_meant_as_key(key):
+            known = [*ROOTS, *ROOT]
+            self._add(key, self._unknown(key, known, known))
+        elif self._variables.is_unread(key):
+            self.unread[key] = place_of(key, self._origins) or ""
 
     def _count_updates(self) -> None:
         """Turn numbers of batches into numbers of updates, of ``cumulative_iters`` batches each."""

@@ -7,7 +7,7 @@ config may have.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from easydict import EasyDict
 
 from ding_cls.config.merge import is_shadowing, key_problem, shadowing_problem, to_easydict
+from ding_cls.config.origins import FileNotes
 from ding_cls.config.reader.errors import Problems, TooManyProblemsError, located
 from ding_cls.config.reader.expressions import Expressions
 from ding_cls.config.reader.files import Sources, base_file, recipe_name
@@ -67,7 +68,11 @@ def read_config(path: str | os.PathLike[str]) -> EasyDict:
 
 
 def read_config_with_origins(
-    path: str | os.PathLike[str], *, problems: list[str] | None = None, variables: set[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    problems: list[str] | None = None,
+    variables: set[str] | None = None,
+    notes: FileNotes | None = None,
 ) -> tuple[dict[str, Any], Origins]:
     """Return the config that a file holds as plain dicts, and which line set what.
 
@@ -82,6 +87,7 @@ def read_config_with_origins(
             list they are all raised.
         variables: takes those top-level names of the config that an expression has used: one further down in
             the same file, or one of an inheriting file by ``_base_.name``.
+        notes: takes these too, the names that come too late, and the file's name.
 
     Raises:
         ConfigError: as ``read_config``; with ``problems`` only where there is nothing to go on with.
@@ -101,8 +107,13 @@ def read_config_with_origins(
         raise ConfigError("\n".join(reader.problems.lines))
     if problems is not None:
         problems.extend(reader.problems.lines)
+    used = reader.variables & values.keys()
     if variables is not None:
-        variables |= reader.variables & values.keys()
+        variables |= used
+    if notes is not None:
+        notes.file = reader.leaf.name
+        notes.variables |= used
+        notes.overridden.update(reader.overridden)
     return values, origins
 
 
@@ -114,12 +125,14 @@ class _Layer:
         values: by key.
         is_named: whether each Python file among them is one variable.
         private: keys that only inheriting files see.
+        used: names that an expression in the file that sets them has used, and the place that set them.
         is_whole: whether there were no problems.
     """
 
     values: LocatedDict = field(default_factory=LocatedDict)
     is_named: bool = True
     private: frozenset[str] = frozenset()
+    used: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
 
@@ -132,6 +145,7 @@ class _Reader:
         self._work = Work()
         self.problems = Problems(self._work)
         self.variables: set[str] = set()
+        self.overridden: dict[str, tuple[str, str]] = {}
         self._sources = Sources()
 
     def leaf_config(self) -> _Layer:
@@ -213,12 +227,33 @@ class _Reader:
             is_named = False
         self.variables |= scope.read_of_base if is_named else scope.read_of_base | scope.read
         private = frozenset() if is_named else frozenset(filter(_is_private, own))
+        values = inherit(bases.values, own, problems=self.problems)
+        read = set() if is_named else scope.read
+        self._note_overridden(values, bases, own, read | scope.read_of_base)
         return _Layer(
-            inherit(bases.values, own, problems=self.problems),
+            values,
             is_named or file.suffix != ".py",
             bases.private | private,
+            {**bases.used, **{name: own.places[name] for name in read & own.keys()}},
             len(self.problems.lines) == num_problems,
         )
+
+    def _note_overridden(
+        self, values: LocatedDict, bases: _Layer, own: LocatedDict, read: Collection[str]
+    ) -> None:
+        """Note the names that a file sets too late: its bases have used theirs, and nothing reads the new.
+
+        Args:
+            values: the file with its bases.
+            bases: those.
+            own: what the file itself sets.
+            read: the names that its expressions use.
+        """
+        for name in read:
+            self.overridden.pop(name, None)
+        for name in own.keys() & bases.used.keys() - set(read):
+            if values[name] != bases.values.get(name):
+                self.overridden[name] = (own.places[name], bases.used[name])
 
     def _python(self, text: str, scope: Scope, chain: Sequence[Path]) -> tuple[_Layer, LocatedDict, bool]:
         """Return the bases of a Python file, its own values, and whether these are one variable."""
@@ -268,6 +303,7 @@ class _Reader:
             with self.problems.collect(lose):
                 config = self._base(given, place, chain)
                 bases.private |= config.private
+                bases.used |= config.used
                 bases.is_named &= config.is_named
                 bases.is_whole &= config.is_whole
                 self._add_base(bases.values, config.values, scope, place)

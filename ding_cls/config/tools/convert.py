@@ -6,6 +6,7 @@ from typing import Any
 
 from ding_cls.config.compile import checked_config, resolve
 from ding_cls.config.defaults import ROOT
+from ding_cls.config.origins import FileNotes
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tools.show import show_config
 
@@ -16,9 +17,9 @@ def native_text(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     Raises:
         ConfigError: it cannot be read, or holds what cannot be used; all problems, one line each.
     """
-    variables: set[str] = set()
-    values, origins = read_config_with_origins(path, variables=variables)
-    native = resolve(values, overrides, origins, variables=variables)
+    notes = FileNotes()
+    values, origins = read_config_with_origins(path, notes=notes)
+    native = resolve(values, overrides, origins, notes=notes)
     checked_config(native.cfg, origins=native.origins, problems=native.problems)
     return show_config(_in_order(native.cfg, ROOT), lambda _: "")
 

@@ -47,7 +47,7 @@ def unequal_normalisation(cfg: LintContext) -> Iterator[LintFinding]:
     is_ordered = _orders_channels(train) or _orders_channels(val)
     for name in ("mean", "std") if is_ordered else ("mean", "std", "to_rgb"):
         old, new = train.normalisation.get(name), val.normalisation.get(name)
-        if train.normalisation and val.normalisation and _listed(old) != _listed(new):
+        if train.normalisation and val.normalisation and _of_channels(old) != _of_channels(new):
             yield LintFinding(
                 "unequal-normalisation",
                 f"{val.normalize_path}.{name}",
@@ -203,5 +203,7 @@ def _sized(size: tuple[int, int]) -> str:
     return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+def _of_channels(value: Any) -> Any:
+    """Return a mean or a standard deviation as a list; one number is that of each channel."""
+    several = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return several * 3 if len(several) == 1 else several

@@ -5,7 +5,7 @@ It must not run anything that the config names: no import, no data, no network.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ding_cls.config.compile import checked_config
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.normalize import merge_sections
-from ding_cls.config.origins import DEFAULT, DERIVED, NativeConfig
+from ding_cls.config.origins import DEFAULT, DERIVED, FileNotes, NativeConfig
 from ding_cls.config.overrides import apply_overrides
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.recipe import resolve_run
@@ -31,12 +31,14 @@ class InspectedConfig:
         written: the values as they are spelt after inheritance and overrides.
         origins: which line or override set what in ``written``.
         resolved: the same in the native spelling, with origins of its own, and what could not be taken over.
+        notes: what reading the file has found beside its values.
     """
 
     name: str
     written: Mapping[str, Any]
     origins: Mapping[str, str]
     resolved: NativeConfig
+    notes: FileNotes = field(default_factory=FileNotes)
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -101,12 +103,12 @@ def inspect_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) 
         file = file / "total_config.py"
         if not file.is_file():
             raise ConfigError(f"'{path}' is no run's folder: there is no total_config.py in it")
-    variables: set[str] = set()
-    values, places = read_config_with_origins(file, variables=variables)
+    notes = FileNotes()
+    values, places = read_config_with_origins(file, notes=notes)
     origins = dict(places)
     written = apply_overrides(values, overrides, origins=origins)
-    resolved = resolve_run(values, overrides, places, variables=variables)
-    return InspectedConfig(str(path), written, origins, resolved)
+    resolved = resolve_run(values, overrides, places, notes=notes)
+    return InspectedConfig(str(path), written, origins, resolved, notes)
 
 
 _DEFAULTS = defaults(ROOT)

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from ding_cls.common.process import launched_world_size
-from ding_cls.config.origins import DEFAULT
-from ding_cls.config.tools import data_rules, training_rules
+from ding_cls.config.origins import DEFAULT, FileNotes
+from ding_cls.config.tools import data_rules, file_rules, training_rules
 from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tools.lint_rule import LintContext, LintFinding, Rule
 from ding_cls.config.tree import OriginTable, place_of
@@ -37,6 +37,9 @@ RULES: tuple[Rule, ...] = (
     data_rules.random_evaluation,
     data_rules.evaluated_on_training_data,
     data_rules.loading_in_the_way,
+    file_rules.replaced_data,
+    file_rules.set_too_late,
+    file_rules.read_by_nothing,
 )
 
 
@@ -50,11 +53,16 @@ def lint(inspected: InspectedConfig, *, processes: int | None = None) -> list[Li
         processes: how many will train; None: as many as the launcher started, 1 without one.
     """
     tree, _ = inspected.tree_as_it_is
-    return _findings(LintContext(tree, inspected.origin, processes or launched_world_size()))
+    return _findings(LintContext(tree, inspected.origin, processes or launched_world_size(), notes=inspected.notes))
 
 
 def lint_run(
-    tree: Mapping[str, Any], origins: Mapping[str, str], *, processes: int, updates_per_epoch: int
+    tree: Mapping[str, Any],
+    origins: Mapping[str, str],
+    *,
+    processes: int,
+    updates_per_epoch: int,
+    notes: FileNotes | None = None,
 ) -> list[LintFinding]:
     """Return what the rules find in a run that is about to train, or that is looked at by a dry run.
 
@@ -63,10 +71,17 @@ def lint_run(
         origins: which line set what.
         processes: how many train.
         updates_per_epoch: updates in an epoch.
+        notes: what reading the file has found.
     """
     places = OriginTable(origins)
     return _findings(
-        LintContext(tree, lambda path: place_of(path, places) or DEFAULT, processes, updates_per_epoch)
+        LintContext(
+            tree,
+            lambda path: place_of(path, places) or DEFAULT,
+            processes,
+            updates_per_epoch,
+            notes or FileNotes(),
+        )
     )
 
 

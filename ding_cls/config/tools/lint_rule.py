@@ -4,11 +4,11 @@ It must not read data, nor import what a config names.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ding_cls.config.defaults import NEVER
-from ding_cls.config.origins import DEFAULT
+from ding_cls.config.origins import DEFAULT, FileNotes
 from ding_cls.config.tree import at
 
 
@@ -41,12 +41,14 @@ class LintContext:
         origin: returns where a value of ``tree`` was set.
         processes: how many processes will train.
         updates_per_epoch: updates in an epoch; None: the data are not known.
+        notes: what reading the file has found beside its values.
     """
 
     tree: Mapping[str, Any]
     origin: Callable[[str], str]
     processes: int
     updates_per_epoch: int | None = None
+    notes: FileNotes = field(default_factory=FileNotes)
 
     def at(self, path: str) -> Any:
         """Return a value of ``tree``; None where there is none."""

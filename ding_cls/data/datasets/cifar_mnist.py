@@ -61,6 +61,11 @@ class PublishedDataset(InMemoryDataset):
             self._download(os.path.expanduser(os.fspath(data_prefix)))
         super().__init__(data_prefix, pipeline, classes, ann_file, test_mode)
 
+    @classmethod
+    def is_published_in(cls, folder: str | os.PathLike[str]) -> bool:
+        """Return whether a folder, or one below it, has a file of the dataset."""
+        return any(cls._found(folder, name) for name in (*cls._TRAINING, *cls._TEST))
+
     @property
     def _files(self) -> tuple[str, ...]:
         """The names of the part's files."""
@@ -78,9 +83,10 @@ class PublishedDataset(InMemoryDataset):
             )
         return path
 
-    def _found(self, folder: str, name: str) -> Path | None:
+    @classmethod
+    def _found(cls, folder: str | os.PathLike[str], name: str) -> Path | None:
         places = (
-            Path(folder, below, f"{name}{end}") for below in (".", *self._FOLDERS) for end in ("", ".gz")
+            Path(folder, below, f"{name}{end}") for below in (".", *cls._FOLDERS) for end in ("", ".gz")
         )
         return next((path for path in places if path.is_file()), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,14 @@ FROM_0_TO_1 = Normalization((0.0,) * 3, (1.0,) * 3)
 """What changes nothing about floats from 0 to 1."""
 
 
+def _of_channels(numbers: Any) -> Sequence[float]:
+    """Return the numbers of the three channels: one number is that of each; none where it is no number."""
+    several = numbers if isinstance(numbers, Sequence) and not isinstance(numbers, str) else [numbers]
+    if any(isinstance(each, bool) or not isinstance(each, Real) for each in several):
+        return ()
+    return list(several) * 3 if len(several) == 1 else several
+
+
 @PIPELINES.register_module()
 class Normalize:
     """Subtracts the mean and divides by the standard deviation, both counted from 0 to 255, in float32.
@@ -62,20 +71,25 @@ class Normalize:
     with the same bits.
 
     Args:
-        mean: for each channel, from 0 to 255, in the order of the channels as the network sees them.
+        mean: for each channel, from 0 to 255, in the order of the channels as the network sees them; or one
+            number for all.
         std: likewise.
         to_rgb: as in mmclassification, where a file is read as BGR: True lets the network see RGB for files,
             False BGR. Pixels that come as arrays (without `LoadImageFromFile`) are swapped by True alone.
 
     Raises:
-        ConfigError: not three numbers each, a ``std`` that is not above 0, or numbers meant for [0, 1].
+        ConfigError: not one number or three each, a ``std`` that is not above 0, or numbers meant for [0, 1].
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
-        are_three = all(isinstance(each, Sequence) and len(each) == 3 for each in (mean, std))
-        if not are_three or min(std) <= 0:
+    def __init__(
+        self, mean: float | Sequence[float], std: float | Sequence[float], to_rgb: bool = True
+    ) -> None:
+        given = mean, std
+        mean, std = _of_channels(mean), _of_channels(std)
+        if not (len(mean) == len(std) == 3) or min(std) <= 0:
             raise ConfigError(
-                f"Normalize: mean={mean!r} and std={std!r} must be three numbers each, std above 0"
+                f"Normalize: mean={given[0]!r} and std={given[1]!r} must be three numbers each, or one for all "
+                "channels, std above 0"
             )
         if 0 < max(mean) <= 1 and max(std) <= 1:
             raise ConfigError(

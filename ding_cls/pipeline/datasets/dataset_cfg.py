@@ -90,10 +90,13 @@ def folder_of_split(section: Mapping[str, Any] | None, data: str | os.PathLike[s
 
 def holds_every_split(section: Mapping[str, Any] | None) -> bool:
     """Return whether a description's dataset has all splits in one folder, as published files have."""
-    kind = inner_of(section or {}).get("type")
-    # The user's own parts may not be imported yet.
-    part = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else kind
-    return bool(getattr(part, "holds_every_split", False))
+    return bool(getattr(known_part(section or {}), "holds_every_split", False))
+
+
+def known_part(section: Mapping[str, Any]) -> Any:
+    """Return the class or function inside a description's wrappers; None: not imported yet, or no type."""
+    kind = inner_of(section).get("type")
+    return (DATASETS.get(kind) if kind in DATASETS else None) if isinstance(kind, str) else kind
 
 
 def part_of(section: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ It must not know networks or loaders.
 """
 
 import inspect
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -22,6 +23,7 @@ from ding_cls.data import (
     pipeline_preprocessing,
 )
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.pipeline.datasets.data_folder import DataFolder
 from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,
     arguments_of,
@@ -35,6 +37,8 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
     without_loading,
 )
 from ding_cls.pipeline.datasets.input_checks import check_eval_normalization
+
+_LOGGER = logging.getLogger(__name__)
 
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
@@ -126,10 +130,34 @@ def evaluation_set(
     return dataset
 
 
+def classes_in(cfg: Any, split: str, data: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the class names of a folder of data: those of its training set where that is there, else a split's.
+
+    Raises:
+        DataError: the folder holds no such split.
+    """
+    collect = cfg.policy.collect
+    is_there = holds_every_split(described(collect, "train")) or Path(data, "train").is_dir()
+    name = "train" if is_there else split
+    offered = {"transform": None, "pipeline": evaluation_pipeline(collect), "is_training": False}
+    dataset = _built(_section_to_evaluate(collect, name, data), name, {**offered, "test_mode": True})
+    return tuple(dataset.classes)
+
+
 def described(collect: Any, split: str) -> dict[str, Any] | None:
     """Return the dict that describes a split, copied; None where it is a folder of images, or generated."""
     section = None if collect.synthetic else collect.get(split)
     return None if section is None else plain_copy(section)
+
+
+def names_folder(collect: Any, split: str) -> bool:
+    """Return whether a config names where the images of a split lie: a folder, or a list of files."""
+    section = described(collect, split)
+    folder = collect[_PATHS[split]]
+    if section is None or folder:
+        return bool(folder)
+    inner = inner_of(section)
+    return needs_no_folder(inner) or any(inner.get(name) for name in (*FOLDERS, "ann_file"))
 
 
 def _section_to_evaluate(collect: Any, split: str, data: str | os.PathLike[str] | None) -> dict[str, Any]:
@@ -139,11 +167,17 @@ def _section_to_evaluate(collect: Any, split: str, data: str | os.PathLike[str] 
         return _with_folder(own, split, _own_folder(collect, split, own))
     borrowed = described(collect, "val") if split == "test" else None
     section = next(each for each in (own, borrowed, _FOLDER) if each is not None)
-    if data is not None and holds_every_split(section):
-        section = changed(section, lambda inner: {**inner, "data_prefix": os.fspath(data)})
-    else:
-        section = _moved(section, _folder(collect, split) if data is None else find_split(data, split))
-    return section if own is not None else _without_list(section, split)
+    section = section if own is not None else _without_list(section, split)
+    return _moved(section, _folder(collect, split)) if data is None else _moved_to(section, split, data)
+
+
+def _moved_to(section: dict[str, Any], split: str, data: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a description says, of the split in a folder of data."""
+    folder = DataFolder(Path(data))
+    inner, path = folder.described(section if "datasets" in section else inner_of(section), split)
+    if folder.replaced:
+        _LOGGER.warning("--data %s takes the place of %s", data, ", ".join(folder.replaced))
+    return _moved(inner, path) if path else inner
 
 
 def _without_list(section: dict[str, Any], split: str) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def dry_run(
         overrides=overrides,
         allow_code=allow_code,
     )
+    notes = settings.pop("notes")
     wanted = Path(checked_config(read, seed, **settings).exp_name)
     with tempfile.TemporaryDirectory(prefix="ding_cls_dry_run_") as temporary:
         cfg = {**read, "exp_name": os.path.join(temporary, "run")}
@@ -85,7 +86,7 @@ def dry_run(
         with (
             forward_library_logs(forwarded),
             contextlib.redirect_stdout(io.StringIO()),
-            open_run(cfg, seed=seed, **settings) as run,
+            open_run(cfg, seed=seed, notes=notes, **settings) as run,
         ):
             report = _report(run, model, wanted, check_images)
         return replace(

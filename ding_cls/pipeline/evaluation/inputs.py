@@ -4,7 +4,7 @@ its own run or of another config."""
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank
 from ding_cls.config import checked_config, resolve, to_native
 from ding_cls.config.merge import plain_copy, to_easydict
-from ding_cls.config.origins import NativeConfig
+from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import ImageNetDataset, PipelinePreprocessing, find_split
+from ding_cls.data import ImageNetDataset, PipelinePreprocessing
 from ding_cls.data.datasets.listing import has_splits, list_classes
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
@@ -34,9 +34,18 @@ from ding_cls.metrics import described_metric
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.build import build_datasets, build_network
 from ding_cls.pipeline.checks.labels import Labels, check_tasks
-from ding_cls.pipeline.datasets.dataset_cfg import changed, holds_every_split, part_of, with_pipeline
+from ding_cls.pipeline.checks.num_classes import follow_num_classes
+from ding_cls.pipeline.datasets.dataset_cfg import (
+    FOLDERS,
+    changed,
+    holds_every_split,
+    inner_of,
+    part_of,
+    with_pipeline,
+)
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics, input_line
 from ding_cls.pipeline.datasets.splits import (
+    classes_in,
     evaluation_pipeline,
     evaluation_set,
     preprocessing_of,
@@ -70,6 +79,8 @@ class EvalInputs:
         preprocessing: what is done to an image.
         class_names: in the order of their numbers; None where the checkpoint does not say them.
         is_run: the checkpoint says which network, preprocessing and classes it was made for.
+        notes: what reading the config that describes the network has found.
+        origins: which line of it set what.
     """
 
     checkpoint: Path
@@ -78,6 +89,8 @@ class EvalInputs:
     preprocessing: PipelinePreprocessing
     class_names: tuple[str, ...] | None
     is_run: bool
+    notes: FileNotes = field(default_factory=FileNotes)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bad_images(self) -> Mapping[str, Any]:
@@ -104,19 +117,23 @@ def read_inputs(
     file = checkpoint_file(checkpoint)
     state = read_checkpoint(file) if config is None or zipfile.is_zipfile(file) else None
     if config is not None and not describes_run((state or {}).get("run")):
-        cfg = _given_config(config, metric, overrides, is_alone=True, allow_code=allow_code)
+        notes = FileNotes()
+        cfg, origins = _given_config(
+            config, metric, overrides, is_alone=True, allow_code=allow_code, notes=notes
+        )
         if not has_model:
             check_buildable(cfg, file, function="evaluate")
-        return EvalInputs(file, state, cfg, preprocessing_of(cfg), _noted_classes(state), False)
+        classes = _noted_classes(state)
+        return EvalInputs(file, state, cfg, preprocessing_of(cfg), classes, False, notes, origins)
     run, saved = described_run(state or {}, file, has_model=has_model, function="evaluate")
     preprocessing = preprocessing_in(run, file)
     if config is None:
         described, words = to_native(saved, overrides)
-        cfg = _compiled(described, metric, words, allow_code=allow_code, folder=None)
+        cfg, _ = _compiled(described, metric, words, allow_code=allow_code, folder=None)
         _check_words(saved, overrides, _OF_THE_DATA)
     else:
         import_user_code(saved, is_allowed=allow_code)
-        given = _given_config(config, metric, overrides, is_alone=False, allow_code=allow_code)
+        given, _ = _given_config(config, metric, overrides, is_alone=False, allow_code=allow_code)
         cfg = _with_data_of(given, saved)
     return EvalInputs(file, state, cfg, preprocessing, tuple(run["class_names"]), True)
 
@@ -136,6 +153,7 @@ def evaluated_set(
         DataError: there is no such folder, or it has classes that the checkpoint lacks.
     """
     cfg, collect = inputs.cfg, inputs.cfg.policy.collect
+    inputs.notes.data = "" if data is None else os.fspath(data)
     classes = inputs.class_names
     if data is not None and _is_one_split(data, collect, classes or ()):
         if split is not None:
@@ -152,8 +170,9 @@ def evaluated_set(
         train_set, eval_set = build_datasets(cfg)
         return (train_set if split == "train" else eval_set), split
     if classes is None:
-        folder = find_split(data, split) if data is not None else collect.eval_data_path
-        classes = _training_classes(cfg) or list_classes(os.fspath(folder))
+        classes = _training_classes(cfg)
+        if classes is None:
+            classes = list_classes(collect.eval_data_path) if data is None else classes_in(cfg, split, data)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
 
 
@@ -168,6 +187,8 @@ def eval_policy(
         ModelError: as `load_pretrained`.
     """
     network = model
+    if not inputs.is_run:
+        follow_num_classes(inputs.cfg, len(classes), origins=inputs.origins, notes=inputs.notes)
     if network is None:
         network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
     check_tasks(network, labels, data="the data", remedy="name other data, or the checkpoint of another run")
@@ -200,31 +221,39 @@ def _is_one_split(data: str | os.PathLike[str], collect: Any, classes: Sequence[
 
 
 def _given_config(
-    config: Config, metric: Metrics | None, overrides: Sequence[str], *, is_alone: bool, allow_code: bool
-) -> Any:
-    """Return a config that the user names, compiled; it describes the network too where ``is_alone``."""
+    config: Config,
+    metric: Metrics | None,
+    overrides: Sequence[str],
+    *,
+    is_alone: bool,
+    allow_code: bool,
+    notes: FileNotes | None = None,
+) -> tuple[Any, Mapping[str, str]]:
+    """Return a config that the user names, compiled, and which line set what; ``notes`` takes the rest.
+
+    It describes the network too where ``is_alone``.
+    """
+    notes = FileNotes() if notes is None else notes
     unreadable: list[str] = []
     origins: Mapping[str, str] | None = None
-    variables: set[str] | None = None
     if isinstance(config, Mapping):
         values = config
     else:
         file = Path(config, "total_config.py") if os.path.isdir(config) else Path(config)
         if not file.is_file() and file != Path(config):
             raise ConfigError(f"'{config}' is no run's folder: there is no total_config.py in it")
-        variables = set()
-        values, origins = read_config_with_origins(file, problems=unreadable, variables=variables)
-    described, words = to_native(values, overrides, origins, variables=variables)
+        values, origins = read_config_with_origins(file, problems=unreadable, notes=notes)
+    described, words = to_native(values, overrides, origins, notes=notes)
     if is_alone:
         fill_input_statistics(described.cfg, described.origins)
         line = input_line(described.cfg, described.origins)
         if line and launched_rank() == 0:
             text_logger("run").info(line)
     described = described._replace(problems=[*unreadable, *described.problems])
-    cfg = _compiled(described, metric, words, allow_code=allow_code, folder=folder_of(config))
+    compiled = _compiled(described, metric, words, allow_code=allow_code, folder=folder_of(config))
     used = (*_OF_THE_DATA, *_OF_THE_NETWORK, "policy.collect") if is_alone else _OF_THE_DATA
     _check_words(values, overrides, used)
-    return cfg
+    return compiled
 
 
 def _compiled(
@@ -234,7 +263,7 @@ def _compiled(
     *,
     allow_code: bool,
     folder: Path | None,
-) -> Any:
+) -> tuple[Any, Mapping[str, str]]:
     """Return a config with another metric and ``key=value`` words, compiled; the user's code is imported."""
     values = described.cfg
     import_user_code(resolve(values, words).cfg, is_allowed=allow_code, folder=folder)
@@ -243,7 +272,8 @@ def _compiled(
         put(values, "policy.eval.metric", described_metric(metric))
     cfg, origins, problems = resolve(values, words, described.origins)
     parts: dict[str, Any] = dict(PARTS)
-    return checked_config(cfg, origins=origins, problems=[*described.problems, *problems], **parts)
+    problems = [*described.problems, *problems]
+    return checked_config(cfg, origins=origins, problems=problems, **parts), origins
 
 
 def _check_words(values: Mapping[str, Any], overrides: Sequence[str], used: Sequence[str]) -> None:
@@ -296,6 +326,8 @@ def _noted_classes(state: Mapping[str, Any] | None) -> tuple[str, ...] | None:
 def _training_classes(cfg: Any) -> tuple[str, ...] | None:
     """Return the class names of a config's training data; None where these are not on this machine."""
     collect = cfg.policy.collect
-    if collect.train is None and not os.path.isdir(collect.learn_data_path):
+    inner = inner_of(collect.train or {})
+    named = [collect.learn_data_path, *(inner.get(name) for name in (*FOLDERS, "ann_file"))]
+    if not all(os.path.exists(os.path.expanduser(each)) for each in named if each):
         return None
     return tuple(training_set(cfg).classes)

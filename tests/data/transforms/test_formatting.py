@@ -129,9 +129,16 @@ def test_keys_are_a_list():
             step("img")
 
 
-def test_three_numbers_are_wanted():
-    for mean in (127.5, [127.5], None):
-        with pytest.raises(ConfigError, match="must be three numbers each"):
+def test_one_number_is_that_of_each_channel():
+    for mean, std in ((127.5, 127.5), ([127.5], (127.5,)), (127, [127.5] * 3), (np.float32(127.5), 127.5)):
+        one, three = Normalize(mean, std), Normalize([float(np.ravel(mean)[0])] * 3, [127.5] * 3)
+        assert one.numbers(is_from_file=True) == three.numbers(is_from_file=True)
+        assert np.array_equal(one({"img": PIXELS})["img"], three({"img": PIXELS})["img"])
+
+
+def test_one_number_or_three_are_wanted():
+    for mean in (None, [], [1, 2], "127.5", True, [[1, 2, 3]]):
+        with pytest.raises(ConfigError, match="must be three numbers each, or one for all"):
             Normalize(mean, [1, 1, 1])
 
 
