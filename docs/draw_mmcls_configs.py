@@ -97,14 +97,13 @@ def outcome_of(folder: Path, file: str, data: Path) -> Outcome:
         file: the config's path in it.
         data: what ``make_images`` made.
     """
-    network, is_config = "", True
+    network, is_config, small = "", True, list[str]()
     try:
         with contextlib.suppress(DingError):
             values, _ = read_config_with_origins(folder / file)
             network, is_config = _backbone(values), any(key in ROOTS for key in values)
-        small = [] if network in _ONE_SIZE else list(_small(values)) if network else []
-        words = WORDS if is_config else ()
-        dry_run(folder / file, data=data, overrides=[*words, *small])
+            small = list(_small(values)) if is_config and network not in _ONE_SIZE else []
+        dry_run(folder / file, data=data, overrides=[*(WORDS if is_config else ()), *small])
     except DingError as error:
         return Outcome(file, network, _reason(str(error), folder))
     except Exception as error:
@@ -181,9 +180,9 @@ def page(found: list[Outcome]) -> str:
         HEAD.format(side=SIDE),
         "## Counts",
         "",
-        f"{len(found)} files: **{len(ran)} run**, **{len(found) - len(ran)} are refused** for a reason that is "
-        f"on this page. {len(parts)} of those that run are parts of configs (datasets, schedules) without a "
-        "network of their own: they take the recipe's.",
+        f"{len(found)} files: **{len(ran)} run**, **{len(found) - len(ran)} are refused** for a reason that "
+        f"is on this page. {len(parts)} of those that run are parts of configs (datasets, schedules) without "
+        "a network of their own: they take the recipe's.",
         "",
         "| folder | files | run | refused |",
         "|---|---|---|---|",

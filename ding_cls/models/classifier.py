@@ -3,7 +3,7 @@
 It must not know the parts that come with the library, nor data, optimizers or configs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ding_cls.errors import ModelError
 from ding_cls.models.heads.linear import ClsHead
-from ding_cls.models.registry import CLASSIFIERS, build_backbone, build_head, build_neck, takes
+from ding_cls.models.registry import CLASSIFIERS, Part, build_backbone, build_head, build_neck, takes
 
 
 class Outputs(NamedTuple):
@@ -37,7 +37,7 @@ class ImageClassifier(nn.Module):
 
     Args:
         backbone: ``dict(type=, ...)``, or a module.
-        neck: the same; None: the head gets the backbone's maps.
+        neck: the same, or a list of such; None: the head gets the backbone's maps.
         head: the same; None: the network only extracts features.
 
     Attributes:
@@ -56,7 +56,7 @@ class ImageClassifier(nn.Module):
     def __init__(
         self,
         backbone: Mapping[str, Any] | nn.Module,
-        neck: Mapping[str, Any] | nn.Module | None = None,
+        neck: Mapping[str, Any] | nn.Module | Sequence[Part] | None = None,
         head: Mapping[str, Any] | nn.Module | None = None,
     ) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ _STAGES = (1, 2, 4, 8)
 
 @NECKS.register_module()
 class HRFuseScales(nn.Module):
-    """The fusion of HRNet's four maps into one; the backbone ``HRNet`` here ends with it, so this adds nothing.
+    """The fusion of HRNet's four maps into one. The backbone ``HRNet`` here ends with it: this adds nothing.
 
     Args:
         in_channels: of the four maps.

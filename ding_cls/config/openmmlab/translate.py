@@ -52,13 +52,12 @@ _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # What a head's layer is drawn from there where the config sets nothing.
 _NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
+_ZERO = {"type": "Constant", "layer": "Linear", "val": 0.0}
 _DRAWN_FROM = {
     **dict.fromkeys(
         ("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead", "EfficientFormerClsHead"), _NORMAL
     ),
-    **dict.fromkeys(
-        ("VisionTransformerClsHead", "DeiTClsHead"), {"type": "Constant", "layer": "Linear", "val": 0.0}
-    ),
+    **dict.fromkeys(("VisionTransformerClsHead", "DeiTClsHead"), _ZERO),
 }
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")
@@ -103,7 +102,9 @@ def to_native(
         return NativeConfig(values, places, problems), words
     values = apply_overrides(values, other_words, origins=places)
     problems += leftovers(values, places)
-    translation = _Translation(values, places, variables if notes is None or not notes.file else notes.variables)
+    translation = _Translation(
+        values, places, variables if notes is None or not notes.file else notes.variables
+    )
     translated = translation.run()
     if notes is not None:
         notes.is_openmmlab = True

@@ -1,7 +1,7 @@
-"""mmclassification's names of backbones, each with the network of torchvision or timm used for it: plain data.
+"""mmclassification's names of backbones, each with the network of torchvision or timm used for it.
 
 Those that we write ourselves (``ResNet`` and its kin, ``LeNet5``, ``TIMMBackbone``) are registered by their
-classes. What is done with the data is in ``openmmlab_names``.
+classes. This is plain data; what is done with it is in ``openmmlab_names``.
 """
 
 from collections.abc import Mapping

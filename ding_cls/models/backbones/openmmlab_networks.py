@@ -1,4 +1,4 @@
-"""Backbones of timm in the forms that mmclassification has: RepVGG for deployment, DeiT with two tokens, ResNeSt.
+"""Backbones of timm in mmclassification's forms: RepVGG for deployment, DeiT with two tokens, ResNeSt.
 
 They are built by the names in ``openmmlab_families``.
 """

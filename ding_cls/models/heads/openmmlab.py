@@ -1,4 +1,4 @@
-"""Heads that mmclassification has for one backbone each: DeiT's, EfficientFormer's; the Conformer's is not here."""
+"""Heads that mmclassification has for one backbone each: DeiT's and EfficientFormer's."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
