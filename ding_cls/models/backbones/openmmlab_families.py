@@ -26,6 +26,7 @@ class Family:
         renamed_in_timm: further arguments, and timm's names of them.
         usual: arguments whose values, where they are not given, are mmclassification's and not the library's.
         fixed: arguments that the networks here have one value of.
+        with_drop_path: torchvision's members without stochastic depth, and timm's of the same networks.
         activation: mmclassification's, where ``act_cfg`` is not given; None: there is no such argument.
     """
 
@@ -38,6 +39,7 @@ class Family:
     renamed_in_timm: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     usual: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    with_drop_path: Mapping[str, str] = field(default_factory=dict)
     activation: str | None = None
 
 
@@ -350,6 +352,13 @@ FAMILIES: dict[str, Family] = {
         last=(-1, 11, 23),
         renamed={"img_size": "image_size", "drop_rate": "dropout"},
         renamed_in_timm=_BLOCK_DROPOUT,
+        with_drop_path={
+            "vit_b_16": "timm/vit_base_patch16_224",
+            "vit_b_32": "timm/vit_base_patch32_224",
+            "vit_l_16": "timm/vit_large_patch16_224",
+            "vit_l_32": "timm/vit_large_patch32_224",
+            "vit_h_14": "timm/vit_huge_patch14_224",
+        },
         fixed=_VITS,
     ),
 }

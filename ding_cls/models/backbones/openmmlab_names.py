@@ -52,7 +52,7 @@ def member_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, A
     for chosen in (values, [each.lower() if isinstance(each, str) else each for each in values]):
         member = _lookup(family, chosen)
         if member is not None:
-            return member, rest
+            return family.with_drop_path.get(member, member) if rest.get("drop_path_rate") else member, rest
     given = ", ".join(f"{key}={value!r}" for key, value in zip(family.choice, values, strict=True))
     known = ", ".join(map(str, family.members))
     raise ConfigError(f"backbone '{name}' has no member with {given}; there are: {known}")
@@ -96,6 +96,8 @@ def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
     rest.pop("norm_cfg", None)
     if is_timm and not has_timm():
         raise ModelError(f"backbone '{name}' is {member}, and timm is not installed: {INSTALL}")
+    if member in family.with_drop_path and not rest.get("drop_path_rate"):
+        rest.pop("drop_path_rate", None)
     own = {key: rest.pop(key) for key in _OURS if key in rest}
     _check_out_indices(name, member, rest.pop("out_indices", -1))
     _take_fixed(name, rest, member)

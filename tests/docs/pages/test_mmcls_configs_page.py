@@ -1,4 +1,4 @@
-"""``docs/mmcls-configs.md`` says what comes of mmclassification's configs; a sample of them is tried again."""
+"""``docs/mmcls-configs.md`` says what comes of mmclassification's configs; a sample is tried again."""
 
 import os
 import re

@@ -130,6 +130,8 @@ def test_an_argument_that_the_network_has_otherwise_is_refused(
         ("SwinTransformerV2", {"arch": "b", "window_size": [8, 8, 8, 8]}, "swin_v2_b"),
         ("VisionTransformer", {"arch": "DEIT-TINY"}, "timm/deit_tiny_patch16_224"),
         ("MViT", {"arch": "large", "dim_mul_in_attention": False}, "timm/mvitv2_large"),
+        ("VisionTransformer", {"arch": "b", "drop_path_rate": 0.0}, "vit_b_16"),
+        ("VisionTransformer", {"arch": "b", "drop_path_rate": 0.1}, "timm/vit_base_patch16_224"),
     ],
 )
 def test_arguments_choose_the_member(name: str, arguments: dict[str, Any], member: str) -> None:
