@@ -84,7 +84,7 @@ def _both(size: str) -> tuple[str, str]:
     return size, _SIZES[size]
 
 
-_SWIN = {
+_SWIN: dict[Any, str] = {
     **{(name, 7): f"swin_{size[0]}" for size in ("tiny", "small", "base") for name in _both(size)},
     **{(name, 7): "timm/swin_large_patch4_window7_224" for name in _both("large")},
     **{
@@ -93,7 +93,7 @@ _SWIN = {
         for name in _both(size)
     },
 }
-_SWIN_V2 = {
+_SWIN_V2: dict[Any, str] = {
     **{(name, 8, 0): f"swin_v2_{size[0]}" for size in ("tiny", "small", "base") for name in _both(size)},
     **{
         (name, _W16, 0): f"timm/swinv2_{size}_window16_256"
