@@ -33,7 +33,7 @@ HEAD = """\
 Written by `python docs/draw_mmcls_configs.py FOLDER`, which gives each file to
 
 ```
-ding-cls train FILE --data DIR --dry-run data.samples_per_gpu=3 data.workers_per_gpu=0
+ding-cls train FILE --data DIR --dry-run data.samples_per_gpu=3 data.workers_per_gpu=0 policy.cuda=False
 ```
 
 and keeps what comes of it: three classes of a few images, one update, one evaluation. `FOLDER` is `configs`
@@ -50,7 +50,7 @@ that of mmclassification's own tables.
 CLASSES = ("cat", "dog", "fox")
 # In a refusal it says that this page is not done: an error is to be a line that a user can act on.
 TRACEBACK = "TRACEBACK:"
-WORDS = ("data.samples_per_gpu=3", "data.workers_per_gpu=0")
+WORDS = ("data.samples_per_gpu=3", "data.workers_per_gpu=0", "policy.cuda=False")
 SIDE = 64
 # Networks here that are made for one size of images.
 _ONE_SIZE = (

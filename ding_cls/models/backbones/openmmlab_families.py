@@ -332,8 +332,8 @@ FAMILIES: dict[str, Family] = {
             "attn_drop_rate": 0.0,
             "first_stride": 4,
             "num_fcs": 2,
+            "act_cfg": {"type": "GELU"},
         },
-        activation="GELU",
     ),
     "VGG": Family(
         ("depth", "norm_cfg"),

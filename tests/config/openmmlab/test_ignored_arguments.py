@@ -39,3 +39,9 @@ def test_a_word_on_the_command_line_may_set_them() -> None:
     cfg = {"policy": {"model": {"head": {"type": "LinearClsHead", "in_channels": 8}}}}
     head = resolve(cfg, ["policy.model.head.topk=(1, 5)"]).cfg["policy"]["model"]["head"]
     assert head == {"type": "LinearClsHead", "in_channels": 8}
+
+
+def test_a_misspelt_delete_of_parameters_settings_is_passed_over() -> None:
+    cfg = {"optimizer": {"type": "AdamW", "paramwise_cfg": {"_delete": True, "norm_decay_mult": 0.0}}}
+    drop_ignored(cfg)
+    assert cfg["optimizer"]["paramwise_cfg"] == {"norm_decay_mult": 0.0}
