@@ -58,8 +58,20 @@ ends at, or rises to, that times `lr_mult`, where mmcv takes the same number for
 **An epoch's batches** are as many as mmclassification's and hold all images too, but differ in size by one at
 most: mmclassification's last one is what is left, be it a single image.
 
-**Variables of the file**, such as `img_norm_cfg`, are let go, as nothing reads them. One that is spelt almost
-like a key is an error.
+**Variables of the file**, such as `img_norm_cfg`, are let go. One that nothing reads, as in the files that mmcv
+writes into a `work_dir`, is told by `config lint`, a dry run and the run; so is one that a file sets after its
+base has used its own, which changes nothing. One that is spelt almost like a key is an error, unless that key
+stands beside it.
+
+**`--data DIR`** takes the place of the config's own data, in wrappers too: `data_prefix`, `ann_file` and
+`classes=FILE` of `train`, `val` and `test` give way to `DIR/train`, `DIR/val` and `DIR/test`. A list or a file of
+classes that lies in `DIR` as it lies in the config's own data, such as `DIR/meta/val.txt`, is read; so are CUB,
+Stanford Cars, VOC, CIFAR and MNIST in their published form. Where `DIR` has class folders, all but VOC read these.
+With `--no-validate` a `val` may be missing. What was typed, such as `data.val.ann_file=FILE`, stays.
+
+**`num_classes`** of head, backbone, losses and augmentations follows the data where a base file sets it, and with
+`--data` in any file; ranks in `topk` beyond it are left out. A line tells it. A number that was typed, or that a
+file has for its own data, must be the data's.
 
 **How to read the table.** A key without a row of its own moves along with the dict it is in:
 `optimizer.betas` becomes `policy.learn.optimizer.betas`. *Not supported yet* is an error with file and line,

@@ -196,9 +196,9 @@ class Run:
         for finding in self.findings(len(loader)):
             self.logger.warning(str(finding))
 
-    def follow_num_classes(self, num_classes: int) -> None:
-        """Set what the config inherits of the number of classes to that of the data."""
-        follow_num_classes(self.cfg, num_classes, origins=self._origins, notes=self.notes)
+    def follow_num_classes(self, num_classes: int) -> str:
+        """Set what the config inherits of the number of classes to that of the data; return a line on it."""
+        return follow_num_classes(self.cfg, num_classes, origins=self._origins, notes=self.notes)
 
     def findings(self, updates_per_epoch: int) -> list[LintFinding]:
         """Return what the rules of ``config lint`` find, now that the length of an epoch is known."""

@@ -1,5 +1,6 @@
 """Training from a config file, or from a folder and a model's name."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +17,13 @@ from ding_cls.config.recipe import recipe_line, resolve_run
 from ding_cls.config.tools.inspected import InspectedConfig
 from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import SPLIT_NAMES, TrainLoader, build_eval_loader, build_train_loader, find_split
+from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.errors import ConfigError
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network, check_network
 from ding_cls.pipeline.checks.labels import metric_for, missing_classes
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
-from ding_cls.pipeline.datasets.data_folder import lay_data_folder
+from ding_cls.pipeline.datasets.data_argument import lay_data_folder
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count
@@ -31,6 +32,8 @@ from ding_cls.pipeline.resume import SAVED_CONFIG, folder_in, is_run, named_run,
 from ding_cls.pipeline.run_context import Run, open_run
 from ding_cls.policy import ImageClassificationPolicy
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
+
+_LOGGER = logging.getLogger(__name__)
 
 PARTS = {"policy": ImageClassificationPolicy, "learner": BaseLearner, "evaluator": MetricSerialEvaluator}
 
@@ -113,7 +116,7 @@ def read_run_and_code(
         arguments: `read_run`'s.
 
     Returns:
-        The config, and ``open_run``'s arguments: origins, problems, notes, the classes with keys of their own.
+        The config, and ``open_run``'s arguments: origins, problems, notes, classes with keys of their own.
     """
     notes = FileNotes()
     cfg, origins, problems = read_run(config, notes=notes, **arguments)
@@ -138,7 +141,8 @@ def assemble(
     learn, evaluation = run.cfg.policy.learn, run.cfg.policy.eval
     train_set, eval_set = readable_datasets(run, check_images=check_images)
     num_classes = len(train_set.classes)
-    run.follow_num_classes(num_classes)
+    if line := run.follow_num_classes(num_classes):
+        _LOGGER.warning("%s", line)
     sampler = plain_copy(run.cfg.policy.collect.sampler)
     drop_last = learn.learner.dataloader.drop_last
     train_loader = run.own(
@@ -219,7 +223,6 @@ def read_run(
     if exp_name is not None:
         given["exp_name"] = exp_name
     if data is not None:
-        notes.data = os.fspath(data)
         given |= lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
     if synthetic:
         given["policy.collect.synthetic"] = True

@@ -1,8 +1,8 @@
 """Arguments of mmclassification's parts that change nothing here: taken out before a part gets them.
 
 Which accuracies an evaluation gives is its metric's setting, the accuracy of training is always logged, and a
-sample here has no ``pad_shape``; images are read from the disk, and lists of them are kept as they are. Configs
-of earlier versions, also those in checkpoints, have them as well.
+sample here has no ``pad_shape``; images are read from the disk, and lists of them are kept as they are.
+Configs of earlier versions, also those in checkpoints, have them as well.
 """
 
 from typing import Any

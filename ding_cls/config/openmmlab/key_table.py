@@ -139,6 +139,7 @@ _LEARN, _LEARNER, _COLLECT = "policy.learn", "policy.learn.learner", "policy.col
 _HOOK, _FILES, _EVALUATOR = f"{_LEARNER}.hook", f"{_LEARNER}.checkpoint", "policy.eval.evaluator"
 _SAMPLER, _LOADER = f"{_COLLECT}.sampler", f"{_LEARNER}.dataloader"
 _METRIC, _MODEL, _OPTIMIZER = "policy.eval.metric", "policy.model", f"{_LEARN}.optimizer"
+_PARAMWISE = f"{_OPTIMIZER}.paramwise_cfg"
 _NONE = (None,)
 _TEMPLATE = ("checkpoint_config.filename_tmpl", f"{_FILES}.file_name")
 
@@ -168,7 +169,7 @@ TABLE: tuple[Row, ...] = (
     Row("optimizer.weight_decay", f"{_LEARN}.weight_decay"),
     *_rows("optimizer", "momentum nesterov", _LEARN, when=_SGD),
     *_rows("optimizer", "paramwise_cfg constructor", _OPTIMIZER, nothing=_NONE),
-    Row("paramwise_cfg", f"{_OPTIMIZER}.paramwise_cfg", "that of optimizer wins", nothing=_NONE, is_general=True),
+    Row("paramwise_cfg", _PARAMWISE, "that of optimizer wins", nothing=_NONE, is_general=True),
     Row("optimizer_config.type", LATER, nothing=(*_PLAIN_OPTIMIZER_HOOKS, *FP16_HOOKS)),
     Row("optimizer_config.grad_clip", f"{_LEARN}.grad_clip", types=(dict,), nothing=_NONE),
     Row("optimizer_config.detect_anomalous_params", f"{_LEARN}.detect_anomalous_params"),

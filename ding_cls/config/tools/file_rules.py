@@ -18,7 +18,7 @@ def replaced_data(cfg: LintContext) -> Iterator[LintFinding]:
             "replaced-data",
             "policy.collect",
             f"--data {cfg.notes.data} takes the place of {', '.join(cfg.notes.replaced[:_NUM_NAMED])}",
-            "a list of that folder is named by SPLIT.ann_file",
+            "a list in it is named by SPLIT.ann_file",
         )
 
 

@@ -53,7 +53,9 @@ def lint(inspected: InspectedConfig, *, processes: int | None = None) -> list[Li
         processes: how many will train; None: as many as the launcher started, 1 without one.
     """
     tree, _ = inspected.tree_as_it_is
-    return _findings(LintContext(tree, inspected.origin, processes or launched_world_size(), notes=inspected.notes))
+    return _findings(
+        LintContext(tree, inspected.origin, processes or launched_world_size(), notes=inspected.notes)
+    )
 
 
 def lint_run(

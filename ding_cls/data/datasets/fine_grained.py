@@ -70,15 +70,20 @@ class CUB(CustomDataset):
         ]
 
 
+# The lists of the training and the test part.
+_CARS_LISTS = ("cars_train_annos.mat", "cars_test_annos_withlabels.mat")
+
+
 @DATASETS.register_module()
 class StanfordCars(CustomDataset):
-    """Stanford Cars, from ``cars_annos.mat``; SciPy reads it.
+    """Stanford Cars, from ``cars_annos.mat`` or from its ``devkit``; SciPy reads them.
 
     Args:
         data_prefix: the folder that the names in the file begin from.
         pipeline: as in `BaseDataset`.
         classes: as in `BaseDataset`; the file's own by default.
-        ann_file: the file; ``cars_annos.mat`` in ``data_prefix`` where None.
+        ann_file: the file; where None ``cars_annos.mat`` in ``data_prefix``, or else the part's list in
+            ``devkit`` there, with the images in ``cars_train`` and ``cars_test``.
         test_mode: the test part.
 
     Raises:
@@ -95,12 +100,16 @@ class StanfordCars(CustomDataset):
         test_mode: bool = False,
     ) -> None:
         listing = ann_file or Path(data_prefix, "cars_annos.mat")
+        if ann_file is None and not Path(listing).is_file() and Path(data_prefix, "devkit").is_dir():
+            listing = Path(data_prefix, "devkit", _CARS_LISTS[test_mode])
         super().__init__(data_prefix, pipeline, classes, listing, test_mode=test_mode)
 
     def load_annotations(self) -> list[Annotation]:
         """Return the part's images in the published order."""
         content = read_mat(str(self.ann_file))
         try:
+            if "fname" in (content["annotations"].dtype.names or ()):
+                return self._of_devkit(content["annotations"])
             if self.CLASSES is None:
                 self.CLASSES = self.get_classes([str(each) for each in content["class_names"]])
             samples = [
@@ -111,6 +120,18 @@ class StanfordCars(CustomDataset):
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise DataError(f"{self.ann_file!r} is not the list of Stanford Cars: {error}") from error
         return [self._entry(name, np.array(label, np.int64)) for name, label in samples]
+
+    def _of_devkit(self, listed: Any) -> list[Annotation]:
+        """Return the samples of one part's own list, whose names begin from the part's folder."""
+        names = Path(str(self.ann_file)).with_name("cars_meta.mat")
+        if self.CLASSES is None and names.is_file():
+            self.CLASSES = self.get_classes([str(each) for each in read_mat(names)["class_names"]])
+        folder = "cars_test" if self.test_mode else "cars_train"
+        below = f"{folder}/" if Path(self.data_prefix, folder).is_dir() else ""
+        return [
+            self._entry(f"{below}{each['fname']}", np.array(int(each["class"]) - 1, np.int64))
+            for each in np.atleast_1d(listed)
+        ]
 
 
 @DATASETS.register_module()

@@ -132,6 +132,8 @@ class VOC(MultiLabelDataset):
         ann_file: a list of image names such as ``ImageSets/Main/train.txt``; ``trainval.txt`` where None,
             ``test.txt`` with ``test_mode``.
         test_mode: judge, do not train.
+        difficult_as_postive: what an object that is marked as difficult makes of its class, where no other
+            of that class is there: True 1, False 0, None -1. The name is spelt as mmclassification spells it.
 
     Raises:
         DataError: the list or an annotation is missing or damaged.
@@ -150,7 +152,9 @@ class VOC(MultiLabelDataset):
         classes: str | os.PathLike[str] | Sequence[str] | None = None,
         ann_file: str | os.PathLike[str] | None = None,
         test_mode: bool = False,
+        difficult_as_postive: bool | None = None,
     ) -> None:
+        self.difficult_label = DIFFICULT if difficult_as_postive is None else int(difficult_as_postive)
         listing = Path(data_prefix, "ImageSets", "Main", "test.txt" if test_mode else "trainval.txt")
         super().__init__(data_prefix, pipeline, classes, ann_file or listing, test_mode=test_mode)
 
@@ -171,5 +175,5 @@ class VOC(MultiLabelDataset):
             number = numbers.get((each.findtext("name") or "").strip())
             is_difficult = (each.findtext("difficult") or "0").strip() == "1"
             if number is not None and (not is_difficult or label[number] == 0):
-                label[number] = DIFFICULT if is_difficult else 1
+                label[number] = self.difficult_label if is_difficult else 1
         return label

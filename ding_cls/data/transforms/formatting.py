@@ -88,8 +88,8 @@ class Normalize:
         mean, std = _of_channels(mean), _of_channels(std)
         if not (len(mean) == len(std) == 3) or min(std) <= 0:
             raise ConfigError(
-                f"Normalize: mean={given[0]!r} and std={given[1]!r} must be three numbers each, or one for all "
-                "channels, std above 0"
+                f"Normalize: mean={given[0]!r} and std={given[1]!r} must be three numbers each, or one for "
+                "all channels, std above 0"
             )
         if 0 < max(mean) <= 1 and max(std) <= 1:
             raise ConfigError(

@@ -58,6 +58,15 @@ def inner_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
     return unwrapped(section, "")[0]
 
 
+def with_prefix(section: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a description with the folder of its images, inside a wrapper too; as it is for an empty one."""
+    if not path:
+        return section
+    if isinstance(section.get("dataset"), dict):
+        return {**section, "dataset": with_prefix(section["dataset"], path)}
+    return {**section, "root" if section.get("type") == "ImageNetDataset" else "data_prefix": path}
+
+
 def with_pipeline(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str, Any]:
     """Return a description with a pipeline, where its dataset takes one."""
     if "pipeline" not in arguments_of(section):
@@ -103,6 +112,12 @@ def part_of(section: Mapping[str, Any]) -> Any:
     """Return the class or function that a description's type names; None without a type."""
     kind = section.get("type")
     return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def is_own(section: Mapping[str, Any]) -> bool:
+    """Return whether a description inside its wrappers names a dataset of the user's, imported or not yet."""
+    module = getattr(known_part(section), "__module__", "")
+    return inner_of(section).get("type") is not None and not str(module).startswith("ding_cls.")
 
 
 def arguments_of(section: Mapping[str, Any]) -> set[str]:

@@ -57,8 +57,8 @@ def check_has_list(section: Mapping[str, Any], data: Path, split: str, *, has_li
     if kind in _OF_SEVERAL_LABELS and not has_list:
         needed = "Annotations/" if kind == "VOC" else "the ann_file"
         raise DataError(
-            f"--data {data}: {kind} reads several labels of an image, and {needed} of policy.collect.{split} is "
-            "not there; class folders say one label: set a type, and a head, for one"
+            f"--data {data}: {kind} reads several labels of an image, and {needed} of policy.collect.{split} "
+            "is not there; class folders say one label: set a type, and a head, for one"
         )
 
 
@@ -67,7 +67,8 @@ def as_class_folders(section: dict[str, Any]) -> dict[str, Any]:
     kind = str(section.get("type"))
     if kind in CLASS_FOLDERS:
         return section
-    kept = {name: section[name] for name in ("pipeline", "classes", "test_mode") if name in section}
+    names = ("pipeline", "classes", "test_mode")
+    kept: dict[str, Any] = {name: section[name] for name in names if name in section}
     if getattr(known_part(section), "is_in_memory", False) and "pipeline" in kept:
         kept["pipeline"] = _from_files(kept["pipeline"], is_grey=kind in _GREY)
     return {"type": "CustomDataset", **kept}

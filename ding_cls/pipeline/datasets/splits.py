@@ -131,7 +131,7 @@ def evaluation_set(
 
 
 def classes_in(cfg: Any, split: str, data: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Return the class names of a folder of data: those of its training set where that is there, else a split's.
+    """Return the class names of a folder of data: of its training set where that is there, else of a split.
 
     Raises:
         DataError: the folder holds no such split.
@@ -175,7 +175,7 @@ def _moved_to(section: dict[str, Any], split: str, data: str | os.PathLike[str])
     """Return what a description says, of the split in a folder of data."""
     folder = DataFolder(Path(data))
     inner, path = folder.described(section if "datasets" in section else inner_of(section), split)
-    if folder.replaced:
+    if folder.replaced and split != "train":
         _LOGGER.warning("--data %s takes the place of %s", data, ", ".join(folder.replaced))
     return _moved(inner, path) if path else inner
 

@@ -1,6 +1,7 @@
 """What an evaluation takes from where: network, preprocessing and classes of a checkpoint, data and metric of
 its own run or of another config."""
 
+import logging
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,8 @@ from ding_cls.policy import ImageClassificationPolicy
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 Metrics = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
+
+_LOGGER = logging.getLogger(__name__)
 
 _LOADING = {"type": "LoadImageFromFile"}
 _OF_THE_DATA = (
@@ -188,7 +191,9 @@ def eval_policy(
     """
     network = model
     if not inputs.is_run:
-        follow_num_classes(inputs.cfg, len(classes), origins=inputs.origins, notes=inputs.notes)
+        line = follow_num_classes(inputs.cfg, len(classes), origins=inputs.origins, notes=inputs.notes)
+        if line:
+            _LOGGER.warning("%s", line)
     if network is None:
         network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
     check_tasks(network, labels, data="the data", remedy="name other data, or the checkpoint of another run")

@@ -20,6 +20,7 @@ from ding_cls.config.tree import leaves
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import ConfigError, DataError, DingError, PartError
 from ding_cls.pipeline.checks.changed_data import FACT, LISTS, described_changes, write_lists
+from ding_cls.pipeline.checks.num_classes import follow_num_classes
 from ding_cls.pipeline.datasets.input_statistics import input_line
 from ding_cls.pipeline.datasets.splits import training_set
 from ding_cls.pipeline.kfold.files import CONFIG_NAME, SETTINGS_NAME, fold_folder, read_json
@@ -106,11 +107,16 @@ def make_plan(
     cfg, about = read_run_and_code(
         config, allow_code=allow_code, resume=False, only_training=True, **settings
     )
+    notes = about.pop("notes")
     compiled = checked_config(cfg, begun.get("seed") if options.seed is None else options.seed, **about)
     dataset = _whole_dataset(cfg, compiled, about["origins"])
     logger, origins = text_logger("kfold"), about["origins"]
     if line := input_line(compiled, origins):
         logger.info(line)
+    for each in (cfg, compiled):
+        line = follow_num_classes(each, len(dataset.classes), origins=origins, notes=notes)
+    if line:
+        logger.warning(line)
     if recipe := recipe_line(compiled, origins):
         logger.info(f"recipe {recipe}")
     division = _division(options, begun, compiled.seed, dataset)

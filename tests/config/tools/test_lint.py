@@ -7,7 +7,7 @@ import pytest
 from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.lint import RULES, lint, lint_run, show_findings
 from dizoo.image_classification.entry import digits_res18_config, imagenet_res18_config
-from tests.config.tools import test_data_rules, test_training_rules
+from tests.config.tools import test_data_rules, test_file_rules, test_training_rules
 from tests.config.tools.lint_cases import learn
 
 ASSETS = Path(__file__).parents[1] / "assets" / "mm" / "resnet"
@@ -15,9 +15,8 @@ RECIPES = [Path(str(module.__file__)) for module in (digits_res18_config, imagen
 
 
 def test_every_rule_has_a_case() -> None:
-    assert (
-        len({rule for rule, *_ in (*test_training_rules.CASES, *test_data_rules.CASES)}) == len(RULES) == 22
-    )
+    cases = {rule for rule, *_ in (*test_training_rules.CASES, *test_data_rules.CASES)}
+    assert len({*cases, *test_file_rules.RULES}) == len(RULES) == 25
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)

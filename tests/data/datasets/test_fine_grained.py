@@ -40,3 +40,21 @@ def test_stanford_cars_are_read_from_their_matlab_file(make_pictures):
 def test_imagenet21k_has_folders_or_a_list(make_pictures):
     root = make_pictures("i", "n01/a.png", "n02/b.png")
     assert ImageNet21k(root, LOAD).targets == [0, 1]
+
+
+def test_stanford_cars_are_read_from_their_devkit(make_pictures):
+    scipy_io = pytest.importorskip("scipy.io")
+    root = make_pictures("cars", "cars_train/1.png", "cars_train/2.png", "cars_test/1.png")
+    (root / "devkit").mkdir()
+    kinds = [("bbox_x1", object), ("class", object), ("fname", object)]
+    for part, name, rows in (
+        ("train", "cars_train_annos", [(1, 2, "1.png"), (1, 1, "2.png")]),
+        ("test", "cars_test_annos_withlabels", [(1, 2, "1.png")]),
+    ):
+        annotations = np.array([rows], kinds)
+        scipy_io.savemat(root / "devkit" / f"{name}.mat", {"annotations": annotations, "part": part})
+    scipy_io.savemat(root / "devkit/cars_meta.mat", {"class_names": np.array([["AM", "Acura"]], object)})
+    train, test = StanfordCars(root, LOAD), StanfordCars(root, LOAD, test_mode=True)
+    assert (train.targets, test.targets, train.classes) == ([1, 0], [1], ("AM", "Acura"))
+    assert train.data_infos[0]["img_info"] == {"filename": "cars_train/1.png"}
+    assert test.load(0)[0].shape == (16, 20, 3)

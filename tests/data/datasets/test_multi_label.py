@@ -117,3 +117,12 @@ def test_voc_marks_what_is_only_difficult(make_pictures):
         VOC(root, LOAD)
     with pytest.raises(DataError, match=r"list of pictures '.*test\.txt' cannot be read"):
         VOC(root, LOAD, test_mode=True)
+
+
+@pytest.mark.parametrize(("given", "label"), [(None, -1), (True, 1), (False, 0)])
+def test_voc_counts_what_is_only_difficult_as_told(make_pictures, given, label):
+    root = make_pictures("VOC2007", "JPEGImages/1.jpg")
+    write_voc(root, **{"1": [("dog", 1), ("cat", 1), ("cat", 0)]})
+    dataset = VOC(root, LOAD, difficult_as_postive=given)
+    found = dataset.get_gt_labels()[0]
+    assert [found[dataset.class_to_idx[name]] for name in ("dog", "cat", "cow")] == [label, 1, 0]
