@@ -72,11 +72,13 @@ class Outcome(NamedTuple):
         file: its path in the folder.
         network: the type of its backbone; '' where it describes none.
         refusal: '' for one that ran; else the reason, less places of files.
+        is_run: False: the config was compiled and its network built, without an update.
     """
 
     file: str
     network: str
     refusal: str
+    is_run: bool = True
 
 
 def make_images(folder: Path) -> None:
@@ -184,6 +186,7 @@ def page(found: list[Outcome]) -> str:
         f"is on this page. {len(parts)} of those that run are parts of configs (datasets, schedules) without "
         "a network of their own: they take the recipe's.",
         "",
+        *_not_run(ran),
         "| folder | files | run | refused |",
         "|---|---|---|---|",
         *_folders(found),
@@ -197,6 +200,19 @@ def page(found: list[Outcome]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _not_run(ran: list[Outcome]) -> list[str]:
+    count = sum(not each.is_run for each in ran)
+    if not count:
+        return []
+    text = (
+        "were compiled on these data and their networks built and passed by an image's shape; the update is"
+    )
+    return [
+        f"Of those that run, {count} {text} still to be done: call the script again with its RESULTS.",
+        "",
+    ]
 
 
 def _folders(found: list[Outcome]) -> Iterator[str]:
