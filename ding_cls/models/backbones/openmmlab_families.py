@@ -28,6 +28,7 @@ class Family:
         fixed: arguments that the networks here have one value of.
         with_drop_path: torchvision's members without stochastic depth, and timm's of the same networks.
         activation: mmclassification's, where ``act_cfg`` is not given; None: there is no such argument.
+        activations: of members that have no other.
     """
 
     choice: tuple[str, ...]
@@ -41,6 +42,7 @@ class Family:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     with_drop_path: Mapping[str, str] = field(default_factory=dict)
     activation: str | None = None
+    activations: Mapping[str, str] = field(default_factory=dict)
 
 
 def _each(pattern: str, values: str) -> dict[Any, str]:
@@ -140,6 +142,7 @@ FAMILIES: dict[str, Family] = {
         },
         default="768/32",
         activation="GELU",
+        activations={"timm/convmixer_768_32": "ReLU"},
     ),
     "ConvNeXt": Family(
         ("arch",),
@@ -322,9 +325,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "TNT": Family(
         ("arch",),
-        {"s": "timm/tnt_s_patch16_224", "small": "timm/tnt_s_patch16_224", "b": "timm/tnt_b_patch16_224"},
+        {
+            **dict.fromkeys(("s", "small"), "timm/tnt_s_legacy_patch16_224"),
+            **dict.fromkeys(("b", "base"), "timm/tnt_b_patch16_224"),
+        },
         gives="vectors",
         default="b",
+        # timm's other form has a wider normalization in each layer.
+        usual={"legacy": True},
         fixed={
             "ffn_ratio": 4,
             "qkv_bias": False,

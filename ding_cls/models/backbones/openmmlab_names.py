@@ -179,14 +179,13 @@ def _rename(name: str, rest: dict[str, Any], member: str) -> None:
             rest |= dict.fromkeys(names, rest.pop(old))
     if family.activation is None:
         return
-    given = rest.pop("act_cfg", None) or {"type": family.activation}
+    only = family.activations.get(member, None if is_timm else family.activation)
+    given = rest.pop("act_cfg", None) or {"type": only or family.activation}
     kind = type(activation_of(given))
-    if is_timm:
+    if only is None:
         rest["act_layer"] = kind
-    elif kind is not type(activation_of({"type": family.activation})):
-        raise ConfigError(
-            f"backbone '{name}' has act_cfg={given!r}; {member}, which it is here, has {family.activation}"
-        )
+    elif kind is not type(activation_of({"type": only})):
+        raise ConfigError(f"backbone '{name}' has act_cfg={given!r}; {member}, which it is here, has {only}")
 
 
 def _refuse_settings(name: str, rest: dict[str, Any]) -> None:
