@@ -107,7 +107,7 @@ def outcome_of(folder: Path, file: str, data: Path) -> Outcome:
             small = list(_small(values)) if is_config and network not in _ONE_SIZE else []
         dry_run(folder / file, data=data, overrides=[*(WORDS if is_config else ()), *small])
     except DingError as error:
-        return Outcome(file, network, _reason(str(error), folder))
+        return Outcome(file, network, _reason(str(error), folder, data))
     except Exception as error:
         return Outcome(file, network, f"{TRACEBACK} {type(error).__name__}: {error}")
     return Outcome(file, network, "")
@@ -144,9 +144,9 @@ def _steps(path: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _steps(f"{path}.{place}", each)
 
 
-def _reason(text: str, folder: Path) -> str:
+def _reason(text: str, folder: Path, data: Path) -> str:
     """Return an error's lines in one, without the places that differ from one config to the next."""
-    text = text.replace(f"{folder}{os.sep}", "")
+    text = text.replace(f"{folder}{os.sep}", "").replace(str(data), "DIR")
     text = re.sub(r" \([^()]*\.py:\d+\)", "", text)
     return "; ".join(line.strip() for line in text.splitlines()).replace("|", "\\|")
 

@@ -35,6 +35,10 @@ class RepVGGBackbone(TIMMBackbone):
         super().__init__(model_name, **arguments)
         if deploy:
             timm_library(model_name).utils.reparameterize_model(self.network, inplace=True)
+            # The convolution that sees the images is the first one registered.
+            stem = self.network.get_submodule("stem")
+            for name in [each for each, _ in stem.named_children() if each != "reparam_conv"]:
+                stem.add_module(name, stem._modules.pop(name))
 
 
 def _blocks_in_groups() -> tuple[Any, ...]:

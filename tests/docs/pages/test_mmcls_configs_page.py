@@ -107,5 +107,5 @@ def test_results_are_kept(script: ModuleType, folder: Path, tmp_path: Path) -> N
 
 
 def test_a_reason_has_no_place_in_it(script: ModuleType, tmp_path: Path) -> None:
-    text = f"config file {tmp_path}/a.py has x (a.py:3)\nand y | z"
-    assert script._reason(text, tmp_path) == "config file a.py has x; and y \\| z"
+    text = f"config file {tmp_path}/a.py has x (a.py:3)\nand {tmp_path / 'd'} | z"
+    assert script._reason(text, tmp_path, tmp_path / "d") == "config file a.py has x; and DIR \\| z"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.models import BACKBONES, build_backbone
+from ding_cls.models import BACKBONES, build_backbone, num_channels
 from ding_cls.models.backbones.openmmlab_families import FAMILIES
 from ding_cls.models.backbones.openmmlab_names import member_of
 
@@ -93,6 +93,10 @@ def test_a_network_has_the_published_number_of_parameters(
         ({"type": "SVT", "arch": "small", "norm_after_stage": [True] * 4}, "has norm_after_stage="),
         ({"type": "ConvNeXt", "gap_before_final_norm": False}, "has gap_before_final_norm=False"),
         (
+            {"type": "ConvMixer", "act_cfg": {"type": "GELU"}},
+            "convmixer_768_32, which it is here, has ReLU",
+        ),
+        (
             {"type": "EfficientNet", "act_cfg": {"type": "ReLU"}},
             "efficientnet_b0, which it is here, has Swish",
         ),
@@ -141,3 +145,10 @@ def test_arguments_choose_the_member(name: str, arguments: dict[str, Any], membe
 def test_what_is_fixed_is_no_choice() -> None:
     assert all(set(family.fixed).isdisjoint(family.choice) for family in FAMILIES.values())
     assert all(name in BACKBONES for name in FAMILIES)
+
+
+@pytest.mark.slow
+def test_a_network_for_deployment_takes_images_as_before() -> None:
+    pytest.importorskip("timm")
+    backbone = build_backbone({"type": "RepVGG", "arch": "D2se", "deploy": True})
+    assert num_channels(backbone) == 3
