@@ -43,8 +43,8 @@ Apache License 2.0. The files are read as they are. Where a network takes images
 with that command.
 
 A name stands for one network: where this library has no such network, or another value of an argument, the
-config is refused. A number of parameters on [the list of networks](#networks) is that of 1,000 classes, and
-that of mmclassification's own tables.
+config is refused. [The networks](#networks) have as many parameters as mmclassification's own tables say,
+which a test compares.
 """
 
 CLASSES = ("cat", "dog", "fox")
@@ -99,7 +99,7 @@ def outcome_of(folder: Path, file: str, data: Path) -> Outcome:
         file: the config's path in it.
         data: what ``make_images`` made.
     """
-    network, is_config, small = "", True, list[str]()
+    network, is_config, small = "", False, list[str]()
     try:
         with contextlib.suppress(DingError):
             values, _ = read_config_with_origins(folder / file)
@@ -183,8 +183,10 @@ def page(found: list[Outcome]) -> str:
         "## Counts",
         "",
         f"{len(found)} files: **{len(ran)} run**, **{len(found) - len(ran)} are refused** for a reason that "
-        f"is on this page. {len(parts)} of those that run are parts of configs (datasets, schedules) without "
-        "a network of their own: they take the recipe's.",
+        "is on this page.",
+        "",
+        f"{len(parts)} of those that run are parts of configs (datasets, schedules) without a network of their "
+        "own: they take the recipe's.",
         "",
         *_not_run(ran),
         "| folder | files | run | refused |",
