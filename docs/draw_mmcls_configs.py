@@ -185,8 +185,8 @@ def page(found: list[Outcome]) -> str:
         f"{len(found)} files: **{len(ran)} run**, **{len(found) - len(ran)} are refused** for a reason that "
         "is on this page.",
         "",
-        f"{len(parts)} of those that run are parts of configs (datasets, schedules) without a network of their "
-        "own: they take the recipe's.",
+        f"{len(parts)} of those that run are parts of configs (datasets, schedules) without a network of "
+        "their own: they take the recipe's.",
         "",
         *_not_run(ran),
         "| folder | files | run | refused |",

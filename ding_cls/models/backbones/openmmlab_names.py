@@ -55,7 +55,7 @@ def member_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, A
             return family.with_drop_path.get(member, member) if rest.get("drop_path_rate") else member, rest
     given = ", ".join(f"{key}={value!r}" for key, value in zip(family.choice, values, strict=True))
     # Each once: a size has two names.
-    firsts = {member: chosen for chosen, member in reversed(family.members.items())}
+    firsts = {member: chosen for chosen, member in reversed(list(family.members.items()))}
     known = ", ".join(str(firsts[member]) for member in dict.fromkeys(family.members.values()))
     raise ConfigError(f"backbone '{name}' has no member with {given}; there are: {known}")
 
