@@ -28,6 +28,7 @@ from ding_cls.models.heads.linear import (
 from ding_cls.models.heads.margin import ArcFaceClsHead, CosineClsHead
 from ding_cls.models.heads.multi_label import CSRAClsHead, MultiLabelClsHead, MultiLabelLinearClsHead
 from ding_cls.models.heads.multi_task import LogSoftmaxHead, MultiTaskHead
+from ding_cls.models.heads.openmmlab_heads import DeiTClsHead, EfficientFormerClsHead
 from ding_cls.models.layers.openmmlab import (
     ConvModule,
     bias_init_with_prob,
@@ -49,6 +50,7 @@ from ding_cls.models.losses.seesaw import SeesawLoss
 from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
 from ding_cls.models.openmmlab import BaseBackbone, BaseClassifier, BaseModule, ModuleList, Sequential
+from ding_cls.models.openmmlab_necks import HRFuseScales
 from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,
@@ -86,6 +88,9 @@ __all__ = [
     "LogSoftmaxHead",
     "MultiTaskHead",
     "LeNet5",
+    "DeiTClsHead",
+    "EfficientFormerClsHead",
+    "HRFuseScales",
     "GeneralizedMeanPooling",
     "StackedLinearClsHead",
     "VisionTransformerClsHead",

@@ -3,7 +3,7 @@
 It must not know the parts that come with the library, nor data, optimizers or configs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from ding_cls.models.heads.multi_label import MultiLabelClsHead
 from ding_cls.models.heads.openmmlab import as_logits, has_forward_train_alone, logits_of
 from ding_cls.models.layers.init import PRETRAINED
 from ding_cls.models.openmmlab import BaseClassifier
-from ding_cls.models.registry import CLASSIFIERS, build_backbone, build_head, build_neck, takes
+from ding_cls.models.registry import CLASSIFIERS, Part, build_backbone, build_head, build_neck, takes
 
 
 class Outputs(NamedTuple):
@@ -41,7 +41,7 @@ class ImageClassifier(BaseClassifier):
 
     Args:
         backbone: ``dict(type=, ...)``, or a module.
-        neck: the same; None: the head gets the backbone's maps.
+        neck: the same, or a list of such; None: the head gets the backbone's maps.
         head: the same; None: the network only extracts features.
         pretrained: a file of weights, which ``init_weights`` loads.
         train_cfg: None or empty; batches are mixed elsewhere.
@@ -62,7 +62,7 @@ class ImageClassifier(BaseClassifier):
     def __init__(
         self,
         backbone: Mapping[str, Any] | nn.Module,
-        neck: Mapping[str, Any] | nn.Module | None = None,
+        neck: Mapping[str, Any] | nn.Module | Sequence[Part] | None = None,
         head: Mapping[str, Any] | nn.Module | None = None,
         pretrained: str | None = None,
         train_cfg: Mapping[str, Any] | None = None,

@@ -9,7 +9,8 @@ from typing import Any
 from torchvision.models import get_model_weights
 
 from ding_cls.errors import ConfigError
-from ding_cls.models.backbones.openmmlab_names import FAMILIES, member_of
+from ding_cls.models.backbones.openmmlab_families import FAMILIES
+from ding_cls.models.backbones.openmmlab_names import member_of
 from ding_cls.models.backbones.timm import has_timm
 from ding_cls.models.backbones.torchvision import torchvision_names
 from ding_cls.models.weights.timm import PREFIX, timm_library

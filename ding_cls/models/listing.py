@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from ding_cls.errors import ModelError
-from ding_cls.models.backbones.openmmlab_names import FAMILIES
+from ding_cls.models.backbones.openmmlab_families import FAMILIES
 from ding_cls.models.backbones.timm import has_timm
 from ding_cls.models.build import build_model, is_ours, model_names
 from ding_cls.models.registry import BACKBONES

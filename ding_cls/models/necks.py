@@ -39,7 +39,7 @@ class _Pooling(BaseModule):
 
 @NECKS.register_module()
 class GlobalAveragePooling(_Pooling):
-    """The mean of each channel over the whole plane.
+    """The mean of each channel over the whole plane. Vectors ``(N, C)``, as a transformer gives, stay.
 
     Args:
         dim: axes to average over: 2 for maps ``(N, C, H, W)``, 1 for sequences ``(N, C, L)``, 3 for volumes.
@@ -55,6 +55,8 @@ class GlobalAveragePooling(_Pooling):
         self.gap = _POOLINGS[dim](1)
 
     def _pooled(self, feature: Tensor) -> Tensor:
+        if feature.dim() == 2:
+            return feature
         pooled: Tensor = self.gap(feature)
         return pooled.flatten(1)
 

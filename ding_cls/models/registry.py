@@ -5,7 +5,7 @@ where names of others are found.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -48,9 +48,11 @@ def build_backbone(cfg: Part) -> Any:
     return _built(cfg, BACKBONES)
 
 
-def build_neck(cfg: Part) -> Any:
-    """Return the neck of ``dict(type=, ...)``; a module comes back as it is."""
-    return _built(cfg, NECKS)
+def build_neck(cfg: Part | Sequence[Part]) -> Any:
+    """Return the neck of ``dict(type=, ...)``, of a list of such all in a row; a module as it is."""
+    if isinstance(cfg, nn.Module | Mapping) or not isinstance(cfg, list | tuple):
+        return _built(cfg, NECKS)  # type: ignore[arg-type]
+    return nn.Sequential(*(_built(each, NECKS) for each in cfg))
 
 
 def build_head(cfg: Part) -> Any:

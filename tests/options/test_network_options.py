@@ -9,7 +9,7 @@ import pytest
 
 from ding_cls.errors import ModelError
 from ding_cls.models import build_backbone
-from ding_cls.models.backbones.openmmlab_names import ABSENT, FAMILIES
+from ding_cls.models.backbones.openmmlab_families import ABSENT, FAMILIES
 from ding_cls.models.build import _OURS
 from tests.options.test_model_options import GAP, network, pictures_of
 from tests.options.trials import CLASSES, run, trains

@@ -16,6 +16,9 @@ IGNORED: dict[str, dict[str, Any]] = {
     "LinearClsHead": _OF_HEADS,
     "StackedLinearClsHead": _OF_HEADS,
     "VisionTransformerClsHead": _OF_HEADS,
+    "DeiTClsHead": _OF_HEADS,
+    "EfficientFormerClsHead": _OF_HEADS,
+    "ConformerHead": _OF_HEADS,
     "CustomDataset": _OF_FOLDERS,
     "ImageNet": _OF_FOLDERS,
     "ImageNet21k": {
@@ -41,5 +44,8 @@ def drop_ignored(value: Any) -> None:
     for name, nothing in (IGNORED.get(kind, {}) if isinstance(kind, str) else {}).items():
         if name in value and (nothing is _ANY or value[name] in nothing):
             del value[name]
-    for each in value.values():
+    for name, each in value.items():
+        if name == "paramwise_cfg" and isinstance(each, dict):
+            # Some files have this for _delete_; mmcv passes it over.
+            each.pop("_delete", None)
         drop_ignored(each)

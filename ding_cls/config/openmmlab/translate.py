@@ -52,9 +52,12 @@ _LEARN, _LEARNER = "policy.learn", "policy.learn.learner"
 _HOOK, _EVALUATOR = f"{_LEARNER}.hook", "policy.eval.evaluator"
 # What a head's layer is drawn from there where the config sets nothing.
 _NORMAL = {"type": "Normal", "layer": "Linear", "std": 0.01}
+_ZERO = {"type": "Constant", "layer": "Linear", "val": 0.0}
 _DRAWN_FROM = {
-    **dict.fromkeys(("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead"), _NORMAL),
-    "VisionTransformerClsHead": {"type": "Constant", "layer": "Linear", "val": 0.0},
+    **dict.fromkeys(
+        ("LinearClsHead", "MultiLabelLinearClsHead", "CSRAClsHead", "EfficientFormerClsHead"), _NORMAL
+    ),
+    **dict.fromkeys(("VisionTransformerClsHead", "DeiTClsHead"), _ZERO),
 }
 # Counted in batches their learning rates are no function of the number of updates alone.
 _COUNTING_SCHEDULES = ("Exp", "Inv", "CosineRestart", "CosineAnnealingCooldown")

@@ -16,6 +16,7 @@ from ding_cls.config.tree import place_of
 _MISSPELT = 0.8
 # Sections that mmclassification 0.x has below ``model``; some of its files write them beside it, for nothing.
 _OF_BOTH = ("train_cfg", "test_cfg")
+_MIXINGS = frozenset(("augments", "mixup", "cutmix"))
 _OF_MMPRETRAIN = (
     *("optim_wrapper", "param_scheduler", "default_hooks", "env_cfg", "visualizer", "randomness"),
     *("val_cfg", "train_dataloader", "val_dataloader", "test_dataloader", *_OF_BOTH),
@@ -40,6 +41,9 @@ class FileVariables:
     def is_of_mmpretrain(self, name: str) -> bool:
         """Return whether a name is a section of mmpretrain 1.x, in a config that is one of its."""
         if name not in _OF_MMPRETRAIN:
+            return False
+        value = self._cfg[name]
+        if name in _OF_BOTH and isinstance(value, Mapping) and not _MIXINGS.isdisjoint(value):
             return False
         is_of_0_x = "data" in self._cfg and not set(_OF_MMPRETRAIN).difference(_OF_BOTH) & self._cfg.keys()
         return name not in _OF_BOTH or not is_of_0_x

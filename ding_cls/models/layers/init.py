@@ -101,6 +101,9 @@ def _initialise(module: nn.Module, cfg: Mapping[str, Any]) -> None:
         raise ConfigError("init_cfg has override, which is not supported: describe each layer on its own")
     arguments = {key: value for key, value in cfg.items() if key not in _AFFINE}
     layers = _layers(module, cfg.get("layer"))
+    if not layers and kind == "Constant" and cfg.get("val") == 1:
+        # What a normalization begins with anyway, where there is one.
+        return
     if not layers:
         raise ConfigError(
             f"init_cfg has layer={cfg.get('layer')!r}, and {type(module).__name__} has no such layer"

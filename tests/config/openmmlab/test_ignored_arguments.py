@@ -41,6 +41,12 @@ def test_a_word_on_the_command_line_may_set_them() -> None:
     assert head == {"type": "LinearClsHead", "in_channels": 8}
 
 
+def test_a_misspelt_delete_of_parameters_settings_is_passed_over() -> None:
+    cfg = {"optimizer": {"type": "AdamW", "paramwise_cfg": {"_delete": True, "norm_decay_mult": 0.0}}}
+    drop_ignored(cfg)
+    assert cfg["optimizer"]["paramwise_cfg"] == {"norm_decay_mult": 0.0}
+
+
 def test_of_datasets_what_asks_for_what_happens_anyway() -> None:
     disk = {"backend": "disk"}
     big = {"type": "ImageNet21k", "recursion_subdir": True, "serialize_data": True, "multi_label": False}

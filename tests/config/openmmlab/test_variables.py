@@ -43,3 +43,9 @@ def test_sections_of_mmpretrain_are_told_by_their_company() -> None:
     assert variables(train_cfg="a.py:4", optim_wrapper="a.py:5").is_of_mmpretrain("train_cfg")
     assert FileVariables({"model": {}, "train_cfg": {}}, {}, set()).is_of_mmpretrain("train_cfg")
     assert not variables().is_of_mmpretrain("name")
+
+
+def test_mixing_beside_the_model_is_no_section_of_mmpretrain() -> None:
+    beside = {"model": {}, "train_cfg": {"mixup": {"alpha": 0.2}}}
+    assert not FileVariables(beside, {}, None).is_of_mmpretrain("train_cfg")
+    assert FileVariables({"train_cfg": {"by_epoch": True}}, {}, None).is_of_mmpretrain("train_cfg")

@@ -8,7 +8,8 @@ from torchvision.ops import StochasticDepth
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import BACKBONES, build_backbone
-from ding_cls.models.backbones.openmmlab_names import ABSENT, FAMILIES, member_of
+from ding_cls.models.backbones.openmmlab_families import ABSENT, FAMILIES
+from ding_cls.models.backbones.openmmlab_names import member_of
 from ding_cls.models.backbones.timm import TIMMBackbone
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone, torchvision_names
 
@@ -88,7 +89,7 @@ def test_every_family_gives_maps_or_vectors(name: str) -> None:
     pytest.importorskip("timm")
     backbone = build_backbone({"type": name, **first_member(name)}).eval()
     with torch.no_grad():
-        (found,) = backbone(IMAGES)
+        *_, found = backbone(IMAGES)
     assert found.dim() == {"maps": 4, "vectors": 2}[FAMILIES[name].gives]
     assert found.shape[1] == backbone.num_features
 
