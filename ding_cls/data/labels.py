@@ -5,8 +5,10 @@ It knows numbers and names; it must not know files or pixels.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
@@ -238,6 +240,20 @@ def categories(dataset: Any) -> list[list[int]]:
         f"{type(dataset).__name__} does not say its classes without loading: give it get_cat_ids(index) or "
         "targets"
     )
+
+
+def repeat_factors(classes: Sequence[Sequence[int]], threshold: float) -> list[float]:
+    """Return the factor of each sample, 1 for one without a class.
+
+    Args:
+        classes: the class numbers of each sample.
+        threshold: t of `ClassBalancedDataset`.
+    """
+    counts = Counter(number for each in classes for number in set(each))
+    factors = {
+        number: max(1.0, math.sqrt(threshold / (count / len(classes)))) for number, count in counts.items()
+    }
+    return [max((factors[number] for number in each), default=1.0) for each in classes]
 
 
 def strata(dataset: Any) -> list[int]:

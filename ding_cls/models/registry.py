@@ -51,7 +51,7 @@ def build_backbone(cfg: Part) -> Any:
 def build_neck(cfg: Part | Sequence[Part]) -> Any:
     """Return the neck of ``dict(type=, ...)``, of a list of such all in a row; a module as it is."""
     if isinstance(cfg, nn.Module | Mapping) or not isinstance(cfg, list | tuple):
-        return _built(cfg, NECKS)  # type: ignore[arg-type]
+        return _built(cfg, NECKS)
     return nn.Sequential(*(_built(each, NECKS) for each in cfg))
 
 

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ding_cls.data.labels import (
     numbered,
     numbered_array,
     renumbered,
+    repeat_factors,
     sample_names,
     strata,
     weights_of,
@@ -216,3 +218,12 @@ def test_numbers_that_count_no_classes_are_refused_unless_they_are_names(word):
 def test_a_gap_that_no_data_set_has_takes_no_memory():
     with pytest.raises(DataError, match="there is a class number 99999999999"):
         ArrayDataset(images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 99999999999]))
+
+
+def test_factors_are_those_of_the_formula():
+    classes = [[0], [0], [0], [0, 1], [0], [0], [1, 2], []]
+    shares = {0: 6 / 8, 1: 2 / 8, 2: 1 / 8}
+    expected = {name: max(1, math.sqrt(0.5 / share)) for name, share in shares.items()}
+    factors = repeat_factors(classes, 0.5)
+    assert factors == [max((expected[name] for name in each), default=1) for each in classes]
+    assert factors[6] == 2.0

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ding_cls.data.datasets.base import Annotation, CustomDataset, read_lines
+from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.datasets.tables.lists import read_lines
 from ding_cls.data.labels import renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.data.datasets.base import Annotation, CustomDataset, read_lines, read_pairs
+from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
+from ding_cls.data.datasets.tables.lists import read_lines, read_pairs
 from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.labels import MOST_CLASSES, number_names, numbered, numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described

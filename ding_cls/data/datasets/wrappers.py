@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -15,7 +14,15 @@ from typing import Any
 import torch
 
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
-from ding_cls.data.labels import LabelView, categories, groups_by_name, label_view, sample_names, strata
+from ding_cls.data.labels import (
+    LabelView,
+    categories,
+    groups_by_name,
+    label_view,
+    repeat_factors,
+    sample_names,
+    strata,
+)
 from ding_cls.data.same_images import image_numbers
 from ding_cls.data.sampling.split import Counts, image_folds, split_indices, subset_indices
 from ding_cls.errors import DataError
@@ -140,15 +147,6 @@ class ClassBalancedDataset(IndexedDataset):
         self.repeat_factors = repeat_factors(categories(inner), oversample_thr)
         repeats = (math.ceil(factor) for factor in self.repeat_factors)
         super().__init__(inner, [index for index, count in enumerate(repeats) for _ in range(count)])
-
-
-def repeat_factors(classes: Sequence[Sequence[int]], threshold: float) -> list[float]:
-    """Return the factor of each sample, as in `ClassBalancedDataset`; 1 for one without a class."""
-    counts = Counter(number for each in classes for number in set(each))
-    factors = {
-        number: max(1.0, math.sqrt(threshold / (count / len(classes)))) for number, count in counts.items()
-    }
-    return [max((factors[number] for number in each), default=1.0) for each in classes]
 
 
 @DATASETS.register_module()

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ding_cls.data.datasets.base import read_lines
 from ding_cls.data.datasets.fine_grained import read_mat
+from ding_cls.data.datasets.tables.lists import read_lines
 from ding_cls.data.tools.split_folder import new_folder
 from ding_cls.errors import DataError
 

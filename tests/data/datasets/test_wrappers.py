@@ -1,4 +1,3 @@
-import math
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ding_cls.data import (
     build_train_loader,
     innermost,
 )
-from ding_cls.data.datasets.wrappers import draws_from_torch_only, repeat_factors
+from ding_cls.data.datasets.wrappers import draws_from_torch_only
 from ding_cls.data.transforms import Compose
 from ding_cls.errors import ConfigError, DataError
 
@@ -60,15 +59,6 @@ def test_repeats_are_augmented_each_in_its_own_way():
     dataset = RepeatDataset(ArrayDataset(images=images, labels=labels, pipeline=[noise]), 3)
     (batch,) = build_train_loader(dataset, 6, seed=0)
     assert len(batch.images.flatten(1).unique(dim=0)) == 6
-
-
-def test_factors_are_those_of_the_formula():
-    classes = [[0], [0], [0], [0, 1], [0], [0], [1, 2], []]
-    shares = {0: 6 / 8, 1: 2 / 8, 2: 1 / 8}
-    expected = {name: max(1, math.sqrt(0.5 / share)) for name, share in shares.items()}
-    factors = repeat_factors(classes, 0.5)
-    assert factors == [max((expected[name] for name in each), default=1) for each in classes]
-    assert factors[6] == 2.0
 
 
 def test_samples_of_rare_classes_come_as_often_as_their_factor_rounded_up():
