@@ -10,7 +10,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.errors import ConfigError
 from ding_cls.models import BACKBONES, CLASSIFIERS, HEADS, NECKS, build_classifier
 from ding_cls.models.layers import init as initialisers
-from tests.harness import assert_same
+from tests.harness import TinyBackbone, assert_same
 from tests.options.trials import CLASSES, CONFIG, arrays, ours, run, trains
 
 Changes = dict[str, Any]
@@ -70,7 +70,7 @@ def network(
     backbone: Arguments,
     channels: int,
     *,
-    neck: Arguments | None = GAP,
+    neck: Arguments | list[Arguments] | None = GAP,
     head: str = "LinearClsHead",
     **more: Any,
 ) -> Changes:
@@ -201,20 +201,32 @@ OWN_NECKS: dict[str, list[Arguments]] = {
     "GlobalAveragePooling": [{}, {"dim": 2}],
     "GridAveragePooling": [{"grid": [1, 1]}],
     "GeneralizedMeanPooling": [{}, {"p": 1.5, "p_trainable": False}, {"p": 2, "eps": 1e-3, "clamp": True}],
+    "HRFuseScales": [{"in_channels": [1, 2, 4, 8], "out_channels": 8, "norm_cfg": {"type": "BN"}}],
 }
 
 
 def test_every_neck_has_its_trials() -> None:
     assert set(OWN_NECKS) == ours(NECKS)
-    assert (len(OWN_NECKS), len(modes_of(OWN_NECKS))) == (3, 6)
+    assert (len(OWN_NECKS), len(modes_of(OWN_NECKS))) == (4, 7)
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_NECKS))
 def test_a_neck(resumes: bool, name: str, mode: int) -> None:
-    done = trains(network(TINY, 8, neck={"type": name, **OWN_NECKS[name][mode]}), resumes=resumes)
+    neck: Any = {"type": name, **OWN_NECKS[name][mode]}
+    # What gives maps has one behind it that gives vectors.
+    done = trains(network(TINY, 8, neck=[neck, GAP] if name == "HRFuseScales" else neck), resumes=resumes)
     if name == "GeneralizedMeanPooling":
         is_kept = torch.equal(done["before"]["neck.p"], done["after"]["neck.p"])
         assert is_kept == (mode == 1)
+
+
+@BACKBONES.register_module()
+class TwoMaps(TinyBackbone):
+    """Gives two maps, as others give two tokens."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        (maps,) = super().forward(images)
+        return maps, 2 * maps
 
 
 SEVERAL = [[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 1], [0, -1, 1, 0]] * 2
@@ -256,6 +268,8 @@ OWN_HEADS: dict[str, list[Arguments]] = {
     ],
     "MultiTaskHead": [{"num_tasks": 3}, {"num_tasks": 3, "dropout": 0.3, "loss": {"type": "FocalLoss"}}],
     "LogSoftmaxHead": [{}, {"mid_channels": [6], "dropout_rate": 0.3}],
+    "DeiTClsHead": [{}, {"hidden_dim": 6, "init_cfg": {"type": "Normal", "layer": "Linear"}}],
+    "EfficientFormerClsHead": [{}, {"distillation": False, "loss": {"type": "FocalLoss"}}],
 }
 # These have no layer: a layer's channels are the classes.
 BARE = ("ClsHead", "MultiLabelClsHead")
@@ -263,7 +277,8 @@ BARE = ("ClsHead", "MultiLabelClsHead")
 
 def head_trial(name: str, mode: int) -> Changes:
     arguments = OWN_HEADS[name][mode]
-    changes = network(TINY, 8, neck=None if name == "CSRAClsHead" else GAP, head=name, **arguments)
+    backbone = {"type": "TwoMaps"} if name == "DeiTClsHead" else TINY
+    changes = network(backbone, 8, neck=None if name == "CSRAClsHead" else GAP, head=name, **arguments)
     if name in BARE:
         changes["policy.model"]["head"] = {"type": name, **arguments}
         changes["policy.model"]["backbone"] = {**SMALL, "type": "ResNet", "out_indices": [0]}
@@ -277,7 +292,7 @@ def head_trial(name: str, mode: int) -> Changes:
 
 def test_every_head_has_its_trials() -> None:
     assert set(OWN_HEADS) == ours(HEADS)
-    assert (len(OWN_HEADS), len(modes_of(OWN_HEADS))) == (11, 29)
+    assert (len(OWN_HEADS), len(modes_of(OWN_HEADS))) == (13, 33)
 
 
 @pytest.mark.parametrize(("name", "mode"), modes_of(OWN_HEADS))
