@@ -140,6 +140,8 @@ FLAGS_OF_EVAL = {
     "results_file": "--out {}",
     **dict.fromkeys(("checkpoint", "ckpt", "ckpt_path", "resume", "model_path"), "{}"),
 }
+# Flags of train, without which the config of a run is not whole.
+_OF_A_RUN = {"data", "model", "pretrained", "epochs", "synthetic"}
 _EXAMPLE_OF_EVAL = FLAGS_OF_EVAL["topk"].format(all="1, 5")
 
 _PROCESSES = "start it as: torchrun --nproc-per-node={} -m ding_cls train ..."
@@ -234,6 +236,9 @@ def hint(
     """
     if not has_keys:
         return _near(flags, options)
+    if list(argv[:2]) == ["config", "lint"] and {_parts(flag, argv)[0] for flag in flags} <= _OF_A_RUN:
+        typed = shlex.join(argv[2:])
+        return f"; lint reads a file alone; for the same with the data: ding-cls train {typed} --dry-run"
     words: list[str] = []
     notes: list[str] = []
     of_verb = FLAGS_OF_EVAL if list(argv[:1]) == ["eval"] else {}

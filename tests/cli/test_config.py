@@ -165,6 +165,13 @@ def test_lint_names_each_trap_and_its_line(types: Types) -> None:
     assert err.startswith("error: policy.optimiser is not a known key; did you mean policy.learn.optimizer?")
 
 
+def test_lint_says_what_looks_at_data(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["config", "lint", "native.py", "--data", "my pets"])
+    typed = "ding-cls train native.py --data 'my pets' --dry-run"
+    assert capsys.readouterr().err.endswith(f"for the same with the data: {typed}\n")
+
+
 def test_lint_is_told_how_many_processes_will_train(types: Types) -> None:
     code, out, _ = types("config", "lint", EIGHT)
     assert code == 1
