@@ -87,6 +87,39 @@ def are_positions(places: Mapping[str, str], names: Sequence[str]) -> bool:
     return True
 
 
+def check_positions(
+    paths: Sequence[str], numbers: Sequence[int], names: Sequence[str], places: Sequence[str]
+) -> None:
+    """Refuse positions that say other classes than the folders with the classes' names that images lie in.
+
+    Single ones may have been corrected by hand; that of most images is another order of the classes.
+
+    Args:
+        paths: of the images.
+        numbers: the class of each, by its position.
+        names: of the classes, in the order of their numbers.
+        places: how an error names each image.
+
+    Raises:
+        DataError: more than half of the images in such folders have another class.
+    """
+    known = {name: number for number, name in enumerate(names)}
+    found = [known.get(path.rpartition("/")[0].rpartition("/")[2], -1) for path in paths]
+    differing = [
+        index
+        for index, (own, number) in enumerate(zip(found, numbers, strict=True))
+        if own not in (-1, number) and number < len(names)
+    ]
+    num_known = sum(own >= 0 for own in found)
+    if 2 * len(differing) > num_known:
+        index = differing[0]
+        raise DataError(
+            f"{places[index]}: the label {numbers[index]} is {names[numbers[index]]!r} by its position, and "
+            f"{paths[index]!r} lies in the folder of another class, as do {len(differing) - 1} more of "
+            f"{num_known}; write the classes' names as labels, or list the classes in the order of the labels"
+        )
+
+
 def class_numbers(places: Mapping[int, str], names: Sequence[str]) -> dict[int, int]:
     """Return the class number that each label of a format with numbers means: itself, by its position.
 

@@ -16,7 +16,7 @@ from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.backbones.lenet import lenet5
 from ding_cls.models.backbones.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from ding_cls.models.backbones.timm import has_timm, timm_names, timm_network
-from ding_cls.models.backbones.torchvision import TORCHVISION_DEFAULTS, torchvision_names
+from ding_cls.models.backbones.torchvision import TORCHVISION_DEFAULTS, refuse_unknown, torchvision_names
 from ding_cls.models.layers.init import PRETRAINED, descriptions, initialise_by_cfg
 from ding_cls.models.layers.ops import accept_colour, set_dropout, set_in_channels
 from ding_cls.models.names import holds, likeness, nearest
@@ -199,6 +199,7 @@ def _new_model(name: str, num_classes: int, kwargs: dict[str, Any]) -> nn.Module
     arguments = TORCHVISION_DEFAULTS.get(name, {}) | kwargs
     later = {key: arguments.pop(key) for key in _LATER if key in arguments and not _takes_itself(name, key)}
     try:
+        refuse_unknown(name, arguments)
         model = builder(num_classes=num_classes, **arguments)
     except Exception as error:  # what an argument of the wrong kind or size raises is each network's own
         raise ModelError(f"model {name!r} cannot be built with {arguments}: {error}") from error

@@ -13,6 +13,7 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.data import SplitDataset, SyntheticDataset
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models import ImageClassifier, load_initial_weights, new_network, num_channels
+from ding_cls.models.weights.loading import former_network
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import check_normalization, note_image_size
 from ding_cls.pipeline.datasets.left_out import warn_left_out
@@ -218,5 +219,5 @@ def _misfit(network: torch.nn.Module, image: torch.Tensor, name: str, reason: st
     shapes = ", ".join(str(tuple(each.shape)) for each in given if isinstance(each, torch.Tensor))
     return (
         f"the head {type(network.head).__name__} does not fit backbone and neck, which give one image's "
-        f"features as {shapes} ({reason}); set policy.model.head.in_channels"
+        f"features as {shapes} ({reason}); set policy.model.head.in_channels{former_network(network)}"
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from ding_cls.data.label_words import are_codes, are_positions, class_numbers, names_in
+from ding_cls.data.label_words import are_codes, are_positions, check_positions, class_numbers, names_in
 from ding_cls.errors import DataError
 
 TWELVE = sorted(map(str, range(12)))
@@ -82,3 +82,15 @@ def test_numbers_of_a_format_are_positions_unless_they_can_only_be_names(caplog)
     for numbers in ([0, 1, 2], [1, 2], range(12)):
         with pytest.raises(DataError, match=r"by its position .* by its name"):
             class_numbers(places(numbers, "x"), ["1", "2", "3"] if len(numbers) < 4 else TWELVE)
+
+
+def test_positions_that_contradict_the_class_folders_are_refused():
+    names, paths = ("a", "b", "c"), ["x/a/0.png", "b/0.png", "c/0.png", "0.png"]
+    places = [f"line {number}" for number in range(1, 5)]
+    check_positions(paths, [0, 1, 2, 2], names, places)
+    check_positions(paths, [0, 1, 1, 0], names, places)
+    check_positions(["x/0.png"] * 4, [2, 2, 0, 7], names, places)
+    with pytest.raises(
+        DataError, match=r"line 1: the label 2 is 'c' by its position, and 'x/a/0.png' lies .* 1 more of 3"
+    ):
+        check_positions(paths, [2, 1, 0, 0], names, places)

@@ -163,6 +163,8 @@ def test_number_of_classes_must_be_positive(num_classes: object) -> None:
     [
         ("resnet18", {"widht": 3}, r"'resnet18' cannot be built with \{'widht': 3\}: .*widht"),
         ("mobilenet_v2", {"widht": 3}, r"'mobilenet_v2' cannot be built with \{'widht': 3\}: .*widht"),
+        ("mobilenet_v3_small", {"widht": 3}, "'mobilenet_v3_small' cannot be built with .* 'widht'"),
+        ("convnext_tiny", {"use_grn": True}, "'convnext_tiny' cannot be built with .* 'use_grn'"),
         ("mobilenet_v2", {"dropout": 3.0}, "dropout probability has to be between 0 and 1"),
         ("googlenet", {"aux_logits": True}, "aux_logits must stay off"),
         ("mobilenet_v2", {"weights": "DEFAULT"}, "pretrained=True or pretrained=PATH, not as weights"),

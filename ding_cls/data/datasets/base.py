@@ -24,6 +24,7 @@ from ding_cls.data.datasets.openmmlab import evaluate_scores
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.datasets.tables.lists import read_class_names, read_lines, read_pairs
 from ding_cls.data.decoding.formats import EXTENSIONS
+from ding_cls.data.label_words import check_positions
 from ding_cls.data.labels import LabelView, as_target, number_names, numbered
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
@@ -361,8 +362,11 @@ class CustomDataset(BaseDataset):
         if not self.with_label:
             return [(name, -1) for name in read_lines(path, "annotation file") if name]
         names, words, places = read_pairs(path)
-        numbers, self.CLASSES = numbered([[word] for word in words], self.CLASSES, places, counts=True)
-        return [(name, number) for name, (number,) in zip(names, numbers, strict=True)]
+        found, self.CLASSES = numbered([[word] for word in words], self.CLASSES, places, counts=True)
+        numbers = [number for (number,) in found]
+        if self.CLASSES is not None and set(words).isdisjoint(self.CLASSES):
+            check_positions(names, numbers, self.CLASSES, places)
+        return list(zip(names, numbers, strict=True))
 
 
 @DATASETS.register_module()

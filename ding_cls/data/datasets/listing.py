@@ -211,6 +211,11 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     if not unknown:
         return
     near = nearest_name(unknown[0], classes)
+    if known.isdisjoint(folders) and all(map(str.isdigit, classes)):
+        raise DataError(
+            f"{root!r} has the class folder {unknown[0]!r}, and the classes of the training labels are the "
+            f"numbers {classes[0]} to {classes[-1]}; name the classes in that order: classes=[...]"
+        )
     if len(unknown) == 1:
         hint = f"did you mean {near}?" if near else "rename the folder or remove it"
         raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")

@@ -13,7 +13,7 @@ from torch import nn
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.backbones.openmmlab_families import ABSENT, FAMILIES, Family
-from ding_cls.models.backbones.openmmlab_networks import SPECIAL
+from ding_cls.models.backbones.openmmlab_networks import FORMER, SPECIAL
 from ding_cls.models.backbones.timm import TIMMBackbone, has_timm
 from ding_cls.models.backbones.torchvision import TorchvisionBackbone
 from ding_cls.models.layers.norms import set_norms
@@ -116,7 +116,20 @@ def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
             f"backbone '{name}' cannot be built with {key}={rest[key]!r}: {member}, which it is here, does "
             "not take that; leave it out, or register a backbone of your own"
         ) from error
+    if member in FORMER:
+        backbone.former_network = _former(name, FORMER[member])  # type: ignore[assignment]
     return backbone if norm is None else set_norms(backbone, norm, f"backbone '{name}'")
+
+
+def _former(name: str, network: str) -> str:
+    if network.startswith(PREFIX):
+        description = f"dict(type='TIMMBackbone', model_name='{network.removeprefix(PREFIX)}')"
+    else:
+        description = f"dict(type='TorchvisionBackbone', model_name='{network}', out_indices=-1)"
+    return (
+        f"backbone '{name}' was another network before; load_from takes weights from then into "
+        f"backbone={description}"
+    )
 
 
 def _network(

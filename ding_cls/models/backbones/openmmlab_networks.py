@@ -1,6 +1,7 @@
 """Backbones of timm in mmclassification's forms: RepVGG for deployment, DeiT with two tokens, ResNeSt.
 
-They are built by the names in ``openmmlab_families``.
+They are built by the names in ``openmmlab_families``. Some names stood for another network before: those are
+here, for files of weights that have them.
 """
 
 from collections.abc import Callable
@@ -71,6 +72,15 @@ def resnest(model_name: str, *, stem_channels: int, **arguments: Any) -> TIMMBac
     return TIMMBackbone(model_name, stem_width=stem_channels // 2, **arguments)
 
 
+# By the network of now: that which its name in mmclassification had before.
+FORMER: dict[str, str] = {
+    **{f"timm/seresnet{depth}": f"timm/legacy_seresnet{depth}" for depth in (18, 34, 50, 101, 152)},
+    **{f"timm/seresnext{depth}_32x4d": f"timm/legacy_seresnext{depth}_32x4d" for depth in (50, 101)},
+    "timm/tnt_s_legacy_patch16_224": "timm/tnt_s_patch16_224",
+    "timm/tnt_b_patch16_224": "timm/tnt_b_patch16_224",
+    "timm/regnetx_004": "regnet_x_400mf",
+    **{each: each for each in ("timm/resnest101e", "timm/resnest200e", "timm/resnest269e")},
+}
 SPECIAL: dict[str, Callable[..., TIMMBackbone]] = {
     "DistilledVisionTransformer": DistilledBackbone,
     "RepVGG": RepVGGBackbone,

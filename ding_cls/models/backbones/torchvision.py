@@ -3,7 +3,7 @@
 import copy
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,12 @@ TORCHVISION_DEFAULTS: dict[str, dict[str, Any]] = {
     "inception_v3": _INCEPTION_DEFAULTS,
     "googlenet": _INCEPTION_DEFAULTS,
 }
+# Torchvision's networks that take any argument, and pass over those that they do not have: what they have.
+_ARGUMENTS = {
+    "convnext": ("stochastic_depth_prob", "layer_scale", "block", "norm_layer"),
+    "mobilenet_v3": ("width_mult", "reduced_tail", "dilated", "block", "norm_layer", "dropout"),
+}
+_OF_ALL = ("num_classes", "weights", "progress")
 
 
 class TorchvisionBackbone(BaseBackbone):
@@ -134,10 +140,23 @@ def _whole(name: str, num_classes: int, arguments: dict[str, Any]) -> nn.Module:
     if num_classes > 0:
         given["num_classes"] = num_classes
     try:
+        refuse_unknown(name, given)
         network: nn.Module = get_model_builder(name)(**given)
     except (TypeError, ValueError) as error:
         raise ModelError(f"backbone {name!r} cannot be built with {arguments}: {error}") from error
     return network
+
+
+def refuse_unknown(name: str, arguments: Iterable[str]) -> None:
+    """Refuse what a network would pass over in silence.
+
+    Raises:
+        TypeError: an argument that it does not have, in Python's words.
+    """
+    known = next((each for family, each in _ARGUMENTS.items() if name.startswith(family)), None)
+    unknown = [each for each in arguments if known is not None and each not in (*known, *_OF_ALL)]
+    if unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{unknown[0]}'")
 
 
 def _set_stochastic_depth(network: nn.Module, name: str, rate: float) -> None:

@@ -152,12 +152,20 @@ def fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tens
         raise CheckpointError(
             f"the checkpoint does not fit this {type(network).__name__}: {len(differences)} keys differ: "
             + "; ".join(differences[:5])
+            + former_network(network)
         )
     state = network.state_dict()
     for name, tensor in given.items():
         if odd := odd_tensor(tensor, like=state[name]):
             raise CheckpointError(f"the checkpoint does not fit this {type(network).__name__}: {name} {odd}")
     return given
+
+
+def former_network(network: nn.Module) -> str:
+    """Return, as the end of a message, which network its backbone's name stood for before; else nothing."""
+    parts = (network, getattr(network, "backbone", None))
+    text = next(filter(None, (getattr(each, "former_network", "") for each in parts)), "")
+    return text and f"; {text}"
 
 
 def _under(prefix: str, found: dict[str, Tensor], source: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -284,7 +292,10 @@ def _refuse_differences(
         listed = "; ".join(differing[:_MAX_LISTED])
         more = f"; and {len(differing) - _MAX_LISTED} more" if len(differing) > _MAX_LISTED else ""
         reason = why_unfit(found, state)
-        raise ModelError(f"weights file {source} does not fit {type(model).__name__}: {reason}{listed}{more}")
+        raise ModelError(
+            f"weights file {source} does not fit {type(model).__name__}: {reason}{listed}{more}"
+            + former_network(model)
+        )
 
 
 def _differing(

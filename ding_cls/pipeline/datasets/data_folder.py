@@ -103,8 +103,9 @@ class DataFolder:
         inner = [dict(each) for each in section["datasets"]]
         prefixes = [str(inner_of(each).get("data_prefix") or "") for each in inner]
         root = _common(prefixes)
-        places = [self.data / os.path.relpath(each or ".", root or ".") for each in prefixes]
-        if len({*places}) == len(places) > 1 and all(each.is_dir() for each in places):
+        beside = (_moved(each, root, self.data) for each in prefixes)
+        places = [each for each in beside if each is not None and each.is_dir()]
+        if len({*places}) == len(inner) > 1:
             moved = [
                 self.described(each, f"{split}.datasets.{number}", folder=place)
                 for number, (each, place) in enumerate(zip(inner, places, strict=True))
@@ -126,8 +127,9 @@ class DataFolder:
             return lists.left_out(section), str(published_folder(section, self.data))
         check_has_list(section, self.data, split, has_list=lists.has_samples)
         if lists.has_samples and section.get("type") in (*CLASS_FOLDERS, *LISTED):
-            beside = lists.above / os.path.relpath(prefix or ".", lists.root or ".")
-            return lists.left_out(section), str(beside if beside.is_dir() else present or self.data)
+            beside = _moved(prefix, lists.root, lists.above)
+            is_there = beside is not None and beside.is_dir()
+            return lists.left_out(section), str(beside if is_there else present or self.data)
         place = folder or find_split(self.data, split.partition(".")[0])
         if section.get("type") in (*CLASS_FOLDERS, *LISTED) or holds_every_split(section):
             section = self._class_folders(section, split, lists, place)
@@ -179,8 +181,14 @@ def _place(path: str, root: str, above: Path) -> str:
     """Return where a list below ``root`` lies in the folder that takes its place; empty where it does not."""
     if os.path.isabs(path) and not root:
         return ""
-    name = os.path.relpath(path, root or ".")
-    return str(above / name) if not name.startswith("..") and (above / name).is_file() else ""
+    place = _moved(path, root, above)
+    return str(place) if place is not None and place.is_file() else ""
+
+
+def _moved(path: str, root: str, above: Path) -> Path | None:
+    """Return where what lies below ``root`` would be; None for what lies elsewhere: the config's own data."""
+    name = os.path.relpath(path or ".", root or ".")
+    return None if name.startswith("..") else above / name
 
 
 def has_folder(data: str | os.PathLike[str], split: str) -> bool:

@@ -4,7 +4,14 @@ from collections import Counter
 import pytest
 
 from ding_cls.data.datasets.left_out import LeftOut
-from ding_cls.data.datasets.listing import find_split, has_splits, list_classes, list_images, list_samples
+from ding_cls.data.datasets.listing import (
+    check_classes,
+    find_split,
+    has_splits,
+    list_classes,
+    list_images,
+    list_samples,
+)
 from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
 
@@ -323,3 +330,14 @@ def test_a_remedy_can_be_typed(tmp_path):
         DataError, match=f"set 'policy.collect.eval_data_path={tmp_path}/Test Set'; it should"
     ):
         find_split(tmp_path, "val")
+
+
+def test_folders_beside_labels_that_are_numbers_are_told_to_be_named() -> None:
+    with pytest.raises(
+        DataError, match=r"'val' has the class folder 'a', .* numbers 0 to 1; name the classes in"
+    ):
+        check_classes(["a", "b"], ("0", "1"), "val")
+    with pytest.raises(DataError, match="2 folders that are none of the 2 classes"):
+        check_classes(["a", "b"], ("x1", "1"), "val")
+    with pytest.raises(DataError, match="a' is none of the 2 classes; rename the folder or remove it"):
+        check_classes(["0", "a"], ("0", "1"), "val")

@@ -189,3 +189,9 @@ def test_what_does_not_exist_is_named() -> None:
         TorchvisionBackbone("mobilenet_v2", out_indices=(5,))
     with pytest.raises(ModelError, match="vit_b_16 has no maps of several resolutions"):
         TorchvisionBackbone("vit_b_16", out_indices=-1)
+
+
+@pytest.mark.parametrize("name", sorted(torchvision_names()))
+def test_no_network_passes_over_an_argument(name: str) -> None:
+    with pytest.raises(ModelError, match="'widht'"):
+        TorchvisionBackbone(name, widht=3)

@@ -59,6 +59,18 @@ def test_a_list_outside_of_the_own_data_is_not_looked_for_outside(data: Path) ->
     assert replaced == ["val.ann_file"]
 
 
+def test_images_outside_of_the_list_s_folder_are_not_read_by_a_path_that_leads_out(data: Path) -> None:
+    (data / "meta").mkdir()
+    (data / "meta" / "val.txt").write_text("a.png 0\n")
+    # Below the folder the relative path to these images leads to what is beside it.
+    Path("old", "val").mkdir(parents=True)
+    prefix = str(Path("..", "old", "val"))
+    section, path, _ = moved({**OWN, "data_prefix": str(Path(prefix).resolve()), "ann_file": "meta/val.txt"})
+    assert (section["ann_file"], path) == ("new/meta/val.txt", "new/val")
+    several = [{**OWN, "data_prefix": prefix}, {**OWN, "data_prefix": "train"}]
+    assert moved({"type": "ConcatDataset", "datasets": several})[1] == "new/val"
+
+
 def test_what_is_typed_stays(data: Path) -> None:
     origins = {"policy.collect.val.ann_file": "override data.val.ann_file=mine.txt"}
     section, path, replaced = moved({**OWN, **LISTS, "ann_file": "mine.txt"}, origins=origins)
