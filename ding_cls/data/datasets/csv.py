@@ -261,14 +261,18 @@ class CSVDataset(BaseDataset):
         Raises:
             DataError: they should, and do not.
         """
-        for number, content in enumerate(contents):
-            if is_yes_or_no(content[name] for name in self._label):
-                continue
+        rows = [[content[name] for name in self._label] for content in contents]
+        if not is_yes_or_no({cell for cells in rows for cell in cells}):
             if self._asked != "several":
                 return False
-            wrong = next(name for name in self._label if not is_yes_or_no([content[name]]))
+            number, wrong, cell = next(
+                (number, name, cell)
+                for number, cells in enumerate(rows, 1)
+                for name, cell in zip(self._label, cells, strict=True)
+                if not is_yes_or_no(["0", cell])
+            )
             raise DataError(
-                f"row {number + 1} of {self.ann_file!r} has {content[wrong]!r} in the column {wrong!r}; with "
+                f"row {number} of {self.ann_file!r} has {cell!r} in the column {wrong!r}; with "
                 "labels='several' columns hold 0 and 1; labels='tasks' makes each of them a task"
             )
         # The list of a training set whose columns were tasks.
