@@ -69,6 +69,7 @@ class CSVDataset(BaseDataset):
     Attributes:
         columns: name of the column of each kind that is used; several of labels have commas between.
         has_flags: each column of labels says 0 or 1 for the class that it is named for.
+        is_one_hot: a single one of them says 1 in each line.
         unused: names of the columns that are not.
         remarks: what was read otherwise than it is written, in a few words each.
 
@@ -109,6 +110,11 @@ class CSVDataset(BaseDataset):
         self.remarks: list[str] = []
         prefix = data_prefix or os.path.dirname(os.path.expanduser(os.fspath(ann_file)))
         super().__init__(prefix, pipeline, classes, ann_file, test_mode)
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a sample may have several labels, or none."""
+        return self.labels == "several"
 
     def load_annotations(self) -> list[Annotation]:
         """Return the chosen lines' samples, in their order."""
@@ -193,6 +199,7 @@ class CSVDataset(BaseDataset):
             for number, cells in table.rows
         ]
         chosen = [row for row in rows if row is not None]
+        self.is_one_hot = self.has_flags and all(len(row.words) == 1 for row in chosen)
         self._warn_repeats(chosen)
         del self._elsewhere
         return chosen

@@ -22,7 +22,7 @@ _PATHS = (
 )
 _LABELS = (
     *("label", "labels", "gtlabel", "class", "classname", "classlabel", "labelname", "category"),
-    *("categoryname", "target", "targets", "species", "breed", "diagnosis", "dx", "emotion"),
+    *("categoryname", "targetname", "target", "targets", "species", "breed", "diagnosis", "dx", "emotion"),
     *("findinglabels", "tags", "classid", "labelid", "categoryid", "y"),
 )
 # What may have words for labels with a space between them, and not one class of several words.
@@ -94,15 +94,16 @@ def find_columns(file: str, table: Table, known: Mapping[str, Any] | None = None
     named = [name for name in table.names if name]
     _check_names(file, table, named)
     cells = {name: [row[number] for _, row in table.rows] for number, name in enumerate(table.names) if name}
-    known = {name: value for name, value in (known or {}).items() if _are_there(value, cells)}
+    asked = known or {}
+    known = {name: value for name, value in asked.items() if _are_there(value, cells)}
     path = known.get("path") or _path(file, named, cells)
     split = known.get("split_column") or _split(named, cells, path)
     weight, group = (known.get(name) or _exact(named, name) for name in ("weight", "group"))
     rest = [name for name in named if name not in (path, split, weight, group)]
     label = known.get("label") or _label(file, _may_be_labels(rest, cells), cells)
     labels, separator = _kind(label, cells)
-    if "label" in known:
-        labels, separator = known.get("labels") or labels, known.get("separator", separator)
+    if asked.get("labels") and ("label" in known or "label" not in asked):
+        labels, separator = asked["labels"], asked.get("separator", separator)
     taken = [label] if isinstance(label, str) else list(label)
     words = Counter(cells[split]) if split else Counter()
     unused = [name for name in rest if name not in taken]

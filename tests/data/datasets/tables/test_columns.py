@@ -21,6 +21,7 @@ def columns(folder, text, **known):
         ("Unnamed: 0,image_id,label\n0,a,cat\n", "image_id", "label", None),
         (",image_id,label\n0,a,cat\n", "image_id", "label", None),
         ("what,where\ncat,a.png\n", "where", "what", None),
+        ("path,target,target_name,score\na.png,2,10,0.5\n", "path", "target_name", None),
         ("id_code,diagnosis\nabc1,2\n", "id_code", "diagnosis", None),
         ("slide,species\nabc1,fir\n", "slide", "species", None),
         ("lesion_id,image_id,dx,sex\nHAM_1,ISIC_1,nv,m\n", "image_id", "dx", None),
