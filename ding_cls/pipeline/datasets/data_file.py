@@ -145,14 +145,19 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
 
 
 def _worded(cfg: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any] | None:
-    """Return a config's description of its training set with what words say of it, as the name of a column."""
+    """Return a config's description of its training set with what words say of it, as a column's name."""
     own = [word for word in words if word.startswith("policy.collect.train.")]
     if not own:
-        return at(cfg, "policy.collect.train")
+        section: Mapping[str, Any] | None = at(cfg, "policy.collect.train")
+        return section
     collect = resolve(cfg, own).cfg["policy"]["collect"]
     # A word of the folder is the key of its own that it means.
     folder = collect.get("learn_data_path") if any(".data_prefix" in word for word in own) else None
-    return {"type": "CSVDataset", **({"data_prefix": folder} if folder else {}), **(collect.get("train") or {})}
+    return {
+        "type": "CSVDataset",
+        **({"data_prefix": folder} if folder else {}),
+        **(collect.get("train") or {}),
+    }
 
 
 def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
@@ -204,7 +209,9 @@ def with_siblings(
     if set(found) != {""} or split_hinted(file.stem) != "train" or file.suffix.lower() == _ARRAYS:
         return found
     siblings = {"train": found[""]}
-    alike = sorted(each.stem for each in file.parent.glob("*") if each.suffix == file.suffix and each.is_file())
+    alike = sorted(
+        each.stem for each in file.parent.glob("*") if each.suffix == file.suffix and each.is_file()
+    )
     for split, stems in counterparts(file.stem, alike).items():
         files = [os.path.join(os.path.dirname(file), f"{stem}{file.suffix}") for stem in stems]
         there = [each for each in files if _has_same_columns(each, found[""])]

@@ -117,7 +117,9 @@ def test_tables_beside_may_be_called_by_any_word_for_their_split(folder, train, 
 def test_a_table_of_both_splits_has_none_beside_it(folder, name):
     for each in (name, "val.csv", "conval.csv"):
         written(PLAIN, each)
-    with pytest.raises(DataError, match="no column of splits; add a column split with train and val in it, or"):
+    with pytest.raises(
+        DataError, match="no column of splits; add a column split with train and val in it, or"
+    ):
         sections(name)
 
 

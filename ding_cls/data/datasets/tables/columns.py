@@ -181,7 +181,7 @@ def _label(file: str, rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -
 
 
 def _may_be_labels(rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the columns without those that number the rows; but a last one whose words repeat is no number."""
+    """Return the columns without those that number the rows; or else those whose words repeat."""
     found = [name for name in rest if not _is_number(name)]
     return found or [name for name in rest if len(set(cells[name])) < len(cells[name])]
 
@@ -201,8 +201,8 @@ def _flags(file: str, rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -
     other = next(name for name in alike if words[name] & (_MINUS | {""}))
     problem = "-1" if words[other] & _MINUS else "empty cells"
     raise DataError(
-        f"the CSV file {file!r}: the column {other!r} has {problem} beside 0 and 1; write 1 for a label that is "
-        "there, else 0, or name columns: policy.collect.train.label=[NAME,NAME]"
+        f"the CSV file {file!r}: the column {other!r} has {problem} beside 0 and 1; write 1 for a label that "
+        "is there, else 0, or name columns: policy.collect.train.label=[NAME,NAME]"
     )
 
 

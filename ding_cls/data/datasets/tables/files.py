@@ -134,8 +134,8 @@ def locate(names: Sequence[str], folder: str, *, is_named: bool) -> Located:
     """Find the files that the cells of a table mean.
 
     Where not one is below ``folder``, all are sought in a folder beside the table, and without the first
-    folders of their paths, where these are the same for all: so paths of another machine are read. Last, names
-    without folders are sought in several folders beside the table, of which each holds a part.
+    folders of their paths, where these are the same for all: so paths of another machine are read. Last,
+    names without folders are sought in several folders beside the table, of which each holds a part.
 
     Args:
         names: the cells.
@@ -200,9 +200,7 @@ def _elsewhere(files: FileNames, names: Sequence[str], folder: str, *, is_named:
     return folder, 0
 
 
-def _in_parts(
-    files: FileNames, names: Sequence[str], folder: str, *, num_found: int
-) -> Sequence[str]:
+def _in_parts(files: FileNames, names: Sequence[str], folder: str, *, num_found: int) -> Sequence[str]:
     """Return names with the folders beside the table that hold them, where these hold more than the number
     that one folder does, and most.
 
@@ -214,7 +212,10 @@ def _in_parts(
     places: dict[str, dict[str, None]] = {}
     for base in _bases(folder)[0][1:]:
         for name in files.listed(base):
-            for key in {_folded(name), *([_folded(os.path.splitext(name)[0])] if looks_like_image(name) else [])}:
+            for key in {
+                _folded(name),
+                *([_folded(os.path.splitext(name)[0])] if looks_like_image(name) else []),
+            }:
                 places.setdefault(key, {})[os.path.relpath(os.path.join(base, name), folder or ".")] = None
     found = [list(places.get(_folded(name), ())) for name in names]
     num_parted = sum(map(bool, found))

@@ -69,8 +69,12 @@ def test_weights_and_groups_are_taken_by_their_very_names(tmp_path):
         ("image,labels\na.png,scab\nb.png,rust scab\nc.png,rust\n", "labels", "several", " "),
         ("image,labels\na.png,golden retriever\nb.png,retriever\n", "labels", "one", " "),
         ("image,Target\na.png,16 0\nb.png,7 1 2 0\n", "Target", "several", " "),
-        ('path,class\na.png,maillot\nb.png,"maillot, suit"\nc.png,"tench, Tinca"\nd.png,"hen, fowl"\n',)
-        + ("class", "one", " "),
+        (
+            'path,class\na.png,x\nb.png,"x, suit"\nc.png,"tench, Tinca"\nd.png,"hen, fowl"\n',
+            "class",
+            "one",
+            " ",
+        ),
         ("path,label\na.png,big cat\nb.png,cat\n", "label", "one", " "),
         ("path,label\na.png,0\nb.png,1\n", "label", "one", " "),
     ],

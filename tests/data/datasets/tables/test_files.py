@@ -113,7 +113,9 @@ def test_names_are_sought_in_folders_that_hold_a_part_each(root):
     assert located.remarks[0] == "the images are in 'part_1/all', 'part_2/all'"
     (root / "part_1" / "all" / "p.jpg").touch()
     (root / "part_1" / "all" / "n.jpg").touch()
-    with pytest.raises(DataError, match=r"may be 'part_1/all/n\.jpg' or 'part_2/all/n\.jpg'; write the whole"):
+    with pytest.raises(
+        DataError, match=r"may be 'part_1/all/n\.jpg' or 'part_2/all/n\.jpg'; write the whole"
+    ):
         locate(["m", "n", "o", "p"], str(root), is_named=False)
 
 
