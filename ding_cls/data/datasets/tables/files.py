@@ -192,8 +192,8 @@ def _elsewhere(files: FileNames, names: Sequence[str], folder: str, *, is_named:
             # The given folder goes first.
             if len(found) > 1 and found[0] != folder:
                 raise DataError(
-                    f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to one, "
-                    f"with --data FILE by policy.collect.train.data_prefix={found[0]}"
+                    f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to "
+                    f"one, with --data FILE by policy.collect.train.data_prefix={found[0]}"
                 )
             if found:
                 return found[0], cut
