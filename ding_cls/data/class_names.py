@@ -153,6 +153,11 @@ def same_word(word: str, names: Sequence[str]) -> str | None:
     return next((name for name in names if _form(name) == form), None)
 
 
+def holds_same_word(words: Iterable[str], names: Iterable[str]) -> bool:
+    """Return whether one of the words is one of the names, in any form."""
+    return not {_form(word) for word in words}.isdisjoint(map(_form, names))
+
+
 def shown(word: str, other: str) -> str:
     """Return a word so that it differs from another one also where both look the same."""
     same = unicodedata.normalize("NFC", word) == unicodedata.normalize("NFC", other)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
-from ding_cls.data.class_names import DIGITS, count_in, numbers_in
+from ding_cls.data.class_names import DIGITS, count_in, holds_same_word, numbers_in
 from ding_cls.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def names_of_numbers(places: Mapping[int, str], *, counts: bool) -> tuple[str, .
 
 
 def are_positions(places: Mapping[str, str], names: Sequence[str]) -> bool:
-    """Return whether words are positions in the list of classes: none is a name, and all count.
+    """Return whether words are positions in the list of classes: none is a name in any form, and all count.
 
     A line is logged where a word could be read in both ways.
 
@@ -69,7 +69,7 @@ def are_positions(places: Mapping[str, str], names: Sequence[str]) -> bool:
     """
     positions = {name: position for position, name in enumerate(names)}
     numbers = {word: number for word in places if (number := count_in(word)) is not None}
-    is_counted = len(numbers) == len(places) and not places.keys() & positions.keys()
+    is_counted = len(numbers) == len(places) and not holds_same_word(places, names)
     if not places or not is_counted or all(map(DIGITS.fullmatch, names)):
         if places.keys() <= positions.keys():
             _tell_names(places, positions)

@@ -101,6 +101,24 @@ def split_hinted(name: str) -> str | None:
     return None if found is None else found[0]
 
 
+def counterparts(name: str, names: Iterable[str]) -> dict[str, list[str]]:
+    """Return which of some names differ from one in the word for a split alone, by the split they mean."""
+    # Where training has the images of validation too, these are no other split.
+    own = None if "trainval" in _letters(name) else _meant_by_a_piece(name)
+    found: dict[str, list[str]] = {}
+    for other in names:
+        meant = _meant_by_a_piece(other)
+        if own and meant and meant[1] == own[1] and meant[0] != own[0]:
+            found.setdefault(meant[0], []).append(other)
+    return found
+
+
+def with_word(name: str, word: str) -> str:
+    """Return a name with another word where it has one for a split."""
+    found = next((each for each in _PIECES.finditer(name) if each[0].casefold() in _MEANT), None)
+    return name if found is None else f"{name[: found.start()]}{word}{name[found.end() :]}"
+
+
 def same_word(name: str, other: str) -> bool:
     """Return whether two names are one word in two cases, or with other marks in it."""
     return _letters(name) == _letters(other)

@@ -50,11 +50,16 @@ def guessed_classes(logits: torch.Tensor) -> torch.Tensor:
 def class_numbers(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the targets clamped into the network's classes, and how many lay outside (0-dim).
 
-    An index out of range would abort a CUDA process; it is counted, and ``check_labels`` refuses it.
+    An index out of range would abort a CUDA process; it is counted, and ``check_labels`` refuses it. Floats
+    ``(N, C)`` with a single 1 in each row and else 0 are taken for the numbers that they mean.
 
     Raises:
         DataError: the logits are not ``(N, C)``, or the targets no class numbers ``(N,)``.
     """
+    if targets.is_floating_point() and targets.shape == logits.shape and targets.dim() == 2:
+        is_one = (targets == 1).sum(1) == 1
+        if bool((is_one & (targets.count_nonzero(1) == 1)).all()):
+            targets = targets.argmax(1)
     _check_shapes(logits, targets, 2)
     safe = targets.clamp(0, logits.shape[-1] - 1)
     return safe, (safe != targets).sum()

@@ -1,5 +1,6 @@
 """Evaluating a checkpoint on a split or a folder of images."""
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.left_out import warn_left_out
@@ -37,6 +39,7 @@ from ding_cls.pipeline.image_check import readable_split
 from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.evaluation.results import plain
 
+_LOGGER = logging.getLogger(__name__)
 OUT_ENDINGS = (".csv", ".json", ".npz")
 
 
@@ -170,6 +173,9 @@ def _evaluated(
     dataset, labels = loader.dataset, labels_of(loader.dataset)
     classes = inputs.class_names or tuple(dataset.classes)
     policy = eval_policy(inputs, classes, model, labels)
+    run = (inputs.state or {}).get("run") if inputs.is_run else None
+    if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
+        _LOGGER.warning("%s", line)
     recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)

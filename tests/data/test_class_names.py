@@ -3,6 +3,7 @@ import pytest
 from ding_cls.data.class_names import (
     check_renamed,
     count_in,
+    holds_same_word,
     listed_names,
     nearest_name,
     order_of_numbers,
@@ -137,3 +138,8 @@ def test_names_may_be_numbers_where_one_reading_is_left():
 def test_a_map_or_list_that_can_mean_something_else_is_refused(given, reason):
     with pytest.raises(DataError, match=reason):
         listed_names(given)
+
+
+def test_the_same_word_in_any_form_is_found():
+    assert holds_same_word(["2", "1"], ["001", "a"])
+    assert not holds_same_word(["2", "b"], ["001", "a"])

@@ -51,6 +51,7 @@ def test_positions_need_words_that_count_and_are_no_names(caplog):
         (["0", "a"], ["a", "b"]),
         (["0"], ["1", "2", "3"]),
         (["1"], ["001", "002"]),
+        (["1"], ["1.0", "1.5", "2.0"]),
     ):
         assert not are_positions(at(*words), names)
 

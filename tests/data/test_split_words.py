@@ -3,12 +3,14 @@
 import pytest
 
 from ding_cls.data.split_words import (
+    counterparts,
     divisions,
     is_plain,
     same_word,
     split_hinted,
     split_of,
     splits_among,
+    with_word,
     words_of_split,
 )
 
@@ -115,3 +117,15 @@ def test_a_word_that_is_not_there_names_those_that_are():
         words_of_split({f"f{number}": 1 for number in range(8)}, "val")
     with pytest.raises(ValueError, match="'dev' and 'validation' mean the same split; say which one"):
         words_of_split({"train": 1, "dev": 1, "validation": 1}, "val")
+
+
+def test_counterparts_differ_in_the_word_for_a_split_alone():
+    names = ["train_v2", "Valid_v2", "test_v2", "test", "val_v3", "other"]
+    assert counterparts("train_v2", names) == {"val": ["Valid_v2"], "test": ["test_v2"]}
+    assert counterparts("trainval", ["val", "test"]) == {}
+    assert counterparts("labels", names) == {}
+    assert [with_word(each, "val") for each in ("Training", "cars_train", "labels")] == [
+        "val",
+        "cars_val",
+        "labels",
+    ]

@@ -75,3 +75,12 @@ def test_class_numbers_are_labels_too_and_a_negative_label_does_not_count() -> N
     assert counts.tolist() == [[True, True, False], [True, True, True]]
     with pytest.raises(DataError, match=r"there are \(2, 3\) and \(2, 4\)"):
         several_labels(logits, torch.zeros(2, 4))
+
+
+def test_columns_with_a_single_1_are_class_numbers():
+    hot = torch.eye(3)[[2, 0]]
+    safe, bad = class_numbers(torch.zeros(2, 3), hot)
+    assert (safe.tolist(), int(bad)) == ([2, 0], 0)
+    for other in (torch.tensor([[1.0, 1, 0], [1, 0, 0]]), torch.tensor([[0.5, 0.5, 0], [1, 0, 0]])):
+        with pytest.raises(DataError, match="class numbers"):
+            class_numbers(torch.zeros(2, 3), other)

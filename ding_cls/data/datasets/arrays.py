@@ -30,6 +30,8 @@ _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation")
 _IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels")
 _LABELS = ("y", "labels", "label", "targets", "target")
 _MAX_LISTED = 8
+# Two columns of whole numbers may be two tasks of two classes each.
+_FEWEST_COLUMNS = 3
 
 
 class InMemoryDataset(BaseDataset):
@@ -89,7 +91,8 @@ class ArrayDataset(InMemoryDataset):
             file. Where the file has no ``images``: those of training or, with ``test_mode``, of validation or
             test under other usual names, see `array_names`.
         labels: class numbers or names ``(N,)`` or ``(N, 1)``, those of several tasks ``(N, K)``, or floats or
-            booleans for each class ``(N, C)``; or their name in the file, as that of ``images``. Numbers
+            booleans for each class ``(N, C)``, also whole 0 and 1 for each of three named classes and
+            more; or their name in the file, as that of ``images``. Numbers
             count the file's own ``classes`` where it has any; those that leave most classes empty are names.
 
     Raises:
@@ -141,6 +144,12 @@ class ArrayDataset(InMemoryDataset):
 
     def _numbered(self, labels: Array) -> Array:
         place = repr(self.data_prefix) if self.data_prefix else "labels"
+        num_named = len(self._own or self.CLASSES or ())
+        is_hot = (
+            labels.dtype.kind in "iu" and labels.shape[1:] == (num_named,) and num_named >= _FEWEST_COLUMNS
+        )
+        if is_hot and np.isin(labels, (0, 1)).all():
+            labels = labels.astype(np.float32)
         is_text = labels.dtype.kind in "USO"
         named = (self.CLASSES or self._own) if is_text else (self._own or self.CLASSES)
         numbers, names = numbered_array(labels, named, place=place)

@@ -69,6 +69,7 @@ class CSVDataset(BaseDataset):
     Attributes:
         columns: name of the column of each kind that is used; several of labels have commas between.
         has_flags: each column of labels says 0 or 1 for the class that it is named for.
+        is_one_hot: a single one of them says 1 in each line.
         unused: names of the columns that are not.
         remarks: what was read otherwise than it is written, in a few words each.
 
@@ -109,6 +110,11 @@ class CSVDataset(BaseDataset):
         self.remarks: list[str] = []
         prefix = data_prefix or os.path.dirname(os.path.expanduser(os.fspath(ann_file)))
         super().__init__(prefix, pipeline, classes, ann_file, test_mode)
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a sample may have several labels, or none."""
+        return self.labels == "several"
 
     def load_annotations(self) -> list[Annotation]:
         """Return the chosen lines' samples, in their order."""
@@ -193,6 +199,7 @@ class CSVDataset(BaseDataset):
             for number, cells in table.rows
         ]
         chosen = [row for row in rows if row is not None]
+        self.is_one_hot = self.has_flags and all(len(row.words) == 1 for row in chosen)
         self._warn_repeats(chosen)
         del self._elsewhere
         return chosen
@@ -261,14 +268,18 @@ class CSVDataset(BaseDataset):
         Raises:
             DataError: they should, and do not.
         """
-        for number, content in enumerate(contents):
-            if is_yes_or_no(content[name] for name in self._label):
-                continue
+        rows = [[content[name] for name in self._label] for content in contents]
+        if not is_yes_or_no({cell for cells in rows for cell in cells}):
             if self._asked != "several":
                 return False
-            wrong = next(name for name in self._label if not is_yes_or_no([content[name]]))
+            number, wrong, cell = next(
+                (number, name, cell)
+                for number, cells in enumerate(rows, 1)
+                for name, cell in zip(self._label, cells, strict=True)
+                if not is_yes_or_no(["0", cell])
+            )
             raise DataError(
-                f"row {number + 1} of {self.ann_file!r} has {content[wrong]!r} in the column {wrong!r}; with "
+                f"row {number} of {self.ann_file!r} has {cell!r} in the column {wrong!r}; with "
                 "labels='several' columns hold 0 and 1; labels='tasks' makes each of them a task"
             )
         # The list of a training set whose columns were tasks.

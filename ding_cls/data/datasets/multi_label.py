@@ -57,6 +57,8 @@ class MultiLabelDataset(CustomDataset):
         DataError: the file is missing or has another form, or a label is none of the classes.
     """
 
+    is_multi_label = True
+
     def __init__(
         self,
         data_prefix: str | os.PathLike[str],

@@ -9,6 +9,7 @@ import numpy as np
 from ding_cls.data.labels import label_view
 from ding_cls.data.same_images import shared_images
 from ding_cls.data.split_words import is_plain, split_of
+from ding_cls.pipeline.checks.labels import labels_of
 
 _NUM_NAMED = 3
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
@@ -28,6 +29,7 @@ def remarks_on_sets(
     """
     remarks = [taken_splits(cfg.policy.collect, origins)]
     if eval_set is not train_set and cfg.policy.eval.evaluator.validate:
+        remarks.append(other_labels(labels_of(train_set).kind, eval_set))
         remarks += [missing_classes(train_set, eval_set), untrained_classes(train_set, eval_set)]
         if compares_images:
             remarks.append(images_on_both_sides(cfg.policy.collect, train_set, eval_set))
@@ -43,6 +45,16 @@ def taken_splits(collect: Any, origins: Mapping[str, str]) -> str:
         if is_found and split_of(name) and not is_plain(name):
             taken.append(f"{name!r} is taken for {split}")
     return ", ".join(taken)
+
+
+def other_labels(trained: str, dataset: Any) -> str:
+    """Return the line that says that samples to evaluate have labels of another kind than those that were
+    trained on; empty where they have not, or nobody knows."""
+    kind = labels_of(dataset).kind
+    words = {"one": "one label", "several": "several labels", "tasks": "a label for each of several tasks"}
+    if kind == trained or trained not in words:
+        return ""
+    return f"an image has {words[trained]} in training and {words[kind]} here, so results say little"
 
 
 def missing_classes(train_set: Any, eval_set: Any) -> str:

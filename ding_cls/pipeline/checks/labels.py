@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ding_cls.common.seed import generator, sample_randomness
-from ding_cls.data.datasets.wrappers import IndexedDataset, loaded
+from ding_cls.data.datasets.wrappers import IndexedDataset, innermost, loaded
 from ding_cls.data.labels import label_view
 from ding_cls.errors import ConfigError, DingError
 from ding_cls.metrics import (
@@ -71,7 +71,11 @@ def _targets_of(dataset: Any) -> Any:
 
 
 def labels_of(dataset: Any) -> Labels:
-    """Return what the labels of a dataset are, by its ``targets``, or else by its first sample."""
+    """Return what the labels of a dataset are: as it says itself, by its ``targets``, or else by its first
+    sample."""
+    if any(getattr(inner, "is_multi_label", False) for inner in innermost(dataset)):
+        # One label each, as it happens, are several all the same.
+        return Labels("several")
     targets = _targets_of(dataset)
     first = np.asarray(targets[0])
     if first.size == 1 or first.ndim != 1 or first.dtype == object:
@@ -87,6 +91,11 @@ def _are_shares(row: Any) -> bool:
     return bool((row >= 0).all()) and bool(np.isclose(row.sum(), 1.0, atol=1e-3))
 
 
+def described_metric_of(cfg: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
+    """Return the description of a metric; where there is none that of the usual one of a kind of labels."""
+    return _METRICS.get(kind) if cfg is None else cfg
+
+
 def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
     """Return the metric that ``policy.eval.metric`` describes; for None the usual one of such labels.
 
@@ -98,8 +107,8 @@ def metric_for(cfg: Mapping[str, Any] | None, dataset: Any) -> IMetric:
     kind = labels_of(dataset).kind
     owner, indices = owner_of_evaluate(dataset)
     if owner is None:
-        return build_metric(_METRICS.get(kind) if cfg is None else cfg)
-    usual = build_metric(_METRICS.get(kind) if cfg is None else known_metrics(cfg))
+        return build_metric(described_metric_of(cfg, kind))
+    usual = build_metric(described_metric_of(cfg, kind) if cfg is None else known_metrics(cfg))
     if not isinstance(usual, SumMetric):
         return usual
     return DatasetMetric(owner, usual, cfg, indices=indices, has_sigmoids=kind == "several")

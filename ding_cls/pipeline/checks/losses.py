@@ -42,7 +42,11 @@ def check_losses(cfg: Any, network: nn.Module, dataset: Any) -> None:
             class numbers, or logarithms of probabilities where the network gives logits.
     """
     num_classes, labels = len(dataset.classes), labels_of(dataset)
-    check_tasks(network, labels, data="the training data")
+    hint = ""
+    if labels.kind == "tasks" and num_classes == 2:
+        head = f"policy.model.head=dict(type='MultiTaskHead', num_tasks={labels.num_tasks})"
+        hint = f"where each 0 or 1 says whether a label is there, give them as floats; for tasks set {head}"
+    check_tasks(network, labels, data="the training data", remedy=hint)
     for key, loss, are_mixed in _losses(cfg, network):
         if labels.kind == "several":
             _check_competition(key, loss, network)

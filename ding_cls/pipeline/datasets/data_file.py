@@ -5,15 +5,17 @@ It must not know networks or loaders.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ding_cls.config import resolve
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.tree import at
 from ding_cls.data import CSVDataset, innermost
 from ding_cls.data.datasets.arrays import array_names
 from ding_cls.data.datasets.tables.columns import Columns, find_columns
 from ding_cls.data.datasets.tables.reading import listed, read_table
-from ding_cls.data.split_words import WORDS, same_word, splits_among
+from ding_cls.data.split_words import counterparts, same_word, split_hinted, splits_among, with_word
 from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
 
@@ -53,7 +55,7 @@ def training_sections(
     """
     collect = at(cfg, "policy.collect") or {}
     is_validated = is_validated and not any(word.startswith("policy.collect.val") for word in words)
-    found = with_siblings(data, _split_sections(data, collect.get("train")))
+    found = with_siblings(data, _split_sections(data, _worded(cfg, words)))
     sections = {name: found.get(name) for name in ("train", "val", "test")}
     if set(found) == {""} and (only_training or not is_validated):
         sections["train"] = found[""]
@@ -127,7 +129,10 @@ def _named(table: CSVDataset) -> dict[str, str]:
 def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
     weight, group = (table.columns.get(kind) if is_training else None for kind in ("weight", "group"))
     if table.has_flags:
-        yield f"columns of 0 and 1, read as {'several labels' if table.labels == 'several' else 'one label'}"
+        kind = "several labels" if table.labels == "several" else "one label"
+        is_either = table.is_one_hot and table.labels == "several" and is_training
+        hint = " (policy.collect.train.labels=one reads one: each line has one 1)" if is_either else ""
+        yield f"columns of 0 and 1, read as {kind}{hint}"
     elif table.labels == "several":
         yield f"several labels, with {table.separator!r} between them"
     if weight is not None:
@@ -137,6 +142,22 @@ def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
     if table.unused:
         yield f"not used: {listed(table.unused)}"
     yield from table.remarks
+
+
+def _worded(cfg: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any] | None:
+    """Return a config's description of its training set with what words say of it, as a column's name."""
+    own = [word for word in words if word.startswith("policy.collect.train.")]
+    if not own:
+        section: Mapping[str, Any] | None = at(cfg, "policy.collect.train")
+        return section
+    collect = resolve(cfg, own).cfg["policy"]["collect"]
+    # A word of the folder is the key of its own that it means.
+    folder = collect.get("learn_data_path") if any(".data_prefix" in word for word in own) else None
+    return {
+        "type": "CSVDataset",
+        **({"data_prefix": folder} if folder else {}),
+        **(collect.get("train") or {}),
+    }
 
 
 def _needs_loss(cfg: Mapping[str, Any], section: Mapping[str, Any], words: Sequence[str]) -> bool:
@@ -169,10 +190,11 @@ def _split_sections(
             for split, (images, labels) in names.items()
         }
     own = inner_of(plain_copy(like) or {})
-    known = {name: own[name] for name in _NAMING if name in own} if own.get("type") == "CSVDataset" else {}
+    is_table = own.get("type") == "CSVDataset"
+    known = {name: own[name] for name in _NAMING if is_table and name in own}
     columns = find_columns(file, read_table(file), known)
     described = {"type": "CSVDataset", "ann_file": file, **columns.arguments()}
-    prefix = own.get("data_prefix") if known else None
+    prefix = own.get("data_prefix") if is_table else None
     if prefix and os.path.isdir(prefix):
         described["data_prefix"] = prefix
     return {**_by_split(file, columns, described), "": described}
@@ -182,14 +204,17 @@ def with_siblings(
     data: str | os.PathLike[str], found: dict[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     """Return the descriptions with those of the tables beside a table of training samples: of ``train.csv``
-    ``val.csv`` and ``test.csv``, where they have the same columns."""
-    folder, name = os.path.split(os.path.expanduser(os.fspath(data)))
-    if set(found) != {""} or "train" not in name or name.lower().endswith(_ARRAYS):
+    ``val.csv`` and ``test.csv`` in any form of these words, where they have the same columns."""
+    file = Path(data).expanduser()
+    if set(found) != {""} or split_hinted(file.stem) != "train" or file.suffix.lower() == _ARRAYS:
         return found
     siblings = {"train": found[""]}
-    for split, words in (("val", WORDS["val"]), ("test", WORDS["test"])):
-        files = [os.path.join(folder, name.replace("train", word)) for word in words]
-        there = [file for file in files if os.path.isfile(file) and _has_same_columns(file, found[""])]
+    alike = sorted(
+        each.stem for each in file.parent.glob("*") if each.suffix == file.suffix and each.is_file()
+    )
+    for split, stems in counterparts(file.stem, alike).items():
+        files = [os.path.join(os.path.dirname(file), f"{stem}{file.suffix}") for stem in stems]
+        there = [each for each in files if _has_same_columns(each, found[""])]
         if len(there) > 1:
             raise DataError(f"{there[0]!r} and {there[1]!r} are for one split; remove or rename one")
         if there:
@@ -232,14 +257,13 @@ def _no_split(file: str, split: str, found: Mapping[str, Any]) -> str:
         return f"{file!r} has nothing for {_USE[split]}: it has {' and '.join(splits)}{remedy}"
     if file.lower().endswith(_ARRAYS):
         return f"{file!r} says nothing of splits; name its arrays x_train, y_train, x_val, y_val, or {others}"
-    beside = "" if "train" not in os.path.basename(file) else f" put {_val_name(file)!r} beside it,"
+    stem, ending = os.path.splitext(os.path.basename(file))
+    name = f"{with_word(stem, 'val')}{ending}"
+    is_of_one = split_hinted(stem) == "train" and "trainval" not in stem.lower()
+    beside = f" put {name!r} beside it," if is_of_one else ""
     return (
         f"{file!r} has no column of splits; add a column split with train and val in it,{beside} or {others}"
     )
-
-
-def _val_name(file: str) -> str:
-    return os.path.basename(file).replace("train", "val")
 
 
 _USE = {"train": "training", "val": "validation", "test": "the test"}

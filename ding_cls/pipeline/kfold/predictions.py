@@ -13,6 +13,7 @@ from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import IMetric, SumMetric, build_metric
+from ding_cls.pipeline.checks.labels import described_metric_of
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
@@ -90,7 +91,8 @@ def average_predictions(
         _check_alike(first, other, checkpoints[0], checkpoint)
         total = total + probabilities(other.predictions["logits"], targets)
     mean = total / len(checkpoints)
-    result = result_of(build_metric(first.cfg.policy.eval.metric), logits_of(mean, targets), targets)
+    metric = build_metric(described_metric_of(first.cfg.policy.eval.metric, kind_of(targets)))
+    result = result_of(metric, logits_of(mean, targets), targets)
     averaged = AveragedPrediction(result, sample_names(first.dataset), first.classes, targets, mean)
     if out is not None:
         rows = lines(averaged.probabilities, targets, averaged.classes)

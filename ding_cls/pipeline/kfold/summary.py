@@ -24,6 +24,7 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.metrics import Display, build_metric, digits_of, is_percentage, show_value
+from ding_cls.pipeline.checks.labels import described_metric_of
 from ding_cls.pipeline.evaluate import write_arrays
 from ding_cls.pipeline.kfold.files import (
     CONFIG_NAME,
@@ -33,7 +34,7 @@ from ding_cls.pipeline.kfold.files import (
     read_json,
     whole_file,
 )
-from ding_cls.pipeline.kfold.predictions import lines, probabilities, result_of
+from ding_cls.pipeline.kfold.predictions import kind_of, lines, probabilities, result_of
 from ding_cls.pipeline.train import PARTS
 
 
@@ -213,8 +214,9 @@ def _evaluated(folder: Path, columns: Mapping[str, npt.NDArray[Any]], *, allow_c
     cfg, _ = read_config_with_origins(folder / CONFIG_NAME)
     import_user_code(cfg, is_allowed=allow_code)
     classes: dict[str, Any] = dict(PARTS)
-    metric = build_metric(checked_config(cfg, None, **classes).policy.eval.metric)
+    described = checked_config(cfg, None, **classes).policy.eval.metric
     logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
+    metric = build_metric(described_metric_of(described, kind_of(targets)))
     return {**result_of(metric, logits, targets), "num_samples": len(targets)}
 
 

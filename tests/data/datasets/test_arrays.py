@@ -225,3 +225,10 @@ def test_one_array_alone_is_no_npz(tmp_path):
     np.save(tmp_path / "x.npy", RGB)
     with pytest.raises(DataError, match=r"holds one array; an \.npz file holds images and labels"):
         ArrayDataset(tmp_path / "x.npy", [])
+
+
+def test_whole_0_and_1_for_each_named_class_are_several_labels():
+    hot = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]], np.uint8)
+    named = ArrayDataset(images=RGB, labels=hot, classes=["a", "b", "c"])
+    assert named.load(0)[1].dtype == torch.float32
+    assert ArrayDataset(images=RGB, labels=hot).load(0)[1].dtype == torch.int64

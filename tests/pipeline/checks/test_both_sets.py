@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
-from ding_cls.data import ImageNetDataset, SyntheticDataset
+from ding_cls.data import ArrayDataset, ImageNetDataset, SyntheticDataset
 from ding_cls.pipeline.checks.both_sets import (
     images_on_both_sides,
     missing_classes,
+    other_labels,
     taken_splits,
     untrained_classes,
 )
@@ -126,3 +127,11 @@ def test_a_run_warns_of_a_class_that_is_not_evaluated(
     assert (
         sum("1 of 16 evaluation images are trained on too" in each and copied in each for each in lines) == 1
     )
+
+
+def test_labels_of_another_kind_than_those_of_training_are_told():
+    dataset = ArrayDataset(images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 1]))
+    assert other_labels("several", dataset).startswith(
+        "an image has several labels in training and one label"
+    )
+    assert other_labels("one", dataset) == other_labels("", dataset) == ""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ding_cls.data import ArrayDataset, SubsetDataset, SyntheticDataset, build_dataset
+from ding_cls.data import ArrayDataset, CSVDataset, SubsetDataset, SyntheticDataset, build_dataset
 from ding_cls.errors import ConfigError
 from ding_cls.metrics import DatasetMetric, ImageClassificationMetric
 from ding_cls.pipeline import evaluate, train
@@ -217,3 +218,14 @@ def test_a_dry_run_knows_what_guessing_costs(
 )
 def test_which_metrics_call_cross_entropy_loss(metric: Any, expected: bool) -> None:
     assert measures_cross_entropy(metric) is expected
+
+
+@pytest.mark.parametrize(("labels", "kind"), [("several", "several"), ("one", "one")])
+def test_columns_with_a_single_1_in_each_line_are_what_the_dataset_says(tmp_path, labels, kind):
+    for name in "ab":
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    (tmp_path / "own.csv").write_text("path,cat,dog\na.png,1,0\nb.png,0,1\n")
+    dataset = CSVDataset(ann_file=tmp_path / "own.csv", label=["cat", "dog"], labels=labels)
+    assert labels_of(dataset).kind == kind
+    assert labels_of(SubsetDataset(dataset, 1, seed=0)).kind == kind
+    assert dataset.is_one_hot

@@ -100,6 +100,52 @@ def test_tables_of_other_splits_beside_a_table_of_training(folder):
 
 
 @pytest.mark.parametrize(
+    ("train", "others"),
+    [
+        ("Training.csv", ["Validation.csv", "Testing.csv"]),
+        ("TRAIN_v2.csv", ["valid_v2.csv", "Test_v2.csv"]),
+        ("trainLabels.csv", ["devLabels.csv", "testLabels.csv"]),
+    ],
+)
+def test_tables_beside_may_be_called_by_any_word_for_their_split(folder, train, others):
+    for name in (train, *others):
+        written(PLAIN, name)
+    assert [sections(train)[each]["ann_file"] for each in ("val", "test")] == others
+
+
+@pytest.mark.parametrize("name", ["trainval.csv", "constrained.csv"])
+def test_a_table_of_both_splits_has_none_beside_it(folder, name):
+    for each in (name, "val.csv", "conval.csv"):
+        written(PLAIN, each)
+    with pytest.raises(
+        DataError, match="no column of splits; add a column split with train and val in it, or"
+    ):
+        sections(name)
+
+
+def test_a_word_says_which_columns_and_which_folder_all_splits_have(folder):
+    (folder / "small").mkdir()
+    written("id,stage,sex,split\na,1,m,train\nb,2,f,val\n")
+    found = sections(
+        "own.csv",
+        words=["policy.collect.train.label=stage", "policy.collect.train.data_prefix=small", "seed=1"],
+    )
+    assert [found[each]["label"] for each in ("train", "val")] == ["stage", "stage"]
+    assert (found["learn_data_path"], found["eval_data_path"]) == ("small", "small")
+    written("id,cat,dog,split\na,1,0,train\nb,0,1,val\n")
+    found = sections("own.csv", words=["policy.collect.train.labels=one"])
+    assert [found[each]["labels"] for each in ("train", "val")] == ["one", "one"]
+
+
+def test_what_a_run_says_of_its_labels_holds_for_another_table(folder):
+    like = {"type": "CSVDataset", "path": "path", "label": "label", "labels": "several", "separator": "|"}
+    found, _ = evaluation_section(written(PLAIN), None, like)
+    assert (found["labels"], found["separator"]) == ("several", "|")
+    found, _ = evaluation_section(written("image,species\na.png,cat\nb.png,dog\n"), None, like)
+    assert found["labels"] == "one"
+
+
+@pytest.mark.parametrize(
     ("text", "options", "reason"),
     [
         (PLAIN, {}, "no column of splits; add a column split .* kfold --data own.csv; .* --no-validate"),

@@ -421,7 +421,10 @@ def test_a_part_of_the_data_is_divided(whole: tuple[Path, KFoldResult], workdir:
     assert [(each.num_train, each.num_held_out) for each in result.folds] == [(4, 4), (4, 4)]
 
 
-def test_several_labels_are_named_in_the_table(whole: tuple[Path, KFoldResult], workdir: Path) -> None:
+@pytest.mark.parametrize("metric", [{"type": "ClassificationMetrics", "metrics": ["mAP", "CF1"]}, None])
+def test_several_labels_are_named_in_the_table(
+    metric: Any, whole: tuple[Path, KFoldResult], workdir: Path
+) -> None:
     lines = ["path,label", *(f"{CLASSES[n % 4]}/{n // 4:03d}.png,{n % 4} {(n + 1) % 4}" for n in range(12))]
     Path("table.csv").write_text("\n".join(lines) + "\n")
     train = {
@@ -431,7 +434,7 @@ def test_several_labels_are_named_in_the_table(whole: tuple[Path, KFoldResult], 
         "labels": "several",
         "classes": list(CLASSES),
     }
-    cfg = config_of(train, eval={"metric": {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1"]}})
+    cfg = config_of(train, eval={} if metric is None else {"metric": metric})
     cfg["policy"]["learn"]["loss"] = {"type": "BCEWithLogitsLoss"}
     result = kfold(cfg, model=TinyNet(), num_splits=2)
     rows = rows_of(result.run_folder / "out_of_fold.csv")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.data.datasets.tables.reading import Table, listed, looks_like_image
@@ -18,26 +18,19 @@ from ding_cls.errors import DataError
 _PATHS = (
     *("path", "filepath", "imagepath", "imgpath", "imgfilepath", "filename", "file", "imagefile", "imgfile"),
     *("imagefilename", "imagename", "imgname", "image", "img", "images", "imageid", "imgid", "imageindex"),
-    *("fname", "photo", "picture", "id", "name", "uuid"),
+    *("fname", "photo", "picture", "id", "idcode", "name", "uuid"),
 )
 _LABELS = (
     *("label", "labels", "gtlabel", "class", "classname", "classlabel", "labelname", "category"),
-    *(
-        "categoryname",
-        "target",
-        "targets",
-        "species",
-        "breed",
-        "diagnosis",
-        "emotion",
-        "findinglabels",
-        "tags",
-    ),
-    *("classid", "labelid", "categoryid", "y"),
+    *("categoryname", "targetname", "target", "targets", "species", "breed", "diagnosis", "dx", "emotion"),
+    *("findinglabels", "tags", "classid", "labelid", "categoryid", "y"),
 )
+# What may have words for labels with a space between them, and not one class of several words.
+_PLURALS = ("labels", "targets", "classes", "categories", "attributes")
 _SPLITS = ("split", "datasplit", "set", "subset", "dataset", "partition", "usage", "phase", "part", "fold")
 _BETWEEN_LABELS = "|;,"
-_YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")
+_YES, _NO = frozenset(("1", "1.0", "true")), frozenset(("0", "0.0", "false"))
+_MINUS = frozenset(("-1", "-1.0"))
 _NUM_TRIED = 200
 
 
@@ -75,12 +68,13 @@ class Columns(NamedTuple):
 
 
 def is_yes_or_no(cells: Iterable[str]) -> bool:
-    """Return whether cells say of something whether it is there: 0 or 1, True or False."""
-    return all(cell.lower() in (*_YES, *_NO) for cell in cells)
+    """Return whether cells say of something whether it is there: 0 or 1, True or False, all -1 or 1."""
+    words = {cell.lower() for cell in set(cells)}
+    return words <= _YES | _NO or words <= _YES | _MINUS
 
 
 def is_yes(cell: str) -> bool:
-    """Return whether a cell that is 0 or 1, or True or False, says 1."""
+    """Return whether a cell of those that `is_yes_or_no` knows says 1."""
     return cell.lower() in _YES
 
 
@@ -100,15 +94,16 @@ def find_columns(file: str, table: Table, known: Mapping[str, Any] | None = None
     named = [name for name in table.names if name]
     _check_names(file, table, named)
     cells = {name: [row[number] for _, row in table.rows] for number, name in enumerate(table.names) if name}
-    known = {name: value for name, value in (known or {}).items() if _are_there(value, cells)}
+    asked = known or {}
+    known = {name: value for name, value in asked.items() if _are_there(value, cells)}
     path = known.get("path") or _path(file, named, cells)
     split = known.get("split_column") or _split(named, cells, path)
     weight, group = (known.get(name) or _exact(named, name) for name in ("weight", "group"))
     rest = [name for name in named if name not in (path, split, weight, group)]
-    label = known.get("label") or _label(file, [name for name in rest if not _is_number(name)], cells)
+    label = known.get("label") or _label(file, _may_be_labels(rest, cells), cells)
     labels, separator = _kind(label, cells)
-    if "label" in known:
-        labels, separator = known.get("labels") or labels, known.get("separator", separator)
+    if asked.get("labels") and ("label" in known or "label" not in asked):
+        labels, separator = asked["labels"], asked.get("separator", separator)
     taken = [label] if isinstance(label, str) else list(label)
     words = Counter(cells[split]) if split else Counter()
     unused = [name for name in rest if name not in taken]
@@ -139,6 +134,9 @@ def _path(file: str, named: Sequence[str], cells: Mapping[str, Sequence[str]]) -
     full = [name for name in named if _share(cells[name], looks_like_image) > 0.5]
     by_name = [name for plain in _PATHS for name in named if _plain(name) == plain]
     found = [name for name in by_name if name in full] or full or by_name
+    others = [name for name in named if _plain(name) not in _LABELS]
+    if not found and len(named) == 2 and len(others) == 1:
+        found = by_name = others
     if not found or (len(found) > 1 and found[0] not in by_name):
         several = f"{listed(full)} may each be it" if len(full) > 1 else f"its columns are {listed(named)}"
         raise DataError(
@@ -171,21 +169,40 @@ def _label(file: str, rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -
         for name in rest:
             if _plain(name) == plain:
                 return name
-    flags = [name for name in rest if is_yes_or_no(cells[name])]
     if len(rest) == 1:
         return rest[0]
-    if len(flags) > 1:
+    if flags := _flags(file, rest, cells):
         return flags
-    signs = [name for name in rest if set(cells[name]) <= {"-1", "1"}]
-    if len(signs) > 1:
-        raise DataError(
-            f"the CSV file {file!r}: columns as {signs[0]!r} say -1 and 1; write 0 for a label that is not "
-            "there"
-        )
     what = f"{listed(rest)} may each be it" if rest else "there is no other column than that of paths"
     raise DataError(
         f"the CSV file {file!r}: which column holds the labels? {what}; name one 'label' in its first line, "
-        "or write one column of 0 and 1 for each class"
+        "or by policy.collect.train.label=NAME, or write one column of 0 and 1 for each class"
+    )
+
+
+def _may_be_labels(rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the columns without those that number the rows; or else those whose words repeat."""
+    found = [name for name in rest if not _is_number(name)]
+    return found or [name for name in rest if len(set(cells[name])) < len(cells[name])]
+
+
+def _flags(file: str, rest: Sequence[str], cells: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the columns that say of a class each whether it is there; none where there are not several.
+
+    Raises:
+        DataError: beside such columns are some with empty cells, or with -1 and 0.
+    """
+    words = {name: {cell.lower() for cell in set(cells[name])} for name in rest}
+    alike = [name for name in rest if words[name] <= _YES | _NO | _MINUS | {""} and words[name] != {""}]
+    if len(alike) < 2:
+        return []
+    if is_yes_or_no(set().union(*(words[name] for name in alike))):
+        return alike
+    other = next(name for name in alike if words[name] & (_MINUS | {""}))
+    problem = "-1" if words[other] & _MINUS else "empty cells"
+    raise DataError(
+        f"the CSV file {file!r}: the column {other!r} has {problem} beside 0 and 1; write 1 for a label that "
+        "is there, else 0, or name columns: policy.collect.train.label=[NAME,NAME]"
     )
 
 
@@ -193,14 +210,25 @@ def _kind(label: str | Sequence[str], cells: Mapping[str, Sequence[str]]) -> tup
     """Return what the labels are, and what stands between them."""
     if not isinstance(label, str):
         return ("several" if all(is_yes_or_no(cells[name]) for name in label) else "tasks"), " "
-    whole = set(cells[label])
-    for mark in _BETWEEN_LABELS:
-        joined = [cell for cell in whole if mark in cell]
-        parts = {part.strip() for cell in joined for part in cell.split(mark)}
-        # The same labels alone, or in several company.
-        if joined and (parts & whole or len(parts) < len(joined)):
+    whole = {cell for cell in cells[label] if cell}
+    for mark in (*_BETWEEN_LABELS, " "):
+        if _are_joined(whole, mark, _plain(label)):
             return "several", mark
     return "one", " "
+
+
+def _are_joined(whole: Collection[str], mark: str, name: str) -> bool:
+    """Return whether cells hold several labels each, with a mark between them."""
+    joined = [cell.split(mark) for cell in whole if mark in cell]
+    if not joined or mark == "|" or (mark == " " and name == "tags"):
+        return bool(joined)
+    counts = Counter(part.strip() for cell in whole for part in cell.split(mark))
+    if mark == " ":
+        # Each of them alone too, or all of them numbers: others are names of several words.
+        is_alone = name in _PLURALS and counts.keys() <= set(whole)
+        return is_alone or all(map(str.isdecimal, counts))
+    # The same labels alone, or in several company; synonyms of a class occur once.
+    return 2 * sum(any(counts[part.strip()] > 1 for part in cell) for cell in joined) >= len(joined)
 
 
 def _is_number(name: str) -> bool:

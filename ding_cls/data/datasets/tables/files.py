@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ding_cls.data.datasets.tables.reading import looks_like_image
@@ -18,6 +19,7 @@ _PARTS = re.compile(r"[/\\]+")
 _NUM_TRIED = 20
 # A folder with more sub-folders holds classes or identities.
 _MAX_FOLDERS = 200
+_OF_IMAGES = re.compile("image|img|photo|picture|jpe?g|png|input", re.IGNORECASE)
 
 
 class Located(NamedTuple):
@@ -132,7 +134,8 @@ def locate(names: Sequence[str], folder: str, *, is_named: bool) -> Located:
     """Find the files that the cells of a table mean.
 
     Where not one is below ``folder``, all are sought in a folder beside the table, and without the first
-    folders of their paths, where these are the same for all: so paths of another machine are read.
+    folders of their paths, where these are the same for all: so paths of another machine are read. Last,
+    names without folders are sought in several folders beside the table, of which each holds a part.
 
     Args:
         names: the cells.
@@ -143,14 +146,20 @@ def locate(names: Sequence[str], folder: str, *, is_named: bool) -> Located:
         DataError: a cell may mean two files, or the files are in two folders.
     """
     files = FileNames()
-    base, cut = folder, 0
+    base, cut, given = folder, 0, names
     step = max(1, len(names) // _NUM_TRIED)
     # A few first: mostly they are where they should be.
     if names and not any(files.may_be(folder, name) for name in (*names[::step], *names)):
         base, cut = _elsewhere(files, names, folder, is_named=is_named)
     found = [files.find(base, _without(name, cut)) for name in names]
+    if not (any(found) and base == folder) and not all(found) and not is_named:
+        names = _in_parts(files, names, folder, num_found=sum(map(bool, found)))
     remarks = []
-    if cut:
+    if names is not given:
+        found, base, cut = list(names), folder, 0
+        parts = sorted({os.path.dirname(name) for name in names} - {""})
+        remarks.append(f"the images are in {', '.join(map(repr, parts))}")
+    elif cut:
         begin = _begin(names[0], cut)
         remarks.append(f"paths that begin with {begin!r} are read from {base or '.'!r}")
     elif base != folder:
@@ -183,23 +192,68 @@ def _elsewhere(files: FileNames, names: Sequence[str], folder: str, *, is_named:
             # The given folder goes first.
             if len(found) > 1 and found[0] != folder:
                 raise DataError(
-                    f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to one"
+                    f"the images of the table are in {found[0]!r} and in {found[1]!r}; set data_prefix to "
+                    f"one, with --data FILE by policy.collect.train.data_prefix={found[0]}"
                 )
             if found:
                 return found[0], cut
     return folder, 0
 
 
+def _in_parts(files: FileNames, names: Sequence[str], folder: str, *, num_found: int) -> Sequence[str]:
+    """Return names with the folders beside the table that hold them, where these hold more than the number
+    that one folder does, and most.
+
+    Raises:
+        DataError: one is in two folders.
+    """
+    if any(_PARTS.search(name) for name in names):
+        return names
+    places: dict[str, dict[str, None]] = {}
+    for base in _bases(folder)[0][1:]:
+        for name in files.listed(base):
+            for key in {
+                _folded(name),
+                *([_folded(os.path.splitext(name)[0])] if looks_like_image(name) else []),
+            }:
+                places.setdefault(key, {})[os.path.relpath(os.path.join(base, name), folder or ".")] = None
+    found = [list(places.get(_folded(name), ())) for name in names]
+    num_parted = sum(map(bool, found))
+    if num_parted <= num_found or 2 * num_parted <= len(names):
+        return names
+    twice = next((each for each in found if len(each) > 1), None)
+    if twice:
+        raise DataError(f"an image of the table may be {twice[0]!r} or {twice[1]!r}; write the whole paths")
+    return [each[0].replace(os.sep, "/") if each else name for each, name in zip(found, names, strict=True)]
+
+
 def _bases(folder: str) -> list[list[str]]:
-    """Return where images may be: first in the table's folder or below it, then above it."""
+    """Return where images may be: first in the table's folder or below it, then above it or beside it."""
+    above = os.path.join(folder, os.pardir)
+    # Others beside it may be other data, whose images have the same numbers.
+    beside = [name for name in _folders_in(above) if _OF_IMAGES.search(name)]
+    return [
+        [folder, *(os.path.join(folder, name) for name in _folders_in(folder))],
+        [above, *(os.path.join(above, name) for name in beside)],
+    ]
+
+
+def _folders_in(folder: str) -> list[str]:
+    """Return the folders in a folder, and what is in one that holds another folder and nothing else."""
+    found = []
+    for name in sorted(each.name for each in _entries(folder) if each.is_dir())[:_MAX_FOLDERS]:
+        inside = _entries(os.path.join(folder, name), 2)
+        found += [name, *(f"{name}/{each.name}" for each in inside if len(inside) == 1 and each.is_dir())]
+    return [name for name in found if not name.startswith(".")]
+
+
+def _entries(folder: str, most: int | None = None) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, or the first of it; nothing where it cannot be listed."""
     try:
         with os.scandir(folder or ".") as entries:
-            beside = sorted(each.name for each in entries if each.is_dir() and not each.name.startswith("."))
+            return list(islice(entries, most))
     except OSError:
-        beside = []
-    above = os.path.join(folder, os.pardir)
-    others = [above, os.path.join(above, "images")]
-    return [[folder, *(os.path.join(folder, each) for each in beside[:_MAX_FOLDERS])], others]
+        return []
 
 
 def _without(name: str, cut: int) -> str:

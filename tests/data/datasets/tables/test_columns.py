@@ -21,6 +21,11 @@ def columns(folder, text, **known):
         ("Unnamed: 0,image_id,label\n0,a,cat\n", "image_id", "label", None),
         (",image_id,label\n0,a,cat\n", "image_id", "label", None),
         ("what,where\ncat,a.png\n", "where", "what", None),
+        ("path,target,target_name,score\na.png,2,10,0.5\n", "path", "target_name", None),
+        ("id_code,diagnosis\nabc1,2\n", "id_code", "diagnosis", None),
+        ("slide,species\nabc1,fir\n", "slide", "species", None),
+        ("lesion_id,image_id,dx,sex\nHAM_1,ISIC_1,nv,m\n", "image_id", "dx", None),
+        ("Image,Id\na.jpg,w_1\nb.jpg,w_2\nc.jpg,w_1\n", "Image", "Id", None),
         ("name,path,class\nAnna,a.png,cat\n", "path", "class", None),
         ("path,label,split\na.png,cat,train\n", "path", "label", "split"),
         ("path,label,Subset\na.png,cat,Train\nb.png,cat,TEST\n", "path", "label", "Subset"),
@@ -57,7 +62,19 @@ def test_weights_and_groups_are_taken_by_their_very_names(tmp_path):
         ("image,cat,dog,age\na.png,1,0,44\n", ["cat", "dog"], "several", " "),
         ("path,label\na.png,cat|dog\nb.png,dog\n", "label", "several", "|"),
         ('path,label\na.png,"cat, dog"\nb.png,dog\n', "label", "several", ","),
+        ("image,cat,dog\na.png,-1,1\nb.png,1,-1\n", ["cat", "dog"], "several", " "),
         ("path,label\na.png,a;b\nb.png,c;d\n", "label", "one", " "),
+        ("path,label\na.png,a|b\nb.png,c|d\n", "label", "several", "|"),
+        ("image,tags\na.png,haze primary\nb.png,clear primary\n", "tags", "several", " "),
+        ("image,labels\na.png,scab\nb.png,rust scab\nc.png,rust\n", "labels", "several", " "),
+        ("image,labels\na.png,golden retriever\nb.png,retriever\n", "labels", "one", " "),
+        ("image,Target\na.png,16 0\nb.png,7 1 2 0\n", "Target", "several", " "),
+        (
+            'path,class\na.png,x\nb.png,"x, suit"\nc.png,"tench, Tinca"\nd.png,"hen, fowl"\n',
+            "class",
+            "one",
+            " ",
+        ),
         ("path,label\na.png,big cat\nb.png,cat\n", "label", "one", " "),
         ("path,label\na.png,0\nb.png,1\n", "label", "one", " "),
     ],
@@ -77,8 +94,10 @@ def test_several_labels_are_columns_of_0_and_1_or_have_a_mark_between(
         ("a,b\n1,2\n", "which column holds the paths of the images. its columns are a, b; name one 'path'"),
         ("p,q,label\na.png,b.png,1\n", "p, q may each be it"),
         ("path\na.png\n", "holds the labels. there is no other column than that of paths"),
-        ("path,dx,sex\na.png,nv,m\n", "holds the labels. dx, sex may each be it"),
-        ("path,a,b\na.png,1,-1\nb.png,-1,1\n", "columns as 'a' say -1 and 1; write 0 for"),
+        ("path,stage,sex\na.png,nv,m\n", "holds the labels. stage, sex may each be it"),
+        ("path,a,b\na.png,1,-1\nb.png,0,1\n", "the column 'b' has -1 beside 0 and 1; write 1 for"),
+        ("path,a,b\na.png,1,-1\nb.png,1,1\nc.png,0,0\n", "the column 'b' has -1 beside"),
+        ("path,a,b,c\na.png,1,0,\nb.png,1,1,1\n", "the column 'c' has empty cells beside 0 and 1"),
         ("path,label,label\na.png,1,2\n", "names 'label' twice"),
         ("label," + ",".join(f"pixel{n}" for n in range(784)) + "\n" + "0," * 784 + "0\n", "holds pixels"),
         (
@@ -105,4 +124,6 @@ def test_words_of_flags():
     assert is_yes_or_no(["0", "1", "1.0", "False"])
     assert not is_yes_or_no(["0", "2"])
     assert not is_yes_or_no([""])
+    assert is_yes_or_no(["-1", "1"])
+    assert not is_yes_or_no(["-1", "0"])
     assert [is_yes(each) for each in ("1", "0", "TRUE")] == [True, False, True]

@@ -71,7 +71,8 @@ def test_two_files_for_one_cell_are_refused(root):
             r"paths that begin with 'C:\\\\Users\\\\me\\\\set\\\\' are read from '.*root'",
         ),
         (["/kaggle/in/b.png"], "img", ["b.png"], "paths that begin with '/kaggle/in/' are read from '.*img'"),
-        (["d.png"], "deep/er", None, ""),
+        (["d.png"], "deep/er", ["d.png"], "the images are in '.*deep/er'"),
+        (["e.png"], "deep/er/est", None, ""),
         (["cat/b.png", "dog/C.JPG"], "", None, ""),
         (["A.PNG"], "", ["a.png"], "1 names differ in case or accents from the files', as 'A.PNG'"),
     ],
@@ -99,6 +100,33 @@ def test_the_folder_images_beside_that_of_the_table_is_found(root):
     assert os.path.realpath(os.path.join(located.folder, located.names[0])) == os.path.realpath(
         root / "images" / "q.png"
     )
+
+
+def test_names_are_sought_in_folders_that_hold_a_part_each(root):
+    for part, name in (("part_1", "m"), ("part_2", "n")):
+        (root / part / "all").mkdir(parents=True)
+        (root / part / "all" / f"{name}.jpg").touch()
+    (root / "part_2" / "all" / "o.jpg").touch()
+    located = locate(["m", "n.jpg", "o"], str(root), is_named=False)
+    assert located.folder == str(root)
+    assert located.names == ["part_1/all/m.jpg", "part_2/all/n.jpg", "part_2/all/o.jpg"]
+    assert located.remarks[0] == "the images are in 'part_1/all', 'part_2/all'"
+    (root / "part_1" / "all" / "p.jpg").touch()
+    (root / "part_1" / "all" / "n.jpg").touch()
+    with pytest.raises(
+        DataError, match=r"may be 'part_1/all/n\.jpg' or 'part_2/all/n\.jpg'; write the whole"
+    ):
+        locate(["m", "n", "o", "p"], str(root), is_named=False)
+
+
+def test_beside_the_folder_of_a_table_those_of_images_alone_are_looked_into(root):
+    for name in ("set_truth", "set_input", "other"):
+        (root / name).mkdir()
+    (root / "other" / "1.jpg").touch()
+    assert locate(["1"], str(root / "set_truth"), is_named=False).names == ["1"]
+    (root / "set_input" / "1.jpg").touch()
+    located = locate(["1"], str(root / "set_truth"), is_named=False)
+    assert os.path.isfile(os.path.join(located.folder, located.names[0]))
 
 
 def test_missing_files_are_found_with_one_listing_of_each_folder(root, monkeypatch):
