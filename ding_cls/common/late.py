@@ -60,10 +60,14 @@ class Reading:
         for places, pack in self._packs:
             if isinstance(found[places[0]], Percentage):
                 # As ``Percentage.tensor`` rounds.
-                pack = pack.float() * torch.tensor([found[place].factor for place in places])
+                shares = pack.float()
+                pack = shares * shares.new_tensor([found[place].factor for place in places])
             for place, number in zip(places, pack.tolist(), strict=True):
                 found[place] = number
-        return [float(each) for each in found]
+        # ``item`` and not ``float``, which warns of what still has gradients; but that takes half the time.
+        return [
+            each.item() if isinstance(each, Tensor) and each.requires_grad else float(each) for each in found
+        ]
 
     def _to_host(self, pack: Tensor) -> Tensor:
         if not pack.is_cuda:

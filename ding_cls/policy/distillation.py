@@ -188,9 +188,18 @@ class Distillation:
                 ) from error
             return network
         file = self._origin["teacher"]
-        if not load_initial_weights(network, {**described, "pretrained": file} if file else described):
+        reports = load_initial_weights(network, {**described, "pretrained": file} if file else described)
+        if not reports:
             raise ConfigError(
                 f"{_KEY}.model has no weights; set {_KEY}.teacher=FILE or pretrained in the model"
+            )
+        # Of several files the last one is of the whole network.
+        last = reports[-1]
+        if not isinstance(last, str) and last.reinitialised:
+            raise ConfigError(
+                f"the teacher's file {last.source} has no {', '.join(last.reinitialised)} for {num_classes} "
+                f"classes, and nothing is learned from random logits; name a file that has, or set "
+                f"{_KEY}.model.num_classes"
             )
         return network
 

@@ -34,3 +34,19 @@ def test_kinds_mix_and_keep_their_order() -> None:
     assert read_floats(values) == [float(each) for each in values]
     assert read_floats(values)[1::7] == [50.0, 10.0]
     assert read_floats([]) == []
+
+
+def test_what_has_gradients_is_read_without_a_warning() -> None:
+    assert read_floats([torch.tensor(0.5, requires_grad=True), torch.tensor([0.25], requires_grad=True)]) == [
+        0.5,
+        0.25,
+    ]
+
+
+def test_a_percentage_is_float32_whatever_torch_makes_by_default() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        number = Percentage(torch.arange(7) < 4, 100.0 / 7)
+        assert float(number) == number.tensor().item() != 100.0 * 4 / 7
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -172,6 +172,14 @@ def test_features_are_compared_by_their_squares(tmp_path: Path, layers: Any) -> 
     assert policy._distillation._features == {}
 
 
+def test_a_teacher_without_its_last_layer_teaches_nothing(tmp_path: Path) -> None:
+    weights = tmp_path / "r18.pth"
+    torch.save(build_model("resnet18", num_classes=CLASSES + 1).state_dict(), weights)
+    distill = {"teacher": str(weights), "model": {"name": "resnet18", "num_classes": CLASSES}}
+    with pytest.raises(ConfigError, match=r"has no fc\.weight, fc\.bias for"):
+        build(build_model("resnet18", num_classes=CLASSES), distill=distill)
+
+
 def test_a_resnet_teaches_another_by_its_pooled_features(tmp_path: Path) -> None:
     torch.manual_seed(0)
     weights = tmp_path / "r18.pth"

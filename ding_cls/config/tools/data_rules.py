@@ -50,7 +50,7 @@ def unequal_normalisation(cfg: LintContext) -> Iterator[LintFinding]:
     train, val = _pipelines(cfg)
     is_ordered = _orders_channels(train) or _orders_channels(val)
     for name in ("mean", "std") if is_ordered else ("mean", "std", "to_rgb"):
-        old, new = train.normalisation.get(name), val.normalisation.get(name)
+        old, new = (_normalised_by(each, name) for each in (train, val))
         if train.normalisation and val.normalisation and _of_channels(old) != _of_channels(new):
             yield LintFinding(
                 "unequal-normalisation",
@@ -225,6 +225,14 @@ def _source(cfg: LintContext, split: str) -> tuple[Any, ...] | None:
     described = {**dataset, **real}
     words = (str(described.get(name) or "") for name in names)
     return (folder, os.path.realpath(str(folder)), *words) if folder else None
+
+
+def _normalised_by(pipeline: Pipeline, name: str) -> Any:
+    """Return an argument of ``Normalize``; for a ``to_rgb`` that is left out the one that does the same."""
+    value = pipeline.normalisation.get(name)
+    if name == "to_rgb" and value is None:
+        return any(str(step.get("type")).startswith("Load") for _, step, _ in pipeline.steps)
+    return value
 
 
 def _sized(size: tuple[int, int]) -> str:

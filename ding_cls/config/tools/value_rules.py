@@ -61,7 +61,8 @@ def factors_above_one(cfg: LintContext) -> Iterator[LintFinding]:
             "it is a share below 1, 0.9 by custom",
         )
     path = "policy.learn.weight_decay"
-    if cfg.number(path) >= 1:
+    # Lion's rates are a tenth of AdamW's, and its decays up to 10.
+    if cfg.number(path) >= 1 and "lion" not in kind.lower():
         yield LintFinding(
             "factor-above-one",
             path,

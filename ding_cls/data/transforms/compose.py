@@ -291,4 +291,6 @@ def _range_after(transform: Any, before: Normalization | None) -> Normalization 
 
 
 def _name(step: Step) -> str:
+    # Of a transform of torchvision's its own name.
+    step = step.transform if isinstance(step, OnImage) else step
     return str(getattr(step, "__name__", type(step).__name__))

@@ -21,6 +21,21 @@ from ding_cls.common.pickles import check_archive, check_nesting, check_pickle
 from ding_cls.errors import CheckpointError, ModelError
 
 _STATE_KEYS = ("state_dict", "model", "model_state_dict", "net")
+# An average of the weights beside them, as timm, DeiT and others name it; taken where it is alone.
+_AVERAGE_KEYS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
+# What training scripts save beside the weights: their arguments, figures of NumPy. Nothing here needs it.
+_BESIDE = (
+    "argparse.Namespace",
+    "_codecs.encode",
+    "numpy.dtype",
+    "numpy.ndarray",
+    *(
+        f"{module}.multiarray.{name}"
+        for module in ("numpy.core", "numpy._core")
+        for name in ("scalar", "_reconstruct")
+    ),
+    *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Float16", "Float32", "Float64", "Int32", "Int64")),
+)
 # A file of tensors by name may hold a few other values among them: at most one for so many tensors.
 _TENSORS_FOR_A_VALUE = 4
 # Under 'model' of a checkpoint are the weights that were evaluated. Where that is an average of them, those
@@ -38,12 +53,25 @@ class WeightsInFile(NamedTuple):
     Attributes:
         tensors: on the CPU by name, in the file's order and types.
         is_averaged: the file is a checkpoint of a run that evaluated an average of the weights: these are it.
-        values: names of what is no tensor among them, such as an epoch's number.
+        values: names of what is no tensor among them, such as an epoch's number; and of an average beside.
     """
 
     tensors: dict[str, Tensor]
     is_averaged: bool = False
     values: tuple[str, ...] = ()
+
+
+class _LeftOut:
+    """Stands for a value that is read past: it takes everything and does nothing."""
+
+    def __new__(cls, *_: object, **__: object) -> "_LeftOut":
+        return object.__new__(cls)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
 
 
 def fetch_weights(name: str) -> Path:
@@ -99,8 +127,10 @@ def _fetched(url: str, what: str) -> Path:
 def read_weights(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read a state dict from a file that ``torch.save`` or safetensors wrote; nothing in it is executed.
 
-    The state dict may be under the key 'state_dict', 'model', 'model_state_dict' or 'net'. Of a checkpoint of
-    ours it is what the run evaluated: the averaged weights, where it evaluated some.
+    The state dict may be under the key 'state_dict', 'model', 'model_state_dict' or 'net', or where none of
+    them is there under one of an average, such as 'model_ema'. Of a checkpoint of ours it is what the run
+    evaluated: the averaged weights, where it evaluated some. Arguments of argparse and values of NumPy beside
+    them are passed over.
 
     Args:
         source: the file.
@@ -122,11 +152,13 @@ def read_evaluated_weights(source: str | os.PathLike[str]) -> WeightsInFile:
     if path.suffix == ".safetensors":
         return WeightsInFile(_read_safetensors(path))
     if kind := other_kind(path):
-        raise ModelError(f"weights file {path} is {kind}; {_SAVE_STATE}")
+        # Some kinds name their own remedy.
+        raise ModelError(f"weights file {path} is {kind if ':' in kind else f'{kind}; {_SAVE_STATE}'}")
     try:
         _check_members(path)
         num_bytes = _check_description(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_LeftOut, name) for name in _BESIDE]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
         check_nesting(content, num_bytes=num_bytes)
     except Exception as error:  # what unpickling a damaged file raises depends on the damage
         raise ModelError(f"weights file {path} cannot be read: {_reason(error)}") from error
@@ -214,9 +246,11 @@ def _check_description(path: Path) -> int:
 
 def _find_state(content: object, path: Path) -> WeightsInFile:
     if isinstance(content, Mapping):
-        for key in _STATE_KEYS:
-            if isinstance(content.get(key), Mapping):
-                return _find_state(content[key], path)
+        parts = [key for key in (*_STATE_KEYS, *_AVERAGE_KEYS) if isinstance(content.get(key), Mapping)]
+        if parts:
+            weights = _find_state(content[parts[0]], path)
+            beside = [key for key in parts[1:] if key in _AVERAGE_KEYS]
+            return weights._replace(values=(*weights.values, *beside))
         tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
         values = tuple(str(key) for key, value in content.items() if not isinstance(value, Tensor))
         if tensors and len(tensors) >= _TENSORS_FOR_A_VALUE * len(values):

@@ -1,4 +1,4 @@
-"""What files of weights hold beside a network: a loss, an average, counters that tools have left there.
+"""What files of weights hold beside a network: a loss, an average, counters of tools, parts of pretraining.
 
 It must not know the network's parts, nor where a file comes from.
 """
@@ -15,10 +15,13 @@ _WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
 _LOSS = r"criterion|criterions|criteria|loss|losses|loss_fn|loss_fct|loss_func|loss_function"
 _AVERAGE = r"ema|ema_model|model_ema|module_ema|ema_module|shadow|teacher|swa_model"
 _METRIC = r"metrics?|(?:train|training|val|valid|validation|test)_(?:acc|accuracy|metrics?|f1|auroc|top\d)\w*"
+# Of pretraining by masked images.
+_PRETRAINING = r"mask_token|decoder_(?:embed|blocks|norm|pred|pos_embed)"
 _SCALAR = r"step|steps|initted|decay|num_updates|epoch|global_step|best_\w+"
 # The whole name of a part beside the network.
 _PART = re.compile(rf"(?:{_LOSS}|{_AVERAGE}|{_METRIC}|\w+_(?:loss|criterion|metrics?|ema))")
 _SINGLE = re.compile(_SCALAR)
+_UNMASKED = re.compile(_PRETRAINING)
 _FLAT_AVERAGE = "ema_"
 _MAX_NAMED = 5
 
@@ -56,6 +59,8 @@ def _is_foreign(name: str, tensor: Tensor, parts: Collection[str], flat: Collect
     first, dot, _ = name.partition(".")
     if first in parts:
         return False
+    if _UNMASKED.fullmatch(first):
+        return True
     if not dot:
         return name in flat or bool(tensor.numel() == 1 and _SINGLE.fullmatch(name))
     return _PART.fullmatch(first) is not None

@@ -79,7 +79,7 @@ def load_pretrained(
 
     Prefixes of wrappers (``module.``, ``model.``, ``backbone.`` ...) are taken off the file's names where
     that makes more of them fit. Tensors are converted to the model's types, fp16 to fp32 for example. The
-    last layer keeps its values where the file has another number of classes. What is beside the network, such
+    last layer keeps its values where the file has another number of classes, or none. What is beside it, such
     as a loss, an average or the counters of tools, is left out. The first convolution of a file for colour
     images is fitted to other channels: summed for one; for more, repeated, and scaled so that the sum stays.
     A vision transformer's positions are resized to another number of patches, as its library does.
@@ -265,8 +265,12 @@ def _differing_part(part: str, found: Mapping[str, Tensor], state: Mapping[str, 
 def _swapped_layer(
     model: nn.Module, found: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
-    """Return the names of the last layer's tensors where only the number of classes differs."""
+    """Return the names of the last layer's tensors where only the number of classes differs, or the file has
+    no last layer."""
     heads = tuple(f"{name}." for name in classifier_names(model))
+    last = tuple(name for name in state if name.startswith(heads))
+    if not any(name in found for name in last):
+        return last
     differing = {
         name.rpartition(".")[0]
         for name in state

@@ -34,8 +34,10 @@ def _about_weights(dataset: Any) -> Iterator[str]:
     if given is None or len(given) == 0:
         return
     weights = np.asarray(given, np.float64)
-    low, high = float(weights.min()), float(weights.max())
-    # What no weight can be is refused when the loader is made; and where all are alike, none counts.
+    # What no weight can be is refused when the loader is made; an image of weight 0 is left out on purpose.
+    weights = weights[weights != 0]
+    low, high = (float(weights.min()), float(weights.max())) if len(weights) else (0.0, 0.0)
+    # Where all are alike, none counts.
     if not (0 < low < high < math.inf):
         return
     middle = float(np.median(weights))

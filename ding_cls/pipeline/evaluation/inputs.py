@@ -234,7 +234,7 @@ def eval_policy(
         if report.reinitialised:
             raise CheckpointError(
                 f"'{inputs.checkpoint}' was trained on other classes than these {len(classes)}: "
-                f"{', '.join(report.reinitialised)} differ in size"
+                f"{', '.join(report.reinitialised)} differ in size, or are not in it"
             )
     policy = ImageClassificationPolicy(inputs.cfg.policy, model=network, enable_field=["eval"])
     if inputs.is_run and inputs.state is not None:

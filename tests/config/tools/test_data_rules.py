@@ -181,6 +181,19 @@ def test_lighting_orders_the_channels_of_files_before_they_are_normalised(tmp_pa
     assert {"swapped-channels", "unequal-normalisation"} <= set(rules)
 
 
+@pytest.mark.parametrize(("to_rgb", "is_told"), [("", False), ("to_rgb=False, ", True)])
+def test_files_are_rgb_where_to_rgb_is_left_out(tmp_path: Path, to_rgb: str, is_told: bool) -> None:
+    usual = "mean=_norm['mean'], std=_norm['std']"
+    text = changed(
+        PIPELINES,
+        (
+            "crop_size=224),\n    dict(type='Normalize', **_norm)",
+            f"crop_size=224),\n    dict(type='Normalize', {to_rgb}{usual})",
+        ),
+    )
+    assert ("unequal-normalisation" in [rule for rule, _ in found(tmp_path, text)]) == is_told
+
+
 @pytest.mark.parametrize("kind", ["Rotate", "Cutout", "AutoAugment", "Lighting", "TrivialAugmentWide"])
 def test_chance_has_no_place_in_evaluation_under_any_name(kind: str, tmp_path: Path) -> None:
     text = changed(PIPELINES, ("dict(type='CenterCrop', crop_size=224)", f"dict(type='{kind}')"))

@@ -64,6 +64,12 @@ CASES: list[Case] = [
     ("smoothing", 1, learn(LOSS.format(10)), learn(LOSS.format(0.1))),
     ("factor-above-one", 1, learn("momentum=90"), learn("momentum=0.99")),
     ("factor-above-one", 1, learn("weight_decay=5"), learn("weight_decay=0.3")),
+    (
+        "factor-above-one",
+        1,
+        learn("weight_decay=5, optimizer=dict(type='AdamW')"),
+        learn("weight_decay=5, optimizer=dict(type='timm/Lion')"),
+    ),
 ]
 
 

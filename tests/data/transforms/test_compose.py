@@ -57,6 +57,7 @@ def test_a_normalize_at_the_end_is_left_to_the_batch():
         ([RESIZE], "the pipeline step Resize finds no 'img' in 'a.png': begin the pipeline with dict(type="),
         ([NORMALIZE], "the pipeline step Normalize finds no 'img' in 'a.png': begin the pipeline with"),
         ([RESIZE, LOAD], "the pipeline step Resize finds no 'img' in 'a.png': begin"),
+        ([{"type": "torchvision/RandomInvert"}], "the pipeline step RandomInvert finds no 'img' in 'a.png'"),
         ([LOAD, lambda results: {"filename": "a.png"}, RESIZE], "'a.png': a step before it has removed it"),
     ],
 )

@@ -6,13 +6,15 @@ import os
 import urllib.error
 import zipfile
 from email.message import Message
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pytest
 import torch
 
 from ding_cls.errors import ModelError
 from ding_cls.models import build_model, fetch_weights, read_weights
+from ding_cls.models.weights.files import read_evaluated_weights
 
 URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
@@ -135,13 +137,41 @@ def test_a_file_that_names_a_command_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_file_that_could_run_code_is_not_opened(tmp_path: Path) -> None:
-    torch.save({"model": {"a": torch.ones(1)}, "args": argparse.Namespace(lr=1)}, tmp_path / "w.pth")
+    torch.save({"model": {"a": torch.ones(1)}, "out": PurePosixPath("/runs")}, tmp_path / "w.pth")
     with pytest.raises(
         ModelError,
-        match=r"holds argparse\.Namespace, and opening that could run code; if it is not damaged, save",
+        match=r"holds pathlib\.\S*PurePosixPath, and opening that could run code; if it is not damaged, save",
     ) as caught:
         read_weights(tmp_path / "w.pth")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_arguments_and_figures_beside_the_weights_are_passed_over(tmp_path: Path, new_format: bool) -> None:
+    content = {
+        "model": {"a": torch.ones(1)},
+        "args": argparse.Namespace(lr=np.float64(0.1), layers=[1]),
+        "best": np.float32(3),
+        "curve": np.arange(3),
+    }
+    torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=new_format)
+    assert list(read_weights(tmp_path / "w.pth")) == ["a"]
+
+
+@pytest.mark.parametrize("key", ["state_dict_ema", "model_ema", "ema"])
+def test_an_average_is_taken_where_it_is_alone_and_named_beside_the_weights(tmp_path: Path, key: str) -> None:
+    torch.save({key: {"a": torch.zeros(1)}, "epoch": 3}, tmp_path / "average.pth")
+    assert read_weights(tmp_path / "average.pth")["a"] == 0
+    torch.save({key: {"a": torch.zeros(1)}, "model": {"a": torch.ones(1)}}, tmp_path / "both.pth")
+    found = read_evaluated_weights(tmp_path / "both.pth")
+    assert found.tensors["a"] == 1
+    assert found.values == (key,)
+
+
+def test_a_remedy_of_its_own_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(ModelError, match=r"fetch the file itself with git lfs pull$"):
+        read_weights(tmp_path / "w.pth")
 
 
 def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ FILES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: {**state(), "val_acc.tp": ONE, "train_accuracy.fp": ONE},
         "val_acc.tp, train_accuracy.fp",
     ),
+    "pretraining": (
+        lambda: {**state(), "mask_token": ONE, "decoder_pos_embed": ONE, "decoder_blocks.0.norm.bias": ONE},
+        "mask_token, decoder_pos_embed, decoder_blocks.*",
+    ),
     "values": (lambda: {**state(), "epoch": 3}, "epoch"),
 }
 

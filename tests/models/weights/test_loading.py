@@ -334,3 +334,15 @@ def test_of_a_checkpoint_it_takes_what_was_evaluated(tmp_path: Path, evaluated: 
     assert same(snapshot(model), average if evaluated else raw)
     assert ("(its averaged weights, which its run evaluated)" in str(report)) is evaluated
     assert report.is_averaged is evaluated
+
+
+def test_a_body_without_its_last_layer_is_loaded_and_told(tmp_path: Path) -> None:
+    body = {k: v + 1 for k, v in build_model("resnet18", num_classes=3).state_dict().items()}
+    torch.save({k: v for k, v in body.items() if not k.startswith("fc.")}, tmp_path / "body.pth")
+    network = build_model("resnet18", num_classes=2)
+    before = network.fc.weight.clone()
+    report = load_pretrained(network, tmp_path / "body.pth")
+    assert report.reinitialised == ("fc.weight", "fc.bias")
+    assert "newly initialised: fc.weight, fc.bias" in str(report)
+    assert torch.equal(network.fc.weight, before)
+    assert torch.equal(network.conv1.weight, body["conv1.weight"])

@@ -28,7 +28,9 @@ class Weighted:
         ([61.0, 74.5, 80.0], "go from 61 to 80, the middle one is 74.5"),
         ([0.001, 0.002], "go from 0.001 to 0.002"),
         ([0.001, 1.0, 5.0], "go from 0.001 to 5"),
+        ([0.0, 61.0, 80.0], "go from 61 to 80"),
         ([0.5, 1.0, 2.0], ""),
+        ([0.0, 0.5, 1.0], ""),
         ([0.05, 1.0, 20.0], ""),
         # None counts where all are alike; what no weight can be is refused elsewhere.
         ([70.0, 70.0], ""),
