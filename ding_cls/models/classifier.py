@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.heads.linear import ClsHead, scores_of
 from ding_cls.models.heads.multi_label import MultiLabelClsHead
-from ding_cls.models.heads.openmmlab import as_logits, has_forward_train_alone, logits_of
+from ding_cls.models.heads.openmmlab import has_forward_train_alone, logits_of, tested_logits
 from ding_cls.models.layers.init import PRETRAINED
 from ding_cls.models.openmmlab import BaseClassifier
 from ding_cls.models.registry import CLASSIFIERS, Part, build_backbone, build_head, build_neck, takes
@@ -168,9 +168,9 @@ class ImageClassifier(BaseClassifier):
     def _logits(self, images: Tensor) -> Tensor:
         if type(self).simple_test is ImageClassifier.simple_test:
             return logits_of(self.head, self.extract_feat(images))  # type: ignore[arg-type]
-        plain = {name: False for name in ("softmax", "post_process") if takes(self.simple_test, name)}
         has_sigmoids = isinstance(self.head, MultiLabelClsHead)
-        return as_logits(self.simple_test(images, **plain), has_sigmoids=has_sigmoids, like=images)
+        rest = getattr(self.head, "simple_test", None)
+        return tested_logits(self.simple_test, images, has_sigmoids=has_sigmoids, rest=rest)
 
 
 def _check_head(head: nn.Module) -> None:
