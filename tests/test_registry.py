@@ -238,7 +238,9 @@ def test_a_parent_enters_no_second_part_of_a_name_that_a_kind_has(family: list[R
 
 def test_what_the_parent_was_given_hides_a_librarys_name_in_its_kinds(family: list[Registry[Any]]) -> None:
     models, backbones, heads = family
-    backbones.add_libraries(Library("elsewhere", {"twice": len, "thrice": len}.get, lambda: ("twice", "thrice")))
+    backbones.add_libraries(
+        Library("elsewhere", {"twice": len, "thrice": len}.get, lambda: ("twice", "thrice"))
+    )
     models.register("twice")(twice)
     heads.register("thrice")(thrice)
     assert models.get("twice") is backbones.get("twice") is twice

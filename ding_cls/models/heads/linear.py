@@ -103,8 +103,8 @@ class ClsHead(BaseModule):
     def _logits_for(self, method: str, x: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Return the logits of what a method of this class gets.
 
-        They come in where the head's layers are in a method of the user's alone, which has used them before it
-        calls the one that it overrides.
+        Where only methods of the user's use the head's layers, these are the logits: such a method has used
+        them before it calls the one that it overrides.
         """
         has_layers = type(self).forward is not ClsHead.forward
         own = (getattr(type(self), name) for name in (method, "forward_train"))

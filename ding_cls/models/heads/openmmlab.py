@@ -39,8 +39,8 @@ def has_forward_train_alone(head: nn.Module) -> bool:
 
 
 def logits_of(head: nn.Module, features: Any) -> Tensor:
-    """Return float ``(N, C)`` logits of features: of ``simple_test``; of ``forward``, where a subclass has one
-    or there is no other; of ``forward_train``, where that alone is the head's own.
+    """Return float ``(N, C)`` logits of features: of ``simple_test``; of ``forward``, where a subclass
+    has one or there is no other; of ``forward_train``, where that alone is the head's own.
 
     Raises:
         ModelError: only ``forward_train`` is there, and its logits reach no loss of ``ClsHead`` or depend on
@@ -48,14 +48,14 @@ def logits_of(head: nn.Module, features: Any) -> Tensor:
     """
     if is_tested(head):
         method: Any = head.simple_test
-        return tested_logits(method, features, has_sigmoids=isinstance(head, MultiLabelClsHead))
+        return logits_in_test(method, features, has_sigmoids=isinstance(head, MultiLabelClsHead))
     if has_forward_train_alone(head):
         return _logits_in_forward_train(head, features)
     logits: Tensor = head(features)
     return logits
 
 
-def tested_logits(
+def logits_in_test(
     method: Callable[..., Any], given: Any, *, has_sigmoids: bool, rest: Callable[..., Any] | None = None
 ) -> Tensor:
     """Return what a ``simple_test`` gives as logits.

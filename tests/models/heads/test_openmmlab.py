@@ -177,7 +177,9 @@ def test_logits_that_look_like_probabilities_stay_logits(kind: Any) -> None:
 
 
 def test_scores_of_several_labels_are_not_guessed_batch_by_batch() -> None:
-    with pytest.raises(ModelError, match=r"_SeveralGiven.simple_test has .* no probabilities; .* sigmoid=True"):
+    with pytest.raises(
+        ModelError, match=r"_SeveralGiven.simple_test has .* no probabilities; .* sigmoid=True"
+    ):
         logits_of(_SeveralGiven(), (torch.tensor([[0.3, 1.7]]),))
 
 
