@@ -83,8 +83,10 @@ def initialise_own_parts(network: nn.Module) -> None:
         network.init_weights()
         return
     for part in network.children():
-        if not is_ours(type(part)):
-            call_init_weights(part)
+        # Several necks are in a row of torch's.
+        for each in part if type(part) is nn.Sequential else (part,):
+            if not is_ours(type(each)):
+                call_init_weights(each)
 
 
 def _needs_nothing(method: Any) -> bool:

@@ -97,6 +97,24 @@ def test_init_weights_loads_the_file_of_a_backbone(build: Any, tmp_path: Path) -
     assert torch.equal(whole.backbone.conv1.weight, source.backbone.conv1.weight)
 
 
+def test_values_that_a_file_has_are_not_drawn_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+
+    class Neck(nn.Module):
+        def init_weights(self) -> None:
+            called.append(self)
+
+        def forward(self, x: Any) -> Any:
+            return x
+
+    monkeypatch.setattr(MODELS, "_parts", {**MODELS._parts, "OwnNeck": Neck})
+    necks = [{"type": "GlobalAveragePooling"}, {"type": "OwnNeck"}]
+    network = new_network({**MODEL, "neck": necks}, num_classes=3)
+    assert called == [network.neck[1]]
+    new_network({**MODEL, "neck": necks}, num_classes=3, draws_values=False)
+    assert len(called) == 1
+
+
 def test_arguments_of_mmclassifications_classifier(tmp_path: Path) -> None:
     torch.save(_network().state_dict(), tmp_path / "net.pth")
     network = build_classifier({**MODEL, "pretrained": str(tmp_path / "net.pth"), "train_cfg": None})
