@@ -63,7 +63,8 @@ class Reading:
                 pack = pack.float() * torch.tensor([found[place].factor for place in places])
             for place, number in zip(places, pack.tolist(), strict=True):
                 found[place] = number
-        return [float(each) for each in found]
+        # A hook of one's own may have left a number in the graph.
+        return [float(each.detach() if isinstance(each, Tensor) else each) for each in found]
 
     def _to_host(self, pack: Tensor) -> Tensor:
         if not pack.is_cuda:
