@@ -34,3 +34,9 @@ def test_kinds_mix_and_keep_their_order() -> None:
     assert read_floats(values) == [float(each) for each in values]
     assert read_floats(values)[1::7] == [50.0, 10.0]
     assert read_floats([]) == []
+
+
+def test_a_number_in_the_graph_is_read_as_it_is(recwarn: pytest.WarningsRecorder) -> None:
+    weight = torch.tensor(2.0, requires_grad=True)
+    assert read_floats([weight * 2, 1]) == [4.0, 1.0]
+    assert not recwarn.list
