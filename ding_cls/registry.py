@@ -83,13 +83,15 @@ class Registry(Generic[Part]):
         """
 
         def enter(part: Part) -> Part:
-            known = self._parts.get(name)
+            # A name of the parent's is one of its kinds' too: the other part would go on being found there.
+            owner = next((each for each in (self, *self._kinds()) if name in each._parts), self)
+            known = owner._parts.get(name)
             if known is not None and not force and not _is_same(known, part):
                 raise ConfigError(
                     f"{self.one} named '{name}' is registered already: {known}; choose another name, or "
                     "replace it with force=True"
                 )
-            self._parts[name] = part
+            owner._parts[name] = part
             return part
 
         return enter
@@ -163,7 +165,11 @@ class Registry(Generic[Part]):
         return [each for each in self._children if each.scope is None]
 
     def _find(self, name: str) -> Part | None:
-        found = self._found_here(name)
+        found = self._parts.get(name)
+        if found is None and self.parent is not None and not self.scope:
+            found = self.parent._parts.get(name)
+        if found is None:
+            found = self._found_here(name)
         if found is None and self.parent is not None:
             found = self.parent._find(name) if self.scope else self.parent._found_for_kind(name)
         scope, _, rest = name.partition(".")

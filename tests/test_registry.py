@@ -227,6 +227,26 @@ def test_a_kind_finds_what_the_parent_or_another_kind_was_given(family: list[Reg
     assert "zzz" not in backbones
 
 
+def test_a_parent_enters_no_second_part_of_a_name_that_a_kind_has(family: list[Registry[Any]]) -> None:
+    models, backbones, _ = family
+    backbones.register("twice")(twice)
+    with pytest.raises(ConfigError, match="a model named 'twice' is registered already"):
+        models.register("twice")(thrice)
+    models.register("twice", force=True)(thrice)
+    assert models.get("twice") is backbones.get("twice") is thrice
+
+
+def test_what_the_parent_was_given_hides_a_librarys_name_in_its_kinds(family: list[Registry[Any]]) -> None:
+    models, backbones, heads = family
+    backbones.add_libraries(
+        Library("elsewhere", {"twice": len, "thrice": len}.get, lambda: ("twice", "thrice"))
+    )
+    models.register("twice")(twice)
+    heads.register("thrice")(thrice)
+    assert models.get("twice") is backbones.get("twice") is twice
+    assert backbones.get("thrice") is len
+
+
 def test_the_librarys_own_parts_keep_their_kind(family: list[Registry[Any]]) -> None:
     _, backbones, heads = family
     heads.register("Registry")(Registry)

@@ -64,10 +64,8 @@ class Reading:
                 pack = shares * shares.new_tensor([found[place].factor for place in places])
             for place, number in zip(places, pack.tolist(), strict=True):
                 found[place] = number
-        # ``item`` and not ``float``, which warns of what still has gradients; but that takes half the time.
-        return [
-            each.item() if isinstance(each, Tensor) and each.requires_grad else float(each) for each in found
-        ]
+        # ``item``, which unlike ``float`` says nothing of what still has gradients.
+        return [each.item() if isinstance(each, Tensor) else float(each) for each in found]
 
     def _to_host(self, pack: Tensor) -> Tensor:
         if not pack.is_cuda:

@@ -105,7 +105,7 @@ def _predictor_of_run(
     classes = run["class_names"]
     network = model
     if network is None:
-        network = new_network(plain_copy(cfg.policy.model), num_classes=len(classes))
+        network = new_network(plain_copy(cfg.policy.model), num_classes=len(classes), draws_values=False)
     try:
         load_exactly(network, weights_in(evaluated_part(state)))
     except CheckpointError as error:

@@ -73,7 +73,11 @@ def init_model(
         run = state["run"]
     classes = run.get("class_names") or _classes_in(cfg, checkpoint)
     wanted = _num_classes(cfg)
-    network = new_network(plain_copy(cfg.policy.model), num_classes=len(classes) if classes else wanted)
+    network = new_network(
+        plain_copy(cfg.policy.model),
+        num_classes=len(classes) if classes else wanted,
+        draws_values=checkpoint is None,
+    )
     if state is not None:
         load_exactly(network, weights_in(evaluated_part(state)))
     elif checkpoint is not None:

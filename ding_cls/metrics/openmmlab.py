@@ -17,8 +17,8 @@ from ding_cls.metrics.base import IMetric, SumMetric
 
 _LOGGER = logging.getLogger(__name__)
 # Keys of ClassificationMetrics, and what mmclassification's options call them.
-_OPTIONS = {"topk": "topk", "thrs": "thrs", "average": "average_mode"}
-_DEFAULTS = {"topk": (1, 5)}
+_OPTIONS = {"topk": "topk", "thrs": "thrs", "average": "average_mode", "thr": "thr", "k": "k"}
+_TOPK = 5
 
 
 class DatasetMetric(IMetric):
@@ -76,14 +76,20 @@ class DatasetMetric(IMetric):
         name = f"{type(self._dataset).__name__}.evaluate"
         parameters = inspect.signature(self._dataset.evaluate).parameters
         takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        # A topk that the usual metric has anyway is not in the config any more.
-        options = {theirs: cfg.get(ours, _DEFAULTS.get(ours)) for ours, theirs in _OPTIONS.items()}
+        # A topk that the usual metric has anyway is not in the config any more; of few classes it was (1,).
+        num_classes = len(getattr(self._dataset, "CLASSES", None) or ()) or _TOPK
+        if not self._has_sigmoids:
+            cfg.setdefault("topk", (1, _TOPK) if num_classes >= _TOPK else (1,))
+        options = {theirs: cfg.get(ours) for ours, theirs in _OPTIONS.items()}
         options = {key: value for key, value in options.items() if value is not None}
         offered = {"metric": cfg.get("metrics"), "metric_options": options, "indices": indices}
-        given = {key: value for key, value in offered.items() if value is not None}
+        given = {key: value for key, value in offered.items() if value not in (None, {})}
         given["logger"] = _LOGGER
         if "metric" in parameters and parameters["metric"].default is inspect.Parameter.empty:
             given.setdefault("metric", "accuracy")
         if indices is not None and not takes_any and "indices" not in parameters:
-            raise ConfigError(f"{name} takes no 'indices', and {len(indices)} of its samples are evaluated")
+            raise ConfigError(
+                f"{name} takes no 'indices', and {len(indices)} of its samples are evaluated; "
+                "let it take indices=None, and count these alone where there are any"
+            )
         return {key: value for key, value in given.items() if takes_any or key in parameters}

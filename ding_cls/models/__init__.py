@@ -18,7 +18,7 @@ from ding_cls.models.backbones.resnet import (
 from ding_cls.models.backbones.resnet_layer import ResLayer
 from ding_cls.models.backbones.resnet_stages import ResNet as ResNetBackbone
 from ding_cls.models.build import build_model, model_names, new_network
-from ding_cls.models.classifier import ImageClassifier, Outputs
+from ding_cls.models.classifier import ImageClassifier
 from ding_cls.models.heads.linear import (
     ClsHead,
     LinearClsHead,
@@ -49,8 +49,10 @@ from ding_cls.models.losses.reduction import reduce_loss, weight_reduce_loss, we
 from ding_cls.models.losses.seesaw import SeesawLoss
 from ding_cls.models.losses.torch import described_loss
 from ding_cls.models.necks import GeneralizedMeanPooling, GlobalAveragePooling, GridAveragePooling
-from ding_cls.models.openmmlab import BaseBackbone, BaseClassifier, BaseModule, ModuleList, Sequential
+from ding_cls.models.openmmlab import BaseBackbone, BaseModule, ModuleList, Sequential
+from ding_cls.models.openmmlab_classifier import BaseClassifier
 from ding_cls.models.openmmlab_necks import HRFuseScales
+from ding_cls.models.outputs import Outputs
 from ding_cls.models.registry import (
     BACKBONES,
     CLASSIFIERS,

@@ -113,13 +113,14 @@ def build_model(
     return model
 
 
-def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Module:
+def new_network(description: Mapping[str, Any], *, num_classes: int, draws_values: bool = True) -> nn.Module:
     """Return the network that a dict describes, with new weights.
 
     Args:
         description: ``dict(name=, ...)`` with the arguments of ``build_model``, or ``dict(type=, ...)`` of a
             registered network. ``pretrained`` and ``num_classes`` in it are not looked at.
         num_classes: number of logits; a head with a number of its own keeps it.
+        draws_values: the ``init_weights`` of parts of the user's is called; False: a file has all values.
 
     Raises:
         ConfigError: an unknown type or argument, or both ``type`` and the ``name`` of another network.
@@ -139,7 +140,10 @@ def new_network(description: Mapping[str, Any], *, num_classes: int) -> nn.Modul
     kind = arguments["type"]
     if isinstance(kind, str) and kind not in CLASSIFIERS and kind in torchvision_names():
         raise ConfigError(f"'{kind}' is the name of a network, no type: write model=dict(name='{kind}')")
-    return _of_parts(arguments, num_classes)
+    network = _of_parts(arguments, num_classes)
+    if draws_values:
+        initialise_own_parts(network)
+    return network
 
 
 def _of_parts(description: dict[str, Any], num_classes: int) -> nn.Module:
@@ -155,7 +159,6 @@ def _of_parts(description: dict[str, Any], num_classes: int) -> nn.Module:
     for part in ("", *PARTS):
         if initial.get(part) is not None:
             initialise_by_cfg(getattr(network, part) if part else network, initial[part])
-    initialise_own_parts(network)
     return network
 
 

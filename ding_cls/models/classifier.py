@@ -4,30 +4,18 @@ It must not know the parts that come with the library, nor data, optimizers or c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.models.heads.linear import ClsHead, scores_of
-from ding_cls.models.heads.multi_label import MultiLabelClsHead
-from ding_cls.models.heads.openmmlab import as_logits, has_forward_train_alone, logits_of
+from ding_cls.models.heads.openmmlab import has_forward_train_alone, logits_of
 from ding_cls.models.layers.init import PRETRAINED
-from ding_cls.models.openmmlab import BaseClassifier
-from ding_cls.models.registry import CLASSIFIERS, Part, build_backbone, build_head, build_neck, takes
-
-
-class Outputs(NamedTuple):
-    """What a network that computes its own losses gives in training. DDP finds the tensors in it.
-
-    Attributes:
-        logits: float32 ``(N, C)``; None where the head gives losses alone.
-        losses: by name; the gradient is that of their sum.
-    """
-
-    logits: Tensor | None
-    losses: dict[str, Tensor]
+from ding_cls.models.openmmlab_classifier import BaseClassifier
+from ding_cls.models.outputs import Outputs, only_losses, weight_keyword
+from ding_cls.models.registry import CLASSIFIERS, Part, build_backbone, build_head, build_neck
 
 
 @CLASSIFIERS.register_module()
@@ -47,17 +35,10 @@ class ImageClassifier(BaseClassifier):
         train_cfg: None or empty; batches are mixed elsewhere.
         init_cfg: of ``init_weights``.
 
-    Attributes:
-        computes_loss: it is called with targets, and gives its losses itself.
-        is_composed: it has a neck and a head that a file of weights need not have.
-
     Raises:
         ConfigError: a ``train_cfg`` with ``augments``.
         ModelError: the head has neither of the two forms.
     """
-
-    computes_loss = True
-    is_composed = True
 
     def __init__(
         self,
@@ -98,7 +79,7 @@ class ImageClassifier(BaseClassifier):
         head: Any = self.head
         return head.pre_logits(features) if stage == "pre_logits" else features
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         images: Any = None,
         targets: Tensor | None = None,
@@ -121,24 +102,20 @@ class ImageClassifier(BaseClassifier):
         """
         if self.head is None:
             raise ModelError("this ImageClassifier has no head; extract_feat gives its features")
-        if by_name:
-            return super().forward(by_name.pop("img", images), **by_name)
-        if targets is None:
-            return self._logits(images)
-        if type(self).forward_train is not ImageClassifier.forward_train:
-            keywords = _weight_keyword(self, "forward_train", weights)
-            return Outputs(None, _only_losses(self, self.forward_train(images, targets, **keywords)))
+        has_own_losses = type(self).forward_train is not ImageClassifier.forward_train
+        if by_name or targets is None or has_own_losses:
+            return super().forward(images, targets, weights, **by_name)
         features = self.extract_feat(images)
         if _has_own_forward_train(self.head):
-            keywords = _weight_keyword(self.head, "forward_train", weights)
+            keywords = weight_keyword(self.head, "forward_train", weights)
             losses = self.head.forward_train(features, targets, **keywords)  # type: ignore[operator]
-            return Outputs(None, _only_losses(self.head, losses))
+            return Outputs(None, only_losses(self.head, losses))
         logits = self.head(features).float()
         # Losses lose digits in half precision.
         with torch.autocast(logits.device.type, enabled=False):
-            keywords = _weight_keyword(self.head, "loss", weights)
+            keywords = weight_keyword(self.head, "loss", weights)
             losses = self.head.loss(logits, targets, **keywords)  # type: ignore[operator]
-        return Outputs(logits, _only_losses(self.head, losses))
+        return Outputs(logits, only_losses(self.head, losses))
 
     def forward_train(self, img: Tensor, gt_label: Tensor, **kwargs: Any) -> dict[str, Any]:
         """Return the losses of a batch, by name, as the head gives them."""
@@ -168,9 +145,7 @@ class ImageClassifier(BaseClassifier):
     def _logits(self, images: Tensor) -> Tensor:
         if type(self).simple_test is ImageClassifier.simple_test:
             return logits_of(self.head, self.extract_feat(images))  # type: ignore[arg-type]
-        plain = {name: False for name in ("softmax", "post_process") if takes(self.simple_test, name)}
-        has_sigmoids = isinstance(self.head, MultiLabelClsHead)
-        return as_logits(self.simple_test(images, **plain), has_sigmoids=has_sigmoids, like=images)
+        return super()._logits(images)
 
 
 def _check_head(head: nn.Module) -> None:
@@ -193,45 +168,3 @@ def _has_own_forward_train(head: nn.Module) -> bool:
     method = getattr(type(head), "forward_train", None)
     # That of our own heads only puts forward and loss together.
     return method is not None and method is not ClsHead.forward_train
-
-
-def _weight_keyword(head: nn.Module, method: str, weights: Tensor | None) -> dict[str, Tensor]:
-    if weights is None:
-        return {}
-    if not takes(getattr(head, method), "weight"):
-        raise ModelError(
-            f"the samples have weights, which the head {type(head).__name__} cannot use: "
-            f"its {method} takes no argument 'weight'"
-        )
-    return {"weight": weights}
-
-
-def _only_losses(head: nn.Module, found: Any) -> dict[str, Tensor]:
-    """Return the losses among what a head gave, each as one float32 number.
-
-    As in mmclassification these are the values with ``loss`` in their names; the rest is left out.
-    """
-    if not isinstance(found, Mapping):
-        raise ModelError(
-            f"the head {type(head).__name__} gave {type(found).__name__} as its losses; "
-            "it must be a dict such as dict(loss=...)"
-        )
-    losses = {
-        str(name): _number(value)
-        for name, value in found.items()
-        if not isinstance(value, Mapping) and "loss" in str(name)
-    }
-    if not losses:
-        raise ModelError(
-            f"the head {type(head).__name__} gave no loss, only {list(found)}; a loss has 'loss' in its name"
-        )
-    return losses
-
-
-def _number(value: Any) -> Tensor:
-    if isinstance(value, list | tuple):
-        return torch.stack([_number(each) for each in value]).sum()
-    if not isinstance(value, Tensor):
-        return torch.tensor(float(value))
-    # One number goes through as it is, to the last bit.
-    return (value if value.dim() == 0 else value.mean()).float()

@@ -176,7 +176,7 @@ class Distillation:
         num_classes = described.get("num_classes") or len(self._run.get("class_names") or ()) or 1000
         # Weights that are drawn and thrown away shall not move the chance of the run.
         with torch_randomness(0):
-            network = new_network(described, num_classes=num_classes)
+            network = new_network(described, num_classes=num_classes, draws_values="run" not in self._state)
         if "run" in self._state:
             weights = weights_in(evaluated_part(self._state))
             try:

@@ -59,6 +59,21 @@ def test_several_labels_have_a_sigmoid_each() -> None:
     assert np.stack(dataset.calls[0][0]) == pytest.approx(LOGITS.sigmoid().numpy())
 
 
+@pytest.mark.parametrize(
+    ("has_sigmoids", "cfg", "wanted"),
+    [
+        (False, None, {"topk": (1,)}),
+        (True, None, None),
+        (True, {"thr": 0.3, "k": 2}, {"thr": 0.3, "k": 2}),
+    ],
+)
+def test_options_that_nobody_gave_fit_the_data(has_sigmoids: bool, cfg: Any, wanted: Any) -> None:
+    dataset = Own()
+    dataset.CLASSES = ("a", "b", "c")  # type: ignore[attr-defined]
+    _result(DatasetMetric(dataset, ImageClassificationMetric(), cfg, has_sigmoids=has_sigmoids))
+    assert dataset.calls[0][1]["metric_options"] == wanted
+
+
 def test_of_some_samples_it_is_told_which() -> None:
     class Chosen:
         def evaluate(self, results: Any, metric: Any, **kwargs: Any) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""Parts and networks in the form of mmcv and mmclassification: initial values, calls by keyword, steps."""
+"""Parts in the form of mmcv and mmclassification: initial values, and files."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ding_cls.errors import ConfigError, ModelError
+from ding_cls.errors import ConfigError
 from ding_cls.models import (
     BaseModule,
     ClsHead,
-    ImageClassifier,
     ModuleList,
     ResNetBackbone,
     Sequential,
@@ -38,66 +36,6 @@ MODEL = {
 def _network(**head: Any) -> Any:
     torch.manual_seed(0)
     return build_classifier({**MODEL, "head": {**HEAD, **head}})
-
-
-def test_by_name_a_network_gives_losses_or_probabilities() -> None:
-    network = _network()
-    losses = network(img=IMAGES, gt_label=TARGETS, return_loss=True)
-    assert set(losses) == {"loss", "accuracy"}
-    assert torch.equal(losses["loss"], network(IMAGES, TARGETS).losses["loss"])
-    assert torch.equal(network(IMAGES, gt_label=TARGETS)["loss"], losses["loss"])
-    network.eval()
-    wanted = network(IMAGES).softmax(1).detach().numpy()
-    for found in (
-        network(return_loss=False, img=IMAGES),
-        network([IMAGES], return_loss=False, img_metas=None),
-    ):
-        assert [each.shape for each in found] == [(3,), (3,)]
-        assert np.stack(found) == pytest.approx(wanted)
-    plain = network(IMAGES, return_loss=False, softmax=False, post_process=False)
-    assert torch.equal(plain, network(IMAGES))
-    with pytest.raises(ConfigError, match="forward_test takes one batch of images, not 2"):
-        network(img=[IMAGES, IMAGES], return_loss=False)
-
-
-def test_a_step_gives_the_loss_and_numbers_for_a_log() -> None:
-    network = _network()
-    found = network.train_step({"img": IMAGES, "gt_label": TARGETS, "img_metas": []}, optimizer=None)
-    assert found["num_samples"] == 2
-    assert found["log_vars"].keys() == {"loss", "top-1"}
-    assert found["log_vars"]["loss"] == pytest.approx(found["loss"].item())
-    found["loss"].backward()
-    assert network.head.fc.weight.grad is not None
-    assert network.val_step({"img": IMAGES, "gt_label": TARGETS})["num_samples"] == 2
-
-
-def test_features_of_each_stage() -> None:
-    network = _network()
-    assert network.extract_feat(IMAGES, stage="backbone")[0].shape == (2, 64, 8, 8)
-    assert network.extract_feat(IMAGES)[0].shape == (2, 64)
-    assert network.extract_feat(IMAGES, stage="pre_logits").shape == (2, 64)
-    assert len(network.extract_feats([IMAGES, IMAGES])) == 2
-    assert (network.with_neck, network.with_head) == (True, True)
-    with pytest.raises(ModelError, match="stage='middle'"):
-        network.extract_feat(IMAGES, stage="middle")
-
-
-def test_a_classifier_of_ones_own_is_trained_and_tested_by_its_own_methods() -> None:
-    class Mine(ImageClassifier):
-        def forward_train(self, img: Tensor, gt_label: Tensor, **kwargs: Any) -> dict[str, Tensor]:
-            losses = super().forward_train(img, gt_label, **kwargs)
-            return {"loss": 2 * losses["loss"]}
-
-        def simple_test(self, img: Tensor, img_metas: Any = None, **kwargs: Any) -> Any:
-            return self.head.simple_test(self.extract_feat(img.flip(3)), **kwargs)
-
-    parts = {name: MODEL[name] for name in ("backbone", "neck", "head")}
-    torch.manual_seed(0)
-    mine, usual = Mine(**parts).eval(), _network().eval()
-    assert torch.equal(mine(IMAGES, TARGETS).losses["loss"], 2 * usual(IMAGES, TARGETS).losses["loss"])
-    assert torch.equal(mine(IMAGES), usual(IMAGES.flip(3)))
-    with pytest.raises(ModelError, match="stage"):
-        mine.extract_feat(IMAGES, "x")
 
 
 class _Body(BaseModule):
@@ -157,6 +95,24 @@ def test_init_weights_loads_the_file_of_a_backbone(build: Any, tmp_path: Path) -
     whole = build_classifier({**MODEL, "backbone": {**BACKBONE, "init_cfg": initial}})
     whole.init_weights()
     assert torch.equal(whole.backbone.conv1.weight, source.backbone.conv1.weight)
+
+
+def test_values_that_a_file_has_are_not_drawn_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+
+    class Neck(nn.Module):
+        def init_weights(self) -> None:
+            called.append(self)
+
+        def forward(self, x: Any) -> Any:
+            return x
+
+    monkeypatch.setattr(MODELS, "_parts", {**MODELS._parts, "OwnNeck": Neck})
+    necks = [{"type": "GlobalAveragePooling"}, {"type": "OwnNeck"}]
+    network = new_network({**MODEL, "neck": necks}, num_classes=3)
+    assert called == [network.neck[1]]
+    new_network({**MODEL, "neck": necks}, num_classes=3, draws_values=False)
+    assert len(called) == 1
 
 
 def test_arguments_of_mmclassifications_classifier(tmp_path: Path) -> None:

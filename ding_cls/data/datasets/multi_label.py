@@ -21,7 +21,7 @@ from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.datasets.tables.lists import read_lines, read_pairs
 from ding_cls.data.decoding.formats import EXTENSIONS
-from ding_cls.data.labels import MOST_CLASSES, number_names, numbered, numbered_array, renumbered
+from ding_cls.data.labels import MOST_CLASSES, LabelView, number_names, numbered, numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import DataError
 
@@ -87,6 +87,11 @@ class MultiLabelDataset(CustomDataset):
                     )
         hot = (multi_hot(labels, len(self.CLASSES)) for labels in numbers)
         return [self._entry(name, label) for name, label in zip(names, hot, strict=True)]
+
+    def label_view(self) -> Sequence[Any]:
+        """Return the label of each sample as floats, not copied: whole numbers would be tasks elsewhere."""
+        given = super().label_view()
+        return LabelView(lambda index: np.asarray(given[index], np.float32), len(given))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class numbers of a sample; those marked as difficult are not among them."""

@@ -12,6 +12,7 @@ from ding_cls.models.layers.init import initialise_by_cfg, is_init_cfg
 from ding_cls.models.layers.ops import activation_of, check_dropout, norm_of
 from ding_cls.models.openmmlab import BaseModule
 from ding_cls.models.registry import HEADS, build_loss
+from ding_cls.registry import is_ours
 
 _CROSS_ENTROPY = {"type": "CrossEntropyLoss", "loss_weight": 1.0}
 _RELU, _TANH = {"type": "ReLU"}, {"type": "Tanh"}
@@ -68,14 +69,15 @@ class ClsHead(BaseModule):
         loss = self.compute_loss(logits, targets, weight=weight, avg_factor=avg_factor, **kwargs)
         losses: dict[str, Any] = {"loss": loss}
         if self.cal_acc:
-            losses["accuracy"] = self._accuracy(logits, targets)
+            found = self.compute_accuracy(logits, targets)
+            losses["accuracy"] = {f"top-{k}": each for k, each in zip(self.topk, found, strict=True)}
         return losses
 
     def forward_train(
         self, x: Tensor | tuple[Tensor, ...], gt_label: Tensor, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Return the losses of features; a subclass may compute them in another way."""
-        return self.loss(self(x), gt_label, **kwargs)
+        """Return the losses of features, or of what a subclass has made logits."""
+        return self.loss(self._logits_for("forward_train", x), gt_label, **kwargs)
 
     def simple_test(self, x: Any, softmax: bool = True, post_process: bool = True) -> Any:
         """Return the scores of features, or of what a subclass has made logits.
@@ -85,17 +87,28 @@ class ClsHead(BaseModule):
             softmax: probabilities, not logits.
             post_process: as ``post_process`` returns them, not as one tensor.
         """
-        scores = scores_of(self(x), softmax=softmax, post_process=False)
+        scores = scores_of(self._logits_for("simple_test", x), softmax=softmax, post_process=False)
         return self.post_process(scores) if post_process else scores
 
     def post_process(self, pred: Tensor) -> list[npt.NDArray[np.float32]]:
         """Return an array ``(C,)`` for each sample."""
         return list(pred.detach().float().cpu().numpy())
 
-    def _accuracy(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def compute_accuracy(self, logits: Tensor, targets: Tensor) -> list[Tensor]:
+        """Return for each of ``topk`` the percentage of samples whose class is among so many."""
         num_guesses = min(max(self.topk), logits.shape[1])
         hits = logits.topk(num_guesses, 1).indices == targets[:, None]
-        return {f"top-{k}": hits[:, :k].any(1).float().mean() * 100 for k in self.topk}
+        return [hits[:, :k].any(1).float().mean() * 100 for k in self.topk]
+
+    def _logits_for(self, method: str, x: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Return the logits of what a method of this class gets.
+
+        Where only methods of the user's use the head's layers, these are the logits: such a method has used
+        them before it calls the one that it overrides.
+        """
+        has_layers = type(self).forward is not ClsHead.forward
+        own = (getattr(type(self), name) for name in (method, "forward_train"))
+        return self(x) if has_layers or all(map(is_ours, own)) else ClsHead.pre_logits(self, x)
 
 
 @HEADS.register_module()

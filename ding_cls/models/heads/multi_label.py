@@ -47,7 +47,7 @@ class MultiLabelClsHead(ClsHead):
 
     def simple_test(self, x: Any, sigmoid: bool = True, post_process: bool = True) -> Any:
         """Return the scores of features: with ``sigmoid`` probabilities, else logits."""
-        logits = self(x)
+        logits = self._logits_for("simple_test", x)
         scores = logits.sigmoid() if sigmoid else logits
         return self.post_process(scores) if post_process else scores
 

@@ -105,7 +105,7 @@ class BaseLearner:
         self.history = History()
         self.data_time: float = 0.0
         self.epoch_info: tuple[int, int, int] = (0, 0, 0)
-        self.num_samples, self.training_seconds, self.step_began = 0, 0.0, 0.0
+        self.num_samples, self.num_latest, self.training_seconds, self.step_began = 0, 0, 0.0, 0.0
         self.allows_changed_data, self.has_readers = False, True
         self.max_iter: int | None = None
         self.has_loaded = False
@@ -232,7 +232,7 @@ class BaseLearner:
         self.step_began = time.perf_counter()
         self.call_hook("before_iter")
         self.outputs = outputs = self.policy.forward(data, **(policy_kwargs or {}))
-        count = batch_length(data, world_size=self.world_size)
+        count = self.num_latest = batch_length(data, world_size=self.world_size)
         if self.num_samples == 0:
             warn_sorted(self.logger, data)
         self.num_samples += count

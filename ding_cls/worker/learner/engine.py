@@ -46,6 +46,7 @@ class Engine(Protocol):
         has_readers: whether hooks of others, or a loop that is not ours, may see an update's numbers.
         has_loaded: whether the run continues from a checkpoint.
         num_samples: samples of all processes that were trained on since this process started.
+        num_latest: those of the latest update.
         step_began: ``time.perf_counter()`` when the latest update began.
         training_seconds: seconds of training, waiting for data included *(start)*.
         evaluator: evaluates the policy *(start)*.
@@ -76,6 +77,7 @@ class Engine(Protocol):
     has_readers: bool
     has_loaded: bool
     num_samples: int
+    num_latest: int
     step_began: float
     training_seconds: float
     evaluator: MetricSerialEvaluator | None

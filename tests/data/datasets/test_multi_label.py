@@ -6,6 +6,7 @@ import torch
 
 from ding_cls.data import VOC, MultiLabelDataset, build_eval_loader
 from ding_cls.errors import DataError
+from ding_cls.pipeline.checks.labels import labels_of
 
 LOAD = [{"type": "LoadImageFromFile"}]
 
@@ -164,3 +165,16 @@ def test_several_labels_are_words_first(pictures, tmp_path):
             DataError, match=r"entry 0: .* is none of the 2 classes|entry 0: there is no class"
         ):
             MultiLabelDataset(pictures, LOAD, ann_file=file, classes=["a", "b"])
+
+
+def test_whole_numbers_of_a_users_own_are_several_labels_not_tasks() -> None:
+    class Own(MultiLabelDataset):
+        CLASSES = ("a", "b", "c")
+
+        def load_annotations(self):
+            image = np.zeros((4, 4, 3), np.uint8)
+            return [{"img": image, "gt_label": np.array([1, 0, 1], np.int8)}] * 2
+
+    dataset = Own("", [])
+    assert labels_of(dataset).kind == "several"
+    assert dataset.label_view()[1].tolist() == [1.0, 0.0, 1.0]

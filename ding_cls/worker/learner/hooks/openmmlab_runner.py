@@ -102,12 +102,18 @@ class RunnerView:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What the latest update returned; ``loss`` and ``log_vars`` are 0-dim tensors."""
+        """What the latest update returned; losses are 0-dim tensors, samples those of all processes."""
         found = self._engine.outputs
         if "total_loss" not in found:
             return dict(found)
         losses = {name: value for name, value in found.items() if name.endswith("loss")}
-        return {**found, "loss": found["total_loss"], "log_vars": {**losses, "loss": found["total_loss"]}}
+        log_vars = {**losses, "loss": found["total_loss"]}
+        return {
+            **found,
+            "loss": found["total_loss"],
+            "log_vars": log_vars,
+            "num_samples": self._engine.num_latest,
+        }
 
     @property
     def log_buffer(self) -> LogBuffer:

@@ -33,7 +33,7 @@ class Noting(Hook):
     def after_iter(self, runner: Any) -> None:
         runner.seen.append(runner.inner_iter)
         runner.log_buffer.output["mine"] = runner.iter
-        runner.log_buffer.update({"more": 1.0}, 4)
+        runner.log_buffer.update({"more": 1.0}, runner.outputs["num_samples"])
         assert runner.log_buffer["scalar"]["mine"] == runner.iter
         self.notes.append(("after_iter", runner.epoch, runner.iter, self.end_of_epoch(runner)))
 
@@ -81,12 +81,14 @@ def test_outputs_model_and_optimizer() -> None:
         epoch_info=(3, 4, 9),
         max_iter=None,
         train_iter=7,
+        num_latest=5,
     )
     runner = RunnerView(engine, "after_iter")
     assert (runner.model, runner.optimizer) == (model, optimizer)
     assert (runner.current_lr(), runner.current_momentum()) == ([0.5], [0.9])
     assert runner.outputs["loss"] is runner.outputs["log_vars"]["loss"] is engine.outputs["total_loss"]
     assert runner.outputs["log_vars"]["size_loss"] == 0.5
+    assert runner.outputs["num_samples"] == 5
     assert (runner.iter, runner.epoch, runner.inner_iter) == (6, 3, 4)
     assert (runner.max_epochs, runner.max_iters) == (None, None)
     runner.save_checkpoint("folder", filename_tmpl="epoch_{}.pth")
