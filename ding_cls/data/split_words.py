@@ -30,6 +30,7 @@ SPLIT_NAMES: dict[str, tuple[str, ...]] = {
 # Beside a word for validation these mean the test split: training, validation, evaluation.
 _LAST = ("eval", "evaluation", "evaluate", "evaluating")
 _USUAL = ("train", "training", "val", "valid", "validation", "test", "testing")
+_JUDGED = ("val", "validation", "test", "testing")
 _ADDED = "datasets?|data|sets?|images?|imgs?|pictures?|photos?|folder|splits?|jpe?g|png|part"
 _NAME = re.compile(
     rf"(?:{_ADDED}|\d)*(?P<word>{'|'.join(word for words in WORDS.values() for word in words)})"
@@ -99,6 +100,13 @@ def split_hinted(name: str) -> str | None:
     """Return the split that a name means, or that a word in it does: 'train' for 'seg_train'; else None."""
     found = _meant_by_a_piece(name)
     return None if found is None else found[0]
+
+
+def line_on_classes(classes: Iterable[str]) -> str:
+    """Return the line about classes whose folders may be meant for splits; empty where there are none."""
+    found = [name for name in classes if name.casefold() in _JUDGED]
+    listed = ", ".join(map(repr, found))
+    return f"taken for a class: {listed}; if it is a split, move it out of the classes" if found else ""
 
 
 def same_word(name: str, other: str) -> bool:

@@ -41,7 +41,7 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
     """
     root = Path(data_dir)
     wanted = SPLIT_NAMES.get(names, (names,)) if isinstance(names, str) else tuple(names)
-    folders = _folder_names(root)
+    folders = folder_names(root)
     if isinstance(names, str) and names in SPLIT_NAMES:
         found = splits_among(folders)[names]
     else:
@@ -57,7 +57,14 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
 
 def split_folders(data_dir: str | os.PathLike[str]) -> dict[str, list[str]]:
     """Return the names of the folders in a folder, which may be missing, that mean each split."""
-    return splits_among(_folder_names(Path(data_dir)))
+    return splits_among(folder_names(Path(data_dir)))
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, not hidden, no system's, in bytewise order."""
+    entries = _entries(str(folder)) if folder.is_dir() else ()
+    names = [each.name for each in entries if _is_folder(each) and not is_passed_over(each.name)]
+    return sorted(names, key=os.fsencode)
 
 
 def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) -> bool:
@@ -219,7 +226,7 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     if not unknown:
         return
     first = os.path.join(root, unknown[0])
-    if len(folders) == 1 and known.intersection(_folder_names(Path(first))):
+    if len(folders) == 1 and known.intersection(folder_names(Path(first))):
         raise DataError(f"{root!r} has one folder, with the classes in it; pass {first!r}")
     near = nearest_name(unknown[0], classes)
     if len(unknown) == 1:
@@ -285,7 +292,7 @@ def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) ->
     if not set(splits) <= set(classes) and not _are_classes(root, names, splits):
         trained = [os.path.join(root, name) for name in splits if split_hinted(name) == "train"]
         remedy = f"pass {trained[0]!r}" if trained else "pass one of them"
-        if trained and not any(_folder_names(Path(each)) for each in trained):
+        if trained and not any(folder_names(Path(each)) for each in trained):
             form = os.path.join(trained[0], "CLASS", "picture.jpg")
             remedy = f"put the images of each into class folders: {form}"
         raise DataError(
@@ -293,14 +300,14 @@ def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) ->
         )
     for name in (each for each in names if split_of(each) and each not in classes):
         folder = os.path.join(root, name)
-        inside = set(_folder_names(Path(folder)))
+        inside = set(folder_names(Path(folder)))
         if shared := inside.intersection(names):
             raise DataError(
                 f"{folder!r} is a split among the classes, for it has {min(shared)!r} too; move it out"
             )
         # Splits are few; of many classes one may be called so, and have batches as the others have.
         for other in names if inside and len(names) <= _MAX_SPLITS else ():
-            if other != name and (shared := inside.intersection(_folder_names(Path(root, other)))):
+            if other != name and (shared := inside.intersection(folder_names(Path(root, other)))):
                 raise DataError(
                     f"{root!r} holds splits, not classes; pass {folder!r} ({other!r} has {min(shared)!r} too)"
                 )
@@ -310,13 +317,13 @@ def _are_classes(root: str, names: Sequence[str], splits: Sequence[str]) -> bool
     """Return whether folders with names of splits are classes among others, in a folder that is a split."""
     is_in_split = split_of(os.path.basename(os.path.abspath(root))) is not None
     has_others = len(splits) < len(names)
-    return is_in_split and has_others and not any(_folder_names(Path(root, name)) for name in splits)
+    return is_in_split and has_others and not any(folder_names(Path(root, name)) for name in splits)
 
 
 def _check_no_classes_below(root: str, name: str) -> None:
     """Check that a folder alone is a class: it has images itself, or not several folders."""
     folder = os.path.join(root, name)
-    inside = _folder_names(Path(folder))
+    inside = folder_names(Path(folder))
     if len(inside) > 1 and not any(_is_image(entry) for entry in _entries(folder)):
         shown = ", ".join(map(repr, inside[:_MAX_LISTED]))
         more = f" and {len(inside) - _MAX_LISTED} more" if len(inside) > _MAX_LISTED else ""
@@ -339,7 +346,7 @@ def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) ->
     if split_of(name) and split_folders(above)[split_of(wanted[0]) or "train"]:
         return f"{here!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
     missing = f"{here!r} has no folder {_either(wanted)}{_contents(root)}"
-    inside = [name for name in folders if len(divisions(_folder_names(root / name))) > 1]
+    inside = [name for name in folders if len(divisions(folder_names(root / name))) > 1]
     if len(inside) == 1:
         return f"{missing}; did you mean {str(root / inside[0])!r}, which has splits?"
     if inside:
@@ -353,7 +360,7 @@ def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) ->
         word = shlex.quote(f"policy.collect.{_KEYS[split]}={root / near[0]}")
         missing = f"{missing}; to take {near[0]!r}{what} set {word}"
     form = f"{missing}; it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
-    is_split = split_of(name) is not None or name in divisions(_folder_names(above))
+    is_split = split_of(name) is not None or name in divisions(folder_names(above))
     if len(folders) < 2 or is_split or any(map(split_hinted, folders)):
         return form
     return f"{form}; to divide one folder of classes: ding-cls split {root} {root}_split"
@@ -369,13 +376,6 @@ def _splits_below(images: Sequence[str]) -> list[str]:
             folder = above
     found = (divisions(sorted(names, key=os.fsencode)) for names in inside.values() if len(names) > 1)
     return next((names for names in found if names), [])
-
-
-def _folder_names(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, not hidden, no system's, in bytewise order."""
-    entries = _entries(str(folder)) if folder.is_dir() else ()
-    names = [each.name for each in entries if _is_folder(each) and not is_passed_over(each.name)]
-    return sorted(names, key=os.fsencode)
 
 
 def _contents(folder: Path) -> str:
