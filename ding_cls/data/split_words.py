@@ -30,6 +30,7 @@ SPLIT_NAMES: dict[str, tuple[str, ...]] = {
 # Beside a word for validation these mean the test split: training, validation, evaluation.
 _LAST = ("eval", "evaluation", "evaluate", "evaluating")
 _USUAL = ("train", "training", "val", "valid", "validation", "test", "testing")
+_JUDGED = ("val", "validation", "test", "testing")
 _ADDED = "datasets?|data|sets?|images?|imgs?|pictures?|photos?|folder|splits?|jpe?g|png|part"
 _NAME = re.compile(
     rf"(?:{_ADDED}|\d)*(?P<word>{'|'.join(word for words in WORDS.values() for word in words)})"
@@ -117,6 +118,13 @@ def with_word(name: str, word: str) -> str:
     """Return a name with another word where it has one for a split."""
     found = next((each for each in _PIECES.finditer(name) if each[0].casefold() in _MEANT), None)
     return name if found is None else f"{name[: found.start()]}{word}{name[found.end() :]}"
+
+
+def line_on_classes(classes: Iterable[str]) -> str:
+    """Return the line about classes whose folders may be meant for splits; empty where there are none."""
+    found = [name for name in classes if name.casefold() in _JUDGED]
+    listed = ", ".join(map(repr, found))
+    return f"taken for a class: {listed}; if it is a split, move it out of the classes" if found else ""
 
 
 def same_word(name: str, other: str) -> bool:

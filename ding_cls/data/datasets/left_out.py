@@ -19,7 +19,7 @@ _SYSTEM_FOLDERS = frozenset(
         *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharesnap"),
         *("@recycle", "@recently-snapshot", "@__thumb", "~snapshot"),
         *("network trash folder", "temporary items", "thevolumesettingsfolder"),
-        *("$recycle.bin", "$extend", "system volume information", "lost+found"),
+        *("$recycle.bin", "recycler", "$extend", "system volume information", "lost+found"),
         *("__macosx", "_macosx", "__pycache__", "ipynb_checkpoints", "_vti_cnf", "lost.dir"),
     ]
 )
@@ -66,7 +66,7 @@ class LeftOut:
         endings: files among the images, by their endings.
         num_beside: images beside the class folders.
         num_hidden: images whose names begin with a dot.
-        num_broken: images that are links to nowhere; pipes and the like count as such.
+        num_broken: links to nowhere, and images that are pipes and the like.
         folders: folders of a system or a storage box, by name.
     """
 

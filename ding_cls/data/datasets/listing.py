@@ -41,7 +41,7 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
     """
     root = Path(data_dir)
     wanted = SPLIT_NAMES.get(names, (names,)) if isinstance(names, str) else tuple(names)
-    folders = _folder_names(root)
+    folders = folder_names(root)
     if isinstance(names, str) and names in SPLIT_NAMES:
         found = splits_among(folders)[names]
     else:
@@ -57,7 +57,14 @@ def find_split(data_dir: str | os.PathLike[str], names: str | Sequence[str]) -> 
 
 def split_folders(data_dir: str | os.PathLike[str]) -> dict[str, list[str]]:
     """Return the names of the folders in a folder, which may be missing, that mean each split."""
-    return splits_among(_folder_names(Path(data_dir)))
+    return splits_among(folder_names(Path(data_dir)))
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, not hidden, no system's, in bytewise order."""
+    entries = _entries(str(folder)) if folder.is_dir() else ()
+    names = [each.name for each in entries if _is_folder(each) and not is_passed_over(each.name)]
+    return sorted(names, key=os.fsencode)
 
 
 def has_splits(data_dir: str | os.PathLike[str], classes: Sequence[str] = ()) -> bool:
@@ -79,7 +86,8 @@ def list_classes(root: str, classes: Sequence[str] = (), left_out: LeftOut | Non
         left_out: counts the images and the system's folders beside them.
 
     Raises:
-        DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits.
+        DataError: ``root`` is missing, is no folder, has no class folders, or lies above the splits or above
+            the one folder that the class folders are in.
     """
     if not os.path.isdir(root):
         # A run that is used from another folder still has its own relative paths.
@@ -88,16 +96,20 @@ def list_classes(root: str, classes: Sequence[str] = (), left_out: LeftOut | Non
         raise DataError(f"{root!r} {problem}; {_wanted_form(root)}")
     names, left_out = [], LeftOut() if left_out is None else left_out
     for entry in _entries(root):
-        if entry.is_dir():
+        if _is_folder(entry):
             _note_folder(entry.name, left_out)
             if not is_passed_over(entry.name) and not _is_same(entry, root):
                 names.append(entry.name)
+        elif _is_broken_link(entry):
+            left_out.num_broken += 1
         elif not entry.name.startswith("."):
             left_out.add_beside(entry.name)
     if not names:
         raise DataError(f"{root!r} has no class folders{_contents(Path(root))}; {_wanted_form(root)}")
     names.sort(key=os.fsencode)
     _check_no_splits(root, names, classes)
+    if len(names) == 1 and not classes:
+        _check_no_classes_below(root, names[0])
     return tuple(names)
 
 
@@ -156,8 +168,9 @@ def list_images(
 ) -> list[str]:
     """Return the image files below ``folder`` as relative paths with ``/``, in bytewise order.
 
-    Hidden files and folders, those of systems, special files and dangling links are left out. Links to files
-    count as files. Each folder is read once, however many links lead to it, so a loop of links ends.
+    Hidden files and folders, those of systems, special files, dangling links and links to folders above are
+    left out. Links to files count as files. Each folder is read once, however many links lead to it, so that
+    a loop of links ends.
 
     Args:
         folder: where to look.
@@ -182,10 +195,12 @@ def list_images(
         seen.add((status.st_dev, status.st_ino))
         for entry in _entries(current):
             inner = f"{relative}/{entry.name}" if relative else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 _note_folder(entry.name, left_out)
-                if not is_passed_over(entry.name):
+                if not is_passed_over(entry.name) and not _leads_above(entry, folder):
                     (links if entry.is_symlink() else pending).append(inner)
+            elif _is_broken_link(entry):
+                left_out.num_broken += 1
             elif entry.name.startswith("."):
                 left_out.add_hidden(entry.name)
             elif os.path.splitext(entry.name)[1].lower() not in extensions:
@@ -210,6 +225,9 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     unknown = [name for name in folders if name not in known]
     if not unknown:
         return
+    first = os.path.join(root, unknown[0])
+    if len(folders) == 1 and known.intersection(folder_names(Path(first))):
+        raise DataError(f"{root!r} has one folder, with the classes in it; pass {first!r}")
     near = nearest_name(unknown[0], classes)
     if known.isdisjoint(folders) and all(map(str.isdigit, classes)):
         raise DataError(
@@ -218,7 +236,7 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
         )
     if len(unknown) == 1:
         hint = f"did you mean {near}?" if near else "rename the folder or remove it"
-        raise DataError(f"{os.path.join(root, unknown[0])!r} is none of the {len(classes)} classes; {hint}")
+        raise DataError(f"{first!r} is none of the {len(classes)} classes; {hint}")
     listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
     more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
     hint = f"did you mean {near} by the first?" if near else "rename these folders or remove them"
@@ -236,6 +254,26 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         raise DataError(
             f"{folder!r} cannot be listed: {error.strerror}; make it readable or remove it"
         ) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    # A link that leads to itself.
+    except OSError:
+        return False
+
+
+def _is_broken_link(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.is_symlink() and not os.path.exists(entry.path)
+
+
+def _leads_above(entry: os.DirEntry[str], folder: str) -> bool:
+    """Return whether an entry is a link to a folder above ``folder``, where the other classes are."""
+    if not entry.is_symlink():
+        return False
+    above, inner = os.path.realpath(entry.path), os.path.realpath(folder)
+    return inner.startswith(os.path.join(above, ""))
 
 
 def _note_folder(name: str, left_out: LeftOut) -> None:
@@ -256,25 +294,51 @@ def _either(names: Sequence[str]) -> str:
 def _check_no_splits(root: str, names: Sequence[str], classes: Sequence[str]) -> None:
     """Check that class folders are none of splits, nor one of them a split with the others' classes in it."""
     splits = divisions(names)
-    if not set(splits) <= set(classes):
+    if not set(splits) <= set(classes) and not _are_classes(root, names, splits):
         trained = [os.path.join(root, name) for name in splits if split_hinted(name) == "train"]
         remedy = f"pass {trained[0]!r}" if trained else "pass one of them"
+        if trained and not any(folder_names(Path(each)) for each in trained):
+            form = os.path.join(trained[0], "CLASS", "picture.jpg")
+            remedy = f"put the images of each into class folders: {form}"
         raise DataError(
             f"{root!r} holds splits, not classes; {remedy} (it has {', '.join(map(repr, splits))})"
         )
     for name in (each for each in names if split_of(each) and each not in classes):
         folder = os.path.join(root, name)
-        inside = set(_folder_names(Path(folder)))
+        inside = set(folder_names(Path(folder)))
         if shared := inside.intersection(names):
             raise DataError(
                 f"{folder!r} is a split among the classes, for it has {min(shared)!r} too; move it out"
             )
         # Splits are few; of many classes one may be called so, and have batches as the others have.
         for other in names if inside and len(names) <= _MAX_SPLITS else ():
-            if other != name and (shared := inside.intersection(_folder_names(Path(root, other)))):
+            if other != name and (shared := inside.intersection(folder_names(Path(root, other)))):
                 raise DataError(
                     f"{root!r} holds splits, not classes; pass {folder!r} ({other!r} has {min(shared)!r} too)"
                 )
+
+
+def _are_classes(root: str, names: Sequence[str], splits: Sequence[str]) -> bool:
+    """Return whether folders with names of splits are classes among others, in a folder that is a split."""
+    is_in_split = split_of(os.path.basename(os.path.abspath(root))) is not None
+    has_others = len(splits) < len(names)
+    return is_in_split and has_others and not any(folder_names(Path(root, name)) for name in splits)
+
+
+def _check_no_classes_below(root: str, name: str) -> None:
+    """Check that a folder alone is a class: it has images itself, or not several folders."""
+    folder = os.path.join(root, name)
+    inside = folder_names(Path(folder))
+    if len(inside) > 1 and not any(_is_image(entry) for entry in _entries(folder)):
+        shown = ", ".join(map(repr, inside[:_MAX_LISTED]))
+        more = f" and {len(inside) - _MAX_LISTED} more" if len(inside) > _MAX_LISTED else ""
+        raise DataError(
+            f"{root!r} has one folder, {name!r}, with folders in it ({shown}{more}); pass {folder!r}"
+        )
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file()
 
 
 def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) -> str:
@@ -287,21 +351,21 @@ def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) ->
     if split_of(name) and split_folders(above)[split_of(wanted[0]) or "train"]:
         return f"{here!r} holds one split; did you mean the folder above it, {str(root.parent)!r}?"
     missing = f"{here!r} has no folder {_either(wanted)}{_contents(root)}"
-    inside = [name for name in folders if len(divisions(_folder_names(root / name))) > 1]
+    inside = [name for name in folders if len(divisions(folder_names(root / name))) > 1]
     if len(inside) == 1:
         return f"{missing}; did you mean {str(root / inside[0])!r}, which has splits?"
     if inside:
         return f"{missing}; {inside[0]!r} and {len(inside) - 1} more hold splits: put these above the classes"
     split = split_of(wanted[0]) or ""
     near = [name for name in folders if split_hinted(name) == split]
-    if split == "val" and not near and (tests := splits_among(folders)["test"]):
-        near = tests
+    if split == "val" and not near:
+        near = [name for name in folders if split_hinted(name) == "test"]
     if near and split in _KEYS:
-        what = ", the test split," if split_of(near[0]) == "test" else ""
+        what = ", the test split," if split_hinted(near[0]) == "test" else ""
         word = shlex.quote(f"policy.collect.{_KEYS[split]}={root / near[0]}")
         missing = f"{missing}; to take {near[0]!r}{what} set {word}"
     form = f"{missing}; it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
-    is_split = split_of(name) is not None or name in divisions(_folder_names(above))
+    is_split = split_of(name) is not None or name in divisions(folder_names(above))
     if len(folders) < 2 or is_split or any(map(split_hinted, folders)):
         return form
     return f"{form}; to divide one folder of classes: ding-cls split {root} {root}_split"
@@ -317,13 +381,6 @@ def _splits_below(images: Sequence[str]) -> list[str]:
             folder = above
     found = (divisions(sorted(names, key=os.fsencode)) for names in inside.values() if len(names) > 1)
     return next((names for names in found if names), [])
-
-
-def _folder_names(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, not hidden, no system's, in bytewise order."""
-    entries = _entries(str(folder)) if folder.is_dir() else ()
-    names = [each.name for each in entries if each.is_dir() and not is_passed_over(each.name)]
-    return sorted(names, key=os.fsencode)
 
 
 def _contents(folder: Path) -> str:

@@ -19,7 +19,7 @@ from ding_cls.data.datasets.left_out import LeftOut, left_out_line
 from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
-from ding_cls.data.split_words import split_of
+from ding_cls.data.split_words import line_on_classes, split_of
 from ding_cls.errors import DataError
 
 _LOGGER = logging.getLogger(__name__)
@@ -83,6 +83,8 @@ def split_folder(
     samples = list_samples(root, classes, numbers, refuse_empty=True, left_out=left_out)
     if left_out:
         _LOGGER.warning(left_out_line(root, left_out))
+    if line := line_on_classes(classes):
+        _LOGGER.warning(line)
     file_names = [name for name, _ in samples]
     parts = split_indices(
         [classes[number] for _, number in samples],

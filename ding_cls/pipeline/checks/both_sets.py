@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ding_cls.data import innermost
 from ding_cls.data.labels import label_view
 from ding_cls.data.same_images import shared_images
-from ding_cls.data.split_words import is_plain, split_of
+from ding_cls.data.split_words import is_plain, line_on_classes, split_of
 from ding_cls.pipeline.checks.labels import labels_of
 
 _NUM_NAMED = 3
@@ -27,7 +28,7 @@ def remarks_on_sets(
         origins: what set each key of the config.
         compares_images: look for images of one set in the other.
     """
-    remarks = [taken_splits(cfg.policy.collect, origins)]
+    remarks = [taken_splits(cfg.policy.collect, origins), only_class(train_set), like_splits(train_set)]
     if eval_set is not train_set and cfg.policy.eval.evaluator.validate:
         remarks.append(other_labels(labels_of(train_set).kind, eval_set))
         remarks += [missing_classes(train_set, eval_set), untrained_classes(train_set, eval_set)]
@@ -55,6 +56,21 @@ def other_labels(trained: str, dataset: Any) -> str:
     if kind == trained or trained not in words:
         return ""
     return f"an image has {words[trained]} in training and {words[kind]} here, so results say little"
+
+
+def only_class(train_set: Any) -> str:
+    """Return the line that says that all images are of one class; empty where a label may also be none."""
+    labels = label_view(train_set) if len(train_set.classes) == 1 else None
+    first = np.asarray([0.5] if labels is None or not len(labels) else labels[0])
+    if first.ndim or not np.issubdtype(first.dtype, np.integer):
+        return ""
+    return f"there is one class alone, {train_set.classes[0]!r}, so there is nothing to tell apart"
+
+
+def like_splits(train_set: Any) -> str:
+    """Return the line about class folders that have names of splits; empty where there are none."""
+    lists_folders = any(hasattr(each, "left_out") for each in innermost(train_set))
+    return line_on_classes(train_set.classes) if lists_folders else ""
 
 
 def missing_classes(train_set: Any, eval_set: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.tree import at, drop, put
 from ding_cls.data import find_split
-from ding_cls.data.datasets.listing import split_folders
+from ding_cls.data.datasets.listing import folder_names, split_folders
 from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.data_folder import DataFolder, has_folder, is_file
 from ding_cls.pipeline.datasets.dataset_cfg import (
@@ -131,9 +131,12 @@ def _training_folder(data: str | os.PathLike[str]) -> Path:
     """
     splits = split_folders(data)
     names = [name for each in splits.values() for name in each]
+    if not any(folder_names(Path(data, name)) for name in names):
+        # A class may be called 'dev': without class folders in it it is no split.
+        return Path(data)
     if splits["train"] and "train" not in splits["train"]:
         raise DataError(
             f"'{data}' has {' and '.join(map(repr, names))}, by name splits; pass the one to divide: "
             f"'{Path(data, splits['train'][0])}'"
         )
-    return find_split(data, "train") if names else Path(data)
+    return find_split(data, "train")

@@ -15,7 +15,14 @@ from ding_cls.data import CSVDataset, innermost
 from ding_cls.data.datasets.arrays import array_names
 from ding_cls.data.datasets.tables.columns import Columns, find_columns
 from ding_cls.data.datasets.tables.reading import listed, read_table
-from ding_cls.data.split_words import counterparts, same_word, split_hinted, splits_among, with_word
+from ding_cls.data.split_words import (
+    counterparts,
+    same_word,
+    split_hinted,
+    split_of,
+    splits_among,
+    with_word,
+)
 from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
 
@@ -261,9 +268,21 @@ def _no_split(file: str, split: str, found: Mapping[str, Any]) -> str:
     name = f"{with_word(stem, 'val')}{ending}"
     is_of_one = split_hinted(stem) == "train" and "trainval" not in stem.lower()
     beside = f" put {name!r} beside it," if is_of_one else ""
+    # Advice to use all rows would mix those to test by with those to train on.
+    if flag := _flag_of_split(file, found[""]):
+        beside, others = f" by what {flag!r} says", ""
     return (
-        f"{file!r} has no column of splits; add a column split with train and val in it,{beside} or {others}"
+        f"{file!r} has no column of splits; add a column split with train and val in it,{beside}"
+        f"{others and f' or {others}'}"
     )
+
+
+def _flag_of_split(file: str, described: Mapping[str, Any]) -> str:
+    """Return the name of a column that may say whether a row is for training, as 'is_train'; or nothing."""
+    label = described["label"]
+    taken = {described["path"], *([label] if isinstance(label, str) else label)}
+    names = (name for name in read_table(file).names if name and name not in taken)
+    return next((name for name in names if split_of(name.lower().removeprefix("is"))), "")
 
 
 _USE = {"train": "training", "val": "validation", "test": "the test"}

@@ -3,6 +3,7 @@ its own run or of another config."""
 
 import logging
 import os
+import shlex
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing
 from ding_cls.data.class_names import order_of_numbers
 from ding_cls.data.datasets.left_out import is_passed_over
-from ding_cls.data.datasets.listing import has_splits, list_classes, split_folders
+from ding_cls.data.datasets.listing import folder_names, has_splits, list_classes, split_folders
+from ding_cls.data.split_words import split_hinted
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.saved_run import (
     check_buildable,
@@ -170,13 +172,8 @@ def evaluated_set(
         return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
     if data is not None and is_data_file(data):
         return _set_in_file(inputs, data, split)
-    if split is None and data is not None and not holds_every_split(collect.val):
-        folders = split_folders(data)
-        if folders["test"] and not folders["val"]:
-            raise DataError(
-                f"'{os.fspath(data)}' has no folder for validation; to evaluate on {folders['test'][0]!r}: "
-                "--split test"
-            )
+    if data is not None and not holds_every_split(collect.val):
+        _check_has_split(data, split, collect)
     split = split or "val"
     if data is None and collect.synthetic:
         if split == "test":
@@ -190,6 +187,19 @@ def evaluated_set(
             names = list_classes(os.fspath(folder)) if data is None else classes_in(cfg, split, data)
             classes = _in_told_order(names, folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
+
+
+def _check_has_split(data: str | os.PathLike[str], split: str | None, collect: Any) -> None:
+    """Refuse a folder of data without the split, where one with another name may be meant."""
+    folders, missing = split_folders(data), f"'{os.fspath(data)}' has no folder for {split or 'validation'}"
+    if split is None and folders["test"] and not folders["val"]:
+        raise DataError(f"{missing}; to evaluate on {folders['test'][0]!r}: --split test")
+    wanted = (split,) if split else ("val", "test")
+    near = [name for name in folder_names(Path(data)) if split_hinted(name) in wanted]
+    is_folder = collect.val is None and collect.get(wanted[0]) is None
+    if near and is_folder and not folders[wanted[0]]:
+        place, without = shlex.quote(str(Path(data, near[0]))), ", without --split" if split else ""
+        raise DataError(f"{missing}; to evaluate on {near[0]!r}: --data {place}{without}")
 
 
 def _set_in_file(

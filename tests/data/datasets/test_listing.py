@@ -303,6 +303,66 @@ def test_a_class_may_have_the_name_of_a_split(tmp_path):
     assert list_classes(str(tmp_path)) == ("car", "train")
 
 
+def test_classes_in_a_split_may_have_names_of_splits(tmp_path):
+    # Names of vehicles, of stages of software: in the folder of a split they are classes among others.
+    for split in ("Training", "val"):
+        touch(tmp_path, *(f"{split}/{name}/a.jpg" for name in ("car", "train", "dev")))
+        assert list_classes(str(tmp_path / split)) == ("car", "dev", "train")
+    touch(tmp_path, "val/train/cat/a.jpg")
+    with pytest.raises(DataError, match=r"holds splits, not classes; pass '.*val/train' "):
+        list_classes(str(tmp_path / "val"))
+
+
+def test_splits_without_class_folders_are_not_advised(tmp_path):
+    touch(tmp_path, "train/cat.1.jpg", "test/1.jpg", "other/1.jpg")
+    with pytest.raises(
+        DataError, match=r"put the images of each into class folders: .*/train/CLASS/picture.jpg"
+    ):
+        list_classes(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["seg_train", "images"])
+def test_one_folder_above_the_classes_is_no_class(tmp_path, name):
+    touch(tmp_path, f"{name}/cat/a.jpg", f"{name}/dog/a.jpg")
+    remedy = rf"has one folder, '{name}', with folders in it \('cat', 'dog'\); pass '{tmp_path}/{name}'"
+    with pytest.raises(DataError, match=remedy):
+        list_classes(str(tmp_path))
+    with pytest.raises(DataError, match=f"has one folder, with the classes in it; pass '{tmp_path}/{name}'"):
+        check_classes(list_classes(str(tmp_path), ["cat", "dog"]), ["cat", "dog"], str(tmp_path))
+    touch(tmp_path, f"{name}/b.jpg")
+    assert list_classes(str(tmp_path)) == (name,)
+
+
+def test_one_class_may_have_a_folder_in_it(tmp_path):
+    touch(tmp_path, "cat/2017/a.jpg")
+    assert list_classes(str(tmp_path)) == ("cat",)
+
+
+def test_a_test_split_is_offered_by_a_word_in_its_name(tmp_path):
+    touch(tmp_path, "seg_train/cat/a.jpg", "seg_test/cat/b.jpg")
+    with pytest.raises(
+        DataError, match=r"to take 'seg_test', the test split, set policy.collect.eval_data_path="
+    ):
+        find_split(tmp_path, "val")
+
+
+def test_links_to_nowhere_in_circles_and_upwards(tmp_path):
+    touch(tmp_path, "cat/a.jpg", "dog/a.jpg")
+    for link, target in {
+        "bird": tmp_path / "unmounted",
+        "circle": "circle",
+        "cat/circle": "circle",
+        "cat/above": "..",
+        "cat/more": tmp_path / "unmounted",
+    }.items():
+        (tmp_path / link).symlink_to(target)
+    left_out = LeftOut()
+    assert list_classes(str(tmp_path), left_out=left_out) == ("cat", "dog")
+    assert str(left_out) == "2 broken links"
+    assert list_images(str(tmp_path / "cat"), left_out=left_out) == ["a.jpg"]
+    assert str(left_out) == "4 broken links"
+
+
 def test_a_split_among_the_classes_is_no_class(tmp_path):
     touch(tmp_path, "cat/a.jpg", "dog/a.jpg", "test/cat/b.jpg", "test/dog/b.jpg")
     with pytest.raises(

@@ -11,7 +11,9 @@ from easydict import EasyDict
 from ding_cls.data import ArrayDataset, ImageNetDataset, SyntheticDataset
 from ding_cls.pipeline.checks.both_sets import (
     images_on_both_sides,
+    like_splits,
     missing_classes,
+    only_class,
     other_labels,
     taken_splits,
     untrained_classes,
@@ -68,6 +70,33 @@ def test_a_class_of_one_set_alone_is_named(
     line = untrained_classes(*sets)
     assert line.partition(" classes are evaluated and have no training image: ")[2] == untrained
     assert bool(line) is bool(untrained)
+
+
+@pytest.mark.parametrize(
+    ("targets", "num_classes", "is_told"),
+    [
+        ([0, 0], 1, True),
+        (np.zeros(2, np.int64), 1, True),
+        ([0, 0], 2, False),
+        ([0.5, 2.0], 1, False),
+        ([[1.0], [0.0]], 1, False),
+        ([], 1, False),
+    ],
+)
+def test_one_class_alone_is_told(targets: Any, num_classes: int, is_told: bool) -> None:
+    line = "there is one class alone, 'a', so there is nothing to tell apart"
+    assert only_class(Listed(targets, num_classes)) == (line if is_told else "")
+
+
+def test_a_class_folder_with_the_name_of_a_split_is_told(tmp_path: Path) -> None:
+    for name in ("cat", "Test"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").touch()
+    data = ImageNetDataset(tmp_path, True)
+    assert like_splits(data) == ("taken for a class: 'Test'; if it is a split, move it out of the classes")
+    (tmp_path / "Test").rename(tmp_path / "valid")
+    assert like_splits(ImageNetDataset(tmp_path, True)) == ""
+    assert like_splits(SyntheticDataset(4, 2, 8, classes=["cat", "test"])) == ""
 
 
 @pytest.mark.parametrize(

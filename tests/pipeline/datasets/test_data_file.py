@@ -148,6 +148,16 @@ def test_what_a_run_says_of_its_labels_holds_for_another_table(folder):
 @pytest.mark.parametrize(
     ("text", "options", "reason"),
     [
+        (
+            "path,label,is_training_img\na.png,x,1\nb.png,y,0\n",
+            {},
+            "add a column split with train and val in it, by what 'is_training_img' says$",
+        ),
+        (
+            "path,label,Usage\na.png,x,Training\nb.png,y,PublicTest\nc.png,y,PrivateTest\n",
+            {},
+            "has nothing for validation: it has train",
+        ),
         (PLAIN, {}, "no column of splits; add a column split .* kfold --data own.csv; .* --no-validate"),
         (
             SPLITS.replace("valid", "test"),

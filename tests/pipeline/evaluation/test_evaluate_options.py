@@ -156,6 +156,12 @@ def test_what_is_no_folder_of_anything_is_one_line(trained: Path, tmp_path: Path
     ):
         evaluate("run", data=tmp_path / "two")
     assert evaluate("run", data=tmp_path / "two", split="test") == evaluate("run")
+    (tmp_path / "two" / "Testing").rename(tmp_path / "two" / "seg_test")
+    for split, word in ((None, "validation"), ("test", "test")):
+        remedy = f"two' has no folder for {word}; to evaluate on 'seg_test': --data {tmp_path}/two/seg_test"
+        with pytest.raises(DataError, match=remedy):
+            evaluate("run", data=tmp_path / "two", split=split)
+    assert evaluate("run", data=tmp_path / "two" / "seg_test") == evaluate("run")
 
 
 def test_files_of_published_data_may_lie_in_folders_of_their_own(workdir: Path) -> None:

@@ -148,3 +148,10 @@ def test_splits_by_other_names_are_not_divided_unasked(tmp_path: Path, workdir: 
         planned(given=given)
     plan = planned(given={**given, "data": str(tmp_path / "set" / "Training")})
     assert (plan.record["classes"], plan.test) == (["a", "b"], (True, str(tmp_path / "set")))
+
+
+@pytest.mark.parametrize("names", [("dev", "ops"), ("eating", "training"), ("cat", "test"), ("bus", "train")])
+def test_classes_with_names_of_splits_are_divided(workdir: Path, names: tuple[str, ...]) -> None:
+    write_pictures(Path("d"), classes=names, per_class=2)
+    given = {"data": "d", "synthetic": False, "overrides": ["policy.collect.image_size=8"]}
+    assert planned(given=given, num_splits=2).record["classes"] == list(names)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ding_cls.data.datasets.tables.reading import Table, listed, looks_like_image
-from ding_cls.data.split_words import splits_among
+from ding_cls.data.split_words import divisions, splits_among
 from ding_cls.errors import DataError
 
 # Names without case and marks; the first that is there counts.
@@ -153,7 +153,8 @@ def _split(named: Sequence[str], cells: Mapping[str, Sequence[str]], path: str) 
             if _plain(name) != plain or name == path or not words:
                 continue
             are_known = words <= {word for each in splits_among(words).values() for word in each}
-            if are_known or name == "split":
+            # 'PublicTest' beside 'Training'.
+            if are_known or words == {*divisions([*words])} or name == "split":
                 return name
     without_names = [name for name in named if name.startswith("column ")]
     for name in without_names:
