@@ -25,7 +25,9 @@ def print_summary(result: TrainResult) -> None:
     console = Console(highlight=False, soft_wrap=True, record=True)
     if result.was_complete:
         console.print("This run was already complete; nothing was left to train.")
-    console.print(_results(result))
+    was_evaluated = bool(result.final or result.best)
+    if was_evaluated:
+        console.print(_results(result))
     if lists := where_lists_are({**result.final, **result.best}):
         console.print(lists, markup=False)
     if not result.was_complete:
@@ -35,7 +37,7 @@ def print_summary(result: TrainResult) -> None:
     folder = result.run_folder
     log = learner_log(folder)
     for name, path in (
-        ("best checkpoint", result.best_checkpoint),
+        ("best checkpoint" if was_evaluated else "checkpoint", result.best_checkpoint),
         ("log", folder / "log" / "learner" / "learner.txt"),
         ("TensorBoard", folder / "log" / "serial"),
     ):
@@ -56,9 +58,10 @@ def _commands(result: TrainResult) -> list[str]:
     # As many processes as there were share the batch.
     is_several = launched_world_size() > 1
     several = resume_command(str(result.run_folder), result.go_on) if is_several else None
+    can_evaluate = bool(split or result.final or result.best)
     return [
         f"{ours} predict {run} IMAGE{code}",
-        f"{ours} eval {run}{split}{code}",
+        *([f"{ours} eval {run}{split}{code}"] if can_evaluate else []),
         several or f"{ours} train --resume {run}{code} {result.go_on}",
         f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
     ]

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -309,10 +311,13 @@ def _data_settings(
     try:
         folders = lay_data_folder(native, data, words=words, notes=notes, only_training=only_training)
     except DataError as error:
+        # Of Kaggle's tables one has labels; a sample of what to hand in has none.
         tables = sorted(each for each in Path(data).glob("*") if each.suffix.lower() in TABLES)
+        tables = [each for each in tables if "submission" not in each.stem.lower()]
+        tables.sort(key=lambda each: not re.search("train|label", each.stem, re.I))
         if not tables or all(each.suffix.lower() == ".txt" for each in tables):
             raise
-        raise DataError(f"{error}; for the table in it: --data {tables[0]}") from error
+        raise DataError(f"{error}; for the table in it: --data {shlex.quote(str(tables[0]))}") from error
     return dict(folders)
 
 

@@ -4,6 +4,7 @@ Each rule is a pure function; it stays silent where it cannot know.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -170,6 +171,21 @@ def loading_in_the_way(cfg: LintContext) -> Iterator[LintFinding]:
             "no process reads ahead: the device waits while each batch of images is decoded",
             f"set {path} to the number of CPU cores per process, at most 8",
         )
+
+
+def size_without_effect(cfg: LintContext) -> Iterator[LintFinding]:
+    """A size for images that pipelines with sizes of their own make."""
+    train, val = _pipelines(cfg)
+    sized = [each.size[1] for each in (train, val) if each.size]
+    for path in (_SIZE, _RESIZE):
+        # What the network's library declares is no wish of the user's.
+        if len(sized) == 2 and re.match(r"override |.*:\d+$", cfg.origin(path)):
+            yield LintFinding(
+                "size-without-effect",
+                path,
+                "it has no effect: the pipelines of train and val have sizes of their own",
+                f"set {' and '.join(sized)}",
+            )
 
 
 def _crops(cfg: LintContext, val: Pipeline) -> Iterator[tuple[str, float, float]]:

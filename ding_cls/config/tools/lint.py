@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     data_rules.random_evaluation,
     data_rules.evaluated_on_training_data,
     data_rules.loading_in_the_way,
+    data_rules.size_without_effect,
     file_rules.replaced_data,
     file_rules.set_too_late,
     file_rules.read_by_nothing,

@@ -13,13 +13,7 @@ from pathlib import Path
 from ding_cls.data.class_names import nearest_name
 from ding_cls.data.datasets.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
 from ding_cls.data.decoding.formats import EXTENSIONS
-from ding_cls.data.split_words import (
-    SPLIT_NAMES,
-    divisions,
-    split_hinted,
-    split_of,
-    splits_among,
-)
+from ding_cls.data.split_words import SPLIT_NAMES, divisions, split_hinted, split_of, splits_among
 from ding_cls.errors import DataError
 
 _MAX_LISTED = 5
@@ -237,13 +231,9 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
     if len(unknown) == 1:
         hint = f"did you mean {near}?" if near else "rename the folder or remove it"
         raise DataError(f"{first!r} is none of the {len(classes)} classes; {hint}")
-    listed = ", ".join(map(repr, unknown[:_MAX_LISTED]))
-    more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
     hint = f"did you mean {near} by the first?" if near else "rename these folders or remove them"
-    raise DataError(
-        f"{root!r} has {len(unknown)} folders that are none of the {len(classes)} classes: {listed}{more}; "
-        f"{hint}"
-    )
+    problem = f"has {len(unknown)} folders that are none of the {len(classes)} classes: {_some(unknown)}"
+    raise DataError(f"{root!r} {problem}; {hint}")
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -259,8 +249,7 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    # A link that leads to itself.
-    except OSError:
+    except OSError:  # A link that leads to itself.
         return False
 
 
@@ -330,10 +319,8 @@ def _check_no_classes_below(root: str, name: str) -> None:
     folder = os.path.join(root, name)
     inside = folder_names(Path(folder))
     if len(inside) > 1 and not any(_is_image(entry) for entry in _entries(folder)):
-        shown = ", ".join(map(repr, inside[:_MAX_LISTED]))
-        more = f" and {len(inside) - _MAX_LISTED} more" if len(inside) > _MAX_LISTED else ""
         raise DataError(
-            f"{root!r} has one folder, {name!r}, with folders in it ({shown}{more}); pass {folder!r}"
+            f"{root!r} has one folder, {name!r}, with folders in it ({_some(inside)}); pass {folder!r}"
         )
 
 
@@ -360,15 +347,18 @@ def _missing_split(root: Path, folders: Sequence[str], wanted: Sequence[str]) ->
     near = [name for name in folders if split_hinted(name) == split]
     if split == "val" and not near:
         near = [name for name in folders if split_hinted(name) == "test"]
-    if near and split in _KEYS:
-        what = ", the test split," if split_hinted(near[0]) == "test" else ""
+    if near and split in _KEYS and folder_names(root / near[0]):
+        shown = f"{near[0]!r}, the test split," if split_hinted(near[0]) == "test" else repr(near[0])
         word = shlex.quote(f"policy.collect.{_KEYS[split]}={root / near[0]}")
-        missing = f"{missing}; to take {near[0]!r}{what} set {word}"
+        missing = f"{missing}; to take {shown} set {word}"
     form = f"{missing}; it should look like {root}/{wanted[0]}/CLASS/picture.jpg"
+    if split == "val" and splits_among(folders)["train"]:
+        return f"{form}; to train without: --no-validate"
     is_split = split_of(name) is not None or name in divisions(folder_names(above))
     if len(folders) < 2 or is_split or any(map(split_hinted, folders)):
         return form
-    return f"{form}; to divide one folder of classes: ding-cls split {root} {root}_split"
+    typed = f"ding-cls split {root} {root}_split --fractions 0.8,0.1,0.1"
+    return f"{form}; to divide one folder of classes: {typed}"
 
 
 def _splits_below(images: Sequence[str]) -> list[str]:
@@ -392,9 +382,13 @@ def _contents(folder: Path) -> str:
     names = sorted(os.listdir(folder), key=os.fsencode)
     if not names:
         return " (it is empty)"
-    shown = ", ".join(repr(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f" (it has {shown}{more})"
+    return f" (it has {_some(names)})"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(map(repr, names[:_MAX_LISTED])) + more
 
 
 def _wanted_form(root: str) -> str:

@@ -47,6 +47,8 @@ _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
 _FOLDER = {"type": "ImageNetDataset"}
 _LOADING = {"type": "LoadImageFromFile"}
+# Datasets that read one file, so that there is no folder beside it for another split.
+_OF_A_FILE = ("CSVDataset", "ArrayDataset", "NpzDataset")
 
 
 def preprocessing_of(cfg: Any) -> PipelinePreprocessing:
@@ -178,6 +180,9 @@ def _section_to_evaluate(collect: Any, split: str, data: str | os.PathLike[str] 
     if own is not None and data is None:
         return _with_folder(own, split, _own_folder(collect, split, own))
     borrowed = described(collect, "val") if split == "test" else None
+    if own is None and data is None and (inner := inner_of(borrowed or {})).get("type") in _OF_A_FILE:
+        file = inner.get("ann_file") or inner.get("data_prefix")
+        raise DataError(f"{file!r} has nothing for the test; evaluate another file: --data FILE")
     section = next(each for each in (own, borrowed, _FOLDER) if each is not None)
     section = section if own is not None else _without_list(section, split)
     return _moved(section, _folder(collect, split)) if data is None else _moved_to(section, split, data)

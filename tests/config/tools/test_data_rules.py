@@ -163,6 +163,12 @@ CASES: list[Case] = [
             ("RandomResizedCrop', size=224", "RandomCrop', size=32"),
         ),
     ),
+    (
+        "size-without-effect",
+        18,
+        changed(PIPELINES, ("learn_data_path='train',", "learn_data_path='train', image_size=96,")),
+        learn("batch_size=8")[:-1] + ", collect=dict(image_size=96))",
+    ),
 ]
 
 

@@ -141,10 +141,11 @@ def test_a_missing_split_says_what_is_there(tmp_path):
     assert str(caught.value) == (
         f"'{tmp_path}' has no folder 'val', 'valid' or 'validation' "
         f"(it has 'a', 'b', 'c', 'd', 'e' and 2 more); it should look like {tmp_path}/val/CLASS/picture.jpg"
-        f"; to divide one folder of classes: ding-cls split {tmp_path} {tmp_path}_split"
+        "; to divide one folder of classes: "
+        f"ding-cls split {tmp_path} {tmp_path}_split --fractions 0.8,0.1,0.1"
     )
     (tmp_path / "train").mkdir()
-    with pytest.raises(DataError, match=r"picture\.jpg$"):
+    with pytest.raises(DataError, match=r"picture\.jpg; to train without: --no-validate$"):
         find_split(tmp_path, "val")
     with pytest.raises(DataError, match=r"has no folder 'train' \(it does not exist\)"):
         find_split(tmp_path / "gone", "train")
@@ -274,7 +275,7 @@ def test_the_test_split_is_named_where_validation_is_missing(tmp_path):
     assert str(caught.value) == (
         f"'{tmp_path}' has no folder 'val', 'valid' or 'validation' (it has 'Testing', 'Training'); "
         f"to take 'Testing', the test split, set policy.collect.eval_data_path={tmp_path}/Testing; "
-        f"it should look like {tmp_path}/val/CLASS/picture.jpg"
+        f"it should look like {tmp_path}/val/CLASS/picture.jpg; to train without: --no-validate"
     )
 
 
