@@ -28,12 +28,11 @@ from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
 from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
-from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
 from ding_cls.metrics import Display
-from ding_cls.pipeline.checks.both_sets import remarks_on_sets
+from ding_cls.pipeline.checks.both_sets import has_test_folder, remarks_on_sets
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy
 from ding_cls.pipeline.checks.num_classes import follow_num_classes
@@ -231,6 +230,7 @@ class Run:
 
     def finish(self, policy: Policy, learner: BaseLearner, evaluator: MetricSerialEvaluator) -> TrainResult:
         """Close what the run opened and return what it came to."""
+        collect = self.cfg.policy.collect
         seconds = max(learner.training_seconds, 1e-9)
         result = TrainResult(
             history=learner.history.rows,
@@ -242,7 +242,7 @@ class Run:
             images_per_s=learner.num_samples / seconds,
             minutes=(time.perf_counter() - self._began) / 60,
             was_complete=self.is_resumed and learner.num_samples == 0,
-            has_test_split=_has_test_split(self.cfg.policy.collect),
+            has_test_split=collect.test is not None or has_test_folder(collect),
             needs_code=bool(self.cfg.custom_imports),
             checkpoint_folder=checkpoints_of(self.cfg),
             go_on=words_to_go_on(self.cfg, learner, evaluator),
@@ -393,8 +393,3 @@ def _compiled(
 def _join(cfg: Any) -> tuple[int, int]:
     # On a machine with CUDA the default backend is nccl, which moves nothing between CPUs.
     return dist_init("gloo" if cfg.policy.cuda is False else None)
-
-
-def _has_test_split(collect: Any) -> bool:
-    folder = collect.eval_data_path
-    return collect.test is not None or (bool(folder) and bool(split_folders(Path(folder, os.pardir))["test"]))

@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ding_cls.data import innermost
+from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import label_view
 from ding_cls.data.same_images import shared_images
 from ding_cls.data.split_words import is_plain, line_on_classes, split_of
+from ding_cls.errors import DingError
 from ding_cls.pipeline.checks.labels import labels_of
+from ding_cls.pipeline.datasets.splits import evaluation_set
 
 _NUM_NAMED = 3
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
@@ -34,6 +38,8 @@ def remarks_on_sets(
         remarks += [missing_classes(train_set, eval_set), untrained_classes(train_set, eval_set)]
         if compares_images:
             remarks.append(images_on_both_sides(cfg.policy.collect, train_set, eval_set))
+    if has_test_folder(cfg.policy.collect):
+        remarks.append(trained_test_images(cfg, train_set))
     return [each for each in remarks if each]
 
 
@@ -103,6 +109,28 @@ def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
     return (
         f"policy.collect.{key}: {found.number:,} of {found.total:,} evaluation images are trained on too, as "
         f"{found.first!r}{other}; remove them from one side"
+    )
+
+
+def has_test_folder(collect: Any) -> bool:
+    """Return whether a folder of test images, which no dict describes, lies beside that of validation."""
+    folder = collect.eval_data_path
+    return bool(collect.test is None and folder and split_folders(Path(folder, os.pardir))["test"])
+
+
+def trained_test_images(cfg: Any, train_set: Any) -> str:
+    """Return the line that counts the images of the test folder that are trained on too; empty for none."""
+    try:
+        found = shared_images(evaluation_set(cfg, "test", tuple(train_set.classes)), train_set)
+    except DingError:
+        # It is told where the test images are evaluated.
+        return ""
+    if found is None:
+        return ""
+    other = f" (there {found.other!r})" if found.other else ""
+    return (
+        f"{found.number:,} of {found.total:,} test images are trained on too, as {found.first!r}{other}; "
+        "remove them from one side"
     )
 
 

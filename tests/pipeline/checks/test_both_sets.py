@@ -8,19 +8,24 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
+from ding_cls.config import checked_config
 from ding_cls.data import ArrayDataset, ImageNetDataset, SyntheticDataset
 from ding_cls.pipeline.checks.both_sets import (
+    has_test_folder,
     images_on_both_sides,
     like_splits,
     missing_classes,
     only_class,
     other_labels,
+    remarks_on_sets,
     taken_splits,
+    trained_test_images,
     untrained_classes,
 )
 from ding_cls.pipeline.dry_run.run import dry_run
 from tests.harness import run_tiny
 
+SETS = (("learn", "train"), ("eval", "val"))
 ONE = np.arange(16) % 4
 TASKS = np.stack([ONE, ONE[::-1], ONE], 1)
 SEVERAL = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
@@ -128,6 +133,27 @@ def test_images_on_both_sides_are_counted_in_one_line(picture_folder: Path) -> N
         f"policy.collect.val: 40 of 40 evaluation images are trained on too, as "
         f"'{picture_folder}/train/ash/000.png'; remove them from one side"
     )
+
+
+def test_test_images_that_are_trained_on_are_counted(picture_folder: Path) -> None:
+    cfg = checked_config(
+        {"policy": {"collect": {f"{name}_data_path": str(picture_folder / split) for name, split in SETS}}}
+    )
+    trained = ImageNetDataset(picture_folder / "train", False)
+    assert not has_test_folder(cfg.policy.collect)
+    shutil.copytree(picture_folder / "val", picture_folder / "Testing")
+    assert has_test_folder(cfg.policy.collect)
+    assert trained_test_images(cfg, trained) == ""
+    copied = picture_folder / "Testing" / "fir" / "003.png"
+    shutil.copy(picture_folder / "train" / "fir" / "007.png", copied)
+    line = (
+        f"1 of 20 test images are trained on too, as '{copied}' "
+        f"(there '{picture_folder}/train/fir/007.png'); remove them from one side"
+    )
+    assert line in remarks_on_sets(cfg, trained, trained, origins={})
+    # What cannot be read is told by the evaluation.
+    (picture_folder / "Testing" / "yew").mkdir()
+    assert trained_test_images(cfg, trained) == ""
 
 
 def test_a_dry_run_tells_of_the_data_what_the_run_will(picture_folder: Path, workdir: Path) -> None:
