@@ -17,7 +17,7 @@ import torch
 _MASK = (1 << 64) - 1
 _NOTHING = nullcontext()
 # Seeds of so many steps are computed at once: as an array they cost a tenth.
-_STEPS_AT_ONCE = 64
+_STEPS_AT_ONCE = 256
 
 
 class Stream(IntEnum):

@@ -181,7 +181,16 @@ def test_a_step_inside_a_run_draws_what_one_outside_does_and_the_run_leaves_no_t
     randomness = StepRandomness(torch.device("cpu"))
     torch.manual_seed(9)
     before = torch.default_generator.get_state()
-    keys = [(3, 0, 0), (3, 1, 0), (3, 1, 1), (4, 1, 1), (3, 0, 0), (3, 63, 0), (3, 64, 0), (2**63 + 5, 70, 3)]
+    keys = [
+        (3, 0, 0),
+        (3, 1, 0),
+        (3, 1, 1),
+        (4, 1, 1),
+        (3, 0, 0),
+        (3, 255, 0),
+        (3, 256, 0),
+        (2**63 + 5, 70, 3),
+    ]
     outside, inside = [], []
     for key in keys:
         with randomness(*key):

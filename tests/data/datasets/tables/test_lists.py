@@ -34,7 +34,7 @@ def test_class_names_are_lines_or_json(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    (tmp_path / "latin.txt").write_bytes(b"\xe9t\xe9\n")
     with pytest.raises(DataError, match=r"the list '.*latin\.txt' cannot be read: it is no text in UTF-8"):
         read_lines(tmp_path / "latin.txt", "list")
     with pytest.raises(DataError, match=r"the list .*gone. cannot be read: No such file"):
