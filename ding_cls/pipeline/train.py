@@ -63,8 +63,7 @@ def train(
 
     Args:
         config: a config file, or nested dicts; what does not set how to train takes a recipe.
-        data: folder with ``train/`` and ``val/``, each with one sub-folder per class; or a file: a table of
-            paths, labels and splits, or arrays (``.npz``).
+        data: folder with ``train/CLASS/`` and ``val/CLASS/``; or a table of paths and labels, or ``.npz``.
         model: a name that ``ding_cls.models.build_model`` knows, or a network that gives logits.
         pretrained: True for published ImageNet weights, or a file of weights.
         epochs, seed: epochs in all; the seed of everything random.

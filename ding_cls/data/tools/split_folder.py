@@ -101,9 +101,8 @@ def split_folder(
             for index in indices:
                 _place(Path(root, samples[index][0]), draft / name / samples[index][0], link=link)
             counts = Counter(samples[index][1] for index in indices).values()
-            found.append(
-                Part(name, len(indices), len(counts), min(counts, default=0), max(counts, default=0))
-            )
+            fewest, most = min(counts, default=0), max(counts, default=0)
+            found.append(Part(name, len(indices), len(counts), fewest, most))
     return found
 
 
