@@ -66,7 +66,7 @@ def test_files_of_torch_are_none(tmp_path: Path, new_format: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_what_torch_writes_of_programs_is_known(tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     torch.jit.script(network).save(tmp_path / "s.pt")

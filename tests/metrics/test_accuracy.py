@@ -65,7 +65,7 @@ def test_what_cannot_be_counted_is_refused(arguments: dict[str, object]) -> None
 
 def test_targets_of_another_form_say_which_metric_takes_them() -> None:
     with pytest.raises(DataError, match=r"float32 \(3, 3\); for several labels a sample: metrics=\['mAP'"):
-        Accuracy().eval(torch.eye(3), torch.eye(3))
+        Accuracy().eval(torch.eye(3), torch.ones(3, 3).tril())
     with pytest.raises(DataError, match=r"for several tasks: metrics=\['string_accuracy'\]"):
         Accuracy().eval(*tasks())
     with pytest.raises(DataError, match=r"takes logits \(N, K, C\)"):

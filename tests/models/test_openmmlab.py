@@ -107,8 +107,8 @@ def test_values_that_a_file_has_are_not_drawn_before(monkeypatch: pytest.MonkeyP
         def forward(self, x: Any) -> Any:
             return x
 
-    monkeypatch.setattr(MODELS, "_parts", {**MODELS._parts, "OwnNeck": Neck})
-    necks = [{"type": "GlobalAveragePooling"}, {"type": "OwnNeck"}]
+    monkeypatch.setattr(MODELS, "_parts", {**MODELS._parts, "NeckOfOnesOwn": Neck})
+    necks = [{"type": "GlobalAveragePooling"}, {"type": "NeckOfOnesOwn"}]
     network = new_network({**MODEL, "neck": necks}, num_classes=3)
     assert called == [network.neck[1]]
     new_network({**MODEL, "neck": necks}, num_classes=3, draws_values=False)

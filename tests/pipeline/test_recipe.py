@@ -108,6 +108,10 @@ def test_the_first_lines_name_the_recipe(
     assert f"recipe {report.recipe}" == line
     Path("own.py").write_text("policy = dict(learn=dict(train_epoch=1))\n")
     assert main(["train", "own.py", "--data", str(picture_folder), *SMALL]) == 0
+    told = "recipe none, since own.py:1 sets policy.learn.train_epoch: "
+    assert told in capsys.readouterr().out
+    Path("own.py").write_text("policy = dict(learn=dict(train_epoch=1, learning_rate=0.1))\n")
+    assert main(["train", "own.py", "--data", str(picture_folder), *SMALL]) == 0
     assert "recipe" not in capsys.readouterr().out
 
 

@@ -58,7 +58,8 @@ def lay_data_folder(
     is_validated = _is_validated(native, words) and not only_training
     prefixes = {split: str(collect.get(path) or "") for split, path in _PATHS.items()}
     train, val, test = (collect.get(split) for split in ("train", "val", "test"))
-    if is_validated and val is None and isinstance(train, dict):
+    if notes.is_openmmlab and is_validated and val is None and isinstance(train, dict):
+        # In our own spelling that is a folder, read by the keys beside it.
         val = test or eval_section_of(train)
     is_divided = all(isinstance(each, dict) and each.get("type") in DIVIDING for each in (train, val))
     given: dict[str, str] = {}

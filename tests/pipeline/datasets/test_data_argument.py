@@ -24,9 +24,14 @@ def data(workdir: Path) -> Path:
 
 
 def laid(
-    collect: dict[str, Any], data: str = "new", words: tuple[str, ...] = (), **arguments: Any
+    collect: dict[str, Any],
+    data: str = "new",
+    words: tuple[str, ...] = (),
+    is_openmmlab: bool = False,
+    **arguments: Any,
 ) -> tuple[dict[str, Any], dict[str, str], FileNotes]:
-    native, notes = NativeConfig({"policy": {"collect": dict(collect)}}, {}, []), FileNotes()
+    notes = FileNotes(is_openmmlab=is_openmmlab)
+    native = NativeConfig({"policy": {"collect": dict(collect)}}, {}, [])
     given = lay_data_folder(native, data, words=words, notes=notes, **arguments)
     return native.cfg["policy"]["collect"], {key.rpartition(".")[2]: given[key] for key in given}, notes
 
@@ -65,10 +70,13 @@ def test_a_config_may_say_itself_that_nothing_is_validated(data: Path) -> None:
 
 
 def test_validation_that_is_not_described_follows_test_or_training(data: Path) -> None:
-    test = {**LISTED, "data_prefix": "own/val"}
-    collect, _, _ = laid({"train": {"type": "ImageNet", "pipeline": TRAIN}, "test": test})
+    train, test = {"type": "ImageNet", "pipeline": TRAIN}, {**LISTED, "data_prefix": "own/val"}
+    collect, _, _ = laid({"train": train, "test": test}, is_openmmlab=True)
     assert collect["val"] == PIPELINE
-    collect, _, _ = laid({"train": {"type": "ImageNet", "pipeline": TRAIN}})
+    # In our own spelling it is a folder.
+    collect, given, _ = laid({"train": train})
+    assert (collect.get("val"), given["eval_data_path"]) == (None, "new/val")
+    collect, _, _ = laid({"train": train}, is_openmmlab=True)
     assert [each["type"] for each in collect["val"]["pipeline"]][:3] == [
         "LoadImageFromFile",
         "Resize",
