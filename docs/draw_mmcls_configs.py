@@ -40,12 +40,12 @@ ding-cls train FILE --data DIR --dry-run data.samples_per_gpu=3 data.workers_per
 and keeps what comes of it: three classes of a few images, one update, one evaluation. `FOLDER` is `configs`
 of [mmclassification](https://github.com/open-mmlab/mmpretrain/tree/mmcls-0.x), branch `mmcls-0.x`, under the
 Apache License 2.0. The files are read as they are. Where a network takes images of any size they were made
-{side} px, to save time (`data.train.pipeline.1.size=64` and the like). With timm installed (`pip install timm`); without it what is timm's is refused
-with that command.
+{side} px, to save time (`data.train.pipeline.1.size=64` and the like). With timm installed (`pip install
+timm`); without it what is timm's is refused with that command.
 
 A name stands for one network: where this library has no such network, or another value of an argument, the
-config is refused. [The networks](#networks) have as many parameters as mmclassification's own tables say;
-a test compares 35 of them. Other numbers are there for DeiT's distilled networks, where the table has those of
+config is refused. [The networks](#networks) have as many parameters as mmclassification's own tables say; a
+test compares 35 of them. Other numbers are there for DeiT's distilled networks, where the table has those of
 the plain ones, and for EfficientFormer-L1 (12.19 million; here 12.29).
 """
 
