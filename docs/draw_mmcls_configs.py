@@ -150,7 +150,9 @@ def _reason(text: str, folder: Path, data: Path) -> str:
     """Return an error's lines in one, without the places that differ from one config to the next."""
     text = text.replace(str(data), "DIR").replace(f"{folder}{os.sep}", "")
     text = re.sub(r" \([^()]*\.py:\d+\)", "", text)
-    return "; ".join(line.strip() for line in text.splitlines()).replace("|", "\\|")
+    return ("; ".join(line.strip() for line in text.splitlines()).replace("|", "\\|")).replace(
+        str(Path.home()), "~"
+    )
 
 
 def outcomes(folder: Path, files: Iterable[str], results: Path | None = None) -> list[Outcome]:
