@@ -148,11 +148,9 @@ def _steps(path: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _reason(text: str, folder: Path, data: Path) -> str:
     """Return an error's lines in one, without the places that differ from one config to the next."""
-    text = text.replace(str(data), "DIR").replace(f"{folder}{os.sep}", "")
+    text = text.replace(str(data), "DIR").replace(f"{folder}{os.sep}", "").replace(str(Path.home()), "~")
     text = re.sub(r" \([^()]*\.py:\d+\)", "", text)
-    return ("; ".join(line.strip() for line in text.splitlines()).replace("|", "\\|")).replace(
-        str(Path.home()), "~"
-    )
+    return "; ".join(line.strip() for line in text.splitlines()).replace("|", "\\|")
 
 
 def outcomes(folder: Path, files: Iterable[str], results: Path | None = None) -> list[Outcome]:
