@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ding_cls.checkpoint.state import read_checkpoint, write_checkpoint
+from ding_cls.common.counting import first_few
 from ding_cls.errors import CheckpointError
 
 BEST_NAME = "ckpt_best.pth.tar"
@@ -77,8 +78,7 @@ def _beside(path: Path) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return f"{', '.join(names[:_MAX_LISTED])}{more}"
+    return first_few(names, _MAX_LISTED)
 
 
 class CheckpointKeeper:

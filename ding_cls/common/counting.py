@@ -1,5 +1,7 @@
 """Counts: one that is handed around, and how two of them are shown."""
 
+from collections.abc import Sequence
+
 
 class CountVar:
     """A counter that several objects share.
@@ -34,3 +36,9 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: '1 epoch', '1,200 images', '2 batches' for ``plural='batches'``."""
     figure = f"{number:g}" if number % 1 else f"{int(number):,}"
     return f"{figure} {noun if number == 1 else plural or noun + 's'}"
+
+
+def first_few(names: Sequence[str], count: int) -> str:
+    """Return the first of many names, and how many more there are: 'a, b and 7 more'."""
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more

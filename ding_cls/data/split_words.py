@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ding_cls.common.counting import first_few
+
 WORDS: dict[str, tuple[str, ...]] = {
     "train": ("train", "training", "trn"),
     "val": (
@@ -162,10 +164,9 @@ def words_of_split(counts: Mapping[str, int], split: str) -> ChosenWords:
     same = [word for word in counts if word and same_word(word, split)]
     alike = splits_among(filter(None, counts)).get(meant or "", [])
     chosen = [split] if split in counts and not same else same or alike
-    listed = ", ".join(f"{word!r} ({counts[word]:,})" for word in list(counts)[:_MAX_LISTED])
-    more = f" and {len(counts) - _MAX_LISTED} more" if len(counts) > _MAX_LISTED else ""
+    listed = first_few([f"{word!r} ({count:,})" for word, count in counts.items()], _MAX_LISTED)
     if not chosen:
-        raise ValueError(f"no line says {split!r}; there are {listed}{more}")
+        raise ValueError(f"no line says {split!r}; there are {listed}")
     if any(not same_word(word, chosen[0]) for word in chosen):
         raise ValueError(f"{' and '.join(map(repr, chosen))} mean the same split; say which one in split=")
     verb = "is" if len(chosen) == 1 else "are"

@@ -4,6 +4,8 @@ import logging
 
 from torch import nn
 
+from ding_cls.common.counting import first_few
+
 _LOGGER = logging.getLogger(__name__)
 _MAX_LISTED = 10
 
@@ -20,6 +22,5 @@ class UnusedParameterReporter:
         if names == self._has_reported:
             return
         self._has_reported = names
-        listed = ", ".join(names[:_MAX_LISTED])
-        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-        _LOGGER.warning("%d parameters take no part in the loss: %s%s", len(names), listed or "none", more)
+        listed = first_few(names, _MAX_LISTED) or "none"
+        _LOGGER.warning("%d parameters take no part in the loss: %s", len(names), listed)

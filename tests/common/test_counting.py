@@ -2,7 +2,7 @@
 
 import pytest
 
-from ding_cls.common.counting import CountVar, counted
+from ding_cls.common.counting import CountVar, counted, first_few
 
 
 def test_it_begins_where_it_is_told() -> None:
@@ -37,3 +37,7 @@ def test_the_count_changes_by_its_methods_alone() -> None:
 def test_a_noun_agrees_with_its_number() -> None:
     shown = [counted(number, "epoch") for number in (0, 1, 2, 2.5, 1200)]
     assert shown == ["0 epochs", "1 epoch", "2 epochs", "2.5 epochs", "1,200 epochs"]
+
+
+def test_of_many_names_the_first_few_are_shown() -> None:
+    assert [first_few(list("abc")[:count], 2) for count in range(4)] == ["", "a", "a, b", "a, b and 1 more"]

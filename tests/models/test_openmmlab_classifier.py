@@ -8,23 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.models import BaseClassifier, ImageClassifier, build_backbone, build_classifier, build_head
-
-IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-TARGETS = torch.tensor([0, 2])
-BACKBONE = {"type": "ResNet", "depth": 18, "num_stages": 1, "out_indices": (0,)}
-HEAD = {"type": "LinearClsHead", "num_classes": 3, "in_channels": 64, "topk": (1,), "cal_acc": True}
-MODEL = {
-    "type": "ImageClassifier",
-    "backbone": BACKBONE,
-    "neck": {"type": "GlobalAveragePooling"},
-    "head": HEAD,
-}
-
-
-def _network(**head: Any) -> Any:
-    torch.manual_seed(0)
-    return build_classifier({**MODEL, "head": {**HEAD, **head}})
+from ding_cls.models import BaseClassifier, ImageClassifier, build_backbone, build_head
+from tests.models.test_openmmlab import BACKBONE, HEAD, IMAGES, MODEL, TARGETS, _network
 
 
 def test_by_name_a_network_gives_losses_or_probabilities() -> None:

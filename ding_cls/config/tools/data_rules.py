@@ -178,8 +178,8 @@ def size_without_effect(cfg: LintContext) -> Iterator[LintFinding]:
     train, val = _pipelines(cfg)
     sized = [each.size[1] for each in (train, val) if each.size]
     for path in (_SIZE, _RESIZE):
-        # What the network's library declares is no wish of the user's.
-        if len(sized) == 2 and re.match(r"override |.*:\d+$", cfg.origin(path)):
+        # What the network's library declares is no wish of the user's, nor is what a run has saved.
+        if len(sized) == 2 and re.match(r"override |(?!.*\btotal_config\.py).*:\d+$", cfg.origin(path)):
             yield LintFinding(
                 "size-without-effect",
                 path,

@@ -5,6 +5,7 @@ Each rule is a pure function; it stays silent where it cannot know.
 
 from collections.abc import Iterator, Sequence
 
+from ding_cls.common.counting import first_few
 from ding_cls.config.openmmlab.key_table import ROOTS
 from ding_cls.config.tools.lint_rule import LintContext, LintFinding
 
@@ -53,7 +54,4 @@ def _is_variable(cfg: LintContext, name: str) -> bool:
 
 def _likewise(names: Sequence[str]) -> str:
     """Return the other names, as the end of a clause."""
-    if not names:
-        return ""
-    more = f" and {len(names) - _NUM_NAMED} more" if len(names) > _NUM_NAMED else ""
-    return f"; likewise {', '.join(names[:_NUM_NAMED])}{more}"
+    return f"; likewise {first_few(names, _NUM_NAMED)}" if names else ""

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ding_cls.common.counting import first_few
 from ding_cls.data.class_names import nearest_name
 from ding_cls.data.datasets.left_out import LeftOut, is_passed_over, is_system_file, is_system_folder
 from ding_cls.data.decoding.formats import EXTENSIONS
@@ -386,9 +387,7 @@ def _contents(folder: Path) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Return the first of many names, and how many more there are."""
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(map(repr, names[:_MAX_LISTED])) + more
+    return first_few([*map(repr, names)], _MAX_LISTED)
 
 
 def _wanted_form(root: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from ding_cls.common.counting import counted
 from ding_cls.data.decoding.formats import PLUGINS, missing_decoder
 
 DELETE = "delete it or replace it"
@@ -152,7 +153,7 @@ def _tiff_samples(file: BinaryIO) -> str:
         form = _SAMPLE_FORMATS.get(directory.get(339, (1,))[0], "-bit")
         compression = directory.get(259, 1)
         packed = "" if compression in TiffImagePlugin.COMPRESSION_INFO else f", compression {compression}"
-        return f"{channels} channel{'s' if channels > 1 else ''} of {bits[0]}{form} numbers{packed}"
+        return f"{counted(channels, 'channel')} of {bits[0]}{form} numbers{packed}"
     # As above.
     except Exception:
         return ""

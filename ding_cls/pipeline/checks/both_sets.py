@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ding_cls.common.counting import first_few
 from ding_cls.data import innermost
 from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import label_view
-from ding_cls.data.same_images import shared_images
+from ding_cls.data.same_images import SharedImages, shared_images
 from ding_cls.data.split_words import is_plain, line_on_classes, split_of
 from ding_cls.errors import DingError
 from ding_cls.pipeline.checks.labels import labels_of
@@ -105,11 +106,7 @@ def images_on_both_sides(collect: Any, train_set: Any, eval_set: Any) -> str:
     if found is None:
         return ""
     key = "eval_data_path" if collect.val is None else "val"
-    other = f" (there {found.other!r})" if found.other else ""
-    return (
-        f"policy.collect.{key}: {found.number:,} of {found.total:,} evaluation images are trained on too, as "
-        f"{found.first!r}{other}; remove them from one side"
-    )
+    return f"policy.collect.{key}: {_trained_on(found, 'evaluation')}"
 
 
 def has_test_folder(collect: Any) -> bool:
@@ -125,11 +122,13 @@ def trained_test_images(cfg: Any, train_set: Any) -> str:
     except DingError:
         # It is told where the test images are evaluated.
         return ""
-    if found is None:
-        return ""
+    return "" if found is None else _trained_on(found, "test")
+
+
+def _trained_on(found: SharedImages, kind: str) -> str:
     other = f" (there {found.other!r})" if found.other else ""
     return (
-        f"{found.number:,} of {found.total:,} test images are trained on too, as {found.first!r}{other}; "
+        f"{found.number:,} of {found.total:,} {kind} images are trained on too, as {found.first!r}{other}; "
         "remove them from one side"
     )
 
@@ -157,5 +156,4 @@ def _counted(numbers: list[int], dataset: Any) -> str:
 
 
 def _named(numbers: list[int], dataset: Any) -> str:
-    names = ", ".join(repr(dataset.classes[each]) for each in numbers[:_NUM_NAMED])
-    return f"{names} and {len(numbers) - _NUM_NAMED} more" if len(numbers) > _NUM_NAMED else names
+    return first_few([repr(dataset.classes[each]) for each in numbers], _NUM_NAMED)

@@ -220,3 +220,13 @@ def test_wrappers_around_a_data_set_are_looked_into(tmp_path: Path) -> None:
     file.write_text(text)
     (finding,) = lint(inspect_config(file), processes=1)
     assert finding.what == "evaluation sees 224 px, training 160 x 192 px (mine.py:5)"
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("mine.py", True), ("total_config.py", False)])
+def test_a_size_that_a_run_has_saved_is_no_wish(tmp_path: Path, name: str, is_told: bool) -> None:
+    file = tmp_path / name
+    file.write_text(
+        changed(PIPELINES, ("learn_data_path='train',", "learn_data_path='train', image_size=96,"))
+    )
+    rules = [each.rule for each in lint(inspect_config(file), processes=1)]
+    assert ("size-without-effect" in rules) == is_told

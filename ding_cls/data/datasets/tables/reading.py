@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ding_cls.common.counting import first_few
 from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.errors import DataError
 
@@ -92,8 +93,7 @@ def looks_like_image(cell: str) -> bool:
 
 def listed(names: Sequence[str]) -> str:
     """Return the names of some columns in a few words."""
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return f"{', '.join(names[:_MAX_LISTED])}{more}"
+    return first_few(names, _MAX_LISTED)
 
 
 def _decoded(file: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.common.counting import first_few
 from ding_cls.distributed.comm import broadcast_object
 from ding_cls.errors import NumbersError
 from ding_cls.models import AVERAGED, TRAINING
@@ -71,8 +72,7 @@ def _found(engine: Engine, state: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(names: list[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(names[:_MAX_LISTED]) + more
+    return first_few(names, _MAX_LISTED)
 
 
 def non_finite(state: Mapping[str, Any], masks: Collection[str] = ()) -> list[str]:
