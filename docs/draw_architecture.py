@@ -20,6 +20,8 @@ BEGIN, END = "<!-- tree, written by draw_architecture.py -->", "<!-- end of the 
 FOLDERS = {
     "ding_cls": "the library; `__init__.py` lists the public names and imports them on first use",
     "ding_cls/cli": "the command line: parsing only, one file per verb",
+    "ding_cls/cli/checkpoints": "verbs that judge a trained network or put it to use",
+    "ding_cls/cli/looking": "verbs that show what a config will do, or what runs have done",
     "ding_cls/pipeline": "the only place where rooms meet: builds the parts of a run, then starts them",
     "ding_cls/pipeline/datasets": "from config sections to datasets: splits, descriptions, input statistics",
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
@@ -55,6 +57,7 @@ FOLDERS = {
     "ding_cls/optim": "optimizers, parameter groups, the scheduler that sets the rate",
     "ding_cls/optim/schedules": "schedules: pure functions of the position in a run",
     "ding_cls/metrics": "metrics: sums and counts over evaluation data, then results",
+    "ding_cls/metrics/analysis": "from the predictions for all samples: intervals, comparisons, confidence",
     "ding_cls/report": "curves of a run, drawn from the records it wrote",
     "ding_cls/distributed": "joining processes, collectives, DDP",
     "ding_cls/config": "configs: read, merged, checked, compiled; never imports torch",

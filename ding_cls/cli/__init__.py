@@ -8,8 +8,9 @@ import argparse
 from collections.abc import Sequence
 
 from ding_cls import __version__
-from ding_cls.cli import config, environment, evaluate, hooks, kfold, models, predict, prepare, run
+from ding_cls.cli import config, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
+from ding_cls.cli.checkpoints import evaluate, predict
 from ding_cls.cli.exits import guarded as _guarded
 from ding_cls.cli.run import run_program
 

@@ -16,6 +16,9 @@ EXTRAS = {
     "mlflow": ("mlflow-skinny", "mlflow"),
     "wandb": ("wandb",),
     "report": ("matplotlib",),
+    "cam": ("grad-cam",),
+    "doctor": ("imagehash",),
+    "parquet": ("pyarrow",),
 }
 
 

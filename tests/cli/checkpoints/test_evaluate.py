@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.cli.evaluate import _named
+from ding_cls.cli.checkpoints.evaluate import _named
 from ding_cls.errors import ConfigError
 
 

@@ -1,0 +1,1 @@
+"""Verbs that judge a trained network or put it to use."""

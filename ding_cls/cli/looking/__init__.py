@@ -1,0 +1,1 @@
+"""Verbs that show what a config will do, or what runs have done."""
