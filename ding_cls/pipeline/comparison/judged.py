@@ -94,7 +94,7 @@ def judged(
         found = readers[Path(name).suffix.lower()](name)
     except OSError as error:
         raise DataError(f"'{name}' cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, csv.Error, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, IndexError, EOFError, csv.Error, zipfile.BadZipFile) as error:
         raise DataError(
             f"'{name}' holds no results as ding-cls eval --out writes them: {_reason(error)}"
         ) from error
@@ -134,10 +134,10 @@ def _read_json(name: str) -> Judged:
 def _read_npz(name: str) -> Judged:
     with np.load(name, allow_pickle=False) as file:
         ids, *values = (torch.from_numpy(file[each]) for each in ("sample_ids", "targets", "logits"))
+    if any(len(each) != len(ids) for each in values):
+        raise ValueError("its arrays differ in length")
     order = ids.argsort(stable=True)
     targets, logits = (each[order] for each in values)
-    if not len(targets) == len(logits) == len(ids):
-        raise ValueError("its arrays differ in length")
     several = targets.is_floating_point() and bool(((targets == 1) | (targets <= 0)).all())
     kind = "several" if several else "tasks" if logits.dim() == 3 else "one"
     predicted, scores = predicted_of(probabilities_of(logits, kind), kind, logits)

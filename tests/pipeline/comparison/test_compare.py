@@ -97,6 +97,6 @@ def test_what_cannot_be_compared_is_refused(workdir: Path, monkeypatch: pytest.M
         compare(["a"])
     with pytest.raises(ConfigError, match="--data and --split say what checkpoints are evaluated on"):
         compare(["a.csv", "b.json"], split="test")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(module, "launched_world_size", lambda: 2)
     with pytest.raises(ConfigError, match="compare runs in one process"):
         compare(["a.csv", "b.json"])

@@ -1,7 +1,6 @@
 """Results as files and checkpoints tell them: the same images, right or wrong, whatever the form."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ ODD = 'a "<&>",\n\u202e|\udcff'
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on images, and its results in each form: ``out.csv``, ``out.json``, ``out.npz``."""
     folder = tmp_path_factory.mktemp("judged")
     for split, count in (("train", 6), ("val", 4)):
@@ -31,10 +30,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run_tiny(folder / "data", "run", *words)
         for ending in ("csv", "json", "npz"):
             evaluate("run", out=f"out.{ending}")
-        yield folder
+    return folder
 
 
-def test_a_run_and_its_files_tell_the_same(run: Path) -> None:
+def test_a_run_and_its_files_tell_the_same(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
     of_run, of_csv, of_json, of_npz = (judged(name) for name in ("run", "out.csv", "out.json", "out.npz"))
     for each in (of_csv, of_json):
         assert (each.paths, each.classes, each.numbers) == (of_run.paths, of_run.classes, of_run.numbers)

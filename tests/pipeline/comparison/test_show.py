@@ -28,15 +28,17 @@ BASE = "1" * 80 + "0" * 20
         ),
         (
             "0" * 16 + BASE[16:],
-            "A is better than B by 16.0 points, 95 % interval 9.0 to 24.0 (McNemar p < 0.001)",
+            "A is better than B by 16.0 points, 95 % interval 9.0 to 23.0 (McNemar p < 0.001)",
         ),
         (
             "0" + "1" * 83 + "0" * 16,
-            "no difference shown: B is ahead of A by 3.0 points, 95 % interval -1.0 to 8.0 (McNemar p = 0.38)",
+            "no difference shown: B is ahead of A by 3.0 points, 95 % interval -1.0 to 8.0 "
+            "(McNemar p = 0.38)",
         ),
         (
             "00" + "1" * 80 + "0" * 18,
-            "no difference shown: A and B are right equally often, 95 % interval -4.0 to 4.0 (McNemar p = 1.00)",
+            "no difference shown: A and B are right equally often, 95 % interval -4.0 to 4.0 "
+            "(McNemar p = 1.00)",
         ),
     ],
 )
