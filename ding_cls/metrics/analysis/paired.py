@@ -31,7 +31,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     for k in range(smaller):
         term = term * (number - k) // (k + 1)
         tail += term
-    return min(1.0, 2 * tail / 2**number)
+    return min(1.0, 2 * tail / (1 << number))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

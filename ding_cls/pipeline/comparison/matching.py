@@ -2,13 +2,16 @@
 
 import os
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ding_cls.errors import DataError
 from ding_cls.pipeline.comparison.judged import Judged
+
+# A path, and which of its occurrences.
+Key = tuple[str, int]
 
 
 def matched(first: Judged, other: Judged) -> tuple[npt.NDArray[np.int64], str]:
@@ -42,7 +45,7 @@ def _by_path(
     own: Sequence[str], others: Sequence[str], first: Judged, other: Judged
 ) -> tuple[npt.NDArray[np.int64], str]:
     (own_folder, own_below), (other_folder, other_below) = _below(own), _below(others)
-    ways: list[tuple[str, list[Hashable], list[Hashable]]] = [
+    ways: list[tuple[str, list[Key], list[Key]]] = [
         ("by path", _counted(own), _counted(others)),
         (
             f"by path below {own_folder or '.'} and {other_folder or '.'}",
@@ -62,13 +65,13 @@ def _by_path(
     return places, words
 
 
-def _not_the_same(first: Judged, other: Judged, alone: list[list[Hashable]]) -> str:
+def _not_the_same(first: Judged, other: Judged, alone: list[list[Key]]) -> str:
     counts = [
         f"{len(keys):,} of the {len(each):,} images of '{each.name}' are not in '{rest.name}'"
         for each, rest, keys in ((first, other, alone[0]), (other, first, alone[1]))
         if keys
     ]
-    path, _ = next(keys for keys in alone if keys)[0]  # type: ignore[misc]
+    path, _ = next(keys for keys in alone if keys)[0]
     return (
         f"{', and '.join(counts)}, such as {path!r}; compare results on the same images: "
         "--data PATH --split NAME for checkpoints, files of the same data else"
@@ -110,10 +113,10 @@ def _checked_classes(first: Judged, other: Judged, places: npt.NDArray[np.int64]
     return "" if are_names else ", classes by number"
 
 
-def _counted(paths: Sequence[str]) -> list[Hashable]:
+def _counted(paths: Sequence[str]) -> list[Key]:
     """Return a path with which occurrence of it this is: an image may be listed twice."""
     seen: Counter[str] = Counter()
-    found: list[Hashable] = []
+    found: list[Key] = []
     for path in paths:
         found.append((path, seen[path]))
         seen[path] += 1

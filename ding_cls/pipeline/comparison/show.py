@@ -157,7 +157,8 @@ def _of_pair(comparison: Comparison, pair: Pair, num_changed: int) -> list[str]:
     if not num_changed or not changed:
         return lines
     lines.append(
-        f"changed sides: {len(changed):,} images" + ("" if len(changed) <= num_changed else ", first:")
+        f"changed sides: {len(changed):,} images"
+        + (f"; {num_changed:,} of them:" if num_changed < len(changed) else ":")
     )
     for index in _of_both_sides(changed, pair.only_first, num_changed):
         guesses = first.predicted[index] or "none", other.predicted[pair.places[index]] or "none"

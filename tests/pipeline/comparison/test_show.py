@@ -71,7 +71,7 @@ def test_the_page_has_numbers_sides_and_settings(
         "B  accuracy  75.00 %  (30.1 to 95.4)  loss 0.6000",
     ]
     assert "right: A alone 1, B alone 1, both 2, neither 0" in lines
-    assert "changed sides: 2 images, first:" in lines
+    assert "changed sides: 2 images; 1 of them:" in lines
     assert "  A right  fir: A fir, B fir  0.png" in lines
     assert "  B right  fir: A fir, B fir  3.png" not in lines
     assert "│ lr      │ 0.1 │ 0.2 │" in lines
