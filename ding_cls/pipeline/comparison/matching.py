@@ -55,7 +55,8 @@ def _by_path(
     ]
     common = [set(left) & set(right) for _, left, right in ways]
     words, left, right = ways[0 if len(common[0]) >= len(common[1]) else 1]
-    alone = [[key for key in side if key not in set(rest)] for side, rest in ((left, right), (right, left))]
+    shared = set(left) & set(right)
+    alone = [[key for key in side if key not in shared] for side in (left, right)]
     if any(alone):
         raise DataError(_not_the_same(first, other, alone))
     index_of = {key: index for index, key in enumerate(right)}
@@ -73,8 +74,8 @@ def _not_the_same(first: Judged, other: Judged, alone: list[list[Key]]) -> str:
     ]
     path, _ = next(keys for keys in alone if keys)[0]
     return (
-        f"{', and '.join(counts)}, such as {path!r}; compare results on the same images: "
-        "--data PATH --split NAME for checkpoints, files of the same data else"
+        f"{', and '.join(counts)}, such as {path!r}; compare results on the same images (of checkpoints: "
+        "--data, --split)"
     )
 
 

@@ -10,10 +10,13 @@ import torch
 from ding_cls.common.tables import write_json, write_table
 from ding_cls.errors import DataError
 from ding_cls.pipeline.comparison.judged import is_result_file, judged
-from ding_cls.pipeline.evaluate import evaluate, write_arrays
+from ding_cls.pipeline.comparison.matching import matched
+from ding_cls.pipeline.evaluate import evaluate, evaluate_checkpoint, write_arrays, write_report
 from ding_cls.pipeline.evaluation.sample_records import COLUMNS
 from tests.conftest import write_pictures
 from tests.harness import run_tiny, tiny_parts
+from tests.inference.conftest import several as several
+from tests.inference.conftest import tasks as tasks
 
 ODD = 'a "<&>",\n\u202e|\udcff'
 
@@ -151,3 +154,19 @@ def test_a_folder_is_a_run_whatever_its_name(workdir: Path) -> None:
     assert not is_result_file("run.csv")
     assert is_result_file("results.CSV")
     assert not is_result_file("ckpt_best.pth.tar")
+
+
+@pytest.mark.parametrize("kind", ["several", "tasks"])
+def test_several_labels_and_tasks_of_a_run_and_of_its_files(
+    kind: str, request: pytest.FixtureRequest, workdir: Path
+) -> None:
+    found = evaluate_checkpoint(request.getfixturevalue(kind))
+    assert found.intervals, "results of such labels have intervals too"
+    for ending in ("csv", "json"):
+        write_report(f"a.{ending}", found)
+    of_run = judged(str(request.getfixturevalue(kind)))
+    for each in (judged("a.csv"), judged("a.json")):
+        assert (each.paths, each.classes, each.predicted) == (of_run.paths, of_run.classes, of_run.predicted)
+        assert each.is_right.tolist() == of_run.is_right.tolist()
+        assert matched(of_run, each)[0].tolist() == [*range(len(of_run))]
+    assert of_run.losses is None

@@ -51,7 +51,7 @@ def test_other_images_are_counted_and_refused() -> None:
     other = result("b", [*PATHS[:3], "val/oak/7.png", "val/oak/8.png"], [*CLASSES, "oak"], "01122")
     line = (
         r"1 of the 4 images of 'a' are not in 'b', and 2 of the 5 images of 'b' are not in 'a', such as "
-        r"'val/oak/1.png'; compare results on the same images: --data PATH --split NAME"
+        r"'val/oak/1.png'; compare results on the same images \(of checkpoints: --data"
     )
     with pytest.raises(DataError, match=line):
         matched(result("a"), other)
