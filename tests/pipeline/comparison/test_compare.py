@@ -83,7 +83,7 @@ def test_only_settings_that_differ_are_listed(monkeypatch: pytest.MonkeyPatch) -
         {"exp_name": "b", "seed": 0, "policy": {"learn": {"lr": 0.2, "epochs": 3, "ema": True}}},
         {"exp_name": "c", "seed": 1, "policy": {"learn": {"lr": 0.1, "epochs": 3}}},
     ]
-    results = [result(name, "10", config=cfg) for name, cfg in zip("abd", configs, strict=True)]
+    results = [result(name, "10", config=cfg) for name, cfg in zip(("a", "b", "d"), configs, strict=True)]
     found = compared(monkeypatch, results[0], result("file.csv", "10"), *results[1:])
     assert found.settings == {
         "policy.learn.lr": [0.1, ABSENT, 0.2, 0.1],
