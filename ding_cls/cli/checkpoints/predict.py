@@ -31,6 +31,25 @@ def add_verbs(verbs: Verbs) -> None:
         "--out", metavar="FILE", help="write a .csv, .json or .parquet file, one row for each image"
     )
     predict.add_argument(
+        "--draw", metavar="DIR", help="write each image into DIR, with its classes and scores on it"
+    )
+    predict.add_argument(
+        "--cam",
+        metavar="DIR",
+        help="write a heat map of each image into DIR (Grad-CAM): where its class shows",
+    )
+    predict.add_argument(
+        "--sort-into", metavar="DIR", help="copy each image into DIR/CLASS, by its predicted class"
+    )
+    predict.add_argument(
+        "--wrong",
+        action="store_true",
+        help="with --sort-into: only images in the folder of another class, into DIR/FOLDER/CLASS",
+    )
+    predict.add_argument(
+        "--link", action="store_true", help="with --sort-into: symbolic links in place of copies"
+    )
+    predict.add_argument(
         "--split",
         type=lambda name: "val" if name in ("valid", "validation") else name,
         choices=("train", "val", "test"),
@@ -74,10 +93,18 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.probabilities and arguments.out is None:
         raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
     from ding_cls.inference import load
+    from ding_cls.inference.outputs import OutputFolders
     from ding_cls.inference.predict import averaged_line, check_output, named_images, predict_files
 
     members, words = _named(arguments)
     check_output(arguments.out, topk=arguments.topk)
+    folders = OutputFolders(
+        draw=arguments.draw,
+        cam=arguments.cam,
+        sort_into=arguments.sort_into,
+        is_wrong_only=arguments.wrong,
+        is_linked=arguments.link,
+    )
     sources: Any = named_images(words, sys.stdin.buffer) if words else []
     predictor = load(
         members or None,
@@ -100,6 +127,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         )
     if line := averaged_line(predictor):
         print(line, file=sys.stderr)
+    writers = folders.writers(predictor, sources, topk=arguments.topk, batch_size=arguments.batch_size)
     count = predict_files(
         predictor,
         sources,
@@ -108,10 +136,12 @@ def _predict(arguments: argparse.Namespace) -> int:
         with_probabilities=arguments.probabilities,
         batch_size=arguments.batch_size,
         num_workers=arguments.workers,
+        writers=writers,
     )
     for path, error in count.failed[:5] if arguments.out else ():
         print(f"not read: {error or path}", file=sys.stderr)
-    print(f"{count}{': ' + arguments.out if arguments.out else ''}", file=sys.stderr)
+    written = "".join(f"; {each}" for each in writers)
+    print(f"{count}{': ' + arguments.out if arguments.out else ''}{written}", file=sys.stderr)
     return 2 if arguments.strict and count.failed else 0
 
 
