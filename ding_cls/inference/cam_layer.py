@@ -42,7 +42,7 @@ class Layout(NamedTuple):
         else:
             tokens = output if self.order == "NLC" else output.transpose(0, 1)
             tokens = tokens[:, tokens.shape[1] - self.height * self.width :]
-            maps = tokens.transpose(1, 2).unflatten(2, (self.height, self.width))
+            maps = tokens.transpose(1, 2).reshape(len(tokens), -1, self.height, self.width)
         return maps.float().clone()
 
 
@@ -83,9 +83,10 @@ def find_map_layer(
         with _listening(network) as outputs:
             logits = network(probe)
         shapes = [each.shape for each in outputs]
+        size = images.shape[-2], images.shape[-1]
         for each in outputs:
             is_logits = each.module is network or each.shape == tuple(logits.shape)
-            each.layout = None if is_logits else _layout(each.shape, shapes, tuple(images.shape[-2:]))
+            each.layout = None if is_logits else _layout(each.shape, shapes, size)
         if logits.requires_grad:
             torch.autograd.grad(score(logits), probe)
     last_calls = {id(each.module): each for each in outputs}

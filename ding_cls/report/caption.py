@@ -5,9 +5,12 @@ Plain pixels and text in, a picture out.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
@@ -18,7 +21,8 @@ _MAX_LINES = 100
 _JOINERS = "\u200c\u200d"
 _BACKGROUND = (0, 0, 0, 176)
 
-# Found by name in the folders of the system, each for writing systems that those before it lack.
+# Found by name in the folders of the system, or in matplotlib; each for writing systems that those before it
+# lack.
 _FONTS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -141,10 +145,16 @@ def _font_name(line: str) -> str | None:
 def _font(name: str | None, size: int, engine: ImageFont.Layout | None = None) -> _Font | None:
     if name is None:
         return ImageFont.load_default(size)
-    try:
-        return ImageFont.truetype(name, size, layout_engine=engine)
-    except OSError:
-        return None
+    for path in (name, _matplotlib_font(name)):
+        with suppress(OSError):
+            return ImageFont.truetype(path, size, layout_engine=engine)
+    return None
+
+
+def _matplotlib_font(name: str) -> str:
+    """Return where matplotlib, if it is installed, would have a font; it is not imported."""
+    found = find_spec("matplotlib")
+    return os.path.join(os.path.dirname((found and found.origin) or ""), "mpl-data", "fonts", "ttf", name)
 
 
 @lru_cache(maxsize=65536)
