@@ -15,7 +15,7 @@ from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import Source, find_images
-from ding_cls.inference.outputs import Writer, handed_on
+from ding_cls.inference.outputs.writers import Writer, handed_on
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import Columns, lines, write_predictions
 

@@ -93,7 +93,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.probabilities and arguments.out is None:
         raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
     from ding_cls.inference import load
-    from ding_cls.inference.outputs import OutputFolders
+    from ding_cls.inference.outputs.writers import OutputFolders
     from ding_cls.inference.predict import averaged_line, check_output, named_images, predict_files
 
     members, words = _named(arguments)

@@ -15,7 +15,7 @@ from ding_cls.common.counting import counted
 from ding_cls.errors import DataError
 from ding_cls.inference.cam import HeatMapper, explained_label, shown_image
 from ding_cls.inference.images import Source, name_of_source, read_rgb
-from ding_cls.inference.output_folder import OutputFolder, portable_name, relative_names, write_new
+from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, relative_names, write_new
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import lines
 from ding_cls.report.caption import captioned, resized, side_by_side, undrawn

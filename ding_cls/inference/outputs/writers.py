@@ -1,4 +1,4 @@
-"""What a prediction leaves in folders: drawn images, heat maps, sorted images."""
+"""The folders that a command names, and who fills them as images are predicted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ding_cls.errors import ConfigError
 from ding_cls.inference.images import Source
-from ding_cls.inference.output_folder import OutputFolder
+from ding_cls.inference.outputs.new_folder import OutputFolder
 from ding_cls.inference.predictor import Prediction, Predictor
 
 
@@ -74,16 +74,16 @@ class OutputFolders:
         """
         found: list[Writer] = []
         if folder := self._folders.get("--draw"):
-            from ding_cls.inference.pictures import DrawnImages
+            from ding_cls.inference.outputs.pictures import DrawnImages
 
             found.append(DrawnImages(folder, predictor, sources, topk=topk))
         if folder := self._folders.get("--cam"):
-            from ding_cls.inference.pictures import HeatPictures
+            from ding_cls.inference.outputs.pictures import HeatPictures
 
             size = predictor.batch_size if batch_size is None else batch_size
             found.append(HeatPictures(folder, predictor, sources, batch_size=size))
         if folder := self._folders.get("--sort-into"):
-            from ding_cls.inference.sorting import SortedImages
+            from ding_cls.inference.outputs.sorting import SortedImages
 
             found.append(
                 SortedImages(

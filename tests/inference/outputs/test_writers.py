@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.errors import ConfigError
-from ding_cls.inference.outputs import OutputFolders, handed_on
+from ding_cls.inference.outputs.writers import OutputFolders, handed_on
 
 
 @pytest.mark.parametrize(

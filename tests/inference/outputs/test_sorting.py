@@ -11,10 +11,10 @@ from PIL import Image
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.inference.images import Source
-from ding_cls.inference.output_folder import OutputFolder
+from ding_cls.inference.outputs.new_folder import OutputFolder
+from ding_cls.inference.outputs.sorting import SortedImages
 from ding_cls.inference.predictor import Prediction, Predictor
-from ding_cls.inference.sorting import SortedImages
-from tests.inference.test_pictures import Bright
+from tests.inference.outputs.test_pictures import Bright
 
 CLASSES = ("cat", "dog", "a/b")
 

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ding_cls.data import Preprocessing
-from ding_cls.inference import pictures
 from ding_cls.inference.images import Source
-from ding_cls.inference.output_folder import OutputFolder
-from ding_cls.inference.outputs import handed_on
-from ding_cls.inference.pictures import DrawnImages, HeatPictures, Pictures
+from ding_cls.inference.outputs import pictures
+from ding_cls.inference.outputs.new_folder import OutputFolder
+from ding_cls.inference.outputs.pictures import DrawnImages, HeatPictures, Pictures
+from ding_cls.inference.outputs.writers import handed_on
 from ding_cls.inference.predictor import Predictor
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.output_folder import OutputFolder, portable_name, relative_names, write_new
+from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, relative_names, write_new
 
 
 def put(folder: OutputFolder, place: str, name: str, content: bytes = b"x") -> str:

@@ -15,7 +15,7 @@ from ding_cls.common.counting import counted, first_few
 from ding_cls.common.files import create_unique_dir
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import Source, name_of_source, read_rgb
-from ding_cls.inference.output_folder import OutputFolder, portable_name, write_new
+from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, write_new
 from ding_cls.inference.predictor import Prediction, Predictor
 
 _LOGGER = logging.getLogger(__name__)
