@@ -129,13 +129,17 @@ def test_a_parquet_file_is_written_in_groups_and_not_at_all_after_an_error(
     file = parquet.ParquetFile(tmp_path / "t.parquet")
     assert (file.num_row_groups, file.read().column("a").to_pylist()) == (3, list(range(25)))
     with pytest.raises(ZeroDivisionError):
-        write_table(tmp_path / "u.parquet", "a", ((1 // (15 - number),) for number in range(25)), types=(int,))
+        write_table(
+            tmp_path / "u.parquet", "a", ((1 // (15 - number),) for number in range(25)), types=(int,)
+        )
     assert os.listdir(tmp_path) == ["t.parquet"]
 
 
 def test_without_pyarrow_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigError, match=r"pyarrow, which is not installed: pip install 'ding_cls\[parquet\]'"):
+    with pytest.raises(
+        ConfigError, match=r"pyarrow, which is not installed: pip install 'ding_cls\[parquet\]'"
+    ):
         checked_ending("a.parquet")
     assert checked_ending("a.csv") == ".csv"
 

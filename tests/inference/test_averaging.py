@@ -1,4 +1,4 @@
-"""Logits of a mean of probabilities: against the mean written out, and where probabilities round to 0 and 1."""
+"""The mean of probabilities as logits: against it written out, and where probabilities round to 0 or 1."""
 
 import pytest
 import torch
@@ -20,7 +20,9 @@ def test_the_probabilities_of_the_mean_are_the_mean_of_the_probabilities(shape: 
 
 def test_what_is_sure_stays_finite() -> None:
     views = [torch.tensor([[2000.0, -2000.0]]), torch.tensor([[1000.0, -1000.0]])]
-    assert mean_logits(views, has_several_labels=False).tolist() == [[0.0, pytest.approx(-2000.693, abs=1e-2)]]
+    assert mean_logits(views, has_several_labels=False).tolist() == [
+        [0.0, pytest.approx(-2000.693, abs=1e-2)]
+    ]
     assert mean_logits(views, has_several_labels=True).isfinite().all()
 
 

@@ -63,7 +63,9 @@ def test_leading_words_are_networks_and_the_last_is_images(files: Path, words: s
 
 
 def test_a_run_of_a_folder_that_is_meant_for_its_images_needs_a_pattern(files: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'runs/b' is a run or a checkpoint, and it is named behind images; "):
+    with pytest.raises(
+        ConfigError, match=r"'runs/b' is a run or a checkpoint, and it is named behind images; "
+    ):
         members_and_images(["runs/a", "photos", "runs/b"])
     with pytest.raises(ConfigError, match=r"'w\.pth' is a run or a checkpoint"):
         refuse_networks(["photos", "w.pth"])
@@ -88,7 +90,9 @@ def test_a_network_that_is_named_twice_is_refused(files: Path) -> None:
     shutil.copytree("runs/a", "runs/copy")
     os.link("w.pth", "same.pth")
     for pair in (["runs/a", "runs/a/ckpt"], ["runs/a", Path("runs/a")], ["w.pth", "same.pth"]):
-        with pytest.raises(ConfigError, match=r"are the same file, and a mean would count it twice; name it once"):
+        with pytest.raises(
+            ConfigError, match=r"are the same file, and a mean would count it twice; name it once"
+        ):
             refuse_repeated(pair)
     with pytest.raises(CheckpointError, match="there is no checkpoint 'gone'"):
         refuse_repeated(["runs/a", "gone"])
