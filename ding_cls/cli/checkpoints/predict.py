@@ -72,7 +72,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if launched_world_size() > 1:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
     if arguments.probabilities and arguments.out is None:
-        raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
+        raise ConfigError("--probabilities are columns of a file; add --out FILE.csv, .json or .parquet")
     from ding_cls.inference import load
     from ding_cls.inference.predict import averaged_line, check_output, named_images, predict_files
 
