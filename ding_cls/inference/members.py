@@ -104,7 +104,7 @@ def refuse_repeated(sources: Iterable[PathLike]) -> None:
 def _is_other_network(word: str, members: Sequence[PathLike]) -> bool:
     if not is_network(word):
         return False
-    known = {_identity(each) for each in with_folds(members)}
+    known = {_identity(each) for each in with_folds(members) if os.path.exists(each)}
     return not {_identity(each) for each in with_folds([word])} <= known
 
 

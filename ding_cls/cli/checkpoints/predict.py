@@ -30,25 +30,7 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--out", metavar="FILE", help="write a .csv, .json or .parquet file, one row for each image"
     )
-    predict.add_argument(
-        "--draw", metavar="DIR", help="write each image into DIR, with its classes and scores on it"
-    )
-    predict.add_argument(
-        "--cam",
-        metavar="DIR",
-        help="write a heat map of each image into DIR (Grad-CAM): where its class shows",
-    )
-    predict.add_argument(
-        "--sort-into", metavar="DIR", help="copy each image into DIR/CLASS, by its predicted class"
-    )
-    predict.add_argument(
-        "--wrong",
-        action="store_true",
-        help="with --sort-into: only images in the folder of another class, into DIR/FOLDER/CLASS",
-    )
-    predict.add_argument(
-        "--link", action="store_true", help="with --sort-into: symbolic links in place of copies"
-    )
+    _add_folders(predict)
     predict.add_argument(
         "--split",
         type=lambda name: "val" if name in ("valid", "validation") else name,
@@ -87,24 +69,41 @@ def add_verbs(verbs: Verbs) -> None:
     add_debug(predict)
 
 
+def _add_folders(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument(
+        "--draw", metavar="DIR", help="write each image into DIR, with its classes and scores on it"
+    )
+    predict.add_argument(
+        "--cam",
+        metavar="DIR",
+        help="write a heat map of each image into DIR (Grad-CAM): where its class shows",
+    )
+    predict.add_argument(
+        "--sort-into", metavar="DIR", help="copy each image into DIR/CLASS, by its predicted class"
+    )
+    predict.add_argument(
+        "--wrong",
+        action="store_true",
+        help="with --sort-into: only images in the folder of another class, into DIR/FOLDER/CLASS",
+    )
+    predict.add_argument(
+        "--link", action="store_true", help="with --sort-into: symbolic links in place of copies"
+    )
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     if launched_world_size() > 1:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
     if arguments.probabilities and arguments.out is None:
-        raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
+        raise ConfigError("--probabilities are columns of a file; add --out FILE.csv, .json or .parquet")
     from ding_cls.inference import load
     from ding_cls.inference.outputs.writers import OutputFolders
     from ding_cls.inference.predict import averaged_line, check_output, named_images, predict_files
 
     members, words = _named(arguments)
     check_output(arguments.out, topk=arguments.topk)
-    folders = OutputFolders(
-        draw=arguments.draw,
-        cam=arguments.cam,
-        sort_into=arguments.sort_into,
-        is_wrong_only=arguments.wrong,
-        is_linked=arguments.link,
-    )
+    names = ("draw", "cam", "sort_into", "wrong", "link")
+    folders = OutputFolders(**{name: getattr(arguments, name) for name in names})
     sources: Any = named_images(words, sys.stdin.buffer) if words else []
     predictor = load(
         members or None,

@@ -29,8 +29,8 @@ class OutputFolders:
         draw: for images with what is predicted written on them; None: for none.
         cam: for heat maps.
         sort_into: for images by class.
-        is_wrong_only: of the sorted ones those that are not what their folder says.
-        is_linked: links to the sorted ones in place of copies.
+        wrong: of the sorted ones those that are not what their folder says.
+        link: links to the sorted ones in place of copies.
 
     Raises:
         ConfigError: a folder holds something or is named twice, or an option lacks ``sort_into``.
@@ -42,10 +42,10 @@ class OutputFolders:
         draw: str | None = None,
         cam: str | None = None,
         sort_into: str | None = None,
-        is_wrong_only: bool = False,
-        is_linked: bool = False,
+        wrong: bool = False,
+        link: bool = False,
     ) -> None:
-        for option, is_given in (("--wrong", is_wrong_only), ("--link", is_linked)):
+        for option, is_given in (("--wrong", wrong), ("--link", link)):
             if is_given and sort_into is None:
                 raise ConfigError(f"{option} is about sorted images; add --sort-into DIR")
         named = {"--draw": draw, "--cam": cam, "--sort-into": sort_into}
@@ -55,8 +55,8 @@ class OutputFolders:
         places = [os.path.realpath(each.path) for each in self._folders.values()]
         if len(set(places)) < len(places):
             raise ConfigError(f"{' and '.join(self._folders)} name one folder twice; give each its own")
-        self._is_wrong_only = is_wrong_only
-        self._is_linked = is_linked
+        self._is_wrong_only = wrong
+        self._is_linked = link
 
     def writers(
         self, predictor: Predictor, sources: Sequence[Source], *, topk: int, batch_size: int | None = None

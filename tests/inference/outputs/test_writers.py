@@ -11,8 +11,8 @@ from ding_cls.inference.outputs.writers import OutputFolders, handed_on
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"is_wrong_only": True}, "--wrong is about sorted images; add --sort-into DIR"),
-        ({"is_linked": True, "draw": "new"}, "--link is about sorted images"),
+        ({"wrong": True}, "--wrong is about sorted images; add --sort-into DIR"),
+        ({"link": True, "draw": "new"}, "--link is about sorted images"),
         ({"draw": "new", "cam": "./new"}, "--draw and --cam name one folder twice"),
         ({"sort_into": "full"}, "--sort-into 'full' holds files already"),
     ],

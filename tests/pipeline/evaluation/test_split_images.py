@@ -1,0 +1,120 @@
+"""Predicting a run's own split: as evaluation sees it, with files or without."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ding_cls
+from ding_cls.cli import main
+from ding_cls.data import Preprocessing
+from ding_cls.errors import CheckpointError, ConfigError, DataError
+from ding_cls.inference.images import DatasetImage, read_rgb
+from ding_cls.pipeline import evaluate
+from ding_cls.pipeline.evaluation.split_images import _check_prepared, split_images
+from tests.inference.conftest import images as images
+from tests.inference.conftest import several as several
+from tests.inference.conftest import tasks as tasks
+from tests.inference.conftest import trained as trained
+from tests.options.trials import run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on generated images."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run("run")
+    return folder / "run"
+
+
+def predicted(run_folder: Path, split: str) -> list[dict]:
+    words = [str(run_folder), "--split", split, "--out", "p.json", "--probabilities"]
+    assert main(["predict", *words]) == 0
+    return json.loads(Path("p.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["trained", "several", "tasks", "made"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_is_that_of_an_evaluation(
+    request: pytest.FixtureRequest, workdir: Path, name: str, split: str
+) -> None:
+    run_folder = request.getfixturevalue(name)
+    rows = predicted(run_folder, split)
+    evaluate(run_folder, split=split, out="a.npz")
+    evaluate(run_folder, split=split, out="a.csv")
+    with open("a.csv", encoding="utf-8", newline="") as file:
+        assert [row["path"] for row in rows] == [row["path"] for row in csv.DictReader(file)]
+    logits = torch.from_numpy(np.load("a.npz")["logits"]).double()
+    expected = logits.sigmoid() if name == "several" else logits.softmax(-1)
+    found = [list(row.values())[-expected[0].numel() :] for row in rows]
+    assert np.allclose(found, expected.flatten(1), rtol=0, atol=1e-6)
+
+
+def test_files_are_named_and_what_is_in_none_is_an_image(trained: Path, tasks: Path, images: Path) -> None:
+    usual = [Preprocessing(8, 8)]
+    found = split_images([trained], "val", preprocessings=usual)
+    assert found == [record.path for record in ding_cls.load(trained)(images / "val")]
+    arrays = split_images([tasks], "val", preprocessings=usual)
+    assert [each.name for each in arrays] == [str(number) for number in range(8)]
+    pixels = np.load(tasks.parent / "pictures.npz")["images"]
+    assert all(np.array_equal(read_rgb(each), own) for each, own in zip(arrays, pixels, strict=True))
+    other = Preprocessing(image_size=4, resize_size=4)
+    predictor = ding_cls.load(tasks)
+    assert torch.equal(
+        other.normalize(other.to_tensor(other(read_rgb(arrays[0])))[None])[0],
+        ding_cls.inference.Predictor(predictor.model, other, "abcd").preprocess(arrays[0]),
+    )
+
+
+def test_runs_have_the_split_in_common(trained: Path, made: Path, tasks: Path, workdir: Path) -> None:
+    usual = [Preprocessing(8, 8)]
+    assert len(split_images([made, made], "val", preprocessings=usual)) == 5
+    with pytest.raises(ConfigError, match=r"--split val of '.*' and of '.*' are not the same images"):
+        split_images([trained, made], "val", preprocessings=usual)
+    with pytest.raises(DataError, match="has no test split"):
+        split_images([made], "test", preprocessings=usual)
+    torch.save({"a": torch.zeros(1)}, "w.pth")
+    with pytest.raises(CheckpointError, match=r"'w\.pth' does not say"):
+        split_images(["w.pth"], "val", preprocessings=usual)
+
+
+def test_a_dataset_that_prepares_its_images_itself_is_for_its_own_network(made: Path) -> None:
+    class Prepared:
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            return torch.full((3, 2, 2), float(index)), 0
+
+    own = Preprocessing(2, 2)
+    image = DatasetImage("7", Prepared(), 7, own)
+    assert image.pixels() is None
+    predictor = ding_cls.load(made)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    (record,) = ding_cls.inference.Predictor(network, own, "ab", device="cpu").stream([image])
+    assert (record.path, record.error) == ("7", "")
+    (other,) = predictor.stream([image])
+    assert other.error == "sample '7' of the dataset comes prepared; what it was is not known"
+    _check_prepared([image, "a.png"], "val", [own])
+    with pytest.raises(ConfigError, match="--split val: Prepared gives images as it prepares them"):
+        _check_prepared(["a.png", image], "val", [own, Preprocessing(4, 4)])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["RUN", "x.png", "--split", "val"], "--split takes the run's own images, and 'x.png' is named"),
+        (
+            ["w.pth", "--model", "resnet18", "--split", "val"],
+            "--split is a run's own, and weights alone know",
+        ),
+        (["--pretrained", "--model", "resnet18", "x.png", "--split", "val"], "--split is a run's own"),
+    ],
+)
+def test_a_split_and_images_are_one_too_many(
+    trained: Path, workdir: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(["predict", *(str(trained) if word == "RUN" else word for word in words)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
