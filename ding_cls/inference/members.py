@@ -56,9 +56,11 @@ def refuse_networks(images: Iterable[str], members: Sequence[PathLike] = ()) -> 
     """
     for word in images:
         if _is_other_network(word, members):
+            is_run = os.path.isdir(word)
+            pattern = quote(os.path.join(word, "**"))
             raise ConfigError(
-                f"'{word}' is a run or a checkpoint, and it is named behind images; name all networks first, "
-                f"or, where its images are meant, a pattern: {quote(os.path.join(word, '**'))}"
+                f"'{word}' is a {'run' if is_run else 'checkpoint'}, and it is named behind images; name all "
+                f"networks first{f'; where its images are meant, a pattern: {pattern}' if is_run else ''}"
             )
 
 

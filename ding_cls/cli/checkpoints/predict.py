@@ -53,6 +53,13 @@ def add_verbs(verbs: Verbs) -> None:
     )
     predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
+    _add_weights(predict)
+    add_allow_code(predict)
+    add_debug(predict)
+
+
+def _add_weights(predict: argparse.ArgumentParser) -> None:
+    """Enter the options of weights that are not a run's."""
     predict.add_argument(
         "--model", metavar="NAME", help="the network of a file of weights alone, such as mobilenet_v2"
     )
@@ -64,8 +71,6 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
     )
-    add_allow_code(predict)
-    add_debug(predict)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
