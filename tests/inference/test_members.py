@@ -11,7 +11,6 @@ from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.inference.members import (
     is_network,
     members_and_images,
-    refuse_networks,
     refuse_repeated,
     with_folds,
 )
@@ -71,7 +70,7 @@ def test_a_run_of_a_folder_that_is_meant_for_its_images_needs_a_pattern(files: P
         ConfigError,
         match=r"'w\.pth' is a checkpoint, and it is named behind images; name all networks first$",
     ):
-        refuse_networks(["photos", "w.pth"])
+        members_and_images(["runs/a", "photos", "w.pth"])
     for words in (["runs/a"], ["runs/a", "runs/b"], ["runs/a", "w.pth"]):
         with pytest.raises(ConfigError, match=f"say which images: ding-cls predict {' '.join(words)} PATH"):
             members_and_images(words)

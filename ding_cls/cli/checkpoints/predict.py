@@ -127,12 +127,11 @@ def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         ConfigError: one of the two is missing, or both are named where one is.
     """
     from ding_cls.inference.loading import refuse_image
-    from ding_cls.inference.members import members_and_images, refuse_networks
+    from ding_cls.inference.members import members_and_images
 
     if arguments.split and (arguments.pretrained or arguments.model):
         raise ConfigError("--split is a run's own, and weights alone know no data: leave it out, name images")
     if arguments.pretrained:
-        refuse_networks(arguments.words)
         return [], arguments.words
     refuse_image(arguments.words[0])
     members, images = members_and_images(arguments.words, has_images=not arguments.split)
