@@ -84,8 +84,7 @@ def evaluate(
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        ConfigError: no such metric, one that does not fit the labels, an override without effect, another
-            ending of ``out``.
+        ConfigError: no such metric, one that does not fit, an override without effect, another ending.
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     report = evaluate_checkpoint(
