@@ -54,6 +54,13 @@ def add_verbs(verbs: Verbs) -> None:
     )
     predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
+    _add_weights(predict)
+    add_allow_code(predict)
+    add_debug(predict)
+
+
+def _add_weights(predict: argparse.ArgumentParser) -> None:
+    """Enter the options of weights that are not a run's."""
     predict.add_argument(
         "--model", metavar="NAME", help="the network of a file of weights alone, such as mobilenet_v2"
     )
@@ -65,8 +72,6 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
     )
-    add_allow_code(predict)
-    add_debug(predict)
 
 
 def _add_folders(predict: argparse.ArgumentParser) -> None:
@@ -151,12 +156,11 @@ def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         ConfigError: one of the two is missing, or both are named where one is.
     """
     from ding_cls.inference.loading import refuse_image
-    from ding_cls.inference.members import members_and_images, refuse_networks
+    from ding_cls.inference.members import members_and_images
 
     if arguments.split and (arguments.pretrained or arguments.model):
         raise ConfigError("--split is a run's own, and weights alone know no data: leave it out, name images")
     if arguments.pretrained:
-        refuse_networks(arguments.words)
         return [], arguments.words
     refuse_image(arguments.words[0])
     members, images = members_and_images(arguments.words, has_images=not arguments.split)

@@ -1,6 +1,5 @@
 """Predicting a run's own split: as evaluation sees it, with files or without."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,16 +9,17 @@ import torch
 
 import ding_cls
 from ding_cls.cli import main
-from ding_cls.data import Preprocessing
+from ding_cls.data import DATASETS, Preprocessing
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.inference.images import DatasetImage, read_rgb
-from ding_cls.pipeline import evaluate
+from ding_cls.pipeline import evaluate, train
 from ding_cls.pipeline.evaluation.split_images import _check_prepared, split_images
+from tests.conftest import write_pictures
 from tests.inference.conftest import images as images
 from tests.inference.conftest import several as several
 from tests.inference.conftest import tasks as tasks
 from tests.inference.conftest import trained as trained
-from tests.options.trials import run
+from tests.options.trials import NAMES, arrays, config, run
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +38,19 @@ def predicted(run_folder: Path, split: str) -> list[dict]:
     return json.loads(Path("p.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["trained", "several", "tasks", "made"])
-@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(
+    ("name", "split"), [("trained", "train"), ("several", "val"), ("tasks", "val"), ("made", "train")]
+)
 def test_a_split_is_that_of_an_evaluation(
     request: pytest.FixtureRequest, workdir: Path, name: str, split: str
 ) -> None:
     run_folder = request.getfixturevalue(name)
     rows = predicted(run_folder, split)
     evaluate(run_folder, split=split, out="a.npz")
-    evaluate(run_folder, split=split, out="a.csv")
-    with open("a.csv", encoding="utf-8", newline="") as file:
-        assert [row["path"] for row in rows] == [row["path"] for row in csv.DictReader(file)]
+    evaluate(run_folder, split=split, out="a.json")
+    assert [row["path"] for row in rows] == [
+        row["path"] for row in json.loads(Path("a.json").read_text())["rows"]
+    ]
     logits = torch.from_numpy(np.load("a.npz")["logits"]).double()
     expected = logits.sigmoid() if name == "several" else logits.softmax(-1)
     found = [list(row.values())[-expected[0].numel() :] for row in rows]
@@ -118,3 +120,74 @@ def test_a_split_and_images_are_one_too_many(
 ) -> None:
     assert main(["predict", *(str(trained) if word == "RUN" else word for word in words)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def assert_as_evaluated(split: str, num_images: int) -> None:
+    """Check the rows of the run ``run`` against its evaluation."""
+    rows = predicted(Path("run"), split)
+    assert len(rows) == num_images
+    evaluate("run", split=split, out="a.json")
+    evaluate("run", split=split, out="a.npz")
+    assert [row["path"] for row in rows] == [
+        row["path"] for row in json.loads(Path("a.json").read_text())["rows"]
+    ]
+    expected = torch.from_numpy(np.load("a.npz")["logits"]).softmax(1)
+    assert np.allclose([[row[name] for name in NAMES] for row in rows], expected, rtol=0, atol=1e-6)
+
+
+def test_a_table_with_splits(workdir: Path) -> None:
+    write_pictures(Path("in"), classes=NAMES, per_class=4, size_px=11)
+    lines = ["path,label,split"]
+    for number, path in enumerate(sorted(Path("in").rglob("*.png"))):
+        lines.append(f"{path},{path.parent.name},{('train', 'train', 'val', 'test')[number % 4]}")
+    Path("t.csv").write_text("\n".join(lines) + "\n")
+    train(config({"policy.collect.synthetic": False}), data="t.csv", exp_name="run")
+    for split, count in (("train", 8), ("val", 4), ("test", 4)):
+        assert_as_evaluated(split, count)
+
+
+def test_grey_arrays_in_wrappers(workdir: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 9, 9), dtype=np.uint8)
+    np.savez("g.npz", images=pixels, labels=np.arange(8) % 4, classes=np.array(NAMES))
+    section = {"type": "NpzDataset", "data_prefix": "g.npz", "pipeline": [{"type": "Resize", "size": (8, 8)}]}
+    few = {"type": "SubsetDataset", "num_samples": 3, "dataset": dict(section)}
+    changes = {
+        "policy.collect.synthetic": False,
+        "policy.collect.train": section,
+        "policy.collect.val": {"type": "ConcatDataset", "datasets": [dict(section), few]},
+    }
+    run("run", changes)
+    assert_as_evaluated("val", 11)
+
+
+def test_a_dataset_of_the_users_own(workdir: Path) -> None:
+    @DATASETS.register_module(name="t_own_floats")
+    class Own(torch.utils.data.Dataset):
+        classes = NAMES
+        targets = tuple(number % 4 for number in range(8))
+
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            return torch.full((3, 8, 8), index / 8) + torch.arange(8) / 10, index % 4
+
+    section = {"type": "t_own_floats"}
+    changes = dict.fromkeys(("policy.collect.train", "policy.collect.val"), section)
+    run("run", {"policy.collect.synthetic": False, **changes})
+    assert_as_evaluated("val", 8)
+
+
+def test_arrays_are_prepared_for_each_network_in_its_own_way(workdir: Path) -> None:
+    steps = [{"type": "Resize", "size": (8, 8)}]
+    changes = arrays(size_px=12, pipeline=steps)
+    for name, pipeline in (("run", steps), ("other", [{"type": "CenterCrop", "crop_size": 6}])):
+        changes["policy.collect.val"]["pipeline"] = pipeline
+        run(name, changes)
+    words = ["run", "other", "--split", "val", "--out", "p.json", "--probabilities"]
+    assert main(["predict", *words]) == 0
+    pixels = np.load("pictures.npz")["images"]
+    members = [ding_cls.load(name)(pixels) for name in ("run", "other")]
+    for row, *own in zip(json.loads(Path("p.json").read_text()), *members, strict=True):
+        mean = np.mean([each.probabilities for each in own], 0)
+        assert np.allclose([row[name] for name in NAMES], mean, rtol=0, atol=1e-6)
