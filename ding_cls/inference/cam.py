@@ -55,7 +55,7 @@ def heat_maps(
     if labels is not None and len(labels) != len(sources):
         raise ConfigError(f"{len(labels)} labels for {len(sources)} images; heat_maps takes one for each")
     mapper = HeatMapper(predictor)
-    chosen = [explained_label(each) for each in predictor.stream(sources)] if labels is None else labels
+    chosen = _explained_labels(predictor, sources) if labels is None else labels
     found: list[Map] = []
     for begin in range(0, len(sources), predictor.batch_size):
         part = slice(begin, begin + predictor.batch_size)
@@ -67,9 +67,13 @@ def heat_maps(
 
 def explained_label(prediction: Prediction) -> Label:
     """Return the label that a prediction's map is for: of several labels the likeliest."""
-    ranked = prediction.top(1)
+    return prediction.top(1)[0].label
+
+
+def _explained_labels(predictor: Predictor, sources: Sequence[Source]) -> list[Label]:
     # What cannot be read is an error where its pixels are asked for; where the output is NaN the map is 0.
-    return ranked[0].label if ranked else 0
+    nothing: Label = 0 if predictor.num_tasks is None else (0,) * predictor.num_tasks
+    return [nothing if each.error else explained_label(each) for each in predictor.stream(sources)]
 
 
 class HeatMapper:
@@ -160,21 +164,19 @@ class _NetworkMaps:
     def _grad_cam(
         self, layer: nn.Module, layout: Layout, images: Tensor, targets: list[Callable[[Tensor], Tensor]]
     ) -> npt.NDArray[np.float32]:
-        recorders: list[Any] = []
+        cam = self._library(self._network, [layer], layout)
+        recorder = cam.activations_and_grads
 
         def cut(module: nn.Module, _: Any, output: Tensor) -> Tensor:
             # Of a layer that is called twice the last call counts, and nothing before it needs a gradient.
-            for recorder in recorders:
-                recorder.clear()
+            recorder.clear()
             return output.detach().requires_grad_().clone()
 
-        handle = layer.register_forward_hook(cut)
-        cam = self._library(self._network, [layer], layout)
-        recorders.append(cam.activations_and_grads)
+        handle = layer.register_forward_hook(cut, prepend=True)
         try:
             return np.asarray(cam(images, targets), np.float32)
         finally:
-            cam.activations_and_grads.release()
+            recorder.release()
             handle.remove()
 
 

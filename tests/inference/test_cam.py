@@ -177,6 +177,26 @@ def test_several_labels_and_tasks_are_the_sum_of_their_logits() -> None:
 def test_where_nothing_speaks_for_a_class_the_map_is_0() -> None:
     (found,) = heat_maps(exact(Columns()), [colour_columns()], [3])
     assert not found.any()
+    for num_tasks in (None, 2):
+        broken = Columns(num_tasks)
+        broken.maps.weight.data.fill_(float("nan"))
+        (found,) = heat_maps(exact(broken), [colour_columns()])
+        assert not found.any()
+
+
+class TwiceNetwork(Columns):
+    """Its one layer is called for the image's mirror image first."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        first = self.maps(images.flip(3)).mean((2, 3))
+        return super().forward(images) + functional.pad(first, (0, 2))
+
+
+@pytest.mark.slow
+def test_of_a_layer_that_is_called_twice_the_last_call_counts() -> None:
+    image = colour_columns()
+    (found,) = heat_maps(exact(Columns()), [image], [0])
+    np.testing.assert_array_equal(heat_maps(exact(TwiceNetwork()), [image], [0])[0], found)
 
 
 @pytest.mark.slow
