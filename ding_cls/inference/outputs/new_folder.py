@@ -35,6 +35,7 @@ class OutputFolder:
             raise ConfigError(f"{option} '{path}' {what}, and nothing is overwritten: name a new folder")
         self.path = path
         self.count = 0
+        self._next: dict[str, int] = {}
 
     def put(self, folder: str, name: str, write: Callable[[str], object]) -> str:
         """Put a file under its name, or the next free of ``name_2``, ``name_3``, ...; return its path.
@@ -48,8 +49,9 @@ class OutputFolder:
             DiskError: it cannot be written.
         """
         target = os.path.join(self.path, folder) if folder else self.path
-        number = 1
+        key = os.path.join(target, name)
         while True:
+            number = self._next.get(key, 1)
             path = os.path.join(target, _numbered(name, number))
             try:
                 os.makedirs(target, exist_ok=True)
@@ -57,10 +59,11 @@ class OutputFolder:
             except FileExistsError as error:
                 if not os.path.isdir(target):
                     raise _not_written(path, error) from error
-                number += 1
+                self._next[key] = number + 1
             except OSError as error:
                 raise _not_written(path, error) from error
             else:
+                self._next[key] = number + 1
                 self.count += 1
                 return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,11 +42,6 @@ class Pictures:
         self._predictor = predictor
         self._sources = sources
         self._names = _picture_names(sources)
-        if missing := "".join(dict.fromkeys("".join(map(undrawn, predictor.names)))):
-            _LOGGER.warning(
-                f"no font here has {missing[:20]!r}: in pictures these letters are written as their numbers; "
-                "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
-            )
 
     def take(self, number: int, prediction: Prediction) -> None:
         """Draw an image, by its position."""
@@ -136,6 +131,15 @@ class HeatPictures(Pictures):
             laid_over = Image.fromarray(lay_over(np.asarray(shown), heat))
             picture = side_by_side([shown, laid_over])
             self._write(number, captioned(picture, _explained(prediction), is_below=True))
+
+
+def warn_of_missing_letters(names: Iterable[str]) -> None:
+    """Say once which letters of the classes' names no font here has."""
+    if missing := "".join(dict.fromkeys("".join(map(undrawn, names)))):
+        _LOGGER.warning(
+            f"no font here has {missing[:20]!r}: in pictures these letters are written as their numbers; "
+            "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
+        )
 
 
 def _explained(prediction: Prediction) -> list[str]:

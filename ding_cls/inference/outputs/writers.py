@@ -73,6 +73,10 @@ class OutputFolders:
             ConfigError: what an option needs is not there, or does not fit the network.
         """
         found: list[Writer] = []
+        if {"--draw", "--cam"} & self._folders.keys():
+            from ding_cls.inference.outputs.pictures import warn_of_missing_letters
+
+            warn_of_missing_letters(predictor.names)
         if folder := self._folders.get("--draw"):
             from ding_cls.inference.outputs.pictures import DrawnImages
 

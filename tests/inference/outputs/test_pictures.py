@@ -14,7 +14,7 @@ from ding_cls.data import Preprocessing
 from ding_cls.inference.images import Source
 from ding_cls.inference.outputs import pictures
 from ding_cls.inference.outputs.new_folder import OutputFolder
-from ding_cls.inference.outputs.pictures import DrawnImages, HeatPictures, Pictures
+from ding_cls.inference.outputs.pictures import DrawnImages, HeatPictures, Pictures, warn_of_missing_letters
 from ding_cls.inference.outputs.writers import handed_on
 from ding_cls.inference.predictor import Predictor
 
@@ -119,9 +119,9 @@ def test_letters_without_a_font_are_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ding_cls.report.caption._FONTS", ())
-    predictor = predictor_of()
-    predictor.names = ("猫", "狗", "猫狗", "oak")
-    draw(predictor, [np.zeros((9, 9, 3), np.uint8)] * 2)
+    warn_of_missing_letters(["ash", "oak"])
+    assert not caplog.records
+    warn_of_missing_letters(["猫", "狗", "猫狗", "oak\udcff"])
     assert [record.message for record in caplog.records] == [
         "no font here has '猫狗': in pictures these letters are written as their numbers; "
         "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
