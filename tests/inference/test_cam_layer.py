@@ -132,3 +132,29 @@ def test_the_network_keeps_no_hook() -> None:
     network = Shared()
     found_in(network)
     assert not any(module._forward_hooks for module in network.modules())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "layer", "order"),
+    [
+        ("alexnet", "avgpool", "NCHW"),
+        ("densenet121", "features", "NCHW"),
+        ("mobilenet_v3_small", "features", "NCHW"),
+        ("shufflenet_v2_x0_5", "conv5", "NCHW"),
+        ("squeezenet1_1", "classifier.2", "NCHW"),
+        ("regnet_y_400mf", "trunk_output", "NCHW"),
+        ("timm/vit_tiny_patch16_224", "blocks.11.norm1", "NLC"),
+        ("timm/deit_tiny_distilled_patch16_224", "blocks.11.norm1", "NLC"),
+        ("timm/cait_xxs24_224", "blocks_token_only.1.norm1", "NLC"),
+        ("timm/mixer_s32_224", "norm", "NLC"),
+        ("timm/levit_128s", "stages", "NLC"),
+        ("timm/swin_tiny_patch4_window7_224", "norm", "NHWC"),
+        ("timm/mobilevitv2_050", "final_conv", "NCHW"),
+        ("timm/mobilenetv4_conv_small", "blocks", "NCHW"),
+    ],
+)
+def test_networks_of_libraries_are_not_known_by_name(name: str, layer: str, order: str) -> None:
+    found, layout = found_in(build_model(name, num_classes=5), 224, 224)
+    assert (found, layout.order) == (layer, order)
+    assert layout.height == layout.width >= 4
