@@ -65,7 +65,8 @@ def draw_curves(run_folder: str | os.PathLike[str]) -> "Figure":
         _finish(axes)
     _label_loss(left, "loss")
     _label_result(right, name)
-    right.legend(loc="best", frameon=False)
+    if right.lines:
+        right.legend(loc="best", frameon=False)
     # The row of an epoch has the rate of its last update; a line in the log the mean since the one before.
     _line(rate, steps or epochs, "cur_lr_avg" if steps else "lr", color=TRAIN_COLOUR)
     rate.set_ylabel("learning rate")
@@ -75,7 +76,7 @@ def draw_curves(run_folder: str | os.PathLike[str]) -> "Figure":
 
 
 def draw_runs(runs: Mapping[str, str | os.PathLike[str]]) -> "Figure":
-    """Return a figure that shows several runs in one colour each: training loss, and what they were judged by.
+    """Return a figure of several runs, a colour for each: training loss, and what they were judged by.
 
     Args:
         runs: the folder of each, by the name that the legend has.
@@ -105,7 +106,11 @@ def draw_runs(runs: Mapping[str, str | os.PathLike[str]]) -> "Figure":
         _label_result(axes, name)
     for axes in panels:
         _finish(axes)
-    handles = {text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {
+        text: handle
+        for axes in panels
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=2, frameon=False)
     figure.set_figheight(3.6 + 0.22 * -(-len(handles) // 2))
     return figure
@@ -118,7 +123,9 @@ def judged_names(evaluations: Iterable[Rows]) -> list[str]:
     out too.
     """
     rows = [row for each in evaluations for row in each]
-    values = {name: value for row in rows for name, value in row.items() if name not in ("kind", "train_iter")}
+    values = {
+        name: value for row in rows for name, value in row.items() if name not in ("kind", "train_iter")
+    }
     names = [
         name
         for name, value in values.items()

@@ -23,9 +23,9 @@ def print_runs(runs: Mapping[str, str | os.PathLike[str]]) -> None:
     """
     evaluations = {name: read_rows(folder, "eval") for name, folder in runs.items()}
     judged = next(iter(judged_names(evaluations.values())), "loss")
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("run", overflow="fold", min_width=18)
-    for title in ("epochs", f"best {judged}", "at update", f"last {judged}", "train loss", "s/epoch"):
+    table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
+    table.add_column("run", overflow="fold", min_width=16)
+    for title in ("epochs", f"best {judged}", "at", f"last {judged}", "train loss", "s/epoch"):
         table.add_column(title, justify="right", no_wrap=True)
     for name, folder in runs.items():
         epochs = read_rows(folder, "epoch")

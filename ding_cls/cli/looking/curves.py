@@ -19,7 +19,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     curves.set_defaults(verb=_curves)
     curves.add_argument("run", metavar="RUN", help="a run's folder")
-    _add_out(curves, "RUN/curves.png")
+    add_out(curves, "RUN/curves.png")
     add_debug(curves)
 
     logs = verbs.add_parser(
@@ -30,11 +30,12 @@ def add_verbs(verbs: Verbs) -> None:
     )
     logs.set_defaults(verb=_logs)
     logs.add_argument("runs", nargs="+", metavar="RUN", help="runs' folders, or one folder with runs in it")
-    _add_out(logs, "logs.png in the current folder")
+    add_out(logs, "logs.png in the current folder")
     add_debug(logs)
 
 
-def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
+def add_out(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the option that names the picture."""
     parser.add_argument(
         "--out", metavar="FILE", help=f"the picture, a .png, .svg or .pdf file; by default {default}"
     )
@@ -43,7 +44,7 @@ def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
 def _curves(arguments: argparse.Namespace) -> None:
     from ding_cls.report import draw_curves, save_figure
 
-    out = _picture(arguments.out, Path(arguments.run, "curves.png"))
+    out = picture(arguments.out, Path(arguments.run, "curves.png"))
     save_figure(draw_curves(arguments.run), out)
     print(out)
 
@@ -53,17 +54,23 @@ def _logs(arguments: argparse.Namespace) -> None:
     from ding_cls.report.run_table import print_runs
 
     folders = [folder for word in arguments.runs for folder in _runs_in(word)]
-    runs = {name: folder for name, folder in zip(_names(folders), folders, strict=True)}
-    out = _picture(arguments.out, Path("logs.png"))
+    runs = dict(zip(_names(folders), folders, strict=True))
+    out = picture(arguments.out, Path("logs.png"))
     print_runs(runs)
     save_figure(draw_runs(runs), out)
     print(f"\n{out}")
 
 
-def _picture(given: str | None, default: Path) -> Path:
+def picture(given: str | None, default: str | Path) -> Path:
+    """Return the picture's file, checked before the work.
+
+    Raises:
+        ConfigError: its ending is none of ``PICTURES``.
+        DataError: it cannot be written.
+    """
     from ding_cls.common.tables import checked_ending
 
-    out = default if given is None else Path(given)
+    out = Path(default if given is None else given)
     checked_ending(out, PICTURES)
     return out
 
