@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.metrics_file import MetricsFile
 from ding_cls.common.tables import not_written
@@ -168,21 +170,26 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
 
 def _label_loss(axes: "Axes", name: str) -> None:
     # One bad evaluation early in a run is a hundred times the last one; it must not flatten the rest.
-    values = [value for line in axes.lines for value in line.get_ydata()]
-    is_positive = all(not value <= 0 for value in values)
+    is_positive = all(not value <= 0 for value in _values(axes))
     if is_positive:
         axes.set_yscale("log")
     axes.set_ylabel(f"{name} (log scale)" if is_positive else name)
 
 
 def _label_result(axes: "Axes", name: str) -> None:
-    values = [value for line in axes.lines for value in line.get_ydata() if value == value]
     if name == "acc1":
         axes.set_ylabel("top-1 accuracy, %")
         # What is above 90 from the first epoch on would be a line at the frame.
-        axes.set_ylim(*((0, 102) if min(values, default=0) < 50 else (None, None)))
+        if min(_values(axes), default=0) < 50:
+            axes.set_ylim(0, 102)
         return
     axes.set_ylabel(name)
+
+
+def _values(axes: "Axes") -> list[float]:
+    """Return all values that are drawn."""
+    values = (float(value) for line in axes.lines for value in np.asarray(line.get_ydata()))
+    return [value for value in values if value == value]
 
 
 def _finish(axes: "Axes") -> None:
