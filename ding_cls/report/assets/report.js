@@ -209,7 +209,8 @@ function matrixOf(rows, columns, cellAt) {
   const head = make("tr", {}, make("td"), ...columns.map(heading("col")));
   const inCells = (buttons) => buttons.map((button) => make("td", {}, button));
   const lines = grid.map((buttons, row) => make("tr", {}, heading("row")(rows[row]), ...inCells(buttons)));
-  const kind = rows.length > 12 ? "matrix dense" : "matrix";
+  const isTall = columns.some(([text]) => text.length > 3);
+  const kind = `matrix ${rows.length > 12 ? "dense" : ""} ${isTall ? "tall" : ""}`;
   const table = make("table", { className: kind }, make("thead", {}, head), make("tbody", {}, ...lines));
   grid[0][0].tabIndex = 0;
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
