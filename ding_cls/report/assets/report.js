@@ -194,6 +194,7 @@ function blockMatrix(samples, cells, numColumns) {
       const title = `Classes ${heading(rows[row])[0]}, predicted ${heading(columns[column])[0]}`;
       const place = document.getElementById("block");
       place.replaceChildren(make("h3", {}, title), cellMatrix(samples, cells, rows[row], columns[column]));
+      place.querySelector("button").focus();
       place.scrollIntoView({ block: "nearest" });
     };
     return { count, share: Math.sqrt(count / most), isRight: false, noun: "mistake", open };
