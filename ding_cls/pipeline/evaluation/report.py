@@ -27,6 +27,7 @@ class EvaluationReport:
         cfg: the config, for this machine.
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
+        tta: each image was seen as its mirror image too.
     """
 
     result: dict[str, Any]
@@ -40,6 +41,7 @@ class EvaluationReport:
     cfg: Any
     seconds: float
     is_other_loss: bool
+    tta: bool = False
 
     @property
     def folder(self) -> str:
