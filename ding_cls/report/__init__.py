@@ -1,5 +1,29 @@
 """Pictures and pages of what a run wrote down; it must not know networks, policies or configs."""
 
 from ding_cls.report.curves import draw_curves, read_rows
+from ding_cls.report.page import render_page, write_report_page
+from ding_cls.report.records import (
+    ClassScores,
+    ConfigLine,
+    JudgedSamples,
+    LabelIssue,
+    Reliability,
+    ReportRecord,
+    worst_mistakes,
+    worth_showing,
+)
 
-__all__ = ["draw_curves", "read_rows"]
+__all__ = [
+    "ClassScores",
+    "ConfigLine",
+    "JudgedSamples",
+    "LabelIssue",
+    "Reliability",
+    "ReportRecord",
+    "draw_curves",
+    "read_rows",
+    "render_page",
+    "worst_mistakes",
+    "worth_showing",
+    "write_report_page",
+]
