@@ -27,6 +27,7 @@ FOLDERS = {
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
     "ding_cls/pipeline/evaluation": "evaluating a checkpoint: what comes from where, records, summary",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
+    "ding_cls/pipeline/reporting": "the report of an evaluation: what its page shows, gathered",
     "ding_cls/pipeline/dry_run": "build everything, do a few updates, report, keep nothing",
     "ding_cls/worker": "what runs over batches: the learner and the evaluator",
     "ding_cls/worker/evaluation": "when to evaluate, each sample once, totals, which result is best",

@@ -17,6 +17,7 @@ from ding_cls.config.tree import at
 from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"
+ORIGINS = "config_origins"
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 _FOLDER_WORD = "exp_name="
 
@@ -173,3 +174,14 @@ def keep_batches(
     if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
         compiled.policy.learn.learner.dataloader.drop_last = True
         logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")
+
+
+def origin_fact(saved: Mapping[str, Any], now: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return, under its name, what set which value of a run's config, also where another command began it.
+
+    Args:
+        saved: what the checkpoint that it continues from says of it; empty of a new run.
+        now: of this command; a line of the run's own config only repeats what was set before.
+    """
+    typed = {path: place for path, place in now.items() if SAVED_CONFIG not in place}
+    return {ORIGINS: {**saved.get(ORIGINS, {}), **typed}}

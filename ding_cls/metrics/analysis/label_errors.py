@@ -19,6 +19,8 @@ Integers = npt.NDArray[np.int64]
 
 # Logits of so many values are turned into probabilities together: 32 MiB.
 _BLOCK = 4_194_304
+# A mean of equal probabilities may be rounded up.
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def find_label_errors(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Lab
     """Return which labels contradict the predictions most.
 
     A sample is a likely error where the classes whose probability reaches their threshold do not have the
-    label as their most probable one: eq. 1 and 2, without the calibration, which changes counts and no sample.
+    label as their most probable one: eq. 1 and 2, without the calibration, which changes no sample.
     The order is that of the normalised margin, section 3.2 of Northcutt et al.
 
     Args:
@@ -73,7 +75,7 @@ def find_label_errors(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Lab
     suggested, margins = numbers.copy(), np.full(count, np.nan)
     is_confident = np.zeros(count, bool)
     for rows, probabilities in _blocks(logits):
-        reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+        reached = np.where(probabilities >= thresholds - _TOLERANCE, probabilities, -1.0)
         is_confident[rows] = reached.max(1) >= 0
         best = np.where(is_confident[rows], reached.argmax(1), probabilities.argmax(1))
         suggested[rows] = np.where(is_scored[rows], best, numbers[rows])
