@@ -1,7 +1,7 @@
 """Pictures and pages of what a run wrote down; it must not know networks, policies or configs."""
 
 from ding_cls.report.curves import draw_curves, read_rows
-from ding_cls.report.page import render_page, write_report_page
+from ding_cls.report.page import render_page
 from ding_cls.report.records import (
     ClassScores,
     ConfigLine,
@@ -12,6 +12,7 @@ from ding_cls.report.records import (
     worst_mistakes,
     worth_showing,
 )
+from ding_cls.report.report_page import write_report_page
 
 __all__ = [
     "ClassScores",

@@ -1,19 +1,16 @@
 """One HTML file without outside requests, from a template and plain values.
 
-Its style and script are part of it, named by their digests in a Content-Security-Policy: no name of an image, a
-class or a file can run as code, and nothing is fetched.
+Its style and script are part of it, named by their digests in a Content-Security-Policy: no name of an image or
+a class can run as code, and nothing is fetched.
 """
 
 import base64
 import hashlib
-import os
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ding_cls.common.files import atomic_write
 from ding_cls.errors import ConfigError
-from ding_cls.report.records import ReportRecord
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,18 +42,6 @@ def render_page(template: str, **values: Any) -> str:
         .get_template(template)
         .render(values, style=style, script=script, content_policy=policy)
     )
-
-
-def write_report_page(path: str | os.PathLike[str], record: ReportRecord) -> None:
-    """Write the report of an evaluation into one HTML file.
-
-    Raises:
-        ConfigError: jinja2 is not installed.
-        OSError: the file cannot be written.
-    """
-    page = render_page("report.html", record=record)
-    with atomic_write(path) as file:
-        file.write(page.encode("utf-8"))
 
 
 def shown(text: Any, *, limit: int = 300) -> str:
