@@ -13,7 +13,6 @@ import torch
 
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_file
-from ding_cls.common.counting import counted
 from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import checked_ending, not_written
 from ding_cls.data import readable_names
@@ -144,14 +143,12 @@ def gather_record(
     samples, more = _with_pictures(samples, found, run, issues or (), model)
     reliability = reliability_of(found.records)
     rows = rows_of(folder)
-    if folder is None:
-        notes.append("The checkpoint lies in no run's folder: there are no curves and no times.")
     shown = found.display(found.result)
     results = {name: value for name, value in shown.items() if isinstance(value, int | float)}
     return ReportRecord(
         title=(folder or found.checkpoint).resolve().name,
         run=str(folder or found.checkpoint.parent),
-        checkpoint=f"{found.checkpoint} after {counted(found.train_iter, 'update')}",
+        checkpoint=str(found.checkpoint),
         split=found.split or found.folder or type(found.dataset).__name__,
         created=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z"),
         results={found.display.name(str(name)): float(value) for name, value in results.items()},
@@ -200,11 +197,10 @@ def _notes_on_labels(
     is_trained_on: bool,
     folder: Path | None,
 ) -> list[str]:
-    if samples.targets is None:
-        return ["Label errors, a confusion matrix and calibration are of images with one label each."]
-    if issues is None:
-        return ["Label errors are looked for where each label is one class, among 20 images or more."]
     notes = []
+    if issues is None:
+        notes.append("Label errors are looked for among 20 images or more that have one class each.")
+        return notes
     if num_issues > len(issues):
         notes.append(f"Of {num_issues:,} likely label errors the first {len(issues):,} are listed.")
     if is_trained_on:

@@ -94,6 +94,8 @@ def data_facts(
     split = f", split {report.split}" if report.split else ""
     place = report.folder or list_of(report.dataset) or type(report.dataset).__name__
     facts = [("evaluated on", f"{place}{split}"), ("images evaluated", f"{report.num_samples:,}")]
+    if report.train_iter:
+        facts.append(("updates that the weights have seen", f"{report.train_iter:,}"))
     if n_bad := getattr(report.dataset, "n_bad", 0):
         facts.append(("unreadable images left out", f"{n_bad:,}"))
     for each in innermost(report.dataset):
