@@ -14,7 +14,7 @@ from ding_cls.report.records import Reliability
 
 WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, WIDTH - 14, 12, HEIGHT - 46
-_MOST_POINTS, _MOST_MARKERS = 600, 60
+_MOST_POINTS, _MOST_MARKERS = 600, 25
 # From this ratio of the largest to the smallest loss on, one early value would flatten the rest.
 _LOG_FROM = 20
 
@@ -79,11 +79,11 @@ def training_charts(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
         ]
     rate = _points(rows, "train", "cur_lr_avg") or _points(rows, "epoch", "lr")
     charts = (
-        line_chart("Loss", "loss", loss, may_be_log=True),
-        line_chart("Accuracy", "top-1 accuracy, %", accuracy)
+        line_chart("Loss", "", loss, may_be_log=True),
+        line_chart("Accuracy", "top-1, %", accuracy)
         if metrics == ["acc1"]
-        else line_chart("Metrics of the evaluation", "value", accuracy),
-        line_chart("Learning rate", "learning rate", [("learning rate", "c0", rate)]),
+        else line_chart("Metrics of the evaluation", "", accuracy),
+        line_chart("Learning rate", "", [("learning rate", "c0", rate)]),
     )
     return [chart for chart in charts if chart is not None]
 
@@ -100,7 +100,7 @@ def line_chart(
 
     Args:
         title: above it.
-        y_label: of the y-axis.
+        y_label: what the y-axis means beyond the title; may be empty.
         series: words, class of the colour ('faint', 'c0' to 'c4') and points; a value of None is a gap.
         x_label: of the x-axis.
         may_be_log: take a logarithmic y-axis where the values need one.
@@ -132,7 +132,7 @@ def line_chart(
     return Chart(
         title,
         x_label,
-        y_label + (" (log scale)" if is_log else ""),
+        ", ".join(filter(None, (y_label, "log scale" if is_log else ""))),
         [(placed_x(each), f"{each:,.0f}") for each in nice_ticks(first, last) if each == round(each)],
         [(placed_y(each), f"{each:g}") for each in values],
         lines,
@@ -170,7 +170,7 @@ def nice_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 times the powers of ten between two logarithms; only the powers where that is many."""
+    """Return 1, 2 and 5 times the powers of ten between two logarithms; of many only the powers."""
     decades = range(math.floor(low), math.ceil(high) + 1)
     ticks = [float(f"{each}e{decade}") for decade in decades for each in (1, 2, 5)]
     inside = [each for each in ticks if low <= math.log10(each) <= high]

@@ -1,7 +1,7 @@
 """One HTML file without outside requests, from a template and plain values.
 
-Its style and script are part of it, named by their digests in a Content-Security-Policy: no name of an image or
-a class can run as code, and nothing is fetched.
+Its style and script are part of it, named by their digests in a Content-Security-Policy: no name of an image
+or a class can run as code, and nothing is fetched.
 """
 
 import base64

@@ -1,9 +1,8 @@
-"""The report of one evaluation: its sentences, its charts, and its samples as compact arrays for the script."""
+"""The report of one evaluation: its sentences, charts, and samples as compact arrays for the script."""
 
 import base64
 import os
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,13 @@ def headline(record: ReportRecord) -> list[str]:
         ]
     if accuracy is not None:
         low_high = record.intervals.get("acc1")
-        interval = f", 95 % interval {percent(low_high[0])} to {percent(low_high[1])}" if low_high else ""
-        sentences.append(f"Top-1 accuracy is {percent(accuracy)} %{interval}.")
+        interval = ", 95\N{NBSP}% interval {} to {}".format(*map(percent, low_high)) if low_high else ""
+        sentences.append(f"Top-1 accuracy is {percent(accuracy)}\N{NBSP}%{interval}.")
     if samples is not None and samples.targets is not None and len(samples):
-        share = 100 * np.bincount(samples.targets).max() / len(samples)
-        sentences.append(f"Always naming the most frequent class would be right for {percent(share)} %.")
+        share = 100 * int(np.unique(samples.targets, return_counts=True)[1].max()) / len(samples)
+        sentences.append(
+            f"Always naming the most frequent class would be right for {percent(share)}\N{NBSP}%."
+        )
     return sentences
 
 
@@ -140,7 +141,8 @@ def _packed(values: npt.NDArray[Any] | None, kind: str) -> str | None:
 
 def _names(samples: JudgedSamples) -> tuple[str, list[str]]:
     """Return the folder that all names begin with ('' : none), and what follows it in each."""
-    prefix = os.path.commonprefix(samples.names) if len(samples) > 1 else ""
+    # By characters: a name need not be a path.
+    prefix = os.path.commonprefix(samples.names) if len(samples) > 1 else ""  # noqa: RUF071
     prefix = prefix[: prefix.rfind("/") + 1]
     return shown(prefix), [shown(name[len(prefix) :]) for name in samples.names]
 

@@ -3,13 +3,16 @@
 
 // A matrix of more classes is drawn by blocks: an overview of blocks, then the cells of the chosen one.
 const MOST_CELLS = 32;
-const IMAGES_AT_ONCE = 24, BARS_AT_ONCE = 25, LONGEST_LIST = 20;
+const IMAGES_AT_ONCE = 12, BARS_AT_ONCE = 25, LONGEST_LIST = 20;
 
 const source = document.getElementById("data");
 if (source) {
   showReport(JSON.parse(source.textContent));
 }
-showNavigation();
+for (const section of document.querySelectorAll("section[id]:not([hidden])")) {
+  const title = section.querySelector("h2").textContent;
+  document.querySelector("nav").append(make("a", { href: `#${section.id}` }, title));
+}
 window.addEventListener("beforeprint", () => {
   document.querySelectorAll("details").forEach((each) => { each.open = true; });
 });
@@ -23,14 +26,16 @@ function showReport(data) {
     predicted: data.predicted && unpacked(data.predicted, Int32Array),
     hasPictures: Object.keys(data.thumbnails).length > 0,
   };
-  const everything = [...samples.names.keys()];
-  const wrong = worstFirst(samples, everything.filter((position) => !samples.right[position]));
-  if (samples.targets && samples.classes.length) {
-    showConfusions(samples, cellsOf(samples));
+  if (samples.targets) {
+    showConfusions(samples);
   }
-  fill("mistakes", wrong, (place) => showGallery(samples, place, wrong));
+  const wrong = worstFirst(samples, positionsWhere(samples, (position) => !samples.right[position]));
   const suggested = new Map(samples.issues.map(([position, , number]) => [position, number]));
-  fill("labels", samples.issues, (place) => showGallery(samples, place, [...suggested.keys()], suggested));
+  for (const [id, positions, labels] of [["mistakes", wrong], ["labels", [...suggested.keys()], suggested]]) {
+    const section = document.getElementById(id);
+    section.hidden = positions.length === 0;
+    showGallery(samples, section.querySelector(".gallery-place"), positions, labels);
+  }
   if (samples.measures) {
     showClasses(samples);
   }
@@ -39,11 +44,7 @@ function showReport(data) {
 // ---- small parts
 
 function unpacked(text, Type) {
-  const letters = atob(text), bytes = new Uint8Array(letters.length);
-  for (let index = 0; index < letters.length; index++) {
-    bytes[index] = letters.charCodeAt(index);
-  }
-  return new Type(bytes.buffer);
+  return new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 }
 
 // Returns an element; children are elements or text.
@@ -53,113 +54,102 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+function makeButton(className, onClick, ...children) {
+  const button = make("button", { type: "button", className }, ...children);
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+function makeSelect(label, choices, onChange) {
+  const list = make("select", {}, ...choices.map((text, index) => make("option", { value: index }, text)));
+  list.addEventListener("change", () => onChange(Number(list.value)));
+  return make("label", {}, label, list);
+}
+
 function className(samples, number) {
   return samples.classes[number] ?? "no class";
 }
 
-function nameOf(samples, number) {
-  return make("bdi", {}, className(samples, number));
+function bold(text) {
+  return make("bdi", { className: "mark" }, text);
 }
 
 function counted(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function fill(id, items, show) {
-  if (items.length) {
-    const section = document.getElementById(id);
-    section.hidden = false;
-    show(section.querySelector(".gallery-place"));
-  }
+function range(from, to) {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-function select(label, choices, onChange) {
-  const list = make("select", {}, ...choices.map((text, index) => make("option", { value: index }, text)));
-  list.addEventListener("change", () => onChange(Number(list.value)));
-  return make("label", {}, label, list);
+function positionsWhere(samples, isMeant) {
+  return [...samples.names.keys()].filter(isMeant);
 }
 
-// The surest mistakes, then the right answers, the least sure first; unknown scores last of each.
+// The surest mistakes, then the right answers, the least sure first; an unknown score counts as unsure.
 function worstFirst(samples, positions) {
-  const sure = (position) => (Number.isNaN(samples.scores[position]) ? -1 : samples.scores[position]);
-  return [...positions].sort((one, other) => {
-    const isRight = samples.right[one];
-    if (isRight !== samples.right[other]) {
-      return isRight - samples.right[other];
-    }
-    return isRight ? sure(one) - sure(other) : sure(other) - sure(one);
-  });
-}
-
-function showNavigation() {
-  for (const section of document.querySelectorAll("section[id]:not([hidden])")) {
-    const title = section.querySelector("h2").textContent;
-    document.querySelector("nav")?.append(make("a", { href: `#${section.id}` }, title));
-  }
+  const badness = (position) => {
+    const sure = Number.isNaN(samples.scores[position]) ? -1 : samples.scores[position];
+    return samples.right[position] ? -10 - sure : sure;
+  };
+  return [...positions].sort((one, other) => badness(other) - badness(one));
 }
 
 // ---- images
 
-function showGallery(samples, place, positions, suggested = null) {
+function showGallery(samples, place, positions, suggested) {
   const isPaired = positions.some((position) => position in samples.heatMaps);
   const gallery = make("div", { className: isPaired ? "gallery pairs" : "gallery" });
-  const more = make("button", { type: "button", className: "more" });
   const addImages = () => {
-    const from = gallery.childElementCount;
-    const next = positions.slice(from, from + IMAGES_AT_ONCE);
+    const shown = gallery.childElementCount;
+    const next = positions.slice(shown, shown + IMAGES_AT_ONCE);
     gallery.append(...next.map((position) => imageOf(samples, position, suggested)));
-    const left = positions.length - from - next.length;
+    const left = positions.length - shown - next.length;
     more.textContent = `Show more: ${counted(left, "image")} left`;
-    more.hidden = left <= 0;
+    more.hidden = left === 0;
   };
-  more.addEventListener("click", addImages);
+  const more = makeButton("more", addImages);
   place.replaceChildren(gallery, more);
   addImages();
 }
 
 function imageOf(samples, position, suggested) {
-  const pictures = make("div", { className: "pictures" });
-  const addresses = [samples.thumbnails[position], samples.heatMaps[position]];
-  for (const [index, src] of addresses.entries()) {
-    if (src) {
-      pictures.append(make("img", { src, alt: index ? "where the network looked" : "", loading: "lazy" }));
-    }
+  const { scores, right, targets, predicted, texts } = samples;
+  const addresses = [["", samples.thumbnails[position]], ["where the network looked", samples.heatMaps[position]]];
+  const pictures = addresses.filter(([, src]) => src).map(([alt, src]) => make("img", { src, alt }));
+  if (!pictures.length && samples.hasPictures) {
+    pictures.push(make("div", { className: "no-picture" }, "not kept"));
   }
-  if (!pictures.childElementCount && samples.hasPictures) {
-    pictures.append(make("div", { className: "no-picture" }, "not kept"));
-  }
-  const score = samples.scores[position], isRight = Boolean(samples.right[position]);
-  const { targets, predicted, texts } = samples;
-  const given = targets ? className(samples, targets[position]) : texts?.[0][position];
-  const answer = predicted ? className(samples, predicted[position]) : texts?.[1][position];
-  const sure = Number.isNaN(score) ? "" : ` ${score.toFixed(3)}`;
-  const caption = make("figcaption", {});
-  if (answer !== undefined) {
-    const mark = make("span", { className: `mark ${isRight ? "is-right" : "is-wrong"}` }, isRight ? "✓ " : "✗ ");
-    caption.append(make("div", {}, mark, "answer ", make("bdi", { className: "mark" }, answer), sure));
-    caption.append(make("div", {}, "label ", make("bdi", { className: "mark" }, given)));
+  const caption = make("figcaption");
+  if (targets || texts) {
+    const answer = predicted ? className(samples, predicted[position]) : texts[1][position];
+    const label = targets ? className(samples, targets[position]) : texts[0][position];
+    const [kind, sign] = right[position] ? ["is-right", "✓ "] : ["is-wrong", "✗ "];
+    const sure = Number.isNaN(scores[position]) ? "" : ` ${scores[position].toFixed(3)}`;
+    const mark = make("span", { className: `mark ${kind}` }, sign);
+    caption.append(make("div", {}, mark, "predicted ", bold(answer), sure), make("div", {}, "label ", bold(label)));
   }
   if (suggested) {
-    caption.append(make("div", {}, "suggested ", make("bdi", { className: "mark" }, className(samples, suggested.get(position)))));
+    caption.append(make("div", {}, "suggested ", bold(className(samples, suggested.get(position)))));
   }
   caption.append(make("div", { className: "quiet" }, make("bdi", {}, samples.names[position])));
-  return make("figure", { className: "image" }, pictures, caption);
+  return make("figure", { className: "image" }, make("div", { className: "pictures" }, ...pictures), caption);
 }
 
 // Opens images over the page. sets: [words, positions], of which one is shown.
 function openImages(samples, title, sets) {
   const dialog = document.getElementById("images");
-  const place = dialog.querySelector(".gallery-place");
   let [chosen, isReversed] = [0, 0];
   const show = () => {
     const positions = worstFirst(samples, sets[chosen][1]);
-    showGallery(samples, place, isReversed ? positions.reverse() : positions);
+    showGallery(samples, dialog.querySelector(".gallery-place"), isReversed ? positions.reverse() : positions);
   };
-  const order = select("order", ["worst first", "best first"], (index) => { isReversed = index; show(); });
   const words = sets.map(([text, positions]) => `${text}: ${positions.length.toLocaleString("en")}`);
-  const which = select("images", words, (index) => { chosen = index; show(); });
   dialog.querySelector("h2").replaceChildren(...title);
-  dialog.querySelector(".controls").replaceChildren(...(sets.length > 1 ? [which, order] : [order]));
+  dialog.querySelector(".controls").replaceChildren(
+    makeSelect("images", words, (index) => { chosen = index; show(); }),
+    makeSelect("order", ["worst first", "best first"], (index) => { isReversed = index; show(); }),
+  );
   show();
   dialog.showModal();
   dialog.scrollTop = 0;
@@ -167,7 +157,7 @@ function openImages(samples, title, sets) {
 
 // ---- the confusion matrix
 
-// Returns the cells that hold an image: label, answer and the positions of their images.
+// Returns the cells that hold an image, by label and answer; what is no class stands behind the last one.
 function cellsOf(samples) {
   const cells = new Map(), width = samples.classes.length + 1;
   samples.targets.forEach((target, position) => {
@@ -181,127 +171,106 @@ function cellsOf(samples) {
   return [...cells.values()];
 }
 
-function showConfusions(samples, cells) {
+function showConfusions(samples) {
   document.getElementById("confusion").hidden = false;
-  const size = Math.ceil(Math.sqrt(samples.classes.length));
-  const place = document.getElementById("matrix");
-  const hasNone = cells.some((cell) => cell.answer === samples.classes.length);
-  const numColumns = samples.classes.length + (hasNone ? 1 : 0);
-  if (samples.classes.length <= MOST_CELLS) {
-    place.append(cellMatrix(samples, cells, [0, samples.classes.length], [0, numColumns]));
-  } else {
-    place.append(blockMatrix(samples, cells, size, numColumns));
-  }
+  const cells = cellsOf(samples), numClasses = samples.classes.length;
+  const numColumns = numClasses + (cells.some((cell) => cell.answer === numClasses) ? 1 : 0);
+  const isSmall = numClasses <= MOST_CELLS;
+  document.getElementById("matrix").append(
+    isSmall ? cellMatrix(samples, cells, [0, numClasses], [0, numColumns]) : blockMatrix(samples, cells, numColumns),
+  );
+  document.getElementById("blocks-hint").hidden = isSmall;
   const mistakes = cells.filter((cell) => cell.target !== cell.answer);
   mistakes.sort((one, other) => other.positions.length - one.positions.length);
-  const entries = mistakes.slice(0, LONGEST_LIST).map((cell) => {
-    const words = make("span", {}, ...confusionWords(samples, cell));
-    const button = make("button", { type: "button" }, words, make("span", { className: "number" }, cell.positions.length));
-    button.addEventListener("click", () => openCell(samples, cell));
-    return make("li", {}, button);
-  });
+  const entries = mistakes.slice(0, LONGEST_LIST).map((cell) => make("li", {}, makeButton(
+    "", () => openCell(samples, cell), make("span", {}, ...wordsOf(samples, cell)),
+    make("span", { className: "number" }, cell.positions.length.toLocaleString("en")),
+  )));
   document.getElementById("confusions").append(...(entries.length ? entries : [make("li", {}, "None.")]));
 }
 
-function confusionWords(samples, cell) {
-  const words = [nameOf(samples, cell.target)];
-  return cell.target === cell.answer ? [...words, " recognised"] : [...words, " taken for ", nameOf(samples, cell.answer)];
+function wordsOf(samples, cell) {
+  const [target, answer] = [cell.target, cell.answer].map((number) => make("bdi", {}, className(samples, number)));
+  return cell.target === cell.answer ? [target, " recognised"] : [target, " taken for ", answer];
 }
 
 function openCell(samples, cell) {
-  const title = [...confusionWords(samples, cell), `: ${counted(cell.positions.length, "image")}`];
-  openImages(samples, title, [["all", cell.positions]]);
+  openImages(samples, wordsOf(samples, cell), [["all", cell.positions]]);
 }
 
-// The cells of rows and columns [from, to): each is shaded by its share of its class's images.
+// The cells of rows and columns [from, to), each shaded by its share of its class's images.
 function cellMatrix(samples, cells, rows, columns) {
   const totals = new Map(), inside = new Map();
   for (const cell of cells) {
     totals.set(cell.target, (totals.get(cell.target) ?? 0) + cell.positions.length);
     inside.set(`${cell.target} ${cell.answer}`, cell);
   }
-  const headings = (numbers) => numbers.map((number) => ({ text: className(samples, number), number }));
-  return matrix(headings(range(...rows)), headings(range(...columns)), (row, column) => {
-    const cell = inside.get(`${row.number} ${column.number}`);
-    return cell && {
-      count: cell.positions.length,
-      share: cell.positions.length / totals.get(row.number),
-      isRight: row.number === column.number,
-      words: `${row.text}, answered ${column.text}: ${counted(cell.positions.length, "image")}`,
-      open: () => openCell(samples, cell),
-    };
+  const [rowNumbers, columnNumbers] = [range(...rows), range(...columns)];
+  const headings = [rowNumbers, columnNumbers].map((all) => all.map((number) => [className(samples, number), ""]));
+  return matrixOf(...headings, (row, column) => {
+    const cell = inside.get(`${rowNumbers[row]} ${columnNumbers[column]}`);
+    const count = cell?.positions.length ?? 0, isRight = rowNumbers[row] === columnNumbers[column];
+    // A mistake of one in a hundred shall be seen.
+    const share = count / (totals.get(rowNumbers[row]) || 1);
+    return { count, share: isRight ? share : Math.sqrt(share), isRight, noun: "image", open: () => openCell(samples, cell) };
   });
 }
 
-// Mistakes by blocks of size x size classes; a block opens its cells below.
-function blockMatrix(samples, cells, size, numColumns) {
-  const counts = new Map();
+// Mistakes by blocks, about the root of the number of classes a side; a block opens its cells below.
+function blockMatrix(samples, cells, numColumns) {
+  const size = Math.ceil(Math.sqrt(samples.classes.length)), counts = new Map();
   for (const cell of cells.filter((each) => each.target !== each.answer)) {
     const key = `${Math.floor(cell.target / size)} ${Math.floor(cell.answer / size)}`;
     counts.set(key, (counts.get(key) ?? 0) + cell.positions.length);
   }
-  const most = Math.max(...counts.values(), 1);
-  const blocks = (end) => range(0, Math.ceil(end / size)).map((number) => {
-    const [from, to] = [number * size, Math.min((number + 1) * size, end)];
-    return { number, from, to, text: to - from > 1 ? `${from}–${to - 1}` : `${from}` };
-  });
-  return matrix(blocks(samples.classes.length), blocks(numColumns), (row, column) => {
-    const count = counts.get(`${row.number} ${column.number}`) ?? 0;
-    return {
-      count,
-      share: Math.sqrt(count / most),
-      isRight: false,
-      words: `classes ${row.text}, answered ${column.text}: ${counted(count, "mistake")}`,
-      open: () => {
-        const place = document.getElementById("block");
-        const title = make("h3", {}, `Classes ${row.text}, answered ${column.text}`);
-        place.replaceChildren(title, cellMatrix(samples, cells, [row.from, row.to], [column.from, column.to]));
-        place.scrollIntoView({ block: "nearest" });
-      },
+  const most = Math.max(...counts.values());
+  const [rows, columns] = [samples.classes.length, numColumns].map((end) => (
+    range(0, Math.ceil(end / size)).map((number) => [number * size, Math.min((number + 1) * size, end)])
+  ));
+  const heading = ([from, to]) => [`${from}–${to - 1}`, `${className(samples, from)} … ${className(samples, to - 1)}`];
+  return matrixOf(rows.map(heading), columns.map(heading), (row, column) => {
+    const count = counts.get(`${row} ${column}`) ?? 0;
+    const open = () => {
+      const title = `Classes ${heading(rows[row])[0]}, predicted ${heading(columns[column])[0]}`;
+      const place = document.getElementById("block");
+      place.replaceChildren(make("h3", {}, title), cellMatrix(samples, cells, rows[row], columns[column]));
+      place.scrollIntoView({ block: "nearest" });
     };
+    return { count, share: Math.sqrt(count / most), isRight: false, noun: "mistake", open };
   });
 }
 
-function range(from, to) {
-  return Array.from({ length: to - from }, (_, index) => from + index);
-}
-
-// A table of buttons with one tab stop; cellAt(row, column) gives what a cell shows, undefined: nothing.
-function matrix(rows, columns, cellAt) {
-  const heading = (scope) => ({ text }) => make("th", { scope, title: text }, make("bdi", {}, text));
+// A table of buttons with one tab stop. Headings are [text, title]; cellAt(row, column) says what a cell shows.
+function matrixOf(rows, columns, cellAt) {
+  const heading = (scope) => ([text, title]) => make("th", { scope, title: title || text }, make("bdi", {}, text));
+  const grid = rows.map(([row], down) => columns.map(([column], across) => {
+    const cell = cellAt(down, across);
+    return cellButton(cell, `${row}, predicted ${column}: ${counted(cell.count, cell.noun)}`);
+  }));
   const head = make("tr", {}, make("td"), ...columns.map(heading("col")));
-  const grid = rows.map((row) => columns.map((column) => cellButton(cellAt(row, column))));
-  const lines = rows.map((row, index) => {
-    return make("tr", {}, heading("row")(row), ...grid[index].map((button) => make("td", {}, button)));
-  });
-  const name = rows.length > 12 ? "matrix dense" : "matrix";
-  const table = make("table", { className: name }, make("thead", {}, head), make("tbody", {}, ...lines));
+  const lines = grid.map((buttons, row) => (
+    make("tr", {}, heading("row")(rows[row]), ...buttons.map((button) => make("td", {}, button)))
+  ));
+  const table = make("table", { className: rows.length > 12 ? "matrix dense" : "matrix" });
+  table.append(make("thead", {}, head), make("tbody", {}, ...lines));
   grid[0][0].tabIndex = 0;
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   table.addEventListener("keydown", (event) => {
-    const [down, across] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
-    const row = grid.findIndex((buttons) => buttons.includes(event.target));
-    const next = grid[row + down]?.[grid[row]?.indexOf(event.target) + across];
-    if ((down || across) && next) {
+    const row = grid.findIndex((buttons) => buttons.includes(event.target)), step = steps[event.key];
+    const next = step && grid[row + step[0]]?.[grid[row].indexOf(event.target) + step[1]];
+    if (next) {
       event.preventDefault();
-      event.target.tabIndex = -1;
-      next.tabIndex = 0;
+      [event.target.tabIndex, next.tabIndex] = [-1, 0];
       next.focus();
     }
   });
   return make("div", { className: "scroll" }, table);
 }
 
-function cellButton(cell) {
-  const button = make("button", { type: "button", tabIndex: -1 }, cell?.count ? String(cell.count) : "");
-  if (!cell?.count) {
-    button.ariaDisabled = "true";
-    button.ariaLabel = cell?.words ?? "no image";
-    return button;
-  }
-  button.className = cell.isRight ? "right" : "";
-  button.title = button.ariaLabel = cell.words;
-  button.style.setProperty("--share", cell.share.toFixed(3));
-  button.addEventListener("click", cell.open);
+function cellButton(cell, words) {
+  const button = makeButton(cell.isRight ? "right" : "", cell.count ? cell.open : () => {}, cell.count || "");
+  Object.assign(button, { title: words, ariaLabel: words, ariaDisabled: cell.count ? null : "true", tabIndex: -1 });
+  button.style.setProperty("--share", cell.count ? cell.share.toFixed(3) : 0);
   return button;
 }
 
@@ -309,57 +278,51 @@ function cellButton(cell) {
 
 function showClasses(samples) {
   document.getElementById("classes").hidden = false;
-  const columns = Object.fromEntries(["f1", "recall", "precision"].map((name) => [name, unpacked(samples.measures[name], Float32Array)]));
   const support = unpacked(samples.measures.support, Int32Array);
-  const measures = [["F1", columns.f1], ["recall", columns.recall], ["precision", columns.precision]];
-  let [measure, order, words, shown] = [0, 0, "", BARS_AT_ONCE];
-  const place = document.getElementById("bars");
+  const names = ["f1", "recall", "precision"];
+  const measures = names.map((name) => unpacked(samples.measures[name], Float32Array));
+  // A class about which there is nothing to say comes last.
+  const byValue = (sign) => (one, other) => {
+    const [first, second] = [one, other].map((number) => sign * measures[measure][number]);
+    return Number.isNaN(first) - Number.isNaN(second) || first - second || one - other;
+  };
+  const orders = [byValue(1), byValue(-1), (one, other) => support[other] - support[one] || one - other, () => 0];
+  let [measure, order, words, most] = [0, 0, "", BARS_AT_ONCE];
   const show = () => {
-    const values = measures[measure][1];
-    // Of a class without an image there is nothing to say: last.
-    const value = (number) => (Number.isNaN(values[number]) ? Infinity : values[number]);
-    const orders = [
-      (one, other) => value(one) - value(other) || one - other,
-      (one, other) => value(other) - value(one) || one - other,
-      (one, other) => support[other] - support[one] || one - other,
-      (one, other) => one - other,
-    ];
-    const numbers = [...samples.classes.keys()].filter((number) => samples.classes[number].toLowerCase().includes(words));
-    numbers.sort(orders[order]);
-    const bars = numbers.slice(0, shown).map((number) => classBar(samples, number, values[number], support[number]));
-    const more = make("button", { type: "button", className: "more", hidden: numbers.length <= shown }, `Show all ${counted(numbers.length, "class").replace(/classs$/, "classes")}`);
-    more.addEventListener("click", () => { shown = Infinity; show(); });
-    place.replaceChildren(...bars, more);
+    const numbers = [...samples.classes.keys()].filter((each) => samples.classes[each].toLowerCase().includes(words));
+    const bars = numbers.sort(orders[order]).slice(0, most);
+    document.getElementById("bars").replaceChildren(
+      ...bars.map((number) => classBar(samples, number, measures[measure][number], support[number])),
+      ...(numbers.length > most ? [makeButton("more", () => { most = Infinity; show(); }, `Show all ${numbers.length}`)] : []),
+    );
   };
   const search = make("input", { type: "search" });
   search.addEventListener("input", () => { words = search.value.toLowerCase(); show(); });
   document.querySelector("#classes .controls").append(
-    select("measure", measures.map(([name]) => name), (index) => { measure = index; show(); }),
-    select("order", ["lowest first", "highest first", "most images first", "by number"], (index) => { order = index; show(); }),
+    makeSelect("measure", names, (index) => { measure = index; show(); }),
+    makeSelect("order", ["lowest first", "highest first", "most images first", "by number"], (index) => { order = index; show(); }),
     make("label", {}, "name has", search),
   );
   show();
 }
 
 function classBar(samples, number, value, support) {
-  const fillOf = make("i");
-  fillOf.style.width = `${Number.isNaN(value) ? 0 : value}%`;
-  const text = Number.isNaN(value) ? "–" : `${value.toFixed(1)} %`;
-  const isOpenable = Boolean(samples.targets);
-  const bar = make(
-    isOpenable ? "button" : "div", { className: "class-bar", title: className(samples, number) }, nameOf(samples, number),
-    make("span", { className: "meter" }, fillOf), make("span", { className: "number" }, text),
+  const fill = make("i");
+  fill.style.width = `${value || 0}%`;
+  const parts = [
+    make("bdi", {}, className(samples, number)), make("span", { className: "meter" }, fill),
+    make("span", { className: "number" }, Number.isNaN(value) ? "–" : `${value.toFixed(1)} %`),
     make("span", { className: "number quiet", title: "images of this class" }, `n ${support.toLocaleString("en")}`),
-  );
-  if (isOpenable) {
-    bar.addEventListener("click", () => openClass(samples, number));
-  }
-  return bar;
+  ];
+  return samples.targets
+    ? makeButton("class-bar", () => openClass(samples, number), ...parts)
+    : make("div", { className: "class-bar" }, ...parts);
 }
 
 function openClass(samples, number) {
-  const everything = [...samples.names.keys()];
-  const labelled = everything.filter((position) => samples.targets[position] === number);
-  const mistaken = everything.filter((position) => samples.predicted[position] === number && !samples.right[position]);
-  openImages(samples, [nameOf(samples, number)], [["labelled so", labelled], ["answered so, labelled otherwise", mistaken]]);
+  const { targets, predicted } = samples;
+  openImages(samples, [make("bdi", {}, className(samples, number))], [
+    ["labelled so", positionsWhere(samples, (each) => targets[each] === number)],
+    ["predicted so, labelled otherwise", positionsWhere(samples, (each) => predicted[each] === number && targets[each] !== number)],
+  ]);
 }
