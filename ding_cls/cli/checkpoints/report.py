@@ -29,9 +29,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="folder of the split's folder, or of class folders; or a table, or arrays in an .npz file; by "
         "default the run's own",
     )
-    report.add_argument(
-        "--out", metavar="FILE", help="the file; by default report.html in the run's folder"
-    )
+    report.add_argument("--out", metavar="FILE", help="the file; by default report.html in the run's folder")
     report.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     report.add_argument(
         "--max-bad",

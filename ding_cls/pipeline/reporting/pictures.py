@@ -5,7 +5,7 @@ The pixels are those that the evaluation read: of files, arrays and generated im
 
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ from ding_cls.errors import DataError
 _LOGGER = logging.getLogger(__name__)
 
 SIDE_PX = 96
+LARGE_SIDE_PX = 160
+NUM_LARGE = 500
+"""So few images are shown larger."""
+
 _QUALITY = 80
 # JPEG blurs an image of few pixels, and PNG costs little there.
 _PNG_UP_TO_PX = 48
@@ -54,9 +58,9 @@ def seen_pixels(dataset: Any, index: int, preprocessing: PipelinePreprocessing) 
 
 
 def thumbnails(
-    dataset: Any, indices: Iterable[tuple[int, int]], preprocessing: PipelinePreprocessing
+    dataset: Any, indices: Sequence[tuple[int, int]], preprocessing: PipelinePreprocessing
 ) -> dict[int, bytes]:
-    """Return image files of at most `SIDE_PX`, by position; an image that cannot be read is left out.
+    """Return small image files by position; an image that cannot be read is left out.
 
     Args:
         dataset: what was evaluated.
@@ -64,9 +68,10 @@ def thumbnails(
         preprocessing: the checkpoint's.
     """
     found = {}
+    side_px = SIDE_PX if len(indices) > NUM_LARGE else LARGE_SIDE_PX
     for position, index in indices:
         try:
-            found[position] = encoded(seen_pixels(dataset, index, preprocessing), SIDE_PX)
+            found[position] = encoded(seen_pixels(dataset, index, preprocessing), side_px)
         except DataError as error:
             _LOGGER.warning("no thumbnail: %s", error)
     return found

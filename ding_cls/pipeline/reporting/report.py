@@ -219,9 +219,7 @@ def _check_ours(path: Path) -> None:
         with open(path, "rb") as file:
             is_ours = _MARK in file.read(4096)
     except OSError as error:
-        raise DataError(
-            f"'{path}' cannot be read: {error.strerror}; take another --out FILE"
-        ) from error
+        raise DataError(f"'{path}' cannot be read: {error.strerror}; take another --out FILE") from error
     if not is_ours:
         raise DataError(
             f"'{path}' is there and no report of ding-cls; move it, or name another: "
