@@ -45,7 +45,7 @@ def seen_pixels(dataset: Any, index: int, preprocessing: PipelinePreprocessing) 
     with sample_randomness(derive_seed(Stream.AUGMENT, 0, 0, index)):
         image, _ = loaded(dataset, index)
     if not image.is_floating_point():
-        return image.numpy()
+        return _rgb(image.numpy())
     values = image.float().permute(1, 2, 0)
     stated = preprocessing.stated
     if stated is not None and len(stated.mean) == values.shape[-1]:
@@ -53,8 +53,7 @@ def seen_pixels(dataset: Any, index: int, preprocessing: PipelinePreprocessing) 
         values = values.flip(-1) if stated.is_swapped else values
     else:
         values = (values - values.min()) / (values.max() - values.min()).clamp_min(1e-12)
-    pixels = (values * 255.0).round().clamp(0, 255).to(torch.uint8).numpy()
-    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
+    return _rgb((values * 255.0).round().clamp(0, 255).to(torch.uint8).numpy())
 
 
 def thumbnails(
@@ -87,3 +86,7 @@ def encoded(pixels: npt.NDArray[np.uint8], side_px: int) -> bytes:
     else:
         image.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
+
+
+def _rgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]

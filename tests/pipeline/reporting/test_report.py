@@ -1,6 +1,5 @@
 """A checkpoint becomes one page: whole, bounded, and never over a file of another's."""
 
-import os
 import shutil
 import time
 from dataclasses import replace
@@ -83,8 +82,8 @@ def test_what_cannot_be_written_is_said_before_the_evaluation(
     monkeypatch.setattr(module, "evaluate_checkpoint", evaluated)
     with pytest.raises(ConfigError, match=r"must end in \.html or \.htm"):
         report(trained, out=tmp_path / "page.pdf")
+    (tmp_path / "a.html").mkdir()
     with pytest.raises(DataError, match="is a folder"):
-        (tmp_path / "a.html").mkdir()
         report(trained, out=tmp_path / "a.html")
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[report\]'"):
