@@ -1,0 +1,237 @@
+"""Heat maps: where on an image a network sees the class that it names.
+
+It takes a `Predictor` and images; drawing is of `ding_cls.report`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ding_cls.errors import ConfigError
+from ding_cls.inference.cam_layer import Layout, find_map_layer
+from ding_cls.inference.images import Source, pixels_of
+from ding_cls.inference.predictor import Predictor
+from ding_cls.metrics.targets import guessed_classes
+
+Map: TypeAlias = npt.NDArray[np.float32]
+Label: TypeAlias = int | tuple[int, ...]
+
+# Small gradients survive half precision; it cancels out where the map is normalised.
+_SCALE = 1024.0
+
+
+def heat_maps(
+    predictor: Predictor, sources: Sequence[Source], labels: Sequence[Label] | None = None
+) -> list[Map]:
+    """Return for each image where the network sees a class: Grad-CAM of the library grad-cam.
+
+    Args:
+        predictor: whose network it is; it is left as it was.
+        sources: files, Pillow images or arrays, one image each.
+        labels: class number of each image; a tuple of several, or of one for each task, for the sum of their
+            logits. None: the class that the network names, of several labels the likeliest.
+
+    Returns:
+        float32 ``(H, W)`` in [0, 1] for each, of the size of `shown_image`: 1 where most speaks for the
+        class, 0 everywhere where nothing does.
+
+    Raises:
+        ConfigError: grad-cam is not installed, or a label is no class.
+        DataError: an image cannot be read.
+        ModelError: the network has no layer that a map can be made of, or its output has no gradient.
+
+    Source: Grad-CAM, Selvaraju et al. 2017, eq. 1 and 2 (arXiv:1610.02391); scaled so that the lowest value
+        is 0 and the highest 1.
+    """
+    if labels is not None and len(labels) != len(sources):
+        raise ConfigError(f"{len(labels)} labels for {len(sources)} images; heat_maps takes one for each")
+    size = predictor.batch_size
+    mapper = HeatMapper(predictor)
+    found: list[Map] = []
+    for begin in range(0, len(sources), size):
+        part = slice(begin, begin + size)
+        found += mapper(sources[part], None if labels is None else labels[part], first=begin)
+    return found
+
+
+class HeatMapper:
+    """Makes heat maps of batches of images; its arguments and errors are those of `heat_maps`.
+
+    Args:
+        predictor: whose network it is.
+
+    Raises:
+        ConfigError: grad-cam is not installed.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._network = _InPrecision(predictor)
+        self._layers: dict[tuple[int, ...], tuple[nn.Module, Layout]] = {}
+        self._library = _library()
+
+    def __call__(
+        self, sources: Sequence[Source], labels: Sequence[Label] | None = None, *, first: int = 0
+    ) -> list[Map]:
+        """Return the maps of images that go through the network together.
+
+        Args:
+            sources: the images.
+            labels: of each.
+            first: position of the first one among all, which decides what a random step draws.
+        """
+        preprocessing = self._predictor.preprocessing
+        groups: dict[tuple[Any, ...], list[tuple[int, Tensor]]] = {}
+        with torch.inference_mode(False):
+            for place, source in enumerate(sources):
+                pixels = pixels_of(source, preprocessing, number=first + place)
+                groups.setdefault((pixels.dtype, *pixels.shape), []).append((place, pixels))
+            found: dict[int, Map] = {}
+            for group in groups.values():
+                places, batch = zip(*group, strict=True)
+                wanted = None if labels is None else [labels[place] for place in places]
+                found.update(zip(places, self._maps(torch.stack(batch), wanted), strict=True))
+        return [found[place] for place in range(len(sources))]
+
+    def _maps(self, pixels: Tensor, labels: Sequence[Label] | None) -> npt.NDArray[np.float32]:
+        predictor = self._predictor
+        with torch.enable_grad(), _kept(self._network):
+            if labels is None:
+                guesses = guessed_classes(predictor._logits(pixels)).clamp(max=len(predictor.classes) - 1)
+                labels = [tuple(each) if isinstance(each, list) else each for each in guesses.tolist()]
+            targets = [self._target(label) for label in labels]
+            images = predictor.preprocessing.normalize(pixels.to(predictor.device))
+            shape = tuple(images.shape[1:])
+            if shape not in self._layers:
+                self._layers[shape] = find_map_layer(
+                    self._network, images, lambda logits: torch.stack(list(map(targets[0], logits))).sum()
+                )
+            maps = self._grad_cam(*self._layers[shape], images, targets)
+        return np.nan_to_num(maps, nan=0.0)
+
+    def _grad_cam(
+        self, layer: nn.Module, layout: Layout, images: Tensor, targets: list[Callable[[Tensor], Tensor]]
+    ) -> npt.NDArray[np.float32]:
+        recorders: list[Any] = []
+
+        def cut(module: nn.Module, _: Any, output: Tensor) -> Tensor:
+            # Of a layer that is called twice the last call counts, and nothing before it needs a gradient.
+            for recorder in recorders:
+                recorder.clear()
+            return output.detach().requires_grad_().clone()
+
+        handle = layer.register_forward_hook(cut)
+        cam = self._library(self._network, [layer], layout)
+        recorders.append(cam.activations_and_grads)
+        try:
+            return np.asarray(cam(images, targets), np.float32)
+        finally:
+            cam.activations_and_grads.release()
+            handle.remove()
+
+    def _target(self, label: Label) -> Callable[[Tensor], Tensor]:
+        """Return what gives the score of a label, of the logits of one image."""
+        predictor = self._predictor
+        numbers = [int(each) for each in (label if isinstance(label, tuple | list) else [label])]
+        wanted = len(numbers) if predictor.num_tasks is None else predictor.num_tasks
+        if len(numbers) != wanted or not all(0 <= each < len(predictor.classes) for each in numbers):
+            raise ConfigError(
+                f"a heat map's label is {label!r}; it is a number from 0 to {len(predictor.classes) - 1}"
+                + (f", one for each of {wanted} tasks" if predictor.num_tasks is not None else "")
+            )
+
+        def score(logits: Tensor) -> Tensor:
+            rows = logits if logits.dim() == 2 else logits.expand(len(numbers), -1)
+            return rows[range(len(numbers)), numbers].float().sum() * _SCALE
+
+        return score
+
+
+class _InPrecision(nn.Module):
+    """A predictor's network as it predicts: in the run's precision and memory format."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        tensors = [*predictor.model.parameters(), *predictor.model.buffers()]
+        # Autograd takes no tensor that was made in inference mode.
+        is_plain = not any(each.is_inference() for each in tensors)
+        with torch.inference_mode(False):
+            self.network = predictor.model if is_plain else deepcopy(predictor.model)
+        self._predictor = predictor
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits."""
+        if self._predictor._channels_last:
+            images = images.to(memory_format=torch.channels_last)
+        with self._predictor._autocast():
+            logits: Tensor = self.network(images)
+        return logits
+
+
+@contextmanager
+def _kept(network: nn.Module) -> Iterator[None]:
+    """Ask no gradients of parameters; afterwards they, their gradients and all modes are what they were."""
+    parameters = [(each, each.requires_grad, each.grad) for each in network.parameters()]
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        for parameter, _, _ in parameters:
+            parameter.requires_grad_(False)
+        network.eval()
+        yield
+    finally:
+        for parameter, requires_grad, grad in parameters:
+            parameter.requires_grad_(requires_grad)
+            parameter.grad = grad
+        for module, mode in modes:
+            module.training = mode
+
+
+def _library() -> Any:
+    try:
+        from pytorch_grad_cam import GradCAM
+    except ImportError as error:
+        raise ConfigError(
+            f"a heat map needs grad-cam, and it cannot be imported ({error}): pip install 'ding_cls[cam]'"
+        ) from error
+    return GradCAM
+
+
+def shown_image(predictor: Predictor, source: Source) -> npt.NDArray[np.uint8]:
+    """Return an image as the network sees it: resized and cropped, before it is normalised.
+
+    Where the pipeline normalises each image itself, that is undone; by numbers that nobody knows, the lowest
+    value becomes black and the highest white.
+
+    Args:
+        predictor: whose preprocessing it is.
+        source: a file, a Pillow image or an array.
+
+    Returns:
+        uint8 ``(H, W, 3)`` RGB; of a channel alone three equal ones.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    preprocessing = predictor.preprocessing
+    pixels = pixels_of(source, preprocessing)
+    if not pixels.is_floating_point():
+        return np.ascontiguousarray(pixels.numpy())
+    found = pixels.permute(1, 2, 0).double().numpy()
+    stated = preprocessing.stated
+    if stated is None:
+        low, high = found.min(), found.max()
+        found = (found - low) / max(high - low, 1e-12)
+    else:
+        found = found * stated.std + stated.mean
+        if stated.is_swapped:
+            found = found[..., ::-1]
+    shown = np.clip(np.rint(found * 255), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
