@@ -135,7 +135,8 @@ class ReportRecord:
         config: in order.
         environment: as ('torch', '2.9.0').
         digests: as ('checkpoint sha256', '...').
-        notes: one sentence for whatever is missing, and why.
+        notes: one sentence for whatever is missing, and why; the page itself says so of curves, the confusion
+            matrix and thumbnails.
     """
 
     title: str

@@ -14,7 +14,7 @@ from ding_cls.report.page import data_uri, render_page, shown
 from ding_cls.report.records import JudgedSamples, ReportRecord
 
 IMAGE_BYTES = 12_000_000
-"""What thumbnails and heat maps may take of a page, as base64; with 50,000 names a page stays below 20 MB."""
+"""Of a page, for thumbnails and heat maps as base64: with 50,000 names it stays below 20 MB."""
 _MEANINGS = {
     r"acc(\d+)": r"top-\1 accuracy, %",
     r"loss": "mean loss",
@@ -60,10 +60,10 @@ def headline(record: ReportRecord) -> list[str]:
         sentences = [judged + f"{on}."]
     else:
         right = int(samples.is_right.sum())
-        words = "are right" if samples.targets is not None else "are right in every label"
-        sentences = [
-            judged + f"the {_images(len(samples))} of {on}: {right:,} {words}, {len(samples) - right:,} not."
-        ]
+        share = "" if accuracy is not None else f" ({percent(100 * right / len(samples))}\N{NBSP}%)"
+        words = "right" if samples.targets is not None else "right in every label"
+        counts = f"{right:,}{share} {'is' if right == 1 else 'are'} {words}, {len(samples) - right:,} not."
+        sentences = [f"{judged}the {_images(len(samples))} of {on}: {counts}"]
     if accuracy is not None:
         low_high = record.intervals.get("acc1")
         interval = ", 95\N{NBSP}% interval {} to {}".format(*map(percent, low_high)) if low_high else ""
@@ -104,10 +104,6 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         notes.append(
             "No confusion matrix: an image has several labels or tasks, so none is taken for another."
         )
-    if record.label_issues is None:
-        notes.append("Likely label errors were not looked for.")
-    elif not has_cells and record.label_issues:
-        raise ValueError("label issues of samples that have no single label")
     images, num_left_out = _fitting(samples)
     if num_left_out:
         notes.append(
@@ -117,7 +113,7 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         notes.append("No thumbnails: the data give none.")
     folder, names = _names(samples)
     page_data = {
-        "classes": [shown(each, limit=120) for each in record.class_names],
+        "classes": _classes(record),
         "names": names,
         "scores": _packed(samples.scores, "<f4"),
         "right": _packed(samples.is_right, "<u1"),
@@ -130,6 +126,14 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         "measures": _measures(record),
     }
     return {"page_data": page_data, "notes": notes, "folder": folder, "has_cells": has_cells}
+
+
+def _classes(record: ReportRecord) -> list[str]:
+    """Return the class names, or numbers where there are none."""
+    samples = record.samples
+    if record.class_names or samples is None or samples.targets is None:
+        return [shown(each, limit=120) for each in record.class_names]
+    return [f"class {number}" for number in range(int(samples.targets.max(initial=-1)) + 1)]
 
 
 def _packed(values: npt.NDArray[Any] | None, kind: str) -> str | None:

@@ -5,18 +5,6 @@
 const MOST_CELLS = 32;
 const IMAGES_AT_ONCE = 12, BARS_AT_ONCE = 25, LONGEST_LIST = 20;
 
-const source = document.getElementById("data");
-if (source) {
-  showReport(JSON.parse(source.textContent));
-}
-for (const section of document.querySelectorAll("section[id]:not([hidden])")) {
-  const title = section.querySelector("h2").textContent;
-  document.querySelector("nav").append(make("a", { href: `#${section.id}` }, title));
-}
-window.addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((each) => { each.open = true; });
-});
-
 function showReport(data) {
   const samples = {
     ...data,
@@ -41,11 +29,12 @@ function showReport(data) {
   }
 }
 
-// ---- small parts
-
-function unpacked(text, Type) {
-  return new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
-}
+const unpacked = (text, Type) => new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+const className = (samples, number) => samples.classes[number] ?? "no class";
+const bold = (text) => make("bdi", { className: "mark" }, text);
+const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+const range = (from, to) => Array.from({ length: to - from }, (_, index) => from + index);
+const positionsWhere = (samples, isMeant) => [...samples.names.keys()].filter(isMeant);
 
 // Returns an element; children are elements or text.
 function make(tag, properties = {}, ...children) {
@@ -66,26 +55,6 @@ function makeSelect(label, choices, onChange) {
   return make("label", {}, label, list);
 }
 
-function className(samples, number) {
-  return samples.classes[number] ?? "no class";
-}
-
-function bold(text) {
-  return make("bdi", { className: "mark" }, text);
-}
-
-function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function range(from, to) {
-  return Array.from({ length: to - from }, (_, index) => from + index);
-}
-
-function positionsWhere(samples, isMeant) {
-  return [...samples.names.keys()].filter(isMeant);
-}
-
 // The surest mistakes, then the right answers, the least sure first; an unknown score counts as unsure.
 function worstFirst(samples, positions) {
   const badness = (position) => {
@@ -94,8 +63,6 @@ function worstFirst(samples, positions) {
   };
   return [...positions].sort((one, other) => badness(other) - badness(one));
 }
-
-// ---- images
 
 function showGallery(samples, place, positions, suggested) {
   const isPaired = positions.some((position) => position in samples.heatMaps);
@@ -144,10 +111,10 @@ function openImages(samples, title, sets) {
     const positions = worstFirst(samples, sets[chosen][1]);
     showGallery(samples, dialog.querySelector(".gallery-place"), isReversed ? positions.reverse() : positions);
   };
-  const words = sets.map(([text, positions]) => `${text}: ${positions.length.toLocaleString("en")}`);
+  const words = sets.map(([text, positions]) => text + counted(positions.length, "image"));
   dialog.querySelector("h2").replaceChildren(...title);
   dialog.querySelector(".controls").replaceChildren(
-    makeSelect("images", words, (index) => { chosen = index; show(); }),
+    sets.length > 1 ? makeSelect("show", words, (index) => { chosen = index; show(); }) : words[0],
     makeSelect("order", ["worst first", "best first"], (index) => { isReversed = index; show(); }),
   );
   show();
@@ -155,17 +122,13 @@ function openImages(samples, title, sets) {
   dialog.scrollTop = 0;
 }
 
-// ---- the confusion matrix
-
 // Returns the cells that hold an image, by label and answer; what is no class stands behind the last one.
 function cellsOf(samples) {
   const cells = new Map(), width = samples.classes.length + 1;
   samples.targets.forEach((target, position) => {
     const answer = samples.predicted[position] in samples.classes ? samples.predicted[position] : width - 1;
     const key = target * width + answer;
-    if (!cells.has(key)) {
-      cells.set(key, { target, answer, positions: [] });
-    }
+    cells.set(key, cells.get(key) ?? { target, answer, positions: [] });
     cells.get(key).positions.push(position);
   });
   return [...cells.values()];
@@ -194,9 +157,7 @@ function wordsOf(samples, cell) {
   return cell.target === cell.answer ? [target, " recognised"] : [target, " taken for ", answer];
 }
 
-function openCell(samples, cell) {
-  openImages(samples, wordsOf(samples, cell), [["all", cell.positions]]);
-}
+const openCell = (samples, cell) => openImages(samples, wordsOf(samples, cell), [["", cell.positions]]);
 
 // The cells of rows and columns [from, to), each shaded by its share of its class's images.
 function cellMatrix(samples, cells, rows, columns) {
@@ -224,9 +185,8 @@ function blockMatrix(samples, cells, numColumns) {
     counts.set(key, (counts.get(key) ?? 0) + cell.positions.length);
   }
   const most = Math.max(...counts.values());
-  const [rows, columns] = [samples.classes.length, numColumns].map((end) => (
-    range(0, Math.ceil(end / size)).map((number) => [number * size, Math.min((number + 1) * size, end)])
-  ));
+  const bounds = (end) => range(0, Math.ceil(end / size)).map((each) => [each * size, Math.min((each + 1) * size, end)]);
+  const [rows, columns] = [bounds(samples.classes.length), bounds(numColumns)];
   const heading = ([from, to]) => [`${from}–${to - 1}`, `${className(samples, from)} … ${className(samples, to - 1)}`];
   return matrixOf(rows.map(heading), columns.map(heading), (row, column) => {
     const count = counts.get(`${row} ${column}`) ?? 0;
@@ -243,16 +203,14 @@ function blockMatrix(samples, cells, numColumns) {
 // A table of buttons with one tab stop. Headings are [text, title]; cellAt(row, column) says what a cell shows.
 function matrixOf(rows, columns, cellAt) {
   const heading = (scope) => ([text, title]) => make("th", { scope, title: title || text }, make("bdi", {}, text));
-  const grid = rows.map(([row], down) => columns.map(([column], across) => {
-    const cell = cellAt(down, across);
-    return cellButton(cell, `${row}, predicted ${column}: ${counted(cell.count, cell.noun)}`);
-  }));
+  const grid = rows.map(([row], down) => columns.map(([column], across) => (
+    cellButton(cellAt(down, across), `${row}, predicted ${column}`)
+  )));
   const head = make("tr", {}, make("td"), ...columns.map(heading("col")));
-  const lines = grid.map((buttons, row) => (
-    make("tr", {}, heading("row")(rows[row]), ...buttons.map((button) => make("td", {}, button)))
-  ));
-  const table = make("table", { className: rows.length > 12 ? "matrix dense" : "matrix" });
-  table.append(make("thead", {}, head), make("tbody", {}, ...lines));
+  const inCells = (buttons) => buttons.map((button) => make("td", {}, button));
+  const lines = grid.map((buttons, row) => make("tr", {}, heading("row")(rows[row]), ...inCells(buttons)));
+  const kind = rows.length > 12 ? "matrix dense" : "matrix";
+  const table = make("table", { className: kind }, make("thead", {}, head), make("tbody", {}, ...lines));
   grid[0][0].tabIndex = 0;
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   table.addEventListener("keydown", (event) => {
@@ -267,14 +225,13 @@ function matrixOf(rows, columns, cellAt) {
   return make("div", { className: "scroll" }, table);
 }
 
-function cellButton(cell, words) {
+function cellButton(cell, place) {
+  const words = `${place}: ${counted(cell.count, cell.noun)}`;
   const button = makeButton(cell.isRight ? "right" : "", cell.count ? cell.open : () => {}, cell.count || "");
   Object.assign(button, { title: words, ariaLabel: words, ariaDisabled: cell.count ? null : "true", tabIndex: -1 });
   button.style.setProperty("--share", cell.count ? cell.share.toFixed(3) : 0);
   return button;
 }
-
-// ---- classes
 
 function showClasses(samples) {
   document.getElementById("classes").hidden = false;
@@ -312,7 +269,7 @@ function classBar(samples, number, value, support) {
   const parts = [
     make("bdi", {}, className(samples, number)), make("span", { className: "meter" }, fill),
     make("span", { className: "number" }, Number.isNaN(value) ? "–" : `${value.toFixed(1)} %`),
-    make("span", { className: "number quiet", title: "images of this class" }, `n ${support.toLocaleString("en")}`),
+    make("span", { className: "number quiet" }, counted(support, "image")),
   ];
   return samples.targets
     ? makeButton("class-bar", () => openClass(samples, number), ...parts)
@@ -322,7 +279,19 @@ function classBar(samples, number, value, support) {
 function openClass(samples, number) {
   const { targets, predicted } = samples;
   openImages(samples, [make("bdi", {}, className(samples, number))], [
-    ["labelled so", positionsWhere(samples, (each) => targets[each] === number)],
-    ["predicted so, labelled otherwise", positionsWhere(samples, (each) => predicted[each] === number && targets[each] !== number)],
+    ["labelled so: ", positionsWhere(samples, (each) => targets[each] === number)],
+    ["predicted so, labelled otherwise: ", positionsWhere(samples, (each) => predicted[each] === number && targets[each] !== number)],
   ]);
 }
+
+const source = document.getElementById("data");
+if (source) {
+  showReport(JSON.parse(source.textContent));
+}
+for (const section of document.querySelectorAll("section[id]:not([hidden])")) {
+  const title = section.querySelector("h2").textContent;
+  document.querySelector("nav").append(make("a", { href: `#${section.id}` }, title));
+}
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((each) => { each.open = true; });
+});
