@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-import numpy as np
 import torch
-from PIL import Image
 
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import DingError
 from ding_cls.inference import load
-from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.cam import heat_maps as maps_of
+from ding_cls.inference.cam import shown_pixels
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.reporting.pictures import encoded, seen_pixels
+from ding_cls.pipeline.reporting.pictures import encoded, seen_image
+from ding_cls.report.overlay import lay_over
 
 _SIDE_PX = 192
 _INSTALL = "pip install 'ding_cls[cam]'"
@@ -32,31 +32,28 @@ def heat_maps(
         preprocessing: the checkpoint's.
         model: the network, where it was given.
     """
-    if not indices or found.records.kind != "one":
+    records = found.records
+    answered = [each for each in indices if records.predicted[each[0]] < len(found.classes)]
+    if records.kind != "one" or not answered:
         return {}, ""
-    if find_spec("pytorch_grad_cam") is None or find_spec("ding_cls.inference.cam") is None:
+    if find_spec("pytorch_grad_cam") is None:
         return {}, f"What the network looked at (Grad-CAM) is shown with another package: {_INSTALL}"
-    from ding_cls.inference.cam import heat_maps as maps_of
-    from ding_cls.report.overlay import overlay
-
-    seen = [seen_pixels(found.dataset, index, preprocessing) for _, index in indices]
-    labels = found.records.predicted[[position for position, _ in indices]].tolist()
+    seen = [seen_image(found.dataset, index) for _, index in answered]
+    is_normalised = seen[0].is_floating_point()
+    normalization = preprocessing.stated if is_normalised else preprocessing.normalization
+    if normalization is None:
+        return {}, "What the network looked at is not shown: a step of the data's own normalises the images."
+    shown = [shown_pixels(each, preprocessing) for each in seen]
+    labels = records.predicted[[position for position, _ in answered]].tolist()
     try:
-        maps = maps_of(_predictor_of_seen(found, preprocessing, model), seen, labels)
+        # Whoever evaluated this checkpoint has let its code be imported.
+        predictor = load(found.checkpoint, model=model, allow_code=True)
+        predictor.preprocessing = PipelinePreprocessing([])
+        predictor.preprocessing.normalization = normalization
+        maps = maps_of(predictor, shown, labels)
     except DingError as error:
         return {}, f"What the network looked at (Grad-CAM) is not shown: {error}"
     return {
-        position: encoded(np.asarray(overlay(Image.fromarray(pixels), heat_map)), _SIDE_PX)
-        for (position, _), pixels, heat_map in zip(indices, seen, maps, strict=True)
+        position: encoded(lay_over(pixels, heat), _SIDE_PX)
+        for (position, _), pixels, heat in zip(answered, shown, maps, strict=True)
     }, ""
-
-
-def _predictor_of_seen(
-    found: EvaluationReport, preprocessing: PipelinePreprocessing, model: torch.nn.Module | None
-) -> Predictor:
-    """Return the checkpoint's network for images that its preprocessing has been applied to already."""
-    predictor = load(found.checkpoint, model=model, allow_code=True)
-    as_it_is = PipelinePreprocessing([])
-    as_it_is.normalization = preprocessing.normalization
-    predictor.preprocessing = as_it_is
-    return predictor

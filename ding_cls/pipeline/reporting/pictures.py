@@ -17,6 +17,7 @@ from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.errors import DataError
+from ding_cls.inference.cam import shown_pixels
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,13 +31,8 @@ _QUALITY = 80
 _PNG_UP_TO_PX = 48
 
 
-def seen_pixels(dataset: Any, index: int, preprocessing: PipelinePreprocessing) -> npt.NDArray[np.uint8]:
-    """Return what the network saw of a sample, uint8 ``(H, W, 3)`` RGB.
-
-    Args:
-        dataset: what was evaluated.
-        index: position in it.
-        preprocessing: the checkpoint's; it says by which numbers floats were normalised.
+def seen_image(dataset: Any, index: int) -> torch.Tensor:
+    """Return a sample as the evaluation read it: uint8 ``(H, W, C)``, or float ``(C, H, W)``, normalised.
 
     Raises:
         DataError: the image cannot be read any more.
@@ -44,16 +40,7 @@ def seen_pixels(dataset: Any, index: int, preprocessing: PipelinePreprocessing) 
     # As the loader of an evaluation draws, should a step be random.
     with sample_randomness(derive_seed(Stream.AUGMENT, 0, 0, index)):
         image, _ = loaded(dataset, index)
-    if not image.is_floating_point():
-        return _rgb(image.numpy())
-    values = image.float().permute(1, 2, 0)
-    stated = preprocessing.stated
-    if stated is not None and len(stated.mean) == values.shape[-1]:
-        values = values * torch.tensor(stated.std) + torch.tensor(stated.mean)
-        values = values.flip(-1) if stated.is_swapped else values
-    else:
-        values = (values - values.min()) / (values.max() - values.min()).clamp_min(1e-12)
-    return _rgb((values * 255.0).round().clamp(0, 255).to(torch.uint8).numpy())
+    return image
 
 
 def thumbnails(
@@ -70,7 +57,7 @@ def thumbnails(
     side_px = SIDE_PX if len(indices) > NUM_LARGE else LARGE_SIDE_PX
     for position, index in indices:
         try:
-            found[position] = encoded(seen_pixels(dataset, index, preprocessing), side_px)
+            found[position] = encoded(shown_pixels(seen_image(dataset, index), preprocessing), side_px)
         except DataError as error:
             _LOGGER.warning("no thumbnail: %s", error)
     return found
@@ -86,7 +73,3 @@ def encoded(pixels: npt.NDArray[np.uint8], side_px: int) -> bytes:
     else:
         image.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
-
-
-def _rgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]

@@ -15,38 +15,13 @@ from ding_cls.pipeline.reporting.pictures import (
     LARGE_SIDE_PX,
     SIDE_PX,
     encoded,
-    seen_pixels,
+    seen_image,
     thumbnails,
 )
 
-NORMALIZE = {"type": "Normalize", "mean": [120.0, 110.0, 100.0], "std": [50.0, 60.0, 70.0]}
 
-
-def test_the_pixels_are_those_of_the_evaluation(found: EvaluationReport) -> None:
-    pixels = seen_pixels(found.dataset, 3, PipelinePreprocessing([]))
-
-    assert np.array_equal(pixels, found.dataset.load(3)[0].numpy())
-
-
-class _Floats(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
-    """One image, normalised already."""
-
-    def __init__(self, image: torch.Tensor) -> None:
-        self.image = image
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self.image, 0
-
-
-@pytest.mark.parametrize("to_rgb", [True, False])
-def test_normalised_images_are_brought_back(to_rgb: bool) -> None:
-    pixels = torch.arange(4 * 5 * 3, dtype=torch.uint8).reshape(4, 5, 3)
-    preprocessing = PipelinePreprocessing([{**NORMALIZE, "to_rgb": to_rgb}])
-    image = preprocessing.normalize(pixels[None])[0]
-
-    seen = seen_pixels(_Floats(image), 0, preprocessing)
-
-    assert np.array_equal(seen, pixels.numpy())
+def test_the_image_is_that_of_the_evaluation(found: EvaluationReport) -> None:
+    assert torch.equal(seen_image(found.dataset, 3), found.dataset.load(3)[0])
 
 
 def test_more_images_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:

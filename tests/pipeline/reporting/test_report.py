@@ -60,7 +60,10 @@ def test_several_labels_and_tasks_have_a_report(
     assert not record.reliability
 
 
-def test_a_page_replaces_a_report_and_nothing_else(trained: Path, tmp_path: Path) -> None:
+def test_a_page_replaces_a_report_and_nothing_else(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "heat_maps", lambda *arguments: ({}, ""))
     out = tmp_path / "page.html"
     assert report(trained, out=out) == out
     first = out.stat().st_size
