@@ -14,6 +14,8 @@ from ding_cls.data import ConcatDataset, innermost
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed import gather_objects
+from ding_cls.metrics import SumMetric
+from ding_cls.metrics.analysis.bootstrap import SampleSums
 from ding_cls.metrics.per_class import ratio
 from ding_cls.metrics.targets import guessed_classes
 from ding_cls.pipeline.checks.labels import Labels
@@ -127,19 +129,33 @@ class Recorder:
         mode: the policy's.
         labels: what the labels of the data are.
         keep_logits: keep these too: four bytes for each of them.
+        metric: keep its sums over each sample too, for intervals.
     """
 
-    def __init__(self, mode: EvalMode, labels: Labels, *, keep_logits: bool) -> None:
+    def __init__(
+        self, mode: EvalMode, labels: Labels, *, keep_logits: bool, metric: SumMetric | None = None
+    ) -> None:
         self.mode = replace(mode, forward=self._forward)
         self._forward_of: Callable[[Any], torch.Tensor] = mode.forward
         self._kind, self._keeps_logits = labels.kind, keep_logits
         self._batches: list[tuple[torch.Tensor, ...]] = []
+        self._sums = None if metric is None else SampleSums(metric)
 
     def gathered(self) -> SampleRecords:
         """Return the samples of all ranks, which call this together."""
         own = [tuple(each.cpu() for each in batch) for batch in self._batches]
         rows = [batch for rank in gather_objects(own) for batch in rank]
         return SampleRecords(self._kind, *(torch.cat(column) for column in zip(*rows, strict=True)))
+
+    def gathered_sums(self) -> SampleSums | None:
+        """Return the metric's sums over each sample of all ranks, which call this together; None without
+        one."""
+        if self._sums is None:
+            return None
+        first, *others = gather_objects(self._sums)
+        for each in others:
+            first.append(each)
+        return first
 
     def _forward(self, batch: Any) -> torch.Tensor:
         given = self._forward_of(batch)
@@ -153,6 +169,8 @@ class Recorder:
             is_right = predicted == _one_number(targets, self._kind)
         if is_right.dim() == 2:
             is_right = is_right.all(1)
+        if self._sums is not None:
+            self._sums.add(logits, targets)
         kept = (logits if self._keeps_logits else logits[:0]).cpu()
         self._batches.append((batch.sample_ids, targets, predicted, scores, is_right, kept))
         return given

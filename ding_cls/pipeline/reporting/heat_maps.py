@@ -56,4 +56,5 @@ def heat_maps(
     return {
         position: encoded(lay_over(pixels, heat), _SIDE_PX)
         for (position, _), pixels, heat in zip(answered, shown, maps, strict=True)
+        if heat.any()
     }, ""

@@ -153,9 +153,7 @@ def gather_record(
         created=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z"),
         results={found.display.name(str(name)): float(value) for name, value in results.items()},
         intervals={
-            found.display.name(name): each
-            for name, each in getattr(found, "intervals", {}).items()
-            if name in results
+            found.display.name(name): each for name, each in found.intervals.items() if name in results
         },
         rows=rows,
         class_names=readable_names(found.classes),
