@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ding_cls.checkpoint import read_checkpoint
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.inference import load
 from ding_cls.inference.cam import heat_maps as maps_of
 from ding_cls.inference.saved_run import preprocessing_in
-from ding_cls.checkpoint import read_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import sample_paths
 from ding_cls.pipeline.reporting import heat_maps as module
