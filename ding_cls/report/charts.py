@@ -148,12 +148,16 @@ def reliability_bins(reliability: Reliability) -> list[Bin]:
             continue
         start, end = (float(each) for each in reliability.edges[index : index + 2])
         accuracy, confidence = float(reliability.accuracy[index]), float(reliability.confidence[index])
-        tops = [BOTTOM - value * (BOTTOM - TOP) for value in (accuracy, confidence)]
+        bar_y, mean_y = (BOTTOM - value * (BOTTOM - TOP) for value in (accuracy, confidence))
         bins.append(
             Bin(
-                *(round(each, 1) for each in (LEFT + start * side, (end - start) * side, tops[0], min(tops))),
-                *(round(each, 1) for each in (abs(tops[0] - tops[1]), 40 * float(count) / most)),
-                f"scores {start:.2f} to {end:.2f}: {count:,} images, {100 * accuracy:.1f} % right, "
+                x=round(LEFT + start * side, 1),
+                width=round((end - start) * side, 1),
+                bar_y=round(bar_y, 1),
+                gap_y=round(min(bar_y, mean_y), 1),
+                gap_height=round(abs(bar_y - mean_y), 1),
+                count_height=round(40 * float(count) / most, 1),
+                words=f"scores {start:.2f} to {end:.2f}: {count:,} images, {100 * accuracy:.1f} % right, "
                 f"mean score {confidence:.3f}",
             )
         )

@@ -67,7 +67,7 @@ def _shown_character(character: str) -> str:
 
 
 def data_uri(image: bytes) -> str:
-    """Return an image file of JPEG, PNG, GIF or WebP as an address that holds it."""
+    """Return an image file of JPEG, PNG, GIF or WebP as an address that holds it; KeyError of another."""
     kinds = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"GI": "gif", b"RI": "webp"}
     return f"data:image/{kinds[image[:2]]};base64,{base64.b64encode(image).decode('ascii')}"
 

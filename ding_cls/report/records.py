@@ -163,7 +163,7 @@ class ReportRecord:
 def worst_mistakes(samples: JudgedSamples) -> list[int]:
     """Return the positions of what is wrong, the surest answer first; an unknown score (NaN) last."""
     wrong = np.flatnonzero(~samples.is_right)
-    return wrong[np.argsort(-samples.scores[wrong], kind="stable")].tolist()
+    return [int(each) for each in wrong[np.argsort(-samples.scores[wrong], kind="stable")]]
 
 
 def worth_showing(

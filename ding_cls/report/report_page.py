@@ -1,6 +1,7 @@
 """The report of one evaluation: its sentences, charts, and samples as compact arrays for the script."""
 
 import base64
+import json
 import os
 import re
 from typing import Any
@@ -13,8 +14,8 @@ from ding_cls.report import charts
 from ding_cls.report.page import data_uri, render_page, shown
 from ding_cls.report.records import JudgedSamples, ReportRecord
 
-IMAGE_BYTES = 12_000_000
-"""Of a page, for thumbnails and heat maps as base64: with 50,000 names it stays below 20 MB."""
+IMAGE_BYTES, NAME_AND_IMAGE_BYTES = 12_000_000, 18_000_000
+"""Of a page, for thumbnails and heat maps as base64; and with the names: the page stays below 20 MB."""
 _MEANINGS = {
     r"acc(\d+)": r"top-\1 accuracy, %",
     r"loss": "mean loss",
@@ -69,10 +70,9 @@ def headline(record: ReportRecord) -> list[str]:
         interval = ", 95\N{NBSP}% interval {} to {}".format(*map(percent, low_high)) if low_high else ""
         sentences.append(f"Top-1 accuracy is {percent(accuracy)}\N{NBSP}%{interval}.")
     if samples is not None and samples.targets is not None and len(samples):
-        share = 100 * int(np.unique(samples.targets, return_counts=True)[1].max()) / len(samples)
-        sentences.append(
-            f"Always naming the most frequent class would be right for {percent(share)}\N{NBSP}%."
-        )
+        most = int(np.unique(samples.targets, return_counts=True)[1].max())
+        chance = percent(100 * most / len(samples))
+        sentences.append(f"Always naming the most frequent class would be right for {chance}\N{NBSP}%.")
     return sentences
 
 
@@ -104,14 +104,15 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         notes.append(
             "No confusion matrix: an image has several labels or tasks, so none is taken for another."
         )
-    images, num_left_out = _fitting(samples)
+    folder, names = _names(samples)
+    room = min(IMAGE_BYTES, NAME_AND_IMAGE_BYTES - len(json.dumps(names)))
+    images, num_left_out = _fitting(samples, room)
     if num_left_out:
         notes.append(
             f"{_images(num_left_out)} left out of {num_left_out + sum(map(len, images))}: the page is full."
         )
     elif not any(images):
         notes.append("No thumbnails: the data give none.")
-    folder, names = _names(samples)
     page_data = {
         "classes": _classes(record),
         "names": names,
@@ -122,7 +123,9 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         "texts": _texts(samples),
         "thumbnails": images[0],
         "heatMaps": images[1],
-        "issues": [[each.position, each.given, each.suggested] for each in record.label_issues or ()],
+        "issues": [
+            [int(each.position), int(each.given), int(each.suggested)] for each in record.label_issues or ()
+        ],
         "measures": _measures(record),
     }
     return {"page_data": page_data, "notes": notes, "folder": folder, "has_cells": has_cells}
@@ -133,7 +136,10 @@ def _classes(record: ReportRecord) -> list[str]:
     samples = record.samples
     if record.class_names or samples is None or samples.targets is None:
         return [shown(each, limit=120) for each in record.class_names]
-    return [f"class {number}" for number in range(int(samples.targets.max(initial=-1)) + 1)]
+    count = (
+        len(record.class_scores.support) if record.class_scores else int(samples.targets.max(initial=-1)) + 1
+    )
+    return [f"class {number}" for number in range(count)]
 
 
 def _packed(values: npt.NDArray[Any] | None, kind: str) -> str | None:
@@ -161,7 +167,7 @@ def _texts(samples: JudgedSamples) -> list[list[str]] | None:
 
 def _measures(record: ReportRecord) -> dict[str, str | None] | None:
     scores = record.class_scores
-    if scores is None or not record.class_names:
+    if scores is None:
         return None
     columns = {name: getattr(scores, name) for name in ("f1", "recall", "precision")}
     return {name: _packed(column, "<f4") for name, column in columns.items()} | {
@@ -169,16 +175,16 @@ def _measures(record: ReportRecord) -> dict[str, str | None] | None:
     }
 
 
-def _fitting(samples: JudgedSamples) -> tuple[tuple[dict[int, str], dict[int, str]], int]:
-    """Return heat maps and thumbnails as addresses, as many as a page holds, and how many are left out."""
-    room, left_out = IMAGE_BYTES, 0
+def _fitting(samples: JudgedSamples, room: int) -> tuple[tuple[dict[int, str], dict[int, str]], int]:
+    """Return thumbnails and heat maps as addresses of ``room`` characters in all, and how many do not fit."""
+    left_out = 0
     kept: list[dict[int, str]] = []
     for images in (samples.heat_maps, samples.thumbnails):
         addresses: dict[int, str] = {}
         for position, image in images.items():
             address = data_uri(image)
             if len(address) <= room:
-                addresses[position] = address
+                addresses[int(position)] = address
                 room -= len(address)
             else:
                 left_out += 1

@@ -149,7 +149,7 @@ def test_1_000_classes_and_50_000_images_stay_quick(
 
 
 def test_orders_and_searches_of_classes(tmp_path: Path, browser: Any) -> None:
-    record = example_record(40, 800, class_names=FLOWERS)
+    record = example_record(41, 820, class_names=FLOWERS)
     assert record.class_scores is not None
     tab = Tab(browser, _written(tmp_path, record))
     page = tab.page

@@ -2,7 +2,7 @@
 "use strict";
 
 // A matrix of more classes is drawn by blocks: an overview of blocks, then the cells of the chosen one.
-const MOST_CELLS = 32;
+const MOST_CELLS = 40;
 const IMAGES_AT_ONCE = 12, BARS_AT_ONCE = 25, LONGEST_LIST = 20;
 
 function showReport(data) {
@@ -194,6 +194,7 @@ function blockMatrix(samples, cells, numColumns) {
       const title = `Classes ${heading(rows[row])[0]}, predicted ${heading(columns[column])[0]}`;
       const place = document.getElementById("block");
       place.replaceChildren(make("h3", {}, title), cellMatrix(samples, cells, rows[row], columns[column]));
+      place.querySelector("button").focus();
       place.scrollIntoView({ block: "nearest" });
     };
     return { count, share: Math.sqrt(count / most), isRight: false, noun: "mistake", open };
@@ -209,7 +210,8 @@ function matrixOf(rows, columns, cellAt) {
   const head = make("tr", {}, make("td"), ...columns.map(heading("col")));
   const inCells = (buttons) => buttons.map((button) => make("td", {}, button));
   const lines = grid.map((buttons, row) => make("tr", {}, heading("row")(rows[row]), ...inCells(buttons)));
-  const kind = rows.length > 12 ? "matrix dense" : "matrix";
+  const areLong = columns.some(([text]) => text.length > 3);
+  const kind = `matrix ${rows.length > 12 ? "dense" : ""} ${areLong ? "long" : ""}`;
   const table = make("table", { className: kind }, make("thead", {}, head), make("tbody", {}, ...lines));
   grid[0][0].tabIndex = 0;
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
