@@ -17,6 +17,7 @@ from ding_cls.pipeline.resume import (
     folder_in,
     named_run,
     newer_files,
+    origin_fact,
     set_aside,
     without_folders,
 )
@@ -253,3 +254,17 @@ def test_the_line_of_a_run_that_stopped_early_lets_it_go_on(
     assert "--resume run policy.learn.train_epoch=6" in printed
     rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows if row["kind"] == "epoch"] == [0, 1, 2]
+
+
+def test_what_set_a_value_is_known_after_a_resume_too() -> None:
+    begun = origin_fact(
+        {}, {"seed": "a.py:3", "policy.learn.batch_size": "override policy.learn.batch_size=4"}
+    )
+    assert begun == {
+        "config_origins": {"seed": "a.py:3", "policy.learn.batch_size": "override policy.learn.batch_size=4"}
+    }
+
+    resumed = origin_fact(begun, {"seed": "run/total_config.py:8", "exp_name": "override exp_name=run"})
+
+    assert resumed["config_origins"]["seed"] == "a.py:3"
+    assert resumed["config_origins"]["exp_name"] == "override exp_name=run"

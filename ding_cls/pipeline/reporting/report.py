@@ -31,6 +31,7 @@ from ding_cls.pipeline.reporting.run_facts import (
     rows_of,
 )
 from ding_cls.pipeline.reporting.samples import class_scores, judged_samples, label_issues, reliability_of
+from ding_cls.pipeline.run_folder import checkpoints_of
 from ding_cls.report import write_report_page
 from ding_cls.report.records import JudgedSamples, LabelIssue, ReportRecord, worst_mistakes, worth_showing
 
@@ -114,11 +115,18 @@ def default_path(
     return folder / f"{'_'.join(['report', *map(str, words)])}.html"
 
 
-def run_folder_of(checkpoint: Path) -> Path | None:
-    """Return the folder of a checkpoint's run; None where it lies in none."""
-    folder = checkpoint.absolute().parent.parent
-    is_run = checkpoint.absolute().parent.name == "ckpt" and (folder / "log").is_dir()
-    return checkpoint.parent.parent if is_run else None
+def run_folder_of(checkpoint: Path, cfg: Any = None) -> Path | None:
+    """Return the folder of a checkpoint's run; None where that is not known.
+
+    Args:
+        checkpoint: a file in the run's folder, or where ``cfg`` has the run keep its checkpoints.
+        cfg: the run's config, compiled.
+    """
+    if checkpoint.absolute().parent.name == "ckpt" and (checkpoint.parent.parent / "log").is_dir():
+        return checkpoint.parent.parent
+    if cfg is None or checkpoints_of(cfg).resolve() != checkpoint.resolve().parent:
+        return None
+    return Path(cfg.exp_name) if Path(cfg.exp_name, "log").is_dir() else None
 
 
 def gather_record(
@@ -136,7 +144,7 @@ def gather_record(
         model: the network, where it was given.
         is_trained_on: the evaluated samples are those that the network was trained on.
     """
-    run, folder = state.get("run") or {}, run_folder_of(found.checkpoint)
+    run, folder = state.get("run") or {}, run_folder_of(found.checkpoint, found.cfg)
     samples = judged_samples(found)
     issues, num_issues = label_issues(found.records)
     notes = _notes_on_labels(samples, issues, num_issues, is_trained_on=is_trained_on, folder=folder)

@@ -154,12 +154,11 @@ def digests(report: EvaluationReport, run: Mapping[str, Any]) -> list[tuple[str,
     with open(report.checkpoint, "rb") as file:
         found = [("checkpoint, sha256", hashlib.file_digest(file, "sha256").hexdigest())]
     now = SampleList.of(report.dataset).digest
-    known = {of_split["digest"]: name for name, of_split in _known_splits(run)}
-    same = f" (the run's {_SPLITS.get(known[now], known[now])} data)" if now in known else ""
-    found.append(("names and labels evaluated, sha256", f"{now}{same}"))
-    for digest, name in known.items():
-        if digest != now:
-            found.append((f"names and labels of the run's {_SPLITS.get(name, name)} data, sha256", digest))
+    found.append(("names and labels evaluated, sha256", now))
+    for split, facts in _known_splits(run):
+        same = " (the same)" if facts["digest"] == now else ""
+        name = f"names and labels of the run's {_SPLITS.get(split, split)} data, sha256"
+        found.append((name, f"{facts['digest']}{same}"))
     return found
 
 
@@ -179,7 +178,7 @@ def _class_facts(
     counts = {"evaluated": report.records.by_class(len(names))["images"].long().tolist()}
     now = SampleList.of(report.dataset).digest
     for split, facts in _known_splits(run):
-        if facts["digest"] == now:
+        if facts["digest"] == now and report.split in (None, split):
             continue
         samples = None if run_folder is None else SampleList.read(run_folder / LISTS, split, facts["digest"])
         labels = [] if samples is None else [label for _, label in samples.pairs()]

@@ -99,7 +99,8 @@ def test_digests_are_those_of_the_file_and_of_the_data(
     data = run["data"]
     assert isinstance(data, dict)
     val, train = data["val"]["digest"], data["train"]["digest"]
-    assert values["names and labels evaluated, sha256"] == f"{val} (the run's validation data)"
+    assert values["names and labels evaluated, sha256"] == val
+    assert values["names and labels of the run's validation data, sha256"] == f"{val} (the same)"
     assert values["names and labels of the run's training data, sha256"] == train
 
 
