@@ -9,6 +9,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import PIL
 import torch
 import torchvision
 
-from ding_cls import __version__
 from ding_cls.common.counting import first_few
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.origins import DERIVED
@@ -68,7 +68,7 @@ def rows_of(run_folder: Path | None) -> list[dict[str, Any]]:
 
 def phases_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
     """Return the seconds of each phase of training, by the means that the run logged every few updates."""
-    seconds: Counter[str] = Counter()
+    seconds = dict.fromkeys(_PHASES.values(), 0.0)
     before = 0
     for row in rows:
         if row["kind"] == "train":
@@ -134,7 +134,7 @@ def environment_facts(saved: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
     here = {
-        "ding_cls": __version__,
+        "ding_cls": import_module("ding_cls").__version__,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "torchvision": torchvision.__version__,

@@ -76,9 +76,9 @@ def reliability_of(records: SampleRecords) -> Reliability | None:
         return None
     metric = CalibrationError(_NUM_BINS)
     totals, counts = metric.zeros(), torch.zeros(_NUM_BINS, dtype=torch.int64)
-    for rows in torch.arange(len(records.targets)).split(_ROWS):
-        logits = records.logits[rows]
-        sums = metric.sums(logits, records.targets[rows])
+    for first in range(0, len(records.targets), _ROWS):
+        logits = records.logits[first : first + _ROWS]
+        sums = metric.sums(logits, records.targets[first : first + _ROWS])
         totals = {name: totals[name] + sums[name] for name in totals}
         scores = logits.double().softmax(1).amax(1).nan_to_num(0.0)
         counts += bins_of(scores, _NUM_BINS).bincount(minlength=_NUM_BINS)
