@@ -19,8 +19,7 @@ from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.inference.cam_layer import Layout, find_map_layer
 from ding_cls.inference.images import Source, pixels_of
-from ding_cls.inference.predictor import Predictor
-from ding_cls.metrics.targets import guessed_classes
+from ding_cls.inference.predictor import Prediction, Predictor
 
 Map: TypeAlias = npt.NDArray[np.float32]
 Label: TypeAlias = int | tuple[int, ...]
@@ -35,43 +34,110 @@ def heat_maps(
     """Return for each image where the network sees a class: Grad-CAM of the library grad-cam.
 
     Args:
-        predictor: whose network it is; it is left as it was.
+        predictor: whose network it is, which is left as it was. Of several networks it is the mean of their
+            maps; mirror images have no part in it.
         sources: files, Pillow images or arrays, one image each.
         labels: class number of each image; a tuple of several, or of one for each task, for the sum of their
-            logits. None: the class that the network names, of several labels the likeliest.
+            logits. None: the class that is predicted, of several labels the likeliest.
 
     Returns:
         float32 ``(H, W)`` in [0, 1] for each, of the size of `shown_image`: 1 where most speaks for the
         class, 0 everywhere where nothing does.
 
     Raises:
-        ConfigError: grad-cam is not installed, or a label is no class.
+        ConfigError: grad-cam is not installed, a label is no class, or several networks see images
+            differently.
         DataError: an image cannot be read.
-        ModelError: the network has no layer that a map can be made of, or its output has no gradient.
+        ModelError: a network has no layer that a map can be made of.
 
     Source: Grad-CAM, Selvaraju et al. 2017, eq. 1 and 2 (arXiv:1610.02391); scaled so that the lowest value
         is 0 and the highest 1.
     """
     if labels is not None and len(labels) != len(sources):
         raise ConfigError(f"{len(labels)} labels for {len(sources)} images; heat_maps takes one for each")
-    size = predictor.batch_size
     mapper = HeatMapper(predictor)
+    chosen = [explained_label(each) for each in predictor.stream(sources)] if labels is None else labels
     found: list[Map] = []
-    for begin in range(0, len(sources), size):
-        part = slice(begin, begin + size)
-        found += mapper(sources[part], None if labels is None else labels[part], first=begin)
+    for begin in range(0, len(sources), predictor.batch_size):
+        part = slice(begin, begin + predictor.batch_size)
+        found += mapper(
+            sources[part], chosen[part], numbers=range(begin, len(sources))[: predictor.batch_size]
+        )
     return found
 
 
+def explained_label(prediction: Prediction) -> Label:
+    """Return the label that a prediction's map is for: of several labels the likeliest."""
+    ranked = prediction.top(1)
+    # What cannot be read is an error where its pixels are asked for; where the output is NaN the map is 0.
+    return ranked[0].label if ranked else 0
+
+
 class HeatMapper:
-    """Makes heat maps of batches of images; its arguments and errors are those of `heat_maps`.
+    """Makes heat maps of batches of images; its errors are those of `heat_maps`.
 
     Args:
         predictor: whose network it is.
-
-    Raises:
-        ConfigError: grad-cam is not installed.
     """
+
+    def __init__(self, predictor: Predictor) -> None:
+        if len(predictor.preprocessings) > 1:
+            raise ConfigError(
+                f"{len(predictor.members)} networks that see different sizes or crops have no heat map in "
+                "common; name one of them, or such as were trained alike"
+            )
+        self._predictor = predictor
+        self._networks = [_NetworkMaps(each) for each in predictor.members]
+
+    def __call__(
+        self, sources: Sequence[Source], labels: Sequence[Label], *, numbers: Sequence[int] | None = None
+    ) -> list[Map]:
+        """Return the maps of images that go through the network together.
+
+        Args:
+            sources: the images.
+            labels: of each.
+            numbers: their positions among all, which decide what a random step draws; None: from 0 on.
+        """
+        preprocessing = self._predictor.preprocessings[0]
+        groups: dict[tuple[Any, ...], list[tuple[int, Tensor]]] = {}
+        with torch.inference_mode(False):
+            for place, source in enumerate(sources):
+                number = place if numbers is None else numbers[place]
+                pixels = pixels_of(source, preprocessing, number=number)
+                groups.setdefault((pixels.dtype, *pixels.shape), []).append((place, pixels))
+            found: dict[int, Map] = {}
+            for group in groups.values():
+                places = [place for place, _ in group]
+                batch = torch.stack([pixels for _, pixels in group])
+                found.update(zip(places, self._maps(batch, [labels[each] for each in places]), strict=True))
+        return [found[place] for place in range(len(sources))]
+
+    def _maps(self, pixels: Tensor, labels: Sequence[Label]) -> npt.NDArray[np.float32]:
+        numbers = [self._numbers(label) for label in labels]
+        maps = []
+        for network, member in zip(self._networks, self._predictor.members, strict=True):
+            names = [[self._predictor.classes[each] for each in one] for one in numbers]
+            is_same = member.classes == self._predictor.classes
+            own = numbers if is_same else [[member.classes.index(name) for name in one] for one in names]
+            maps.append(network(pixels, own))
+        return np.mean(maps, axis=0, dtype=np.float32) if len(maps) > 1 else maps[0]
+
+    def _numbers(self, label: Label) -> list[int]:
+        """Return a label as class numbers, of several tasks one for each."""
+        predictor = self._predictor
+        numbers = [int(each) for each in (label if isinstance(label, tuple | list) else [label])]
+        wanted = len(numbers) if predictor.num_tasks is None else predictor.num_tasks
+        if len(numbers) != wanted or not all(0 <= each < len(predictor.classes) for each in numbers):
+            raise ConfigError(
+                f"a heat map's label is {label!r}; it is a number from 0 to {len(predictor.classes) - 1}"
+                + (f", one for each of {wanted} tasks" if predictor.num_tasks is not None else "")
+            )
+        return numbers
+
+
+class _NetworkMaps:
+    """Makes the maps of one network."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -79,37 +145,11 @@ class HeatMapper:
         self._layers: dict[tuple[int, ...], tuple[nn.Module, Layout]] = {}
         self._library = _library()
 
-    def __call__(
-        self, sources: Sequence[Source], labels: Sequence[Label] | None = None, *, first: int = 0
-    ) -> list[Map]:
-        """Return the maps of images that go through the network together.
-
-        Args:
-            sources: the images.
-            labels: of each.
-            first: position of the first one among all, which decides what a random step draws.
-        """
-        preprocessing = self._predictor.preprocessing
-        groups: dict[tuple[Any, ...], list[tuple[int, Tensor]]] = {}
-        with torch.inference_mode(False):
-            for place, source in enumerate(sources):
-                pixels = pixels_of(source, preprocessing, number=first + place)
-                groups.setdefault((pixels.dtype, *pixels.shape), []).append((place, pixels))
-            found: dict[int, Map] = {}
-            for group in groups.values():
-                places, batch = zip(*group, strict=True)
-                wanted = None if labels is None else [labels[place] for place in places]
-                found.update(zip(places, self._maps(torch.stack(batch), wanted), strict=True))
-        return [found[place] for place in range(len(sources))]
-
-    def _maps(self, pixels: Tensor, labels: Sequence[Label] | None) -> npt.NDArray[np.float32]:
-        predictor = self._predictor
+    def __call__(self, pixels: Tensor, labels: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """Return ``(N, H, W)`` of a batch of images and the class numbers of each."""
+        targets = [_score_of(label) for label in labels]
+        images = self._predictor.preprocessing.normalize(pixels.to(self._predictor.device))
         with torch.enable_grad(), _kept(self._network):
-            if labels is None:
-                guesses = guessed_classes(predictor._logits(pixels)).clamp(max=len(predictor.classes) - 1)
-                labels = [tuple(each) if isinstance(each, list) else each for each in guesses.tolist()]
-            targets = [self._target(label) for label in labels]
-            images = predictor.preprocessing.normalize(pixels.to(predictor.device))
             shape = tuple(images.shape[1:])
             if shape not in self._layers:
                 self._layers[shape] = find_map_layer(
@@ -138,22 +178,15 @@ class HeatMapper:
             cam.activations_and_grads.release()
             handle.remove()
 
-    def _target(self, label: Label) -> Callable[[Tensor], Tensor]:
-        """Return what gives the score of a label, of the logits of one image."""
-        predictor = self._predictor
-        numbers = [int(each) for each in (label if isinstance(label, tuple | list) else [label])]
-        wanted = len(numbers) if predictor.num_tasks is None else predictor.num_tasks
-        if len(numbers) != wanted or not all(0 <= each < len(predictor.classes) for each in numbers):
-            raise ConfigError(
-                f"a heat map's label is {label!r}; it is a number from 0 to {len(predictor.classes) - 1}"
-                + (f", one for each of {wanted} tasks" if predictor.num_tasks is not None else "")
-            )
 
-        def score(logits: Tensor) -> Tensor:
-            rows = logits if logits.dim() == 2 else logits.expand(len(numbers), -1)
-            return rows[range(len(numbers)), numbers].float().sum() * _SCALE
+def _score_of(numbers: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    """Return what gives the score of class numbers, of the logits ``(C,)`` or ``(K, C)`` of one image."""
 
-        return score
+    def score(logits: Tensor) -> Tensor:
+        rows = logits if logits.dim() == 2 else logits.expand(len(numbers), -1)
+        return rows[range(len(numbers)), list(numbers)].float().sum() * _SCALE
+
+    return score
 
 
 class _InPrecision(nn.Module):
@@ -205,7 +238,7 @@ def _library() -> Any:
     return GradCAM
 
 
-def shown_image(predictor: Predictor, source: Source) -> npt.NDArray[np.uint8]:
+def shown_image(predictor: Predictor, source: Source, *, number: int = 0) -> npt.NDArray[np.uint8]:
     """Return an image as the network sees it: resized and cropped, before it is normalised.
 
     Where the pipeline normalises each image itself, that is undone; by numbers that nobody knows, the lowest
@@ -214,6 +247,7 @@ def shown_image(predictor: Predictor, source: Source) -> npt.NDArray[np.uint8]:
     Args:
         predictor: whose preprocessing it is.
         source: a file, a Pillow image or an array.
+        number: its position among all, which decides what a random step draws.
 
     Returns:
         uint8 ``(H, W, 3)`` RGB; of a channel alone three equal ones.
@@ -221,7 +255,8 @@ def shown_image(predictor: Predictor, source: Source) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: it cannot be read.
     """
-    return shown_pixels(pixels_of(source, predictor.preprocessing), predictor.preprocessing)
+    preprocessing = predictor.preprocessings[0]
+    return shown_pixels(pixels_of(source, preprocessing, number=number), preprocessing)
 
 
 def shown_pixels(pixels: Tensor, preprocessing: PipelinePreprocessing) -> npt.NDArray[np.uint8]:

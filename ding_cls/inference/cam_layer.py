@@ -18,6 +18,7 @@ from ding_cls.errors import ModelError
 
 _MAX_PREFIX = 16
 _NUM_PROBED = 2
+_MIN_PLACES = 4
 
 
 class Layout(NamedTuple):
@@ -42,7 +43,7 @@ class Layout(NamedTuple):
         else:
             tokens = output if self.order == "NLC" else output.transpose(0, 1)
             tokens = tokens[:, tokens.shape[1] - self.height * self.width :]
-            maps = tokens.transpose(1, 2).unflatten(2, (self.height, self.width))
+            maps = tokens.transpose(1, 2).reshape(len(tokens), -1, self.height, self.width)
         return maps.float().clone()
 
 
@@ -68,7 +69,8 @@ def find_map_layer(
 
     That is the last convolution's block of a convolutional network. Of one with tokens it is the last layer
     at which tokens other than the class token still reach the logits: the normalisation before the last
-    attention, or the last layer of all where their mean is taken.
+    attention, or the last layer of all where their mean is taken. Where an image is so small that the last
+    convolutions see a single place, it is the last layer before them with at least 4 x 4.
 
     Args:
         network: gives logits; its parameters need no gradients.
@@ -83,21 +85,35 @@ def find_map_layer(
         with _listening(network) as outputs:
             logits = network(probe)
         shapes = [each.shape for each in outputs]
+        size = images.shape[-2], images.shape[-1]
         for each in outputs:
             is_logits = each.module is network or each.shape == tuple(logits.shape)
-            each.layout = None if is_logits else _layout(each.shape, shapes, tuple(images.shape[-2:]))
+            each.layout = None if is_logits else _layout(each.shape, shapes, size)
         if logits.requires_grad:
             torch.autograd.grad(score(logits), probe)
-    last_calls = {id(each.module): each for each in outputs}
-    candidates = [each for each in outputs if each.layout and last_calls[id(each.module)] is each]
-    reached = [each for each in _alike(candidates) if each.is_heard is not None]
-    found = next((each for each in reversed(reached) if each.is_heard), reached[-1] if reached else None)
+    found = _chosen(outputs)
     if found is None or found.layout is None:
         raise ModelError(
             "no layer of this network gives maps (N, C, H, W) or tokens of the image with a gradient of the "
             "logits: there is nothing that a heat map could be made of"
         )
     return found.module, found.layout
+
+
+def _chosen(outputs: list[_Output]) -> _Output | None:
+    last_calls = {id(each.module): each for each in outputs}
+    candidates = [each for each in outputs if each.layout and last_calls[id(each.module)] is each]
+    reached = [each for each in _alike(candidates) if each.is_heard is not None]
+    heard = [each for each in reached if each.is_heard]
+    if not heard:
+        # The image leads to an output that does not depend on it; its map is 0 at any layer.
+        return reached[-1] if reached else None
+    later = outputs[outputs.index(heard[-1]) :]
+    if any(isinstance(each.module, nn.Conv2d) and each.shape[2:] == (1, 1) for each in later):
+        # The image was too small for the last convolutions; what is left before them may be 2 x 2.
+        fine = [each for each in heard if each.layout and min(each.layout[1:]) >= _MIN_PLACES]
+        return (fine or heard)[-1]
+    return heard[-1]
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def swin() -> nn.Module:
 @pytest.mark.parametrize(
     ("network", "name", "layout"),
     [
-        (lambda: build_model("resnet18", num_classes=5), "layer3", ("NCHW", 2, 2)),
+        (lambda: build_model("resnet18", num_classes=5), "layer2", ("NCHW", 4, 4)),
         (lambda: build_model("lenet5", num_classes=5), "features.5", ("NCHW", 5, 5)),
         (vit, "encoder.layers.encoder_layer_1.ln_1", ("NLC", 4, 4)),
         (swin, "permute", ("NCHW", 4, 4)),
@@ -82,6 +82,12 @@ def test_it_is_the_last_that_places_of_the_image_reach_the_logits_from(
     network: Callable[[], nn.Module], name: str, layout: tuple[str, int, int]
 ) -> None:
     assert found_in(network()) == (name, layout)
+
+
+def test_the_last_stage_of_a_resnet_is_taken_while_it_has_two_places() -> None:
+    network = build_model("resnet18", num_classes=5)
+    assert found_in(network, 64, 64) == ("layer4", Layout("NCHW", 2, 2))
+    assert found_in(network, 32, 64) == ("layer4", Layout("NCHW", 1, 2))
 
 
 def test_the_grid_of_tokens_follows_the_images_sides() -> None:

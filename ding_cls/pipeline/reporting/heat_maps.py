@@ -6,10 +6,12 @@ from importlib.util import find_spec
 import torch
 
 from ding_cls.data import PipelinePreprocessing
+from ding_cls.data.transforms.formatting import Normalization
 from ding_cls.errors import DingError
 from ding_cls.inference import load
 from ding_cls.inference.cam import heat_maps as maps_of
 from ding_cls.inference.cam import shown_pixels
+from ding_cls.inference.predictor import Predictor
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.reporting.pictures import encoded, seen_image
 from ding_cls.report.overlay import lay_over
@@ -46,11 +48,7 @@ def heat_maps(
     shown = [shown_pixels(each, preprocessing) for each in seen]
     labels = records.predicted[[position for position, _ in answered]].tolist()
     try:
-        # Whoever evaluated this checkpoint has let its code be imported.
-        predictor = load(found.checkpoint, model=model, allow_code=True)
-        predictor.preprocessing = PipelinePreprocessing([])
-        predictor.preprocessing.normalization = normalization
-        maps = maps_of(predictor, shown, labels)
+        maps = maps_of(_predictor_of_seen(found, normalization, model), shown, labels)
     except DingError as error:
         return {}, f"What the network looked at (Grad-CAM) is not shown: {error}"
     return {
@@ -58,3 +56,23 @@ def heat_maps(
         for (position, _), pixels, heat in zip(answered, shown, maps, strict=True)
         if heat.any()
     }, ""
+
+
+def _predictor_of_seen(
+    found: EvaluationReport, normalization: Normalization, model: torch.nn.Module | None
+) -> Predictor:
+    """Return the checkpoint's network for images that are resized and cropped already."""
+    # Whoever evaluated this checkpoint has let its code be imported.
+    whole = load(found.checkpoint, model=model, allow_code=True)
+    normalising = PipelinePreprocessing([])
+    normalising.normalization = normalization
+    learn = found.cfg.policy.learn
+    return Predictor(
+        whole.model,
+        normalising,
+        whole.classes,
+        device=whole.device,
+        batch_size=whole.batch_size,
+        precision=learn.precision,
+        channels_last=learn.channels_last,
+    )

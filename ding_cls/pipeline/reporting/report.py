@@ -78,7 +78,8 @@ def report(
     if find_spec("jinja2") is None:
         raise ConfigError(f"reports are written by jinja2, which is not installed: {_INSTALL}")
     file = checkpoint_file(checkpoint)
-    path = Path(out) if out is not None else default_path(file, split=split, data=data)
+    usual = default_path(file, split=split, data=data, is_the_runs=os.path.isdir(checkpoint))
+    path = usual if out is None else Path(out)
     checked_ending(path, _ENDINGS)
     _check_ours(path)
     found = evaluate_checkpoint(
@@ -102,12 +103,23 @@ def report(
 
 
 def default_path(
-    checkpoint: Path, *, split: str | None = None, data: str | os.PathLike[str] | None = None
+    checkpoint: Path,
+    *,
+    split: str | None = None,
+    data: str | os.PathLike[str] | None = None,
+    is_the_runs: bool = False,
 ) -> Path:
-    """Return where the report of a checkpoint is written: into its run's folder, or else beside it."""
+    """Return where the report of a checkpoint is written: into its run's folder, or else beside it.
+
+    Args:
+        checkpoint: the file.
+        split: as in `report`.
+        data: likewise.
+        is_the_runs: it is the one that the run's folder stands for; else it is named, unless it is the best.
+    """
     name = checkpoint.name.removesuffix(".pth.tar")
     words = [
-        *([] if checkpoint.name == BEST_NAME else [name]),
+        *([] if is_the_runs or checkpoint.name == BEST_NAME else [name]),
         *([] if data is None else [Path(data).resolve().stem]),
         *([] if split in (None, "val") else [split]),
     ]

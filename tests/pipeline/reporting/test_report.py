@@ -102,6 +102,7 @@ def test_each_checkpoint_split_and_data_has_a_file_of_its_own(tmp_path: Path) ->
     assert default_path(best, data="some/pets.csv").name == "report_pets.html"
     later = best.with_name("iteration_40.pth.tar")
     assert default_path(later, split="test").name == "report_iteration_40_test.html"
+    assert default_path(later, is_the_runs=True).name == "report.html"
     alone = tmp_path / "weights.pth.tar"
     assert default_path(alone) == tmp_path / "report_weights.html"
 
