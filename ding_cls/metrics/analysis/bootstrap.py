@@ -52,7 +52,7 @@ class Layout:
     def totals(self, column: torch.Tensor) -> dict[str, Any]:
         """Return what ``SumMetric.result`` takes, of float64 ``(num_sums,)``."""
         found: dict[str, Any] = {}
-        parts = column.split([shape.numel() for shape in self.shapes])
+        parts = torch.split(column, [shape.numel() for shape in self.shapes])
         for name, shape, is_count, part in zip(self.names, self.shapes, self.are_counts, parts, strict=True):
             values = part.round().long() if is_count else part
             found[name] = values.reshape(shape) if shape else values.item()

@@ -169,12 +169,7 @@ class Recorder:
         logits = given.cpu() if given.device.type == "mps" else given
         targets = batch.targets.to(logits.device)
         predicted, scores = predicted_of(probabilities_of(logits, self._kind), self._kind, logits)
-        if self._kind == "several":
-            is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
-        else:
-            is_right = predicted == _one_number(targets, self._kind)
-        if is_right.dim() == 2:
-            is_right = is_right.all(1)
+        is_right = right_ones(predicted, targets, self._kind, scores)
         if self._sums is not None:
             self._sums.add(logits, targets)
         kept = (logits if self._keeps_logits else logits[:0]).cpu()
@@ -230,6 +225,17 @@ def predicted_of(
     # C is the number of no class: behind the last column stands what has no score.
     missing = probabilities.new_full((*probabilities.shape[:-1], 1), float("nan"))
     return guesses, torch.cat([probabilities, missing], -1).gather(-1, guesses[..., None])[..., 0]
+
+
+def right_ones(
+    predicted: torch.Tensor, targets: torch.Tensor, kind: str, scores: torch.Tensor
+) -> torch.Tensor:
+    """Return which samples are right, bool ``(N,)``, as in `SampleRecords`, like the arguments."""
+    if kind == "several":
+        is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
+    else:
+        is_right = predicted == _one_number(targets, kind)
+    return is_right.all(1) if is_right.dim() == 2 else is_right
 
 
 def _one_number(targets: torch.Tensor, kind: str) -> torch.Tensor:
