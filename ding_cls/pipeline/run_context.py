@@ -173,7 +173,7 @@ class Run:
                 "label_kind": label_kind,
                 "preprocessing": preprocessing.state_dict(),
                 "config": plain_copy(self.cfg),
-                **origin_fact(self.saved_facts, self._origins),
+                **origin_fact(self.saved_facts, self._origins, self.cfg),
                 "num_train_samples": len(loader.dataset),
                 "global_batch_size": loader.global_batch_size,
                 "drop_last": loader.drop_last,

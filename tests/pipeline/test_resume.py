@@ -257,14 +257,20 @@ def test_the_line_of_a_run_that_stopped_early_lets_it_go_on(
 
 
 def test_what_set_a_value_is_known_after_a_resume_too() -> None:
-    begun = origin_fact(
-        {}, {"seed": "a.py:3", "policy.learn.batch_size": "override policy.learn.batch_size=4"}
-    )
-    assert begun == {
-        "config_origins": {"seed": "a.py:3", "policy.learn.batch_size": "override policy.learn.batch_size=4"}
+    places = {
+        "seed": "a.py:3",
+        "exp_name": "override exp_name='run'",
+        "policy.cuda": "override policy.cuda=False",
+    }
+    cfg = {"seed": 1, "exp_name": "run", "policy": {"cuda": False}}
+    begun = origin_fact({}, places, cfg)
+    assert begun == {"config_origins": places}
+    typed = {
+        "seed": "run/total_config.py:8",
+        "exp_name": "override exp_name=run",
+        "policy.cuda": "override policy.cuda=True",
     }
 
-    resumed = origin_fact(begun, {"seed": "run/total_config.py:8", "exp_name": "override exp_name=run"})
+    resumed = origin_fact({**begun, "config": cfg}, typed, {**cfg, "policy": {"cuda": True}})
 
-    assert resumed["config_origins"]["seed"] == "a.py:3"
-    assert resumed["config_origins"]["exp_name"] == "override exp_name=run"
+    assert resumed["config_origins"] == {**places, "policy.cuda": "override policy.cuda=True"}
