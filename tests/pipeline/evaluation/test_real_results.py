@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from ding_cls import train
+from ding_cls.cli import run_program
 from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_report
+from dizoo.image_classification.entry import imagenet_res18_main as zoo
+from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
 
 pytestmark = pytest.mark.slow
 NAME = "mobilenet_v2_tf2ptq_hflip_imagenetnorm.torchvision.pth"
@@ -71,9 +74,10 @@ def written_out_ece(shares: np.ndarray, targets: np.ndarray) -> float:  # type: 
 
 
 def test_of_the_demos_digits(workdir: Path) -> None:
-    from dizoo.image_classification.entry import imagenet_res18_config as module
-
-    assert_is_sklearns(train(module.__file__, epochs=3, overrides=["policy.cuda=False"]).run_folder, "val")
+    cfg = digits_res18_config
+    argv = ["policy.cuda=False", "policy.learn.train_epoch=3"]
+    assert run_program(zoo.main, zoo.imagenet_res18_config, embedded=cfg, argv=argv) == 0
+    assert_is_sklearns("digits_res18", "val")
 
 
 @pytest.mark.data
