@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.inference.cam_layer import Layout, find_map_layer
 from ding_cls.inference.images import Source, pixels_of
@@ -257,9 +258,18 @@ def shown_image(predictor: Predictor, source: Source, *, number: int = 0) -> npt
         DataError: it cannot be read.
     """
     preprocessing = predictor.preprocessings[0]
-    pixels = pixels_of(source, preprocessing, number=number)
+    return shown_pixels(pixels_of(source, preprocessing, number=number), preprocessing)
+
+
+def shown_pixels(pixels: Tensor, preprocessing: PipelinePreprocessing) -> npt.NDArray[np.uint8]:
+    """Return what a loader gives of an image as `shown_image` does.
+
+    Args:
+        pixels: uint8 ``(H, W, C)``, or float ``(C, H, W)``.
+        preprocessing: what made them.
+    """
     if not pixels.is_floating_point():
-        return np.ascontiguousarray(pixels.numpy())
+        return _rgb(pixels.numpy())
     found = pixels.permute(1, 2, 0).double().numpy()
     stated = preprocessing.stated
     if stated is None:
@@ -270,4 +280,8 @@ def shown_image(predictor: Predictor, source: Source, *, number: int = 0) -> npt
         if stated.is_swapped:
             found = found[..., ::-1]
     shown = np.clip(np.rint(found * 255), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
+    return _rgb(shown)
+
+
+def _rgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
