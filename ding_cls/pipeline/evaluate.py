@@ -14,7 +14,7 @@ import torch
 from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
+from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.metrics.analysis.bootstrap import lean_metric
@@ -30,10 +30,12 @@ from ding_cls.pipeline.evaluation.inputs import (
     evaluated_set,
     read_inputs,
 )
+from ding_cls.pipeline.evaluation.mirrored import with_mirrored
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import (
     COLUMNS,
     Recorder,
+    column_types,
     sample_paths,
 )
 from ding_cls.pipeline.image_check import readable_split
@@ -41,7 +43,7 @@ from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.evaluation.results import plain
 
 _LOGGER = logging.getLogger(__name__)
-OUT_ENDINGS = (".csv", ".json", ".npz")
+OUT_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 
 def evaluate(
@@ -57,6 +59,7 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
     max_bad: int | None = None,
+    tta: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
@@ -66,26 +69,24 @@ def evaluate(
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
             ``config`` that describes its network also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one folder for each class; or a table of paths
-            and labels, or arrays (``.npz``); None takes what the run was trained on.
+        data: folder with the split's folder in it, or with one for each class; or a table of paths and
+            labels, or arrays (``.npz``); None takes what the run was trained on.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: samples per process and batch; None takes the run's.
-        metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
-            several of these.
+        metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` for a row per sample in the order of the data (`write_report`),
+        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
             ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
+        tta: metrics and ``.npz`` get the mean over each image and its mirror image, as `mean_logits` has it.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        ConfigError: no such metric, one that does not fit the labels, an override without effect, another
-            ending of ``out``.
-        DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
-            written.
+        ConfigError: no such metric, one that does not fit, an override without effect, another ending.
+        DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
     report = evaluate_checkpoint(
@@ -101,6 +102,7 @@ def evaluate(
         intervals=ending == ".json",
         allow_code=allow_code,
         max_bad=max_bad,
+        tta=tta,
     )
     if out is not None and launched_rank() == 0:
         write_report(out, report)
@@ -121,6 +123,7 @@ def evaluate_checkpoint(
     intervals: bool = True,
     allow_code: bool = False,
     max_bad: int | None = None,
+    tta: bool = False,
 ) -> EvaluationReport:
     """Return all that `evaluate` finds out.
 
@@ -165,7 +168,13 @@ def evaluate_checkpoint(
         )
         with closing(loader):
             return _evaluated(
-                inputs, loader, found_split, model, keep_logits=keep_predictions, intervals=intervals
+                inputs,
+                loader,
+                found_split,
+                model,
+                keep_logits=keep_predictions,
+                intervals=intervals,
+                tta=tta,
             )
     finally:
         dist_finalize()
@@ -179,6 +188,7 @@ def _evaluated(
     *,
     keep_logits: bool,
     intervals: bool,
+    tta: bool,
 ) -> EvaluationReport:
     """Pass all images through the network, once."""
     dataset, labels = loader.dataset, labels_of(loader.dataset)
@@ -187,11 +197,14 @@ def _evaluated(
     run = (inputs.state or {}).get("run") if inputs.is_run else None
     if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
         _LOGGER.warning("%s", line)
+    mode = policy.eval_mode
+    if tta:
+        mode = with_mirrored(mode, has_several_labels=labels.kind == "several")
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)
     lean = lean_metric(metric, len(dataset) * len(classes)) if intervals else None
     keeps = keep_logits or (lean is not None and lean.needs_scores)
-    recorder = Recorder(policy.eval_mode, labels, keep_logits=keeps, metric=lean)
+    recorder = Recorder(mode, labels, keep_logits=keeps, metric=lean)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
     last_iter = (inputs.state or {}).get("last_iter")
     train_iter = last_iter if isinstance(last_iter, int) else 0
@@ -214,6 +227,7 @@ def _evaluated(
         seconds=seconds,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
         intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
+        tta=tta,
     )
 
 
@@ -229,8 +243,8 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
         write_arrays(Path(out), report.predictions)
         return
     rows = report.records.rows(sample_paths(report.dataset), report.classes)
-    if ending == ".csv":
-        write_table(out, COLUMNS, rows)
+    if ending != ".json":
+        write_table(out, COLUMNS, rows, types=column_types(report.records.kind))
         return
     write_json(
         out,
@@ -239,6 +253,7 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "train_iter": report.train_iter,
             "folder": report.folder,
             "split": report.split,
+            **({"tta": True} if report.tta else {}),
             "num_samples": report.num_samples,
             "results": plain(report.result),
             "intervals": {name: list(each) for name, each in report.intervals.items()},

@@ -31,6 +31,7 @@ class EvaluationReport:
         intervals: of results of one number the 95 % interval, low and high, in the unit of the result; some
             have none (`ding_cls.metrics.analysis.bootstrap`). Empty where none were asked for, and on other
             ranks than the first.
+        tta: each image was seen as its mirror image too.
     """
 
     result: dict[str, Any]
@@ -45,6 +46,7 @@ class EvaluationReport:
     seconds: float
     is_other_loss: bool
     intervals: dict[str, Interval] = field(default_factory=dict)
+    tta: bool = False
 
     @property
     def folder(self) -> str:

@@ -67,6 +67,7 @@ def _head(report: EvaluationReport) -> list[tuple[str, str]]:
         ("checkpoint", f"{report.checkpoint}{updates}"),
         ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
+        *([("tta", "mean probabilities of each image and its mirror image")] if report.tta else []),
     ]
 
 
