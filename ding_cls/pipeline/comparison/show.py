@@ -62,7 +62,7 @@ def print_comparison(
         console.print()
         for line in _of_pair(comparison, pair, num_changed):
             console.print(printable(line), markup=False)
-    if any(each.config is not None for each in comparison.results):
+    if sum(each.config is not None for each in comparison.results) > 1:
         console.print()
         _print_settings(console, comparison)
     if out is not None:

@@ -85,8 +85,10 @@ def test_equal_settings_are_said_and_those_of_files_are_not_there(
         compared(monkeypatch, result("a", "10", config={"x": 1}), result("b", "10", config={"x": 1}))
     )
     assert "settings: none differ" in capsys.readouterr().out
-    print_comparison(of(monkeypatch, "10", "10"))
-    assert "settings" not in capsys.readouterr().out
+    one_run = result("a", "10", config={"x": 1}), result("b.csv", "10")
+    for found in (of(monkeypatch, "10", "10"), compared(monkeypatch, *one_run)):
+        print_comparison(found)
+        assert "settings" not in capsys.readouterr().out
 
 
 def test_the_file_holds_all_of_it(monkeypatch: pytest.MonkeyPatch, workdir: Path) -> None:
