@@ -28,6 +28,7 @@ FOLDERS = {
     "ding_cls/pipeline/evaluation": "evaluating a checkpoint: what comes from where, records, summary",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
     "ding_cls/pipeline/dry_run": "build everything, do a few updates, report, keep nothing",
+    "ding_cls/pipeline/looking": "what a config will do, looked at before it is trained",
     "ding_cls/worker": "what runs over batches: the learner and the evaluator",
     "ding_cls/worker/evaluation": "when to evaluate, each sample once, totals, which result is best",
     "ding_cls/worker/learner": "the training loop (`base_learner.py`) and the interface that hooks see",

@@ -47,6 +47,7 @@ from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
+from ding_cls.pipeline.run_length import last_update, num_epochs, num_updates
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
@@ -103,20 +104,15 @@ class Run:
     def learner_cfg(self) -> Any:
         """The learner's section of the config, with the end that ``policy.learn.max_iters`` sets."""
         learn = self.cfg.policy.learn
-        if learn.max_iters is None:
-            return learn.learner
-        return EasyDict(
-            {**learn.learner, "train_iterations": min(learn.learner.train_iterations, learn.max_iters)}
-        )
+        return EasyDict({**learn.learner, "train_iterations": last_update(learn)})
 
     def max_epochs(self, loader: TrainLoader) -> int:
         """Return the epochs that the run begins: ``train_epoch``, or as many as ``max_iters`` needs."""
-        learn = self.cfg.policy.learn
-        return int(learn.train_epoch if learn.max_iters is None else -(-learn.max_iters // len(loader)))
+        return num_epochs(self.cfg.policy.learn, len(loader))
 
     def num_updates(self, loader: TrainLoader) -> int:
         """Return the updates of the whole run."""
-        return min(self.max_epochs(loader) * len(loader), int(self.learner_cfg.train_iterations))
+        return num_updates(self.cfg.policy.learn, len(loader))
 
     @property
     def shard(self) -> dict[str, int]:

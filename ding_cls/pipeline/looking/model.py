@@ -1,0 +1,246 @@
+"""A network looked at before it is trained: one image is sent through it, and each stage is measured."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from ding_cls.common.seed import torch_randomness
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.models import num_channels
+from ding_cls.pipeline.build import build_network, configured_num_classes
+from ding_cls.pipeline.datasets.input_checks import first_image
+from ding_cls.pipeline.looking.opening import OpenedConfig
+from ding_cls.policy.freezing import build_freezing
+from ding_cls.report.network import NetworkTable, StageRow
+
+_NUM_CLASSES = 1000
+
+
+def describe_model(opened: OpenedConfig, *, needs_data: bool = False) -> NetworkTable:
+    """Return what the network of a run is, at the size of its images, before it is trained.
+
+    Args:
+        opened: a checked config.
+        needs_data: the data that it names must be there; False: without them the classes are the config's
+            number, or 1,000.
+
+    Raises:
+        DingError: as a run would before its first update.
+    """
+    cfg, remarks = opened.cfg, []
+    try:
+        train_set, eval_set = opened.datasets()
+        image = first_image(eval_set, skips_bad=cfg.policy.learn.learner.dataloader.max_bad > 0)
+        num_classes = len(train_set.classes)
+        shape = tuple(image.shape) if image.is_floating_point() else (3, *image.shape[:2])
+    except DataError as error:
+        if needs_data:
+            raise
+        num_classes, shape = next(iter(configured_num_classes(cfg).values()), _NUM_CLASSES), None
+        remarks.append(f"without the data ({error})")
+    network, _ = build_network(cfg, num_classes, load_weights=False, check=lambda network: None)
+    freezing = build_freezing(network, cfg.policy.learn)
+    learn = cfg.policy.learn
+    until = learn.freeze_nonlinear_epoch or (learn.freeze or {}).get("until_epoch")
+    if freezing is not None and until:
+        remarks.append(f"what is frozen at the begin is trained from epoch {until + 1} on")
+    shape = (num_channels(network), *[cfg.policy.collect.image_size] * 2) if shape is None else shape
+    return measured(network, shape, remarks=remarks)
+
+
+def measured(network: nn.Module, shape: Sequence[int], *, remarks: Sequence[str] = ()) -> NetworkTable:
+    """Send one black image through a network in evaluation and return what was counted on the way.
+
+    Args:
+        network: it is left as it is.
+        shape: of the image, ``(C, H, W)``.
+        remarks: lines for the table.
+
+    Raises:
+        ConfigError: the network cannot take such an image.
+    """
+    weight = next(network.parameters(), torch.zeros(()))
+    image = torch.zeros(1, *shape, device=weight.device, dtype=weight.dtype)
+    counter = FlopCounterMode(display=False)
+    name, was_training = type(network).__name__, network.training
+    network.eval()
+    try:
+        with _watched(network, counter) as nodes, _countable(), counter, torch.no_grad(), torch_randomness(0):
+            output = network(image)
+    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        size = " x ".join(map(str, shape))
+        raise ConfigError(f"{name} cannot take an image of {size} ({reason})") from error
+    finally:
+        network.train(was_training)
+    parameters = list(network.parameters())
+    tensors = [*parameters, *network.buffers()]
+    return NetworkTable(
+        name=name,
+        input=_shape_text(image),
+        output=_shape_text(output),
+        rows=tuple(_Rows(network, nodes, counter.get_total_flops()).rows()),
+        num_parameters=sum(each.numel() for each in parameters),
+        num_trainable=sum(each.numel() for each in parameters if each.requires_grad),
+        num_macs=counter.get_total_flops() // 2,
+        weight_bytes=sum(each.numel() * each.element_size() for each in tensors),
+        remarks=tuple(remarks),
+    )
+
+
+@dataclass(slots=True)
+class _Node:
+    """What was seen of one module.
+
+    Attributes:
+        flops: of all its calls together, with what it calls.
+        order: number of its first call.
+        output: shape of the last one.
+        began: the counter when the call at hand began.
+    """
+
+    flops: int = 0
+    order: int = 0
+    output: str = ""
+    began: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def _watched(network: nn.Module, counter: FlopCounterMode) -> Iterator[dict[nn.Module, _Node]]:
+    """Note of each module what its calls cost; torch's counter names modules, and two may share a name."""
+    nodes: dict[nn.Module, _Node] = {}
+
+    def begin(module: nn.Module, inputs: Any) -> None:
+        node = nodes.setdefault(module, _Node(order=len(nodes)))
+        node.began.append(counter.get_total_flops())
+
+    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+        node = nodes[module]
+        node.flops += counter.get_total_flops() - node.began.pop()
+        node.output = _shape_text(output)
+
+    handles = [
+        handle
+        for each in network.modules()
+        for handle in (each.register_forward_pre_hook(begin), each.register_forward_hook(end))
+    ]
+    try:
+        yield nodes
+    finally:
+        for each in handles:
+            each.remove()
+
+
+@contextmanager
+def _countable() -> Iterator[None]:
+    """Let attention run as matrix products, which are counted; the fused kernels of a CPU are not."""
+    is_fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_fast)
+
+
+class _Rows:
+    """A network as rows, one for each stage: a module that most of the work is done in is opened up.
+
+    Neighbours whose outputs have one shape make one row, so that a thousand layers stay a few rows.
+    """
+
+    def __init__(self, network: nn.Module, nodes: Mapping[nn.Module, _Node], total: int) -> None:
+        self._network, self._nodes, self._total = network, nodes, total
+        self._counted: set[int] = set()
+
+    def rows(self) -> list[StageRow]:
+        """Return the rows; parameters that two of them share are counted in the first."""
+        rows = self._opened("", self._network)
+        return rows or [self._row("", type(self._network).__name__, [self._network])]
+
+    def _opened(self, path: str, module: nn.Module) -> list[StageRow]:
+        """Return the rows of what a module holds, those of parameters that are its own first."""
+        own = list(module.named_parameters(recurse=False))
+        rows = []
+        if own and any(True for _ in module.children()):
+            count, trained = self._parameters(each for _, each in own)
+            name = f"{path}({', '.join(name for name, _ in own)})"
+            rows.append(StageRow(name, "", count, trained, 0))
+        children = sorted(module.named_children(), key=lambda each: self._order(each[1]))
+        folded: list[tuple[str, nn.Module]] = []
+        for name, child in children:
+            if folded and (self._is_opened(child) or self._shape(child) != self._shape(folded[0][1])):
+                rows.append(self._folded(path, folded))
+                folded = []
+            if self._is_opened(child):
+                rows.extend(self._opened(f"{path}{name}.", child))
+            elif self._is_used(child) or any(True for _ in child.parameters()):
+                folded.append((name, child))
+        return [*rows, self._folded(path, folded)] if folded else rows
+
+    def _folded(self, path: str, members: Sequence[tuple[str, nn.Module]]) -> StageRow:
+        (first, module), last = members[0], members[-1][0]
+        if len(members) > 1:
+            return self._row(path, f"{first} to {last}", [each for _, each in members])
+        count = len(module) if isinstance(module, nn.Sequential | nn.ModuleList) else 1
+        return self._row(path, f"{first} ({count})" if count > 1 else first, [module])
+
+    def _row(self, path: str, name: str, modules: Sequence[nn.Module]) -> StageRow:
+        count, trained = self._parameters(
+            itertools.chain.from_iterable(each.parameters() for each in modules)
+        )
+        flops = sum(self._flops(each) for each in modules)
+        return StageRow(f"{path}{name}", self._shape(modules[-1]), count, trained, flops // 2)
+
+    def _parameters(self, parameters: Iterator[nn.Parameter]) -> tuple[int, int]:
+        """Return how many numbers these hold that no row has counted, and how many of them are trained."""
+        found = {id(each): each for each in parameters if id(each) not in self._counted}
+        self._counted |= found.keys()
+        trained = (each.numel() for each in found.values() if each.requires_grad)
+        return sum(each.numel() for each in found.values()), sum(trained)
+
+    def _is_opened(self, module: nn.Module) -> bool:
+        children = [each for each in module.children() if self._is_used(each)]
+        if not children:
+            return False
+        if module not in self._nodes:
+            # A list: its members are called, and it never is.
+            return True
+        is_most = 2 * self._flops(module) > self._total
+        return is_most and (
+            any(self._shape(each) != self._shape(children[0]) for each in children)
+            or any(self._is_opened(each) for each in children)
+        )
+
+    def _is_used(self, module: nn.Module) -> bool:
+        return any(each in self._nodes for each in module.modules())
+
+    def _order(self, module: nn.Module) -> int:
+        orders = [self._nodes[each].order for each in module.modules() if each in self._nodes]
+        return min(orders, default=len(self._nodes))
+
+    def _flops(self, module: nn.Module) -> int:
+        if module in self._nodes:
+            return self._nodes[module].flops
+        return sum(self._flops(each) for each in module.children())
+
+    def _shape(self, module: nn.Module) -> str:
+        return self._nodes[module].output if module in self._nodes else ""
+
+
+def _shape_text(value: Any) -> str:
+    """Return the shape of one image's tensor, and of several all of them; the first dimension is left out."""
+    if isinstance(value, torch.Tensor):
+        shape = value.shape[1:] if value.shape[:1] == (1,) else value.shape
+        return " x ".join(map(str, shape)) or "1"
+    members = list(value.values()) if isinstance(value, Mapping) else value
+    if isinstance(members, list | tuple):
+        return ", ".join(each for each in map(_shape_text, members) if each)
+    return ""
