@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ding_cls.common.columns import in_columns
 
-_MAX_NAME, _MAX_SHAPE = 28, 18
+_MAX_NAME, _MAX_SHAPE = 27, 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,5 @@ def _rounded(number: int) -> str:
 
 
 def _shortened(text: str, length: int) -> str:
-    """Return a text with its middle left out: names differ at their ends."""
-    if len(text) <= length:
-        return text
-    half = (length - 3) // 2
-    return f"{text[:half]}...{text[-(length - 3 - half) :]}"
+    """Return a text with its beginning left out: names differ at their ends."""
+    return text if len(text) <= length else f"...{text[3 - length :]}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 12
 _MAX_NAMED = 4
+# A value holds until the next update.
+_STEPS = "steps-post"
 _COLOURS = (TRAIN_COLOUR, "#d95f02", "#1b9e77", "#7570b3")
 # Below this share of the largest value a difference is rounding.
 _ROUNDING = 1e-9
@@ -116,7 +118,7 @@ def draw_schedule(forecast: ScheduleForecast) -> "Figure":
     """
     try:
         from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
     except ImportError as error:
         raise ConfigError(f"schedules are drawn by matplotlib, which is not installed: {INSTALL}") from error
     names = [name for name, values in _settings(forecast).items() if values[0] is not None]
@@ -129,7 +131,7 @@ def draw_schedule(forecast: ScheduleForecast) -> "Figure":
         attribute = "momenta" if name == "momentum" else "weight_decays"
         curves = dict.fromkeys(getattr(each, attribute) for each in forecast.groups)
         for curve, colour in zip(curves, itertools.cycle(_COLOURS)):
-            axes.plot(forecast.positions, curve, color=colour, linewidth=1.6)
+            axes.plot(forecast.positions, curve, color=colour, linewidth=1.6, drawstyle=_STEPS)
         axes.set_ylabel(name)
     for axes in panels:
         axes.grid(visible=True, alpha=0.3)
@@ -137,6 +139,7 @@ def draw_schedule(forecast: ScheduleForecast) -> "Figure":
         axes.set_ylim(bottom=0)
     panels[-1].set_xlabel("updates")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     length = forecast.updates_per_epoch
     above = panels[0].secondary_xaxis(
         "top", functions=(lambda update: update / length, lambda epoch: epoch * length)
@@ -151,12 +154,16 @@ def _draw_rates(axes: "Axes", forecast: ScheduleForecast) -> None:
     if len(factors) > _MAX_NAMED:
         low, high = ([rate * each for rate in forecast.rates] for each in (min(factors), max(factors)))
         label = f"{len(factors)} rates, x{min(factors):.3g} to x{max(factors):.3g}"
-        axes.fill_between(forecast.positions, low, high, color=TRAIN_COLOUR, alpha=0.2, label=label)
-        axes.plot(forecast.positions, low, color=TRAIN_COLOUR, linewidth=0.8)
+        axes.fill_between(
+            forecast.positions, low, high, color=TRAIN_COLOUR, alpha=0.2, step="post", label=label
+        )
+        axes.plot(forecast.positions, low, color=TRAIN_COLOUR, linewidth=0.8, drawstyle=_STEPS)
         factors = {1.0: 0}
     for factor, colour in zip(factors, itertools.cycle(_COLOURS)):
         rates = [rate * factor for rate in forecast.rates]
-        axes.plot(forecast.positions, rates, color=colour, linewidth=1.6, label=f"x{factor:.3g}")
+        axes.plot(
+            forecast.positions, rates, color=colour, linewidth=1.6, drawstyle=_STEPS, label=f"x{factor:.3g}"
+        )
     axes.set_ylabel("learning rate")
     if len(axes.get_legend_handles_labels()[1]) > 1:
         axes.legend(frameon=False)

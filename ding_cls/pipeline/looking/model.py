@@ -3,24 +3,29 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ding_cls.common.seed import torch_randomness
+from ding_cls.data import pipeline_preprocessing
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.models import num_channels
 from ding_cls.pipeline.build import build_network, configured_num_classes
+from ding_cls.pipeline.datasets.dataset_cfg import inner_of
 from ding_cls.pipeline.datasets.input_checks import first_image
+from ding_cls.pipeline.datasets.splits import described, evaluation_pipeline
 from ding_cls.pipeline.looking.opening import OpenedConfig
 from ding_cls.policy.freezing import build_freezing
 from ding_cls.report.network import NetworkTable, StageRow
 
 _NUM_CLASSES = 1000
+_ANY_SIZES = ((640, 480), (500, 600))
 
 
 def describe_model(opened: OpenedConfig, *, needs_data: bool = False) -> NetworkTable:
@@ -35,16 +40,17 @@ def describe_model(opened: OpenedConfig, *, needs_data: bool = False) -> Network
         DingError: as a run would before its first update.
     """
     cfg, remarks = opened.cfg, []
+    shape: Sequence[int] | None = None
     try:
         train_set, eval_set = opened.datasets()
-        image = first_image(eval_set, skips_bad=cfg.policy.learn.learner.dataloader.max_bad > 0)
         num_classes = len(train_set.classes)
-        shape = tuple(image.shape) if image.is_floating_point() else (3, *image.shape[:2])
+        shape = _shape_of(first_image(eval_set, skips_bad=cfg.policy.learn.learner.dataloader.max_bad > 0))
     except DataError as error:
         if needs_data:
             raise
-        num_classes, shape = next(iter(configured_num_classes(cfg).values()), _NUM_CLASSES), None
-        remarks.append(f"without the data ({error})")
+        num_classes = next(iter(configured_num_classes(cfg).values()), _NUM_CLASSES)
+        shape = _shape_by_pipelines(cfg)
+        remarks.append(f"classes and image size are the config's: {str(error).partition('; ')[0]}")
     network, _ = build_network(cfg, num_classes, load_weights=False, check=lambda network: None)
     freezing = build_freezing(network, cfg.policy.learn)
     learn = cfg.policy.learn
@@ -53,6 +59,23 @@ def describe_model(opened: OpenedConfig, *, needs_data: bool = False) -> Network
         remarks.append(f"what is frozen at the begin is trained from epoch {until + 1} on")
     shape = (num_channels(network), *[cfg.policy.collect.image_size] * 2) if shape is None else shape
     return measured(network, shape, remarks=remarks)
+
+
+def _shape_of(image: torch.Tensor) -> tuple[int, ...]:
+    return tuple(image.shape) if image.is_floating_point() else (3, *image.shape[:2])
+
+
+def _shape_by_pipelines(cfg: Any) -> tuple[int, ...] | None:
+    """Return the shape that evaluation's pipeline, or else training's, makes of any image; None: neither."""
+    collect = cfg.policy.collect
+    own = inner_of(described(collect, "train") or {}).get("pipeline")
+    for pipeline in (evaluation_pipeline(collect), own or ()):
+        process = pipeline_preprocessing(pipeline, mean=collect.mean, std=collect.std)
+        with torch_randomness(0):
+            shapes = {_shape_of(process.to_tensor(process(Image.new("RGB", size)))) for size in _ANY_SIZES}
+        if len(shapes) == 1:
+            return shapes.pop()
+    return None
 
 
 def measured(network: nn.Module, shape: Sequence[int], *, remarks: Sequence[str] = ()) -> NetworkTable:
@@ -100,31 +123,58 @@ class _Node:
     """What was seen of one module.
 
     Attributes:
-        flops: of all its calls together, with what it calls.
         order: number of its first call.
-        output: shape of the last one.
-        began: the counter when the call at hand began.
+        flops: of all its calls, with what it calls.
+        own: of them those before it calls its first part.
+        after: those of its caller behind it, up to the next part: functions between two modules.
+        output: shape of the last output.
     """
 
+    order: int
     flops: int = 0
-    order: int = 0
+    own: int = 0
+    after: int = 0
     output: str = ""
-    began: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that has not ended: when it began, and of its parts the last one and when that ended."""
+
+    node: _Node
+    began: int
+    ended: int
+    last: _Node | None = None
+
+    def reach(self, now: int) -> None:
+        """Give what was counted since the last part to that."""
+        if self.last is None:
+            self.node.own += now - self.ended
+        else:
+            self.last.after += now - self.ended
+        self.ended = now
 
 
 @contextmanager
 def _watched(network: nn.Module, counter: FlopCounterMode) -> Iterator[dict[nn.Module, _Node]]:
     """Note of each module what its calls cost; torch's counter names modules, and two may share a name."""
     nodes: dict[nn.Module, _Node] = {}
+    calls: list[_Call] = []
 
     def begin(module: nn.Module, inputs: Any) -> None:
-        node = nodes.setdefault(module, _Node(order=len(nodes)))
-        node.began.append(counter.get_total_flops())
+        now = counter.get_total_flops()
+        if calls:
+            calls[-1].reach(now)
+        node = nodes.setdefault(module, _Node(len(nodes)))
+        calls.append(_Call(node, now, now))
 
     def end(module: nn.Module, inputs: Any, output: Any) -> None:
-        node = nodes[module]
-        node.flops += counter.get_total_flops() - node.began.pop()
-        node.output = _shape_text(output)
+        now, call = counter.get_total_flops(), calls.pop()
+        call.reach(now)
+        call.node.flops += now - call.began
+        call.node.output = _shape_text(output)
+        if calls:
+            calls[-1].last, calls[-1].ended = call.node, now
 
     handles = [
         handle
@@ -168,15 +218,16 @@ class _Rows:
     def _opened(self, path: str, module: nn.Module) -> list[StageRow]:
         """Return the rows of what a module holds, those of parameters that are its own first."""
         own = list(module.named_parameters(recurse=False))
+        macs = self._nodes[module].own // 2 if module in self._nodes else 0
         rows = []
-        if own and any(True for _ in module.children()):
+        if (own or macs) and _has_parts(module):
             count, trained = self._parameters(each for _, each in own)
             name = f"{path}({', '.join(name for name, _ in own)})"
-            rows.append(StageRow(name, "", count, trained, 0))
+            rows.append(StageRow(name, "", count, trained, macs))
         children = sorted(module.named_children(), key=lambda each: self._order(each[1]))
         folded: list[tuple[str, nn.Module]] = []
         for name, child in children:
-            if folded and (self._is_opened(child) or self._shape(child) != self._shape(folded[0][1])):
+            if folded and (self._is_opened(child) or not self._is_like(child, folded[0][1])):
                 rows.append(self._folded(path, folded))
                 folded = []
             if self._is_opened(child):
@@ -208,16 +259,15 @@ class _Rows:
 
     def _is_opened(self, module: nn.Module) -> bool:
         children = [each for each in module.children() if self._is_used(each)]
-        if not children:
+        if not children or 2 * self._flops(module) <= self._total:
             return False
-        if module not in self._nodes:
-            # A list: its members are called, and it never is.
-            return True
-        is_most = 2 * self._flops(module) > self._total
-        return is_most and (
-            any(self._shape(each) != self._shape(children[0]) for each in children)
-            or any(self._is_opened(each) for each in children)
-        )
+        is_one_stage = all(self._is_like(each, children[0]) for each in children)
+        return not is_one_stage or any(map(self._is_opened, children))
+
+    def _is_like(self, module: nn.Module, other: nn.Module) -> bool:
+        """Return whether two modules are of one stage: layers, or blocks, with the same shape of output."""
+        kinds = ((self._shape(each), _has_parts(each)) for each in (module, other))
+        return self._is_used(module) and self._is_used(other) and len(set(kinds)) == 1
 
     def _is_used(self, module: nn.Module) -> bool:
         return any(each in self._nodes for each in module.modules())
@@ -228,11 +278,19 @@ class _Rows:
 
     def _flops(self, module: nn.Module) -> int:
         if module in self._nodes:
-            return self._nodes[module].flops
+            return self._nodes[module].flops + self._nodes[module].after
         return sum(self._flops(each) for each in module.children())
 
     def _shape(self, module: nn.Module) -> str:
-        return self._nodes[module].output if module in self._nodes else ""
+        """Return the shape of what comes out; of a list, which is never called, that of its last part."""
+        if module in self._nodes:
+            return self._nodes[module].output
+        called = [self._nodes[each] for each in module.modules() if each in self._nodes]
+        return max(called, key=lambda each: each.order).output if called else ""
+
+
+def _has_parts(module: nn.Module) -> bool:
+    return next(module.children(), None) is not None
 
 
 def _shape_text(value: Any) -> str:

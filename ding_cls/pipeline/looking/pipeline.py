@@ -202,7 +202,7 @@ def _cells(view: SampleView, mode: Mode, classes: Sequence[str]) -> list[Cell]:
         cells.append(_cell(seen, "network", before=before))
     if view.mixed is not None and mode != "original":
         image, target = view.mixed
-        cell = _cell(displayed_tensor(image, view.numbers), "mixed with others of its batch")
+        cell = _cell(displayed_tensor(image, view.numbers), "mixed in the batch", before=seen)
         cells.append(Cell(cell.image, (*cell.lines, *target_texts(target, classes))))
     return cells
 
