@@ -59,11 +59,13 @@ def network_lines(table: NetworkTable) -> list[str]:
     heads = ["stage", "output", "parameters", *(["trained"] if has_frozen else []), "MACs"]
     rows = [heads]
     for row in table.rows:
+        shape = row.output or "not called"
         trained = [_share(row)] if has_frozen else []
         rows.append(
             [
-                _shortened(row.name, _MAX_NAME),
-                _shortened(row.output or "not called", _MAX_SHAPE),
+                # Names differ at their ends.
+                row.name if len(row.name) <= _MAX_NAME else f"...{row.name[3 - _MAX_NAME :]}",
+                shape if len(shape) <= _MAX_SHAPE else f"{shape[: _MAX_SHAPE - 3]}...",
                 f"{row.num_parameters:,}",
                 *trained,
                 _rounded(row.num_macs).strip(),
@@ -99,8 +101,3 @@ def _rounded(number: int) -> str:
         if number >= size:
             return f"{number / size:.2f} {unit}"
     return f"{number} "
-
-
-def _shortened(text: str, length: int) -> str:
-    """Return a text with its beginning left out: names differ at their ends."""
-    return text if len(text) <= length else f"...{text[3 - length :]}"

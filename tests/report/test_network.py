@@ -36,7 +36,7 @@ def test_what_is_frozen_is_named_and_long_names_stay_in_eighty_columns() -> None
     assert [word in line for word, line in zip(("none", "part", "all"), lines[2:5], strict=True)] == [
         True
     ] * 3
-    assert lines[2].startswith("...eep.deep.")
-    assert "deep.last  ...1024, 512 x 7 x 7" in lines[2]
+    assert lines[2].startswith("...deep.deep.")
+    assert "deep.last  2048 x 1024 x 1...  632" in lines[2]
     assert "not called" in lines[3]
     assert "15 of them trained" in lines[5]
