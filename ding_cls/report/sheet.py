@@ -81,10 +81,12 @@ def save_png(picture: "Image.Image | Figure", path: str | os.PathLike[str]) -> N
         raise not_written(path, error) from error
 
 
-def fitted(text: str, width_px: int, font: Font | None = None) -> str:
-    """Return a text cut to a width; what cannot be printed, such as a line break, becomes a mark."""
-    font = _font() if font is None else font
-    text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+def fitted(text: str, width_px: int) -> str:
+    """Return a text cut to a width; what the font cannot print, such as a line break, is escaped."""
+    font = _font()
+    text = "".join(
+        each if _is_printed(each) else each.encode("unicode_escape").decode("ascii") for each in text
+    )
     if font.getlength(text) <= width_px:
         return text
     while text and font.getlength(f"{text}...") > width_px:
@@ -111,6 +113,15 @@ def _scaled(image: Image.Image, cell_px: int) -> Image.Image:
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
     times = cell_px // longest
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+
+
+@cache
+def _is_printed(character: str) -> bool:
+    if not character.isprintable():
+        return False
+    # No font has this one: it is drawn as what is missing.
+    glyph, missing = (_font().getmask(each) for each in (character, "\U0010ffff"))
+    return glyph.size != missing.size or bytes(glyph) != bytes(missing)
 
 
 @cache

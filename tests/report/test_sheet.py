@@ -39,12 +39,16 @@ def test_groups_stay_together_and_go_on_below() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a" * 500, "x\ny\x00", "\udcff\udc00", "שלום", "日本", "<b>&\"'</b>", "\u200b\u202e"]
+    "name", ["", "a" * 500, "x\ny\x00", "\udcff\udc00", "שלום", "\u2fff", "<b>&\"'</b>", "\u200b\u202e"]
 )
 def test_any_name_is_written(name: str) -> None:
     sheet = draw_sheet([[cell(8, 8, name)]], cell_px=60, per_row=1)
     assert sheet.size == (80, 106)
-    assert (fitted(name, 60) == name) == (name.isprintable() and len(name) < 9)
+    assert (fitted(name, 60) == name) == (name.isprintable() and len(name) < 9 and name != "\u2fff")
+
+
+def test_what_the_font_cannot_print_is_escaped() -> None:
+    assert fitted("x\ny\udcff \U000f0000", 999) == r"x\ny\udcff \U000f0000"
 
 
 def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
