@@ -1,1 +1,1 @@
-"""What a config will do, looked at before it is trained; nothing is written but the file that is named."""
+"""What a config will do, looked at before anything is trained."""

@@ -97,6 +97,7 @@ def view_pipeline(opened: OpenedConfig, *, split: Split = "train", number: int =
         f"{kind} images: {len(dataset):,} in {len(train_set.classes):,} classes; {about}",
         *_step_lines(dataset, preprocessing, views),
         *(f"  batch: {described_step(each)}" for each in augments),
+        *_remarks(views),
         f"in the network: {value_line([each.network for each in views])}",
     ]
     return PipelineView(tuple(views), tuple(train_set.classes), tuple(lines))
@@ -162,16 +163,22 @@ def _view(traced: Traced, preprocessing: PipelinePreprocessing) -> SampleView:
 def _step_lines(
     dataset: Any, preprocessing: PipelinePreprocessing, views: Sequence[SampleView]
 ) -> Iterator[str]:
-    """Yield a line for each step, for what is done to the batch, and for what must not be overlooked."""
+    """Yield a line for each step, and for what is done to the batch."""
     pipelines = pipelines_of(dataset)
     if not pipelines:
         yield f"  {type(dataset).__name__} makes its images itself, without a pipeline"
-    for lines in dict.fromkeys(tuple(map(described_step, each.described)) for each in pipelines):
-        yield from (f"  {each}" for each in lines)
-    first = views[0]
-    if not first.traced.pixels.is_floating_point() and not any(each.deferred for each in pipelines):
+    ways = dict.fromkeys(tuple(map(described_step, each.described)) for each in pipelines)
+    for number, steps in enumerate(ways):
+        if number:
+            yield "another of the data sets that it joins:"
+        yield from (f"  {each}" for each in steps)
+    if not views[0].traced.pixels.is_floating_point() and not any(each.deferred for each in pipelines):
         yield f"  batch: normalised by {preprocessing.normalization}"
-    if first.numbers is not None and first.numbers.is_swapped:
+
+
+def _remarks(views: Sequence[SampleView]) -> Iterator[str]:
+    """Yield a line for what must not be overlooked."""
+    if any(each.numbers is not None and each.numbers.is_swapped for each in views):
         yield (
             "red and blue change places (to_rgb): the network gets blue first, and the sheet shows its first "
             "channel as red"
