@@ -80,7 +80,7 @@ def network_lines(table: NetworkTable) -> list[str]:
     return [
         f"{table.name}: an image of {table.input} becomes {table.output}",
         *in_columns(aligned).splitlines(),
-        f"{table.num_parameters:,} parameters ({_rounded(table.num_parameters)}){trained_text}; "
+        f"{table.num_parameters:,} parameters ({_rounded(table.num_parameters).strip()}){trained_text}; "
         f"with buffers {table.weight_bytes / 1e6:,.1f} MB",
         f"{_rounded(table.num_macs)}MACs for one image, which are {_rounded(2 * table.num_macs)}FLOPs:",
         "a MAC is a multiplication with its addition. Counted by torch.utils.flop_counter:",
