@@ -24,6 +24,7 @@ from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.messages import with_location
 from ding_cls.config.origins import FileNotes
+from ding_cls.config.run_length import last_update, num_epochs, num_updates
 from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
@@ -47,7 +48,6 @@ from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
 from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
-from ding_cls.pipeline.run_length import last_update, num_epochs, num_updates
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator

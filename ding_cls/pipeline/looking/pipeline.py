@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from ding_cls.common.seed import Stream, derive_seed, torch_randomness
+from ding_cls.config.run_length import num_epochs
 from ding_cls.data import BatchMixing, Normalization, PipelinePreprocessing, TrainLoader
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.looking.display import Pixels, displayed, displayed_tensor, value_line
 from ding_cls.pipeline.looking.opening import OpenedConfig, training_loader
 from ding_cls.pipeline.looking.trace import Traced, described_step, pipelines_of, traced_sample
-from ding_cls.pipeline.run_length import num_epochs
 from ding_cls.policy.stages import stages_of
 from ding_cls.report.sheet import Cell, draw_sheet
 from ding_cls.types import SampleKey

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from ding_cls.config.run_length import num_updates
 from ding_cls.optim import LrScheduler
 from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.looking.opening import OpenedConfig, training_loader
-from ding_cls.pipeline.run_length import num_updates
 from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, learning_rate_of
 from ding_cls.report.schedule import ParamGroup, ScheduleForecast
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ding_cls.pipeline.run_length import last_update, num_epochs, num_updates
+from ding_cls.config.run_length import last_update, num_epochs, num_updates
 
 
 @pytest.mark.parametrize(
