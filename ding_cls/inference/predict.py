@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -14,7 +14,8 @@ from ding_cls.common.counting import counted
 from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.images import find_images
+from ding_cls.inference.images import Source, find_images
+from ding_cls.inference.outputs.writers import Writer, handed_on
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import Columns, lines, write_predictions
 
@@ -66,6 +67,14 @@ def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[s
     return found
 
 
+def averaged_line(predictor: Predictor) -> str:
+    """Return of what probabilities are the mean; empty where they are a network's own."""
+    count = len(predictor.members)
+    parts = [f"{count} networks"] if count > 1 else []
+    parts += ["each image and its mirror image"] if predictor.tta else []
+    return f"mean probabilities of {' and of '.join(parts)}" if parts else ""
+
+
 def check_output(out: str | None, *, topk: int) -> None:
     """Check what can be checked before a network is loaded.
 
@@ -80,24 +89,26 @@ def check_output(out: str | None, *, topk: int) -> None:
 
 def predict_files(
     predictor: Predictor,
-    paths: list[str],
+    sources: Sequence[Source],
     *,
     topk: int = 3,
     out: str | None = None,
     with_probabilities: bool = False,
     batch_size: int | None = None,
     num_workers: int | None = None,
+    writers: Sequence[Writer] = (),
 ) -> Count:
     """Predict images; print path and names of each, or write them to a file; return what came of them.
 
     Args:
         predictor: what predicts.
-        paths: image files.
+        sources: image files, or images of a dataset.
         topk: how many classes of each image are named.
-        out: a ``.csv`` or ``.json`` file, in place of the lines.
+        out: a ``.csv``, ``.json`` or ``.parquet`` file, in place of the lines.
         with_probabilities: the file has a column for each class.
         batch_size: images that go through the network together; None: the predictor's.
         num_workers: processes that read ahead; None: the predictor's, where there is more than one batch.
+        writers: take each image as it is predicted.
 
     Raises:
         ConfigError: a number or an ending that cannot be used.
@@ -106,19 +117,22 @@ def predict_files(
     """
     size = predictor.batch_size if batch_size is None else batch_size
     if num_workers is None:
-        num_workers = predictor.num_workers if len(paths) > size else 0
+        num_workers = predictor.num_workers if len(sources) > size else 0
     count = Count()
-    stream = predictor.stream(paths, batch_size=size, num_workers=num_workers)
+    stream = predictor.stream(sources, batch_size=size, num_workers=num_workers)
+    stream = handed_on(stream, writers) if writers else stream
     is_shown = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
     began = time.perf_counter()
-    counted = _counted(stream, count, len(paths), is_shown=is_shown)
+    counted = _counted(stream, count, len(sources), is_shown=is_shown)
     if out is not None:
         columns = Columns(predictor, topk=topk, with_probabilities=with_probabilities)
         write_predictions(out, columns, counted)
     else:
         threshold = predictor.threshold if predictor.has_several_labels else None
+        is_read = True
         for prediction in counted:
-            if not _print(lines(prediction, topk=topk, threshold=threshold)):
+            is_read = is_read and _print(lines(prediction, topk=topk, threshold=threshold))
+            if not is_read and not writers:
                 break
     count.seconds = time.perf_counter() - began
     return count

@@ -5,7 +5,6 @@ It must not know where the network came from, nor the command line.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ import torch
 from ding_cls.common.tables import SEPARATOR
 from ding_cls.data import PipelinePreprocessing, readable_names
 from ding_cls.errors import ConfigError, ModelError
-from ding_cls.inference.images import Source, load_batches, pixels_of, sources_of
+from ding_cls.inference.averaging import mean_logits, mirrored
+from ding_cls.inference.images import Source, load_batches, name_of_source, pixels_of, sources_of
 from ding_cls.metrics.targets import guessed_classes
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -43,7 +43,7 @@ class Prediction:
     """What a network says of one image.
 
     Attributes:
-        path: the file; None for an image that came as pixels.
+        path: the file, or what its dataset calls an image without one; None for one that came as pixels.
         label: class number; of an image with several labels those whose probability reaches the threshold,
             of several tasks one for each, both as a tuple; None where the image could not be read.
         name: the class's name; several are joined by ``|``.
@@ -100,10 +100,10 @@ class Predictor:
         num_workers: processes that read images for whoever asks for no other number.
         precision: 'fp32', or 'bf16' or 'fp16' as the run was trained.
         channels_last: as in training.
+        tta: take the mean of the probabilities of each image and of its mirror image: left and right are
+            exchanged after the preprocessing.
 
     Attributes:
-        model: the network, in evaluation mode, on ``device``; plain PyTorch.
-        preprocessing: as given.
         classes: as given.
         names: the same as they are shown: ImageNet's synsets (``n01440764``) have their names.
         device: where the network is.
@@ -112,6 +112,7 @@ class Predictor:
         has_several_labels: as given.
         threshold: as given.
         num_tasks: how many tasks the network has; None: one.
+        tta: as given.
 
     Raises:
         ConfigError: there is no such device, or a threshold outside [0, 1].
@@ -130,12 +131,13 @@ class Predictor:
         num_workers: int = 0,
         precision: str = "fp32",
         channels_last: bool = False,
+        tta: bool = False,
     ) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold is {threshold!r}; it must lie in [0, 1]")
         self.device = device_of(device)
-        self.model = model.to(self.device).eval()
-        self.preprocessing = preprocessing
+        self._model = model.to(self.device).eval()
+        self._preprocessing = preprocessing
         self.classes = tuple(classes)
         self.names = readable_names(self.classes)
         self.has_several_labels = has_several_labels
@@ -143,6 +145,7 @@ class Predictor:
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.num_tasks: int | None = getattr(getattr(model, "head", None), "num_tasks", None)
+        self.tta = tta
         self._precision = precision
         self._channels_last = channels_last
 
@@ -183,11 +186,12 @@ class Predictor:
             raise ConfigError(
                 f"batch_size={size} must be at least 1 and num_workers={num_workers} at least 0"
             )
-        batches = load_batches(sources, self.preprocessing, batch_size=size, num_workers=num_workers)
+        batches = load_batches(sources, self.preprocessings, batch_size=size, num_workers=num_workers)
         for groups, errors in batches:
             found = {number: self._failed(sources[number], error) for number, error in errors}
             for numbers, pixels in groups:
-                rows = self._records([sources[number] for number in numbers], self._logits(pixels))
+                logits = mean_logits(self.views(pixels), has_several_labels=self.has_several_labels)
+                rows = self._records([sources[number] for number in numbers], logits)
                 found.update(zip(numbers, rows, strict=True))
             yield from (found[number] for number in sorted(found))
 
@@ -202,20 +206,51 @@ class Predictor:
         """
         return self.preprocessing.normalize(pixels_of(image, self.preprocessing)[None])[0]
 
-    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the logits of pixels as a loader gives them, float32 on the CPU."""
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network, in evaluation mode, on ``device``; plain PyTorch, which sees no mirror images."""
+        return self._model
+
+    @property
+    def preprocessing(self) -> PipelinePreprocessing:
+        """What evaluation does to an image."""
+        return self._preprocessing
+
+    @property
+    def members(self) -> tuple[Predictor, ...]:
+        """The predictors whose mean this is; of one network it is that alone."""
+        return (self,)
+
+    @property
+    def preprocessings(self) -> Sequence[PipelinePreprocessing]:
+        """What each image goes through, each by itself, for `views`."""
+        return (self._preprocessing,)
+
+    def views(self, pixels: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the logits whose probabilities are averaged, float32 on the CPU: of each network, of the
+        images and, with ``tta``, of their mirror images.
+
+        Args:
+            pixels: a batch as a loader gives it, for each of ``preprocessings``.
+
+        Raises:
+            ModelError: the network's output does not fit the classes.
+        """
+        images = self._preprocessing.normalize(pixels[0].to(self.device, non_blocking=True))
+        return [self._logits(each) for each in ((images, mirrored(images)) if self.tta else (images,))]
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), self._autocast():
-            images = self.preprocessing.normalize(pixels.to(self.device, non_blocking=True))
             if self._channels_last:
                 images = images.to(memory_format=torch.channels_last)
             try:
-                logits = self.model(images)
+                logits = self._model(images)
             except RuntimeError as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ModelError(
-                    f"{type(self.model).__name__} cannot take images {tuple(images.shape)}: {reason}"
+                    f"{type(self._model).__name__} cannot take images {tuple(images.shape)}: {reason}"
                 ) from error
-            self._check(logits, len(pixels))
+            self._check(logits, len(images))
             return logits.float().cpu()  # type: ignore[no-any-return]
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -229,7 +264,7 @@ class Predictor:
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         if shape != wanted:
             raise ModelError(
-                f"{type(self.model).__name__} turns {count} images into {shape}; for {len(self.classes)} "
+                f"{type(self._model).__name__} turns {count} images into {shape}; for {len(self.classes)} "
                 f"classes it must be {wanted}"
             )
 
@@ -260,11 +295,11 @@ class Predictor:
             score = float(single[label])
         labels = label if isinstance(label, tuple) else (label,)
         name = SEPARATOR.join(self.names[each] for each in labels)
-        return Prediction(_path_of(source), label, name, score, single.numpy(), names=self.names)
+        return Prediction(name_of_source(source), label, name, score, single.numpy(), names=self.names)
 
     def _failed(self, source: Source, error: str) -> Prediction:
         nothing = np.zeros(0, np.float32)
-        return Prediction(_path_of(source), None, "", None, nothing, error=error, names=self.names)
+        return Prediction(name_of_source(source), None, "", None, nothing, error=error, names=self.names)
 
 
 def device_of(device: str | torch.device | None) -> torch.device:
@@ -284,7 +319,3 @@ def device_of(device: str | torch.device | None) -> torch.device:
             f"device={str(device)!r}: torch finds {torch.cuda.device_count()} CUDA devices here; take 'cpu'"
         )
     return wanted
-
-
-def _path_of(source: Source) -> str | None:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None

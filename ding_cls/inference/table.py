@@ -40,6 +40,7 @@ class Columns:
             classes = _class_columns(predictor, taken=fixed)
             self._num_probabilities = len(classes)
         self.header = [*fixed, *classes]
+        self.types = _types(predictor, self._num_places, len(classes))
 
     def row(self, prediction: Prediction) -> list[Any]:
         """Return the cells of one image: text, numbers, None, and lists where there are several values."""
@@ -61,6 +62,13 @@ class Columns:
         return [*begin, *cells, "", *map(np.float32, shares)]
 
 
+def _types(predictor: Predictor, num_places: int, num_probabilities: int) -> list[Any]:
+    """Return the types of the columns' values."""
+    is_list = predictor.has_several_labels or predictor.num_tasks is not None
+    label, name, score = (list[int], list[str], list[np.float32]) if is_list else (int, str, np.float32)
+    return [str, label, str, *((name, score) * num_places), str, *([np.float32] * num_probabilities)]
+
+
 def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
     names = [f"class {each}" if each in taken else each for each in predictor.classes]
     if predictor.num_tasks is None:
@@ -78,13 +86,13 @@ def _several(value: Any) -> Any:
 def write_predictions(
     out: str | os.PathLike[str], columns: Columns, predictions: Iterable[Prediction]
 ) -> None:
-    """Publish a CSV or JSON file with a row for each prediction, written as they come.
+    """Publish a CSV, JSON or Parquet file with a row for each prediction, written as they come.
 
     Raises:
-        ConfigError: the ending is of neither.
+        ConfigError: the ending is of none.
         DataError: the file cannot be written.
     """
-    write_table(out, columns.header, map(columns.row, predictions))
+    write_table(out, columns.header, map(columns.row, predictions), types=columns.types)
 
 
 def lines(prediction: Prediction, *, topk: int, threshold: float | None = None) -> Iterator[str]:

@@ -14,9 +14,10 @@ import torch
 from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
+from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
@@ -29,10 +30,12 @@ from ding_cls.pipeline.evaluation.inputs import (
     evaluated_set,
     read_inputs,
 )
+from ding_cls.pipeline.evaluation.mirrored import with_mirrored
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import (
     COLUMNS,
     Recorder,
+    column_types,
     sample_paths,
 )
 from ding_cls.pipeline.image_check import readable_split
@@ -40,7 +43,7 @@ from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.evaluation.results import plain
 
 _LOGGER = logging.getLogger(__name__)
-OUT_ENDINGS = (".csv", ".json", ".npz")
+OUT_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 
 def evaluate(
@@ -56,6 +59,7 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
     max_bad: int | None = None,
+    tta: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
@@ -65,26 +69,24 @@ def evaluate(
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
             ``config`` that describes its network also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one folder for each class; or a table of paths
-            and labels, or arrays (``.npz``); None takes what the run was trained on.
+        data: folder with the split's folder in it, or with one for each class; or a table of paths and
+            labels, or arrays (``.npz``); None takes what the run was trained on.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: samples per process and batch; None takes the run's.
-        metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
-            several of these.
+        metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` for a row per sample in the order of the data (`write_report`),
+        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
             ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
+        tta: metrics and ``.npz`` get the mean over each image and its mirror image, as `mean_logits` has it.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        ConfigError: no such metric, one that does not fit the labels, an override without effect, another
-            ending of ``out``.
-        DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
-            written.
+        ConfigError: no such metric, one that does not fit, an override without effect, another ending.
+        DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
     report = evaluate_checkpoint(
@@ -97,8 +99,10 @@ def evaluate(
         overrides=overrides,
         model=model,
         keep_predictions=ending == ".npz",
+        intervals=ending == ".json",
         allow_code=allow_code,
         max_bad=max_bad,
+        tta=tta,
     )
     if out is not None and launched_rank() == 0:
         write_report(out, report)
@@ -116,10 +120,17 @@ def evaluate_checkpoint(
     overrides: Sequence[str] = (),
     model: torch.nn.Module | None = None,
     keep_predictions: bool = False,
+    intervals: bool = True,
     allow_code: bool = False,
     max_bad: int | None = None,
+    tta: bool = False,
 ) -> EvaluationReport:
-    """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
+    """Return all that `evaluate` finds out.
+
+    Args:
+        checkpoint: as there, like all that is not named here.
+        keep_predictions: keep the logits of every sample too.
+        intervals: find out the 95 % intervals of the results.
 
     Raises:
         CheckpointError: as there.
@@ -156,7 +167,15 @@ def evaluate_checkpoint(
             world_size=get_world_size(),
         )
         with closing(loader):
-            return _evaluated(inputs, loader, found_split, model, keep_logits=keep_predictions)
+            return _evaluated(
+                inputs,
+                loader,
+                found_split,
+                model,
+                keep_logits=keep_predictions,
+                intervals=intervals,
+                tta=tta,
+            )
     finally:
         dist_finalize()
 
@@ -168,6 +187,8 @@ def _evaluated(
     model: torch.nn.Module | None,
     *,
     keep_logits: bool,
+    intervals: bool,
+    tta: bool,
 ) -> EvaluationReport:
     """Pass all images through the network, once."""
     dataset, labels = loader.dataset, labels_of(loader.dataset)
@@ -176,27 +197,37 @@ def _evaluated(
     run = (inputs.state or {}).get("run") if inputs.is_run else None
     if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
         _LOGGER.warning("%s", line)
-    recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
+    mode = policy.eval_mode
+    if tta:
+        mode = with_mirrored(mode, has_several_labels=labels.kind == "several")
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)
+    lean = lean_metric(metric, len(dataset) * len(classes)) if intervals else None
+    keeps = keep_logits or (lean is not None and lean.needs_scores)
+    recorder = Recorder(mode, labels, keep_logits=keeps, metric=lean)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
     last_iter = (inputs.state or {}).get("last_iter")
     train_iter = last_iter if isinstance(last_iter, int) else 0
     is_of_both = policy.eval_mode.get_attribute("minimises_cross_entropy")
     began = time.perf_counter()
     _, result = evaluator.eval(None, train_iter)
+    records, sums = recorder.gathered(), recorder.gathered_sums()
+    seconds = time.perf_counter() - began
+    scores = {"logits": records.logits, "targets": records.targets} if keeps else None
     return EvaluationReport(
         result=result,
         num_samples=evaluator.num_evaluated,
-        records=recorder.gathered(),
+        records=records,
         dataset=dataset,
         split=split,
         classes=classes,
         checkpoint=inputs.checkpoint,
         train_iter=train_iter,
         cfg=inputs.cfg,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
+        intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
+        tta=tta,
     )
 
 
@@ -212,8 +243,8 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
         write_arrays(Path(out), report.predictions)
         return
     rows = report.records.rows(sample_paths(report.dataset), report.classes)
-    if ending == ".csv":
-        write_table(out, COLUMNS, rows)
+    if ending != ".json":
+        write_table(out, COLUMNS, rows, types=column_types(report.records.kind))
         return
     write_json(
         out,
@@ -222,8 +253,10 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "train_iter": report.train_iter,
             "folder": report.folder,
             "split": report.split,
+            **({"tta": True} if report.tta else {}),
             "num_samples": report.num_samples,
             "results": plain(report.result),
+            "intervals": {name: list(each) for name, each in report.intervals.items()},
             "per_class": plain(report.per_class()),
             "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
         },

@@ -46,7 +46,7 @@ from ding_cls.pipeline.datasets.input_statistics import (
 )
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
-from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, set_aside
+from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, origin_fact, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
@@ -169,6 +169,7 @@ class Run:
                 "label_kind": label_kind,
                 "preprocessing": preprocessing.state_dict(),
                 "config": plain_copy(self.cfg),
+                **origin_fact(self.saved_facts, self._origins, self.cfg),
                 "num_train_samples": len(loader.dataset),
                 "global_batch_size": loader.global_batch_size,
                 "drop_last": loader.drop_last,

@@ -1,5 +1,6 @@
 """An evaluation on several processes: the same result, and the same files to the last byte."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.distributed.ranks import free_port, run_ranks
 from tests.harness import run_tiny, tiny_parts
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
-METRICS: list[Any] = [None, "confusion", ["auroc", "f1"], {"type": "t_evaluated", "scale": 1.0}]
+METRICS: list[Any] = [None, ["confusion", "recall"], ["auroc", "f1"], {"type": "t_evaluated", "scale": 1.0}]
 
 
 def evaluate_all(folder: str, mark: str, ports: list[int]) -> list[dict[str, Any]]:
@@ -38,6 +39,7 @@ def test_any_number_of_processes_writes_the_same_files(picture_folder: Path, wor
     # 19 images: no number of processes divides them.
     (picture_folder / "val" / "fir" / "004.png").unlink()
     alone = evaluate_all(str(workdir), "1", [])
+    assert {"acc1", "recall_macro"} <= set(json.loads(Path("1_1.json").read_text())["intervals"])
     for world_size in (2, 3):
         ports = [free_port() for _ in METRICS]
         ranks = run_ranks(evaluate_all, world_size, str(workdir), str(world_size), ports)
@@ -50,3 +52,19 @@ def test_any_number_of_processes_writes_the_same_files(picture_folder: Path, wor
             assert sorted(given) == ["logits", "sample_ids", "targets"]
             assert all((given[each] == expected[each]).all() for each in given)
             assert given["sample_ids"].tolist() == list(range(19))
+
+
+def evaluate_mirrored(folder: str, mark: str) -> dict[str, Any]:
+    os.chdir(folder)
+    return evaluate("run", tta=True, out=f"{mark}.npz", overrides=["policy.cuda=False"])
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+def test_mirror_images_give_the_same_numbers_on_two_processes(picture_folder: Path, workdir: Path) -> None:
+    run_tiny(picture_folder, "run", ALONE, tiny_parts("LinearClsHead", in_channels=8))
+    (picture_folder / "val" / "fir" / "004.png").unlink()
+    alone = evaluate_mirrored(str(workdir), "alone")
+    assert run_ranks(evaluate_mirrored, 2, str(workdir), "two") == [pytest.approx(alone, abs=1e-12)] * 2
+    expected, given = np.load("alone.npz"), np.load("two.npz")
+    assert all((given[each] == expected[each]).all() for each in ("logits", "sample_ids", "targets"))

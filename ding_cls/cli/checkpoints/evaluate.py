@@ -51,10 +51,19 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--out",
         metavar="FILE",
-        help="write a row for each image to FILE.csv; results, classes and rows to FILE.json; or targets and "
-        "logits to FILE.npz",
+        help="write a row for each image to FILE.csv or FILE.parquet; results, classes and rows to "
+        "FILE.json; or targets and logits to FILE.npz",
+    )
+    evaluate.add_argument(
+        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
     )
     evaluate.add_argument("--wrong", type=int, metavar="N", help="list the N surest mistakes")
+    evaluate.add_argument(
+        "--no-intervals",
+        dest="intervals",
+        action="store_false",
+        help="leave out the 95 %% intervals of the results",
+    )
     add_words(
         evaluate,
         first="[CONFIG] CKPT [key=value ...]",
@@ -90,8 +99,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         metric=arguments.metric,
         overrides=overrides,
         keep_predictions=ending == ".npz",
+        intervals=arguments.intervals,
         allow_code=arguments.allow_code,
         max_bad=arguments.max_bad,
+        tta=arguments.tta,
     )
     if launched_rank() > 0:
         return

@@ -1,13 +1,14 @@
 """What an evaluation found, for tables and files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ding_cls.metrics import Display
+from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of
 
 
@@ -27,6 +28,10 @@ class EvaluationReport:
         cfg: the config, for this machine.
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
+        intervals: of results of one number the 95 % interval, low and high, in the unit of the result; some
+            have none (`ding_cls.metrics.analysis.bootstrap`). Empty where none were asked for, and on other
+            ranks than the first.
+        tta: each image was seen as its mirror image too.
     """
 
     result: dict[str, Any]
@@ -40,6 +45,8 @@ class EvaluationReport:
     cfg: Any
     seconds: float
     is_other_loss: bool
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    tta: bool = False
 
     @property
     def folder(self) -> str:
