@@ -1,29 +1,19 @@
 """Images with words under them, laid out on one sheet by Pillow."""
 
-import contextlib
-import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ding_cls.common.files import atomic_write
 from ding_cls.common.tables import not_written
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+from ding_cls.report.caption import fitted
 
 _TEXT_PX, _LINE_PX, _GAP_PX = 12, 16, 10
 _PAPER, _INK, _FRAME = "#ffffff", "#202020", "#c8c8c8"
-# Has Greek, Cyrillic, Hebrew and Arabic letters, and is on most machines.
-_FONT = "DejaVuSans.ttf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +54,8 @@ def draw_sheet(groups: Sequence[Sequence[Cell]], *, cell_px: int, per_row: int) 
     return sheet
 
 
-def save_png(picture: "Image.Image | Figure", path: str | os.PathLike[str]) -> None:
-    """Publish a picture of Pillow's or matplotlib's as a PNG file.
+def save_sheet(sheet: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Publish a sheet as a PNG file.
 
     Raises:
         DataError: the file cannot be written.
@@ -73,25 +63,9 @@ def save_png(picture: "Image.Image | Figure", path: str | os.PathLike[str]) -> N
     """
     try:
         with atomic_write(path) as file:
-            if isinstance(picture, Image.Image):
-                picture.save(file, format="PNG")
-            else:
-                picture.savefig(file, format="png")
+            sheet.save(file, format="PNG")
     except OSError as error:
         raise not_written(path, error) from error
-
-
-def fitted(text: str, width_px: int) -> str:
-    """Return a text cut to a width; what the font cannot print, such as a line break, is escaped."""
-    font = _font()
-    text = "".join(
-        each if _is_printed(each) else each.encode("unicode_escape").decode("ascii") for each in text
-    )
-    if font.getlength(text) <= width_px:
-        return text
-    while text and font.getlength(f"{text}...") > width_px:
-        text = text[:-1]
-    return f"{text}..."
 
 
 def _draw_cell(
@@ -103,7 +77,8 @@ def _draw_cell(
     draw.rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=_FRAME)
     for number, line in enumerate(cell.lines):
         below = (left, top + cell_px + 4 + number * _LINE_PX)
-        draw.text(below, fitted(line, cell_px), fill=_INK, font=_font())
+        text, font = fitted(line, _TEXT_PX, cell_px)
+        draw.text(below, text, fill=_INK, font=font)
 
 
 def _scaled(image: Image.Image, cell_px: int) -> Image.Image:
@@ -113,22 +88,3 @@ def _scaled(image: Image.Image, cell_px: int) -> Image.Image:
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
     times = cell_px // longest
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
-
-
-@cache
-def _is_printed(character: str) -> bool:
-    if not character.isprintable():
-        return False
-    # No font has this one: it is drawn as what is missing.
-    glyph, missing = (_font().getmask(each) for each in (character, "\U0010ffff"))
-    return glyph.size != missing.size or bytes(glyph) != bytes(missing)
-
-
-@cache
-def _font() -> Font:
-    found = importlib.util.find_spec("matplotlib")
-    beside = Path(found.origin or "").parent / "mpl-data/fonts/ttf" if found is not None else Path()
-    for name in (_FONT, str(beside / _FONT)):
-        with contextlib.suppress(OSError):
-            return ImageFont.truetype(name, _TEXT_PX)
-    return ImageFont.load_default(_TEXT_PX)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ding_cls.errors import DataError
-from ding_cls.report.sheet import Cell, draw_sheet, fitted, save_png
+from ding_cls.report.sheet import Cell, draw_sheet, save_sheet
 
 
 def cell(height: int, width: int, *lines: str) -> Cell:
@@ -44,17 +44,12 @@ def test_groups_stay_together_and_go_on_below() -> None:
 def test_any_name_is_written(name: str) -> None:
     sheet = draw_sheet([[cell(8, 8, name)]], cell_px=60, per_row=1)
     assert sheet.size == (80, 106)
-    assert (fitted(name, 60) == name) == (name.isprintable() and len(name) < 9 and name != "\u2fff")
-
-
-def test_what_the_font_cannot_print_is_escaped() -> None:
-    assert fitted("x\ny\udcff \U000f0000", 999) == r"x\ny\udcff \U000f0000"
 
 
 def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
-    save_png(Image.new("RGB", (3, 4)), tmp_path / "a.png")
+    save_sheet(Image.new("RGB", (3, 4)), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert (image.format, image.size) == ("PNG", (3, 4))
     with pytest.raises(DataError, match=r"a\.png"):
-        save_png(Image.new("RGB", (3, 4)), tmp_path / "a.png" / "b.png")
+        save_sheet(Image.new("RGB", (3, 4)), tmp_path / "a.png" / "b.png")
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]

@@ -87,12 +87,12 @@ def _pipeline(arguments: argparse.Namespace) -> None:
 
     from ding_cls.pipeline.looking.opening import opened_config
     from ding_cls.pipeline.looking.pipeline import pipeline_sheet, view_pipeline
-    from ding_cls.report.sheet import save_png
+    from ding_cls.report.sheet import save_sheet
 
     with opened_config(**_settings(arguments)) as opened:
         view = view_pipeline(opened, split=arguments.split, number=arguments.number)
     sheet = pipeline_sheet(view, arguments.mode)
-    save_png(sheet, path)
+    save_sheet(sheet, path)
     print("\n".join(view.lines))
     print(f"written to {path} ({sheet.width:,} x {sheet.height:,} px)")
 
@@ -102,12 +102,12 @@ def _lr(arguments: argparse.Namespace) -> None:
 
     from ding_cls.pipeline.looking.opening import opened_config
     from ding_cls.pipeline.looking.schedule import forecast_schedule
+    from ding_cls.report.curves import save_figure
     from ding_cls.report.schedule import draw_schedule, schedule_lines
-    from ding_cls.report.sheet import save_png
 
     with opened_config(**_settings(arguments)) as opened:
         forecast = forecast_schedule(opened)
-    save_png(draw_schedule(forecast), path)
+    save_figure(draw_schedule(forecast), path)
     print("\n".join(schedule_lines(forecast)))
     print(f"written to {path}")
 
