@@ -12,7 +12,7 @@ from ding_cls.cli import config, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
 from ding_cls.cli.checkpoints import compare, evaluate, predict, report
 from ding_cls.cli.exits import guarded as _guarded
-from ding_cls.cli.looking import curves, lr_find
+from ding_cls.cli.looking import curves, lr_find, show
 from ding_cls.cli.run import run_program
 
 __all__ = ["main", "run_program"]
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
     judging = (evaluate, compare, report, predict)
-    looking = (curves, lr_find)
+    looking = (show, curves, lr_find)
     for group in (run, kfold, *judging, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

@@ -62,7 +62,7 @@ def captioned(image: Image.Image, lines: Sequence[str], *, is_below: bool = Fals
         lines = [*lines[:_MAX_LINES], f"and {len(lines) - _MAX_LINES:,} more"]
     width = max(picture.width, _MIN_SIDE_PX)
     margin = size // 2
-    texts = [_fitted(line, size, width - 2 * margin) for line in lines]
+    texts = [fitted(line, size, width - 2 * margin) for line in lines]
     box_height = round(1.3 * size * len(texts)) + 2 * margin if texts else 0
     is_below = is_below or box_height > picture.height / 2
     canvas = Image.new("RGB", (width, picture.height + (box_height if is_below else 0)))
@@ -102,6 +102,21 @@ def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
     return row
 
 
+def fitted(line: str, size: int, width: int) -> tuple[str, _Font]:
+    """Return a line, or as much of it as fits so many pixels, and dots; and the font that draws it."""
+    name = _font_name(line)
+    font = _font(name, size) or ImageFont.load_default(size)
+    text = "".join(_visible(each, name) for each in line)
+    if font.getlength(text) <= width:
+        return text, font
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = font.getlength(f"{text[:middle].rstrip()}...") <= width
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return f"{text[:low].rstrip()}...", font
+
+
 def undrawn(line: str) -> str:
     """Return the characters of a line that are written as their numbers for want of a font, each once."""
     name = _font_name(line)
@@ -119,21 +134,6 @@ def _visible(character: str, name: str | None) -> str:
 def _is_shown(character: str) -> bool:
     # Of what has no shape, joiners alone change the letters beside them; the rest hides or turns text.
     return character in _JOINERS or unicodedata.category(character)[0] != "C"
-
-
-def _fitted(line: str, size: int, width: int) -> tuple[str, _Font]:
-    """Return a line, or as much of it as fits so many pixels, and dots; and the font that draws it."""
-    name = _font_name(line)
-    font = _font(name, size) or ImageFont.load_default(size)
-    text = "".join(_visible(each, name) for each in line)
-    if font.getlength(text) <= width:
-        return text, font
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = font.getlength(f"{text[:middle].rstrip()}...") <= width
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return f"{text[:low].rstrip()}...", font
 
 
 def _font_name(line: str) -> str | None:
