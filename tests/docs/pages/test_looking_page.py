@@ -18,7 +18,7 @@ OUTPUTS = re.findall(r"^```text\n(.*?)^```", PAGE, re.S | re.M)
 
 
 def test_every_command_can_be_typed() -> None:
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 12
     for command in COMMANDS:
         program, *words = shlex.split(command, comments=True)
         assert program == "ding-cls"
