@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from ding_cls import __version__
-from ding_cls.cli import config, environment, hooks, kfold, models, prepare, run
+from ding_cls.cli import config, doctor, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
 from ding_cls.cli.checkpoints import evaluate, predict
 from ding_cls.cli.exits import guarded as _guarded
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``ding-cls`` and return its exit code.
 
     0 done, 2 the user's input, 3 the disk, 4 numbers that are not finite, 75 stopped by a signal;
-    ``config diff`` and ``config lint`` return 1 where they found something.
+    ``config diff``, ``config lint`` and ``doctor`` return 1 where they found something.
 
     Args:
         argv: the arguments after the program's name; None takes the process's.
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
-    for group in (run, kfold, evaluate, predict, config, hooks, models, prepare, environment):
+    for group in (run, kfold, evaluate, predict, config, doctor, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

@@ -1,0 +1,103 @@
+"""What the doctor has found, as text for a terminal."""
+
+import os
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from ding_cls.common.counting import counted
+from ding_cls.data.tools.doctor.findings import SEVERITIES, Finding, Shown
+from ding_cls.pipeline.doctor.run import DoctorReport
+
+_WIDTH = 108
+_NUM_SHOWN = 4
+_NUM_IN_GROUP = 4
+
+
+def doctor_text(report: DoctorReport) -> str:
+    """Return lines of up to 110 columns: the data, then what was found, the most severe first."""
+    return "\n".join(_lines(report))
+
+
+def _lines(report: DoctorReport) -> Iterator[str]:
+    yield from _wrapped(headline(report), "")
+    if report.remark:
+        yield from _wrapped(report.remark, "")
+    for severity in SEVERITIES:
+        found = [each for each in report.findings if each.severity == severity]
+        if found:
+            yield from ("", severity)
+        for each in found:
+            yield from _finding(each, report)
+    if all(each.severity == "note" for each in report.findings):
+        yield from ("", "all well: nothing serious, nothing to be warned of")
+    if report.quarantine:
+        count = counted(len(report.quarantine), "file")
+        yield from ("", f"{count} had better be left out; --quarantine FILE.csv lists them")
+
+
+def headline(report: DoctorReport) -> str:
+    """Return the data in a line: images, classes, splits, and the time it took."""
+    classes = {name for each in report.data.splits for name in each.classes}
+    parts = [
+        f"{each.name} {len(report.data.of_split(each.name)):,}" for each in report.data.splits if each.name
+    ]
+    splits = f" ({', '.join(parts)})" if parts else ""
+    return (
+        f"{report.name}: {counted(len(report.data.samples), 'sample')}{splits} of "
+        f"{counted(len(classes), 'class', 'classes')}; "
+        f"{counted(len(report.data.looks), 'image')} looked at in {report.seconds:.1f} s; {_spread(report)}"
+    )
+
+
+def _spread(report: DoctorReport) -> str:
+    """Return how many images the classes of each split have."""
+    words = []
+    for each in report.data.splits:
+        counts = list(report.counts(each.name).values())
+        if counts:
+            few, most = min(counts), max(counts)
+            numbers = f"{few:,}" if few == most else f"{few:,} to {most:,}"
+            words.append(f"{each.name} {numbers}".strip())
+    return f"of each class {', '.join(words)}"
+
+
+def _finding(finding: Finding, report: DoctorReport) -> Iterator[str]:
+    what = finding.what if finding.kind != "cropped" else f"{finding.what} ({report.crop_of})"
+    yield from _wrapped(what, "  ")
+    shown = [*finding.lines, *(_group(each, report) for each in finding.groups)]
+    for line in shown[:_NUM_SHOWN]:
+        yield from _wrapped(line, "      ")
+    if len(shown) > _NUM_SHOWN:
+        yield f"      and {len(shown) - _NUM_SHOWN:,} more"
+    if finding.remedy:
+        yield from _wrapped(f"-> {finding.remedy}", "    ")
+
+
+def _group(group: Sequence[Shown], report: DoctorReport) -> str:
+    words = [_shown(each, report) for each in group[:_NUM_IN_GROUP]]
+    more = [f"{len(group) - _NUM_IN_GROUP:,} more"] if len(group) > _NUM_IN_GROUP else []
+    return " | ".join([*words, *more])
+
+
+def _shown(shown: Shown, report: DoctorReport) -> str:
+    path, note = shown.sample.name, shown.note
+    # A fault names the file by itself.
+    if note.startswith(repr(path)):
+        return f"{name_below(path, report)!r}{note.removeprefix(repr(path))}"
+    return f"{name_below(path, report)!r}{f' ({note})' if note else ''}"
+
+
+def name_below(path: str, report: DoctorReport) -> str:
+    """Return a path from the folder of the data on; as it is where it is elsewhere."""
+    return path.removeprefix(os.path.join(report.name, "")) or path
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
