@@ -48,7 +48,7 @@ FOLDERS = {
     "ding_cls/data/transforms/auto_augment": "AutoAugment and RandAugment: operations, magnitudes, policies",
     "ding_cls/data/sampling": "the order of an epoch, and how data are divided",
     "ding_cls/data/tools": "folders of images made ready for training",
-    "ding_cls/data/tools/doctor": "what is wrong with data: a look at each image, duplicates, names, findings",
+    "ding_cls/data/tools/doctor": "what is wrong with data: looks at images, duplicates, names, findings",
     "ding_cls/data/assets": "the embedded digits, and the names of ImageNet's classes",
     "ding_cls/models": "classifiers and how they are built; necks",
     "ding_cls/models/backbones": "backbones: ours, torchvision's, timm's",

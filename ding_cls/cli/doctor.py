@@ -43,7 +43,7 @@ def add_verbs(verbs: Verbs) -> None:
     add_words(
         doctor,
         first="DATA [key=value ...]",
-        files="a folder of splits or classes, a table as labels.csv, an .npz file, a config or a run's folder",
+        files="a folder of splits or classes, a table as labels.csv, an .npz file, a config or a run",
         example="policy.collect.quarantine=FILE.csv, of a config",
     )
     add_allow_code(doctor)

@@ -16,6 +16,7 @@ from ding_cls.data.loader import worker_options
 from ding_cls.data.same_images import FilePlaces, Source, sources_of
 from ding_cls.data.tools.doctor.findings import Data, Sample
 from ding_cls.data.tools.doctor.look import ImageLook, look_at_file, look_at_pixels, with_exact_digests
+from ding_cls.data.tools.doctor.near import load_hash
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
 from ding_cls.pipeline.doctor.sets import DoctorSets
@@ -45,6 +46,7 @@ def look_at_all(
     samples = [sample for split, each in given.sets.items() for sample in _samples(split, each, jobs, known)]
     looks: dict[int, ImageLook] = {}
     trace = ReadTrace(num_workers)
+    load_hash()
     reader: DataLoader[tuple[int, ImageLook]] = DataLoader(
         _Looks(jobs, trace), batch_size=_BATCH_SIZE, collate_fn=list, **worker_options(num_workers)
     )

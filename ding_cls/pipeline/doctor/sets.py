@@ -13,10 +13,11 @@ from ding_cls.config import checked_config
 from ding_cls.data import ImageNetDataset, build_dataset, find_split, innermost
 from ding_cls.data.datasets.left_out import left_out_line
 from ding_cls.data.datasets.listing import folder_names, split_folders
+from ding_cls.data.datasets.tables.reading import listed, read_table
 from ding_cls.data.quarantine import quarantine_line
 from ding_cls.data.tools.doctor.crop import DEFAULT_STEPS
 from ding_cls.data.tools.doctor.findings import Split
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.checks.both_sets import has_test_folder
 from ding_cls.pipeline.datasets.data_file import is_data_file, split_sections, with_siblings
 from ding_cls.pipeline.datasets.splits import (
@@ -128,10 +129,18 @@ def _in_file(data: str, group_column: str | None) -> dict[str, Any]:
     sections = with_siblings(data, split_sections(data, like))
     if group_column is not None and any(each.get("type") != "CSVDataset" for each in sections.values()):
         raise ConfigError(f"--group-column is for a table, as labels.csv; {data!r} is none")
+    if group_column is not None:
+        _check_column(data, group_column)
     chosen = {split: sections[split] for split in (*_SPLITS, "") if split in sections}
     if len(chosen) > 1:
         chosen.pop("", None)
     return {split: build_dataset(section) for split, section in chosen.items()}
+
+
+def _check_column(table: str, name: str) -> None:
+    names = read_table(os.path.expanduser(table)).names
+    if name not in names:
+        raise DataError(f"{table!r} has no column {name!r}; its first line names {listed(names)}")
 
 
 def _of_config(cfg: Any) -> Iterator[tuple[str, Any]]:
@@ -156,7 +165,7 @@ def _of_config(cfg: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _beside(collect: Any) -> str:
-    return str(find_split(Path(collect.eval_data_path, os.pardir), "test"))
+    return str(find_split(Path(collect.eval_data_path).parent, "test"))
 
 
 def _left_out(dataset: Any) -> Iterator[str]:

@@ -75,6 +75,12 @@ def _finding(finding: Finding, report: DoctorReport) -> Iterator[str]:
 
 def _group(group: Sequence[Shown], report: DoctorReport) -> str:
     words = [_shown(each, report) for each in group[:_NUM_IN_GROUP]]
+    # Of a table or of arrays names do not say it.
+    if len({each.sample.split for each in group}) > 1:
+        words = [f"{each.sample.split}: {word}" for each, word in zip(group, words, strict=False)]
+    if len({each.sample.labels for each in group}) > 1:
+        labels = [", ".join(map(repr, each.sample.labels)) or "no label" for each in group]
+        words = [f"{word} as {label}" for word, label in zip(words, labels, strict=False)]
     more = [f"{len(group) - _NUM_IN_GROUP:,} more"] if len(group) > _NUM_IN_GROUP else []
     return " | ".join([*words, *more])
 

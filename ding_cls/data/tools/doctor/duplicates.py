@@ -53,7 +53,7 @@ def find_duplicates(data: Data) -> Duplicates:
     return Duplicates(
         exact=[each for each in exact if len(each) > 1],
         near=[[sample for place in places for sample in exact[place]] for places in near],
-        num_flat=len(first) - len(compared) if can_find_near() else 0,
+        num_flat=found.num_flat,
         limit=found.limit,
     )
 
@@ -108,7 +108,14 @@ def _of_clusters(
     if across:
         splits = sorted({sample.split for each in across for sample in each}, key=_rank)
         what = f"{_images(across)} that {alike} in {_listed(splits)}: evaluated on what was trained on"
-        remedy = "remove them from one side" + ("" if near else "; --quarantine FILE takes the training side")
+        remedy = "remove them from one side" + (
+            "" if near else "; --quarantine FILE.csv takes the training side"
+        )
+        if any(
+            len({(one.split, one.image) for one in each}) > len({one.image for one in each})
+            for each in across
+        ):
+            remedy += "; what is one file in two splits is to be mended in its table"
         yield _finding(f"{near}duplicates_across_splits", severities[0], what, remedy, across, data)
     contrary = [each for each in clusters if len({sample.labels for sample in each}) > 1]
     if contrary:

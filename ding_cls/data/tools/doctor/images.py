@@ -211,5 +211,5 @@ def _cropped(data: Data, kept: KeptShare, crop: str) -> Iterator[Finding]:
         "warning" if worst > _MOST_LOST else "note",
         f"{crop} cuts off {median(shares.values()):.0%} of the middle image, {worst:.0%} of the worst",
         "resize to the crop's own size, or to (size, size) without a crop, where edges matter",
-        single(listed) if worst > 0 else (),
+        single(listed) if worst > median(shares.values()) else (),
     )

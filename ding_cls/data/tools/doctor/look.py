@@ -47,8 +47,7 @@ class ImageLook:
         file_digest: of the bytes of the file, where another image may be the same; else empty.
         pixel_digest: images of different upright RGB pixels or sizes have different ones, once
             `with_exact_digests` has been asked.
-        signature: what near duplicates are found by; None where the image has too little contrast, or
-            imagehash is not installed.
+        signature: what near duplicates are found by; None where imagehash is not installed.
     """
 
     fault: str = ""

@@ -33,6 +33,7 @@ _MOST_DOUBTFUL = 1000
 # In steps of 255: what is flatter, as a blank page, has a hash of its noise.
 _LEAST_CONTRAST = 4.0
 _COARSE = 4
+_GRADIENT = np.arange(GRID * GRID * 3, dtype=np.uint8).reshape(GRID, GRID, 3)
 _MOST_PAIRS_PER_IMAGE = 10
 _BLOCK_PAIRS = 1 << 22
 _BLOCK_GRIDS = 1 << 14
@@ -46,10 +47,12 @@ class NearPairs(NamedTuple):
         pairs: (place, place), the lower one first.
         limit: the difference that was allowed for the sake of their number, as a share of the usual one; 1
             where all pairs within the usual one are here.
+        num_flat: images with too little contrast to say whether they look like another.
     """
 
     pairs: list[tuple[int, int]]
     limit: float = 1.0
+    num_flat: int = 0
 
 
 @cache
@@ -58,14 +61,20 @@ def can_find_near() -> bool:
     return importlib.util.find_spec("imagehash") is not None
 
 
+def load_hash() -> None:
+    """Import what computes hashes, if it is installed: before reading processes are forked, once for all."""
+    if can_find_near():
+        signature(Image.linear_gradient("L").resize((32, 32)).convert("RGB"), _GRADIENT)
+
+
 def signature(small: Image.Image, grid: npt.NDArray[np.uint8]) -> Signature | None:
-    """Return what an image is compared by; None where it has too little contrast, or without imagehash.
+    """Return what an image is compared by; None without imagehash.
 
     Args:
         small: RGB, made a square of 32 pixels.
         grid: made smaller still.
     """
-    if not can_find_near() or _contrasts(grid[None])[0] < _LEAST_CONTRAST:
+    if not can_find_near():
         return None
     import imagehash
 
@@ -85,10 +94,15 @@ def near_pairs(signatures: Sequence[Signature], sides: Sequence[int]) -> NearPai
     """
     if len(signatures) < 2:
         return NearPairs([])
-    copies = _Copies(np.stack([each for _, each in signatures]))
-    are_small = np.asarray(sides) < _SMALL_PX
+    grids = np.stack([each for _, each in signatures])
+    places = np.flatnonzero(_contrasts(grids) >= _LEAST_CONTRAST)
+    num_flat = len(signatures) - len(places)
+    if len(places) < 2:
+        return NearPairs([], num_flat=num_flat)
+    copies, are_small = _Copies(grids[places]), np.asarray(sides)[places] < _SMALL_PX
+    hashes = np.array([signatures[place][0] for place in places], np.uint64)
     rows = [np.zeros((0, 3))]
-    for first, second in _alike(np.array([each for each, _ in signatures], np.uint64), are_small):
+    for first, second in _alike(hashes, are_small):
         limits = np.where(are_small[first] & are_small[second], _LIMIT_OF_SMALL, _LIMIT)
         rows.append(copies.within(first, second, limits))
     found = np.concatenate(rows)
@@ -100,14 +114,15 @@ def near_pairs(signatures: Sequence[Signature], sides: Sequence[int]) -> NearPai
     while (found[:, 2] <= limit * _LIMIT).sum() > _MOST_PAIRS_PER_IMAGE * len(signatures):
         limit /= 2
     kept = found[found[:, 2] <= limit * _LIMIT]
-    return NearPairs(sorted((int(one), int(two)) for one, two, _ in kept), limit)
+    pairs = ((int(places[int(one)]), int(places[int(two)])) for one, two, _ in kept)
+    return NearPairs(sorted(pairs), limit, num_flat)
 
 
 def _alike(
     hashes: npt.NDArray[np.uint64], are_small: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Yield the places of pairs whose hashes differ in few bits."""
-    rows = max(_BLOCK_PAIRS // len(hashes), 1)
+    rows = max(_BLOCK_PAIRS // max(len(hashes), 1), 1)
     for begin in range(0, len(hashes), rows):
         block = hashes[begin : begin + rows]
         bits = np.bitwise_count(block[:, None] ^ hashes[None, begin:])

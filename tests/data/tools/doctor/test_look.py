@@ -59,10 +59,12 @@ def test_faults_are_those_of_training(tmp_path: Path, rgb: Image.Image) -> None:
     cut, empty, gone, folder = (
         look_at_file(str(tmp_path / name)) for name in ("cut.jpg", "empty.jpg", "no", "")
     )
-    assert cut.is_truncated and cut.fault.startswith(f"'{tmp_path}/cut.jpg' is truncated")
-    assert "is empty" in empty.fault and not empty.is_truncated
+    assert cut.is_truncated
+    assert cut.fault.startswith(f"'{tmp_path}/cut.jpg' is truncated")
+    assert "is empty" in empty.fault
+    assert not empty.is_truncated
     assert "does not exist" in gone.fault
-    assert "no regular file" in folder.fault or "not a regular file" in folder.fault
+    assert "not a regular file" in folder.fault
 
 
 def test_a_file_is_decoded_once(tmp_path: Path, rgb: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
