@@ -20,6 +20,11 @@ def photograph(seed: int) -> Image.Image:
     return Image.fromarray(fields).resize((180, 140), Image.Resampling.BICUBIC)
 
 
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
+
+
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("doctor") / "data"
@@ -39,7 +44,7 @@ def planted(clean: Path) -> Path:
     trained = sorted((root / "train").rglob("*.jpg"))
     random.Random(0).shuffle(trained)
     for number, path in enumerate(trained[:20]):
-        image, place = Image.open(path), root / "val" / path.parent.name / f"copy{number}.jpg"
+        image, place = opened(path), root / "val" / path.parent.name / f"copy{number}.jpg"
         width, height = image.size
         if number < 5:
             shutil.copy(path, place)
@@ -54,9 +59,9 @@ def planted(clean: Path) -> Path:
     rotated, cut, cmyk = trained[20:23]
     exif = Image.Exif()
     exif[0x0112] = 8
-    Image.open(rotated).save(rotated, exif=exif)
+    opened(rotated).save(rotated, exif=exif)
     cut.write_bytes(cut.read_bytes()[:-1500])
-    Image.open(cmyk).convert("CMYK").save(cmyk)
+    opened(cmyk).convert("CMYK").save(cmyk)
     for name, seed in (("train/caf\u00e9", 90), ("val/cafe\u0301", 91)):
         (root / name).mkdir()
         photograph(seed).save(root / name / "a.jpg")

@@ -100,7 +100,7 @@ def near_pairs(signatures: Sequence[Signature], sides: Sequence[int]) -> NearPai
     if len(places) < 2:
         return NearPairs([], num_flat=num_flat)
     copies, are_small = _Copies(grids[places]), np.asarray(sides)[places] < _SMALL_PX
-    hashes = np.array([signatures[place][0] for place in places], np.uint64)
+    hashes = np.array([signatures[int(place)][0] for place in places], np.uint64)
     rows = [np.zeros((0, 3))]
     for first, second in _alike(hashes, are_small):
         limits = np.where(are_small[first] & are_small[second], _LIMIT_OF_SMALL, _LIMIT)

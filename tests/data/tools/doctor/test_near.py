@@ -28,7 +28,8 @@ def encoded(image: Image.Image, share: float, kind: str, quality: int) -> Image.
     file = io.BytesIO()
     size = tuple(round(share * each) for each in image.size)
     image.resize(size).save(file, kind, quality=quality)  # type: ignore[arg-type]
-    return Image.open(file).convert("RGB")
+    with Image.open(file) as image:
+        return image.convert("RGB")
 
 
 def found(images: list[Image.Image]) -> list[tuple[int, int]]:
