@@ -28,7 +28,7 @@ _LARGEST_ASPECT = 4
 _TINY_PX = 32
 # An image of 16 bits that uses so few is of another depth, or black.
 _BITS_OF_OTHERS = 12
-_MOST_LOST = 0.75
+_LEAST_LOST, _MOST_LOST = 0.005, 0.75
 _NUM_WORST = 12
 
 
@@ -200,9 +200,10 @@ def _cropped(data: Data, kept: KeptShare, crop: str) -> Iterator[Finding]:
     for number, look in enumerate(data.looks):
         if look.width and (share := kept(look.width, look.height)) is not None:
             shares[number] = 1 - share
-    if not shares:
+    worst = max(shares.values(), default=0.0)
+    # Of a rounded number a thousandth is nothing.
+    if worst < _LEAST_LOST:
         return
-    worst = max(shares.values())
     samples = _samples(data, lambda look: bool(look.width))
     samples = sorted((each for each in samples if each.image in shares), key=lambda each: -shares[each.image])
     listed = [(each, f"{shares[each.image]:.0%} cut off") for each in samples[:_NUM_WORST]]
