@@ -1,7 +1,7 @@
 """What the doctor has found, as one HTML page with the images of each finding side by side."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,10 +10,8 @@ from ding_cls.data import load_rgb
 from ding_cls.data.same_images import Source
 from ding_cls.data.tools.doctor.findings import SEVERITIES, Finding, Shown
 from ding_cls.errors import DataError
+from ding_cls.pipeline.doctor.report import DoctorReport, headline, name_below
 from ding_cls.report.page import render_page
-
-if TYPE_CHECKING:
-    from ding_cls.pipeline.doctor.run import DoctorReport
 
 _SIDE_PX = 240
 _QUALITY = 80
@@ -21,14 +19,12 @@ _MOST_IMAGES = 24
 _MOST_LINES = 100
 
 
-def doctor_page(report: "DoctorReport") -> str:
+def doctor_page(report: DoctorReport) -> str:
     """Return the text of the page.
 
     Raises:
         ConfigError: jinja2 is not installed.
     """
-    from ding_cls.pipeline.doctor.show import headline
-
     findings = [
         {"severity": severity, "findings": [_finding(each, report) for each in found]}
         for severity in SEVERITIES
@@ -47,7 +43,7 @@ def doctor_page(report: "DoctorReport") -> str:
     )
 
 
-def _finding(finding: Finding, report: "DoctorReport") -> dict[str, Any]:
+def _finding(finding: Finding, report: DoctorReport) -> dict[str, Any]:
     groups: list[list[dict[str, Any]]] = []
     left = _MOST_IMAGES
     for group in finding.groups:
@@ -72,9 +68,7 @@ def _in_one(groups: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
     return [[image for group in groups for image in group]] if groups else []
 
 
-def _image(shown: Shown, report: "DoctorReport") -> dict[str, Any]:
-    from ding_cls.pipeline.doctor.show import name_below
-
+def _image(shown: Shown, report: DoctorReport) -> dict[str, Any]:
     sample = shown.sample
     path = name_below(sample.name, report)
     return {

@@ -3,97 +3,22 @@
 import importlib.util
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from ding_cls.common.files import atomic_write
 from ding_cls.common.tables import checked_ending, not_written, write_json
-from ding_cls.data.quarantine import Quarantined, write_quarantine
-from ding_cls.data.same_images import Source
+from ding_cls.data.quarantine import write_quarantine
 from ding_cls.data.tools.doctor.examine import examine
-from ding_cls.data.tools.doctor.findings import Data, Finding, Shown
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.doctor.page import doctor_page
 from ding_cls.pipeline.doctor.reading import default_workers, look_at_all
+from ding_cls.pipeline.doctor.report import DoctorReport
 from ding_cls.pipeline.doctor.sets import sets_of_config, sets_of_data
 from ding_cls.pipeline.image_check import image_progress
 from ding_cls.report.page import INSTALL
 
 OUT_ENDINGS = (".json", ".html")
 _CONFIGS = (".py", ".json", ".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True)
-class DoctorReport:
-    """What the doctor has found.
-
-    Attributes:
-        name: of the data, as the user gave it.
-        data: what was looked at.
-        sources: what the image of each look comes from.
-        findings: the most severe first.
-        quarantine: the files that had better be left out.
-        crop_of: whose resizing and cropping was looked at.
-        remark: a line on what a quarantine list leaves out already; empty without one.
-        seconds: how long it took.
-        num_workers: reading processes.
-    """
-
-    name: str
-    data: Data
-    sources: Sequence[Source]
-    findings: Sequence[Finding]
-    quarantine: Sequence[Quarantined]
-    crop_of: str
-    remark: str
-    seconds: float
-    num_workers: int
-
-    @property
-    def is_serious(self) -> bool:
-        """Whether results will be wrong, or a run will fail."""
-        return any(each.severity == "serious" for each in self.findings)
-
-    def counts(self, split: str) -> dict[str, int]:
-        """Return how many samples of a split each class has, in the order of the classes."""
-        found = Counter(label for each in self.data.of_split(split) for label in each.labels)
-        classes = next(each.classes for each in self.data.splits if each.name == split)
-        return {name: found[name] for name in classes}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return {
-            "data": self.name,
-            "splits": [
-                {
-                    "name": each.name,
-                    "num_samples": len(self.data.of_split(each.name)),
-                    "classes": self.counts(each.name),
-                }
-                for each in self.data.splits
-            ],
-            "num_images": len(self.data.looks),
-            "seconds": round(self.seconds, 3),
-            "findings": [
-                {
-                    "kind": each.kind,
-                    "severity": each.severity,
-                    "what": each.what,
-                    "remedy": each.remedy,
-                    "groups": [[_plain(shown) for shown in group] for group in each.groups],
-                    "lines": list(each.lines),
-                }
-                for each in self.findings
-            ],
-            "quarantine": [each._asdict() for each in self.quarantine],
-        }
-
-
-def _plain(shown: Shown) -> dict[str, Any]:
-    sample = shown.sample
-    return {"path": sample.name, "split": sample.split, "labels": list(sample.labels), "note": shown.note}
 
 
 def doctor(

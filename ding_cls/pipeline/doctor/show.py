@@ -1,12 +1,11 @@
 """What the doctor has found, as text for a terminal."""
 
-import os
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from ding_cls.common.counting import counted
 from ding_cls.data.tools.doctor.findings import SEVERITIES, Finding, Shown
-from ding_cls.pipeline.doctor.run import DoctorReport
+from ding_cls.pipeline.doctor.report import DoctorReport, headline, name_below
 
 _WIDTH = 108
 _NUM_SHOWN = 4
@@ -33,32 +32,6 @@ def _lines(report: DoctorReport) -> Iterator[str]:
     if report.quarantine:
         count = counted(len(report.quarantine), "file")
         yield from ("", f"{count} had better be left out; --quarantine FILE.csv lists them")
-
-
-def headline(report: DoctorReport) -> str:
-    """Return the data in a line: images, classes, splits, and the time it took."""
-    classes = {name for each in report.data.splits for name in each.classes}
-    parts = [
-        f"{each.name} {len(report.data.of_split(each.name)):,}" for each in report.data.splits if each.name
-    ]
-    splits = f" ({', '.join(parts)})" if parts else ""
-    return (
-        f"{report.name}: {counted(len(report.data.samples), 'sample')}{splits} of "
-        f"{counted(len(classes), 'class', 'classes')}; "
-        f"{counted(len(report.data.looks), 'image')} looked at in {report.seconds:.1f} s; {_spread(report)}"
-    )
-
-
-def _spread(report: DoctorReport) -> str:
-    """Return how many images the classes of each split have."""
-    words = []
-    for each in report.data.splits:
-        counts = list(report.counts(each.name).values())
-        if counts:
-            few, most = min(counts), max(counts)
-            numbers = f"{few:,}" if few == most else f"{few:,} to {most:,}"
-            words.append(f"{each.name} {numbers}".strip())
-    return f"of each class {', '.join(words)}"
 
 
 def _finding(finding: Finding, report: DoctorReport) -> Iterator[str]:
@@ -91,11 +64,6 @@ def _shown(shown: Shown, report: DoctorReport) -> str:
     if note.startswith(repr(path)):
         return f"{name_below(path, report)!r}{note.removeprefix(repr(path))}"
     return f"{name_below(path, report)!r}{f' ({note})' if note else ''}"
-
-
-def name_below(path: str, report: DoctorReport) -> str:
-    """Return a path from the folder of the data on; as it is where it is elsewhere."""
-    return path.removeprefix(os.path.join(report.name, "")) or path
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
