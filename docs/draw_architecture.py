@@ -47,7 +47,7 @@ FOLDERS = {
     "ding_cls/data/transforms": "what happens to one image, in training and in evaluation",
     "ding_cls/data/transforms/auto_augment": "AutoAugment and RandAugment: operations, magnitudes, policies",
     "ding_cls/data/sampling": "the order of an epoch, and how data are divided",
-    "ding_cls/data/tools": "folders of images made ready for training",
+    "ding_cls/data/tools": "folders of images made ready for training; what a quarantine list leaves out",
     "ding_cls/data/tools/doctor": "what is wrong with data: looks at images, duplicates, names, findings",
     "ding_cls/data/assets": "the embedded digits, and the names of ImageNet's classes",
     "ding_cls/models": "classifiers and how they are built; necks",

@@ -24,7 +24,7 @@ from ding_cls.data import (
 )
 from ding_cls.data.class_names import words_in_two_forms
 from ding_cls.data.datasets.listing import split_folders
-from ding_cls.data.quarantine import QuarantinedDataset
+from ding_cls.data.tools.quarantine import QuarantinedDataset
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.datasets.data_folder import DataFolder
 from ding_cls.pipeline.datasets.dataset_cfg import (

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ding_cls.common.counting import counted
-from ding_cls.data.quarantine import Quarantined
 from ding_cls.data.same_images import Source
 from ding_cls.data.tools.doctor.findings import Data, Finding, Shown
+from ding_cls.data.tools.quarantine import Quarantined
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from ding_cls.common.files import atomic_write
 from ding_cls.common.tables import checked_ending, not_written, write_json
-from ding_cls.data.quarantine import write_quarantine
 from ding_cls.data.tools.doctor.examine import examine
+from ding_cls.data.tools.quarantine import write_quarantine
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.doctor.page import doctor_page
 from ding_cls.pipeline.doctor.reading import default_workers, look_at_all

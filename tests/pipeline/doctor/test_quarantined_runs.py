@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from ding_cls.data.quarantine import Quarantined, write_quarantine
+from ding_cls.data.tools.quarantine import Quarantined, write_quarantine
 from ding_cls.errors import CheckpointError, DataError, RunStopped
 from ding_cls.pipeline import evaluate, kfold
 from ding_cls.pipeline.dry_run.run import dry_run

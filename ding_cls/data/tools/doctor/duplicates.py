@@ -107,7 +107,8 @@ def _of_clusters(
     across = [each for each in clusters if len({sample.split for sample in each}) > 1]
     if across:
         splits = sorted({sample.split for each in across for sample in each}, key=_rank)
-        what = f"{_images(across)} that {alike} in {_listed(splits)}: evaluated on what was trained on"
+        told = "evaluated on what was trained on" if _ORDER[0] in splits else "splits that are not apart"
+        what = f"{_images(across)} that {alike} in {_listed(splits)}: {told}"
         remedy = "remove them from one side" + (
             "" if near else "; --quarantine FILE.csv takes the training side"
         )

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ding_cls.data.quarantine import Quarantined
 from ding_cls.data.tools.doctor.crop import crop_in_words, kept_share
 from ding_cls.data.tools.doctor.duplicates import Duplicates, duplicate_findings, find_duplicates, leaked
 from ding_cls.data.tools.doctor.findings import Data, Finding, in_order
 from ding_cls.data.tools.doctor.images import image_findings
 from ding_cls.data.tools.doctor.sets import set_findings
+from ding_cls.data.tools.quarantine import Quarantined
 
 
 def examine(data: Data, steps: Sequence[Mapping[str, Any]]) -> tuple[list[Finding], list[Quarantined]]:

@@ -8,7 +8,7 @@ import pytest
 
 from ding_cls.data import ArrayDataset, CSVDataset, ImageNetDataset
 from ding_cls.data.datasets.wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
-from ding_cls.data.quarantine import (
+from ding_cls.data.tools.quarantine import (
     Quarantined,
     QuarantinedDataset,
     quarantine_line,
