@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from ding_cls import __version__
-from ding_cls.cli import config, environment, hooks, kfold, models, prepare, run
+from ding_cls.cli import config, doctor, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
 from ding_cls.cli.checkpoints import compare, evaluate, predict, report
 from ding_cls.cli.exits import guarded as _guarded
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``ding-cls`` and return its exit code.
 
     0 done, 2 the user's input, 3 the disk, 4 numbers that are not finite, 75 stopped by a signal;
-    ``config diff`` and ``config lint`` return 1 where they found something.
+    ``config diff``, ``config lint`` and ``doctor`` return 1 where they found something.
 
     Args:
         argv: the arguments after the program's name; None takes the process's.
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
     judging = (evaluate, compare, report, predict)
-    looking = (show, curves, lr_find)
+    looking = (doctor, show, curves, lr_find)
     for group in (run, kfold, *judging, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

@@ -283,6 +283,7 @@ COLLECT: Tree = {
         None, (NONE,), "dict(type=, pipeline=, ...) of the validation set; None: the folder eval_data_path"
     ),
     "test": Either(None, (NONE,), "dict(type=, pipeline=, ...) of a test set; training does not use it"),
+    "quarantine": Key("", (str,), "CSV list of files that no dataset takes, as ding-cls doctor writes it"),
     "hflip": Key(True, (bool,), "training: mirror every second picture, by chance"),
     "mean": Key([0.485, 0.456, 0.406], (list, tuple), "taken from R, G, B in [0, 1]; unset: the network's"),
     "std": Key([0.229, 0.224, 0.225], (list, tuple), "divides R, G, B after that; unset: the network's"),

@@ -9,7 +9,7 @@ import difflib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ding_cls.errors import DataError
@@ -45,10 +45,7 @@ def listed_names(classes: Mapping[Any, Any] | Iterable[Any]) -> tuple[str, ...]:
 def words_in_two_forms(names: Iterable[str]) -> str:
     """Return the line that tells of classes whose names are one word, but for case, white space, zeros in
     front or how it is written in Unicode; empty where there are none."""
-    forms: dict[str, list[str]] = {}
-    for name in names:
-        forms.setdefault(_form(name), []).append(name)
-    found = [each for each in forms.values() if len(each) > 1]
+    found = same_words(names)
     if not found:
         return ""
     first, second = found[0][:2]
@@ -57,6 +54,19 @@ def words_in_two_forms(names: Iterable[str]) -> str:
         f"{shown(first, second)} and {shown(second, first)} are two classes and one word in two forms"
         f"{more}; write them alike if they mean the same"
     )
+
+
+def same_words(names: Iterable[str], *, read_as: Callable[[str], str] = str) -> list[list[str]]:
+    """Return the names that are one word in several forms, word by word.
+
+    Args:
+        names: each once.
+        read_as: what each name is read as first, such as without look-alike letters.
+    """
+    forms: dict[str, list[str]] = {}
+    for name in names:
+        forms.setdefault(_form(read_as(name)), []).append(name)
+    return [each for each in forms.values() if len(each) > 1]
 
 
 def order_of_numbers(names: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +72,17 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
         raise ImageError(f"{label} cannot be read: {reason}; {DELETE}") from error
 
 
-def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
+Look: TypeAlias = Callable[[Image.Image, Sequence[str]], object]
+
+
+def decode_rgb(file: BinaryIO, *, label: str, look: Look | None = None) -> Image.Image:
     """Decode an open image file, as `load_rgb` does.
 
     Args:
         file: opened for reading in binary mode, seekable.
         label: how an error names the image.
+        look: called with the decoded image as the file has it, not upright and of any mode, and with what its
+            decoder said, which is not logged then.
 
     Raises:
         DataError: as `load_rgb`.
@@ -85,13 +91,15 @@ def decode_rgb(file: BinaryIO, *, label: str) -> Image.Image:
         try:
             with Image.open(file, formats=formats_of(file)) as image:
                 rgb = _loaded(image, shares_pixels=True)
+                if look is not None:
+                    look(image, messages)
         except _UnusableError as error:
             raise ImageError(f"{label} {error}; {error.remedy}") from None
         # Damaged files make Pillow's decoders raise nearly every exception there is (struct.error ...).
         except Exception as error:
             reason, remedy = fault_of_file(error, file, messages)
             raise ImageError(f"{label} {reason}; {remedy}") from error
-    if messages:
+    if messages and look is None:
         _report(label, messages[0], len(messages))
     return rgb
 
@@ -135,7 +143,7 @@ def _loaded(image: Image.Image, *, shares_pixels: bool) -> Image.Image:
     is_shared = shares_pixels and image.mode == "RGB" and not image.has_transparency_data
     # What Pillow's copy() does, without copying the pixels.
     rgb = _without_metadata(image._new(image.im)) if is_shared else _to_rgb(image)
-    return _upright(rgb, _orientation(image))
+    return _upright(rgb, exif_orientation(image))
 
 
 class _UnusableError(Exception):
@@ -203,8 +211,9 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return _without_metadata(converted)
 
 
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; an unreadable EXIF block counts as none, as in every viewer."""
+def exif_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8 where it means something; an unreadable block counts as none, as in
+    every viewer."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     # The parser meets arbitrary bytes here, and the pixels are good whatever the block holds.

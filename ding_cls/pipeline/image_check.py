@@ -165,7 +165,7 @@ def _checked(sets: Mapping[str, Any], max_bad: int, num_workers: int) -> dict[st
         DataError: there are more than ``max_bad``; it names all.
     """
     began, count = time.perf_counter(), sum(map(len, sets.values()))
-    with _progress(count) as advance:
+    with image_progress(count) as advance:
         found = {
             name: find_bad_images(each, num_workers=num_workers, advance=advance)
             for name, each in sets.items()
@@ -193,7 +193,7 @@ def _verdict(count: int) -> str:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], object]]:
+def image_progress(total: int) -> Iterator[Callable[[int], object]]:
     """Show a bar on rank 0's terminal; yield what to call with each number of images that were read."""
     if get_rank() != 0 or not sys.stderr.isatty():
         yield lambda count: None

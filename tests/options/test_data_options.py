@@ -10,7 +10,7 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.config.defaults import COLLECT
 from ding_cls.data import BATCH_AUGMENTS, DATASETS, SAMPLERS
-from tests.options.cases.data_files import folder
+from tests.options.cases.data_files import PICTURES, folder, lines
 from tests.options.cases.data_table import SETS, Changes, Section, both, in_folder, listed
 from tests.options.trials import CLASSES, UPDATES, keys_below, ours, run, trains
 
@@ -118,6 +118,7 @@ KEYS: dict[str, list[Callable[[], Changes]]] = {
     "interpolation": [lambda: in_folders(interpolation="bicubic")],
     "crop_scale": [lambda: in_folders(crop_scale=[0.5, 0.9])],
     "crop_ratio": [lambda: in_folders(crop_ratio=[0.5, 0.6])],
+    "quarantine": [lambda: in_folders(quarantine=lines("q.csv", ["path", "folder/" + PICTURES[1]]))],
     "hflip": [lambda: in_folders(hflip=False)],
     "mean": [lambda: in_folders(mean=[0.4, 0.5, 0.6]), lambda: {"policy.collect.mean": [0.1, 0.2, 0.3]}],
     "std": [lambda: in_folders(std=[0.4, 0.5, 0.6]), lambda: {"policy.collect.std": [0.1, 0.2, 0.3]}],
@@ -136,7 +137,7 @@ NOT_LEARNED = ("learn_data_path", "eval_data_path", "resize_size", "train", "val
 
 def test_every_key_has_its_trials() -> None:
     assert {f"policy.collect.{name}" for name in KEYS} == keys_below(COLLECT, "policy.collect")
-    assert (len(KEYS), len(modes_of(KEYS))) == (18, 20)
+    assert (len(KEYS), len(modes_of(KEYS))) == (19, 21)
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def training_sections(
     """
     collect = at(cfg, "policy.collect") or {}
     is_validated = is_validated and not any(word.startswith("policy.collect.val") for word in words)
-    found = with_siblings(data, _split_sections(data, _worded(cfg, words)))
+    found = with_siblings(data, split_sections(data, _worded(cfg, words)))
     sections = {name: found.get(name) for name in ("train", "val", "test")}
     if set(found) == {""} and (only_training or not is_validated):
         sections["train"] = found[""]
@@ -99,7 +99,7 @@ def evaluation_section(
     Raises:
         DataError: it has no such split.
     """
-    found = _split_sections(data, like)
+    found = split_sections(data, like)
     if split is None and "" in found:
         split = next((name for name in ("val", "test") if name in found), "")
     elif split is None:
@@ -183,8 +183,8 @@ def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any
     return {"pipeline": own["pipeline"]} if own.get("pipeline") is not None and are_alike else {}
 
 
-def _split_sections(
-    data: str | os.PathLike[str], like: Mapping[str, Any] | None
+def split_sections(
+    data: str | os.PathLike[str], like: Mapping[str, Any] | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return a description for each split that a file has; under ``''`` that of all its samples."""
     file = os.path.expanduser(os.fspath(data))

@@ -1,4 +1,4 @@
-"""The line about the files of a data folder that are no samples: in train, eval and kfold."""
+"""The lines about the files of data that are no samples: in train, eval and kfold."""
 
 import logging
 from collections.abc import Iterator
@@ -8,12 +8,15 @@ from ding_cls.common.command import is_part_of_whole
 from ding_cls.common.process import launched_rank
 from ding_cls.data import innermost
 from ding_cls.data.datasets.left_out import left_out_line
+from ding_cls.data.tools.quarantine import quarantine_line
 
 _LOGGER = logging.getLogger(__name__)
 
 
 def warn_left_out(*datasets: Any, logger: logging.Logger = _LOGGER, is_whole: bool = False) -> None:
     """Warn of files that the folders of datasets hold beside the samples, once for each folder.
+
+    What a quarantine list leaves out is counted too.
 
     Args:
         datasets: any; those that list folders have an attribute ``left_out``.
@@ -23,6 +26,8 @@ def warn_left_out(*datasets: Any, logger: logging.Logger = _LOGGER, is_whole: bo
     if launched_rank() > 0 or (is_part_of_whole() and not is_whole):
         return
     for line in dict.fromkeys(line for each in datasets for line in _lines(each)):
+        logger.warning(line)
+    if line := quarantine_line(datasets):
         logger.warning(line)
 
 

@@ -24,6 +24,7 @@ from ding_cls.data import (
 )
 from ding_cls.data.class_names import words_in_two_forms
 from ding_cls.data.datasets.listing import split_folders
+from ding_cls.data.tools.quarantine import QuarantinedDataset
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.datasets.data_folder import DataFolder
 from ding_cls.pipeline.datasets.dataset_cfg import (
@@ -86,6 +87,7 @@ def training_set(cfg: Any) -> Any:
         _with_folder(_FOLDER if section is None else section, "train", collect.learn_data_path),
         "train",
         {"transform": augmentation, "pipeline": augmentation.pipeline, "is_training": True},
+        quarantine_of(collect),
     )
     if found := words_in_two_forms(dataset.classes):
         _LOGGER.warning(found)
@@ -123,6 +125,7 @@ def evaluation_set(
     collect = cfg.policy.collect
     preprocessing = preprocessing_of(cfg) if preprocessing is None else preprocessing
     pipeline = evaluation_pipeline(collect)
+    quarantine = quarantine_of(collect, is_own=data is None and section is None)
     if section is None:
         section = _section_to_evaluate(collect, split, data)
     elif not is_in_memory(section) and _LOADING not in pipeline:
@@ -138,7 +141,7 @@ def evaluation_set(
         "test_mode": split != "train",
         "is_training": False,
     }
-    dataset = _built(section, split, offered)
+    dataset = _built(section, split, offered, quarantine)
     _check_classes(dataset, classes, split)
     check_eval_normalization(dataset, preprocessing, split)
     return dataset
@@ -273,9 +276,38 @@ def _moved(section: Mapping[str, Any], folder: str | os.PathLike[str]) -> dict[s
     return {**section, name: str(folder)}
 
 
-def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any]) -> Any:
-    """Return the dataset of a description; of what is offered it gets the arguments that it takes."""
-    dataset = build_dataset(filled(section, offered))
+def quarantine_of(collect: Any, *, is_own: bool = True) -> str:
+    """Return the list of files that no dataset takes; empty without one.
+
+    Args:
+        collect: that section of a config.
+        is_own: the data are the config's own. Those that are named instead of them may be on another machine:
+            a list that is not there is a line then, not an error.
+    """
+    file = str(collect.get("quarantine") or "")
+    if file and not is_own and not os.path.exists(os.path.expanduser(file)):
+        _LOGGER.warning("policy.collect.quarantine %r is not there: nothing is left out by it", file)
+        return ""
+    return file
+
+
+def without_quarantined(dataset: Any, collect: Any) -> Any:
+    """Return a dataset of data that are named instead of the config's own without what the list names."""
+    file = quarantine_of(collect, is_own=False)
+    return QuarantinedDataset(dataset, file) if file else dataset
+
+
+def _built(section: dict[str, Any], split: str, offered: Mapping[str, Any], quarantine: str = "") -> Any:
+    """Return the dataset of a description; of what is offered it gets the arguments that it takes.
+
+    What a quarantine list names is taken out inside all wrappers: shares, folds and repeats are those of the
+    data without it.
+    """
+    section = filled(section, offered)
+    if quarantine:
+        kept = {"type": QuarantinedDataset, "file": quarantine, "is_training": offered["is_training"]}
+        section = changed(section, lambda inner: {**kept, "dataset": inner})
+    dataset = build_dataset(section)
     if not hasattr(dataset, "classes") or not hasattr(dataset, "__len__"):
         raise DataError(
             f"policy.collect.{split}: a {type(dataset).__name__} has no 'classes' (names in the order of "

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from ding_cls.data.datasets.wrappers import image_file
-from ding_cls.data.image_depth import brightest_of_16_bits
+from ding_cls.data.image_depth import FEWEST_BITS, brightest_of_16_bits
 
 _LOGGER = logging.getLogger(__name__)
 _NUM_TRIED = 32
 _ALL_BITS = 16
-# Images that use a bit less than there are lose half of their brightness; noise fills the last one.
-_FEWEST_BITS = 15
 # A loss in which one sample counts a thousand times another learns little of that.
 _WIDEST_RATIO = 1000
 _USUAL = (0.1, 10.0)
@@ -58,7 +56,7 @@ def _about_depth(dataset: Any) -> Iterator[str]:
     if not deep:
         return
     bits = max(max(deep).bit_length(), 1)
-    if bits < _FEWEST_BITS:
+    if bits < FEWEST_BITS:
         yield (
             f"training images of {_ALL_BITS} bits use {bits} of them: the brightest pixel of {len(deep)} "
             f"images is {max(deep):,} of 65,535, and the network sees them nearly black; multiply the values "

@@ -56,6 +56,7 @@ from ding_cls.pipeline.datasets.splits import (
     evaluation_set,
     preprocessing_of,
     training_set,
+    without_quarantined,
 )
 from ding_cls.pipeline.image_check import FACT
 from ding_cls.pipeline.train import PARTS, folder_of
@@ -69,6 +70,7 @@ _LOADING = {"type": "LoadImageFromFile"}
 _OF_THE_DATA = (
     *(f"policy.collect.{name}" for name in ("train", "val", "test", "learn_data_path", "eval_data_path")),
     *(f"policy.collect.{name}" for name in ("synthetic", "synthetic_samples", "synthetic_eval_samples")),
+    "policy.collect.quarantine",
     *("policy.eval.metric", "policy.eval.batch_size", "policy.learn.learner.dataloader"),
     *("policy.cuda", "policy.multi_gpu", "policy.learn.multi_gpu", "seed", "custom_imports"),
 )
@@ -169,7 +171,8 @@ def evaluated_set(
                 "leave out --split"
             )
         classes = classes or _training_classes(cfg) or _listed_classes(data)
-        return ImageNetDataset(data, False, inputs.preprocessing, classes=classes), None
+        dataset = ImageNetDataset(data, False, inputs.preprocessing, classes=classes)
+        return without_quarantined(dataset, collect), None
     if data is not None and is_data_file(data):
         return _set_in_file(inputs, data, split)
     if data is not None and not holds_every_split(collect.val):
