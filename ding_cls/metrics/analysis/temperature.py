@@ -1,0 +1,139 @@
+"""Temperature scaling: one number that divides the logits, so that scores become probabilities.
+
+It must not know networks, images or files.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+
+from ding_cls.errors import DataError
+from ding_cls.metrics.calibration import CalibrationError, NegativeLogLikelihood
+
+LIMITS = (1e-3, 1e3)
+"""No temperature outside is looked for: none is known whose network was of any use."""
+
+_MAX_STEPS = 100
+_TOLERANCE = 1e-10
+_CHUNK_VALUES = 1 << 22
+# exp(b * it) is 0 at every temperature, and its square is no infinity.
+_FAR_BELOW = -1e30
+
+
+class Temperature(NamedTuple):
+    """What was fitted.
+
+    Attributes:
+        value: divides the logits; 1 where no temperature is the best.
+        note: why there is none; empty where there is one.
+    """
+
+    value: float
+    note: str = ""
+
+
+def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
+    """Return the temperature with the smallest mean negative log-likelihood, to ten digits.
+
+    That is convex in 1/T, so its derivative has one zero, which Newton's method finds; a step that leaves the
+    bracket is replaced by a bisection. There is no zero where every sample is right (T would go to 0) or the
+    right classes' logits are on average no higher than the others' (T would grow for ever): T is 1 then.
+
+    Args:
+        logits: float ``(N, C)``, or log-probabilities; -inf for a class that is impossible.
+        targets: class numbers, int64 ``(N,)``.
+
+    Raises:
+        DataError: no samples, or logits that no temperature turns into probabilities: NaN, infinite, or -inf
+            for the right class.
+
+    Source: On Calibration of Modern Neural Networks, Guo et al. 2017, section 4.2 (arXiv:1706.04599).
+    """
+    count = len(targets)
+    if not count:
+        raise DataError("there are no labels to fit a temperature on")
+    bad = 0
+    are_all_right = True
+    for part, own in _parts(logits, targets):
+        right = part.gather(1, own[:, None])[:, 0]
+        bad += int((part.isnan().any(1) | (part == math.inf).any(1) | (right == -math.inf)).sum())
+        are_all_right = are_all_right and bool((right == part.amax(1)).all())
+    if bad:
+        raise DataError(
+            f"the network's output is NaN or infinite for {bad:,} of {count:,} labels: no temperature makes "
+            "probabilities of it"
+        )
+    if are_all_right:
+        return Temperature(1.0, f"none of {count:,} labels is wrong, so no temperature is the best")
+    low, high = 1 / LIMITS[1], 1 / LIMITS[0]
+    if _slope(logits, targets, low)[0] >= 0:
+        return Temperature(1.0, "the scores are no better than chance, so no temperature is the best")
+    if _slope(logits, targets, high)[0] <= 0:
+        return Temperature(1.0, f"the best temperature lies below {LIMITS[0]:g}")
+    return Temperature(1 / _zero(logits, targets, low, high))
+
+
+def _zero(logits: torch.Tensor, targets: torch.Tensor, low: float, high: float) -> float:
+    """Return the 1/T in a bracket where the derivative changes its sign."""
+    inverse = 1.0
+    for _ in range(_MAX_STEPS):
+        slope, curvature = _slope(logits, targets, inverse)
+        if slope == 0:
+            break
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+        following = inverse - slope / curvature if curvature > 0 else low
+        if not low < following < high:
+            following = math.sqrt(low * high)
+        step, inverse = abs(following - inverse), following
+        if step <= _TOLERANCE * inverse:
+            break
+    return inverse
+
+
+def _slope(logits: torch.Tensor, targets: torch.Tensor, inverse: float) -> tuple[float, float]:
+    """Return the first and second derivative of the mean negative log-likelihood by 1/T: the mean of
+    E[z] - z_y, and of Var[z], under the softmax of z/T."""
+    first = second = 0.0
+    for part, own in _parts(logits, targets):
+        values = (part - part.amax(1, keepdim=True)).clamp(min=_FAR_BELOW)
+        shares = (values * inverse).softmax(1)
+        mean = (shares * values).sum(1)
+        first += float((mean - values.gather(1, own[:, None])[:, 0]).sum())
+        second += float((shares * (values - mean[:, None]).square()).sum())
+    return first / len(targets), second / len(targets)
+
+
+def calibration_of(
+    logits: torch.Tensor, targets: torch.Tensor, temperatures: torch.Tensor | float = 1.0
+) -> dict[str, float]:
+    """Return ``ece`` (15 bins) and ``nll`` of the softmax of logits over temperatures.
+
+    Args:
+        logits: float ``(N, C)``.
+        targets: int64 ``(N,)``.
+        temperatures: one, or float ``(N,)``.
+
+    Raises:
+        DataError: a target is no class.
+    """
+    result: dict[str, float] = {}
+    each = torch.as_tensor(temperatures, dtype=torch.float64).expand(len(targets))
+    for metric in (CalibrationError(), NegativeLogLikelihood()):
+        totals: Mapping[str, Any] = metric.zeros()
+        start = 0
+        for part, own in _parts(logits, targets):
+            scaled = part / each[start : start + len(own), None]
+            sums = metric.sums(scaled, own)
+            totals = {name: value + sums.get(name, 0) for name, value in totals.items()}
+            start += len(own)
+        result |= {name: float(value) for name, value in metric.result(totals).items()}
+    return result
+
+
+def _parts(logits: torch.Tensor, targets: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield rows in float64, a few megabytes at a time, with their targets."""
+    size = max(1, _CHUNK_VALUES // logits.shape[1])
+    for start in range(0, len(targets), size):
+        yield logits[start : start + size].double(), targets[start : start + size]
