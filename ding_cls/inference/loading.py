@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
 from ding_cls.models import (
@@ -54,6 +56,8 @@ def load(
     threshold: float | None = None,
     device: str | None = None,
     allow_code: bool = False,
+    calibrated: bool = False,
+    max_risk: float | None = None,
 ) -> Predictor:
     """Return a predictor of a run, of a file of weights, or of a library's own weights.
 
@@ -69,15 +73,22 @@ def load(
             the run's metric says, or 0.5.
         device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
         allow_code: import the modules that the run's ``custom_imports`` names.
+        calibrated: use what ``ding-cls calibrate`` left in the checkpoint: its temperature, and the classes'
+            thresholds where there are some.
+        max_risk: the same, and one threshold for all classes: of the images above it at most so many percent
+            are expected to be wrong; the others are unknown.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
+            calibration.
         ConfigError: arguments that do not go together, or the classes have no names.
         ModelError: an unknown network, or weights that do not fit it.
     """
     if isinstance(model, str) or pretrained:
         if threshold is not None:
             raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
+        if calibrated or max_risk is not None:
+            raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
         return _predictor_of_weights(source, model, pretrained=pretrained, classes=classes, device=device)
     if source is None:
         raise ConfigError(
@@ -85,7 +96,15 @@ def load(
         )
     if classes is not None:
         raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
-    return _predictor_of_run(source, model, threshold, device, allow_code=allow_code)
+    return _predictor_of_run(
+        source,
+        model,
+        threshold,
+        device,
+        allow_code=allow_code,
+        calibrated=calibrated or max_risk is not None,
+        max_risk=max_risk,
+    )
 
 
 def _predictor_of_run(
@@ -95,6 +114,8 @@ def _predictor_of_run(
     device: str | None,
     *,
     allow_code: bool,
+    calibrated: bool,
+    max_risk: float | None,
 ) -> Predictor:
     file = checkpoint_file(source)
     state = _read_state(file, source)
@@ -116,6 +137,12 @@ def _predictor_of_run(
             f"threshold={threshold:g} is for images with several labels; those of '{source}' have one: "
             "leave it out"
         )
+    calibration = None
+    if calibrated:
+        num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+        calibration = Calibration.of(state, file, num_classes=len(classes), num_tasks=num_tasks)
+        if threshold is not None:
+            calibration = replace(calibration, precision=None)
     return Predictor(
         network,
         preprocessing_in(run, file),
@@ -127,6 +154,8 @@ def _predictor_of_run(
         num_workers=cfg.policy.learn.learner.dataloader.num_workers,
         precision=cfg.policy.learn.precision,
         channels_last=cfg.policy.learn.channels_last,
+        calibration=calibration,
+        max_risk=max_risk,
     )
 
 

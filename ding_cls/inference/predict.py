@@ -30,16 +30,23 @@ class Count:
         num_images: how many there were.
         failed: of those that could not be read, path and reason.
         seconds: how long it took, loading the network left out.
+        num_unknown: how many of the others are so little certain that they are not named.
     """
 
     num_images: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
+    num_unknown: int = 0
 
     def __str__(self) -> str:
         rate = self.num_images / max(self.seconds, 1e-9)
         failed = f"; {len(self.failed):,} could not be read" if self.failed else ""
-        return f"{counted(self.num_images, 'image')} in {self.seconds:.1f} s ({rate:.1f} images/s){failed}"
+        unknown = ""
+        if self.num_unknown:
+            share = 100 * (1 - self.num_unknown / (self.num_images - len(self.failed)))
+            unknown = f"; {self.num_unknown:,} unknown, a coverage of {share:.1f} %"
+        total = f"{counted(self.num_images, 'image')} in {self.seconds:.1f} s ({rate:.1f} images/s)"
+        return f"{total}{failed}{unknown}"
 
 
 def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[str]:
@@ -76,6 +83,27 @@ def check_output(out: str | None, *, topk: int) -> None:
         checked_ending(out)
     if topk < 1:
         raise ConfigError(f"--topk {topk} must be at least 1")
+
+
+def about_calibration(predictor: Predictor) -> str:
+    """Return in a line which calibration is used, and what is to be expected of the images that are named."""
+    calibration, point = predictor.calibration, predictor.risk_point
+    if calibration is None:
+        return ""
+    values = ", ".join(f"{each:.3g}" for each in calibration.temperatures)
+    fitted_on = calibration.fitted_on
+    images = counted(fitted_on["num_samples"], "image")
+    source = f"{images} of {fitted_on['split']}" if fitted_on["split"] else images
+    line = f"calibrated on {source}, temperature {values}"
+    if point is not None:
+        low, high = point.risk_interval
+        return (
+            f"{line}; unknown below {point.threshold:.4g}: there {point.coverage:.1f} % were named, and "
+            f"{point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
+        )
+    if calibration.precision is not None:
+        return f"{line}; classes are named from {calibration.precision.wanted:g} % precision on"
+    return line
 
 
 def predict_files(
@@ -117,8 +145,9 @@ def predict_files(
         write_predictions(out, columns, counted)
     else:
         threshold = predictor.threshold if predictor.has_several_labels else None
+        has_own = predictor.thresholds is not None
         for prediction in counted:
-            if not _print(lines(prediction, topk=topk, threshold=threshold)):
+            if not _print(lines(prediction, topk=topk, threshold=threshold, has_own_thresholds=has_own)):
                 break
     count.seconds = time.perf_counter() - began
     return count
@@ -134,6 +163,7 @@ def _counted(
             count.num_images += 1
             if prediction.error:
                 count.failed.append((prediction.path or "", prediction.error))
+            count.num_unknown += prediction.is_unknown
             if advance is not None:
                 advance(count.num_images / max(time.perf_counter() - began, 1e-9))
             yield prediction

@@ -21,6 +21,7 @@ from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.left_out import warn_left_out
+from ding_cls.pipeline.evaluation.calibrated import calibration_of, with_temperature
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -56,6 +57,7 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
     max_bad: int | None = None,
+    calibrated: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
@@ -78,9 +80,12 @@ def evaluate(
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
+        calibrated: divide the logits by the temperature that ``ding-cls calibrate`` left in the checkpoint;
+            no class changes, only scores.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
+            calibration.
         ConfigError: no such metric, one that does not fit the labels, an override without effect, another
             ending of ``out``.
         DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
@@ -99,6 +104,7 @@ def evaluate(
         keep_predictions=ending == ".npz",
         allow_code=allow_code,
         max_bad=max_bad,
+        calibrated=calibrated,
     )
     if out is not None and launched_rank() == 0:
         write_report(out, report)
@@ -118,6 +124,7 @@ def evaluate_checkpoint(
     keep_predictions: bool = False,
     allow_code: bool = False,
     max_bad: int | None = None,
+    calibrated: bool = False,
 ) -> EvaluationReport:
     """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
 
@@ -156,7 +163,9 @@ def evaluate_checkpoint(
             world_size=get_world_size(),
         )
         with closing(loader):
-            return _evaluated(inputs, loader, found_split, model, keep_logits=keep_predictions)
+            return _evaluated(
+                inputs, loader, found_split, model, keep_logits=keep_predictions, calibrated=calibrated
+            )
     finally:
         dist_finalize()
 
@@ -168,6 +177,7 @@ def _evaluated(
     model: torch.nn.Module | None,
     *,
     keep_logits: bool,
+    calibrated: bool,
 ) -> EvaluationReport:
     """Pass all images through the network, once."""
     dataset, labels = loader.dataset, labels_of(loader.dataset)
@@ -176,7 +186,11 @@ def _evaluated(
     run = (inputs.state or {}).get("run") if inputs.is_run else None
     if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
         _LOGGER.warning("%s", line)
-    recorder = Recorder(policy.eval_mode, labels, keep_logits=keep_logits)
+    mode, calibration = policy.eval_mode, None
+    if calibrated:
+        calibration = calibration_of(inputs, loader.dataset, classes, labels)
+        mode = with_temperature(mode, calibration)
+    recorder = Recorder(mode, labels, keep_logits=keep_logits)
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
@@ -197,6 +211,7 @@ def _evaluated(
         cfg=inputs.cfg,
         seconds=time.perf_counter() - began,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
+        calibration=calibration,
     )
 
 
@@ -223,6 +238,7 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "folder": report.folder,
             "split": report.split,
             "num_samples": report.num_samples,
+            **({"temperature": list(report.calibration.temperatures)} if report.calibration else {}),
             "results": plain(report.result),
             "per_class": plain(report.per_class()),
             "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],

@@ -67,6 +67,11 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="N",
         help="leave out up to N images that cannot be read; by default as the run did",
     )
+    evaluate.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="scores by the temperature that ding-cls calibrate has left in the checkpoint",
+    )
     add_allow_code(evaluate)
     add_debug(evaluate)
 
@@ -92,6 +97,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         keep_predictions=ending == ".npz",
         allow_code=arguments.allow_code,
         max_bad=arguments.max_bad,
+        calibrated=arguments.calibrated,
     )
     if launched_rank() > 0:
         return

@@ -54,6 +54,18 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
     )
+    predict.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="scores and thresholds that ding-cls calibrate has left in the checkpoint",
+    )
+    predict.add_argument(
+        "--max-risk",
+        type=float,
+        metavar="P",
+        help="with these scores: name so many images that at most P percent of them are expected to be wrong; "
+        "the others are 'unknown'",
+    )
     add_allow_code(predict)
     add_debug(predict)
 
@@ -76,7 +88,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")
 
     from ding_cls.inference import load
-    from ding_cls.inference.predict import check_output, named_images, predict_files
+    from ding_cls.inference.predict import about_calibration, check_output, named_images, predict_files
 
     check_output(arguments.out, topk=arguments.topk)
     paths = named_images(words, sys.stdin.buffer)
@@ -87,7 +99,11 @@ def _predict(arguments: argparse.Namespace) -> int:
         classes=arguments.classes,
         threshold=arguments.threshold,
         allow_code=arguments.allow_code,
+        calibrated=arguments.calibrated,
+        max_risk=arguments.max_risk,
     )
+    if predictor.calibration is not None:
+        print(about_calibration(predictor), file=sys.stderr)
     count = predict_files(
         predictor,
         paths,

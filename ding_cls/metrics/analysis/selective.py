@@ -1,5 +1,5 @@
-"""The reject option: which share of the samples is answered from which score on, and how many of these answers
-are wrong.
+"""The reject option: how many samples are answered from which score on, and how many of these answers are
+wrong.
 
 It must not know networks, images or files.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.inference.calibration import Calibration
 from ding_cls.metrics import Display
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of
 
@@ -27,6 +28,7 @@ class EvaluationReport:
         cfg: the config, for this machine.
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
+        calibration: what the logits were divided by; None: they are the network's.
     """
 
     result: dict[str, Any]
@@ -40,6 +42,7 @@ class EvaluationReport:
     cfg: Any
     seconds: float
     is_other_loss: bool
+    calibration: Calibration | None = None
 
     @property
     def folder(self) -> str:

@@ -60,10 +60,15 @@ def _head(report: EvaluationReport) -> list[tuple[str, str]]:
     split = f", split {report.split}" if report.split else ""
     counts = f"{report.num_samples:,} images, {len(report.classes):,} classes"
     updates = f" after {report.train_iter:,} updates" if report.train_iter else ""
+    scores = []
+    if report.calibration is not None:
+        values = ", ".join(f"{each:.4g}" for each in report.calibration.temperatures)
+        scores = [("scores", f"calibrated, temperature {values}")]
     return [
         ("checkpoint", f"{report.checkpoint}{updates}"),
         ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
+        *scores,
     ]
 
 
