@@ -20,6 +20,8 @@ _TOLERANCE = 1e-10
 _CHUNK_VALUES = 1 << 22
 # exp(b * it) is 0 at every temperature, and its square is no infinity.
 _FAR_BELOW = -1e30
+_Z = 1.959963984540054
+_WIDEST = 100.0
 
 
 class Temperature(NamedTuple):
@@ -28,10 +30,13 @@ class Temperature(NamedTuple):
     Attributes:
         value: divides the logits; 1 where no temperature is the best.
         note: why there is none; empty where there is one.
+        interval: that of 95 %; None where there is no best one. That of samples which depend on each other,
+            as the labels of one image may, is wider.
     """
 
     value: float
     note: str = ""
+    interval: tuple[float, float] | None = None
 
 
 def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
@@ -72,7 +77,9 @@ def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
         return Temperature(1.0, "the scores are no better than chance, so no temperature is the best")
     if _slope(logits, targets, high)[0] <= 0:
         return Temperature(1.0, f"the best temperature lies below {LIMITS[0]:g}")
-    return Temperature(1 / _zero(logits, targets, low, high))
+    inverse = _zero(logits, targets, low, high)
+    spread = _Z * _relative_error(logits, targets, inverse)
+    return Temperature(1 / inverse, "", (math.exp(-spread) / inverse, math.exp(spread) / inverse))
 
 
 def _zero(logits: torch.Tensor, targets: torch.Tensor, low: float, high: float) -> float:
@@ -93,16 +100,35 @@ def _zero(logits: torch.Tensor, targets: torch.Tensor, low: float, high: float) 
 
 
 def _slope(logits: torch.Tensor, targets: torch.Tensor, inverse: float) -> tuple[float, float]:
-    """Return the first and second derivative of the mean negative log-likelihood by 1/T: the mean of
-    E[z] - z_y, and of Var[z], under the softmax of z/T."""
-    first = second = 0.0
+    """Return the first and second derivative of the mean negative log-likelihood by 1/T."""
+    first, second, _ = _derivatives(logits, targets, inverse)
+    return first / len(targets), second / len(targets)
+
+
+def _relative_error(logits: torch.Tensor, targets: torch.Tensor, inverse: float) -> float:
+    """Return the standard error of 1/T over 1/T, valid also where no temperature makes true probabilities.
+
+    Source: Maximum Likelihood Estimation of Misspecified Models, White 1982, theorem 3.2 (the sandwich).
+    """
+    _, curvature, squares = _derivatives(logits, targets, inverse)
+    return min(math.sqrt(squares) / (curvature * inverse), _WIDEST) if curvature > 0 else _WIDEST
+
+
+def _derivatives(
+    logits: torch.Tensor, targets: torch.Tensor, inverse: float
+) -> tuple[float, float, float]:
+    """Return sums over the samples: of the derivative by 1/T of each one's -log p, which is E[z] - z_y under
+    the softmax of z/T; of the second derivative, which is Var[z]; of the square of the first."""
+    first = second = squares = 0.0
     for part, own in _parts(logits, targets):
         values = (part - part.amax(1, keepdim=True)).clamp(min=_FAR_BELOW)
         shares = (values * inverse).softmax(1)
         mean = (shares * values).sum(1)
-        first += float((mean - values.gather(1, own[:, None])[:, 0]).sum())
+        slopes = mean - values.gather(1, own[:, None])[:, 0]
+        first += float(slopes.sum())
+        squares += float(slopes.square().sum())
         second += float((shares * (values - mean[:, None]).square()).sum())
-    return first / len(targets), second / len(targets)
+    return first, second, squares
 
 
 def calibration_of(

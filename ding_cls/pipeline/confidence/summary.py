@@ -63,6 +63,7 @@ def write_calibration(out: str | os.PathLike[str], report: CalibrationReport) ->
         "checkpoint": str(evaluation.checkpoint),
         "folder": evaluation.folder,
         **calibration.entry(),
+        "temperature_interval": [each.interval for each in report.temperatures],
         "curve": points,
     }
     write_json(out, {**value, "precision": {**value["precision"], "classes": classes} if classes else {}})
@@ -75,9 +76,16 @@ def _point(curve: RiskCurve, coverage: float) -> dict[str, Any]:
 
 def _temperatures(report: CalibrationReport) -> Iterator[str]:
     has_tasks = len(report.temperatures) > 1
-    for number, (value, note) in enumerate(report.temperatures, 1):
-        which = f" of task {number}" if has_tasks else ""
-        yield f"temperature{which} {value:.4g}" + (f": {note}" if note else "")
+    for number, (value, note, interval) in enumerate(report.temperatures, 1):
+        line = f"temperature{f' of task {number}' if has_tasks else ''} {value:.4g}"
+        if interval is None:
+            yield f"{line}: {note}"
+            continue
+        low, high = interval
+        line += f", 95 % interval {low:.3g} to {high:.3g}"
+        if low <= 1 <= high:
+            line += "; 1 is in it: that the scores need a correction is not shown"
+        yield line
 
 
 def _errors(report: CalibrationReport) -> Table:

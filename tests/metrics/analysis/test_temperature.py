@@ -100,3 +100,13 @@ def test_each_sample_may_have_its_own_temperature(monkeypatch: pytest.MonkeyPatc
     each = torch.linspace(0.5, 3, 50, dtype=torch.float64)
     expected = torch.nn.functional.cross_entropy(logits.double() / each[:, None], targets)
     assert calibration_of(logits, targets, each)["nll"] == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_the_true_temperature_lies_in_the_interval() -> None:
+    covered = 0
+    for seed in range(100):
+        found = fit_temperature(*drawn(150, 3, 2.0, seed=seed))
+        assert found.interval is not None
+        assert found.interval[0] < found.value < found.interval[1]
+        covered += found.interval[0] <= 2.0 <= found.interval[1]
+    assert 88 <= covered <= 100
