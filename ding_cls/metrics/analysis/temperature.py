@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ding_cls.errors import DataError
+from ding_cls.metrics.base import plain_totals
 from ding_cls.metrics.calibration import CalibrationError, NegativeLogLikelihood
 
 LIMITS = (1e-3, 1e3)
@@ -154,7 +155,7 @@ def calibration_of(
             sums = metric.sums(scaled, own)
             totals = {name: value + sums.get(name, 0) for name, value in totals.items()}
             start += len(own)
-        result |= {name: float(value) for name, value in metric.result(totals).items()}
+        result |= metric.result(plain_totals(totals))
     return result
 
 
