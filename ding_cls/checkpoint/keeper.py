@@ -12,7 +12,7 @@ from ding_cls.common.counting import first_few
 from ding_cls.errors import CheckpointError
 
 BEST_NAME = "ckpt_best.pth.tar"
-_ENDINGS = (".pth.tar", ".pth", ".pt", ".safetensors")
+CHECKPOINT_ENDINGS = (".pth.tar", ".pth", ".pt", ".safetensors")
 _MAX_LISTED = 5
 _ITERATION = re.compile(r"iteration_(\d+)\.pth\.tar")
 
@@ -70,7 +70,7 @@ def _beside(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return ""
-    files = sorted(each.name for each in folder.iterdir() if each.name.endswith(_ENDINGS))
+    files = sorted(each.name for each in folder.iterdir() if each.name.endswith(CHECKPOINT_ENDINGS))
     if files:
         return f"; '{folder}' has {_listed(files)}"
     runs = sorted(str(each.parent) for each in folder.glob("*/ckpt") if each.is_dir())

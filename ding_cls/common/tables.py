@@ -6,8 +6,9 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, TextIO, get_args, get_origin
 
 import numpy as np
 
@@ -15,16 +16,18 @@ from ding_cls.common.disk import disk_error
 from ding_cls.common.files import atomic_write
 from ding_cls.errors import ConfigError, DataError, DingError
 
-TABLE_ENDINGS = (".csv", ".json")
+TABLE_ENDINGS = (".csv", ".json", ".parquet")
 SEPARATOR = "|"
 """Stands between the values of one cell of a CSV file, such as several labels."""
+
+_CELLS_OF_A_GROUP = 500_000
 
 
 def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_ENDINGS) -> str:
     """Return the ending of a file to write, in lower case; ask before the work whose outcome it holds.
 
     Raises:
-        ConfigError: it is none of ``endings``.
+        ConfigError: it is none of ``endings``, or pyarrow is missing for ``.parquet``.
         DataError: a folder has that name, or nothing can be written there.
     """
     ending = Path(path).suffix.lower()
@@ -33,6 +36,8 @@ def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_
             f"'{os.fspath(path)}' must end in {', '.join(endings[:-1])} or {endings[-1]}: the ending decides "
             "the format"
         )
+    if ending == ".parquet":
+        _arrow()
     if Path(path).is_dir():
         raise DataError(f"'{os.fspath(path)}' is a folder; name a file")
     above = next(each for each in Path(path).absolute().parents if each.exists())
@@ -43,31 +48,41 @@ def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_
 
 
 def write_table(
-    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
+    path: str | os.PathLike[str],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    types: Sequence[Any] | None = None,
 ) -> None:
-    """Publish rows as ``.csv``, with a line of column names first, or as ``.json``, a list of objects.
+    """Publish rows as ``.csv``, with a line of column names first, as ``.json``, a list of objects, or as
+    ``.parquet``.
 
     The rows are written as they come, and nothing is published where one fails.
 
     In CSV None is an empty cell, a boolean 1 or 0, and a list its values with `SEPARATOR` between; a name
     with a comma or a line break is quoted, and one that is not UTF-8 keeps its bytes. In JSON such a name is
     escaped as Python does it (``os.fsencode`` of the loaded string gives the bytes), and a number that is not
-    finite is null.
+    finite is null. In Parquet, whose text is UTF-8, it holds the same escapes as letters: ``\\udcff``.
 
     Args:
         path: the file.
         columns: their names.
         rows: one value for each column: text, numbers, booleans, None, or lists of them.
+        types: of the columns' values, for Parquet: ``str``, ``int``, ``float``, ``bool``, ``np.float32``, or
+            ``list[...]`` of one; None: all are text.
 
     Raises:
-        ConfigError: another ending.
+        ConfigError: another ending, or pyarrow is missing.
         DataError: it cannot be written.
         DiskError: the disk is full or fails.
     """
-    write = _csv_rows if checked_ending(path) == ".csv" else _json_rows
+    ending = checked_ending(path)
     try:
         with atomic_write(path) as file:
-            write(file, columns, rows)
+            if ending == ".parquet":
+                _parquet_rows(file, columns, rows, types or [str] * len(columns))
+            else:
+                (_csv_rows if ending == ".csv" else _json_rows)(file, columns, rows)
     except OSError as error:
         raise not_written(path, error) from error
 
@@ -101,6 +116,57 @@ def _json_rows(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[
         values = {name: _plain(value) for name, value in zip(columns, row, strict=True)}
         file.write((b",\n " if number else b"\n ") + json.dumps(values).encode())
     file.write(b"\n]\n")
+
+
+def _parquet_rows(
+    file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[object]], types: Sequence[Any]
+) -> None:
+    arrow, parquet = _arrow()
+    known = {
+        str: arrow.string(),
+        int: arrow.int64(),
+        float: arrow.float64(),
+        bool: arrow.bool_(),
+        np.float32: arrow.float32(),
+    }
+
+    def type_of(each: Any) -> Any:
+        return arrow.list_(known[get_args(each)[0]]) if get_origin(each) is list else known[each]
+
+    schema = arrow.schema(list(zip(map(_utf8, columns), map(type_of, types), strict=True)))
+    # A group's values are Python objects for a moment.
+    num_rows = max(1, _CELLS_OF_A_GROUP // len(columns))
+    with parquet.ParquetWriter(file, schema) as writer:
+        remaining = iter(rows)
+        while group := list(islice(remaining, num_rows)):
+            arrays = [
+                arrow.array(list(map(_utf8, values)), field.type)
+                for values, field in zip(zip(*group, strict=True), schema, strict=True)
+            ]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+
+
+def _utf8(value: Any) -> Any:
+    """Return text that is UTF-8, bytes that are none as escapes; also in a list."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return [_utf8(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _arrow() -> tuple[Any, Any]:
+    """Return pyarrow, and its module for Parquet.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigError(
+            ".parquet files are written by pyarrow, which is not installed: pip install 'ding_cls[parquet]'"
+        ) from error
+    return pyarrow, parquet
 
 
 class _Lines:

@@ -90,10 +90,12 @@ class Calibration:
         return cls(
             tuple(entry["temperature"]),
             fitted_on,
-            *(entry[each] for each in ("before", "after", "held_out")),
-            RiskCurve(fitted_on["num_samples"], *columns) if curve else None,
-            ClassThresholds(precision["wanted"], *by_class) if precision else None,
-            precision.get("held_out", {}),
+            before=entry["before"],
+            after=entry["after"],
+            held_out=entry["held_out"],
+            curve=RiskCurve(fitted_on["num_samples"], *columns) if curve else None,
+            precision=ClassThresholds(precision["wanted"], *by_class) if precision else None,
+            precision_held_out=precision.get("held_out", {}),
         )
 
     def entry(self) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class Calibration:
         """Return the point of the curve with the largest coverage at a risk, in percent.
 
         Raises:
-            ConfigError: there is no curve, a percentage that is none, or a risk that the curve does not reach.
+            ConfigError: there is no curve, a percentage that is none, or a risk that it does not reach.
         """
         if not 0 < max_risk <= 100:
             raise ConfigError(f"a risk of {max_risk:g} % cannot be: it is above 0 and at most 100 percent")

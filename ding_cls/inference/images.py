@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
 from ding_cls.data.datasets.left_out import LeftOut, is_system_file, is_system_folder, left_out_line
 from ding_cls.data.datasets.listing import list_images
+from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
@@ -29,11 +31,41 @@ from ding_cls.errors import DataError
 _LOGGER = logging.getLogger(__name__)
 _ENDINGS = f"{', '.join(EXTENSIONS[:8])} and rarer ones"
 
-Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
-"""A file, an image of Pillow, or uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey."""
 
-Loaded: TypeAlias = tuple[list[tuple[list[int], torch.Tensor]], list[tuple[int, str]]]
-"""A batch: (positions, pixels) of the images of each shape; (position, error) of the unreadable."""
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetImage:
+    """An image of a dataset that keeps it in no file.
+
+    Attributes:
+        name: what the dataset calls it.
+        dataset: it has the image as its sample ``index``.
+        index: likewise.
+        preprocessing: what the dataset does to the image.
+    """
+
+    name: str
+    dataset: Any
+    index: int
+    preprocessing: PipelinePreprocessing
+
+    def pixels(self) -> npt.NDArray[Any] | None:
+        """Return what the dataset has before its preprocessing, as `read_rgb` takes it; None: not known."""
+        own = getattr(self.dataset, "image_pixels", None)
+        pixels = None if own is None else own(self.index)
+        return pixels if isinstance(pixels, np.ndarray) and _is_image(pixels) else None
+
+    def seen_by(self, preprocessing: PipelinePreprocessing) -> torch.Tensor | None:
+        """Return what evaluation takes of the dataset; None where that is prepared in another way."""
+        return loaded(self.dataset, self.index)[0] if preprocessing == self.preprocessing else None
+
+
+Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | DatasetImage
+"""A file, an image of Pillow, uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey, or an
+image of a dataset."""
+
+Loaded: TypeAlias = tuple[list[tuple[list[int], list[torch.Tensor]]], list[tuple[int, str]]]
+"""A batch: (positions, pixels by preprocessing) of the images of each shape; (position, error) of the
+unreadable."""
 
 
 def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = True) -> list[str]:
@@ -150,12 +182,17 @@ def read_rgb(source: Source, *, number: int = 0) -> Image.Image:
     """Return an image as `load_rgb` reads it from its file.
 
     Args:
-        source: a path, a Pillow image of any mode, or an array of uint8.
+        source: a path, a Pillow image of any mode, an array of uint8, or an image of a dataset.
         number: its position, by which an error names an image without a path.
 
     Raises:
         DataError: it cannot be read, or is no such array.
     """
+    if isinstance(source, DatasetImage):
+        pixels = source.pixels()
+        if pixels is None:
+            raise DataError(f"sample {source.name!r} of the dataset comes prepared; what it was is not known")
+        source = pixels
     if isinstance(source, Image.Image):
         return as_rgb(source, label=f"image {number}")
     if not isinstance(source, np.ndarray):
@@ -166,12 +203,16 @@ def read_rgb(source: Source, *, number: int = 0) -> Image.Image:
 
 
 def _check_array(array: npt.NDArray[Any], label: str) -> None:
-    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
-    if array.dtype != np.uint8 or not is_image or not array.size:
+    if not _is_image(array):
         raise DataError(
             f"{label} is an array of {array.dtype} with the shape {array.shape}; it must be uint8, "
             "0 to 255, (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey"
         )
+
+
+def _is_image(array: npt.NDArray[Any]) -> bool:
+    has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    return array.dtype == np.uint8 and has_shape and bool(array.size)
 
 
 def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: int = 0) -> torch.Tensor:
@@ -185,40 +226,60 @@ def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: i
     Raises:
         DataError: as `read_rgb`.
     """
-    with sample_randomness(derive_seed(Stream.AUGMENT, 0, 0, number)):
-        seen: Any = preprocessing(read_rgb(source, number=number))
-        return preprocessing.to_tensor(seen)
+    return _views(source, [preprocessing], number)[0]
 
 
-class _Images(Dataset[tuple[int, torch.Tensor | str]]):
-    """Position and pixels of each image, or what is wrong with it."""
+def _views(
+    source: Source, preprocessings: Sequence[PipelinePreprocessing], number: int
+) -> list[torch.Tensor]:
+    """Return an image as each preprocessing makes it, decoded once."""
+    image: Image.Image | None = None
+    views = []
+    for preprocessing in preprocessings:
+        with sample_randomness(derive_seed(Stream.AUGMENT, 0, 0, number)):
+            view = source.seen_by(preprocessing) if isinstance(source, DatasetImage) else None
+            if view is None:
+                image = read_rgb(source, number=number) if image is None else image
+                # A step of the user's own may write into what it is given.
+                own = image if len(preprocessings) == 1 else image.copy()
+                view = preprocessing.to_tensor(preprocessing(own))
+        views.append(view)
+    return views
+
+
+class _Images(Dataset[tuple[int, list[torch.Tensor] | str]]):
+    """Position of each image and its pixels by preprocessing, or what is wrong with it."""
 
     def __init__(
-        self, sources: Sequence[Source], preprocessing: PipelinePreprocessing, trace: ReadTrace
+        self, sources: Sequence[Source], preprocessings: Sequence[PipelinePreprocessing], trace: ReadTrace
     ) -> None:
         self.trace = trace
         self._sources = sources
-        self._preprocessing = preprocessing
+        self._preprocessings = preprocessings
 
     def __len__(self) -> int:
         return len(self._sources)
 
-    def __getitem__(self, number: int) -> tuple[int, torch.Tensor | str]:
+    def __getitem__(self, number: int) -> tuple[int, list[torch.Tensor] | str]:
         self.trace.note(number)
         try:
-            return number, pixels_of(self._sources[number], self._preprocessing, number=number)
+            return number, _views(self._sources[number], self._preprocessings, number)
         except DataError as error:
             return number, str(error)
 
 
 def load_batches(
-    sources: Sequence[Source], preprocessing: PipelinePreprocessing, *, batch_size: int, num_workers: int
+    sources: Sequence[Source],
+    preprocessings: Sequence[PipelinePreprocessing],
+    *,
+    batch_size: int,
+    num_workers: int,
 ) -> Iterator[Loaded]:
     """Yield the images in batches, in their order; an unreadable one does not stop the others.
 
     Args:
         sources: the images.
-        preprocessing: the model's.
+        preprocessings: what each image goes through, each by itself.
         batch_size: images per batch.
         num_workers: processes that read ahead; 0 reads in this one.
 
@@ -228,7 +289,7 @@ def load_batches(
     has_workers = num_workers > 0
     trace = ReadTrace(num_workers)
     loader: DataLoader[Any] = DataLoader(
-        _Images(sources, preprocessing, trace),
+        _Images(sources, preprocessings, trace),
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=_by_shape,
@@ -241,25 +302,31 @@ def load_batches(
     )
 
     def name_of(number: int) -> str:
-        return _name(sources[number], number)
+        return name_of_source(sources[number]) or f"image {number}"
 
     yield from watched(loader, trace, name_of, setting="--workers or num_workers")
 
 
-def _name(source: Source, number: int) -> str:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else f"image {number}"
+def name_of_source(source: Source) -> str | None:
+    """Return the path of an image, or what its dataset calls it; None of one that came as pixels."""
+    if isinstance(source, DatasetImage):
+        return source.name
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
 
 
-def _by_shape(samples: Sequence[tuple[int, torch.Tensor | str]]) -> Loaded:
-    groups: dict[tuple[Any, ...], list[tuple[int, torch.Tensor]]] = {}
+def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Loaded:
+    groups: dict[tuple[Any, ...], list[tuple[int, list[torch.Tensor]]]] = {}
     errors = []
-    for number, pixels in samples:
-        if isinstance(pixels, str):
-            errors.append((number, pixels))
+    for number, views in samples:
+        if isinstance(views, str):
+            errors.append((number, views))
         else:
-            groups.setdefault((pixels.dtype, *pixels.shape), []).append((number, pixels))
+            groups.setdefault(tuple((each.dtype, each.shape) for each in views), []).append((number, views))
     stacked = [
-        ([number for number, _ in group], torch.stack([pixels for _, pixels in group]))
+        (
+            [number for number, _ in group],
+            list(map(torch.stack, zip(*(views for _, views in group), strict=True))),
+        )
         for group in groups.values()
     ]
     return stacked, errors

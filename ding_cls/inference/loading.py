@@ -26,6 +26,8 @@ from ding_cls.data import (
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
 from ding_cls.inference.calibration import Calibration
+from ding_cls.inference.ensemble import Ensemble
+from ding_cls.inference.members import refuse_repeated, with_folds
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
 from ding_cls.models import (
@@ -44,11 +46,12 @@ from ding_cls.models.weights.timm import PREFIX, timm_library
 
 _LOGGER = logging.getLogger(__name__)
 
+Source = str | os.PathLike[str]
 Classes = str | os.PathLike[str] | Sequence[str] | None
 
 
 def load(
-    source: str | os.PathLike[str] | None = None,
+    source: Source | Sequence[Source] | None = None,
     *,
     model: str | nn.Module | None = None,
     pretrained: bool = False,
@@ -58,12 +61,14 @@ def load(
     allow_code: bool = False,
     calibrated: bool = False,
     max_risk: float | None = None,
+    tta: bool = False,
 ) -> Predictor:
     """Return a predictor of a run, of a file of weights, or of a library's own weights.
 
     Args:
         source: a run's folder (its best checkpoint), a checkpoint in it; or with ``model`` a file of weights
-            alone. None with ``pretrained``.
+            alone. Several in a list, or the folder of a cross-validation: the mean of their probabilities is
+            taken. None with ``pretrained``.
         model: the name of the network that a file of weights is for, as ``build_model`` takes it; or, for a
             run that was given a network instead of a name, that network.
         pretrained: True: the weights of torchvision or timm for ``model``, downloaded once.
@@ -74,41 +79,65 @@ def load(
         device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
         allow_code: import the modules that the run's ``custom_imports`` names.
         calibrated: use what ``ding-cls calibrate`` left in the checkpoint: its temperature, and the classes'
-            thresholds where there are some.
-        max_risk: the same, and one threshold for all classes: of the images above it at most so many percent
-            are expected to be wrong; the others are unknown.
+            thresholds where there are some. Of several checkpoints each has its own temperature, and their
+            mean has no thresholds.
+        max_risk: of one checkpoint: the same, and one threshold for all classes: of the images above it at
+            most so many percent are expected to be wrong; the others are unknown.
+        tta: take the mean of the probabilities of each image and its mirror image.
 
     Raises:
         CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
             calibration.
-        ConfigError: arguments that do not go together, or the classes have no names.
+        ConfigError: arguments that do not go together, or the classes have no names; or several networks
+            have other ones, or are the same.
         ModelError: an unknown network, or weights that do not fit it.
     """
-    if isinstance(model, str) or pretrained:
-        if threshold is not None:
-            raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
-        if calibrated or max_risk is not None:
-            raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
-        return _predictor_of_weights(source, model, pretrained=pretrained, classes=classes, device=device)
-    if source is None:
-        raise ConfigError(
-            "say which network: a run's folder, a checkpoint, or model=NAME with a file or pretrained=True"
-        )
-    if classes is not None:
+    sources = _sources(source)
+    are_weights = isinstance(model, str) or pretrained
+    if are_weights and threshold is not None:
+        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
+    if are_weights and (calibrated or max_risk is not None):
+        raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
+    if len(sources) > 1 and max_risk is not None:
+        raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
+    if not are_weights and classes is not None:
         raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
-    return _predictor_of_run(
-        source,
-        model,
-        threshold,
-        device,
-        allow_code=allow_code,
-        calibrated=calibrated or max_risk is not None,
-        max_risk=max_risk,
-    )
+    if len(sources) > 1 and isinstance(model, nn.Module):
+        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
+
+    def member(each: Source | None) -> Predictor:
+        if isinstance(model, str) or pretrained:
+            return _predictor_of_weights(
+                each, model, pretrained=pretrained, classes=classes, device=device, tta=tta
+            )
+        return _predictor_of_run(
+            each,
+            model,
+            threshold,
+            device,
+            allow_code=allow_code,
+            calibrated=calibrated or max_risk is not None,
+            max_risk=max_risk,
+            tta=tta,
+        )
+
+    if len(sources) == 1:
+        return member(sources[0])
+    refuse_repeated([each for each in sources if each is not None])
+    return Ensemble(list(map(member, sources)), list(map(str, sources)))
+
+
+def _sources(source: Source | Sequence[Source] | None) -> Sequence[Source | None]:
+    """Return what names one network each."""
+    if source is None:
+        return [None]
+    if not isinstance(source, str | os.PathLike) and not source:
+        raise ConfigError("the list of networks is empty; name one at least")
+    return with_folds([source] if isinstance(source, str | os.PathLike) else source)
 
 
 def _predictor_of_run(
-    source: str | os.PathLike[str],
+    source: Source | None,
     model: nn.Module | None,
     threshold: float | None,
     device: str | None,
@@ -116,7 +145,12 @@ def _predictor_of_run(
     allow_code: bool,
     calibrated: bool,
     max_risk: float | None,
+    tta: bool,
 ) -> Predictor:
+    if source is None:
+        raise ConfigError(
+            "say which network: a run's folder, a checkpoint, or model=NAME with a file or pretrained=True"
+        )
     file = checkpoint_file(source)
     state = _read_state(file, source)
     run, cfg = described_run(state, file, has_model=model is not None, function="load")
@@ -156,6 +190,7 @@ def _predictor_of_run(
         channels_last=cfg.policy.learn.channels_last,
         calibration=calibration,
         max_risk=max_risk,
+        tta=tta,
     )
 
 
@@ -210,12 +245,13 @@ def _holds_weights(file: Path) -> bool:
 
 
 def _predictor_of_weights(
-    source: str | os.PathLike[str] | None,
+    source: Source | None,
     model: str | nn.Module | None,
     *,
     pretrained: bool,
     classes: Classes,
     device: str | None,
+    tta: bool,
 ) -> Predictor:
     if not isinstance(model, str):
         raise ConfigError("say which network: model='NAME'; ding-cls models lists the names")
@@ -237,7 +273,7 @@ def _predictor_of_weights(
             "with one name a line, in the order of the class numbers (in Python classes=); a checkpoint of a "
             "run knows names and network: leave out --model"
         )
-    return Predictor(network, library_preprocessing(model), names, device=device)
+    return Predictor(network, library_preprocessing(model), names, device=device, tta=tta)
 
 
 def _network_with(source: str | os.PathLike[str] | None, model: str, num_classes: int) -> nn.Module:

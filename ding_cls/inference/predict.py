@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from ding_cls.common.counting import counted
 from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.images import find_images
+from ding_cls.inference.images import Source, find_images
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import Columns, lines, write_predictions
 
@@ -73,6 +73,14 @@ def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[s
     return found
 
 
+def averaged_line(predictor: Predictor) -> str:
+    """Return of what probabilities are the mean; empty where they are a network's own."""
+    count = len(predictor.members)
+    parts = [f"{count} networks"] if count > 1 else []
+    parts += ["each image and its mirror image"] if predictor.tta else []
+    return f"mean probabilities of {' and of '.join(parts)}" if parts else ""
+
+
 def check_output(out: str | None, *, topk: int) -> None:
     """Check what can be checked before a network is loaded.
 
@@ -86,29 +94,33 @@ def check_output(out: str | None, *, topk: int) -> None:
 
 
 def about_calibration(predictor: Predictor) -> str:
-    """Return in a line which calibration is used, and what is to be expected of the images that are named."""
-    calibration, point = predictor.calibration, predictor.risk_point
-    if calibration is None:
+    """Return in a line which calibration is used, and what is to be expected of the images that are named;
+    empty where none is."""
+    found = [each.calibration for each in predictor.members if each.calibration is not None]
+    if not found:
         return ""
-    values = ", ".join(f"{each:.3g}" for each in calibration.temperatures)
-    fitted_on = calibration.fitted_on
-    images = counted(fitted_on["num_samples"], "image")
-    source = f"{images} of {fitted_on['split']}" if fitted_on["split"] else images
-    line = f"calibrated on {source}, temperature {values}"
-    if point is not None:
+    values = ", ".join(f"{value:.3g}" for each in found for value in each.temperatures)
+    if len(found) > 1:
+        has_thresholds = any(each.precision for each in found)
+        unused = "; their classes' thresholds are not used" if has_thresholds else ""
+        return f"calibrated, each network by its own temperature: {values}{unused}"
+    images, split = counted(found[0].fitted_on["num_samples"], "image"), found[0].fitted_on["split"]
+    line = f"calibrated on {images}{f' of {split}' if split else ''}, temperature {values}"
+    without = ", without mirror images" if predictor.tta else ""
+    if point := predictor.risk_point:
         low, high = point.risk_interval
         return (
-            f"{line}; unknown below {point.threshold:.4g}: there {point.coverage:.1f} % were named, and "
-            f"{point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
+            f"{line}; unknown below {point.threshold:.4g}: there{without} {point.coverage:.1f} % were named, "
+            f"and {point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
         )
-    if calibration.precision is not None:
-        return f"{line}; classes are named from {calibration.precision.wanted:g} % precision on"
+    if found[0].precision is not None:
+        return f"{line}; classes are named from {found[0].precision.wanted:g} % precision on{without}"
     return line
 
 
 def predict_files(
     predictor: Predictor,
-    paths: list[str],
+    sources: Sequence[Source],
     *,
     topk: int = 3,
     out: str | None = None,
@@ -120,9 +132,9 @@ def predict_files(
 
     Args:
         predictor: what predicts.
-        paths: image files.
+        sources: image files, or images of a dataset.
         topk: how many classes of each image are named.
-        out: a ``.csv`` or ``.json`` file, in place of the lines.
+        out: a ``.csv``, ``.json`` or ``.parquet`` file, in place of the lines.
         with_probabilities: the file has a column for each class.
         batch_size: images that go through the network together; None: the predictor's.
         num_workers: processes that read ahead; None: the predictor's, where there is more than one batch.
@@ -134,12 +146,12 @@ def predict_files(
     """
     size = predictor.batch_size if batch_size is None else batch_size
     if num_workers is None:
-        num_workers = predictor.num_workers if len(paths) > size else 0
+        num_workers = predictor.num_workers if len(sources) > size else 0
     count = Count()
-    stream = predictor.stream(paths, batch_size=size, num_workers=num_workers)
+    stream = predictor.stream(sources, batch_size=size, num_workers=num_workers)
     is_shown = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
     began = time.perf_counter()
-    counted = _counted(stream, count, len(paths), is_shown=is_shown)
+    counted = _counted(stream, count, len(sources), is_shown=is_shown)
     if out is not None:
         columns = Columns(predictor, topk=topk, with_probabilities=with_probabilities)
         write_predictions(out, columns, counted)

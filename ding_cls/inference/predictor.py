@@ -5,7 +5,6 @@ It must not know where the network came from, nor the command line.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ import torch
 from ding_cls.common.tables import SEPARATOR
 from ding_cls.data import PipelinePreprocessing, readable_names
 from ding_cls.errors import ConfigError, ModelError
+from ding_cls.inference.averaging import mean_logits, mirrored
 from ding_cls.inference.calibration import Calibration
-from ding_cls.inference.images import Source, load_batches, pixels_of, sources_of
+from ding_cls.inference.images import Source, load_batches, name_of_source, pixels_of, sources_of
 from ding_cls.metrics.targets import guessed_classes
 
 UNKNOWN = "unknown"
@@ -47,7 +47,7 @@ class Prediction:
     """What a network says of one image.
 
     Attributes:
-        path: the file; None for an image that came as pixels.
+        path: the file, or what its dataset calls an image without one; None for one that came as pixels.
         label: class number; of an image with several labels those whose probability reaches the threshold,
             of several tasks one for each, both as a tuple; None where the image could not be read, or is
             unknown.
@@ -114,10 +114,10 @@ class Predictor:
             named from there on.
         max_risk: name so many images that of these at most so many percent are expected to be wrong; it
             takes the place of the classes' thresholds.
+        tta: take the mean of the probabilities of each image and of its mirror image: left and right are
+            exchanged after the preprocessing.
 
     Attributes:
-        model: the network, in evaluation mode, on ``device``; plain PyTorch.
-        preprocessing: as given.
         classes: as given.
         names: the same as they are shown: ImageNet's synsets (``n01440764``) have their names.
         device: where the network is.
@@ -129,6 +129,7 @@ class Predictor:
         calibration: as given.
         risk_point: what ``max_risk`` leads to by the calibration: threshold, coverage and risk; else None.
         thresholds: from where on each class is named, float64 ``(C,)``; None: from 0 on, or ``threshold``.
+        tta: as given.
 
     Raises:
         ConfigError: there is no such device, a threshold outside [0, 1], or a risk that is not reached.
@@ -149,12 +150,13 @@ class Predictor:
         channels_last: bool = False,
         calibration: Calibration | None = None,
         max_risk: float | None = None,
+        tta: bool = False,
     ) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold is {threshold!r}; it must lie in [0, 1]")
         self.device = device_of(device)
-        self.model = model.to(self.device).eval()
-        self.preprocessing = preprocessing
+        self._model = model.to(self.device).eval()
+        self._preprocessing = preprocessing
         self.classes = tuple(classes)
         self.names = readable_names(self.classes)
         self.has_several_labels = has_several_labels
@@ -167,6 +169,7 @@ class Predictor:
         self.thresholds = None if calibration is None else calibration.thresholds()
         if self.risk_point is not None:
             self.thresholds = torch.full((len(self.classes),), self.risk_point.threshold, dtype=torch.float64)
+        self.tta = tta
         self._precision = precision
         self._channels_last = channels_last
 
@@ -207,11 +210,12 @@ class Predictor:
             raise ConfigError(
                 f"batch_size={size} must be at least 1 and num_workers={num_workers} at least 0"
             )
-        batches = load_batches(sources, self.preprocessing, batch_size=size, num_workers=num_workers)
+        batches = load_batches(sources, self.preprocessings, batch_size=size, num_workers=num_workers)
         for groups, errors in batches:
             found = {number: self._failed(sources[number], error) for number, error in errors}
             for numbers, pixels in groups:
-                rows = self._records([sources[number] for number in numbers], self._logits(pixels))
+                logits = mean_logits(self.views(pixels), has_several_labels=self.has_several_labels)
+                rows = self._records([sources[number] for number in numbers], logits)
                 found.update(zip(numbers, rows, strict=True))
             yield from (found[number] for number in sorted(found))
 
@@ -226,21 +230,53 @@ class Predictor:
         """
         return self.preprocessing.normalize(pixels_of(image, self.preprocessing)[None])[0]
 
-    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the logits of pixels as a loader gives them, float32 on the CPU."""
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network, in evaluation mode, on ``device``; plain PyTorch, which sees no mirror images."""
+        return self._model
+
+    @property
+    def preprocessing(self) -> PipelinePreprocessing:
+        """What evaluation does to an image."""
+        return self._preprocessing
+
+    @property
+    def members(self) -> tuple[Predictor, ...]:
+        """The predictors whose mean this is; of one network it is that alone."""
+        return (self,)
+
+    @property
+    def preprocessings(self) -> Sequence[PipelinePreprocessing]:
+        """What each image goes through, each by itself, for `views`."""
+        return (self._preprocessing,)
+
+    def views(self, pixels: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the logits whose probabilities are averaged, on the CPU: of each network, of the images and,
+        with ``tta``, of their mirror images; float32, or float64 over the temperature of a calibration.
+
+        Args:
+            pixels: a batch as a loader gives it, for each of ``preprocessings``.
+
+        Raises:
+            ModelError: the network's output does not fit the classes.
+        """
+        images = self._preprocessing.normalize(pixels[0].to(self.device, non_blocking=True))
+        return [self._logits(each) for each in ((images, mirrored(images)) if self.tta else (images,))]
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), self._autocast():
-            images = self.preprocessing.normalize(pixels.to(self.device, non_blocking=True))
             if self._channels_last:
                 images = images.to(memory_format=torch.channels_last)
             try:
-                logits = self.model(images)
+                logits = self._model(images)
             except RuntimeError as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ModelError(
-                    f"{type(self.model).__name__} cannot take images {tuple(images.shape)}: {reason}"
+                    f"{type(self._model).__name__} cannot take images {tuple(images.shape)}: {reason}"
                 ) from error
-            self._check(logits, len(pixels))
-            return logits.float().cpu()  # type: ignore[no-any-return]
+            self._check(logits, len(images))
+            plain: torch.Tensor = logits.float().cpu()
+        return plain if self.calibration is None else self.calibration.scaled(plain)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self._precision == "fp32":
@@ -253,13 +289,13 @@ class Predictor:
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         if shape != wanted:
             raise ModelError(
-                f"{type(self.model).__name__} turns {count} images into {shape}; for {len(self.classes)} "
+                f"{type(self._model).__name__} turns {count} images into {shape}; for {len(self.classes)} "
                 f"classes it must be {wanted}"
             )
 
     def _records(self, sources: Sequence[Source], logits: torch.Tensor) -> Iterator[Prediction]:
         # float64: a threshold and a loss shall see what evaluation's metrics see.
-        exact = logits.double() if self.calibration is None else self.calibration.scaled(logits)
+        exact = logits.double()
         probabilities = exact.sigmoid() if self.has_several_labels else exact.softmax(-1)
         guesses = guessed_classes(logits)
         are_bad = probabilities.isnan().flatten(1).any(1).tolist()
@@ -286,16 +322,15 @@ class Predictor:
         if self.thresholds is not None and not self.has_several_labels:
             chosen = row.gather(-1, guess[..., None])[..., 0]
             if bool((chosen < self.thresholds[guess]).any()):
-                return Prediction(
-                    _path_of(source), None, UNKNOWN, score, single.numpy(), names=self.names
-                )
+                path = name_of_source(source)
+                return Prediction(path, None, UNKNOWN, score, single.numpy(), names=self.names)
         labels = label if isinstance(label, tuple) else (label,)
         name = SEPARATOR.join(self.names[each] for each in labels)
-        return Prediction(_path_of(source), label, name, score, single.numpy(), names=self.names)
+        return Prediction(name_of_source(source), label, name, score, single.numpy(), names=self.names)
 
     def _failed(self, source: Source, error: str) -> Prediction:
         nothing = np.zeros(0, np.float32)
-        return Prediction(_path_of(source), None, "", None, nothing, error=error, names=self.names)
+        return Prediction(name_of_source(source), None, "", None, nothing, error=error, names=self.names)
 
 
 def device_of(device: str | torch.device | None) -> torch.device:
@@ -315,7 +350,3 @@ def device_of(device: str | torch.device | None) -> torch.device:
             f"device={str(device)!r}: torch finds {torch.cuda.device_count()} CUDA devices here; take 'cpu'"
         )
     return wanted
-
-
-def _path_of(source: Source) -> str | None:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None

@@ -43,6 +43,7 @@ class Columns:
             classes = _class_columns(predictor, taken=fixed)
             self._num_probabilities = len(classes)
         self.header = [*fixed, *classes]
+        self.types = _types(predictor, self._num_places, len(classes), has_guess=self._has_guess)
 
     def row(self, prediction: Prediction) -> list[Any]:
         """Return the cells of one image: text, numbers, None, and lists where there are several values."""
@@ -60,10 +61,22 @@ class Columns:
             is_list = isinstance(each.label, tuple)
             names = [prediction.names[label] for label in each.label] if is_list else each.name  # type: ignore[union-attr]
             cells += [names, _several(each.score)]
+        if prediction.is_unknown and isinstance(prediction.score, tuple):
+            # A column of lists, in Parquet.
+            cells[0] = [UNKNOWN]
         if self._has_guess:
             cells.append(prediction.top(1)[0].name)
         shares = prediction.probabilities.flatten().tolist() if self._num_probabilities else []
         return [*begin, *cells, "", *map(np.float32, shares)]
+
+
+def _types(predictor: Predictor, num_places: int, num_probabilities: int, *, has_guess: bool) -> list[Any]:
+    """Return the types of the columns' values."""
+    is_list = predictor.has_several_labels or predictor.num_tasks is not None
+    label, name, score = (list[int], list[str], list[np.float32]) if is_list else (int, str, np.float32)
+    guess = [str] if has_guess else []
+    places = (name, score) * num_places
+    return [str, label, str, *places, *guess, str, *([np.float32] * num_probabilities)]
 
 
 def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
@@ -83,13 +96,13 @@ def _several(value: Any) -> Any:
 def write_predictions(
     out: str | os.PathLike[str], columns: Columns, predictions: Iterable[Prediction]
 ) -> None:
-    """Publish a CSV or JSON file with a row for each prediction, written as they come.
+    """Publish a CSV, JSON or Parquet file with a row for each prediction, written as they come.
 
     Raises:
-        ConfigError: the ending is of neither.
+        ConfigError: the ending is of none.
         DataError: the file cannot be written.
     """
-    write_table(out, columns.header, map(columns.row, predictions))
+    write_table(out, columns.header, map(columns.row, predictions), types=columns.types)
 
 
 def lines(

@@ -14,7 +14,7 @@ import torch
 from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import checked_ending, not_written, write_json, write_table
+from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.pipeline.checks.both_sets import other_labels
@@ -30,10 +30,12 @@ from ding_cls.pipeline.evaluation.inputs import (
     evaluated_set,
     read_inputs,
 )
+from ding_cls.pipeline.evaluation.mirrored import with_mirrored
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import (
     COLUMNS,
     Recorder,
+    column_types,
     sample_paths,
 )
 from ding_cls.pipeline.image_check import readable_split
@@ -41,7 +43,7 @@ from ding_cls.worker import MetricSerialEvaluator
 from ding_cls.worker.evaluation.results import plain
 
 _LOGGER = logging.getLogger(__name__)
-OUT_ENDINGS = (".csv", ".json", ".npz")
+OUT_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 
 def evaluate(
@@ -58,6 +60,7 @@ def evaluate(
     allow_code: bool = False,
     max_bad: int | None = None,
     calibrated: bool = False,
+    tta: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
@@ -75,13 +78,15 @@ def evaluate(
             several of these.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` for a row per sample in the order of the data (`write_report`),
+        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
             ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
         calibrated: divide the logits by the temperature that ``ding-cls calibrate`` left in the checkpoint;
             no class changes, only scores.
+        tta: take the mean of the probabilities of each image and its mirror image; every metric and ``.npz``
+            get the logits of that mean, as `mean_logits` gives them.
 
     Raises:
         CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
@@ -105,6 +110,7 @@ def evaluate(
         allow_code=allow_code,
         max_bad=max_bad,
         calibrated=calibrated,
+        tta=tta,
     )
     if out is not None and launched_rank() == 0:
         write_report(out, report)
@@ -125,6 +131,7 @@ def evaluate_checkpoint(
     allow_code: bool = False,
     max_bad: int | None = None,
     calibrated: bool = False,
+    tta: bool = False,
 ) -> EvaluationReport:
     """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
 
@@ -164,7 +171,13 @@ def evaluate_checkpoint(
         )
         with closing(loader):
             return _evaluated(
-                inputs, loader, found_split, model, keep_logits=keep_predictions, calibrated=calibrated
+                inputs,
+                loader,
+                found_split,
+                model,
+                keep_logits=keep_predictions,
+                calibrated=calibrated,
+                tta=tta,
             )
     finally:
         dist_finalize()
@@ -178,6 +191,7 @@ def _evaluated(
     *,
     keep_logits: bool,
     calibrated: bool,
+    tta: bool,
 ) -> EvaluationReport:
     """Pass all images through the network, once."""
     dataset, labels = loader.dataset, labels_of(loader.dataset)
@@ -190,6 +204,8 @@ def _evaluated(
     if calibrated:
         calibration = calibration_of(inputs, loader.dataset, classes, labels)
         mode = with_temperature(mode, calibration)
+    if tta:
+        mode = with_mirrored(mode, has_several_labels=labels.kind == "several")
     recorder = Recorder(mode, labels, keep_logits=keep_logits)
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)
@@ -212,6 +228,7 @@ def _evaluated(
         seconds=time.perf_counter() - began,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
         calibration=calibration,
+        tta=tta,
     )
 
 
@@ -227,8 +244,8 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
         write_arrays(Path(out), report.predictions)
         return
     rows = report.records.rows(sample_paths(report.dataset), report.classes)
-    if ending == ".csv":
-        write_table(out, COLUMNS, rows)
+    if ending != ".json":
+        write_table(out, COLUMNS, rows, types=column_types(report.records.kind))
         return
     write_json(
         out,
@@ -237,6 +254,7 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "train_iter": report.train_iter,
             "folder": report.folder,
             "split": report.split,
+            **({"tta": True} if report.tta else {}),
             "num_samples": report.num_samples,
             **({"temperature": list(report.calibration.temperatures)} if report.calibration else {}),
             "results": plain(report.result),

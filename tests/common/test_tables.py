@@ -55,7 +55,9 @@ def test_nothing_is_an_empty_cell_or_null(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["results", "results.txt", "results.csv.gz", ".csv"])
 def test_an_ending_that_says_no_format_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"must end in \.csv or \.json: the ending decides the format"):
+    with pytest.raises(
+        ConfigError, match=r"must end in \.csv, \.json or \.parquet: the ending decides the format"
+    ):
         write_table(tmp_path / name, COLUMNS, ROWS)
     assert os.listdir(tmp_path) == []
 

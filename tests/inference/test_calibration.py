@@ -1,4 +1,4 @@
-"""What a checkpoint holds of its scores comes back as it was, and is refused where it is of something else."""
+"""What a checkpoint holds of its scores comes back as it was; what fits no longer is refused."""
 
 from copy import deepcopy
 from typing import Any
@@ -46,7 +46,11 @@ def test_thresholds_and_points_are_those_of_the_entry() -> None:
     assert SMALL.thresholds() is None
     point = FULL.at_risk(5)
     assert (point.threshold, point.coverage, point.risk) == (0.6, 75.0, 4.0)
-    for risk, message in ((0, "above 0"), (101, "at most 100"), (1, r"the least that 200 images show is 1\.9")):
+    for risk, message in (
+        (0, "above 0"),
+        (101, "at most 100"),
+        (1, r"the least that 200 images show is 1\.9"),
+    ):
         with pytest.raises(ConfigError, match=message):
             FULL.at_risk(risk)
     with pytest.raises(ConfigError, match="a risk is for images with one label"):

@@ -217,8 +217,8 @@ def test_batches_keep_shapes_apart_and_name_what_cannot_be_read(folder: Path, nu
     (folder / "torn.png").write_bytes((folder / "Z.png").read_bytes()[:30])
     sources = ["in/Z.png", "in/torn.png", "in/a/z.jpg", "in/gone.png"]
     preprocessing = Preprocessing(image_size=2, resize_size=3)
-    batches = load_batches(sources, preprocessing, batch_size=3, num_workers=num_workers)
-    ((numbers, pixels),), errors = next(batches)
+    batches = load_batches(sources, [preprocessing], batch_size=3, num_workers=num_workers)
+    ((numbers, (pixels,)),), errors = next(batches)
     assert numbers == [0, 2]
     assert torch.equal(pixels[1], pixels_of("in/a/z.jpg", preprocessing))
     assert [number for number, _ in errors] == [1]
@@ -235,8 +235,8 @@ def test_images_of_two_shapes_make_two_groups() -> None:
             return picture
 
     sources = [np.zeros((size, size, 3), np.uint8) for size in (4, 6, 4)]
-    ((groups, errors),) = load_batches(sources, AsItIs(4, 4), batch_size=8, num_workers=0)
-    assert [(numbers, tuple(pixels.shape)) for numbers, pixels in groups] == [
+    ((groups, errors),) = load_batches(sources, [AsItIs(4, 4)], batch_size=8, num_workers=0)
+    assert [(numbers, tuple(pixels.shape)) for numbers, (pixels,) in groups] == [
         ([0, 2], (2, 4, 4, 3)),
         ([1], (1, 6, 6, 3)),
     ]

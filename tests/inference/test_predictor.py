@@ -14,6 +14,9 @@ from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference import Prediction, Predictor
 from ding_cls.inference.calibration import Calibration
+from ding_cls.inference.ensemble import Ensemble
+from ding_cls.inference.predict import about_calibration
+from ding_cls.inference.table import Columns, write_predictions
 from ding_cls.metrics.analysis.selective import RiskCurve
 from ding_cls.metrics.analysis.thresholds import ClassThresholds
 from tests.inference.conftest import CLASSES
@@ -282,5 +285,53 @@ def test_of_several_tasks_the_least_certain_decides() -> None:
     sure, unsure = predictor(black(2))
     assert (sure.label, sure.name) == ((0, 1), "a|b")
     assert (unsure.label, unsure.name, unsure.is_unknown) == (None, "unknown", True)
+    columns = Columns(predictor, topk=2, with_probabilities=True)
+    write_predictions("p.parquet", columns, [sure, unsure])
+    table = pytest.importorskip("pyarrow.parquet").read_table("p.parquet").to_pydict()
+    assert (table["name"], table["guess"]) == ([["a", "b"], ["unknown"]], ["a|b", "a|b"])
+    assert table["label"] == [[0, 1], None]
     scaled = torch.tensor(rows[1]).double() / torch.tensor([[1.0], [0.5]])
     assert np.allclose(unsure.probabilities, scaled.softmax(1), atol=1e-6)
+
+
+def test_logits_are_divided_before_any_mean_and_thresholds_come_after() -> None:
+    class Brightness(nn.Module):
+        """Sees whether the left or the right side is brighter."""
+
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            left = self.scale * images[:, 0, :, 0].mean(1)
+            return torch.stack([left, torch.zeros_like(left), -left], 1)
+
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[:, 0] = 255
+    precision = ClassThresholds(90.0, (0.6, 0.6, 0.6), (1, 1, 1), (1, 1, 1))
+    predictors = [
+        Predictor(Brightness(scale), PREPROCESSING, "abc", tta=True, calibration=calibration)
+        for scale, calibration in (
+            (1.0, calibrated((2.0,), precision=precision)),
+            (3.0, calibrated((0.5,))),
+        )
+    ]
+    views = [
+        network(side[None]).double() / temperature
+        for network, temperature in ((predictors[0].model, 2.0), (predictors[1].model, 0.5))
+        for side in (predictors[0].preprocess(image), predictors[0].preprocess(image).flip(-1))
+    ]
+    shares = [each.softmax(1)[0] for each in views]
+    (record,) = predictors[0](image)
+    assert np.allclose(record.probabilities, (shares[0] + shares[1]) / 2, atol=1e-6)
+    # Each view by itself is sure enough.
+    assert min(each.max() for each in shares[:2]) > 0.6 > record.score
+    assert record.is_unknown
+    (record,) = Ensemble(predictors, ["a", "b"])(image)
+    assert np.allclose(record.probabilities, sum(shares) / 4, atol=1e-6)
+    assert not record.is_unknown
+    line = about_calibration(Ensemble(predictors, ["a", "b"]))
+    assert line == (
+        "calibrated, each network by its own temperature: 2, 0.5; their classes' thresholds are not used"
+    )
+    assert about_calibration(predictors[0]).endswith("from 90 % precision on, without mirror images")

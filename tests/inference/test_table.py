@@ -143,9 +143,7 @@ def test_an_unknown_image_has_no_label_and_its_best_class_as_guess() -> None:
     curve = RiskCurve(100, (0.7, 0.0), (50, 100), (0, 20))
     fitted_on = {"split": "val", "digest": "", "num_samples": 100}
     calibration = Calibration((1.0,), fitted_on, curve=curve)
-    predictor = Predictor(
-        Table(ROWS), PREPROCESSING, predictor.classes, calibration=calibration, max_risk=5
-    )
+    predictor = Predictor(Table(ROWS), PREPROCESSING, predictor.classes, calibration=calibration, max_risk=5)
     records = predictor(PATHS)
     write_predictions("p.csv", Columns(predictor, topk=2, with_probabilities=True), records)
     rows = read_csv("p.csv")

@@ -51,8 +51,11 @@ def add_verbs(verbs: Verbs) -> None:
     evaluate.add_argument(
         "--out",
         metavar="FILE",
-        help="write a row for each image to FILE.csv; results, classes and rows to FILE.json; or targets and "
-        "logits to FILE.npz",
+        help="write a row for each image to FILE.csv or FILE.parquet; results, classes and rows to "
+        "FILE.json; or targets and logits to FILE.npz",
+    )
+    evaluate.add_argument(
+        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
     )
     evaluate.add_argument("--wrong", type=int, metavar="N", help="list the N surest mistakes")
     add_words(
@@ -98,6 +101,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         allow_code=arguments.allow_code,
         max_bad=arguments.max_bad,
         calibrated=arguments.calibrated,
+        tta=arguments.tta,
     )
     if launched_rank() > 0:
         return

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from shlex import quote
+from typing import Any
 
 from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
 from ding_cls.common.process import launched_world_size
@@ -22,12 +22,22 @@ def add_verbs(verbs: Verbs) -> None:
         "words",
         nargs="+",
         metavar="CKPT PATH",
-        help="a run's folder, or a file in its ckpt/; then image files, folders (all images in them, at any "
-        "depth), patterns in quotes, or - for a list on the standard input, one path a line",
+        help="a run's folder, or a file in its ckpt/, or several of them for their mean; then image files, "
+        "folders (all images in them, at any depth), patterns in quotes, or - for a list on the standard "
+        "input, one path a line",
     )
     predict.add_argument("--topk", type=int, default=3, metavar="K", help="classes of each image; 3")
     predict.add_argument(
-        "--out", metavar="FILE", help="write a .csv or .json file instead, one row for each image"
+        "--out", metavar="FILE", help="write a .csv, .json or .parquet file, one row for each image"
+    )
+    predict.add_argument(
+        "--split",
+        type=lambda name: "val" if name in ("valid", "validation") else name,
+        choices=("train", "val", "test"),
+        help="the run's own images in place of PATH, as eval finds them",
+    )
+    predict.add_argument(
+        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
     )
     predict.add_argument(
         "--probabilities", action="store_true", help="a column for each class in the file of --out"
@@ -63,8 +73,8 @@ def add_verbs(verbs: Verbs) -> None:
         "--max-risk",
         type=float,
         metavar="P",
-        help="with these scores: name so many images that at most P percent of them are expected to be wrong; "
-        "the others are 'unknown'",
+        help="with these scores: name so many images that of these at most P percent are expected to be "
+        "wrong; the others are 'unknown'",
     )
     add_allow_code(predict)
     add_debug(predict)
@@ -73,27 +83,22 @@ def add_verbs(verbs: Verbs) -> None:
 def _predict(arguments: argparse.Namespace) -> int:
     if launched_world_size() > 1:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
-    words = list(arguments.words)
-    source = None if arguments.pretrained else words.pop(0)
-    from ding_cls.inference.loading import refuse_image
-
-    if source is not None:
-        refuse_image(source)
-    if not words:
-        raise ConfigError(
-            f"say which images: ding-cls predict {quote(str(source))} PATH..., files, folders or patterns in "
-            "quotes; - reads their names from the standard input"
-        )
     if arguments.probabilities and arguments.out is None:
-        raise ConfigError("--probabilities are columns of a file; add --out FILE.csv or FILE.json")
-
+        raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
     from ding_cls.inference import load
-    from ding_cls.inference.predict import about_calibration, check_output, named_images, predict_files
+    from ding_cls.inference.predict import (
+        about_calibration,
+        averaged_line,
+        check_output,
+        named_images,
+        predict_files,
+    )
 
+    members, words = _named(arguments)
     check_output(arguments.out, topk=arguments.topk)
-    paths = named_images(words, sys.stdin.buffer)
+    sources: Any = named_images(words, sys.stdin.buffer) if words else []
     predictor = load(
-        source,
+        members or None,
         model=arguments.model,
         pretrained=arguments.pretrained,
         classes=arguments.classes,
@@ -101,12 +106,23 @@ def _predict(arguments: argparse.Namespace) -> int:
         allow_code=arguments.allow_code,
         calibrated=arguments.calibrated,
         max_risk=arguments.max_risk,
+        tta=arguments.tta,
     )
-    if predictor.calibration is not None:
-        print(about_calibration(predictor), file=sys.stderr)
+    if arguments.split:
+        from ding_cls.inference.members import with_folds
+        from ding_cls.pipeline.evaluation.split_images import split_images
+
+        sources = split_images(
+            with_folds(members),
+            arguments.split,
+            preprocessings=predictor.preprocessings,
+            allow_code=arguments.allow_code,
+        )
+    for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
+        print(line, file=sys.stderr)
     count = predict_files(
         predictor,
-        paths,
+        sources,
         topk=arguments.topk,
         out=arguments.out,
         with_probabilities=arguments.probabilities,
@@ -117,3 +133,24 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(f"not read: {error or path}", file=sys.stderr)
     print(f"{count}{': ' + arguments.out if arguments.out else ''}", file=sys.stderr)
     return 2 if arguments.strict and count.failed else 0
+
+
+def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the words that name networks, and those that name images.
+
+    Raises:
+        ConfigError: one of the two is missing, or both are named where one is.
+    """
+    from ding_cls.inference.loading import refuse_image
+    from ding_cls.inference.members import members_and_images, refuse_networks
+
+    if arguments.split and (arguments.pretrained or arguments.model):
+        raise ConfigError("--split is a run's own, and weights alone know no data: leave it out, name images")
+    if arguments.pretrained:
+        refuse_networks(arguments.words)
+        return [], arguments.words
+    refuse_image(arguments.words[0])
+    members, images = members_and_images(arguments.words, has_images=not arguments.split)
+    if arguments.split and images:
+        raise ConfigError(f"--split takes the run's own images, and '{images[0]}' is named: leave out one")
+    return members, images

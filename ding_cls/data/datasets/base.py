@@ -223,6 +223,10 @@ class BaseDataset(Dataset[dict[str, Any]], ABC):
             return None
         return LoadImageFromFile.path_of(self.data_infos[index])
 
+    def image_pixels(self, index: int) -> Any:
+        """Return the pixels that the pipeline begins with; None where it begins otherwise."""
+        return self._sample(index, shares_pixels=True).get("img")
+
     def load(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]:
         """Return (uint8 ``(H, W, 3)`` pixels, target); floats ``(3, H, W)`` if the pipeline makes some.
 

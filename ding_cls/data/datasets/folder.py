@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
@@ -165,6 +167,11 @@ class SyntheticDataset(Dataset[tuple[torch.Tensor, int]]):
         """Return (float32 normalised ``(3, S, S)``, class number)."""
         pixels, target = self.load(index)
         return self.preprocessing.normalize(pixels[None])[0], target
+
+    def image_pixels(self, index: int) -> npt.NDArray[np.uint8]:
+        """Return uint8 ``(S, S, 3)`` pixels."""
+        pixels: npt.NDArray[np.uint8] = self.load(index)[0].numpy()
+        return pixels
 
     def load(self, index: int) -> tuple[torch.Tensor, int]:
         """Return (uint8 ``(S, S, 3)`` pixels, class number)."""

@@ -92,7 +92,7 @@ def risk_curve(scores: torch.Tensor, is_right: torch.Tensor) -> RiskCurve:
     thresholds, kept, right = levels(scores, is_right)
     total = len(scores)
     needed = torch.arange(1, NUM_POINTS + 1, dtype=torch.float64) * total / NUM_POINTS
-    chosen = torch.searchsorted(kept.double(), needed - 1e-9).unique()
+    chosen = torch.unique(torch.searchsorted(kept.double(), needed - 1e-9))
     return RiskCurve(
         total,
         tuple(thresholds[chosen].tolist()),

@@ -115,9 +115,7 @@ def _relative_error(logits: torch.Tensor, targets: torch.Tensor, inverse: float)
     return min(math.sqrt(squares) / (curvature * inverse), _WIDEST) if curvature > 0 else _WIDEST
 
 
-def _derivatives(
-    logits: torch.Tensor, targets: torch.Tensor, inverse: float
-) -> tuple[float, float, float]:
+def _derivatives(logits: torch.Tensor, targets: torch.Tensor, inverse: float) -> tuple[float, float, float]:
     """Return sums over the samples: of the derivative by 1/T of each one's -log p, which is E[z] - z_y under
     the softmax of z/T; of the second derivative, which is Var[z]; of the square of the first."""
     first = second = squares = 0.0

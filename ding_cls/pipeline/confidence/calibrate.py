@@ -136,7 +136,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock = lock_folder(folder)
     except OSError as error:
         raise DiskError(
-            f"'{folder}' cannot be written ({error.strerror}), and the calibration is kept in the checkpoint; "
+            f"'{folder}' cannot be written ({error.strerror}), and a calibration is kept in the checkpoint; "
             "copy that, and calibrate the copy"
         ) from error
     try:

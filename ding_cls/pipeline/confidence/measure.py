@@ -34,7 +34,9 @@ def measured(
     is_single = answers.records.kind != "several"
     others = _temperatures_of_other_half(answers) if count > 1 else None
     thresholds = None if precision is None else class_thresholds(_pairs(answers, every), precision)
-    is_checked = others is not None and precision is not None
+    checked: dict[str, int] = {}
+    if others is not None and precision is not None:
+        checked = _precision_of_other_half(answers, others, precision)
     return (
         Calibration(
             temperatures=tuple(values[0].tolist()),
@@ -44,7 +46,7 @@ def measured(
             held_out=answers.calibration(others) if others is not None else {},
             curve=risk_curve(answers.scores(every), answers.records.is_right) if is_single else None,
             precision=thresholds,
-            precision_held_out=_precision_of_other_half(answers, others, precision) if is_checked else {},
+            precision_held_out=checked,
         ),
         found,
     )
@@ -71,9 +73,7 @@ def _pairs(answers: Answers, temperatures: torch.Tensor) -> list[tuple[torch.Ten
     return [(scores, is_right) for _, scores, is_right in answers.by_class(temperatures)]
 
 
-def _precision_of_other_half(
-    answers: Answers, temperatures: torch.Tensor, wanted: float
-) -> dict[str, int]:
+def _precision_of_other_half(answers: Answers, temperatures: torch.Tensor, wanted: float) -> dict[str, int]:
     """Return what thresholds do that are found on one half, with the temperatures of that, and used on the
     other."""
     is_first, counts = halves(len(answers)), {"kept": 0, "right": 0, "num_answers": 0}

@@ -21,7 +21,10 @@ _FEW = 5
 
 
 def print_calibration(
-    report: CalibrationReport, *, checkpoint: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+    report: CalibrationReport,
+    *,
+    checkpoint: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
 ) -> None:
     """Print a calibration.
 
@@ -141,7 +144,11 @@ def _print_classes(console: Console, report: CalibrationReport) -> None:
         for row in rows:
             cells = ["-"] * 3
             if row["threshold"] is not None:
-                cells = [f"{row['threshold']:.4f}", f"{row['kept']:,}", f"{100 * row['right'] / row['kept']:.1f}"]
+                cells = [
+                    f"{row['threshold']:.4f}",
+                    f"{row['kept']:,}",
+                    f"{100 * row['right'] / row['kept']:.1f}",
+                ]
             table.add_row(escape(printable(shown[row["name"]])), *cells)
         console.print(table)
     never = [printable(shown[row["name"]]) for row in rows if row["threshold"] is None]

@@ -17,9 +17,7 @@ from ding_cls.policy.modes import EvalMode
 _LOGGER = logging.getLogger(__name__)
 
 
-def calibration_of(
-    inputs: EvalInputs, dataset: Any, classes: Sequence[str], labels: Labels
-) -> Calibration:
+def calibration_of(inputs: EvalInputs, dataset: Any, classes: Sequence[str], labels: Labels) -> Calibration:
     """Return the calibration of a checkpoint; warn where it was fitted on the samples that it meets now.
 
     Raises:

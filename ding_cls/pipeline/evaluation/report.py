@@ -29,6 +29,7 @@ class EvaluationReport:
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
         calibration: what the logits were divided by; None: they are the network's.
+        tta: each image was seen as its mirror image too.
     """
 
     result: dict[str, Any]
@@ -43,6 +44,7 @@ class EvaluationReport:
     seconds: float
     is_other_loss: bool
     calibration: Calibration | None = None
+    tta: bool = False
 
     @property
     def folder(self) -> str:

@@ -120,6 +120,12 @@ class SampleRecords:
         return values if values.dim() == 1 else values.nan_to_num(-1.0).amax(1)
 
 
+def column_types(kind: str) -> tuple[Any, ...]:
+    """Return the types of the values of ``COLUMNS``, for labels of a kind."""
+    cells = (int, str, int, str, float)
+    return (str, *(cells if kind == "one" else (list[int], list[str]) * 2 + (list[float],)), bool)
+
+
 class Recorder:
     """Stands before a policy's evaluation and keeps what it gives for each sample.
 

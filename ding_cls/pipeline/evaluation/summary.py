@@ -70,6 +70,7 @@ def head_of(report: EvaluationReport) -> list[tuple[str, str]]:
         ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
         *scores,
+        *([("tta", "mean probabilities of each image and its mirror image")] if report.tta else []),
     ]
 
 

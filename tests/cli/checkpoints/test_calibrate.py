@@ -31,7 +31,9 @@ def test_calibrate_then_predict_and_eval(
     (temperature,) = json.loads(Path("c.json").read_text())["temperature"]
     assert main(["predict", str(run), val, "--calibrated", "--out", "p.csv"]) == 0
     err = capfd.readouterr().err
-    assert f"calibrated on 20 images of val, temperature {temperature:.3g}; classes are named from 99 %" in err
+    assert (
+        f"calibrated on 20 images of val, temperature {temperature:.3g}; classes are named from 99 %" in err
+    )
     assert "20 unknown, a coverage of 0.0 %: p.csv" in err
     with open("p.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -72,8 +74,6 @@ def test_on_two_processes_the_first_one_writes(images: Path, tmp_path: Path) -> 
     done = subprocess.run([*command, "calibrate", str(both)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("kept in the checkpoint") == 1
-    one, two = (
-        read_checkpoint(each / "ckpt" / "ckpt_best.pth.tar")["calibration"] for each in (alone, both)
-    )
+    one, two = (read_checkpoint(each / "ckpt" / "ckpt_best.pth.tar")["calibration"] for each in (alone, both))
     assert two["temperature"] == pytest.approx(one["temperature"], rel=1e-5)
     assert (two["fitted_on"], two["curve"]["kept"]) == (one["fitted_on"], one["curve"]["kept"])

@@ -117,7 +117,7 @@ def test_an_unreadable_image_is_a_row_and_counted(
         (["RUN", "empty"], "the folder 'empty' holds no images"),
         (
             ["RUN", "IMAGE", "--out", "p.txt"],
-            "'p.txt' must end in .csv or .json: the ending decides the format",
+            "'p.txt' must end in .csv, .json or .parquet: the ending decides the format",
         ),
         (["RUN", "IMAGE", "--topk", "0"], "--topk 0 must be at least 1"),
         (["RUN", "IMAGE", "--batch-size", "0"], "batch_size=0 must be at least 1"),

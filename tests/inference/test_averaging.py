@@ -1,0 +1,41 @@
+"""Logits of a mean of probabilities: against the mean written out, and where they round to 0 and 1."""
+
+import pytest
+import torch
+
+from ding_cls.inference.averaging import mean_logits, mirrored
+
+
+@pytest.mark.parametrize("shape", [(7, 2), (5, 1000), (4, 3, 6)])
+def test_the_probabilities_of_the_mean_are_the_mean_of_the_probabilities(shape: tuple[int, ...]) -> None:
+    views = list(torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)) * 4)
+    one = mean_logits(views, has_several_labels=False)
+    expected = torch.stack([each.double().softmax(-1) for each in views]).mean(0)
+    assert one.dtype == torch.float32
+    assert torch.allclose(one.double().softmax(-1), expected, rtol=0, atol=1e-6)
+    several = mean_logits(views, has_several_labels=True)
+    expected = torch.stack([each.double().sigmoid() for each in views]).mean(0)
+    assert torch.allclose(several.double().sigmoid(), expected, rtol=0, atol=1e-6)
+
+
+def test_what_is_sure_stays_finite() -> None:
+    views = [torch.tensor([[2000.0, -2000.0]]), torch.tensor([[1000.0, -1000.0]])]
+    assert mean_logits(views, has_several_labels=False).tolist() == [
+        [0.0, pytest.approx(-2000.693, abs=1e-2)]
+    ]
+    assert mean_logits(views, has_several_labels=True).isfinite().all()
+
+
+def test_nan_in_one_view_is_nan_and_a_view_alone_is_as_it_was() -> None:
+    view = torch.tensor([[0.1, 0.2]])
+    broken = torch.tensor([[float("nan"), 0.2]])
+    for several in (True, False):
+        assert mean_logits([view, broken], has_several_labels=several).isnan().any()
+        assert mean_logits([view], has_several_labels=several) is view
+
+
+def test_left_and_right_are_exchanged_in_both_forms() -> None:
+    pixels = torch.arange(24, dtype=torch.uint8).reshape(1, 2, 4, 3)
+    assert mirrored(pixels)[0, :, :, 0].tolist() == [[9, 6, 3, 0], [21, 18, 15, 12]]
+    planes = pixels.permute(0, 3, 1, 2)
+    assert torch.equal(mirrored(planes.float()), mirrored(pixels).permute(0, 3, 1, 2).float())
