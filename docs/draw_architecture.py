@@ -26,6 +26,7 @@ FOLDERS = {
     "ding_cls/pipeline/datasets": "from config sections to datasets: splits, descriptions, input statistics",
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
     "ding_cls/pipeline/evaluation": "evaluating a checkpoint: what comes from where, records, summary",
+    "ding_cls/pipeline/confidence": "calibrating a checkpoint: temperature, coverage and risk, thresholds",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
     "ding_cls/pipeline/dry_run": "build everything, do a few updates, report, keep nothing",
     "ding_cls/worker": "what runs over batches: the learner and the evaluator",

@@ -80,11 +80,12 @@ def calibrate(
     """
     if precision is not None and not 1 <= precision < 100:
         raise ConfigError(f"a precision of {precision:g} cannot be reached: it is in percent, from 1 to 99.9")
+    named = checkpoint_file(checkpoint)
     # A link's target is replaced, not the link.
-    file = checkpoint_file(checkpoint).resolve()
+    file = named.resolve()
     before = _identity(file)
     report = evaluate_checkpoint(
-        file,
+        named,
         data=data,
         split=split,
         batch_size=batch_size,
