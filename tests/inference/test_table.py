@@ -158,3 +158,10 @@ def test_an_unknown_image_has_no_label_and_its_best_class_as_guess() -> None:
     last = json.loads(Path("p.json").read_text())[3]
     assert (last["label"], last["name"], last["guess"]) == (None, "unknown", "x,y")
     assert list(lines(records[3], topk=1))[1:] == ["unknown; the most likely:", "0.33333334 x,y"]
+
+
+def test_where_each_label_has_its_threshold_the_line_says_so() -> None:
+    predictor = Predictor(Table([[-1.0, -2.0, -3.0]]), PREPROCESSING, "abc", has_several_labels=True)
+    (record,) = predictor(black(1))
+    found = list(lines(record, topk=1, threshold=0.5, has_own_thresholds=True))
+    assert found[1].startswith("none reaches its threshold; the highest is 0.26894143 a")

@@ -17,7 +17,7 @@ LIMITS = (1e-3, 1e3)
 """No temperature outside is looked for: none is known whose network was of any use."""
 
 _MAX_STEPS = 100
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-6
 _CHUNK_VALUES = 1 << 22
 # exp(b * it) is 0 at every temperature, and its square is no infinity.
 _FAR_BELOW = -1e30
@@ -40,16 +40,17 @@ class Temperature(NamedTuple):
     interval: tuple[float, float] | None = None
 
 
-def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
+def fit_temperature(logits: torch.Tensor, targets: torch.Tensor, *, start: float = 1.0) -> Temperature:
     """Return the temperature with the smallest mean negative log-likelihood, to ten digits.
 
     That is convex in 1/T, so its derivative has one zero, which Newton's method finds; a step that leaves the
     bracket is replaced by a bisection. There is no zero where every sample is right (T would go to 0) or the
-    right classes' logits are on average no higher than the others' (T would grow for ever): T is 1 then.
+    right classes' logits are on average no higher than all (T would grow for ever): T is 1 then.
 
     Args:
         logits: float ``(N, C)``, or log-probabilities; -inf for a class that is impossible.
         targets: class numbers, int64 ``(N,)``.
+        start: where to begin; it changes the time that this takes.
 
     Raises:
         DataError: no samples, or logits that no temperature turns into probabilities: NaN, infinite, or -inf
@@ -61,11 +62,12 @@ def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
     if not count:
         raise DataError("there are no labels to fit a temperature on")
     bad = 0
-    are_all_right = True
+    are_all_right, excess = True, 0.0
     for part, own in _parts(logits, targets):
         right = part.gather(1, own[:, None])[:, 0]
         bad += int((part.isnan().any(1) | (part == math.inf).any(1) | (right == -math.inf)).sum())
         are_all_right = are_all_right and bool((right == part.amax(1)).all())
+        excess += float((right - part.mean(1)).sum())
     if bad:
         raise DataError(
             f"the network's output is NaN or infinite for {bad:,} of {count:,} labels: no temperature makes "
@@ -73,19 +75,25 @@ def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> Temperature:
         )
     if are_all_right:
         return Temperature(1.0, f"none of {count:,} labels is wrong, so no temperature is the best")
-    low, high = 1 / LIMITS[1], 1 / LIMITS[0]
-    if _slope(logits, targets, low)[0] >= 0:
+    if excess <= 0:
         return Temperature(1.0, "the scores are no better than chance, so no temperature is the best")
-    if _slope(logits, targets, high)[0] <= 0:
-        return Temperature(1.0, f"the best temperature lies below {LIMITS[0]:g}")
-    inverse = _zero(logits, targets, low, high)
+    inverse = _zero(logits, targets, 1 / start)
+    # Bisection towards a limit ends just before it.
+    if not 1.0001 * LIMITS[0] < 1 / inverse < 0.9999 * LIMITS[1]:
+        return Temperature(1.0, f"no temperature from {LIMITS[0]:g} to {LIMITS[1]:,g} is the best")
     spread = _Z * _relative_error(logits, targets, inverse)
     return Temperature(1 / inverse, "", (math.exp(-spread) / inverse, math.exp(spread) / inverse))
 
 
-def _zero(logits: torch.Tensor, targets: torch.Tensor, low: float, high: float) -> float:
-    """Return the 1/T in a bracket where the derivative changes its sign."""
-    inverse = 1.0
+def _zero(logits: torch.Tensor, targets: torch.Tensor, inverse: float) -> float:
+    """Return the 1/T where the derivative is 0, or one near the limit that it lies beyond.
+
+    Args:
+        logits: as above.
+        targets: as above.
+        inverse: the 1/T to begin with.
+    """
+    low, high = 1 / LIMITS[1], 1 / LIMITS[0]
     for _ in range(_MAX_STEPS):
         slope, curvature = _slope(logits, targets, inverse)
         if slope == 0:
@@ -95,6 +103,7 @@ def _zero(logits: torch.Tensor, targets: torch.Tensor, low: float, high: float) 
         if not low < following < high:
             following = math.sqrt(low * high)
         step, inverse = abs(following - inverse), following
+        # The next step would be of the size of this one's square.
         if step <= _TOLERANCE * inverse:
             break
     return inverse
@@ -155,6 +164,17 @@ def calibration_of(
             start += len(own)
         result |= metric.result(plain_totals(totals))
     return result
+
+
+def top_scores(logits: torch.Tensor, temperatures: torch.Tensor) -> torch.Tensor:
+    """Return the largest softmax of each row of logits over its temperature, float64 ``(N,)``.
+
+    Args:
+        logits: float ``(N, C)``.
+        temperatures: float64 ``(N,)``.
+    """
+    rows = [(part / own[:, None]).softmax(1).amax(1) for part, own in _parts(logits, temperatures)]
+    return torch.cat(rows) if rows else temperatures
 
 
 def _parts(logits: torch.Tensor, targets: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -3,14 +3,14 @@
 It must not know checkpoints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
 
-from ding_cls.metrics.analysis.temperature import Temperature, calibration_of, fit_temperature
+from ding_cls.metrics.analysis.temperature import Temperature, calibration_of, fit_temperature, top_scores
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords
 
 
@@ -58,23 +58,28 @@ class Answers:
             return [Column(pairs, (targets[known] >= 0.5).long(), known.nonzero()[:, 0])]
         return [Column(logits, targets.argmax(1) if targets.dim() == 2 else targets, images)]
 
-    def fit(self, chosen: torch.Tensor | None = None) -> list[Temperature]:
+    def fit(
+        self, chosen: torch.Tensor | None = None, *, start: Sequence[float] | None = None
+    ) -> list[Temperature]:
         """Return a temperature for each column.
 
         Args:
             chosen: bool ``(N,)``, of some images alone.
+            start: temperatures to begin with.
 
         Raises:
             DataError: there are no labels, or logits that are not finite.
         """
         found = []
-        for logits, targets, images in self.columns:
-            if chosen is None:
-                found.append(fit_temperature(logits, targets))
-                continue
-            own = chosen[images]
+        for (logits, targets, images), begin in zip(
+            self.columns, start or [1.0] * len(self.columns), strict=True
+        ):
+            own = slice(None) if chosen is None else chosen[images]
             # A half may have no label that is known.
-            found.append(fit_temperature(logits[own], targets[own]) if own.any() else Temperature(1.0))
+            is_empty_half = chosen is not None and not chosen[images].any()
+            found.append(
+                Temperature(1.0) if is_empty_half else fit_temperature(logits[own], targets[own], start=begin)
+            )
         return found
 
     def calibration(self, temperatures: torch.Tensor) -> dict[str, float]:
@@ -93,8 +98,7 @@ class Answers:
         """Return the largest probability of each image, float64 ``(N,)``; of several tasks that of the one
         where it is lowest."""
         tops = [
-            (column.logits.double() / temperatures[:, number, None]).softmax(1).amax(1)
-            for number, column in enumerate(self.columns)
+            top_scores(column.logits, temperatures[:, number]) for number, column in enumerate(self.columns)
         ]
         return torch.stack(tops, 1).amin(1)
 

@@ -1,7 +1,7 @@
 """From the answers of an evaluation to a calibration, and what it is worth on images that it was not fitted
 on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ def measured(
     count, values = len(answers), torch.tensor([[each.value for each in found]], dtype=torch.float64)
     every = values.expand(count, -1)
     is_single = answers.records.kind != "several"
-    others = _temperatures_of_other_half(answers) if count > 1 else None
+    others = _temperatures_of_other_half(answers, values[0].tolist()) if count > 1 else None
     thresholds = None if precision is None else class_thresholds(_pairs(answers, every), precision)
     checked: dict[str, int] = {}
     if others is not None and precision is not None:
@@ -59,11 +59,11 @@ def halves(count: int) -> torch.Tensor:
     return torch.zeros(count, dtype=torch.bool).index_fill(0, order[: count // 2], True)
 
 
-def _temperatures_of_other_half(answers: Answers) -> torch.Tensor:
+def _temperatures_of_other_half(answers: Answers, start: Sequence[float]) -> torch.Tensor:
     """Return for each image the temperatures that the half without it has; float64 ``(N, K)``."""
     is_first = halves(len(answers))
     first, second = (
-        torch.tensor([each.value for each in answers.fit(half)], dtype=torch.float64)
+        torch.tensor([each.value for each in answers.fit(half, start=start)], dtype=torch.float64)
         for half in (is_first, ~is_first)
     )
     return torch.where(is_first[:, None], second, first)

@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
+import ding_cls
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import main
-from ding_cls.pipeline import train
+from ding_cls.metrics.analysis.selective import wilson
+from ding_cls.pipeline import evaluate, train
 from tests.harness import SETTINGS
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
@@ -77,3 +81,40 @@ def test_on_two_processes_the_first_one_writes(images: Path, tmp_path: Path) -> 
     one, two = (read_checkpoint(each / "ckpt" / "ckpt_best.pth.tar")["calibration"] for each in (alone, both))
     assert two["temperature"] == pytest.approx(one["temperature"], rel=1e-5)
     assert (two["fitted_on"], two["curve"]["kept"]) == (one["fitted_on"], one["curve"]["kept"])
+
+
+@pytest.mark.slow
+def test_what_is_promised_of_digits_holds_on_others(workdir: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    digits = load_digits()
+    order = np.random.default_rng(0).permutation(len(digits.target))
+    pixels = (digits.images[order] * 15.9).astype(np.uint8)
+    parts = {"train": slice(0, 300), "val": slice(300, 1000), "test": slice(1000, None)}
+    arrays = {f"x_{name}": pixels[part] for name, part in parts.items()}
+    labels = {f"y_{name}": digits.target[order][part] for name, part in parts.items()}
+    np.savez("digits.npz", **arrays, **labels)
+    sizes = ("policy.collect.image_size=32", "policy.collect.resize_size=32", "policy.learn.batch_size=32")
+    alone = "policy.learn.learner.dataloader.num_workers=0"
+    train(data="digits.npz", model="lenet5", epochs=25, exp_name="run", overrides=[*sizes, alone])
+    assert main(["calibrate", "run"]) == 0
+    raw, found = (
+        evaluate("run", split="test", metric=["ece", "nll", "Accuracy"], calibrated=calibrated)
+        for calibrated in (False, True)
+    )
+    assert raw["acc1"] == found["acc1"]
+    assert found["ece"] < raw["ece"]
+    assert found["nll"] < raw["nll"]
+    predictor = ding_cls.load("run", max_risk=5)
+    records = predictor(list(arrays["x_test"]))
+    named = [
+        record.label == target
+        for record, target in zip(records, labels["y_test"], strict=True)
+        if not record.is_unknown
+    ]
+    point = predictor.risk_point
+    # Two samples, each with its own interval.
+    for found_interval, interval in (
+        (wilson(len(named), len(records)), point.coverage_interval),
+        (wilson(named.count(False), len(named)), point.risk_interval),
+    ):
+        assert max(found_interval[0], interval[0]) <= min(found_interval[1], interval[1])
+    assert 0.3 < len(named) / len(records) < 1

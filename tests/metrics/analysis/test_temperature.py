@@ -69,7 +69,11 @@ def test_log_probabilities_have_the_temperature_of_their_logits() -> None:
         ([[3.0], [1.0]], [0, 0], "none of 2 labels is wrong"),
         ([[3.0, 0.0], [0.0, 1.0]], [1, 0], "no better than chance"),
         ([[3.0, 0.0]], [1], "no better than chance"),
-        ([[1e-5, 0.0], [0.0, 1e-5], [2e-5, 0.0], [1e-7, 0.0]], [0, 1, 0, 1], "lies below 0.001"),
+        (
+            [[1e-5, 0.0], [0.0, 1e-5], [2e-5, 0.0], [1e-7, 0.0]],
+            [0, 1, 0, 1],
+            "no temperature from 0.001",
+        ),
     ],
 )
 def test_where_no_temperature_is_the_best_it_is_one(logits: list, targets: list, note: str) -> None:
