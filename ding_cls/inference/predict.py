@@ -110,7 +110,8 @@ def about_calibration(predictor: Predictor) -> str:
     if point := predictor.risk_point:
         low, high = point.risk_interval
         return (
-            f"{line}; unknown below {point.threshold:.4g}: there{without} {point.coverage:.1f} % were named, "
+            f"{line}; {f'unknown below {point.threshold:.4g}' if point.threshold else 'all are named'}: "
+            f"there{without} {point.coverage:.1f} % were named, "
             f"and {point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
         )
     if found[0].precision is not None:

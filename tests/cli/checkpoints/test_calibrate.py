@@ -44,8 +44,8 @@ def test_calibrate_then_predict_and_eval(
     assert [(row["label"], row["name"]) for row in rows] == [("", "unknown")] * 20
     assert main(["predict", str(run), val, "--max-risk", "99"]) == 0
     captured = capfd.readouterr()
-    assert "unknown below 0: there 100.0 % were named, and " in captured.err
-    assert "unknown" not in captured.out
+    assert "all are named: there 100.0 % were named, and " in captured.err
+    assert "unknown" not in captured.out + captured.err
     assert main(["eval", str(run), "--calibrated", "--out", "e.json"]) == 0
     assert f"scores:     calibrated, temperature {temperature:.4g}" in capfd.readouterr().out
     assert json.loads(Path("e.json").read_text())["temperature"] == [temperature]
