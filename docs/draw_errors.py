@@ -189,6 +189,12 @@ CASES: dict[str, list[Case]] = {
         Case("a folder without images", "predict run photos", {"photos/notes.txt": "text"}),
         Case("the image before the run", "predict cat.png run", {"cat.png": 12}),
         Case("another kind of table", "predict run cat.png --out cats.xlsx", {"cat.png": 12}),
+        Case(
+            "a network behind images",
+            "predict run photos more.pth",
+            {"photos/cat.png": 12, "more.pth": "text"},
+        ),
+        Case("images beside a split", "predict run photos --split test"),
         Case("probabilities without a file", "predict run cat.png --probabilities", {"cat.png": 12}),
         Case("weights without a network", "predict photos --pretrained", {"photos/cat.png": 12}),
     ],

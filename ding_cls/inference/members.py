@@ -44,22 +44,15 @@ def members_and_images(words: Sequence[str], *, has_images: bool = True) -> tupl
             f"say which images: ding-cls predict {named} PATH..., files, folders or patterns in quotes; - "
             "reads their names from the standard input"
         )
-    refuse_networks(images, members)
-    return members, images
-
-
-def refuse_networks(images: Iterable[str], members: Sequence[PathLike] = ()) -> None:
-    """Refuse a network in the place of images, unless it is one of ``members``: their folder may have images.
-
-    Raises:
-        ConfigError: there is one.
-    """
     for word in images:
         if _is_other_network(word, members):
+            is_run = os.path.isdir(word)
+            pattern = quote(os.path.join(word, "**"))
             raise ConfigError(
-                f"'{word}' is a run or a checkpoint, and it is named behind images; name all networks first, "
-                f"or, where its images are meant, a pattern: {quote(os.path.join(word, '**'))}"
+                f"'{word}' is a {'run' if is_run else 'checkpoint'}, and it is named behind images; name all "
+                f"networks first{f'; where its images are meant, a pattern: {pattern}' if is_run else ''}"
             )
+    return members, images
 
 
 def is_network(word: str) -> bool:
@@ -104,7 +97,7 @@ def refuse_repeated(sources: Iterable[PathLike]) -> None:
 def _is_other_network(word: str, members: Sequence[PathLike]) -> bool:
     if not is_network(word):
         return False
-    known = {_identity(each) for each in with_folds(members)}
+    known = {_identity(each) for each in with_folds(members) if os.path.exists(each)}
     return not {_identity(each) for each in with_folds([word])} <= known
 
 
@@ -124,7 +117,8 @@ def _folds(source: PathLike) -> list[Path]:
 
 
 def _is_saved_by_torch(path: str) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as file:
+            return any(each.endswith("/data.pkl") for each in file.namelist())
+    except (OSError, zipfile.BadZipFile):
         return False
-    with zipfile.ZipFile(path) as file:
-        return any(each.endswith("/data.pkl") for each in file.namelist())

@@ -70,12 +70,11 @@ def evaluate(
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
             ``config`` that describes its network also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one folder for each class; or a table of paths
-            and labels, or arrays (``.npz``); None takes what the run was trained on.
+        data: folder with the split's folder in it, or with one for each class; or a table of paths and
+            labels, or arrays (``.npz``); None takes what the run was trained on.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: samples per process and batch; None takes the run's.
-        metric: other results: a name in ``METRICS``, a short name such as 'f1', ``dict(type=, ...)``, or
-            several of these.
+        metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
         out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
@@ -83,20 +82,14 @@ def evaluate(
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
-        calibrated: divide the logits by the temperature that ``ding-cls calibrate`` left in the checkpoint;
-            no class changes, only scores.
-        tta: take the mean of the probabilities of each image and its mirror image; every metric and ``.npz``
-            get the logits of that mean, as `mean_logits` gives them.
+        calibrated: divide the logits by the temperature that ``ding-cls calibrate`` left in the checkpoint.
+        tta: metrics and ``.npz`` get the mean over each image and its mirror image, as `mean_logits` has it.
 
     Raises:
-        CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
-            calibration.
-        ConfigError: no such metric, one that does not fit the labels, an override without effect, another
-            ending of ``out``.
-        DataError: the folder is missing, empty, or has classes that the checkpoint lacks; ``out`` cannot be
-            written.
+        CheckpointError: the file is missing, damaged, says not what it was made for, or has no calibration.
+        ConfigError: no such metric, one that does not fit, an override without effect, another ending.
+        DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
-    ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
     report = evaluate_checkpoint(
         checkpoint,
         config=config,
@@ -106,7 +99,7 @@ def evaluate(
         metric=metric,
         overrides=overrides,
         model=model,
-        keep_predictions=ending == ".npz",
+        keep_predictions=out is not None and checked_ending(out, OUT_ENDINGS) == ".npz",
         allow_code=allow_code,
         max_bad=max_bad,
         calibrated=calibrated,

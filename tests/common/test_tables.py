@@ -3,10 +3,15 @@
 import csv
 import json
 import os
+import sys
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyarrow import parquet
 
+from ding_cls.common import tables
 from ding_cls.common.tables import checked_ending, write_json, write_table
 from ding_cls.errors import ConfigError, DataError, DiskError
 
@@ -88,3 +93,62 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file/a/t\.csv' cannot be written: '.*/file' is a file$"):
         write_table(tmp_path / "file" / "a" / "t.csv", COLUMNS, ROWS)
+
+
+def test_every_name_and_type_survives_a_parquet_file(tmp_path: Path) -> None:
+    types = (str, float, bool, list[int])
+    write_table(tmp_path / "t.parquet", COLUMNS, ROWS, types=types)
+    found = parquet.read_table(tmp_path / "t.parquet")
+    assert [str(field.type) for field in found.schema] == [
+        *("string", "double", "bool", "list<element: int64>"),
+    ]
+    # As in a JSON file, the byte is an escape.
+    shown = [name.encode("utf-8", "backslashreplace").decode() for name in ODD]
+    assert shown[-1] == r"\udcff\udcfe.png"
+    assert found.to_pylist() == [
+        dict(zip(COLUMNS, (name, *row[1:]), strict=True)) for name, row in zip(shown, ROWS, strict=True)
+    ]
+
+
+def test_what_is_missing_is_null_in_any_type(tmp_path: Path) -> None:
+    types = (str, int, np.float32, list[str], list[np.float32])
+    rows = [(None,) * 5, ("x", 1, np.float32(0.1), [None, "y"], []), (None,) * 5]
+    write_table(tmp_path / "t.parquet", "abcde", rows, types=types)
+    found = parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    assert found[0] == found[2] == dict.fromkeys("abcde")
+    assert found[1] == {"a": "x", "b": 1, "c": np.float32(0.1), "d": [None, "y"], "e": []}
+    write_table(tmp_path / "none.parquet", "ab", [], types=(str, int))
+    assert parquet.read_table(tmp_path / "none.parquet").schema.names == ["a", "b"]
+
+
+def test_a_parquet_file_is_written_in_groups_and_not_at_all_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_CELLS_OF_A_GROUP", 20)
+    write_table(tmp_path / "t.parquet", "ab", ((number, number) for number in range(25)), types=(int, int))
+    file = parquet.ParquetFile(tmp_path / "t.parquet")
+    assert (file.num_row_groups, file.read().column("a").to_pylist()) == (3, list(range(25)))
+    with pytest.raises(ZeroDivisionError):
+        write_table(
+            tmp_path / "u.parquet", "a", ((1 // (15 - number),) for number in range(25)), types=(int,)
+        )
+    assert os.listdir(tmp_path) == ["t.parquet"]
+
+
+def test_without_pyarrow_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        ConfigError, match=r"pyarrow, which is not installed: pip install 'ding_cls\[parquet\]'"
+    ):
+        checked_ending("a.parquet")
+    assert checked_ending("a.csv") == ".csv"
+
+
+@pytest.mark.slow
+def test_many_rows_take_little_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    rows = ((f"photos/{number:09d}.jpg", number, 0.5) for number in range(200_000))
+    write_table(tmp_path / "t.parquet", "abc", rows, types=(str, int, float))
+    assert tracemalloc.get_traced_memory()[1] < 60e6
+    tracemalloc.stop()
+    assert parquet.ParquetFile(tmp_path / "t.parquet").metadata.num_rows == 200_000

@@ -50,3 +50,19 @@ def test_any_number_of_processes_writes_the_same_files(picture_folder: Path, wor
             assert sorted(given) == ["logits", "sample_ids", "targets"]
             assert all((given[each] == expected[each]).all() for each in given)
             assert given["sample_ids"].tolist() == list(range(19))
+
+
+def evaluate_mirrored(folder: str, mark: str) -> dict[str, Any]:
+    os.chdir(folder)
+    return evaluate("run", tta=True, out=f"{mark}.npz", overrides=["policy.cuda=False"])
+
+
+@pytest.mark.dist
+@pytest.mark.slow
+def test_mirror_images_give_the_same_numbers_on_two_processes(picture_folder: Path, workdir: Path) -> None:
+    run_tiny(picture_folder, "run", ALONE, tiny_parts("LinearClsHead", in_channels=8))
+    (picture_folder / "val" / "fir" / "004.png").unlink()
+    alone = evaluate_mirrored(str(workdir), "alone")
+    assert run_ranks(evaluate_mirrored, 2, str(workdir), "two") == [pytest.approx(alone, abs=1e-12)] * 2
+    expected, given = np.load("alone.npz"), np.load("two.npz")
+    assert all((given[each] == expected[each]).all() for each in ("logits", "sample_ids", "targets"))

@@ -1,4 +1,4 @@
-"""Logits of a mean of probabilities: against the mean written out, and where they round to 0 and 1."""
+"""The mean of probabilities as logits: against it written out, and where probabilities round to 0 or 1."""
 
 import pytest
 import torch

@@ -113,8 +113,8 @@ def test_the_halves_are_the_members() -> None:
     ("other", "message"),
     [
         (
-            {"classes": "abd"},
-            "other classes: 'a' alone has 'c'; 'b' alone has 'd'; name networks for the same classes",
+            {"classes": "abx"},
+            "other classes: 'a' alone has 'c'; 'b' alone has 'x'; name networks for the same classes",
         ),
         ({"classes": "abcd"}, "other classes: 'b' alone has 'd'; name"),
         ({"has_several_labels": True}, "the images of 'b' have several labels, those of 'a' have one"),

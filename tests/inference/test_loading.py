@@ -13,6 +13,7 @@ import ding_cls
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.data import PipelinePreprocessing, Preprocessing
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.inference.ensemble import Ensemble
 from ding_cls.models import evaluated_part
 from tests.conftest import TinyNet
 from tests.harness import run_tiny, tiny_parts
@@ -238,3 +239,52 @@ def test_weights_without_an_update_are_told(
     write_checkpoint("untrained.pth.tar", {**state, "last_iter": 0})
     ding_cls.load("untrained.pth.tar")
     assert "'untrained.pth.tar' was saved before its run's first update: it is not trained" in caplog.text
+
+
+def test_a_list_is_a_mean_of_networks_with_what_the_command_says_of_each(
+    trained: Path, tmp_path: Path, images: Path
+) -> None:
+    other = read_checkpoint(trained / "ckpt" / "ckpt_best.pth.tar")
+    order = [2, 0, 3, 1]
+    other["run"]["class_names"] = [CLASSES[each] for each in order]
+    other["run"]["preprocessing"] = Preprocessing(image_size=8, resize_size=12).state_dict()
+    for name in ("head.fc.weight", "head.fc.bias"):
+        other["model"][name] = other["model"][name][order] * 1.5
+    write_checkpoint(tmp_path / "other.pth.tar", other)
+    sources = [trained, tmp_path / "other.pth.tar"]
+    predictor = ding_cls.load(sources, tta=True, device="cpu")
+    assert isinstance(predictor, Ensemble)
+    assert (predictor.classes, predictor.tta, len(predictor.members)) == (CLASSES, True, 2)
+    members = [ding_cls.load(each, tta=True, device="cpu")(images / "val") for each in sources]
+    names = [member.members[0].classes for member in (ding_cls.load(each) for each in sources)]
+    places = [[each.index(name) for name in CLASSES] for each in names]
+    for record, *own in zip(predictor(images / "val"), *members, strict=True):
+        rows = [each.probabilities[place] for each, place in zip(own, places, strict=True)]
+        assert np.allclose(record.probabilities, np.mean(rows, 0), rtol=0, atol=1e-6)
+    assert ding_cls.load([trained]).members[0].model is not None
+
+
+def test_networks_that_make_no_mean_are_refused(trained: Path, several: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the list of networks is empty; name one at least"):
+        ding_cls.load([])
+    with pytest.raises(ConfigError, match=r"are the same file, and a mean would count it twice"):
+        ding_cls.load([trained, trained / "ckpt"])
+    with pytest.raises(ConfigError, match=r"a network holds the weights of one checkpoint"):
+        ding_cls.load([trained, several], model=TinyNet())
+    with pytest.raises(
+        ConfigError, match=r"the images of '.*several.*' have several labels, those of '.*' have"
+    ):
+        ding_cls.load([trained, several])
+
+
+def test_weights_alone_make_a_mean_too(workdir: Path) -> None:
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        torch.save(ding_cls.build_model("squeezenet1_1", num_classes=2).state_dict(), f"{seed}.pth")
+    predictor = ding_cls.load(["0.pth", "1.pth"], model="squeezenet1_1", classes=["a", "b"], device="cpu")
+    rows = [
+        ding_cls.load(f"{seed}.pth", model="squeezenet1_1", classes=["a", "b"], device="cpu")(image())[0]
+        for seed in (0, 1)
+    ]
+    expected = np.mean([each.probabilities for each in rows], 0)
+    assert np.allclose(predictor(image())[0].probabilities, expected, rtol=0, atol=1e-6)

@@ -11,7 +11,6 @@ from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.inference.members import (
     is_network,
     members_and_images,
-    refuse_networks,
     refuse_repeated,
     with_folds,
 )
@@ -64,11 +63,14 @@ def test_leading_words_are_networks_and_the_last_is_images(files: Path, words: s
 
 def test_a_run_of_a_folder_that_is_meant_for_its_images_needs_a_pattern(files: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"'runs/b' is a run or a checkpoint, and it is named behind images; "
+        ConfigError, match=r"'runs/b' is a run, and it is named behind images; .* pattern: 'runs/b/\*\*'$"
     ):
         members_and_images(["runs/a", "photos", "runs/b"])
-    with pytest.raises(ConfigError, match=r"'w\.pth' is a run or a checkpoint"):
-        refuse_networks(["photos", "w.pth"])
+    with pytest.raises(
+        ConfigError,
+        match=r"'w\.pth' is a checkpoint, and it is named behind images; name all networks first$",
+    ):
+        members_and_images(["runs/a", "photos", "w.pth"])
     for words in (["runs/a"], ["runs/a", "runs/b"], ["runs/a", "w.pth"]):
         with pytest.raises(ConfigError, match=f"say which images: ding-cls predict {' '.join(words)} PATH"):
             members_and_images(words)

@@ -7,7 +7,8 @@ import pytest
 
 import ding_cls
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.inference.predict import Count, check_output, named_images, predict_files
+from ding_cls.inference.ensemble import Ensemble
+from ding_cls.inference.predict import Count, averaged_line, check_output, named_images, predict_files
 
 
 def test_a_list_keeps_its_order_and_a_path_that_is_not_there(images: Path) -> None:
@@ -31,6 +32,17 @@ def test_an_ending_and_topk_are_checked_before_anything_is_loaded() -> None:
         check_output("a.txt", topk=3)
     with pytest.raises(ConfigError, match="--topk 0"):
         check_output(None, topk=0)
+
+
+def test_a_mean_says_of_what(trained: Path) -> None:
+    predictor = ding_cls.load(trained)
+    assert averaged_line(predictor) == ""
+    mirrored = ding_cls.load(trained, tta=True)
+    assert averaged_line(mirrored) == "mean probabilities of each image and its mirror image"
+    assert averaged_line(Ensemble([predictor, predictor], "ab")) == "mean probabilities of 2 networks"
+    assert averaged_line(Ensemble([mirrored, mirrored], "ab")) == (
+        "mean probabilities of 2 networks and of each image and its mirror image"
+    )
 
 
 def test_a_count_is_read_as_a_sentence() -> None:

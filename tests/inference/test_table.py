@@ -4,9 +4,12 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from pyarrow import parquet
 
 import ding_cls
 from ding_cls.errors import DataError
@@ -24,8 +27,6 @@ PATHS = ['in/a, b\n"c".png', ODD, "torn.png", "in/é.png"]
 def predictions(classes: tuple[str, ...] = ("x,y", "path", "n02123045")) -> tuple[Predictor, list]:
     predictor = Predictor(Table(ROWS), PREPROCESSING, classes)
     Path("in").mkdir(exist_ok=True)
-    from PIL import Image
-
     for path, array in zip([PATHS[0], PATHS[1], PATHS[3]], black(3), strict=True):
         Image.fromarray(array).save(path, format="PNG")
     Path("torn.png").write_bytes(b"\x89PNG")
@@ -165,3 +166,32 @@ def test_where_each_label_has_its_threshold_the_line_says_so() -> None:
     (record,) = predictor(black(1))
     found = list(lines(record, topk=1, threshold=0.5, has_own_thresholds=True))
     assert found[1].startswith("none reaches its threshold; the highest is 0.26894143 a")
+
+
+@pytest.mark.parametrize("name", ["trained", "several", "tasks"])
+def test_a_parquet_file_has_the_cells_of_a_json_file(
+    request: pytest.FixtureRequest, workdir: Path, name: str
+) -> None:
+    predictor = ding_cls.load(request.getfixturevalue(name))
+    odd = os.fsdecode(b"x\xff.png")
+    Image.new("RGB", (9, 9), (200, 30, 60)).save("a.png")
+    for torn in ("torn.png", odd):
+        Path(torn).write_bytes(b"\x89PNG")
+    columns = Columns(predictor, topk=2, with_probabilities=True)
+    for out in ("p.json", "p.parquet"):
+        write_predictions(out, columns, predictor(["torn.png", "a.png", odd]))
+    table = parquet.read_table("p.parquet")
+    assert table.column_names == columns.header
+    rows = json.loads(Path("p.json").read_text())
+    rows[2].update(path=r"x\udcff.png", image_id=r"x\udcff.png", error=rows[2]["error"])
+    assert [[as_json(value) for value in row.values()] for row in table.to_pylist()] == [
+        list(row.values()) for row in rows
+    ]
+    assert [row["label"] is None for row in rows] == [True, False, True]
+
+
+def as_json(value: Any) -> Any:
+    """Return a cell of a Parquet file as a JSON file has it: float32 by way of its text."""
+    if isinstance(value, list):
+        return [as_json(each) for each in value]
+    return float(str(np.float32(value))) if isinstance(value, float) else value

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.report import draw_curves
-from tests.docs.scripts import script_of
+from ding_cls.report import draw_curves, draw_runs, read_rows, save_figure
+from ding_cls.report.curves import judged_names
 
 pytest.importorskip("matplotlib")
 
@@ -26,15 +26,21 @@ def test_the_lines_are_the_rows_of_the_run(tmp_path: Path) -> None:
         tmp_path / "run",
         [
             {"kind": "eval", "train_iter": 0, "loss": 2.5, "acc1": 10.0},
-            {"kind": "train", "train_iter": 10, "total_loss_avg": 2.0, "acc1_avg": 30.0},
+            {
+                "kind": "train",
+                "train_iter": 10,
+                "total_loss_avg": 2.0,
+                "acc1_avg": 30.0,
+                "cur_lr_avg": 0.1,
+            },
             {"kind": "train", "train_iter": 20, "total_loss_avg": None, "acc1_avg": 35.0},
             {"kind": "eval", "train_iter": 20, "loss": 1.5, "acc1": 40.0},
             {"kind": "epoch", "train_iter": 20, "train_loss": 1.75, "train_acc1": 32.5},
         ],
     )
-    left, right = draw_curves(run).axes
-    assert [axes.get_xlabel() for axes in (left, right)] == ["updates", "updates"]
-    assert left.get_ylabel() == "cross-entropy loss (log scale)"
+    left, right, rate = draw_curves(run).axes
+    assert [axes.get_xlabel() for axes in (left, right, rate)] == ["updates"] * 3
+    assert left.get_ylabel() == "loss (log scale)"
     assert right.get_ylabel() == "top-1 accuracy, %"
     steps, epochs, validation = (line.get_xydata().tolist() for line in left.lines)
     assert steps[0] == [10.0, 2.0]
@@ -43,13 +49,8 @@ def test_the_lines_are_the_rows_of_the_run(tmp_path: Path) -> None:
     assert epochs == [[20.0, 1.75]]
     assert validation == [[0.0, 2.5], [20.0, 1.5]]
     drawn = [line.get_xydata().tolist() for line in right.lines]
+    assert rate.lines[0].get_xydata().tolist() == [[10.0, 0.1]]
     assert drawn == [[[10.0, 30.0], [20.0, 35.0]], [[20.0, 32.5]], [[0.0, 10.0], [20.0, 40.0]]]
-
-
-def test_the_script_of_the_docs_writes_a_picture(tmp_path: Path) -> None:
-    row = {"kind": "epoch", "train_iter": 5, "train_loss": 1.0, "train_acc1": 50.0}
-    script_of("draw_curves").main([str(_write_run(tmp_path / "run", [row])), str(tmp_path / "out.png")])
-    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_without_an_epoch_is_named(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_run_without_an_epoch_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_runs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"metrics\.jsonl' cannot be read: No such file or directory; name"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl' does not exist; name the folder"):
         draw_curves(tmp_path)
 
 
@@ -69,3 +70,54 @@ def test_without_matplotlib_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[report\]'"):
         draw_curves(tmp_path)
+
+
+def _eval(train_iter: int, **results: float | None) -> dict[str, Any]:
+    return {"kind": "eval", "train_iter": train_iter, **results}
+
+
+def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
+    run = _write_run(tmp_path / "run", [_eval(1, loss=2.0), _eval(2, loss=1.0)])
+    file = run / "log" / "metrics.jsonl"
+    file.write_bytes(file.read_bytes()[:-9])
+    assert [row["train_iter"] for row in read_rows(run, "eval")] == [1]
+
+
+def test_several_runs_have_a_colour_each_and_every_panel(tmp_path: Path) -> None:
+    rows = [{"kind": "epoch", "train_iter": 5, "train_loss": 1.0}, _eval(5, loss=0.5, f1_macro=60.0)]
+    runs = {name: _write_run(tmp_path / name, rows) for name in ("a", "b")}
+    figure = draw_runs(runs)
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "training loss (log scale)",
+        "validation loss (log scale)",
+        "f1_macro",
+    ]
+    for axes in figure.axes:
+        assert [line.get_label() for line in axes.lines] == ["a", "b"]
+        assert axes.lines[0].get_color() != axes.lines[1].get_color()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_runs_without_an_epoch_are_no_picture(tmp_path: Path) -> None:
+    run = _write_run(tmp_path / "young", [_eval(0, loss=2.5)])
+    with pytest.raises(DataError, match="young has a finished epoch"):
+        draw_runs({"young": run})
+
+
+def test_what_a_run_was_judged_by() -> None:
+    rows = [[_eval(1, loss=1.0, acc5=90.0, acc1=50.0, raw_acc1=40.0, n_bad=3)], [_eval(1, mAP=10.0)]]
+    assert judged_names(rows) == ["acc1", "mAP"]
+    assert judged_names([[_eval(1, loss=1.0)]]) == []
+
+
+def test_a_loss_below_zero_has_no_logarithm(tmp_path: Path) -> None:
+    rows = [{"kind": "epoch", "train_iter": 5, "train_loss": -1.0}]
+    left, *_ = draw_curves(_write_run(tmp_path / "run", rows)).axes
+    assert (left.get_yscale(), left.get_ylabel()) == ("linear", "loss")
+
+
+@pytest.mark.parametrize(("ending", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_the_ending_chooses_the_format(tmp_path: Path, ending: str, begin: bytes) -> None:
+    run = _write_run(tmp_path / "run", [{"kind": "epoch", "train_iter": 5, "train_loss": 1.0}])
+    save_figure(draw_curves(run), tmp_path / f"out.{ending}")
+    assert (tmp_path / f"out.{ending}").read_bytes().startswith(begin)

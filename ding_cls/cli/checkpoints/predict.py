@@ -53,6 +53,14 @@ def add_verbs(verbs: Verbs) -> None:
     )
     predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
+    _add_weights(predict)
+    _add_confidence(predict)
+    add_allow_code(predict)
+    add_debug(predict)
+
+
+def _add_weights(predict: argparse.ArgumentParser) -> None:
+    """Enter the options of weights that are not a run's."""
     predict.add_argument(
         "--model", metavar="NAME", help="the network of a file of weights alone, such as mobilenet_v2"
     )
@@ -64,6 +72,10 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
     )
+
+
+def _add_confidence(predict: argparse.ArgumentParser) -> None:
+    """Enter the options of what ``ding-cls calibrate`` has left."""
     predict.add_argument(
         "--calibrated",
         action="store_true",
@@ -76,15 +88,13 @@ def add_verbs(verbs: Verbs) -> None:
         help="with these scores: name so many images that of these at most P percent are expected to be "
         "wrong; the others are 'unknown'",
     )
-    add_allow_code(predict)
-    add_debug(predict)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
     if launched_world_size() > 1:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
     if arguments.probabilities and arguments.out is None:
-        raise ConfigError("--probabilities are columns of a file; add --out FILE, a .csv, .json or .parquet")
+        raise ConfigError("--probabilities are columns of a file; add --out FILE.csv, .json or .parquet")
     from ding_cls.inference import load
     from ding_cls.inference.predict import (
         about_calibration,
@@ -142,12 +152,11 @@ def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         ConfigError: one of the two is missing, or both are named where one is.
     """
     from ding_cls.inference.loading import refuse_image
-    from ding_cls.inference.members import members_and_images, refuse_networks
+    from ding_cls.inference.members import members_and_images
 
     if arguments.split and (arguments.pretrained or arguments.model):
         raise ConfigError("--split is a run's own, and weights alone know no data: leave it out, name images")
     if arguments.pretrained:
-        refuse_networks(arguments.words)
         return [], arguments.words
     refuse_image(arguments.words[0])
     members, images = members_and_images(arguments.words, has_images=not arguments.split)

@@ -1,15 +1,10 @@
 """A run looked at before it is begun: everything is built, a few updates are done, nothing is kept.
 
-It must not touch the run's folder: what the parts must write goes to a temporary one.
+It must not touch the run's folder.
 """
 
-import contextlib
-import io
-import logging
-import logging.handlers
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +15,6 @@ import torch
 from ding_cls.checkpoint.state import size_of
 from ding_cls.common.disk import free_bytes
 from ding_cls.common.files import numbered_names
-from ding_cls.common.logs.log import forward_library_logs
-from ding_cls.config import checked_config
 from ding_cls.config.recipe import recipe_line
 from ding_cls.config.saving import updates_saved
 from ding_cls.data import EvalLoader
@@ -31,8 +24,9 @@ from ding_cls.pipeline.datasets.input_statistics import input_line
 from ding_cls.pipeline.dry_run.forecast import learning_rates, num_checkpoints, num_evaluations
 from ding_cls.pipeline.dry_run.measure import PeakMemory, timed
 from ding_cls.pipeline.dry_run.report import DryRun, Timing, print_dry_run
-from ding_cls.pipeline.run_context import Run, open_run
-from ding_cls.pipeline.train import assemble, read_run_and_code
+from ding_cls.pipeline.dry_run.temporary import load_first_weights, temporary_run
+from ding_cls.pipeline.run_context import Run
+from ding_cls.pipeline.train import assemble
 from ding_cls.policy import Policy
 
 __all__ = ["DryRun", "Timing", "dry_run", "print_dry_run"]
@@ -63,40 +57,25 @@ def dry_run(
     Raises:
         DingError: what the run would have raised.
     """
-    read, settings = read_run_and_code(
-        config,
-        data=data,
-        model=model,
-        epochs=epochs,
-        pretrained=pretrained,
-        synthetic=synthetic,
-        resume=False,
-        exp_name=exp_name,
-        overrides=overrides,
-        allow_code=allow_code,
+    arguments = {
+        "data": data,
+        "model": model,
+        "epochs": epochs,
+        "pretrained": pretrained,
+        "synthetic": synthetic,
+        "exp_name": exp_name,
+        "overrides": overrides,
+        "allow_code": allow_code,
+    }
+    with temporary_run(config, seed=seed, arguments=arguments) as (run, origins, wanted, warned):
+        report = _report(run, model, wanted, check_images)
+    return replace(
+        report,
+        remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
+        recipe=recipe_line(run.cfg, origins),
+        input=input_line(run.cfg, origins),
+        was_checked=check_images,
     )
-    notes = settings.pop("notes")
-    wanted = Path(checked_config(read, seed, **settings).exp_name)
-    with tempfile.TemporaryDirectory(prefix="ding_cls_dry_run_") as temporary:
-        cfg = {**read, "exp_name": os.path.join(temporary, "run")}
-        # What a run says while it is built names the temporary folder.
-        warned = logging.handlers.BufferingHandler(capacity=1000)
-        warned.setLevel(logging.WARNING)
-        forwarded = logging.Logger("dry run")
-        forwarded.addHandler(warned)
-        with (
-            forward_library_logs(forwarded),
-            contextlib.redirect_stdout(io.StringIO()),
-            open_run(cfg, seed=seed, notes=notes, **settings) as run,
-        ):
-            report = _report(run, model, wanted, check_images)
-        return replace(
-            report,
-            remarks=(*report.remarks, *(each.getMessage() for each in warned.buffer)),
-            recipe=recipe_line(run.cfg, settings["origins"]),
-            input=input_line(run.cfg, settings["origins"]),
-            was_checked=check_images,
-        )
 
 
 def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> DryRun:
@@ -107,7 +86,7 @@ def _report(run: Run, model: str | None, wanted: Path, check_images: bool) -> Dr
     (eval_loader,) = (each for each in run._loaders if isinstance(each, EvalLoader))
     mode, learn = policy.learn_mode, run.cfg.policy.learn
     mode.set_attribute("updates_per_epoch", len(loader))
-    _load_weights(learner, learn.learner.hook)
+    load_first_weights(run, learner)
     shapes: dict[str, str] = {}
     losses: list[torch.Tensor] = []
 
@@ -182,12 +161,6 @@ def _shapes(batch: Any, policy: Policy) -> dict[str, str]:
 
 def _described(tensor: torch.Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-
-
-def _load_weights(learner: Any, hooks: Mapping[str, Any]) -> None:
-    """Begin with the checkpoint that the run's first hook would load."""
-    if path := hooks.get("load_ckpt_before_run"):
-        learner.load_checkpoint(path)
 
 
 def _expected_loss(cfg: Any, network: torch.nn.Module, num_classes: int) -> float | None:

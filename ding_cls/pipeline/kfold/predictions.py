@@ -70,7 +70,7 @@ def average_predictions(
     """
     check_alone("average_predictions")
     if out is not None:
-        checked_ending(out)
+        checked_ending(out, (".csv", ".json"))
     if not checkpoints:
         raise ConfigError("average_predictions: name one checkpoint at least")
     settings: dict[str, Any] = {

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 
 import ding_cls
+from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.cli import main
 from tests.inference.conftest import CLASSES
 from tests.inference.conftest import images as images
@@ -217,3 +219,26 @@ def test_it_starts_within_a_fifth_of_torch_and_torchvision(tmp_path: Path) -> No
     program = f"import sys, ding_cls.inference.predict\nprint(sorted({{*{heavy}}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_several_networks_and_mirror_images(
+    trained: Path, images: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained, "cv/fold_0")
+    shutil.copytree(trained, "cv/fold_1")
+    state = read_checkpoint("cv/fold_1/ckpt/ckpt_best.pth.tar")
+    state["model"]["head.fc.bias"] += 1 - torch.arange(4.0)
+    write_checkpoint("cv/fold_1/ckpt/ckpt_best.pth.tar", state)
+    val, folds = str(images / "val"), ["cv/fold_0", "cv/fold_1"]
+    for words in ([*folds, val], ["cv", val], ["cv", "--split", "val"]):
+        assert main(["predict", *words, "--tta", "--probabilities", "--out", "p.json"]) == 0
+        assert capfd.readouterr().err.splitlines()[0] == (
+            "mean probabilities of 2 networks and of each image and its mirror image"
+        )
+        rows = json.loads(Path("p.json").read_text())
+        expected = ding_cls.load(folds, tta=True)(val)
+        assert [row["path"] for row in rows] == [record.path for record in expected]
+        found = [[row[name] for name in CLASSES] for row in rows]
+        assert np.allclose(found, [record.probabilities for record in expected], rtol=0, atol=1e-6)
+    assert main(["predict", "cv", "cv/fold_1", val]) == 2
+    assert "and a mean would count it twice; name it once" in capfd.readouterr().err

@@ -1,0 +1,1 @@
+"""What a config will do, looked at before anything is trained."""
