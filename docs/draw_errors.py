@@ -196,6 +196,12 @@ CASES: dict[str, list[Case]] = {
         ),
         Case("images beside a split", "predict run photos --split test"),
         Case("probabilities without a file", "predict run cat.png --probabilities", {"cat.png": 12}),
+        Case(
+            "a folder of pictures that holds something",
+            "predict run cat.png --draw photos",
+            {"cat.png": 12, "photos/cat.png": 12},
+        ),
+        Case("what is wrong, but no place for it", "predict run cat.png --wrong", {"cat.png": 12}),
         Case("weights without a network", "predict photos --pretrained", {"photos/cat.png": 12}),
     ],
     "Tools": [

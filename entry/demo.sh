@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The first command: set up, then train the main job. Without --data it trains on the handwritten digits that the
-# package carries. Arguments go to the main job; its run folder appears in the checkout.
+# The first command: set up, then train the main job, then write a report of it to open in a browser. Without --data it
+# trains on the handwritten digits that the package carries. Arguments go to the main job; its run folder, with the
+# report in it, appears in the checkout.
 #
 #   bash entry/demo.sh [--data DIR] [--seed N] [key=value ...]
 # 'sh entry/...' works too.
@@ -23,4 +24,5 @@ done
 
 setup_environment
 cd "$ROOT"
+export DING_CLS_REPORT=1
 exec "$PYTHON" -m dizoo.image_classification.entry.imagenet_res18_main ${arguments[@]+"${arguments[@]}"}

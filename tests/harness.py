@@ -43,7 +43,7 @@ _CLOCKS = {
     "backward_time_avg",
     "data_time_val",
 }
-_NAMES = {"images_per_s", "environment", "config"}
+_NAMES = {"images_per_s", "environment", "config", "config_origins"}
 
 
 class StopAt(LearnerHook):

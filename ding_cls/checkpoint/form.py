@@ -292,6 +292,7 @@ _RUN = record(
     label_kind=_such(lambda value: value in ("one", "several", "tasks"), "one, several or tasks"),
     preprocessing=_preprocessing,
     config=_all(mapping, data),
+    config_origins=dict_of(text),
     num_train_samples=whole(),
     global_batch_size=whole(1),
     seed=whole(-_MOST, 2**64),

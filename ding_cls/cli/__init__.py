@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from ding_cls import __version__
 from ding_cls.cli import config, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
-from ding_cls.cli.checkpoints import calibrate, evaluate, predict
+from ding_cls.cli.checkpoints import calibrate, compare, evaluate, predict, report
 from ding_cls.cli.exits import guarded as _guarded
-from ding_cls.cli.looking import curves, lr_find
+from ding_cls.cli.looking import curves, lr_find, show
 from ding_cls.cli.run import run_program
 
 __all__ = ["main", "run_program"]
@@ -45,19 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
-    for group in (
-        run,
-        kfold,
-        evaluate,
-        predict,
-        calibrate,
-        curves,
-        lr_find,
-        config,
-        hooks,
-        models,
-        prepare,
-        environment,
-    ):
+    judging = (evaluate, compare, report, predict, calibrate)
+    looking = (show, curves, lr_find)
+    for group in (run, kfold, *judging, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

@@ -77,6 +77,8 @@ _MMCLASSIFICATION = {
     "load_from": "--pretrained {}",
     "auto_resume": "--resume",
     "options": "--cfg-options {}",
+    # Of its tools/visualizations.
+    "dataset_size": "policy.collect.synthetic_samples={}",
 }
 _ONEFLOW = {
     "batch_size_per_device": "policy.learn.batch_size={}",

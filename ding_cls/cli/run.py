@@ -4,7 +4,7 @@ import argparse
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ding_cls.cli.arguments import (
     Verbs,
@@ -20,9 +20,15 @@ from ding_cls.cli.arguments import (
 from ding_cls.cli.exits import guarded
 from ding_cls.common.process import launched_rank
 from ding_cls.common.stops.signals import stoppable_command
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DingError
+
+if TYPE_CHECKING:
+    from ding_cls.pipeline.result import TrainResult
 
 Program = Callable[..., Any]
+REPORTS = "DING_CLS_REPORT"
+"""Environment variable that entry/demo.sh sets: a report is written once the run is trained."""
+
 FOLDER = (
     "folder with train/ and val/, one sub-folder per class in each; or a table, as labels.csv with the "
     "columns path, label, split; or arrays in an .npz file"
@@ -84,6 +90,8 @@ def run_program(
     add_run_arguments(parser)
     arguments = parse(parser, argv)
 
+    results: list[TrainResult] = []
+
     @stoppable_command()
     def run() -> None:
         from ding_cls.config.user_code import import_user_code
@@ -98,8 +106,29 @@ def run_program(
         result = program(cfg, arguments.seed, resume=resume, **more)
         if launched_rank() == 0:
             print_summary(result)
+            results.append(result)
 
-    return guarded(run, is_debugging=arguments.debug, argv=argv)
+    code = guarded(run, is_debugging=arguments.debug, argv=argv)
+    if code or not results or not os.environ.get(REPORTS):
+        return code
+    return guarded(
+        lambda: _report(results[0], allow_code=arguments.allow_code), is_debugging=arguments.debug, argv=argv
+    )
+
+
+def _report(result: "TrainResult", *, allow_code: bool) -> None:
+    """Write the report of a run that has just been trained, and say where; that it cannot be is no error."""
+    from ding_cls.pipeline.reporting.report import report
+
+    split = "test" if result.has_test_split else None
+    if split is None and not result.final:
+        return
+    try:
+        path = report(result.best_checkpoint, split=split, allow_code=allow_code)
+    except DingError as error:
+        print(f"\nNo report was written: {error}")
+    else:
+        print(f"\nA report to open in a browser: {path.resolve()}")
 
 
 def add_run_arguments(

@@ -32,10 +32,8 @@ def checked_ending(path: str | os.PathLike[str], endings: Sequence[str] = TABLE_
     """
     ending = Path(path).suffix.lower()
     if ending not in endings:
-        raise ConfigError(
-            f"'{os.fspath(path)}' must end in {', '.join(endings[:-1])} or {endings[-1]}: the ending decides "
-            "the format"
-        )
+        wanted = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise ConfigError(f"'{os.fspath(path)}' must end in {wanted}: the ending decides the format")
     if ending == ".parquet":
         _arrow()
     if Path(path).is_dir():

@@ -75,6 +75,10 @@ class TrainLoader:
             share = self._batches.share(number)
             yield batch if share is None else replace(batch, share=share)
 
+    def keys(self) -> Iterator[list[SampleKey]]:
+        """Return which samples the batches of the next epoch hold, in place of reading them."""
+        return iter(self._batches)
+
     def close(self) -> None:
         """End the reading processes now; without it they end when the loader is garbage."""
         _end_workers(self._loader)
@@ -179,6 +183,23 @@ def build_eval_loader(
     return EvalLoader(dataset, batches, num_workers=num_workers)
 
 
+def load_sample(dataset: Any, key: SampleKey, *, seed: int, restore: bool = True) -> tuple[Any, Any]:
+    """Return (image, target) of a sample as a loader reads it: what its transforms draw is that position's.
+
+    Args:
+        dataset: as in `build_train_loader`.
+        key: epoch, index, and how often the epoch has shown the sample before.
+        seed: the loader's; 0 in evaluation.
+        restore: put the generators' states back.
+    """
+    epoch, index, repeat = key
+    again = (repeat,) if repeat else ()
+    draws = derive_seed(Stream.AUGMENT, seed, epoch, index, *again)
+    with sample_randomness(draws, torch_only=draws_from_torch_only(dataset), restore=restore):
+        image, target = getattr(dataset, "load", dataset.__getitem__)(index)
+    return image, target
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """A DataError on its way from a worker to the main process, which raises it there.
@@ -197,20 +218,15 @@ class _KeyedView(Dataset["_Sample | _Failure"]):
         self.trace = trace
         self.dataset = dataset
         self._seed = seed
-        self._load = getattr(dataset, "load", dataset.__getitem__)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: SampleKey) -> _Sample | _Failure:
-        epoch, index, repeat = key
+        index = key.sample_id
         self.trace.note(index)
-        again = (repeat,) if repeat else ()
         try:
-            seed = derive_seed(Stream.AUGMENT, self._seed, epoch, index, *again)
-            torch_only, is_in_worker = draws_from_torch_only(self.dataset), get_worker_info() is not None
-            with sample_randomness(seed, torch_only=torch_only, restore=not is_in_worker):
-                image, target = self._load(index)
+            image, target = load_sample(self.dataset, key, seed=self._seed, restore=get_worker_info() is None)
         except DataError as error:
             return _Failure(str(error), type(error))
         if not isinstance(image, torch.Tensor):

@@ -15,6 +15,7 @@ from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.images import Source, find_images
+from ding_cls.inference.outputs.writers import Writer, handed_on
 from ding_cls.inference.predictor import Prediction, Predictor
 from ding_cls.inference.table import Columns, lines, write_predictions
 
@@ -128,6 +129,7 @@ def predict_files(
     with_probabilities: bool = False,
     batch_size: int | None = None,
     num_workers: int | None = None,
+    writers: Sequence[Writer] = (),
 ) -> Count:
     """Predict images; print path and names of each, or write them to a file; return what came of them.
 
@@ -139,6 +141,7 @@ def predict_files(
         with_probabilities: the file has a column for each class.
         batch_size: images that go through the network together; None: the predictor's.
         num_workers: processes that read ahead; None: the predictor's, where there is more than one batch.
+        writers: take each image as it is predicted.
 
     Raises:
         ConfigError: a number or an ending that cannot be used.
@@ -150,6 +153,7 @@ def predict_files(
         num_workers = predictor.num_workers if len(sources) > size else 0
     count = Count()
     stream = predictor.stream(sources, batch_size=size, num_workers=num_workers)
+    stream = handed_on(stream, writers) if writers else stream
     is_shown = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
     began = time.perf_counter()
     counted = _counted(stream, count, len(sources), is_shown=is_shown)
@@ -159,8 +163,11 @@ def predict_files(
     else:
         threshold = predictor.threshold if predictor.has_several_labels else None
         has_own = predictor.thresholds is not None
+        is_read = True
         for prediction in counted:
-            if not _print(lines(prediction, topk=topk, threshold=threshold, has_own_thresholds=has_own)):
+            texts = lines(prediction, topk=topk, threshold=threshold, has_own_thresholds=has_own)
+            is_read = is_read and _print(texts)
+            if not is_read and not writers:
                 break
     count.seconds = time.perf_counter() - began
     return count

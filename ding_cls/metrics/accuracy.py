@@ -47,6 +47,7 @@ class Accuracy(SumMetric):
             f"acc{k}" if thr is None else f"acc{k}_thr{thr:g}": (k, thr) for thr in thresholds for k in places
         }
         self.directions: Mapping[str, Direction] = dict.fromkeys(self._kinds, "max")
+        self.proportions: Mapping[str, str] = {name: name for name in self._kinds}
         self.primary = chosen_primary(primary, self.directions)
         self.note = ""
 
@@ -86,6 +87,7 @@ class StringAccuracy(SumMetric):
     """
 
     directions: Mapping[str, Direction] = {"acc_string": "max", "acc_character": "max"}
+    proportions: Mapping[str, str] = {"acc_string": "strings"}
 
     def __init__(self, primary: str | None = None) -> None:
         self.primary = chosen_primary(primary, self.directions)

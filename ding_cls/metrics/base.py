@@ -52,11 +52,14 @@ class SumMetric(IMetric):
         needs_scores: whether sums do not suffice. ``result`` then finds all ``logits`` (float32) and
             ``targets`` beside the totals, on the CPU in the order of the data. Every rank holds them all:
             four bytes for each logit, and as much again while they are gathered.
+        proportions: results that are a share of the samples in percent, and the sum that counts these: 1 or 0
+            of one sample.
     """
 
     primary: str
     directions: Mapping[str, Direction]
     needs_scores: bool = False
+    proportions: Mapping[str, str] = {}
 
     @abstractmethod
     def zeros(self) -> dict[str, torch.Tensor]:
@@ -77,6 +80,14 @@ class SumMetric(IMetric):
     def result(self, totals: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metrics from the sums over all samples: numbers, and tensors where there are more
         axes."""
+
+    def lean(self, *, has_scores: bool) -> "SumMetric | None":
+        """Return the metric of the same numbers with the fewest sums, to be resampled; None: there is none.
+
+        Args:
+            has_scores: all logits and targets are there for it.
+        """
+        return self if has_scores or not self.needs_scores else None
 
     def eval(self, inputs: torch.Tensor, label: torch.Tensor) -> dict[str, Any]:
         totals = plain_totals(self.sums(inputs, label))

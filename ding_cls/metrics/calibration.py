@@ -103,7 +103,7 @@ class CalibrationError(SumMetric):
         safe, bad_labels = class_numbers(logits, targets)
         # A row with a NaN has no score: it is a miss in the lowest bin.
         scores = logits.double().softmax(1).amax(1).nan_to_num(0.0)
-        bins = ((scores * self._num_bins).ceil().long() - 1).clamp(0, self._num_bins - 1)
+        bins = bins_of(scores, self._num_bins)
         hits = (target_ranks(logits, safe) == 0).long()
         empty = torch.zeros(self._num_bins, dtype=torch.int64, device=logits.device)
         return {
@@ -118,3 +118,13 @@ class CalibrationError(SumMetric):
         # n_b / n * |hits_b / n_b - scores_b / n_b|: the bins' own numbers cancel.
         gaps = (totals["hits"].double() - totals["scores"]).abs()
         return {"ece": gaps.sum().item() / totals["count"]}
+
+    def lean(self, *, has_scores: bool) -> None:
+        # Absolute gaps grow with noise, so resamples have larger ones: of 250 samples in 10 classes an
+        # interval held the true error in 48 to 89 % of trials, by whatever bootstrap.
+        return None
+
+
+def bins_of(scores: torch.Tensor, num_bins: int) -> torch.Tensor:
+    """Return the bin of each score in [0, 1], int64: of equal width, open below and closed above."""
+    return ((scores * num_bins).ceil().long() - 1).clamp(0, num_bins - 1)

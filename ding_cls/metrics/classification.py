@@ -29,6 +29,7 @@ class ImageClassificationMetric(SumMetric):
     """
 
     directions: Mapping[str, Direction] = {"loss": "min", "acc1": "max", "acc5": "max"}
+    proportions: Mapping[str, str] = {"acc1": "top1", "acc5": "top5"}
 
     def __init__(self, primary: str = "acc1") -> None:
         if primary not in self.directions:

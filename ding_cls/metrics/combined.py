@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
@@ -118,6 +119,20 @@ class ClassificationMetrics(SumMetric):
             own = {name.removeprefix(begin): each for name, each in totals.items() if name.startswith(begin)}
             found |= {name: value for name, value in part.result(own | scores).items() if name not in found}
         return {name: value for name, value in found.items() if name not in self._hidden}
+
+    def lean(self, *, has_scores: bool) -> SumMetric | None:
+        found = copy(self)
+        found._parts = [own for part in self._parts if (own := part.lean(has_scores=has_scores)) is not None]
+        found.needs_scores = any(part.needs_scores for part in found._parts)
+        return found if found._parts else None
+
+    @property
+    def proportions(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The parts' own."""
+        found: dict[str, str] = {}
+        for number, part in enumerate(self._parts):
+            found = {**{name: f"{number}.{key}" for name, key in part.proportions.items()}, **found}
+        return found
 
     @staticmethod
     def _joined(parts: Any) -> dict[str, torch.Tensor]:

@@ -95,6 +95,7 @@ class ExactMatch(MultiLabelMetric):
 
     primary = "exact_match"
     directions: Mapping[str, Direction] = {"exact_match": "max"}
+    proportions: Mapping[str, str] = {"exact_match": "matches"}
 
     def __init__(self, thr: float | None = None, topk: int | None = None) -> None:
         super().__init__(thr, topk, "exact_match")

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ding_cls.errors import ConfigError
-from ding_cls.metrics.accuracy import chosen_primary
+from ding_cls.metrics.accuracy import Accuracy, chosen_primary
 from ding_cls.metrics.base import METRICS, Direction, SumMetric
 from ding_cls.metrics.targets import check_labels, class_numbers, guessed_classes
 
@@ -113,6 +113,9 @@ class ConfusionMatrix(SumMetric):
         hits = int(totals["confusion"].trace())
         return {"acc1": 100.0 * hits / totals["count"], "confusion": totals["confusion"].tolist()}
 
+    def lean(self, *, has_scores: bool) -> SumMetric:
+        return Accuracy()
+
 
 def ratio(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
     """Return the quotient, and 0 where the denominator is 0; both float64 and not negative."""
@@ -139,7 +142,7 @@ def _averaged(
 def _counted(numbers: torch.Tensor, length: int) -> torch.Tensor:
     """Return how often each number below ``length`` occurs; ``bincount`` would wait for the largest."""
     zeros = torch.zeros(length, dtype=torch.int64, device=numbers.device)
-    return zeros.index_add_(0, numbers, torch.ones_like(numbers))
+    return zeros.index_add(0, numbers, torch.ones_like(numbers))
 
 
 def _checked(name: str, given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

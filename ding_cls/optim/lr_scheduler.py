@@ -63,6 +63,11 @@ class LrScheduler:
         """Number of epochs that ``step()`` has marked as finished."""
         return self._epoch
 
+    @property
+    def follows_results(self) -> bool:
+        """Whether evaluations decide about the learning rate: it is no function of the position then."""
+        return callable(getattr(self._innermost(), "observe", None))
+
     def step(self) -> None:
         """Mark an epoch as finished; without ``updates_per_epoch`` this moves the learning rate."""
         self._epoch += 1
@@ -94,9 +99,9 @@ class LrScheduler:
         Raises:
             ConfigError: the results lack what it watches.
         """
-        watching = getattr(self._innermost(), "observe", None)
-        if watching is not None:
-            watching(results)
+        schedule: Any = self._innermost()
+        if self.follows_results:
+            schedule.observe(results)
 
     def _position(self, train_iter: int) -> Position:
         length, max_iters = self.updates_per_epoch, self._max_iters

@@ -17,6 +17,7 @@ from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, not_written, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
@@ -90,6 +91,7 @@ def evaluate(
         ConfigError: no such metric, one that does not fit, an override without effect, another ending.
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
+    ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
     report = evaluate_checkpoint(
         checkpoint,
         config=config,
@@ -99,7 +101,8 @@ def evaluate(
         metric=metric,
         overrides=overrides,
         model=model,
-        keep_predictions=out is not None and checked_ending(out, OUT_ENDINGS) == ".npz",
+        keep_predictions=ending == ".npz",
+        intervals=ending == ".json",
         allow_code=allow_code,
         max_bad=max_bad,
         calibrated=calibrated,
@@ -121,12 +124,18 @@ def evaluate_checkpoint(
     overrides: Sequence[str] = (),
     model: torch.nn.Module | None = None,
     keep_predictions: bool = False,
+    intervals: bool = True,
     allow_code: bool = False,
     max_bad: int | None = None,
     calibrated: bool = False,
     tta: bool = False,
 ) -> EvaluationReport:
-    """Return all that `evaluate` finds out; with ``keep_predictions`` the logits of every sample too.
+    """Return all that `evaluate` finds out.
+
+    Args:
+        checkpoint: as there, like all that is not named here.
+        keep_predictions: keep the logits of every sample too.
+        intervals: find out the 95 % intervals of the results.
 
     Raises:
         CheckpointError: as there.
@@ -170,6 +179,7 @@ def evaluate_checkpoint(
                 model,
                 keep_logits=keep_predictions,
                 calibrated=calibrated,
+                intervals=intervals,
                 tta=tta,
             )
     finally:
@@ -184,6 +194,7 @@ def _evaluated(
     *,
     keep_logits: bool,
     calibrated: bool,
+    intervals: bool,
     tta: bool,
 ) -> EvaluationReport:
     """Pass all images through the network, once."""
@@ -199,28 +210,34 @@ def _evaluated(
         mode = with_temperature(mode, calibration)
     if tta:
         mode = with_mirrored(mode, has_several_labels=labels.kind == "several")
-    recorder = Recorder(mode, labels, keep_logits=keep_logits)
     described = inputs.cfg.policy.eval.metric
     metric = metric_for(described, dataset)
+    lean = lean_metric(metric, len(dataset) * len(classes)) if intervals else None
+    keeps = keep_logits or (lean is not None and lean.needs_scores)
+    recorder = Recorder(mode, labels, keep_logits=keeps, metric=lean)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
     last_iter = (inputs.state or {}).get("last_iter")
     train_iter = last_iter if isinstance(last_iter, int) else 0
     is_of_both = policy.eval_mode.get_attribute("minimises_cross_entropy")
     began = time.perf_counter()
     _, result = evaluator.eval(None, train_iter)
+    records, sums = recorder.gathered(), recorder.gathered_sums()
+    seconds = time.perf_counter() - began
+    scores = {"logits": records.logits, "targets": records.targets} if keeps else None
     return EvaluationReport(
         result=result,
         num_samples=evaluator.num_evaluated,
-        records=recorder.gathered(),
+        records=records,
         dataset=dataset,
         split=split,
         classes=classes,
         checkpoint=inputs.checkpoint,
         train_iter=train_iter,
         cfg=inputs.cfg,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
         calibration=calibration,
+        intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
         tta=tta,
     )
 
@@ -251,6 +268,7 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "num_samples": report.num_samples,
             **({"temperature": list(report.calibration.temperatures)} if report.calibration else {}),
             "results": plain(report.result),
+            "intervals": {name: list(each) for name, each in report.intervals.items()},
             "per_class": plain(report.per_class()),
             "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
         },

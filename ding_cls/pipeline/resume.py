@@ -13,10 +13,11 @@ from ding_cls.checkpoint.form import RESUMED_RUN, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.command import is_part_of_whole, restart_command
 from ding_cls.common.files import latest_folder
-from ding_cls.config.tree import at
+from ding_cls.config.tree import at, value_at
 from ding_cls.errors import ChangedRunError, CheckpointError, ConfigError
 
 SAVED_CONFIG = "total_config.py"
+ORIGINS = "config_origins"
 DROP_LAST = "policy.learn.learner.dataloader.drop_last"
 _FOLDER_WORD = "exp_name="
 
@@ -173,3 +174,22 @@ def keep_batches(
     if saved and at(saved, DROP_LAST) is None and at(given, DROP_LAST) is None:
         compiled.policy.learn.learner.dataloader.drop_last = True
         logger.info(f"this run was begun with whole batches alone, and goes on so: {DROP_LAST}=True")
+
+
+def origin_fact(
+    saved: Mapping[str, Any], now: Mapping[str, str], cfg: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Return, under its name, what set which value of a run's config, also where another command began it.
+
+    Args:
+        saved: what the checkpoint that it continues from says of it; empty of a new run.
+        now: of this command; a line of the run's own config only repeats what was set before.
+        cfg: the run's config. What says a value again that it had before has not set it.
+    """
+    known, former = saved.get(ORIGINS, {}), saved.get("config", {})
+    typed = {
+        path: place
+        for path, place in now.items()
+        if SAVED_CONFIG not in place and (path not in known or value_at(former, path) != value_at(cfg, path))
+    }
+    return {ORIGINS: {**known, **typed}}

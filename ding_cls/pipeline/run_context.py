@@ -24,6 +24,7 @@ from ding_cls.config.compile import save_run_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.messages import with_location
 from ding_cls.config.origins import FileNotes
+from ding_cls.config.run_length import last_update, num_epochs, num_updates
 from ding_cls.config.tools.lint import lint_run
 from ding_cls.config.tools.lint_rule import LintFinding
 from ding_cls.config.tree import comparable_leaves
@@ -45,7 +46,7 @@ from ding_cls.pipeline.datasets.input_statistics import (
 )
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.result import TrainResult, epoch_of, words_to_go_on
-from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, set_aside
+from ding_cls.pipeline.resume import keep_batches, name_restart_on_error, named_run, origin_fact, set_aside
 from ding_cls.pipeline.run_folder import checkpoints_of, choose_folder
 from ding_cls.policy import Policy
 from ding_cls.policy.stages import stages_of
@@ -103,20 +104,15 @@ class Run:
     def learner_cfg(self) -> Any:
         """The learner's section of the config, with the end that ``policy.learn.max_iters`` sets."""
         learn = self.cfg.policy.learn
-        if learn.max_iters is None:
-            return learn.learner
-        return EasyDict(
-            {**learn.learner, "train_iterations": min(learn.learner.train_iterations, learn.max_iters)}
-        )
+        return EasyDict({**learn.learner, "train_iterations": last_update(learn)})
 
     def max_epochs(self, loader: TrainLoader) -> int:
         """Return the epochs that the run begins: ``train_epoch``, or as many as ``max_iters`` needs."""
-        learn = self.cfg.policy.learn
-        return int(learn.train_epoch if learn.max_iters is None else -(-learn.max_iters // len(loader)))
+        return num_epochs(self.cfg.policy.learn, len(loader))
 
     def num_updates(self, loader: TrainLoader) -> int:
         """Return the updates of the whole run."""
-        return min(self.max_epochs(loader) * len(loader), int(self.learner_cfg.train_iterations))
+        return num_updates(self.cfg.policy.learn, len(loader))
 
     @property
     def shard(self) -> dict[str, int]:
@@ -173,6 +169,7 @@ class Run:
                 "label_kind": label_kind,
                 "preprocessing": preprocessing.state_dict(),
                 "config": plain_copy(self.cfg),
+                **origin_fact(self.saved_facts, self._origins, self.cfg),
                 "num_train_samples": len(loader.dataset),
                 "global_batch_size": loader.global_batch_size,
                 "drop_last": loader.drop_last,

@@ -18,7 +18,7 @@ from ding_cls.pipeline.result import TrainResult
 
 
 def print_summary(result: TrainResult) -> None:
-    """Print a table of the run's results, its files, and four commands that continue from here.
+    """Print a table of the run's results, its files, and five commands that continue from here.
 
     The run's log file gets the same lines.
     """
@@ -50,7 +50,7 @@ def print_summary(result: TrainResult) -> None:
 
 
 def _commands(result: TrainResult) -> list[str]:
-    """Return what one may want to do with a trained network: predict, evaluate, train on, look at curves."""
+    """Return what one may want to do with a trained network: predict, judge it, train on, look at curves."""
     run, logs = quote(str(result.run_folder)), quote(str(result.run_folder / "log"))
     split = " --split test" if result.has_test_split else ""
     code = " --allow-code" if result.needs_code else ""
@@ -61,7 +61,7 @@ def _commands(result: TrainResult) -> list[str]:
     can_evaluate = bool(split or result.final or result.best)
     return [
         f"{ours} predict {run} IMAGE{code}",
-        *([f"{ours} eval {run}{split}{code}"] if can_evaluate else []),
+        *([f"{ours} {verb} {run}{split}{code}" for verb in ("eval", "report")] if can_evaluate else []),
         several or f"{ours} train --resume {run}{code} {result.go_on}",
         f"{_command('pip')} install tensorboard && {_command('tensorboard')} --logdir {logs}",
     ]

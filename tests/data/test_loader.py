@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from torch.utils.data import TensorDataset
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data.datasets.arrays import ArrayDataset
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
-from ding_cls.data.loader import build_eval_loader, build_train_loader
+from ding_cls.data.loader import build_eval_loader, build_train_loader, load_sample
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
 from ding_cls.types import Batch, Share
@@ -362,3 +363,17 @@ def test_pixels_in_memory_are_the_same_bits_with_workers_and_stay_as_they_are(nu
         for batch in batches:
             batch.images.zero_()
         assert np.array_equal(images, before)
+
+
+def test_a_sample_alone_is_what_the_batch_holds(picture_folder: Path) -> None:
+    dataset = ImageNetDataset(picture_folder / "train", True, TrainAugmentation(image_size=8))
+    loader = build_train_loader(dataset, 7, seed=3)
+    loader.set_position(2, 1)
+    keys = list(loader.keys())
+    loader.set_position(2, 1)
+    batches = list(loader)
+    assert [[key.sample_id for key in each] for each in keys] == [
+        each.sample_ids.tolist() for each in batches
+    ]
+    images = [load_sample(dataset, key, seed=3)[0] for key in keys[0]]
+    assert torch.equal(torch.stack(images), batches[0].images)

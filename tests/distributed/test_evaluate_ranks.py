@@ -1,5 +1,6 @@
 """An evaluation on several processes: the same result, and the same files to the last byte."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.distributed.ranks import free_port, run_ranks
 from tests.harness import run_tiny, tiny_parts
 
 ALONE = "policy.learn.learner.dataloader.num_workers=0"
-METRICS: list[Any] = [None, "confusion", ["auroc", "f1"], {"type": "t_evaluated", "scale": 1.0}]
+METRICS: list[Any] = [None, ["confusion", "recall"], ["auroc", "f1"], {"type": "t_evaluated", "scale": 1.0}]
 
 
 def evaluate_all(folder: str, mark: str, ports: list[int]) -> list[dict[str, Any]]:
@@ -38,6 +39,7 @@ def test_any_number_of_processes_writes_the_same_files(picture_folder: Path, wor
     # 19 images: no number of processes divides them.
     (picture_folder / "val" / "fir" / "004.png").unlink()
     alone = evaluate_all(str(workdir), "1", [])
+    assert {"acc1", "recall_macro"} <= set(json.loads(Path("1_1.json").read_text())["intervals"])
     for world_size in (2, 3):
         ports = [free_port() for _ in METRICS]
         ranks = run_ranks(evaluate_all, world_size, str(workdir), str(world_size), ports)

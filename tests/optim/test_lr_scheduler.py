@@ -179,3 +179,16 @@ def test_a_state_that_is_none_is_refused(state: dict[str, object]) -> None:
 
 def test_it_is_not_torchs_scheduler() -> None:
     assert not issubclass(LrScheduler, torch.optim.lr_scheduler.LRScheduler)
+
+
+@pytest.mark.parametrize(
+    ("described", "follows"),
+    [
+        ({"type": "ReduceLROnPlateau", "warmup": "linear", "warmup_iters": 3}, True),
+        ({"type": "Step", "step": 1}, False),
+    ],
+)
+def test_it_says_whether_results_move_the_rate(described: dict[str, Any], follows: bool) -> None:
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+    scheduler = LrScheduler(build_schedule(described), optimizer, base_lr=0.1, max_epochs=2)
+    assert scheduler.follows_results == follows

@@ -17,6 +17,7 @@ from ding_cls.pipeline.resume import (
     folder_in,
     named_run,
     newer_files,
+    origin_fact,
     set_aside,
     without_folders,
 )
@@ -253,3 +254,23 @@ def test_the_line_of_a_run_that_stopped_early_lets_it_go_on(
     assert "--resume run policy.learn.train_epoch=6" in printed
     rows = [json.loads(line) for line in Path("run/log/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows if row["kind"] == "epoch"] == [0, 1, 2]
+
+
+def test_what_set_a_value_is_known_after_a_resume_too() -> None:
+    places = {
+        "seed": "a.py:3",
+        "exp_name": "override exp_name='run'",
+        "policy.cuda": "override policy.cuda=False",
+    }
+    cfg = {"seed": 1, "exp_name": "run", "policy": {"cuda": False}}
+    begun = origin_fact({}, places, cfg)
+    assert begun == {"config_origins": places}
+    typed = {
+        "seed": "run/total_config.py:8",
+        "exp_name": "override exp_name=run",
+        "policy.cuda": "override policy.cuda=True",
+    }
+
+    resumed = origin_fact({**begun, "config": cfg}, typed, {**cfg, "policy": {"cuda": True}})
+
+    assert resumed["config_origins"] == {**places, "policy.cuda": "override policy.cuda=True"}

@@ -29,7 +29,7 @@ def result(folder: str = "runs/my run", *, was_complete: bool = False, best: boo
     )
 
 
-def test_it_shows_results_files_and_four_commands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_shows_results_files_and_five_commands(capsys: pytest.CaptureFixture[str]) -> None:
     print_summary(result())
     text = capsys.readouterr().out
     for words in (
@@ -53,13 +53,14 @@ def test_it_shows_results_files_and_four_commands(capsys: pytest.CaptureFixture[
         assert line.endswith(path)
     commands = lines[next(n for n, line in enumerate(lines) if line.startswith("To type next")) + 1 :]
     words = [shlex.split(line) for line in commands]
-    assert [Path(line[0]).name for line in words] == ["ding-cls", "ding-cls", "ding-cls", "pip"]
-    assert [line[1:] for line in words[:3]] == [
+    assert [Path(line[0]).name for line in words] == [*["ding-cls"] * 4, "pip"]
+    assert [line[1:] for line in words[:4]] == [
         ["predict", "runs/my run", "IMAGE"],
         ["eval", "runs/my run", "--split", "test"],
+        ["report", "runs/my run", "--split", "test"],
         ["train", "--resume", "runs/my run", "policy.learn.train_epoch=16"],
     ]
-    assert shlex.split(commands[3].replace("&&", ";"))[-1] == "runs/my run/log"
+    assert shlex.split(commands[4].replace("&&", ";"))[-1] == "runs/my run/log"
 
 
 def test_several_processes_go_on_as_several(
@@ -119,7 +120,7 @@ def test_a_run_with_code_of_its_own_is_judged_with_leave(capsys: pytest.CaptureF
     lines = [
         line for line in capsys.readouterr().out.splitlines() if line.startswith("  ") and "pip" not in line
     ]
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all("--allow-code" in shlex.split(line) for line in lines)
 
 

@@ -58,6 +58,12 @@ def add_verbs(verbs: Verbs) -> None:
         "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
     )
     evaluate.add_argument("--wrong", type=int, metavar="N", help="list the N surest mistakes")
+    evaluate.add_argument(
+        "--no-intervals",
+        dest="intervals",
+        action="store_false",
+        help="leave out the 95 %% intervals of the results",
+    )
     add_words(
         evaluate,
         first="[CONFIG] CKPT [key=value ...]",
@@ -98,6 +104,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         metric=arguments.metric,
         overrides=overrides,
         keep_predictions=ending == ".npz",
+        intervals=arguments.intervals,
         allow_code=arguments.allow_code,
         max_bad=arguments.max_bad,
         calibrated=arguments.calibrated,

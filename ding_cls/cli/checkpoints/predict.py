@@ -30,6 +30,7 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument(
         "--out", metavar="FILE", help="write a .csv, .json or .parquet file, one row for each image"
     )
+    _add_folders(predict)
     predict.add_argument(
         "--split",
         type=lambda name: "val" if name in ("valid", "validation") else name,
@@ -90,12 +91,35 @@ def _add_confidence(predict: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_folders(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument(
+        "--draw", metavar="DIR", help="write each image into DIR, with its classes and scores on it"
+    )
+    predict.add_argument(
+        "--cam",
+        metavar="DIR",
+        help="write a heat map of each image into DIR (Grad-CAM): where its class shows",
+    )
+    predict.add_argument(
+        "--sort-into", metavar="DIR", help="copy each image into DIR/CLASS, by its predicted class"
+    )
+    predict.add_argument(
+        "--wrong",
+        action="store_true",
+        help="with --sort-into: only images in the folder of another class, into DIR/FOLDER/CLASS",
+    )
+    predict.add_argument(
+        "--link", action="store_true", help="with --sort-into: symbolic links in place of copies"
+    )
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     if launched_world_size() > 1:
         raise ConfigError(f"predict runs in one process, and {launched_world_size()} were started; start one")
     if arguments.probabilities and arguments.out is None:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv, .json or .parquet")
     from ding_cls.inference import load
+    from ding_cls.inference.outputs.writers import OutputFolders
     from ding_cls.inference.predict import (
         about_calibration,
         averaged_line,
@@ -106,6 +130,8 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     members, words = _named(arguments)
     check_output(arguments.out, topk=arguments.topk)
+    names = ("draw", "cam", "sort_into", "wrong", "link")
+    folders = OutputFolders(**{name: getattr(arguments, name) for name in names})
     sources: Any = named_images(words, sys.stdin.buffer) if words else []
     predictor = load(
         members or None,
@@ -130,6 +156,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         )
     for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)
+    writers = folders.writers(predictor, sources, topk=arguments.topk, batch_size=arguments.batch_size)
     count = predict_files(
         predictor,
         sources,
@@ -138,10 +165,12 @@ def _predict(arguments: argparse.Namespace) -> int:
         with_probabilities=arguments.probabilities,
         batch_size=arguments.batch_size,
         num_workers=arguments.workers,
+        writers=writers,
     )
     for path, error in count.failed[:5] if arguments.out else ():
         print(f"not read: {error or path}", file=sys.stderr)
-    print(f"{count}{': ' + arguments.out if arguments.out else ''}", file=sys.stderr)
+    written = "".join(f"; {each}" for each in writers)
+    print(f"{count}{': ' + arguments.out if arguments.out else ''}{written}", file=sys.stderr)
     return 2 if arguments.strict and count.failed else 0
 
 

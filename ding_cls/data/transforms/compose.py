@@ -25,7 +25,7 @@ from ding_cls.data.transforms.formatting import (
     ToTensor,
 )
 from ding_cls.data.transforms.geometry import GeometryStep
-from ding_cls.data.transforms.loading import LoadImageFromFile
+from ding_cls.data.transforms.loading import OPENED, LoadImageFromFile
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.data.transforms.torchvision import PREFIX, OnImage
 from ding_cls.errors import ConfigError, DataError, DingError
@@ -33,6 +33,8 @@ from ding_cls.errors import ConfigError, DataError, DingError
 # What a user's step returns is not known before it is looked at.
 Step = Callable[[dict[str, Any]], Any]
 Described = Mapping[str, Any] | Step
+# Is shown the image of a sample, as it comes in (with None) and after each step; it must not write into it.
+Watch = Callable[[Step | None, Any], None]
 
 # torchvision's own that may normalise without saying by what numbers.
 _OPAQUE = (v2.LinearTransformation, v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, v2.Lambda)
@@ -52,6 +54,8 @@ class Compose:
 
     Attributes:
         steps: all steps.
+        described: what each of them was made from.
+        watch: is shown what becomes of an image in `pixels`.
         pixel_steps: those before what a batch can do.
         is_from_file: a `LoadImageFromFile` is among them.
         deferred: how a batch of uint8 from `pixels` is normalised; None where no `Normalize` was left out.
@@ -69,10 +73,14 @@ class Compose:
         if isinstance(transforms, (Mapping, str)) or not isinstance(transforms, Sequence):
             raise ConfigError(f"a pipeline is a list of dict(type='Name', ...), not {transforms!r}")
         steps: list[Step] = []
+        described: list[Described] = []
         for each in transforms:
             step = build_step(each)
             steps.extend(step.steps if isinstance(step, Compose) else [step])
+            described.extend(step.described if isinstance(step, Compose) else [each])
         self.steps: tuple[Step, ...] = tuple(steps)
+        self.described: tuple[Described, ...] = tuple(described)
+        self.watch: Watch = unwatched
         self.is_from_file = any(isinstance(step, LoadImageFromFile) for step in steps)
         stated = next(filter(None, map(self._numbers, reversed(steps))), None)
         self.is_known = _are_known(steps)
@@ -104,18 +112,21 @@ class Compose:
         Raises:
             DataError: as above.
         """
-        later = self.pixel_steps
+        later, watch = self.pixel_steps, self.watch
+        watch(None, results.get(OPENED, results.get("img")))
         if self._load is not None:
             # Pillow reads, cuts and resizes: no array of the whole image is made between.
             image = self._load.image_of(results)
+            watch(self._load, image)
             for step in self._moving:
                 image = step.moved(image, results)
+                watch(step, image)
             later = later[1 + len(self._moving) :]
             results = with_image(results, as_array(image) if later else image)
-        results = run_steps(later, results)
+        results = run_steps(later, results, watch)
         if self.deferred is None or is_bytes(results.get("img")):
             return results
-        return run_steps(self.steps[len(self.pixel_steps) :][:1], results)
+        return run_steps(self.steps[len(self.pixel_steps) :][:1], results, watch)
 
     def __repr__(self) -> str:
         return f"Compose({list(self.steps)!r})"
@@ -203,7 +214,11 @@ def build_step(step: Described) -> Step:
     return built
 
 
-def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
+def unwatched(step: Step | None, img: Any) -> None:
+    """Look at nothing: what watches a pipeline that nobody looks at."""
+
+
+def run_steps(steps: Sequence[Step], results: dict[str, Any], watch: Watch = unwatched) -> dict[str, Any]:
     """Return the sample after these steps; what a step raises gets a note that names step and sample.
 
     Raises:
@@ -219,15 +234,16 @@ def run_steps(steps: Sequence[Step], results: dict[str, Any]) -> dict[str, Any]:
         except Exception as error:
             if isinstance(error, KeyError) and error.args == ("img",) and "img" not in results:
                 raise DataError(_without_image(step, results, was_there=had_image)) from error
-            error.add_note(f"in the pipeline step {_name(step)}, for {described_sample(results)}")
+            error.add_note(f"in the pipeline step {step_name(step)}, for {described_sample(results)}")
             raise
         if not isinstance(changed, dict):
             kind = "None" if changed is None else f"a {type(changed).__name__}"
             raise DataError(
-                f"the pipeline step {_name(step)} returned {kind} for {described_sample(results)}; "
+                f"the pipeline step {step_name(step)} returned {kind} for {described_sample(results)}; "
                 "it must return the dict it was given, changed"
             )
         results = changed
+        watch(step, results.get("img"))
     return results
 
 
@@ -237,7 +253,7 @@ def _without_image(step: Step, results: dict[str, Any], *, was_there: bool) -> s
         if was_there
         else "begin the pipeline with dict(type='LoadImageFromFile')"
     )
-    return f"the pipeline step {_name(step)} finds no 'img' in {described_sample(results)}: {remedy}"
+    return f"the pipeline step {step_name(step)} finds no 'img' in {described_sample(results)}: {remedy}"
 
 
 def _moving(steps: Sequence[Step]) -> list[GeometryStep]:
@@ -290,7 +306,7 @@ def _range_after(transform: Any, before: Normalization | None) -> Normalization 
     return before or (FROM_0_TO_1 if getattr(transform, "scale", True) else FROM_0_TO_255)
 
 
-def _name(step: Step) -> str:
-    # Of a transform of torchvision's its own name.
+def step_name(step: Step) -> str:
+    """Return what a step is called; of a transform of torchvision's its own name."""
     step = step.transform if isinstance(step, OnImage) else step
     return str(getattr(step, "__name__", type(step).__name__))

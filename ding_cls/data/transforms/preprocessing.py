@@ -68,6 +68,12 @@ class PipelinePreprocessing:
                 for step in compose.steps
             ]
         )
+        self._steps.described = compose.described
+
+    @property
+    def steps(self) -> Compose:
+        """The steps as they run on an image that is handed in."""
+        return self._steps
 
     @property
     def is_builtin(self) -> bool:

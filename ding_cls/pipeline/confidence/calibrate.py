@@ -91,6 +91,7 @@ def calibrate(
         batch_size=batch_size,
         model=model,
         keep_predictions=True,
+        intervals=False,
         allow_code=allow_code,
         max_bad=max_bad,
     )

@@ -1,7 +1,7 @@
 """What an evaluation found, for tables and files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 
 from ding_cls.inference.calibration import Calibration
 from ding_cls.metrics import Display
+from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of
 
 
@@ -29,6 +30,9 @@ class EvaluationReport:
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
         calibration: what the logits were divided by; None: they are the network's.
+        intervals: of results of one number the 95 % interval, low and high, in the unit of the result; some
+            have none (`ding_cls.metrics.analysis.bootstrap`). Empty where none were asked for, and on other
+            ranks than the first.
         tta: each image was seen as its mirror image too.
     """
 
@@ -44,6 +48,7 @@ class EvaluationReport:
     seconds: float
     is_other_loss: bool
     calibration: Calibration | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict)
     tta: bool = False
 
     @property

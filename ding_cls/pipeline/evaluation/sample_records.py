@@ -14,6 +14,8 @@ from ding_cls.data import ConcatDataset, innermost
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed import gather_objects
+from ding_cls.metrics import SumMetric
+from ding_cls.metrics.analysis.bootstrap import SampleSums
 from ding_cls.metrics.per_class import ratio
 from ding_cls.metrics.targets import guessed_classes
 from ding_cls.pipeline.checks.labels import Labels
@@ -133,13 +135,17 @@ class Recorder:
         mode: the policy's.
         labels: what the labels of the data are.
         keep_logits: keep these too: four bytes for each of them.
+        metric: keep its sums over each sample too, for intervals.
     """
 
-    def __init__(self, mode: EvalMode, labels: Labels, *, keep_logits: bool) -> None:
+    def __init__(
+        self, mode: EvalMode, labels: Labels, *, keep_logits: bool, metric: SumMetric | None = None
+    ) -> None:
         self.mode = replace(mode, forward=self._forward)
         self._forward_of: Callable[[Any], torch.Tensor] = mode.forward
         self._kind, self._keeps_logits = labels.kind, keep_logits
         self._batches: list[tuple[torch.Tensor, ...]] = []
+        self._sums = None if metric is None else SampleSums(metric)
 
     def gathered(self) -> SampleRecords:
         """Return the samples of all ranks, which call this together."""
@@ -147,18 +153,25 @@ class Recorder:
         rows = [batch for rank in gather_objects(own) for batch in rank]
         return SampleRecords(self._kind, *(torch.cat(column) for column in zip(*rows, strict=True)))
 
+    def gathered_sums(self) -> SampleSums | None:
+        """Return the metric's sums over each sample of all ranks, which call this together; None without
+        one."""
+        if self._sums is None:
+            return None
+        first, *others = gather_objects(self._sums)
+        for each in others:
+            first.append(each)
+        return first
+
     def _forward(self, batch: Any) -> torch.Tensor:
         given = self._forward_of(batch)
         # Apple's GPUs know no float64.
         logits = given.cpu() if given.device.type == "mps" else given
         targets = batch.targets.to(logits.device)
         predicted, scores = predicted_of(probabilities_of(logits, self._kind), self._kind, logits)
-        if self._kind == "several":
-            is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
-        else:
-            is_right = predicted == _one_number(targets, self._kind)
-        if is_right.dim() == 2:
-            is_right = is_right.all(1)
+        is_right = right_ones(predicted, targets, self._kind, scores)
+        if self._sums is not None:
+            self._sums.add(logits, targets)
         kept = (logits if self._keeps_logits else logits[:0]).cpu()
         self._batches.append((batch.sample_ids, targets, predicted, scores, is_right, kept))
         return given
@@ -212,6 +225,17 @@ def predicted_of(
     # C is the number of no class: behind the last column stands what has no score.
     missing = probabilities.new_full((*probabilities.shape[:-1], 1), float("nan"))
     return guesses, torch.cat([probabilities, missing], -1).gather(-1, guesses[..., None])[..., 0]
+
+
+def right_ones(
+    predicted: torch.Tensor, targets: torch.Tensor, kind: str, scores: torch.Tensor
+) -> torch.Tensor:
+    """Return which samples are right, bool ``(N,)``, as in `SampleRecords`, like the arguments."""
+    if kind == "several":
+        is_right = ((predicted == (targets == 1)) | (targets < 0)) & ~scores.isnan()
+    else:
+        is_right = predicted == _one_number(targets, kind)
+    return is_right.all(1) if is_right.dim() == 2 else is_right
 
 
 def _one_number(targets: torch.Tensor, kind: str) -> torch.Tensor:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ding_cls.data import readable_names
 from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
+from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import COLUMNS, list_of, sample_paths
 
@@ -36,6 +37,8 @@ def print_evaluation(
         console.print(f"{label + ':':12}{printable(text)}", markup=False)
     console.print()
     console.print(_results(report))
+    if report.intervals:
+        console.print("in brackets: 95 % intervals, for other images of the same kind", style="dim")
     lists = [name for name, value in report.result.items() if not _is_shown(name, value, report)]
     if lists:
         console.print(f"as lists, in --out FILE.json: {', '.join(lists)}", markup=False)
@@ -75,17 +78,30 @@ def head_of(report: EvaluationReport) -> list[tuple[str, str]]:
 
 
 def _results(report: EvaluationReport) -> Table:
-    """Return the results in two columns: name, and value with its unit."""
+    """Return the results: name, value with its unit, and the 95 % interval where there is one."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
+    if report.intervals:
+        table.add_column(style="dim")
     for name, value in report.display(report.result).items():
         if fits_a_line(value):
             label, number = report.display.name(str(name)), show_value(value, digits_of(str(name)))
             unit = "%" if is_percentage(str(name)) else ""
-            table.add_row(escape(printable(label)), escape(printable(number)), unit)
+            cells = [escape(printable(label)), escape(printable(number)), unit]
+            if report.intervals:
+                cells.append(interval_text(str(name), report.intervals.get(name)))
+            table.add_row(*cells)
     return table
+
+
+def interval_text(name: str, interval: Interval | None) -> str:
+    """Return ``(86.2 to 93.8)``, with a digit less than the result itself has; empty without one."""
+    if interval is None:
+        return ""
+    low, high = (show_value(each, digits_of(name) - 1) for each in interval)
+    return f"({low} to {high})"
 
 
 def _is_shown(name: str, value: Any, report: EvaluationReport) -> bool:

@@ -79,6 +79,7 @@ def average_predictions(
         "batch_size": batch_size,
         "model": model,
         "keep_predictions": True,
+        "intervals": False,
         "allow_code": allow_code,
     }
     first = evaluate_checkpoint(checkpoints[0], **settings)

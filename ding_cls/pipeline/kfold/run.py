@@ -178,7 +178,11 @@ def _finish_fold(run: _Run, fold: int) -> None:
             raise CheckpointError(f"'{checkpoints}' holds no last checkpoint any more; leave out --use-last")
         checkpoint = written[0]
     report = evaluate_checkpoint(
-        checkpoint, model=run.network_copy(), keep_predictions=True, allow_code=run.allow_code
+        checkpoint,
+        model=run.network_copy(),
+        keep_predictions=True,
+        intervals=False,
+        allow_code=run.allow_code,
     )
     held_out, predictions = report.dataset, report.predictions
     numbers = [held_out.indices[each] for each in predictions["sample_ids"].tolist()]

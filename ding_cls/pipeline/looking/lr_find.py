@@ -81,22 +81,12 @@ def lr_find(
     """
     rates: list[float] = []
     losses: list[float] = []
-    configured, lowest = [math.nan], math.inf
+    configured: list[float] = []
+    lowest = math.inf
 
     def sweep(cfg: Any) -> None:
-        given = at(cfg, "policy.learn.learning_rate")
-        configured[0] = defaults(POLICY)["learn"]["learning_rate"] if given is None else given
-        gamma = (LAST_RATE / FIRST_RATE) ** (1 / (NUM_UPDATES - 1))
-        settings = {
-            "learning_rate": FIRST_RATE,
-            "lr_schedule": {"type": "Exp", "gamma": gamma, "by_epoch": False},
-            "max_iters": NUM_UPDATES,
-            **dict.fromkeys(("momentum_schedule", "weight_decay_schedule", "auto_scale_lr", "swa"), None),
-        }
-        for name in _OF_A_SCHEDULE:
-            drop(cfg, f"policy.learn.{name}")
-        for name, value in settings.items():
-            put(cfg, f"policy.learn.{name}", value)
+        configured.append(at(cfg, "policy.learn.learning_rate") or defaults(POLICY)["learn"]["learning_rate"])
+        _grow_rate(cfg)
 
     everything = {"model": model, **_NOTHING, **arguments}
     with temporary_run(config, seed=seed, arguments=everything, change=sweep) as (run, *_):
@@ -130,6 +120,21 @@ _NOTHING: dict[str, Any] = {
     "overrides": (),
     "allow_code": False,
 }
+
+
+def _grow_rate(cfg: Any) -> None:
+    """Let a config's rate grow by the same factor each update, and nothing else follow a schedule."""
+    gamma = (LAST_RATE / FIRST_RATE) ** (1 / (NUM_UPDATES - 1))
+    settings = {
+        "learning_rate": FIRST_RATE,
+        "lr_schedule": {"type": "Exp", "gamma": gamma, "by_epoch": False},
+        "max_iters": NUM_UPDATES,
+        **dict.fromkeys(("momentum_schedule", "weight_decay_schedule", "auto_scale_lr", "swa"), None),
+    }
+    for name in _OF_A_SCHEDULE:
+        drop(cfg, f"policy.learn.{name}")
+    for name, value in settings.items():
+        put(cfg, f"policy.learn.{name}", value)
 
 
 def _batches(loader: TrainLoader) -> Iterator[Batch]:

@@ -16,6 +16,7 @@ from ding_cls.data.transforms import (
     build_step,
 )
 from ding_cls.data.transforms.array_ops import as_pixels
+from ding_cls.data.transforms.compose import step_name
 from ding_cls.errors import ConfigError, DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -248,3 +249,17 @@ class OwnResize(Resize):
 )
 def test_steps_are_builtin_where_none_can_be_the_users_own(steps, expected):
     assert Compose(steps).is_builtin is expected
+
+
+def test_who_watches_sees_each_step_of_the_pixels() -> None:
+    seen: list[tuple[str, tuple[int, ...]]] = []
+    pipeline = Compose(
+        [{"type": "Resize", "size": 4}, {"type": "Normalize", "mean": [0.0] * 3, "std": [9.0] * 3}]
+    )
+    pipeline.watch = lambda step, img: seen.append(("" if step is None else step_name(step), img.shape))
+    pipeline.pixels({"img": np.zeros((6, 6, 3), np.uint8)})
+    assert seen == [("", (6, 6, 3)), ("Resize", (4, 4, 3))]
+    seen.clear()
+    # Floats are normalised before they are batched.
+    pipeline.pixels({"img": np.zeros((6, 6, 3), np.float32)})
+    assert [name for name, _ in seen] == ["", "Resize", "Normalize"]

@@ -31,9 +31,8 @@ def pets(trained: Path, images: Path) -> None:
 
 
 def test_the_commands_of_one_process_run(pets: None, capsys: pytest.CaptureFixture[str]) -> None:
-    typed = [words for words in COMMANDS if words[0] == "ding-cls"]
+    typed = [words for words in COMMANDS if words[:2] == ["ding-cls", "eval"]]
     assert len(typed) == 14
-    assert [words[1] for words in typed] == ["eval"] * 14
     skipped = ("--split", "runs/pets/ckpt/iteration_4.pth.tar", "net.py")
     run = [words[1:] for words in typed if not any(each in words for each in skipped)]
     assert len(run) == 11
@@ -42,6 +41,18 @@ def test_the_commands_of_one_process_run(pets: None, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert out.count("data: ") == 11
     assert out.count("written to results.") == 3
+
+
+def test_the_comparisons_run(pets: None, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = [words[1:] for words in COMMANDS if words[:2] == ["ding-cls", "compare"]]
+    assert len(typed) == 3
+    for name in "abc":
+        Path("runs", name).symlink_to(trained)
+    for name in ("a.csv", "b.json"):
+        ding_cls.evaluate("runs/a", out=name)
+    for words in typed:
+        assert main([each if each != "test" else "val" for each in words]) == 0, words
+    assert capsys.readouterr().out.count("no difference shown: A and B are right on the same images") == 3
 
 
 def test_the_files_hold_what_the_page_lists(pets: None) -> None:

@@ -66,7 +66,7 @@ def test_every_command_of_the_page_can_be_typed() -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```", PAGE, re.S | re.M)
     lines = [line.rpartition("| ")[2] for block in blocks for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines]
-    assert len(commands) == 11
+    assert len(commands) == 16
     for command in commands:
         assert command[:2] == ["ding-cls", "predict"]
         _parser().parse_args(command[1:])

@@ -204,7 +204,8 @@ def test_a_json_file_holds_results_classes_and_rows(trained: Path) -> None:
     evaluate("run", out="a.json")
     found = json.loads(Path("a.json").read_text())
     assert list(found) == [
-        *("checkpoint", "train_iter", "folder", "split", "num_samples", "results", "per_class", "rows")
+        *("checkpoint", "train_iter", "folder", "split", "num_samples", "results", "intervals"),
+        *("per_class", "rows"),
     ]
     assert {**found["results"], "num_samples": found["num_samples"]} == result
     assert (found["folder"], found["split"]) == (str(trained / "val"), "val")

@@ -123,3 +123,18 @@ def test_nothing_is_wider_than_the_terminal_but_what_is_to_be_copied(
 
 def test_text_that_no_terminal_shows_becomes_escapes() -> None:
     assert printable("a\tb\r\x1b[31m\udc80é") == r"a\tb\r\x1b[31m\udc80é"
+
+
+def test_intervals_stand_behind_the_values_and_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    result = {"loss": 0.5, "acc1": 75.0, "cohen_kappa_of_a_users_own_metric": 0.25}
+    found = {"loss": (0.40004, 0.61), "acc1": (30.06, 95.44)}
+    report = report_of(2, [0, 1, 1, 1], [0, 0, 1, 1], result, intervals=found)
+    print_evaluation(report)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[4:8] == [
+        "loss                               0.5000     (0.400 to 0.610)",
+        "acc1                                75.00  %  (30.1 to 95.4)",
+        "cohen_kappa_of_a_users_own_metric  0.2500",
+        "in brackets: 95 % intervals, for other images of the same kind",
+    ]
+    assert max(map(len, lines)) <= 80

@@ -1,0 +1,1 @@
+"""What a prediction leaves in folders: drawn images, heat maps, sorted images."""

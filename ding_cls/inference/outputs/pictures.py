@@ -1,0 +1,170 @@
+"""A picture of each image: with what is predicted written on it, or with a heat map laid over it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ding_cls.common.counting import counted
+from ding_cls.errors import DataError
+from ding_cls.inference.cam import HeatMapper, explained_label, shown_image
+from ding_cls.inference.images import Source, name_of_source, read_rgb
+from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, relative_names, write_new
+from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.table import lines
+from ding_cls.report.caption import captioned, resized, side_by_side, undrawn
+from ding_cls.report.overlay import lay_over
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Pictures:
+    """Writes a picture of each image that was read, under the image's name and sub-folder.
+
+    It is a JPEG or PNG file as the image's name says, else a PNG file with ``.png`` behind the name.
+
+    Args:
+        folder: where to.
+        predictor: whose predictions are drawn.
+        sources: all images.
+    """
+
+    noun = "picture"
+
+    def __init__(self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source]) -> None:
+        self._folder = folder
+        self._predictor = predictor
+        self._sources = sources
+        self._names = _picture_names(sources)
+
+    def take(self, number: int, prediction: Prediction) -> None:
+        """Draw an image, by its position."""
+        if not prediction.error:
+            self._write(number, self._picture(number, prediction))
+
+    def finish(self) -> None:
+        """Draw what is left."""
+
+    def __str__(self) -> str:
+        return f"{counted(self._folder.count, self.noun)} in {self._folder.path}"
+
+    def _picture(self, number: int, prediction: Prediction) -> Image.Image:
+        raise NotImplementedError
+
+    def _write(self, number: int, picture: Image.Image) -> None:
+        folder, name = os.path.split(self._names[number])
+        is_jpeg = name.lower().endswith((".jpg", ".jpeg"))
+        kind: dict[str, Any] = {"format": "JPEG", "quality": 92} if is_jpeg else {"format": "PNG"}
+        self._folder.put(folder, name, lambda path: write_new(path, lambda file: picture.save(file, **kind)))
+
+
+class DrawnImages(Pictures):
+    """Writes names and scores on the images themselves, upright.
+
+    Args:
+        folder: where to.
+        predictor: whose predictions are drawn.
+        sources: all images.
+        topk: how many classes of each.
+    """
+
+    def __init__(
+        self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source], *, topk: int
+    ) -> None:
+        super().__init__(folder, predictor, sources)
+        self._topk = topk
+
+    def _picture(self, number: int, prediction: Prediction) -> Image.Image:
+        threshold = self._predictor.threshold if self._predictor.has_several_labels else None
+        has_own = self._predictor.thresholds is not None
+        _, *texts = lines(prediction, topk=self._topk, threshold=threshold, has_own_thresholds=has_own)
+        try:
+            image = read_rgb(self._sources[number], number=number)
+        except DataError:
+            # A dataset may give its images prepared only.
+            image = Image.fromarray(shown_image(self._predictor, self._sources[number], number=number))
+        return captioned(image, [_with_short_score(text) for text in texts])
+
+
+class HeatPictures(Pictures):
+    """Writes each image as the network sees it, beside it the same under its heat map.
+
+    Args:
+        folder: where to.
+        predictor: whose predictions are drawn.
+        sources: all images.
+        batch_size: images that go through the network together.
+    """
+
+    noun = "heat map"
+
+    def __init__(
+        self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source], *, batch_size: int
+    ) -> None:
+        super().__init__(folder, predictor, sources)
+        self._mapper = HeatMapper(predictor)
+        self._batch_size = batch_size
+        self._waiting: list[tuple[int, Prediction]] = []
+
+    def take(self, number: int, prediction: Prediction) -> None:
+        """Keep an image until there is a batch of them."""
+        if not prediction.error:
+            self._waiting.append((number, prediction))
+        if len(self._waiting) == self._batch_size:
+            self.finish()
+
+    def finish(self) -> None:
+        """Draw the images that wait."""
+        batch, self._waiting = self._waiting, []
+        numbers = [number for number, _ in batch]
+        labels = [explained_label(prediction) for _, prediction in batch]
+        maps = self._mapper([self._sources[each] for each in numbers], labels, numbers=numbers)
+        for (number, prediction), heat in zip(batch, maps, strict=True):
+            shown = resized(
+                Image.fromarray(shown_image(self._predictor, self._sources[number], number=number))
+            )
+            laid_over = Image.fromarray(lay_over(np.asarray(shown), heat))
+            picture = side_by_side([shown, laid_over])
+            self._write(number, captioned(picture, _explained(prediction), is_below=True))
+
+
+def warn_of_missing_letters(names: Iterable[str]) -> None:
+    """Say once which letters of the classes' names no font here has."""
+    if missing := "".join(dict.fromkeys("".join(map(undrawn, names)))):
+        _LOGGER.warning(
+            f"no font here has {missing[:20]!r}: in pictures these letters are written as their numbers; "
+            "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
+        )
+
+
+def _explained(prediction: Prediction) -> list[str]:
+    """Return which class a map is for; of several tasks a line for each."""
+    best = prediction.top(1)[0]
+    if not isinstance(best.label, tuple) or not isinstance(best.score, tuple):
+        return [f"{best.score:.3f}  {best.name}"]
+    scored = zip(best.label, best.score, strict=True)
+    return [
+        f"task {task}:  {score:.3f}  {prediction.names[label]}"
+        for task, (label, score) in enumerate(scored, start=1)
+    ]
+
+
+def _with_short_score(line: str) -> str:
+    return re.sub(r"^(\d\.\d{8}) ", lambda found: f"{float(found[1]):.3f}  ", line)
+
+
+def _picture_names(sources: Sequence[Source]) -> list[str]:
+    """Return a relative path for each image's picture; several may be alike."""
+    files = [number for number, each in enumerate(sources) if isinstance(each, str | os.PathLike)]
+    relative = dict(zip(files, relative_names([os.fspath(sources[each]) for each in files]), strict=True))  # type: ignore[arg-type]
+    names = []
+    for number, source in enumerate(sources):
+        name = relative.get(number) or portable_name(name_of_source(source) or f"image {number}")
+        names.append(name if name.lower().endswith((".jpg", ".jpeg", ".png")) else f"{name}.png")
+    return names

@@ -1,0 +1,1 @@
+"""``compare``: two or more results on the same images, image by image."""
