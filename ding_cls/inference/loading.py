@@ -78,32 +78,28 @@ def load(
             the run's metric says, or 0.5.
         device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
         allow_code: import the modules that the run's ``custom_imports`` names.
-        calibrated: use what ``ding-cls calibrate`` left in the checkpoint: its temperature, and the classes'
-            thresholds where there are some. Of several checkpoints each has its own temperature, and their
-            mean has no thresholds.
-        max_risk: of one checkpoint: the same, and one threshold for all classes: of the images above it at
-            most so many percent are expected to be wrong; the others are unknown.
+        calibrated: use the temperature and the classes' thresholds that ``ding-cls calibrate`` has left in
+            the checkpoint; the mean of several has no thresholds.
+        max_risk: with that temperature, name so many images that at most so many percent are expected to be
+            wrong; the others are unknown.
         tta: take the mean of the probabilities of each image and its mirror image.
 
     Raises:
-        CheckpointError: the file is missing, damaged, does not say what it was made for, or has no
-            calibration.
-        ConfigError: arguments that do not go together, or the classes have no names; or several networks
-            have other ones, or are the same.
+        CheckpointError: the file is missing, damaged, says not what it was made for, or has no calibration.
+        ConfigError: arguments that do not go together, or classes without names or, of several, other ones.
         ModelError: an unknown network, or weights that do not fit it.
     """
     sources = _sources(source)
     are_weights = isinstance(model, str) or pretrained
-    if are_weights and threshold is not None:
-        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
-    if are_weights and (calibrated or max_risk is not None):
-        raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
-    if len(sources) > 1 and max_risk is not None:
-        raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
-    if not are_weights and classes is not None:
-        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
-    if len(sources) > 1 and isinstance(model, nn.Module):
-        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
+    _check_together(
+        len(sources),
+        model,
+        are_weights=are_weights,
+        has_threshold=threshold is not None,
+        has_classes=classes is not None,
+        calibrated=calibrated or max_risk is not None,
+        has_risk=max_risk is not None,
+    )
 
     def member(each: Source | None) -> Predictor:
         if isinstance(model, str) or pretrained:
@@ -125,6 +121,29 @@ def load(
         return member(sources[0])
     refuse_repeated([each for each in sources if each is not None])
     return Ensemble(list(map(member, sources)), list(map(str, sources)))
+
+
+def _check_together(
+    count: int,
+    model: Any,
+    *,
+    are_weights: bool,
+    has_threshold: bool,
+    has_classes: bool,
+    calibrated: bool,
+    has_risk: bool,
+) -> None:
+    """Refuse arguments of `load` that do not go together, for so many networks."""
+    if are_weights and has_threshold:
+        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
+    if are_weights and calibrated:
+        raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
+    if count > 1 and has_risk:
+        raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
+    if not are_weights and has_classes:
+        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
+    if count > 1 and isinstance(model, nn.Module):
+        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
 
 
 def _sources(source: Source | Sequence[Source] | None) -> Sequence[Source | None]:

@@ -65,21 +65,17 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
-    Network, preprocessing and class numbers are the run's own; so are data and metric unless given here.
-
     Args:
-        checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
-            ``config`` that describes its network also any file of weights.
+        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one for each class; or a table of paths and
-            labels, or arrays (``.npz``); None takes what the run was trained on.
+        data: folder of the split's folder, or of class folders; a table; arrays (``.npz``); None: the run's.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
-        batch_size: samples per process and batch; None takes the run's.
+        batch_size: samples per process and batch; None: the run's.
         metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
-            ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
+        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data, ``.json`` for
+            results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
@@ -159,18 +155,9 @@ def evaluate_checkpoint(
             text_logger("run").info(line)
         warn_left_out(dataset)
         check_metric(inputs.cfg.policy.eval.metric, dataset)
-        loading = inputs.cfg.policy.learn.learner.dataloader
         is_its_own = config is None and data is None and max_bad is None
         saved = inputs.bad_images.get(found_split or "") if is_its_own else None
-        allowed = loading.max_bad if max_bad is None else max_bad
-        dataset = readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers)
-        loader = build_eval_loader(
-            dataset,
-            inputs.cfg.policy.eval.batch_size if batch_size is None else batch_size,
-            num_workers=loading.num_workers,
-            rank=get_rank(),
-            world_size=get_world_size(),
-        )
+        loader = _readable_loader(inputs.cfg, dataset, batch_size, saved=saved, max_bad=max_bad)
         with closing(loader):
             return _evaluated(
                 inputs,
@@ -184,6 +171,21 @@ def evaluate_checkpoint(
             )
     finally:
         dist_finalize()
+
+
+def _readable_loader(
+    cfg: Any, dataset: Any, batch_size: int | None, *, saved: Any, max_bad: int | None
+) -> EvalLoader:
+    """Return this process's share of the samples, less those that may be left out."""
+    loading = cfg.policy.learn.learner.dataloader
+    allowed = loading.max_bad if max_bad is None else max_bad
+    return build_eval_loader(
+        readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers),
+        cfg.policy.eval.batch_size if batch_size is None else batch_size,
+        num_workers=loading.num_workers,
+        rank=get_rank(),
+        world_size=get_world_size(),
+    )
 
 
 def _evaluated(

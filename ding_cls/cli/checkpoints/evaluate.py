@@ -76,13 +76,17 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="N",
         help="leave out up to N images that cannot be read; by default as the run did",
     )
+    _add_calibrated(evaluate)
+    add_allow_code(evaluate)
+    add_debug(evaluate)
+
+
+def _add_calibrated(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--calibrated",
         action="store_true",
         help="scores by the temperature that ding-cls calibrate has left in the checkpoint",
     )
-    add_allow_code(evaluate)
-    add_debug(evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

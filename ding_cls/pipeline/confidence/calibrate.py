@@ -64,13 +64,8 @@ def calibrate(
 
     Args:
         checkpoint: a file that a run of this library wrote, or a run's folder: its best one.
-        data: as in `ding_cls.evaluate`, like all below.
-        split: likewise.
+        data: as in `ding_cls.evaluate`, like all that is not named here.
         precision: find thresholds by class, or label, from which on so many percent are right.
-        batch_size: likewise.
-        model: likewise.
-        allow_code: likewise.
-        max_bad: likewise.
 
     Raises:
         CheckpointError: the file is missing, damaged, not a run's, or was overwritten meanwhile.
@@ -110,11 +105,15 @@ def calibrate(
             raise CheckpointError(f"'{file}' was overwritten while it was evaluated; calibrate it again")
         state = read_checkpoint(file)
         _warn_trained(report, state, samples)
-        try:
-            CheckpointKeeper(file.parent).rewrite(file.name, {**state, KEY: calibration.entry()})
-        except OSError as error:
-            raise DiskError(str(error)) from error
+        _rewrite(file, {**state, KEY: calibration.entry()})
     return CalibrationReport(calibration, temperatures, report)
+
+
+def _rewrite(file: Path, state: Mapping[str, Any]) -> None:
+    try:
+        CheckpointKeeper(file.parent).rewrite(file.name, state)
+    except OSError as error:
+        raise DiskError(str(error)) from error
 
 
 def _identity(file: Path) -> tuple[int, ...]:
