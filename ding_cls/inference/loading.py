@@ -91,14 +91,10 @@ def load(
     """
     sources = _sources(source)
     are_weights = isinstance(model, str) or pretrained
+    has_risk, calibrated = max_risk is not None, calibrated or max_risk is not None
+    given = {"has_threshold": threshold is not None, "has_classes": classes is not None}
     _check_together(
-        len(sources),
-        model,
-        are_weights=are_weights,
-        has_threshold=threshold is not None,
-        has_classes=classes is not None,
-        calibrated=calibrated or max_risk is not None,
-        has_risk=max_risk is not None,
+        len(sources), model, are_weights=are_weights, calibrated=calibrated, has_risk=has_risk, **given
     )
 
     def member(each: Source | None) -> Predictor:
@@ -106,16 +102,8 @@ def load(
             return _predictor_of_weights(
                 each, model, pretrained=pretrained, classes=classes, device=device, tta=tta
             )
-        return _predictor_of_run(
-            each,
-            model,
-            threshold,
-            device,
-            allow_code=allow_code,
-            calibrated=calibrated or max_risk is not None,
-            max_risk=max_risk,
-            tta=tta,
-        )
+        rest: dict[str, Any] = {"calibrated": calibrated, "max_risk": max_risk, "tta": tta}
+        return _predictor_of_run(each, model, threshold, device, allow_code=allow_code, **rest)
 
     if len(sources) == 1:
         return member(sources[0])

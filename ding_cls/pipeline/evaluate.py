@@ -134,9 +134,7 @@ def evaluate_checkpoint(
         intervals: find out the 95 % intervals of the results.
 
     Raises:
-        CheckpointError: as there.
-        ConfigError: as there.
-        DataError: as there.
+        DingError: as there.
     """
     inputs = read_inputs(
         checkpoint,

@@ -75,9 +75,8 @@ def calibrate(
     """
     if precision is not None and not 1 <= precision < 100:
         raise ConfigError(f"a precision of {precision:g} cannot be reached: it is in percent, from 1 to 99.9")
-    named = checkpoint_file(checkpoint)
     # A link's target is replaced, not the link.
-    file = named.resolve()
+    file = (named := checkpoint_file(checkpoint)).resolve()
     before = _identity(file)
     report = evaluate_checkpoint(
         named,
