@@ -27,6 +27,7 @@ FOLDERS = {
     "ding_cls/pipeline/checks": "do data, labels, loss and processes fit together, asked before training",
     "ding_cls/pipeline/evaluation": "evaluating a checkpoint: what comes from where, records, summary",
     "ding_cls/pipeline/comparison": "results on the same images: read, matched, compared image by image",
+    "ding_cls/pipeline/confidence": "calibrating a checkpoint: temperature, coverage and risk, thresholds",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
     "ding_cls/pipeline/looking": "what a config will do, looked at before anything is trained",
     "ding_cls/pipeline/reporting": "the report of an evaluation: what its page shows, gathered",

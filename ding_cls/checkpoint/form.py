@@ -180,8 +180,12 @@ def _hook_calls(value: Any) -> str:
     return dict_of(call)(value)
 
 
+def _empty_or(form: Form) -> Form:
+    return lambda value: "" if value == {} and isinstance(value, dict) else form(value)
+
+
 def _closed(value: Any) -> str:
-    return "" if value == {} and isinstance(value, dict) else _SUMS(value)
+    return _empty_or(_SUMS)(value)
 
 
 def _preprocessing(value: Any) -> str:
@@ -310,6 +314,34 @@ RESUMED_RUN = _all(
     RESUMED,
     record({"last_iter": whole(), "model": tensors}, run=_RUN, parts=record(evaluator=EVALUATOR)),
 )
+_SCORE = _such(lambda value: _is_finite(value) and 0 <= value <= 1, "a score from 0 to 1")
+_COUNTS = list_of(whole())
+_ERRORS = record(ece=rate, nll=rate)
+_CALIBRATION = record(
+    {
+        "temperature": list_of(_such(lambda value: _is_finite(value) and value > 0, "a number above 0")),
+        "fitted_on": record({"split": optional(text), "digest": text, "num_samples": whole(1)}),
+        "before": _ERRORS,
+        "after": _ERRORS,
+        "held_out": _ERRORS,
+        "curve": _empty_or(
+            record(
+                {"thresholds": list_of(_SCORE, at_least=1), "kept": list_of(whole(1)), "wrong": _COUNTS},
+            )
+        ),
+        "precision": _empty_or(
+            record(
+                {
+                    "wanted": rate,
+                    "thresholds": list_of(optional(_SCORE)),
+                    "kept": _COUNTS,
+                    "right": _COUNTS,
+                    "held_out": record(kept=whole(), right=whole(), num_answers=whole()),
+                }
+            )
+        ),
+    }
+)
 # What an evaluation or a prediction takes from a file of a run.
 EVALUATED = record(
     {"model": tensors},
@@ -317,4 +349,5 @@ EVALUATED = record(
     last_iter=whole(),
     averaged=record(model=tensors),
     run=_RUN,
+    calibration=_CALIBRATION,
 )

@@ -126,6 +126,18 @@ class CheckpointKeeper:
                     each.unlink(missing_ok=True)
         return path
 
+    def rewrite(self, name: str, state: Mapping[str, Any]) -> None:
+        """Replace a file's state by another; its further names follow.
+
+        Raises:
+            SaveError: an OSError: the file could not be written, and is still the one it was.
+        """
+        path = self.folder / name
+        aliases = self._aliases(path)
+        write_checkpoint(path, state)
+        for alias in aliases:
+            self._link(path, alias)
+
     def iterations(self) -> list[Path]:
         """Return the ``iteration_N.pth.tar`` files, the highest N first."""
         if not self.folder.is_dir():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ding_cls import __version__
 from ding_cls.cli import config, doctor, environment, hooks, kfold, models, prepare, run
 from ding_cls.cli.arguments import parse
-from ding_cls.cli.checkpoints import compare, evaluate, predict, report
+from ding_cls.cli.checkpoints import calibrate, compare, evaluate, predict, report
 from ding_cls.cli.exits import guarded as _guarded
 from ding_cls.cli.looking import curves, lr_find, show
 from ding_cls.cli.run import run_program
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ding-cls {__version__}")
     parser.set_defaults(verb=None, debug=False, helper=parser, needs_stdout=True)
     verbs = parser.add_subparsers(metavar="VERB")
-    judging = (evaluate, compare, report, predict)
+    judging = (evaluate, compare, report, predict, calibrate)
     looking = (doctor, show, curves, lr_find)
     for group in (run, kfold, *judging, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.members import refuse_repeated, with_folds
 from ding_cls.inference.predictor import Predictor
@@ -57,6 +59,8 @@ def load(
     threshold: float | None = None,
     device: str | None = None,
     allow_code: bool = False,
+    calibrated: bool = False,
+    max_risk: float | None = None,
     tta: bool = False,
 ) -> Predictor:
     """Return a predictor of a run, of a file of weights, or of a library's own weights.
@@ -74,34 +78,60 @@ def load(
             the run's metric says, or 0.5.
         device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
         allow_code: import the modules that the run's ``custom_imports`` names.
+        calibrated: use the temperature and the classes' thresholds that ``ding-cls calibrate`` has left in
+            the checkpoint; the mean of several has no thresholds.
+        max_risk: with that temperature, name so many images that at most so many percent are expected to be
+            wrong; the others are unknown.
         tta: take the mean of the probabilities of each image and its mirror image.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or does not say what it was made for.
-        ConfigError: arguments that do not go together, or the classes have no names; or several networks
-            have other ones, or are the same.
+        CheckpointError: the file is missing, damaged, says not what it was made for, or has no calibration.
+        ConfigError: arguments that do not go together, or classes without names or, of several, other ones.
         ModelError: an unknown network, or weights that do not fit it.
     """
     sources = _sources(source)
     are_weights = isinstance(model, str) or pretrained
-    if are_weights and threshold is not None:
-        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
-    if not are_weights and classes is not None:
-        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
-    if len(sources) > 1 and isinstance(model, nn.Module):
-        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
+    has_risk, calibrated = max_risk is not None, calibrated or max_risk is not None
+    given = {"has_threshold": threshold is not None, "has_classes": classes is not None}
+    _check_together(
+        len(sources), model, are_weights=are_weights, calibrated=calibrated, has_risk=has_risk, **given
+    )
 
     def member(each: Source | None) -> Predictor:
         if isinstance(model, str) or pretrained:
             return _predictor_of_weights(
                 each, model, pretrained=pretrained, classes=classes, device=device, tta=tta
             )
-        return _predictor_of_run(each, model, threshold, device, allow_code=allow_code, tta=tta)
+        rest: dict[str, Any] = {"calibrated": calibrated, "max_risk": max_risk, "tta": tta}
+        return _predictor_of_run(each, model, threshold, device, allow_code=allow_code, **rest)
 
     if len(sources) == 1:
         return member(sources[0])
     refuse_repeated([each for each in sources if each is not None])
     return Ensemble(list(map(member, sources)), list(map(str, sources)))
+
+
+def _check_together(
+    count: int,
+    model: Any,
+    *,
+    are_weights: bool,
+    has_threshold: bool,
+    has_classes: bool,
+    calibrated: bool,
+    has_risk: bool,
+) -> None:
+    """Refuse arguments of `load` that do not go together, for so many networks."""
+    if are_weights and has_threshold:
+        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
+    if are_weights and calibrated:
+        raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
+    if count > 1 and has_risk:
+        raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
+    if not are_weights and has_classes:
+        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
+    if count > 1 and isinstance(model, nn.Module):
+        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
 
 
 def _sources(source: Source | Sequence[Source] | None) -> Sequence[Source | None]:
@@ -120,6 +150,8 @@ def _predictor_of_run(
     device: str | None,
     *,
     allow_code: bool,
+    calibrated: bool,
+    max_risk: float | None,
     tta: bool,
 ) -> Predictor:
     if source is None:
@@ -146,6 +178,12 @@ def _predictor_of_run(
             f"threshold={threshold:g} is for images with several labels; those of '{source}' have one: "
             "leave it out"
         )
+    calibration = None
+    if calibrated:
+        num_tasks = getattr(getattr(network, "head", None), "num_tasks", None)
+        calibration = Calibration.of(state, file, num_classes=len(classes), num_tasks=num_tasks)
+        if threshold is not None:
+            calibration = replace(calibration, precision=None)
     return Predictor(
         network,
         preprocessing_in(run, file),
@@ -157,6 +195,8 @@ def _predictor_of_run(
         num_workers=cfg.policy.learn.learner.dataloader.num_workers,
         precision=cfg.policy.learn.precision,
         channels_last=cfg.policy.learn.channels_last,
+        calibration=calibration,
+        max_risk=max_risk,
         tta=tta,
     )
 

@@ -31,16 +31,23 @@ class Count:
         num_images: how many there were.
         failed: of those that could not be read, path and reason.
         seconds: how long it took, loading the network left out.
+        num_unknown: how many of the others are so little certain that they are not named.
     """
 
     num_images: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
+    num_unknown: int = 0
 
     def __str__(self) -> str:
         rate = self.num_images / max(self.seconds, 1e-9)
         failed = f"; {len(self.failed):,} could not be read" if self.failed else ""
-        return f"{counted(self.num_images, 'image')} in {self.seconds:.1f} s ({rate:.1f} images/s){failed}"
+        unknown = ""
+        if self.num_unknown:
+            share = 100 * (1 - self.num_unknown / (self.num_images - len(self.failed)))
+            unknown = f"; {self.num_unknown:,} unknown, a coverage of {share:.1f} %"
+        total = f"{counted(self.num_images, 'image')} in {self.seconds:.1f} s ({rate:.1f} images/s)"
+        return f"{total}{failed}{unknown}"
 
 
 def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[str]:
@@ -87,6 +94,32 @@ def check_output(out: str | None, *, topk: int) -> None:
         raise ConfigError(f"--topk {topk} must be at least 1")
 
 
+def about_calibration(predictor: Predictor) -> str:
+    """Return in a line which calibration is used, and what is to be expected of the images that are named;
+    empty where none is."""
+    found = [each.calibration for each in predictor.members if each.calibration is not None]
+    if not found:
+        return ""
+    values = ", ".join(f"{value:.3g}" for each in found for value in each.temperatures)
+    if len(found) > 1:
+        has_thresholds = any(each.precision for each in found)
+        unused = "; their classes' thresholds are not used" if has_thresholds else ""
+        return f"calibrated, each network by its own temperature: {values}{unused}"
+    images, split = counted(found[0].fitted_on["num_samples"], "image"), found[0].fitted_on["split"]
+    line = f"calibrated on {images}{f' of {split}' if split else ''}, temperature {values}"
+    without = ", without mirror images" if predictor.tta else ""
+    if point := predictor.risk_point:
+        low, high = point.risk_interval
+        return (
+            f"{line}; {f'unknown below {point.threshold:.4g}' if point.threshold else 'all are named'}: "
+            f"there{without} {point.coverage:.1f} % were named, "
+            f"and {point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
+        )
+    if found[0].precision is not None:
+        return f"{line}; classes are named from {found[0].precision.wanted:g} % precision on{without}"
+    return line
+
+
 def predict_files(
     predictor: Predictor,
     sources: Sequence[Source],
@@ -129,9 +162,11 @@ def predict_files(
         write_predictions(out, columns, counted)
     else:
         threshold = predictor.threshold if predictor.has_several_labels else None
+        has_own = predictor.thresholds is not None
         is_read = True
         for prediction in counted:
-            is_read = is_read and _print(lines(prediction, topk=topk, threshold=threshold))
+            texts = lines(prediction, topk=topk, threshold=threshold, has_own_thresholds=has_own)
+            is_read = is_read and _print(texts)
             if not is_read and not writers:
                 break
     count.seconds = time.perf_counter() - began
@@ -148,6 +183,7 @@ def _counted(
             count.num_images += 1
             if prediction.error:
                 count.failed.append((prediction.path or "", prediction.error))
+            count.num_unknown += prediction.is_unknown
             if advance is not None:
                 advance(count.num_images / max(time.perf_counter() - began, 1e-9))
             yield prediction

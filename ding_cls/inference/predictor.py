@@ -18,8 +18,12 @@ from ding_cls.common.tables import SEPARATOR
 from ding_cls.data import PipelinePreprocessing, readable_names
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.inference.averaging import mean_logits, mirrored
+from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.images import Source, load_batches, name_of_source, pixels_of, sources_of
 from ding_cls.metrics.targets import guessed_classes
+
+UNKNOWN = "unknown"
+"""The name of an image whose answer is rejected."""
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -45,9 +49,10 @@ class Prediction:
     Attributes:
         path: the file, or what its dataset calls an image without one; None for one that came as pixels.
         label: class number; of an image with several labels those whose probability reaches the threshold,
-            of several tasks one for each, both as a tuple; None where the image could not be read.
-        name: the class's name; several are joined by ``|``.
-        score: the probability of ``label``, or theirs.
+            of several tasks one for each, both as a tuple; None where the image could not be read, or is
+            unknown.
+        name: the class's name; several are joined by ``|``; ``unknown`` where the probability is too low.
+        score: the probability of ``label``, or theirs; of an unknown image that of the most likely class.
         probabilities: float32 ``(C,)``, of several tasks ``(K, C)``; empty where the image could not be read.
         error: why the image could not be read; empty where it could.
         names: the names of all classes, by class number.
@@ -60,6 +65,11 @@ class Prediction:
     probabilities: npt.NDArray[np.float32] = field(repr=False)
     error: str = ""
     names: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the image was read, and no class is likely enough to be named."""
+        return self.label is None and not self.error
 
     def top(self, k: int = 3) -> list[Ranked]:
         """Return the ``k`` classes of the highest probability, the highest first; of equal ones the lower
@@ -100,6 +110,10 @@ class Predictor:
         num_workers: processes that read images for whoever asks for no other number.
         precision: 'fp32', or 'bf16' or 'fp16' as the run was trained.
         channels_last: as in training.
+        calibration: makes probabilities of its scores; a label, or a class, that has a threshold in it is
+            named from there on.
+        max_risk: name so many images that of these at most so many percent are expected to be wrong; it
+            takes the place of the classes' thresholds.
         tta: take the mean of the probabilities of each image and of its mirror image: left and right are
             exchanged after the preprocessing.
 
@@ -112,10 +126,13 @@ class Predictor:
         has_several_labels: as given.
         threshold: as given.
         num_tasks: how many tasks the network has; None: one.
+        calibration: as given.
+        risk_point: what ``max_risk`` leads to by the calibration: threshold, coverage and risk; else None.
+        thresholds: from where on each class is named, float64 ``(C,)``; None: from 0 on, or ``threshold``.
         tta: as given.
 
     Raises:
-        ConfigError: there is no such device, or a threshold outside [0, 1].
+        ConfigError: there is no such device, a threshold outside [0, 1], or a risk that is not reached.
     """
 
     def __init__(
@@ -131,6 +148,8 @@ class Predictor:
         num_workers: int = 0,
         precision: str = "fp32",
         channels_last: bool = False,
+        calibration: Calibration | None = None,
+        max_risk: float | None = None,
         tta: bool = False,
     ) -> None:
         if not 0 <= threshold <= 1:
@@ -145,6 +164,11 @@ class Predictor:
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.num_tasks: int | None = getattr(getattr(model, "head", None), "num_tasks", None)
+        self.calibration = calibration
+        self.risk_point = None if calibration is None or max_risk is None else calibration.at_risk(max_risk)
+        self.thresholds = None if calibration is None else calibration.thresholds()
+        if self.risk_point is not None:
+            self.thresholds = torch.full((len(self.classes),), self.risk_point.threshold, dtype=torch.float64)
         self.tta = tta
         self._precision = precision
         self._channels_last = channels_last
@@ -227,8 +251,8 @@ class Predictor:
         return (self._preprocessing,)
 
     def views(self, pixels: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Return the logits whose probabilities are averaged, float32 on the CPU: of each network, of the
-        images and, with ``tta``, of their mirror images.
+        """Return the logits whose probabilities are averaged, on the CPU: of each network, of the images and,
+        with ``tta``, of their mirror images; float32, or float64 over the temperature of a calibration.
 
         Args:
             pixels: a batch as a loader gives it, for each of ``preprocessings``.
@@ -251,7 +275,8 @@ class Predictor:
                     f"{type(self._model).__name__} cannot take images {tuple(images.shape)}: {reason}"
                 ) from error
             self._check(logits, len(images))
-            return logits.float().cpu()  # type: ignore[no-any-return]
+            plain: torch.Tensor = logits.float().cpu()
+        return plain if self.calibration is None else self.calibration.scaled(plain)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self._precision == "fp32":
@@ -281,11 +306,12 @@ class Predictor:
                 yield self._record(source, row, guess)
 
     def _record(self, source: Source, row: torch.Tensor, guess: torch.Tensor) -> Prediction:
-        label: int | tuple[int, ...]
+        label: int | tuple[int, ...] | None
         score: float | tuple[float, ...]
         single = row.float()
         if self.has_several_labels:
-            label = tuple((row >= self.threshold).nonzero().flatten().tolist())
+            least = self.threshold if self.thresholds is None else self.thresholds
+            label = tuple((row >= least).nonzero().flatten().tolist())
             score = tuple(single[list(label)].tolist())
         elif row.dim() == 2:
             label = tuple(guess.tolist())
@@ -293,6 +319,11 @@ class Predictor:
         else:
             label = int(guess)
             score = float(single[label])
+        if self.thresholds is not None and not self.has_several_labels:
+            chosen = row.gather(-1, guess[..., None])[..., 0]
+            if bool((chosen < self.thresholds[guess]).any()):
+                path = name_of_source(source)
+                return Prediction(path, None, UNKNOWN, score, single.numpy(), names=self.names)
         labels = label if isinstance(label, tuple) else (label,)
         name = SEPARATOR.join(self.names[each] for each in labels)
         return Prediction(name_of_source(source), label, name, score, single.numpy(), names=self.names)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ding_cls.common.tables import write_table
-from ding_cls.inference.predictor import Prediction, Predictor, Ranked
+from ding_cls.inference.predictor import UNKNOWN, Prediction, Predictor, Ranked
 
 
 class Columns:
@@ -21,6 +21,7 @@ class Columns:
     ``image_id`` (the file's name), ``label`` (class number), ``path``, ``name``, ``score``, then ``name_2``,
     ``score_2`` and so on, ``error``, and a column for each class where its probability is wanted. Several
     labels, or those of several tasks, are joined by ``|``; of several labels there are no further names.
+    Where images may be unknown, ``guess`` before ``error`` is the most likely class of each.
 
     Args:
         predictor: whose predictions they are.
@@ -33,22 +34,24 @@ class Columns:
         self._num_places = 1 if self._has_set else min(topk, len(predictor.classes))
         places = range(2, self._num_places + 1)
         more = [f"{name}_{place}" for place in places for name in ("name", "score")]
-        fixed = ["image_id", "label", "path", "name", "score", *more, "error"]
+        self._has_guess = predictor.thresholds is not None and not self._has_set
+        guess = ["guess"] if self._has_guess else []
+        fixed = ["image_id", "label", "path", "name", "score", *more, *guess, "error"]
         self._num_probabilities = 0
         classes: list[str] = []
         if with_probabilities:
             classes = _class_columns(predictor, taken=fixed)
             self._num_probabilities = len(classes)
         self.header = [*fixed, *classes]
-        self.types = _types(predictor, self._num_places, len(classes))
+        self.types = _types(predictor, self._num_places, len(classes), has_guess=self._has_guess)
 
     def row(self, prediction: Prediction) -> list[Any]:
         """Return the cells of one image: text, numbers, None, and lists where there are several values."""
         path = prediction.path or ""
         begin = [os.path.basename(path), _several(prediction.label), path]
         if prediction.error:
-            empty = [None] * (2 * self._num_places + self._num_probabilities)
-            return [*begin, *empty[: 2 * self._num_places], prediction.error, *empty[2 * self._num_places :]]
+            before = [None] * (2 * self._num_places + self._has_guess)
+            return [*begin, *before, prediction.error, *[None] * self._num_probabilities]
         first = Ranked(prediction.label or 0, prediction.name, prediction.score or 0.0)
         ranked = [first, *prediction.top(self._num_places)[1:]]
         if self._has_set:
@@ -58,15 +61,22 @@ class Columns:
             is_list = isinstance(each.label, tuple)
             names = [prediction.names[label] for label in each.label] if is_list else each.name  # type: ignore[union-attr]
             cells += [names, _several(each.score)]
+        if prediction.is_unknown and isinstance(prediction.score, tuple):
+            # A column of lists, in Parquet.
+            cells[0] = [UNKNOWN]
+        if self._has_guess:
+            cells.append(prediction.top(1)[0].name)
         shares = prediction.probabilities.flatten().tolist() if self._num_probabilities else []
         return [*begin, *cells, "", *map(np.float32, shares)]
 
 
-def _types(predictor: Predictor, num_places: int, num_probabilities: int) -> list[Any]:
+def _types(predictor: Predictor, num_places: int, num_probabilities: int, *, has_guess: bool) -> list[Any]:
     """Return the types of the columns' values."""
     is_list = predictor.has_several_labels or predictor.num_tasks is not None
     label, name, score = (list[int], list[str], list[np.float32]) if is_list else (int, str, np.float32)
-    return [str, label, str, *((name, score) * num_places), str, *([np.float32] * num_probabilities)]
+    guess = [str] if has_guess else []
+    places = (name, score) * num_places
+    return [str, label, str, *places, *guess, str, *([np.float32] * num_probabilities)]
 
 
 def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
@@ -95,13 +105,20 @@ def write_predictions(
     write_table(out, columns.header, map(columns.row, predictions), types=columns.types)
 
 
-def lines(prediction: Prediction, *, topk: int, threshold: float | None = None) -> Iterator[str]:
+def lines(
+    prediction: Prediction,
+    *,
+    topk: int,
+    threshold: float | None = None,
+    has_own_thresholds: bool = False,
+) -> Iterator[str]:
     """Yield an image's path and, below it, ``score name`` of its classes.
 
     Args:
         prediction: of one image.
         topk: how many classes, of each task.
         threshold: of several labels those that reach it are shown instead.
+        has_own_thresholds: each label has its own.
     """
     yield prediction.path or ""
     if prediction.error:
@@ -111,9 +128,12 @@ def lines(prediction: Prediction, *, topk: int, threshold: float | None = None) 
     if threshold is not None:
         chosen = [each for each in ranked if each.label in prediction.label]  # type: ignore[operator]
         if not chosen:
-            yield f"none from {threshold:g} on; the highest is {_line(ranked[0].score, ranked[0].name)}"
+            none = "none reaches its threshold" if has_own_thresholds else f"none from {threshold:g} on"
+            yield f"{none}; the highest is {_line(ranked[0].score, ranked[0].name)}"
         yield from (_line(each.score, each.name) for each in chosen)
         return
+    if prediction.is_unknown:
+        yield f"{UNKNOWN}; the most likely:"
     if prediction.probabilities.ndim == 1:
         yield from (_line(each.score, each.name) for each in ranked)
         return

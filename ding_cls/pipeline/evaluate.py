@@ -22,6 +22,7 @@ from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
 from ding_cls.pipeline.datasets.data_file import table_lines
 from ding_cls.pipeline.datasets.left_out import warn_left_out
+from ding_cls.pipeline.evaluation.calibrated import calibration_of, with_temperature
 from ding_cls.pipeline.evaluation.inputs import (
     Config,
     EvalInputs,
@@ -59,32 +60,30 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     allow_code: bool = False,
     max_bad: int | None = None,
+    calibrated: bool = False,
     tta: bool = False,
 ) -> dict[str, Any]:
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
-    Network, preprocessing and class numbers are the run's own; so are data and metric unless given here.
-
     Args:
-        checkpoint: a file that a run of this library wrote, or a run's folder: its best one. With a
-            ``config`` that describes its network also any file of weights.
+        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
-        data: folder with the split's folder in it, or with one for each class; or a table of paths and
-            labels, or arrays (``.npz``); None takes what the run was trained on.
+        data: folder of the split's folder, or of class folders; a table; arrays (``.npz``); None: the run's.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
-        batch_size: samples per process and batch; None takes the run's.
+        batch_size: samples per process and batch; None: the run's.
         metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data (`write_report`),
-            ``.json`` for results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
+        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data, ``.json`` for
+            results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
+        calibrated: divide the logits by the temperature that ``ding-cls calibrate`` left in the checkpoint.
         tta: metrics and ``.npz`` get the mean over each image and its mirror image, as `mean_logits` has it.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or does not say what it was made for.
+        CheckpointError: the file is missing, damaged, says not what it was made for, or has no calibration.
         ConfigError: no such metric, one that does not fit, an override without effect, another ending.
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
@@ -102,6 +101,7 @@ def evaluate(
         intervals=ending == ".json",
         allow_code=allow_code,
         max_bad=max_bad,
+        calibrated=calibrated,
         tta=tta,
     )
     if out is not None and launched_rank() == 0:
@@ -123,6 +123,7 @@ def evaluate_checkpoint(
     intervals: bool = True,
     allow_code: bool = False,
     max_bad: int | None = None,
+    calibrated: bool = False,
     tta: bool = False,
 ) -> EvaluationReport:
     """Return all that `evaluate` finds out.
@@ -133,9 +134,7 @@ def evaluate_checkpoint(
         intervals: find out the 95 % intervals of the results.
 
     Raises:
-        CheckpointError: as there.
-        ConfigError: as there.
-        DataError: as there.
+        DingError: as there.
     """
     inputs = read_inputs(
         checkpoint,
@@ -154,18 +153,9 @@ def evaluate_checkpoint(
             text_logger("run").info(line)
         warn_left_out(dataset)
         check_metric(inputs.cfg.policy.eval.metric, dataset)
-        loading = inputs.cfg.policy.learn.learner.dataloader
         is_its_own = config is None and data is None and max_bad is None
         saved = inputs.bad_images.get(found_split or "") if is_its_own else None
-        allowed = loading.max_bad if max_bad is None else max_bad
-        dataset = readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers)
-        loader = build_eval_loader(
-            dataset,
-            inputs.cfg.policy.eval.batch_size if batch_size is None else batch_size,
-            num_workers=loading.num_workers,
-            rank=get_rank(),
-            world_size=get_world_size(),
-        )
+        loader = _readable_loader(inputs.cfg, dataset, batch_size, saved=saved, max_bad=max_bad)
         with closing(loader):
             return _evaluated(
                 inputs,
@@ -173,11 +163,27 @@ def evaluate_checkpoint(
                 found_split,
                 model,
                 keep_logits=keep_predictions,
+                calibrated=calibrated,
                 intervals=intervals,
                 tta=tta,
             )
     finally:
         dist_finalize()
+
+
+def _readable_loader(
+    cfg: Any, dataset: Any, batch_size: int | None, *, saved: Any, max_bad: int | None
+) -> EvalLoader:
+    """Return this process's share of the samples, less those that may be left out."""
+    loading = cfg.policy.learn.learner.dataloader
+    allowed = loading.max_bad if max_bad is None else max_bad
+    return build_eval_loader(
+        readable_split(dataset, saved, max_bad=allowed, num_workers=loading.num_workers),
+        cfg.policy.eval.batch_size if batch_size is None else batch_size,
+        num_workers=loading.num_workers,
+        rank=get_rank(),
+        world_size=get_world_size(),
+    )
 
 
 def _evaluated(
@@ -187,6 +193,7 @@ def _evaluated(
     model: torch.nn.Module | None,
     *,
     keep_logits: bool,
+    calibrated: bool,
     intervals: bool,
     tta: bool,
 ) -> EvaluationReport:
@@ -197,7 +204,10 @@ def _evaluated(
     run = (inputs.state or {}).get("run") if inputs.is_run else None
     if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
         _LOGGER.warning("%s", line)
-    mode = policy.eval_mode
+    mode, calibration = policy.eval_mode, None
+    if calibrated:
+        calibration = calibration_of(inputs, loader.dataset, classes, labels)
+        mode = with_temperature(mode, calibration)
     if tta:
         mode = with_mirrored(mode, has_several_labels=labels.kind == "several")
     described = inputs.cfg.policy.eval.metric
@@ -226,6 +236,7 @@ def _evaluated(
         cfg=inputs.cfg,
         seconds=seconds,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
+        calibration=calibration,
         intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
         tta=tta,
     )
@@ -255,6 +266,7 @@ def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
             "split": report.split,
             **({"tta": True} if report.tta else {}),
             "num_samples": report.num_samples,
+            **({"temperature": list(report.calibration.temperatures)} if report.calibration else {}),
             "results": plain(report.result),
             "intervals": {name: list(each) for name, each in report.intervals.items()},
             "per_class": plain(report.per_class()),

@@ -55,6 +55,17 @@ def test_the_last_k_stay_and_0_keeps_all(keep: int, left: list[int], folder: Pat
     assert sorted(path.name for path in folder.iterdir()) == sorted(map(name, left))
 
 
+def test_a_file_is_rewritten_under_all_its_names(folder: Path) -> None:
+    keeper = CheckpointKeeper(folder)
+    keeper.save(BEST_NAME, {"last_iter": 1}, alias="best_93.pth.tar")
+    save(keeper, 1)
+    keeper.rewrite(BEST_NAME, {"last_iter": 1, "more": 2})
+    assert read_checkpoint(folder / BEST_NAME) == {"last_iter": 1, "more": 2}
+    assert (folder / "best_93.pth.tar").samefile(folder / BEST_NAME)
+    assert read_checkpoint(folder / name(1)) == {"last_iter": 1}
+    assert len(list(folder.iterdir())) == 3
+
+
 def test_an_alias_is_the_same_file_and_goes_with_it(folder: Path) -> None:
     keeper = CheckpointKeeper(folder, keep=2)
     for number in (1, 2, 3):

@@ -158,7 +158,7 @@ SIGNATURES = [
         "ding_cls",
         "load",
         "(source=None, *, model=None, pretrained=False, classes=None, threshold=None, device=None, "
-        "allow_code=False, tta=False)",
+        "allow_code=False, calibrated=False, max_risk=None, tta=False)",
     ),
     ("ding_cls.inference", "init_model", "(config, checkpoint=None, device=None, options=None)"),
     ("ding_cls.inference", "inference_model", "(model, img)"),
@@ -171,7 +171,7 @@ SIGNATURES = [
         "ding_cls",
         "evaluate",
         "(checkpoint, *, config=None, data=None, split=None, batch_size=None, metric=None, overrides=(), "
-        "model=None, out=None, allow_code=False, max_bad=None, tta=False)",
+        "model=None, out=None, allow_code=False, max_bad=None, calibrated=False, tta=False)",
     ),
 ]
 

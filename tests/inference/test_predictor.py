@@ -13,6 +13,12 @@ import ding_cls
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference import Prediction, Predictor
+from ding_cls.inference.calibration import Calibration
+from ding_cls.inference.ensemble import Ensemble
+from ding_cls.inference.predict import about_calibration
+from ding_cls.inference.table import Columns, write_predictions
+from ding_cls.metrics.analysis.selective import RiskCurve
+from ding_cls.metrics.analysis.thresholds import ClassThresholds
 from tests.inference.conftest import CLASSES
 
 PREPROCESSING = Preprocessing(image_size=2, resize_size=2)
@@ -218,3 +224,114 @@ def test_a_gpu_is_used_where_there_is_one(trained: Path, images: Path) -> None:
     assert [each.label for each in found] == [each.label for each in expected]
     pairs = zip(found, expected, strict=True)
     assert all(np.allclose(one.probabilities, other.probabilities, atol=1e-4) for one, other in pairs)
+
+
+def calibrated(temperatures: tuple[float, ...], **more: object) -> Calibration:
+    fitted_on = {"split": "val", "digest": "", "num_samples": 100}
+    return Calibration(temperatures, fitted_on, **more)
+
+
+def test_scores_are_those_of_the_logits_over_the_temperature() -> None:
+    rows = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25]]
+    records = Predictor(Table(rows), PREPROCESSING, "abc", calibration=calibrated((2.5,)))(black(2))
+    expected = (torch.tensor(rows).double() / 2.5).softmax(1).float()
+    assert [each.probabilities.tolist() for each in records] == expected.tolist()
+    assert [each.label for each in records] == [1, 0]
+
+
+def test_below_the_threshold_of_its_best_class_an_image_is_unknown() -> None:
+    rows = [[0.0, 1.0, -1.0], [2.0, 0.0, 0.0], [0.0, 0.0, 9.0]]
+    precision = ClassThresholds(90.0, (0.7, 0.7, None), (1, 1, 0), (1, 1, 0))
+    predictor = Predictor(
+        Table(rows), PREPROCESSING, "abc", calibration=calibrated((1.0,), precision=precision)
+    )
+    low, high, never = predictor(black(3))
+    assert (high.label, high.name, high.is_unknown) == (0, "a", False)
+    for record, best in ((low, 1), (never, 2)):
+        assert (record.label, record.name, record.error, record.is_unknown) == (None, "unknown", "", True)
+        assert record.score == record.probabilities[best]
+        assert record.top(1)[0].label == best
+    # One threshold takes the place of the classes' own.
+    curve = RiskCurve(100, (0.75, 0.6, 0.0), (50, 80, 100), (0, 3, 10))
+    both = calibrated((1.0,), precision=precision, curve=curve)
+    predictor = Predictor(Table(rows), PREPROCESSING, "abc", calibration=both, max_risk=5)
+    assert [each.label for each in predictor(black(3))] == [1, 0, 2]
+    predictor = Predictor(Table(rows), PREPROCESSING, "abc", calibration=both, max_risk=3)
+    assert [each.label for each in predictor(black(3))] == [None, 0, 2]
+    assert predictor.risk_point.coverage == 50
+
+
+def test_each_label_of_several_has_its_own_threshold() -> None:
+    precision = ClassThresholds(90.0, (0.9, 0.2, None), (1, 1, 0), (1, 1, 0))
+    predictor = Predictor(
+        Table([[2.0, -1.0, 9.0], [3.0, -2.0, 0.0]]),
+        PREPROCESSING,
+        "abc",
+        has_several_labels=True,
+        calibration=calibrated((1.0,), precision=precision),
+    )
+    assert [each.label for each in predictor(black(2))] == [(1,), (0,)]
+
+
+def test_of_several_tasks_the_least_certain_decides() -> None:
+    class Tasks(Table):
+        head = type("Head", (), {"num_tasks": 2})()
+
+    rows = [[[5.0, 0.0], [0.0, 5.0]], [[5.0, 0.0], [0.0, 0.1]]]
+    curve = RiskCurve(100, (0.8, 0.0), (50, 100), (0, 20))
+    predictor = Predictor(
+        Tasks(rows), PREPROCESSING, "ab", calibration=calibrated((1.0, 0.5), curve=curve), max_risk=5
+    )
+    sure, unsure = predictor(black(2))
+    assert (sure.label, sure.name) == ((0, 1), "a|b")
+    assert (unsure.label, unsure.name, unsure.is_unknown) == (None, "unknown", True)
+    columns = Columns(predictor, topk=2, with_probabilities=True)
+    write_predictions("p.parquet", columns, [sure, unsure])
+    table = pytest.importorskip("pyarrow.parquet").read_table("p.parquet").to_pydict()
+    assert (table["name"], table["guess"]) == ([["a", "b"], ["unknown"]], ["a|b", "a|b"])
+    assert table["label"] == [[0, 1], None]
+    scaled = torch.tensor(rows[1]).double() / torch.tensor([[1.0], [0.5]])
+    assert np.allclose(unsure.probabilities, scaled.softmax(1), atol=1e-6)
+
+
+def test_logits_are_divided_before_any_mean_and_thresholds_come_after() -> None:
+    class Brightness(nn.Module):
+        """Sees whether the left or the right side is brighter."""
+
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            left = self.scale * images[:, 0, :, 0].mean(1)
+            return torch.stack([left, torch.zeros_like(left), -left], 1)
+
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[:, 0] = 255
+    precision = ClassThresholds(90.0, (0.6, 0.6, 0.6), (1, 1, 1), (1, 1, 1))
+    predictors = [
+        Predictor(Brightness(scale), PREPROCESSING, "abc", tta=True, calibration=calibration)
+        for scale, calibration in (
+            (1.0, calibrated((2.0,), precision=precision)),
+            (3.0, calibrated((0.5,))),
+        )
+    ]
+    views = [
+        network(side[None]).double() / temperature
+        for network, temperature in ((predictors[0].model, 2.0), (predictors[1].model, 0.5))
+        for side in (predictors[0].preprocess(image), predictors[0].preprocess(image).flip(-1))
+    ]
+    shares = [each.softmax(1)[0] for each in views]
+    (record,) = predictors[0](image)
+    assert np.allclose(record.probabilities, (shares[0] + shares[1]) / 2, atol=1e-6)
+    # Each view by itself is sure enough.
+    assert min(each.max() for each in shares[:2]) > 0.6 > record.score
+    assert record.is_unknown
+    (record,) = Ensemble(predictors, ["a", "b"])(image)
+    assert np.allclose(record.probabilities, sum(shares) / 4, atol=1e-6)
+    assert not record.is_unknown
+    line = about_calibration(Ensemble(predictors, ["a", "b"]))
+    assert line == (
+        "calibrated, each network by its own temperature: 2, 0.5; their classes' thresholds are not used"
+    )
+    assert about_calibration(predictors[0]).endswith("from 90 % precision on, without mirror images")

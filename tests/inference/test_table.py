@@ -14,7 +14,9 @@ from pyarrow import parquet
 import ding_cls
 from ding_cls.errors import DataError
 from ding_cls.inference import Predictor
+from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.table import Columns, lines, write_predictions
+from ding_cls.metrics.analysis.selective import RiskCurve
 from tests.inference.test_predictor import PREPROCESSING, Table, black
 
 ROWS = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25], [0.0, 0.0, 0.0]]
@@ -135,6 +137,35 @@ def test_lines_of_several_labels_and_several_tasks() -> None:
     network.head.num_tasks = 2
     (record,) = Predictor(network, PREPROCESSING, "ab")(black(1))
     assert list(lines(record, topk=1)) == ["", "task 1", "0.73105860 b", "task 2", "0.73105860 a"]
+
+
+def test_an_unknown_image_has_no_label_and_its_best_class_as_guess() -> None:
+    predictor, records = predictions()
+    curve = RiskCurve(100, (0.7, 0.0), (50, 100), (0, 20))
+    fitted_on = {"split": "val", "digest": "", "num_samples": 100}
+    calibration = Calibration((1.0,), fitted_on, curve=curve)
+    predictor = Predictor(Table(ROWS), PREPROCESSING, predictor.classes, calibration=calibration, max_risk=5)
+    records = predictor(PATHS)
+    write_predictions("p.csv", Columns(predictor, topk=2, with_probabilities=True), records)
+    rows = read_csv("p.csv")
+    assert list(rows[0])[3:9] == ["name", "score", "name_2", "score_2", "guess", "error"]
+    assert [row["label"] for row in rows] == ["1", "0", "", ""]
+    assert [row["name"] for row in rows] == ["path", "x,y", "", "unknown"]
+    assert [row["guess"] for row in rows] == ["path", "x,y", "", "x,y"]
+    assert [bool(row["error"]) for row in rows] == [False, False, True, False]
+    assert rows[2]["class path"] == ""
+    assert np.float32(rows[3]["score"]) == records[3].probabilities.max()
+    write_predictions("p.json", Columns(predictor, topk=1, with_probabilities=False), records)
+    last = json.loads(Path("p.json").read_text())[3]
+    assert (last["label"], last["name"], last["guess"]) == (None, "unknown", "x,y")
+    assert list(lines(records[3], topk=1))[1:] == ["unknown; the most likely:", "0.33333334 x,y"]
+
+
+def test_where_each_label_has_its_threshold_the_line_says_so() -> None:
+    predictor = Predictor(Table([[-1.0, -2.0, -3.0]]), PREPROCESSING, "abc", has_several_labels=True)
+    (record,) = predictor(black(1))
+    found = list(lines(record, topk=1, threshold=0.5, has_own_thresholds=True))
+    assert found[1].startswith("none reaches its threshold; the highest is 0.26894143 a")
 
 
 @pytest.mark.parametrize("name", ["trained", "several", "tasks"])

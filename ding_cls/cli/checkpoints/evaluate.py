@@ -54,9 +54,6 @@ def add_verbs(verbs: Verbs) -> None:
         help="write a row for each image to FILE.csv or FILE.parquet; results, classes and rows to "
         "FILE.json; or targets and logits to FILE.npz",
     )
-    evaluate.add_argument(
-        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
-    )
     evaluate.add_argument("--wrong", type=int, metavar="N", help="list the N surest mistakes")
     evaluate.add_argument(
         "--no-intervals",
@@ -76,8 +73,20 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="N",
         help="leave out up to N images that cannot be read; by default as the run did",
     )
+    _add_scores(evaluate)
     add_allow_code(evaluate)
     add_debug(evaluate)
+
+
+def _add_scores(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument(
+        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
+    )
+    evaluate.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="scores by the temperature that ding-cls calibrate has left in the checkpoint",
+    )
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -102,6 +111,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         intervals=arguments.intervals,
         allow_code=arguments.allow_code,
         max_bad=arguments.max_bad,
+        calibrated=arguments.calibrated,
         tta=arguments.tta,
     )
     if launched_rank() > 0:

@@ -55,6 +55,7 @@ def add_verbs(verbs: Verbs) -> None:
     predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
     _add_weights(predict)
+    _add_confidence(predict)
     add_allow_code(predict)
     add_debug(predict)
 
@@ -71,6 +72,22 @@ def _add_weights(predict: argparse.ArgumentParser) -> None:
     )
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
+    )
+
+
+def _add_confidence(predict: argparse.ArgumentParser) -> None:
+    """Enter the options of what ``ding-cls calibrate`` has left."""
+    predict.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="scores and thresholds that ding-cls calibrate has left in the checkpoint",
+    )
+    predict.add_argument(
+        "--max-risk",
+        type=float,
+        metavar="P",
+        help="with these scores: name so many images that of these at most P percent are expected to be "
+        "wrong; the others are 'unknown'",
     )
 
 
@@ -103,7 +120,13 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError("--probabilities are columns of a file; add --out FILE.csv, .json or .parquet")
     from ding_cls.inference import load
     from ding_cls.inference.outputs.writers import OutputFolders
-    from ding_cls.inference.predict import averaged_line, check_output, named_images, predict_files
+    from ding_cls.inference.predict import (
+        about_calibration,
+        averaged_line,
+        check_output,
+        named_images,
+        predict_files,
+    )
 
     members, words = _named(arguments)
     check_output(arguments.out, topk=arguments.topk)
@@ -117,6 +140,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         classes=arguments.classes,
         threshold=arguments.threshold,
         allow_code=arguments.allow_code,
+        calibrated=arguments.calibrated,
+        max_risk=arguments.max_risk,
         tta=arguments.tta,
     )
     if arguments.split:
@@ -129,7 +154,7 @@ def _predict(arguments: argparse.Namespace) -> int:
             preprocessings=predictor.preprocessings,
             allow_code=arguments.allow_code,
         )
-    if line := averaged_line(predictor):
+    for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)
     writers = folders.writers(predictor, sources, topk=arguments.topk, batch_size=arguments.batch_size)
     count = predict_files(

@@ -82,7 +82,8 @@ class DrawnImages(Pictures):
 
     def _picture(self, number: int, prediction: Prediction) -> Image.Image:
         threshold = self._predictor.threshold if self._predictor.has_several_labels else None
-        _, *texts = lines(prediction, topk=self._topk, threshold=threshold)
+        has_own = self._predictor.thresholds is not None
+        _, *texts = lines(prediction, topk=self._topk, threshold=threshold, has_own_thresholds=has_own)
         try:
             image = read_rgb(self._sources[number], number=number)
         except DataError:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.inference.calibration import Calibration
 from ding_cls.metrics import Display
 from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of
@@ -28,6 +29,7 @@ class EvaluationReport:
         cfg: the config, for this machine.
         seconds: of reading the images and passing them through the network.
         is_other_loss: training minimised another function than the cross-entropy that is ``loss`` here.
+        calibration: what the logits were divided by; None: they are the network's.
         intervals: of results of one number the 95 % interval, low and high, in the unit of the result; some
             have none (`ding_cls.metrics.analysis.bootstrap`). Empty where none were asked for, and on other
             ranks than the first.
@@ -45,6 +47,7 @@ class EvaluationReport:
     cfg: Any
     seconds: float
     is_other_loss: bool
+    calibration: Calibration | None = None
     intervals: dict[str, Interval] = field(default_factory=dict)
     tta: bool = False
 

@@ -33,7 +33,7 @@ def print_evaluation(
         out: the file that it was written to.
     """
     console = Console(highlight=False, soft_wrap=True)
-    for label, text in _head(report):
+    for label, text in head_of(report):
         console.print(f"{label + ':':12}{printable(text)}", markup=False)
     console.print()
     console.print(_results(report))
@@ -59,14 +59,20 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
 
 
-def _head(report: EvaluationReport) -> list[tuple[str, str]]:
+def head_of(report: EvaluationReport) -> list[tuple[str, str]]:
+    """Return what was evaluated, in lines of two parts: what is said, and of what."""
     split = f", split {report.split}" if report.split else ""
     counts = f"{report.num_samples:,} images, {len(report.classes):,} classes"
     updates = f" after {report.train_iter:,} updates" if report.train_iter else ""
+    scores = []
+    if report.calibration is not None:
+        values = ", ".join(f"{each:.4g}" for each in report.calibration.temperatures)
+        scores = [("scores", f"calibrated, temperature {values}")]
     return [
         ("checkpoint", f"{report.checkpoint}{updates}"),
         ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
+        *scores,
         *([("tta", "mean probabilities of each image and its mirror image")] if report.tta else []),
     ]
 

@@ -15,12 +15,15 @@ from ding_cls.pipeline import train
 from tests.conftest import write_pictures
 from tests.docs.scripts import DOCS
 from tests.harness import SETTINGS, run_tiny
+from tests.inference.test_calibration import FULL
 from tests.options.cases.mixtures_table import SEESAW, TEACHER
 
 PAGE = (DOCS / "checkpoint.md").read_text(encoding="utf-8")
 CONTRACT = {"model", "optimizer", "last_iter", "last_step"}
 # Whose keys are the library's own; those of the others are torch's, or follow the network.
-OURS = ("averaged", "distill", "environment", "parts", "parts.evaluator", "run")
+OURS = ("averaged", "calibration", "distill", "environment", "parts", "parts.evaluator", "run")
+# What is not a run's: `calibrate` adds it.
+CALIBRATED = {"calibration": FULL.entry()}
 # With all that has something to keep.
 ALL = (
     "policy.learn.learner.dataloader.num_workers=0",
@@ -63,7 +66,7 @@ def written(picture_folder: Path, workdir: Path) -> list[dict[str, Any]]:
 
 
 def test_the_page_names_every_key_and_no_other(written: list[dict[str, Any]]) -> None:
-    assert {key for state in written for key in keys_of(state)} == set(table())
+    assert {key for state in (*written, CALIBRATED) for key in keys_of(state)} == set(table())
     assert {key for key, cells in table().items() if "**contract**" in cells[1]} == CONTRACT
 
 
@@ -72,7 +75,7 @@ def test_the_types_are_those_of_the_page(written: list[dict[str, Any]]) -> None:
     for key, (kind, *_) in table().items():
         first = re.match(r"state dict|\w+", kind)
         assert first is not None
-        for state in written:
+        for state in (*written, CALIBRATED):
             value: Any = state
             for name in ["hook.NudgeWeights" if each == "hook" else each for each in key.split(".")]:
                 if name != "NAME" and isinstance(value, Mapping):

@@ -1,0 +1,48 @@
+"""An evaluation with the scores that a checkpoint's calibration makes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ding_cls.common.process import launched_rank
+from ding_cls.data.datasets.digest import SampleList
+from ding_cls.inference.calibration import Calibration
+from ding_cls.pipeline.checks.labels import Labels
+from ding_cls.pipeline.evaluation.inputs import EvalInputs
+from ding_cls.policy.modes import EvalMode
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def calibration_of(inputs: EvalInputs, dataset: Any, classes: Sequence[str], labels: Labels) -> Calibration:
+    """Return the calibration of a checkpoint; warn where it was fitted on the samples that it meets now.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    calibration = Calibration.of(
+        inputs.state or {},
+        inputs.checkpoint,
+        num_classes=len(classes),
+        num_tasks=labels.num_tasks if labels.kind == "tasks" else None,
+    )
+    if launched_rank() == 0 and SampleList.of(dataset).digest == calibration.fitted_on["digest"]:
+        _LOGGER.warning(
+            "the calibration was fitted on these images: on others ece and nll are not as low; evaluate "
+            "another split"
+        )
+    return calibration
+
+
+def with_temperature(mode: EvalMode, calibration: Calibration) -> EvalMode:
+    """Return a policy's evaluation whose logits are divided by a calibration's temperatures."""
+
+    def forward(batch: Any) -> torch.Tensor:
+        logits = mode.forward(batch)
+        # Apple's GPUs know no float64.
+        return calibration.scaled(logits.cpu() if logits.device.type == "mps" else logits)
+
+    return replace(mode, forward=forward)

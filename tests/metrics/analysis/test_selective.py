@@ -1,0 +1,82 @@
+"""Coverage and risk against counts by hand; the interval against its coverage."""
+
+import pytest
+import torch
+from scipy.stats import binomtest
+
+from ding_cls.metrics.analysis.selective import levels, risk_curve, wilson
+
+
+def drawn(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return scores, and answers that are right as often as their squared score says."""
+    scores = 0.3 + 0.7 * torch.rand(count, generator=generator, dtype=torch.float64)
+    return scores, torch.rand(count, generator=generator) < 1 - 0.6 * (1 - scores)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 333, 2000])
+def test_each_point_is_what_counting_gives(count: int) -> None:
+    scores, is_right = drawn(count, torch.Generator().manual_seed(count))
+    scores = (scores * 50).round() / 50 if count == 333 else scores
+    curve = risk_curve(scores, is_right)
+    assert curve.num_samples == count
+    assert len(curve.thresholds) <= 100
+    assert curve.thresholds[-1] == 0
+    for threshold, kept, wrong in zip(curve.thresholds, curve.kept, curve.wrong, strict=True):
+        answered = scores >= threshold
+        assert int(answered.sum()) == kept
+        assert int((answered & ~is_right).sum()) == wrong
+    for percent in (100, 95, 50, 1):
+        kept = round(curve.at_coverage(percent).coverage * count / 100)
+        # The scores may be equal; else it is the smallest number that suffices.
+        assert kept >= percent * count / 100 - 1e-9
+        if count != 333:
+            assert kept - 1 < percent * count / 100
+
+
+def test_equal_scores_stay_together_and_thresholds_lie_between() -> None:
+    scores = torch.tensor([0.9, 0.5, 0.9, 0.2, 0.5])
+    thresholds, kept, right = levels(scores, torch.tensor([True, False, True, True, True]))
+    assert thresholds.tolist() == pytest.approx([0.7, 0.35, 0.0])
+    assert (kept.tolist(), right.tolist()) == ([2, 4, 5], [2, 3, 4])
+
+
+def test_the_largest_coverage_with_a_risk_is_taken_and_few_samples_promise_little() -> None:
+    scores = torch.linspace(1, 0.5, 1000)
+    is_right = torch.arange(1000) % 10 != 9
+    is_right[:400] = True
+    curve = risk_curve(scores, is_right)
+    point = curve.at_risk(5)
+    assert point is not None
+    risks = [100 * (wrong + 1) / (kept + 2) for kept, wrong in zip(curve.kept, curve.wrong, strict=True)]
+    assert point.coverage == max(kept / 10 for kept, risk in zip(curve.kept, risks, strict=True) if risk <= 5)
+    assert point.risk <= 5
+    assert point.risk_interval[0] < point.risk < point.risk_interval[1]
+    assert curve.at_risk(50).coverage == 100
+    few = risk_curve(torch.linspace(1, 0.5, 20), torch.ones(20, dtype=torch.bool))
+    assert few.at_risk(4) is None
+    assert few.least_risk() == pytest.approx(100 / 22)
+    assert few.at_risk(5).coverage == 100
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 1), (0, 50), (3, 50), (50, 50), (400, 10_000)])
+def test_the_interval_is_scipys(count: int, total: int) -> None:
+    expected = binomtest(count, total).proportion_ci(0.95, method="wilson")
+    assert wilson(count, total) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
+
+
+def test_risk_and_coverage_of_other_data_lie_in_the_interval() -> None:
+    generator = torch.Generator().manual_seed(5)
+    scores, is_right = drawn(200_000, generator)
+    covered = {80: [0, 0], 50: [0, 0]}
+    for _ in range(500):
+        own = torch.randint(len(scores), (500,), generator=generator)
+        curve = risk_curve(scores[own], is_right[own])
+        for percent, counts in covered.items():
+            point = curve.at_coverage(percent)
+            # The true values in closed form: scores are uniform in [0.3, 1].
+            coverage = (1 - point.threshold) / 0.7
+            risk = 0.6 * (1 - point.threshold) / 2
+            counts[0] += point.risk_interval[0] <= 100 * risk <= point.risk_interval[1]
+            counts[1] += point.coverage_interval[0] <= 100 * coverage <= point.coverage_interval[1]
+    for counts in covered.values():
+        assert all(0.92 * 500 <= each <= 0.98 * 500 for each in counts), covered
