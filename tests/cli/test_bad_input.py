@@ -351,7 +351,7 @@ def test_an_evaluation_that_cannot_be_done_or_written(
     for name in ("results", "results.txt", "results.pkl"):
         # Before anything is read: there is no such checkpoint.
         assert fails("eval", "nowhere", "--out", name) == (
-            f"'{name}' must end in .csv, .json or .npz: the ending decides the format"
+            f"'{name}' must end in .csv, .json, .parquet or .npz: the ending decides the format"
         )
     assert fails("eval", best, "--wrong", "0") == "--wrong 0 must be at least 1"
     assert fails("eval", "--split", "val") == "say which checkpoint: a run's folder, or a file in its ckpt/"
