@@ -1,52 +1,64 @@
 """Runs as rows: how long each was, its best and last evaluation, the time of an epoch."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ding_cls.report.curves import judged_names, read_rows
 
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What a table says of a run.
 
-def print_runs(runs: Mapping[str, str | os.PathLike[str]]) -> None:
-    """Print a table of runs; ``best`` is the highest value of the first result that is no loss, and of
-    validation losses the lowest where there is none.
-
-    Args:
-        runs: the folder of each, by its name.
-
-    Raises:
-        DataError: a folder is no run's.
+    Attributes:
+        name: of the run.
+        num_epochs: finished ones.
+        judged: name of the result that decides which evaluation is the best.
+        best: its best value; None: no evaluation could be the best, or nothing says which is better.
+        best_iter: the update of that.
+        last: its last value; NaN: not finite; None: no evaluation.
+        train_loss: that of the last epoch.
+        epoch_s: mean time of an epoch, in seconds.
     """
-    evaluations = {name: read_rows(folder, "eval") for name, folder in runs.items()}
-    judged = next(iter(judged_names(evaluations.values())), "loss")
+
+    name: str
+    num_epochs: int
+    judged: str
+    best: float | None
+    best_iter: int | None
+    last: float | None
+    train_loss: float | None
+    epoch_s: float | None
+
+
+def print_runs(rows: Sequence[RunRow]) -> None:
+    """Print a table of runs; where they were judged by different results, each value says by which."""
+    judged = {row.judged for row in rows}
+    title = f" {next(iter(judged))}" if len(judged) == 1 else ""
     table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=16)
-    for title in ("epochs", f"best {judged}", "at", f"last {judged}", "train loss", "s/epoch"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, folder in runs.items():
-        epochs = read_rows(folder, "epoch")
-        trained = [row for row in evaluations[name] if row["train_iter"]]
-        values = {row["train_iter"]: row[judged] for row in trained if row.get(judged) is not None}
-        best = (min if judged == "loss" else max)(values, key=values.__getitem__, default=None)
-        seconds = [row["seconds"] for row in epochs if row.get("seconds") is not None]
-        losses = [row["train_loss"] for row in epochs if row.get("train_loss") is not None]
+    for head in ("epochs", f"best{title}", "at", f"last{title}", "train loss", "s/epoch"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        of = "" if title else f" {row.judged}"
         table.add_row(
-            escape(name),
-            f"{len(epochs):,}",
-            "-" if best is None else _number(values[best], judged),
-            "-" if best is None else f"{best:,}",
-            _number(trained[-1].get(judged), judged) if trained else "-",
-            _number(losses[-1], "loss") if losses else "-",
-            f"{sum(seconds) / len(seconds):.1f}" if seconds else "-",
+            escape(row.name),
+            f"{row.num_epochs:,}",
+            _number(row.best, row.judged, of),
+            "-" if row.best_iter is None else f"{row.best_iter:,}",
+            _number(row.last, row.judged, of),
+            _number(row.train_loss, "loss"),
+            "-" if row.epoch_s is None else f"{row.epoch_s:.1f}",
         )
     Console(highlight=False).print(table)
 
 
-def _number(value: float | None, name: str) -> str:
+def _number(value: float | None, name: str, of: str = "") -> str:
     if value is None:
+        return "-"
+    if value != value:
         return "not finite"
-    return f"{value:.2f}" if name.startswith("acc") else f"{value:.4f}"
+    return f"{value:.2f}{of}" if name.startswith("acc") else f"{value:.4f}{of}"

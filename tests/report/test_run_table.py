@@ -1,42 +1,31 @@
 """A row for each run."""
 
-import json
-from pathlib import Path
-from typing import Any
+import math
 
 import pytest
 
-from ding_cls.report.run_table import print_runs
+from ding_cls.report.run_table import RunRow, print_runs
 
-
-def _write_run(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    (folder / "log").mkdir(parents=True)
-    (folder / "log" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+DONE = RunRow("done", 2, "acc1", 80.0, 1005, 70.0, 0.75, 3.0)
 
 
 def _rows(printed: str) -> list[list[str]]:
     return [line.split() for line in printed.splitlines() if line.strip() and "──" not in line]
 
 
-def test_the_best_is_that_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [
-        {"kind": "eval", "train_iter": 0, "acc1": 99.0, "loss": 2.0},
-        {"kind": "eval", "train_iter": 5, "acc1": 80.0, "loss": 1.0},
-        {"kind": "epoch", "train_iter": 5, "train_loss": 1.25, "seconds": 2.0},
-        {"kind": "eval", "train_iter": 10, "acc1": 70.0, "loss": None},
-        {"kind": "epoch", "train_iter": 10, "train_loss": 0.75, "seconds": 4.0},
-    ]
-    young = [{"kind": "eval", "train_iter": 0, "acc1": 10.0}]
-    print_runs({"done": _write_run(tmp_path / "a", rows), "[red]": _write_run(tmp_path / "b", young)})
-    _, done, new = _rows(capsys.readouterr().out)
-    assert done == ["done", "2", "80.00", "5", "70.00", "0.7500", "3.0"]
+def test_a_run_is_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    print_runs([DONE, RunRow("[red]", 0, "acc1", None, None, None, None, None)])
+    head, done, new = _rows(capsys.readouterr().out)
+    assert " ".join(head) == "run epochs best acc1 at last acc1 train loss s/epoch"
+    assert done == ["done", "2", "80.00", "1,005", "70.00", "0.7500", "3.0"]
     assert new == ["[red]", "0", "-", "-", "-", "-", "-"]
 
 
-def test_of_losses_the_lowest_is_the_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{"kind": "eval", "train_iter": each, "loss": 1.0 / each} for each in (1, 2)]
-    print_runs(
-        {"run": _write_run(tmp_path / "run", [*rows, {"kind": "eval", "train_iter": 3, "loss": None}])}
-    )
-    assert _rows(capsys.readouterr().out)[1][1:] == ["0", "0.5000", "2", "not", "finite", "-", "-"]
+def test_values_say_by_what_where_runs_were_judged_by_different_results(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_runs([DONE, RunRow("other", 1, "ece", 1.5, 7, math.nan, None, None)])
+    head, done, other = _rows(capsys.readouterr().out)
+    assert " ".join(head) == "run epochs best at last train loss s/epoch"
+    assert done == ["done", "2", "80.00", "acc1", "1,005", "70.00", "acc1", "0.7500", "3.0"]
+    assert other == ["other", "1", "1.5000", "ece", "7", "not", "finite", "-", "-"]

@@ -50,13 +50,14 @@ def _curves(arguments: argparse.Namespace) -> None:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
+    from ding_cls.pipeline.looking.runs import run_rows
     from ding_cls.report import draw_runs, save_figure
     from ding_cls.report.run_table import print_runs
 
     folders = [folder for word in arguments.runs for folder in _runs_in(word)]
     runs = dict(zip(_names(folders), folders, strict=True))
     out = picture(arguments.out, Path("logs.png"))
-    print_runs(runs)
+    print_runs(run_rows(runs))
     save_figure(draw_runs(runs), out)
     print(f"\n{out}")
 
