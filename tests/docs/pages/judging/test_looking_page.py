@@ -9,7 +9,7 @@ import pytest
 from ding_cls.cli import _parser, main
 from ding_cls.cli.arguments import parse
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 PAGE = (DOCS / "looking.md").read_text(encoding="utf-8")
 COMMANDS = [
     line for block in re.findall(r"^```bash\n(.*?)^```", PAGE, re.S | re.M) for line in block.splitlines()

@@ -13,7 +13,7 @@ from ding_cls.pipeline.evaluation.sample_records import COLUMNS
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluating.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[4] / "docs" / "evaluating.md").read_text(encoding="utf-8")
 COMMANDS = [
     shlex.split(line, comments=True)
     for block in re.findall(r"^```bash\n(.*?)^```", PAGE, re.S | re.M)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ding_cls.cli import _parser
 from ding_cls.data.tools.doctor import images, names, near
 
-PAGE = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "doctor.md").read_text(encoding="utf-8")
 
 
 def test_commands_are_ones() -> None:

@@ -15,7 +15,7 @@ from ding_cls.cli import _parser
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "predict.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[4] / "docs" / "predict.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.S | re.M)
 
 
