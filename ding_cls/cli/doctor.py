@@ -20,6 +20,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="what is wrong with data: damaged images, duplicates, leaks between splits, names, counts",
         description="Open every image once and tell what is wrong, the most severe first. Near duplicates "
         "take pip install 'ding_cls[doctor]'. Exit code 0: nothing serious, 1: something is, 2: an error.",
+        epilog="Example: ding-cls doctor flowers --out doctor.html",
     )
     doctor.set_defaults(verb=_doctor)
     doctor.add_argument(

@@ -13,6 +13,7 @@ def add_verbs(verbs: Verbs) -> None:
         description="Evaluate a checkpoint on images that it was not trained on, fit a temperature, measure "
         "how many answers are wrong from which score on, and keep both in the checkpoint. Its scores change "
         "only where that is asked for: predict --calibrated, predict --max-risk P, eval --calibrated.",
+        epilog="Example: ding-cls calibrate runs/flowers",
     )
     calibrate.set_defaults(verb=_calibrate)
     calibrate.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")

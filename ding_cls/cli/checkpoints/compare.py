@@ -13,6 +13,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="is one of several checkpoints better on the same images, or is it chance",
         description="Compare the first result with each other one on the same images: the difference with "
         "its 95 % interval, McNemar's test, which images changed sides, and which settings differ.",
+        epilog="Example: ding-cls compare runs/a runs/b --split test",
     )
     compare.set_defaults(verb=_compare)
     compare.add_argument(

@@ -25,6 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         description="Evaluate a checkpoint on a split, or on a folder with one sub-folder for each class. "
         "Network, preprocessing and class numbers are the checkpoint's; data and metric too, or those of a "
         "config that is named before it.",
+        epilog="Example: ding-cls eval runs/flowers --split test",
     )
     evaluate.set_defaults(verb=_evaluate)
     evaluate.add_argument(

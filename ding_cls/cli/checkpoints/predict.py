@@ -16,6 +16,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="what a trained network says of images",
         description="Print each image's path and, below it, a line 'score name' for each of the classes that "
         "the network holds most likely. With --out nothing is printed, and a file is written.",
+        epilog="Example: ding-cls predict runs/flowers images/ --out answers.csv",
     )
     predict.set_defaults(verb=_predict)
     predict.add_argument(

@@ -14,6 +14,7 @@ def add_verbs(verbs: Verbs) -> None:
         description="Evaluate a checkpoint as eval does and write one HTML file that opens without a "
         "connection: curves, results, the confusion matrix with its images, the worst mistakes, likely label "
         "errors, calibration, data, config and environment.",
+        epilog="Example: ding-cls report runs/flowers --split test",
     )
     report.set_defaults(verb=_report)
     report.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")

@@ -16,6 +16,7 @@ def add_verbs(verbs: Verbs) -> None:
         "curves",
         help="loss, accuracy and learning rate of a run, as a picture",
         description="Draw loss, accuracy and learning rate of a run, finished or not, against its updates.",
+        epilog="Example: ding-cls curves runs/flowers",
     )
     curves.set_defaults(verb=_curves)
     curves.add_argument("run", metavar="RUN", help="a run's folder")
@@ -27,6 +28,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="several runs beside each other: a table and a picture",
         description="Print a row for each run: its length, its best and last evaluation, the time of an "
         "epoch; and draw training loss, validation loss and what they were judged by, a colour for each run.",
+        epilog="Example: ding-cls logs runs/a runs/b --out both.png",
     )
     logs.set_defaults(verb=_logs)
     logs.add_argument("runs", nargs="+", metavar="RUN", help="runs' folders, or one folder with runs in it")

@@ -17,6 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="the learning rate at which the loss falls the most",
         description="Train for at most 100 updates while the learning rate grows from 1e-7 to 10, keep "
         "nothing, and draw the loss against the rate. All else is as in the run.",
+        epilog="Example: ding-cls lr-find --data flowers --model mobilenet_v2 --pretrained",
     )
     find.set_defaults(verb=_find)
     add_training_arguments(find)

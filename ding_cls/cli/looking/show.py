@@ -22,6 +22,7 @@ def add_verbs(verbs: Verbs) -> None:
         "pipeline",
         help="a sheet of images as they come in, and as the network gets them",
         description="Draw the first samples of the first epoch, with the very pixels that training sees.",
+        epilog="Example: ding-cls show pipeline --data flowers --model resnet50 --mode pipeline",
     )
     pipeline.set_defaults(verb=_pipeline)
     pipeline.add_argument(
@@ -39,6 +40,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="learning rate, momentum and weight decay over the whole run",
         description="Draw the schedules of a run, and print where they begin, turn and end. Without data: "
         "--synthetic policy.collect.synthetic_samples=N stands for N images.",
+        epilog="Example: ding-cls show lr --data flowers --model vit_b_16 --pretrained",
     )
     lr.set_defaults(verb=_lr)
     _add_arguments(lr, out="show_lr.png")
@@ -48,6 +50,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="parameters, multiplications, shapes and memory of a network",
         description="Send one image through the network and print what each stage of it is; its weights are "
         "not loaded.",
+        epilog="Example: ding-cls show model --model resnet50",
     )
     model.set_defaults(verb=_model)
     _add_arguments(model)
