@@ -187,13 +187,7 @@ class Run:
             learner.info(mode.info())
         self._log_epoch(learner, loader)
         learner.allows_changed_data = self.allow_changed_data
-        if self._checkpoint is not None:
-            if self.rank == 0:
-                self._report_changes(learner)
-            with name_restart_on_error(self.cfg.exp_name, self._file):
-                learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
-            if learner.train_iter >= self.num_updates(loader):
-                self.logger.info("this run is complete: nothing is left to train")
+        self._restore(learner, loader)
         for file in self._newer if self.rank == 0 else ():
             rest = "; the best counts anew from here" if file.name == BEST_NAME else ""
             self.logger.warning(f"set aside, for it is newer: {set_aside(file)}{rest}")
@@ -201,6 +195,17 @@ class Run:
             # A resumed run has its new values now, and building the data has told the size of their pictures.
             save_run_config(self.cfg, Path(self.cfg.exp_name))
         end_early_stops()
+
+    def _restore(self, learner: BaseLearner, loader: TrainLoader) -> None:
+        """Continue from the checkpoint of a resumed run."""
+        if self._checkpoint is None:
+            return
+        if self.rank == 0:
+            self._report_changes(learner)
+        with name_restart_on_error(self.cfg.exp_name, self._file):
+            learner.load_checkpoint(with_present_data(self._checkpoint, self.facts))
+        if learner.train_iter >= self.num_updates(loader):
+            self.logger.info("this run is complete: nothing is left to train")
 
     def _log_epoch(self, learner: BaseLearner, loader: TrainLoader) -> None:
         dropped = loader.num_left_out
