@@ -24,6 +24,9 @@ TRAIN_COLOUR, VAL_COLOUR = "#1f77b4", "#d95f02"
 MAX_RESULTS = 4
 """So many results of evaluations have a panel each where several runs are drawn."""
 
+# Of more runs than there are colours each twenty have their own.
+_DASHES = ("-", "--", ":", "-.")
+
 Rows = Sequence[dict[str, Any]]
 
 
@@ -40,7 +43,7 @@ def read_rows(run_folder: str | os.PathLike[str], kind: str) -> list[dict[str, A
         rows = MetricsFile(path).rows()
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}") from error
-    return [row for row in rows if row.get("kind") == kind]
+    return [row for row in rows if row.get("kind") == kind and isinstance(row.get("train_iter"), int)]
 
 
 def draw_curves(run_folder: str | os.PathLike[str]) -> "Figure":
@@ -98,7 +101,9 @@ def draw_runs(runs: Mapping[str, str | os.PathLike[str]]) -> "Figure":
     panels = figure.subplots(1, 2 + len(names), squeeze=False)[0]
     colours = colormaps["tab10" if len(runs) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
     for number, run in enumerate(runs):
-        style = {"color": colours[number % len(colours)], "marker": "o", "markersize": 3, "label": run}
+        cycle, place = divmod(number, len(colours))
+        style = {"color": colours[place], "linestyle": _DASHES[cycle % len(_DASHES)]}
+        style |= {"marker": "o", "markersize": 3, "label": run}
         _line(panels[0], epochs[run], "train_loss", **style)
         for axes, name in zip(panels[1:], ["loss", *names], strict=True):
             _line(axes, evaluations[run], name, **style)
@@ -136,12 +141,13 @@ def judged_names(evaluations: Iterable[Rows]) -> list[str]:
     return sorted((name for name in names if name != "acc5" or "acc1" not in names), key="acc1".__ne__)
 
 
-def new_figure(*, width: float, what: str) -> "Figure":
-    """Return an empty figure, in inches, that no window shows.
+def new_figure(*, what: str, width: float = 6.4, height: float = 3.6) -> "Figure":
+    """Return an empty figure that no window shows.
 
     Args:
-        width: in inches.
         what: what is drawn, with its verb, as the error says it.
+        width: in inches.
+        height: likewise.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -150,7 +156,13 @@ def new_figure(*, width: float, what: str) -> "Figure":
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError(f"{what} drawn by matplotlib, which is not installed: {INSTALL}") from error
-    return Figure(figsize=(width, 3.6), dpi=120, layout="constrained")
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def open_frame(axes: "Axes") -> None:
+    """Give a panel a faint grid, and lines at its left and below alone."""
+    axes.grid(visible=True, alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
@@ -197,8 +209,7 @@ def _finish(axes: "Axes") -> None:
 
     axes.set_xlabel("updates")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.grid(visible=True, alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes)
 
 
 def _line(axes: "Axes", rows: Rows, key: str, **style: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ding_cls.report.curves import TRAIN_COLOUR, VAL_COLOUR, new_figure
+from ding_cls.report.curves import TRAIN_COLOUR, VAL_COLOUR, new_figure, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,6 @@ def draw_rate_sweep(
     axes.set_ylim(low - 0.15 * (first - low) - 0.05, first + 0.8 * (first - low) + 0.05)
     axes.set_xlabel("learning rate (log scale)")
     axes.set_ylabel("training loss")
-    axes.grid(visible=True, alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes)
     axes.legend(frameon=False, loc="lower left")
     return figure

@@ -61,4 +61,5 @@ def _number(value: float | None, name: str, of: str = "") -> str:
         return "-"
     if value != value:
         return "not finite"
-    return f"{value:.2f}{of}" if name.startswith("acc") else f"{value:.4f}{of}"
+    is_percentage = name.startswith("acc") or name.endswith("_acc1")
+    return f"{value:.2f}{of}" if is_percentage else f"{value:.4f}{of}"

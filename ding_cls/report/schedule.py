@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from ding_cls.common.columns import in_columns
 from ding_cls.common.counting import counted
-from ding_cls.errors import ConfigError
-from ding_cls.report.curves import INSTALL, TRAIN_COLOUR
+from ding_cls.report.curves import TRAIN_COLOUR, VAL_COLOUR, new_figure, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +17,7 @@ MAX_ROWS = 12
 _MAX_NAMED = 4
 # A value holds until the next update.
 _STEPS = "steps-post"
-_COLOURS = (TRAIN_COLOUR, "#d95f02", "#1b9e77", "#7570b3")
+_COLOURS = (TRAIN_COLOUR, VAL_COLOUR, "#1b9e77", "#7570b3")
 # Below this share of the largest value a difference is rounding.
 _ROUNDING = 1e-9
 
@@ -116,13 +115,10 @@ def draw_schedule(forecast: ScheduleForecast) -> "Figure":
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-    except ImportError as error:
-        raise ConfigError(f"schedules are drawn by matplotlib, which is not installed: {INSTALL}") from error
     names = [name for name, values in _settings(forecast).items() if values[0] is not None]
-    figure = Figure(figsize=(9.0, 3.4 + 1.5 * len(names)), dpi=120, layout="constrained")
+    figure = new_figure(width=9.0, height=3.4 + 1.5 * len(names), what="schedules are")
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
     panels = figure.subplots(
         1 + len(names), 1, sharex=True, squeeze=False, height_ratios=[2.2, *[1.0] * len(names)]
     )[:, 0]
@@ -134,8 +130,7 @@ def draw_schedule(forecast: ScheduleForecast) -> "Figure":
             axes.plot(forecast.positions, curve, color=colour, linewidth=1.6, drawstyle=_STEPS)
         axes.set_ylabel(name)
     for axes in panels:
-        axes.grid(visible=True, alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        open_frame(axes)
         axes.set_ylim(bottom=0)
     panels[-1].set_xlabel("updates")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))

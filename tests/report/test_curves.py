@@ -79,7 +79,7 @@ def _eval(train_iter: int, **results: float | None) -> dict[str, Any]:
 def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     run = _write_run(tmp_path / "run", [_eval(1, loss=2.0), _eval(2, loss=1.0)])
     file = run / "log" / "metrics.jsonl"
-    file.write_bytes(file.read_bytes()[:-9])
+    file.write_bytes(file.read_bytes()[:-9] + b'\n{"kind": "eval"}\n')
     assert [row["train_iter"] for row in read_rows(run, "eval")] == [1]
 
 
@@ -96,6 +96,12 @@ def test_several_runs_have_a_colour_each_and_every_panel(tmp_path: Path) -> None
         assert [line.get_label() for line in axes.lines] == ["a", "b"]
         assert axes.lines[0].get_color() != axes.lines[1].get_color()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_no_two_of_thirty_runs_look_the_same(tmp_path: Path) -> None:
+    run = _write_run(tmp_path / "run", [{"kind": "epoch", "train_iter": 5, "train_loss": 1.0}])
+    lines = draw_runs({f"run {number}": run for number in range(30)}).axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 30
 
 
 def test_runs_without_an_epoch_are_no_picture(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def _find(arguments: argparse.Namespace) -> None:
     from ding_cls.report.curves import new_figure
     from ding_cls.report.rate_sweep import draw_rate_sweep
 
-    new_figure(width=1, what="the learning rates are")  # Before the updates, not behind them.
+    new_figure(what="the learning rates are")  # Before the updates, not behind them.
     found = lr_find(config, **settings)
     figure = draw_rate_sweep(
         found.rates.tolist(),

@@ -105,9 +105,10 @@ def _lr(arguments: argparse.Namespace) -> None:
 
     from ding_cls.pipeline.looking.opening import opened_config
     from ding_cls.pipeline.looking.schedule import forecast_schedule
-    from ding_cls.report.curves import save_figure
+    from ding_cls.report.curves import new_figure, save_figure
     from ding_cls.report.schedule import draw_schedule, schedule_lines
 
+    new_figure(what="schedules are")  # Before the network is built, not behind it.
     with opened_config(**_settings(arguments)) as opened:
         forecast = forecast_schedule(opened)
     save_figure(draw_schedule(forecast), path)

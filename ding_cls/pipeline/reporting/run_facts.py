@@ -4,7 +4,6 @@ It reads the run's folder and its checkpoint; a report of a bare checkpoint has 
 """
 
 import hashlib
-import json
 import os
 import platform
 from collections import Counter
@@ -19,6 +18,7 @@ import torch
 import torchvision
 
 from ding_cls.common.counting import first_few
+from ding_cls.common.logs.metrics_file import MetricsFile
 from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.origins import DERIVED
 from ding_cls.config.tools.show import literal
@@ -53,16 +53,14 @@ def rows_of(run_folder: Path | None) -> list[dict[str, Any]]:
     if run_folder is None:
         return []
     try:
-        lines = (run_folder / "log" / "metrics.jsonl").read_text("utf-8", errors="replace").splitlines()
+        found = MetricsFile(run_folder / "log" / "metrics.jsonl").rows()
     except OSError:
         return []
-    rows = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-            rows[row["kind"], row["train_iter"]] = row
-        except (ValueError, KeyError, TypeError):
-            continue
+    rows = {
+        (row["kind"], row["train_iter"]): row
+        for row in found
+        if isinstance(row.get("kind"), str) and isinstance(row.get("train_iter"), int)
+    }
     return sorted(rows.values(), key=lambda row: row["train_iter"])
 
 
