@@ -5,10 +5,11 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TextIO, get_args, get_origin
+from typing import IO, Any, BinaryIO, TextIO, get_args, get_origin
 
 import numpy as np
 
@@ -75,14 +76,11 @@ def write_table(
         DiskError: the disk is full or fails.
     """
     ending = checked_ending(path)
-    try:
-        with atomic_write(path) as file:
-            if ending == ".parquet":
-                _parquet_rows(file, columns, rows, types or [str] * len(columns))
-            else:
-                (_csv_rows if ending == ".csv" else _json_rows)(file, columns, rows)
-    except OSError as error:
-        raise not_written(path, error) from error
+    with published(path) as file:
+        if ending == ".parquet":
+            _parquet_rows(file, columns, rows, types or [str] * len(columns))
+        else:
+            (_csv_rows if ending == ".csv" else _json_rows)(file, columns, rows)
 
 
 def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -92,11 +90,8 @@ def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence
         DataError: the file cannot be written.
         DiskError: the disk is full or fails.
     """
-    try:
-        with atomic_write(path) as file:
-            file.write(json.dumps(_plain(value), indent=2).encode() + b"\n")
-    except OSError as error:
-        raise not_written(path, error) from error
+    with published(path) as file:
+        file.write(json.dumps(_plain(value), indent=2).encode() + b"\n")
 
 
 def _csv_rows(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -181,6 +176,21 @@ class _Lines:
     def write(self, row: str) -> int:
         """Write one row, as a csv.writer hands it over: with '\\r\\n' at its end."""
         return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+@contextmanager
+def published(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that a user has named: it is there whole, or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+        DiskError: the disk is full or fails.
+    """
+    try:
+        with atomic_write(path) as file:
+            yield file
+    except OSError as error:
+        raise not_written(path, error) from error
 
 
 def not_written(path: str | os.PathLike[str], error: OSError) -> DingError:

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, not_written, write_json, write_table
+from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, published, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
 from ding_cls.metrics.analysis.bootstrap import lean_metric
@@ -283,8 +282,5 @@ def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
         DiskError: the disk is full or fails.
     """
     arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
-    try:
-        with atomic_write(out) as file:
-            np.savez(file, **arrays)
-    except OSError as error:
-        raise not_written(out, error) from error
+    with published(out) as file:
+        np.savez(file, **arrays)

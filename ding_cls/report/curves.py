@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ding_cls.common.files import atomic_write
 from ding_cls.common.logs.metrics_file import MetricsFile
-from ding_cls.common.tables import not_written
+from ding_cls.common.tables import published
 from ding_cls.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -173,11 +172,8 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
         DiskError: the disk is full or fails.
     """
     kind = Path(path).suffix.removeprefix(".").lower()
-    try:
-        with atomic_write(path) as file:
-            figure.savefig(file, format=kind)
-    except OSError as error:
-        raise not_written(path, error) from error
+    with published(path) as file:
+        figure.savefig(file, format=kind)
 
 
 def _label_loss(axes: "Axes", name: str) -> None:

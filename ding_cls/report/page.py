@@ -8,6 +8,7 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ding_cls.errors import ConfigError
@@ -72,12 +73,21 @@ def data_uri(image: bytes) -> str:
     return f"data:image/{kinds[image[:2]]};base64,{base64.b64encode(image).decode('ascii')}"
 
 
+def need_jinja2() -> None:
+    """Refuse, before the work, to write a page without what writes it.
+
+    Raises:
+        ConfigError: jinja2 is not installed.
+    """
+    if find_spec("jinja2") is None:
+        raise ConfigError(f"pages are written by jinja2, which is not installed: {INSTALL}")
+
+
 @cache
 def _environment() -> "Environment":
-    try:
-        from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as error:
-        raise ConfigError(f"pages are written by jinja2, which is not installed: {INSTALL}") from error
+    need_jinja2()
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
     environment = Environment(
         loader=FunctionLoader(
             lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ding_cls.common.files import atomic_write
+from ding_cls.common.tables import published
 from ding_cls.report import charts
 from ding_cls.report.page import data_uri, render_page, shown
 from ding_cls.report.records import JudgedSamples, ReportRecord
@@ -32,7 +32,8 @@ def write_report_page(path: str | os.PathLike[str], record: ReportRecord) -> Non
 
     Raises:
         ConfigError: jinja2 is not installed.
-        OSError: the file cannot be written.
+        DataError: the file cannot be written.
+        DiskError: the disk is full or fails.
     """
     page = render_page(
         "report.html",
@@ -45,7 +46,7 @@ def write_report_page(path: str | os.PathLike[str], record: ReportRecord) -> Non
         size={name.lower(): getattr(charts, name) for name in _SIZES},
         **_samples(record),
     )
-    with atomic_write(path) as file:
+    with published(path) as file:
         file.write(page.encode("utf-8"))
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from ding_cls.common.files import atomic_write
-from ding_cls.common.tables import not_written
+from ding_cls.common.tables import published
 from ding_cls.report.caption import fitted
 
 _TEXT_PX, _LINE_PX, _GAP_PX = 12, 16, 10
@@ -61,11 +60,8 @@ def save_sheet(sheet: Image.Image, path: str | os.PathLike[str]) -> None:
         DataError: the file cannot be written.
         DiskError: the disk is full or fails.
     """
-    try:
-        with atomic_write(path) as file:
-            sheet.save(file, format="PNG")
-    except OSError as error:
-        raise not_written(path, error) from error
+    with published(path) as file:
+        sheet.save(file, format="PNG")
 
 
 def _draw_cell(

@@ -1,12 +1,10 @@
 """The doctor from data to report: what it looks at, what it finds, and the files it writes."""
 
-import importlib.util
 import os
 import time
 from collections.abc import Sequence
 
-from ding_cls.common.files import atomic_write
-from ding_cls.common.tables import checked_ending, not_written, write_json
+from ding_cls.common.tables import checked_ending, published, write_json
 from ding_cls.data.tools.doctor.examine import examine
 from ding_cls.data.tools.quarantine import write_quarantine
 from ding_cls.errors import ConfigError, DataError
@@ -15,7 +13,7 @@ from ding_cls.pipeline.doctor.reading import default_workers, look_at_all
 from ding_cls.pipeline.doctor.report import DoctorReport
 from ding_cls.pipeline.doctor.sets import sets_of_config, sets_of_data
 from ding_cls.pipeline.image_check import image_progress
-from ding_cls.report.page import INSTALL
+from ding_cls.report.page import need_jinja2
 
 OUT_ENDINGS = (".json", ".html")
 _CONFIGS = (".py", ".json", ".yaml", ".yml")
@@ -81,8 +79,8 @@ def check_outputs(out: Sequence[str], quarantine: str | None) -> None:
         DataError: a file cannot be written, or is a quarantine list that is there already.
     """
     endings = [checked_ending(each, OUT_ENDINGS) for each in out]
-    if ".html" in endings and importlib.util.find_spec("jinja2") is None:
-        raise ConfigError(f"pages are written by jinja2, which is not installed: {INSTALL}")
+    if ".html" in endings:
+        need_jinja2()
     if quarantine is not None and not quarantine.lower().endswith(".csv"):
         raise ConfigError(f"--quarantine '{quarantine}' must end in .csv: it is a table of path and reason")
     if quarantine is not None and os.path.lexists(quarantine):
@@ -100,10 +98,7 @@ def write_outputs(report: DoctorReport, out: Sequence[str], quarantine: str | No
         if checked_ending(path, OUT_ENDINGS) == ".json":
             write_json(path, report.as_dict())
             continue
-        try:
-            with atomic_write(path) as file:
-                file.write(doctor_page(report).encode())
-        except OSError as error:
-            raise not_written(path, error) from error
+        with published(path) as file:
+            file.write(doctor_page(report).encode())
     if quarantine is not None:
         write_quarantine(quarantine, report.quarantine)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -14,9 +13,9 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_file
 from ding_cls.common.process import launched_rank
-from ding_cls.common.tables import checked_ending, not_written
+from ding_cls.common.tables import checked_ending
 from ding_cls.data import readable_names
-from ding_cls.errors import ConfigError, DataError
+from ding_cls.errors import DataError
 from ding_cls.inference.saved_run import preprocessing_in
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
@@ -33,6 +32,7 @@ from ding_cls.pipeline.reporting.run_facts import (
 from ding_cls.pipeline.reporting.samples import class_scores, judged_samples, label_issues, reliability_of
 from ding_cls.pipeline.run_folder import checkpoints_of
 from ding_cls.report import write_report_page
+from ding_cls.report.page import need_jinja2
 from ding_cls.report.records import JudgedSamples, LabelIssue, ReportRecord, worst_mistakes, worth_showing
 
 NUM_THUMBNAILS = 2000
@@ -41,7 +41,6 @@ NUM_THUMBNAILS = 2000
 NUM_HEAT_MAPS = 24
 _ENDINGS = (".html", ".htm")
 _MARK = b'<meta name="generator" content="ding_cls">'
-_INSTALL = "pip install 'ding_cls[report]'"
 
 
 def report(
@@ -75,8 +74,7 @@ def report(
         ConfigError: likewise; jinja2 is not installed, or ``out`` has another ending.
         DataError: as ``evaluate``; or the file is there and no report of ours, or cannot be written.
     """
-    if find_spec("jinja2") is None:
-        raise ConfigError(f"reports are written by jinja2, which is not installed: {_INSTALL}")
+    need_jinja2()
     file = checkpoint_file(checkpoint)
     usual = default_path(file, split=split, data=data, is_the_runs=os.path.isdir(checkpoint))
     path = usual if out is None else Path(out)
@@ -95,10 +93,7 @@ def report(
     if launched_rank() == 0:
         is_trained_on = data is None and found.split == "train"
         record = gather_record(found, read_checkpoint(file), model=model, is_trained_on=is_trained_on)
-        try:
-            write_report_page(path, record)
-        except OSError as error:
-            raise not_written(path, error) from error
+        write_report_page(path, record)
     return path
 
 

@@ -24,7 +24,10 @@ def test_one_folder_of_classes_has_no_splits(picture_folder: Path) -> None:
     assert {name: len(each) for name, each in given.sets.items()} == {"": 40}
 
 
-def test_a_table_by_its_column_and_by_its_siblings(tmp_path: Path) -> None:
+def test_a_table_by_its_column_and_by_its_siblings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A table's images are sought beside its folder too, where those of other tests lie.
+    (tmp_path / "table").mkdir()
+    monkeypatch.chdir(tmp_path / "table")
     Path("t.csv").write_text("path,label,split\na.png,x,train\nb.png,y,test\n")
     assert {name: len(each) for name, each in sets_of_data("t.csv").sets.items()} == {"train": 1, "test": 1}
     for name in ("train", "val"):

@@ -88,7 +88,7 @@ def test_what_cannot_be_written_is_said_before_the_evaluation(
     (tmp_path / "a.html").mkdir()
     with pytest.raises(DataError, match="is a folder"):
         report(trained, out=tmp_path / "a.html")
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("ding_cls.report.page.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[report\]'"):
         report(trained)
 
