@@ -1,4 +1,4 @@
-"""Predictions as text: lines for a reader, rows of a CSV or JSON file for a program.
+"""Predictions as text: lines for a reader, rows of a CSV, JSON or Parquet file for a program.
 
 It must not know networks or images.
 """
