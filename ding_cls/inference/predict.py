@@ -110,8 +110,11 @@ def about_calibration(predictor: Predictor) -> str:
     without = ", without mirror images" if predictor.tta else ""
     if point := predictor.risk_point:
         low, high = point.risk_interval
+        # A threshold of 0.99997 is not 1, below which everything is.
+        digits = 4 if point.threshold < 0.9995 else 8
+        named = f"unknown below {point.threshold:.{digits}g}" if point.threshold else "all are named"
         return (
-            f"{line}; {f'unknown below {point.threshold:.4g}' if point.threshold else 'all are named'}: "
+            f"{line}; {named}: "
             f"there{without} {point.coverage:.1f} % were named, "
             f"and {point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
         )

@@ -301,7 +301,9 @@ class Predictor:
         are_bad = probabilities.isnan().flatten(1).any(1).tolist()
         for source, row, guess, is_bad in zip(sources, probabilities, guesses, are_bad, strict=True):
             if is_bad:
-                yield self._failed(source, "the network's output for this image holds NaN")
+                path = name_of_source(source)
+                image = "this image" if path is None else repr(path)
+                yield self._failed(source, f"the network's output for {image} holds NaN")
             else:
                 yield self._record(source, row, guess)
 

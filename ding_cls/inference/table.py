@@ -1,4 +1,4 @@
-"""Predictions as text: lines for a reader, rows of a CSV or JSON file for a program.
+"""Predictions as text: lines for a reader, rows of a CSV, JSON or Parquet file for a program.
 
 It must not know networks or images.
 """
@@ -80,7 +80,12 @@ def _types(predictor: Predictor, num_places: int, num_probabilities: int, *, has
 
 
 def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
-    names = [f"class {each}" if each in taken else each for each in predictor.classes]
+    names = []
+    for each in predictor.classes:
+        name = each
+        while name in taken or (name != each and name in predictor.classes):
+            name = f"class {name}"
+        names.append(name)
     if predictor.num_tasks is None:
         return names
     return [f"{task}:{name}" for task in range(1, predictor.num_tasks + 1) for name in names]

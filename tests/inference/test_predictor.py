@@ -259,6 +259,12 @@ def test_below_the_threshold_of_its_best_class_an_image_is_unknown() -> None:
     predictor = Predictor(Table(rows), PREPROCESSING, "abc", calibration=both, max_risk=3)
     assert [each.label for each in predictor(black(3))] == [None, 0, 2]
     assert predictor.risk_point.coverage == 50
+    # One that is all but 1 does not read as if nothing reached it.
+    curve = RiskCurve(100, (0.99997, 0.0), (50, 100), (0, 10))
+    sure = Predictor(
+        Table(rows), PREPROCESSING, "abc", calibration=calibrated((1.0,), curve=curve), max_risk=5
+    )
+    assert "; unknown below 0.99997: there 50.0 % were named" in about_calibration(sure)
 
 
 def test_each_label_of_several_has_its_own_threshold() -> None:

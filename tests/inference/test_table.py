@@ -65,6 +65,13 @@ def test_probabilities_are_columns_by_class() -> None:
         assert [np.float32(each) for each in texts if each] == record.probabilities.tolist()
 
 
+def test_no_two_columns_have_one_name() -> None:
+    classes = ("name", "class name", "class class name", "error")
+    predictor = Predictor(Table(ROWS), PREPROCESSING, classes)
+    header = Columns(predictor, topk=1, with_probabilities=True).header
+    assert header[-4:] == ["class class class name", "class name", "class class name", "class error"]
+
+
 def test_a_json_file_has_the_same_columns() -> None:
     predictor, records = predictions()
     columns = Columns(predictor, topk=9, with_probabilities=True)

@@ -26,10 +26,12 @@ class OutputFolder:
         count: files that were put into it.
 
     Raises:
-        ConfigError: there is something in it, or it is a file.
+        ConfigError: there is something in it, it is a file, or the name is empty.
     """
 
     def __init__(self, path: str, option: str) -> None:
+        if not path:
+            raise ConfigError(f"{option} has an empty name; name a new folder")
         if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
             what = "holds files already" if os.path.isdir(path) else "is no folder"
             raise ConfigError(f"{option} '{path}' {what}, and nothing is overwritten: name a new folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 from ding_cls.common.counting import counted, first_few
 from ding_cls.common.files import create_unique_dir
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.images import Source, name_of_source, read_rgb
+from ding_cls.inference.images import Source, name_of_source
 from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, write_new
+from ding_cls.inference.outputs.pictures import picture_of
 from ding_cls.inference.predictor import Prediction, Predictor
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class SortedImages:
         self._sources = sources
         self._is_wrong_only = is_wrong_only
         self._is_linked = is_linked
-        self._names = _unique_names([*predictor.classes, _UNREADABLE, _UNKNOWN, _NONE])
+        self._names = _unique_names(predictor.classes)
+        self._others: dict[str, str] = {}
         self._folders: dict[tuple[str, ...], str] = {}
         self._labels = {name: number for number, name in reversed([*enumerate(predictor.names)])}
         self._labels |= {name: number for number, name in reversed([*enumerate(predictor.classes)])}
@@ -66,7 +68,7 @@ class SortedImages:
         """Sort an image, by its position."""
         source = self._sources[number]
         path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-        if prediction.error and (path is None or not os.path.isfile(path)):
+        if prediction.error and not self._can_be_put(path):
             self._num_missing += 1
             return
         places = self._places(prediction, path)
@@ -82,7 +84,7 @@ class SortedImages:
         parts = [what + self._folder.path]
         if self._is_wrong_only:
             parts.append(f"{self._num_unlabelled:,} in no class's folder" if self._num_unlabelled else "")
-        parts.append(f"{self._num_missing:,} are no files" if self._num_missing else "")
+        parts.append(f"{self._num_missing:,} could not be" if self._num_missing else "")
         return ", ".join(filter(None, parts))
 
     def _places(self, prediction: Prediction, path: str | None) -> list[tuple[str, ...]]:
@@ -98,15 +100,27 @@ class SortedImages:
         return [] if tuple(names) in predicted else [(*names, *place) for place in predicted]
 
     def _predicted(self, prediction: Prediction) -> list[tuple[str, ...]]:
-        num_classes = len(self._predictor.classes)
         label = prediction.label
         if prediction.error or label is None:
-            return [(self._names[num_classes + (0 if prediction.error else 1)],)]
+            return [(self._other(_UNREADABLE if prediction.error else _UNKNOWN),)]
         if not isinstance(label, tuple):
             return [(self._names[label],)]
         if self._predictor.num_tasks is None:
-            return [(self._names[each],) for each in label or [num_classes + 2]]
+            return [(self._names[each],) for each in label] or [(self._other(_NONE),)]
         return [(f"task_{task}", self._names[each]) for task, each in enumerate(label, start=1)]
+
+    def _other(self, name: str) -> str:
+        """Return the folder of images without a class; another than its name where a class is called so."""
+        if name not in self._others:
+            self._others[name] = next(each for each in _numbered(name) if each not in self._names)
+            if self._others[name] != name:
+                _LOGGER.warning(
+                    f"{name!r} is the folder of a class: images without one are in {self._others[name]!r}"
+                )
+        return self._others[name]
+
+    def _can_be_put(self, path: str | None) -> bool:
+        return path is not None and os.path.isfile(path) and (self._is_linked or os.access(path, os.R_OK))
 
     def _own_label(self, path: str | None) -> int | None:
         """Return the class of the innermost folder that has a class's name, below what was named."""
@@ -125,7 +139,7 @@ class SortedImages:
         folder = self._made(place)
         if path is None:
             name = f"{portable_name(name_of_source(source) or 'image')}.png"
-            image = read_rgb(source)
+            image = picture_of(self._predictor, source)
             write: Any = partial(_write_png, image)
         else:
             name = os.path.basename(path)
@@ -153,12 +167,14 @@ def _unique_names(names: Iterable[str]) -> list[str]:
     """Return a folder's name for each name, no two alike."""
     found: dict[str, str] = {}
     for name in names:
-        plain = portable_name(name)
-        numbered = (plain if number == 1 else f"{plain}_{number}" for number in count(1))
-        found[next(each for each in numbered if each not in found)] = name
+        found[next(each for each in _numbered(portable_name(name)) if each not in found)] = name
     if changed := [f"{name!r} is {own!r}" for own, name in found.items() if own != name]:
         _LOGGER.warning(f"folders that cannot have their classes' names: {first_few(changed, 5)}")
     return list(found)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (name if number == 1 else f"{name}_{number}" for number in count(1))
 
 
 def _common_folder(sources: Sequence[Source]) -> str:

@@ -41,6 +41,8 @@ def test_a_folder_with_files_and_a_file_are_refused() -> None:
         OutputFolder("full", "--cam")
     with pytest.raises(ConfigError, match="is no folder"):
         OutputFolder("full/cat.png", "--cam")
+    with pytest.raises(ConfigError, match="--cam has an empty name"):
+        OutputFolder("", "--cam")
 
 
 def test_what_cannot_be_written_is_one_line_and_leaves_nothing() -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
-from ding_cls.inference.images import Source
+from ding_cls.inference.images import DatasetImage, Source
 from ding_cls.inference.outputs.new_folder import OutputFolder
 from ding_cls.inference.outputs.sorting import SortedImages
 from ding_cls.inference.predictor import Prediction, Predictor
@@ -53,7 +54,7 @@ def test_each_image_is_copied_into_the_folder_of_its_class() -> None:
     before = {path: Path(path).read_bytes() for path in sources}
     said = sort([*sources, "gone.png"], [0, 0, 2, "error", "error"], predictor_of())
     assert tree() == ["a_b/2.png", "cat/1.png", "cat/1_2.png", "unreadable/3.png"]
-    assert said == "4 images copied into out, 1 are no files"
+    assert said == "4 images copied into out, 1 could not be"
     assert Path("out/cat/1.png").read_bytes() == before["in/x/1.png"]
     assert Path("out/cat/1_2.png").read_bytes() == before["in/y/1.png"]
     assert Path("out/cat/1.png").stat().st_mtime == 1e9
@@ -113,6 +114,19 @@ def test_classes_whose_folders_would_be_one_are_kept_apart(caplog: pytest.LogCap
         "unreadable_2/5.png",
     ]
     assert "'a/b' is 'a_b'" in caplog.text
+    assert "'unreadable' is the folder of a class: images without one are in 'unreadable_2'" in caplog.text
+
+
+def test_a_class_called_none_is_no_matter_where_each_image_has_one(caplog: pytest.LogCaptureFixture) -> None:
+    sort([saved("0.png")], [0], predictor_of(("none", "unknown")))
+    assert (tree(), caplog.text) == (["none/0.png"], "")
+
+
+def test_a_file_that_may_not_be_read_stops_nothing_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [saved("0.png"), saved("1.png")]
+    monkeypatch.setattr(os, "access", lambda path, mode: path != "0.png")
+    assert sort(sources, ["error", 1], predictor_of()) == "1 image copied into out, 1 could not be"
+    assert tree() == ["dog/1.png"]
 
 
 def test_images_in_no_file_are_written_as_pictures() -> None:
@@ -121,5 +135,11 @@ def test_images_in_no_file_are_written_as_pictures() -> None:
     writer.take(0, prediction_of("x", 1))
     with Image.open("out/dog/image.png") as written:
         assert np.array_equal(np.asarray(written), image)
+    predictor = predictor_of()
+    prepared = DatasetImage("7", [(torch.zeros(3, 8, 8), 0)] * 8, 7, predictor.preprocessing)
+    writer = SortedImages(OutputFolder("prepared", "--sort-into"), predictor, [prepared])
+    writer.take(0, prediction_of("7", 1))
+    with Image.open("prepared/dog/7.png") as written:
+        assert written.size == (8, 8)
     with pytest.raises(ConfigError, match="--link is for files"):
         SortedImages(OutputFolder("other", "--sort-into"), predictor_of(), [image], is_linked=True)
