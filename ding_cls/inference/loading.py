@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,12 @@ from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.members import refuse_repeated, with_folds
 from ding_cls.inference.predictor import Predictor
-from ding_cls.inference.saved_run import described_run, has_several_labels, preprocessing_in
+from ding_cls.inference.saved_run import (
+    described_run,
+    has_several_labels,
+    label_threshold,
+    preprocessing_in,
+)
 from ding_cls.models import (
     build_model,
     classifier_names,
@@ -189,7 +194,7 @@ def _predictor_of_run(
         preprocessing_in(run, file),
         classes,
         has_several_labels=is_several,
-        threshold=_threshold_of(cfg) if threshold is None else threshold,
+        threshold=label_threshold(cfg) if threshold is None else threshold,
         device=device,
         batch_size=cfg.policy.eval.batch_size,
         num_workers=cfg.policy.learn.learner.dataloader.num_workers,
@@ -199,15 +204,6 @@ def _predictor_of_run(
         max_risk=max_risk,
         tta=tta,
     )
-
-
-def _threshold_of(cfg: Any) -> float:
-    """Return the threshold of the run's metric; of several metrics that of the first with one."""
-    metric = cfg.policy.eval.metric or {}
-    inner = metric.get("metrics") or ()
-    described = [metric, *(each for each in inner if isinstance(each, Mapping))]
-    found = (each.get("thr") for each in described)
-    return float(next((each for each in found if each is not None), 0.5))
 
 
 def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:

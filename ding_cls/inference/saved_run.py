@@ -115,6 +115,16 @@ def has_several_labels(run: Mapping[str, Any], cfg: Any, network: Any) -> bool:
     )
 
 
+def label_threshold(cfg: Any) -> float:
+    """Return the probability from which on an image has a label, where it may have several: the threshold
+    of the metric, of several metrics that of the first with one, else 0.5."""
+    metric = cfg.policy.eval.metric or {}
+    inner = metric.get("metrics") or ()
+    described = [metric, *(each for each in inner if isinstance(each, Mapping))]
+    found = (each.get("thr") for each in described)
+    return float(next((each for each in found if each is not None), 0.5))
+
+
 def config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:
     """Return a run's config for this machine: its devices and processes, not the run's.
 

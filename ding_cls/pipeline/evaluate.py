@@ -16,6 +16,7 @@ from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, published, write_json, write_table
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.inference.saved_run import label_threshold
 from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
@@ -213,7 +214,8 @@ def _evaluated(
     metric = metric_for(described, dataset)
     lean = lean_metric(metric, len(dataset) * len(classes)) if intervals else None
     keeps = keep_logits or (lean is not None and lean.needs_scores)
-    recorder = Recorder(mode, labels, keep_logits=keeps, metric=lean)
+    threshold = label_threshold(inputs.cfg)
+    recorder = Recorder(mode, labels, keep_logits=keeps, metric=lean, threshold=threshold)
     evaluator = MetricSerialEvaluator({}, [loader, metric], recorder.mode, exp_name=None)
     last_iter = (inputs.state or {}).get("last_iter")
     train_iter = last_iter if isinstance(last_iter, int) else 0

@@ -22,7 +22,6 @@ from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.policy.modes import EvalMode
 
 COLUMNS = ("path", "target", "target_name", "predicted", "predicted_name", "score", "correct")
-_THRESHOLD = 0.5
 _DIGITS = 6
 
 
@@ -35,7 +34,7 @@ class SampleRecords:
         sample_ids: positions in the dataset, int64 ``(N,)``.
         targets: as the dataset gives them.
         predicted: the class numbers, ``(N,)`` or ``(N, K)`` of K tasks, C where a network gave NaN; of
-            several labels whether each is predicted, bool ``(N, C)``: its probability is 0.5 or more.
+            several labels whether each is predicted, bool ``(N, C)``: its probability reaches the threshold.
         scores: the probability of what is predicted, float64 of the same shape; of several labels that of
             each label.
         is_right: bool ``(N,)``: all labels, or all tasks, are right. A label that is hard to say counts as
@@ -136,14 +135,21 @@ class Recorder:
         labels: what the labels of the data are.
         keep_logits: keep these too: four bytes for each of them.
         metric: keep its sums over each sample too, for intervals.
+        threshold: the probability from which on a label is predicted, where there may be several.
     """
 
     def __init__(
-        self, mode: EvalMode, labels: Labels, *, keep_logits: bool, metric: SumMetric | None = None
+        self,
+        mode: EvalMode,
+        labels: Labels,
+        *,
+        keep_logits: bool,
+        metric: SumMetric | None = None,
+        threshold: float = 0.5,
     ) -> None:
         self.mode = replace(mode, forward=self._forward)
         self._forward_of: Callable[[Any], torch.Tensor] = mode.forward
-        self._kind, self._keeps_logits = labels.kind, keep_logits
+        self._kind, self._keeps_logits, self._threshold = labels.kind, keep_logits, threshold
         self._batches: list[tuple[torch.Tensor, ...]] = []
         self._sums = None if metric is None else SampleSums(metric)
 
@@ -168,7 +174,9 @@ class Recorder:
         # Apple's GPUs know no float64.
         logits = given.cpu() if given.device.type == "mps" else given
         targets = batch.targets.to(logits.device)
-        predicted, scores = predicted_of(probabilities_of(logits, self._kind), self._kind, logits)
+        predicted, scores = predicted_of(
+            probabilities_of(logits, self._kind), self._kind, logits, threshold=self._threshold
+        )
         is_right = right_ones(predicted, targets, self._kind, scores)
         if self._sums is not None:
             self._sums.add(logits, targets)
@@ -210,7 +218,7 @@ def probabilities_of(logits: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def predicted_of(
-    probabilities: torch.Tensor, kind: str, logits: torch.Tensor | None = None
+    probabilities: torch.Tensor, kind: str, logits: torch.Tensor | None = None, *, threshold: float = 0.5
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what is predicted and its probability, as in `SampleRecords`; NaN where a row holds one.
 
@@ -218,9 +226,10 @@ def predicted_of(
         probabilities: float64 ``(N, C)``, or ``(N, K, C)`` of K tasks.
         kind: as there.
         logits: they decide which class is the largest; None: the probabilities do.
+        threshold: the probability from which on a label is predicted, where there may be several.
     """
     if kind == "several":
-        return probabilities >= _THRESHOLD, probabilities
+        return probabilities >= threshold, probabilities
     guesses = guessed_classes(probabilities if logits is None else logits)
     # C is the number of no class: behind the last column stands what has no score.
     missing = probabilities.new_full((*probabilities.shape[:-1], 1), float("nan"))

@@ -11,7 +11,13 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from ding_cls.data import ConcatDataset, ImageNetDataset, Preprocessing, SubsetDataset, SyntheticDataset
 from ding_cls.pipeline.checks.labels import Labels
-from ding_cls.pipeline.evaluation.sample_records import Recorder, SampleRecords, folder_of, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import (
+    Recorder,
+    SampleRecords,
+    folder_of,
+    predicted_of,
+    sample_paths,
+)
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 from tests.conftest import write_pictures
@@ -122,3 +128,10 @@ def test_paths_lead_to_the_files(tmp_path: Path) -> None:
     assert folder_of(both) == str(roots[0])
     made = SyntheticDataset(3, 2, 8)
     assert (sample_paths(made), folder_of(made)) == (["0", "1", "2"], "")
+
+
+def test_a_label_is_predicted_from_the_threshold_on() -> None:
+    predicted, _ = predicted_of(
+        torch.tensor([[0.39, 0.4, 0.6]], dtype=torch.float64), "several", threshold=0.4
+    )
+    assert predicted.tolist() == [[False, True, True]]
