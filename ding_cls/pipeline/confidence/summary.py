@@ -12,7 +12,8 @@ from rich.table import Table
 from ding_cls.common.counting import first_few
 from ding_cls.common.tables import write_json
 from ding_cls.data import readable_names
-from ding_cls.metrics.analysis.selective import RiskCurve, wilson
+from ding_cls.metrics.analysis.bootstrap import wilson
+from ding_cls.metrics.analysis.selective import RiskCurve
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 from ding_cls.pipeline.evaluation.summary import MAX_CLASSES, head_of, printable
 
