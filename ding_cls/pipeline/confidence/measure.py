@@ -29,10 +29,11 @@ def measured(
         DataError: there are no labels, or logits that are not finite.
     """
     found = answers.fit()
-    count, values = len(answers), torch.tensor([[each.value for each in found]], dtype=torch.float64)
+    count, values = len(answers), torch.tensor([[each.useful for each in found]], dtype=torch.float64)
     every = values.expand(count, -1)
     is_single = answers.records.kind != "several"
-    others = _temperatures_of_other_half(answers, values[0].tolist()) if count > 1 else None
+    best = [each.value for each in found]
+    others = _temperatures_of_other_half(answers, best) if count > 1 else None
     thresholds = None if precision is None else class_thresholds(_pairs(answers, every), precision)
     checked: dict[str, int] = {}
     if others is not None and precision is not None:
@@ -63,7 +64,7 @@ def _temperatures_of_other_half(answers: Answers, start: Sequence[float]) -> tor
     """Return for each image the temperatures that the half without it has; float64 ``(N, K)``."""
     is_first = halves(len(answers))
     first, second = (
-        torch.tensor([each.value for each in answers.fit(half, start=start)], dtype=torch.float64)
+        torch.tensor([each.useful for each in answers.fit(half, start=start)], dtype=torch.float64)
         for half in (is_first, ~is_first)
     )
     return torch.where(is_first[:, None], second, first)
