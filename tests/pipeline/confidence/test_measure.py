@@ -52,7 +52,7 @@ def test_scores_that_are_probabilities_stay() -> None:
     assert temperature.value != 1
     assert temperature.gain <= 0
     assert found.temperatures == (1.0,)
-    assert found.after == found.before
+    assert found.after == found.held_out == found.before
 
 
 def test_one_image_has_no_halves() -> None:
