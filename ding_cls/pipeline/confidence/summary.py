@@ -92,8 +92,8 @@ def _temperatures(report: CalibrationReport) -> Iterator[str]:
             yield f"{title}, {interval}"
             continue
         yield (
-            f"{title}: the best one of these images, {each.value:.4g} ({interval}), is not expected to be better "
-            "on others"
+            f"{title}: the best one of these images, {each.value:.4g} ({interval}), is not expected to be "
+            "better on others"
         )
 
 

@@ -68,7 +68,7 @@ def test_a_parquet_file_tells_what_json_does(workdir: Path) -> None:
     assert found.is_right.tolist() == [False, True]
     for content in (b"", b"PAR1"):
         Path("b.parquet").write_bytes(content)
-        with pytest.raises(DataError, match="'b.parquet' holds no results"):
+        with pytest.raises(DataError, match=r"'b\.parquet' holds no results"):
             judged("b.parquet")
     write_table("b.parquet", ["path"], [("1.png",)])
     with pytest.raises(DataError, match="it has no column target"):
