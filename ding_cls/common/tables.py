@@ -94,6 +94,20 @@ def write_json(path: str | os.PathLike[str], value: Mapping[str, Any] | Sequence
         file.write(json.dumps(_plain(value), indent=2).encode() + b"\n")
 
 
+def read_parquet(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the rows of a ``.parquet`` file.
+
+    Raises:
+        ConfigError: pyarrow is missing.
+        OSError: the file cannot be read.
+        ValueError: it is no such file.
+    """
+    _, parquet = _arrow()
+    with open(path, "rb") as file:
+        rows: list[dict[str, Any]] = parquet.ParquetFile(file).read().to_pylist()
+    return rows
+
+
 def _csv_rows(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
     writer = csv.writer(_Lines(text))
@@ -157,7 +171,7 @@ def _arrow() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise ConfigError(
-            ".parquet files are written by pyarrow, which is not installed: pip install 'ding_cls[parquet]'"
+            ".parquet files need pyarrow, which is not installed: pip install 'ding_cls[parquet]'"
         ) from error
     return pyarrow, parquet
 

@@ -4,13 +4,13 @@ wrong.
 It must not know networks, images or files.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 
+from ding_cls.metrics.analysis.bootstrap import wilson
+
 NUM_POINTS = 100
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +129,3 @@ def expected_share(count: int, total: int) -> float:
     Source: the rule of succession, Laplace 1774; the mean under a uniform prior.
     """
     return (count + 1) / (total + 2)
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, in percent.
-
-    Source: Wilson's score interval; Interval Estimation for a Binomial Proportion, Brown, Cai & DasGupta
-    2001, eq. 4.
-    """
-    middle = (count + _Z**2 / 2) / (total + _Z**2)
-    half = _Z * math.sqrt(count * (total - count) / total + _Z**2 / 4) / (total + _Z**2)
-    low = 0.0 if count == 0 else max(0.0, middle - half)
-    return 100 * low, 100.0 if count == total else 100 * min(1.0, middle + half)

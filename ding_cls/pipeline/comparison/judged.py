@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ding_cls.common.tables import SEPARATOR
+from ding_cls.common.tables import SEPARATOR, TABLE_ENDINGS, read_parquet
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import DataError
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
@@ -27,7 +27,7 @@ from ding_cls.pipeline.evaluation.sample_records import (
     sample_paths,
 )
 
-FILE_ENDINGS = (".csv", ".json", ".npz")
+FILE_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def judged(
     """
     if not is_result_file(name):
         return _of_checkpoint(name, data, split, allow_code=allow_code)
-    readers = {".csv": _read_csv, ".json": _read_json, ".npz": _read_npz}
+    readers = {".csv": _read_csv, ".json": _read_json, ".parquet": _read_parquet, ".npz": _read_npz}
     try:
         found = readers[Path(name).suffix.lower()](name)
     except OSError as error:
@@ -124,8 +124,14 @@ def _read_csv(name: str) -> Judged:
 
 
 def _read_json(name: str) -> Judged:
-    found = json.loads(Path(name).read_bytes())
-    rows = found["rows"]
+    return _of_checked(name, json.loads(Path(name).read_bytes())["rows"])
+
+
+def _read_parquet(name: str) -> Judged:
+    return _of_checked(name, read_parquet(name))
+
+
+def _of_checked(name: str, rows: Sequence[Mapping[str, Any]]) -> Judged:
     for row in rows[:1]:
         _check_columns(row)
     return _of_rows(name, rows)
@@ -172,9 +178,10 @@ def _check_columns(given: Iterable[str]) -> None:
 
 
 def _is_one(cell: str | None) -> bool:
-    if cell not in ("0", "1"):
+    # Other programs write the column of a table that they have changed as words.
+    if (found := str(cell).lower()) not in ("0", "1", "false", "true"):
         raise ValueError(f"correct is {cell!r} in a row, and must be 1 or 0")
-    return cell == "1"
+    return found in ("1", "true")
 
 
 def _cell(value: Any) -> str:

@@ -29,10 +29,10 @@ def measured(
         DataError: there are no labels, or logits that are not finite.
     """
     found = answers.fit()
-    count, values = len(answers), torch.tensor([[each.value for each in found]], dtype=torch.float64)
+    count, values = len(answers), torch.tensor([[each.useful for each in found]], dtype=torch.float64)
     every = values.expand(count, -1)
     is_single = answers.records.kind != "several"
-    others = _temperatures_of_other_half(answers, values[0].tolist()) if count > 1 else None
+    others = _temperatures_of_other_half(answers, found) if count > 1 else None
     thresholds = None if precision is None else class_thresholds(_pairs(answers, every), precision)
     checked: dict[str, int] = {}
     if others is not None and precision is not None:
@@ -59,14 +59,16 @@ def halves(count: int) -> torch.Tensor:
     return torch.zeros(count, dtype=torch.bool).index_fill(0, order[: count // 2], True)
 
 
-def _temperatures_of_other_half(answers: Answers, start: Sequence[float]) -> torch.Tensor:
-    """Return for each image the temperatures that the half without it has; float64 ``(N, K)``."""
-    is_first = halves(len(answers))
+def _temperatures_of_other_half(answers: Answers, found: Sequence[Temperature]) -> torch.Tensor:
+    """Return for each image the temperatures that the half without it has; float64 ``(N, K)``. Whether there
+    is one is up to all images, for a half shows less."""
+    is_first, start = halves(len(answers)), [each.value for each in found]
+    is_used = torch.tensor([each.useful != 1 for each in found])
     first, second = (
         torch.tensor([each.value for each in answers.fit(half, start=start)], dtype=torch.float64)
         for half in (is_first, ~is_first)
     )
-    return torch.where(is_first[:, None], second, first)
+    return torch.where(is_used, torch.where(is_first[:, None], second, first), 1.0)
 
 
 def _pairs(answers: Answers, temperatures: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -12,7 +12,8 @@ from rich.table import Table
 from ding_cls.common.counting import first_few
 from ding_cls.common.tables import write_json
 from ding_cls.data import readable_names
-from ding_cls.metrics.analysis.selective import RiskCurve, wilson
+from ding_cls.metrics.analysis.bootstrap import wilson
+from ding_cls.metrics.analysis.selective import RiskCurve
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 from ding_cls.pipeline.evaluation.summary import MAX_CLASSES, head_of, printable
 
@@ -66,6 +67,7 @@ def write_calibration(out: str | os.PathLike[str], report: CalibrationReport) ->
         "checkpoint": str(evaluation.checkpoint),
         "folder": evaluation.folder,
         **calibration.entry(),
+        "temperature_best": [each.value for each in report.temperatures],
         "temperature_interval": [each.interval for each in report.temperatures],
         "curve": points,
     }
@@ -79,16 +81,20 @@ def _point(curve: RiskCurve, coverage: float) -> dict[str, Any]:
 
 def _temperatures(report: CalibrationReport) -> Iterator[str]:
     has_tasks = len(report.temperatures) > 1
-    for number, (value, note, interval) in enumerate(report.temperatures, 1):
-        line = f"temperature{f' of task {number}' if has_tasks else ''} {value:.4g}"
-        if interval is None:
-            yield f"{line}: {note}"
+    for number, each in enumerate(report.temperatures, 1):
+        title = f"temperature{f' of task {number}' if has_tasks else ''} {each.useful:.4g}"
+        if each.interval is None:
+            yield f"{title}: {each.note}"
             continue
-        low, high = interval
-        line += f", 95 % interval {low:.3g} to {high:.3g}"
-        if low <= 1 <= high:
-            line += "; 1 is in it: that the scores need a correction is not shown"
-        yield line
+        low, high = each.interval
+        interval = f"95 % interval {low:.3g} to {high:.3g}"
+        if each.useful == each.value:
+            yield f"{title}, {interval}"
+            continue
+        yield (
+            f"{title}: the best one of these images, {each.value:.4g} ({interval}), is not expected to be "
+            "better on others"
+        )
 
 
 def _errors(report: CalibrationReport) -> Table:

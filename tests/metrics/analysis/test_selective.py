@@ -1,10 +1,9 @@
-"""Coverage and risk against counts by hand; the interval against its coverage."""
+"""Coverage and risk against counts by hand, and of other data against their intervals."""
 
 import pytest
 import torch
-from scipy.stats import binomtest
 
-from ding_cls.metrics.analysis.selective import levels, risk_curve, wilson
+from ding_cls.metrics.analysis.selective import levels, risk_curve
 
 
 def drawn(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,12 +55,6 @@ def test_the_largest_coverage_with_a_risk_is_taken_and_few_samples_promise_littl
     assert few.at_risk(4) is None
     assert few.least_risk() == pytest.approx(100 / 22)
     assert few.at_risk(5).coverage == 100
-
-
-@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 1), (0, 50), (3, 50), (50, 50), (400, 10_000)])
-def test_the_interval_is_scipys(count: int, total: int) -> None:
-    expected = binomtest(count, total).proportion_ci(0.95, method="wilson")
-    assert wilson(count, total) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
 
 
 def test_risk_and_coverage_of_other_data_lie_in_the_interval() -> None:

@@ -114,3 +114,26 @@ def test_the_true_temperature_lies_in_the_interval() -> None:
         assert found.interval[0] < found.value < found.interval[1]
         covered += found.interval[0] <= 2.0 <= found.interval[1]
     assert 88 <= covered <= 100
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.3, 2.5])
+def test_the_gain_is_that_of_each_sample_without_which_was_fitted(scale: float) -> None:
+    logits, targets = drawn(150, 4, scale)
+    found = fit_temperature(logits, targets)
+    gains = []
+    for index in range(150):
+        rest = torch.arange(150) != index
+        value = fit_temperature(logits[rest], targets[rest], start=found.value).value
+        losses = (
+            torch.nn.functional.cross_entropy(logits[index].double() / each, targets[index])
+            for each in (1.0, value)
+        )
+        gains.append(float(next(losses)) - float(next(losses)))
+    assert found.gain == pytest.approx(sum(gains), abs=0.1)
+    assert found.useful == (found.value if sum(gains) > 0 else 1.0)
+
+
+def test_what_is_calibrated_is_rarely_made_worse_and_what_is_not_is_mended() -> None:
+    for scale, least, most in ((1.0, 0, 30), (1.8, 95, 100)):
+        used = [fit_temperature(*drawn(100, 3, scale, seed=seed)).useful for seed in range(100)]
+        assert least <= sum(each != 1 for each in used) <= most

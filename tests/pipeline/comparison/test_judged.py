@@ -12,7 +12,7 @@ from ding_cls.errors import DataError
 from ding_cls.pipeline.comparison.judged import is_result_file, judged
 from ding_cls.pipeline.comparison.matching import matched
 from ding_cls.pipeline.evaluate import evaluate, evaluate_checkpoint, write_arrays, write_report
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS
+from ding_cls.pipeline.evaluation.sample_records import COLUMNS, column_types
 from tests.conftest import write_pictures
 from tests.harness import run_tiny, tiny_parts
 from tests.inference.conftest import several as several
@@ -52,6 +52,33 @@ def test_a_run_and_its_files_tell_the_same(run: Path, monkeypatch: pytest.Monkey
     assert of_run.losses.mean() == pytest.approx(evaluate("run")["loss"], abs=1e-6)
     assert of_run.config is not None
     assert of_run.config["policy"]["learn"]["batch_size"] > 0
+
+
+def test_a_parquet_file_tells_what_json_does(workdir: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = [
+        ("1.png", [0, 2], ["a", "c"], [0, None], ["a", None], [0.7, None], False),
+        ("2.png", [], [], [], [], [], True),
+    ]
+    write_table("a.parquet", COLUMNS, rows, types=column_types("several"))
+    write_json("a.json", {"rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows]})
+    found, expected = judged("a.parquet"), judged("a.json")
+    for name in ("paths", "numbers", "classes", "predicted"):
+        assert getattr(found, name) == getattr(expected, name)
+    assert found.is_right.tolist() == [False, True]
+    for content in (b"", b"PAR1"):
+        Path("b.parquet").write_bytes(content)
+        with pytest.raises(DataError, match=r"'b\.parquet' holds no results"):
+            judged("b.parquet")
+    write_table("b.parquet", ["path"], [("1.png",)])
+    with pytest.raises(DataError, match="it has no column target"):
+        judged("b.parquet")
+
+
+def test_a_csv_file_that_another_program_wrote_again_has_words_for_one_and_zero(workdir: Path) -> None:
+    lines = ["a,0,b,0,b,1,True", "c,0,b,0,b,1,FALSE"]
+    Path("a.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    assert judged("a.csv").is_right.tolist() == [True, False]
 
 
 def rows_of(*rows: tuple[object, ...]) -> list[tuple[object, ...]]:

@@ -46,6 +46,15 @@ def test_a_calibration_is_of_all_answers_and_judged_on_the_halves() -> None:
     assert 76 < 100 * counts["right"] / counts["kept"] < 88
 
 
+def test_scores_that_are_probabilities_stay() -> None:
+    logits, targets = overconfident(200)
+    found, (temperature,) = measured(answers_of("one", logits / 3, targets), FITTED_ON)
+    assert temperature.value != 1
+    assert temperature.gain <= 0
+    assert found.temperatures == (1.0,)
+    assert found.after == found.held_out == found.before
+
+
 def test_one_image_has_no_halves() -> None:
     found, (temperature,) = measured(
         answers_of("one", torch.tensor([[2.0, 0.0]]), torch.tensor([0])), FITTED_ON, precision=50.0

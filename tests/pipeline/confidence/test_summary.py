@@ -1,5 +1,6 @@
 """What ``ding-cls calibrate`` prints and writes: each number is that of the calibration."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 import torch
 
 from ding_cls.data import SyntheticDataset
-from ding_cls.metrics.analysis.selective import wilson
+from ding_cls.metrics.analysis.bootstrap import wilson
+from ding_cls.metrics.analysis.temperature import Temperature
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 from ding_cls.pipeline.confidence.measure import measured
 from ding_cls.pipeline.confidence.summary import print_calibration, write_calibration
@@ -72,6 +74,16 @@ def test_temperature_errors_risks_and_classes_are_printed(capsys: pytest.Capture
     assert f"{100 * counts['right'] / counts['kept']:.1f} % (" in out
     assert "to use it: ding-cls predict 'runs/a b' IMAGES --calibrated" in out
     assert max(map(len, out.splitlines())) < 110
+
+
+def test_a_temperature_that_is_not_expected_to_help_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(30)
+    shown = Temperature(1.1, "", (0.9, 1.3), -0.5)
+    out = printed(dataclasses.replace(report, temperatures=[shown]), capsys)
+    words = (
+        "the best one of these images, 1.1 (95 % interval 0.9 to 1.3), is not expected to be better on others"
+    )
+    assert f"temperature 1: {words}\n" in out
 
 
 def test_what_few_images_cannot_show_is_said(capsys: pytest.CaptureFixture[str]) -> None:
