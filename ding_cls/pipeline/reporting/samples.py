@@ -16,7 +16,7 @@ from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, sample_paths
 from ding_cls.report.records import ClassScores, JudgedSamples, LabelIssue, Reliability
 
-NUM_LABEL_ISSUES = 1000
+NUM_LABEL_ISSUES = 10_000
 """So many likely label errors are listed at most."""
 
 _MIN_FOR_ISSUES = 20
