@@ -84,8 +84,8 @@ def find_label_errors(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Lab
         margins[rows] = own[rows] - (probabilities.max(1) if num_classes > 1 else 0.0)
     margins[~is_scored] = np.nan
     is_confident &= is_scored
-    # What the network answers itself is no error: a class that it never answers has a threshold of about 0, and
-    # would be suggested wherever the label stays below its own.
+    # What the network answers itself is no error: a class that it never answers has a threshold of about 0,
+    # and would be suggested wherever the label stays below its own.
     is_likely = is_confident & (suggested != numbers) & (margins < 0)
     cells = numbers[is_confident] * num_classes + suggested[is_confident]
     joint = np.bincount(cells, minlength=num_classes * num_classes).reshape(num_classes, num_classes)

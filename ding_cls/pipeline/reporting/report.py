@@ -31,7 +31,13 @@ from ding_cls.pipeline.reporting.run_facts import (
     phases_of,
     rows_of,
 )
-from ding_cls.pipeline.reporting.samples import class_scores, judged_samples, label_issues, reliability_of
+from ding_cls.pipeline.reporting.samples import (
+    class_scores,
+    judged_samples,
+    label_issues,
+    reliability_of,
+    temperature_in,
+)
 from ding_cls.pipeline.run_folder import checkpoints_of
 from ding_cls.report import write_report_page
 from ding_cls.report.records import JudgedSamples, LabelIssue, ReportRecord, worst_mistakes, worth_showing
@@ -162,7 +168,6 @@ def gather_record(
     issues, num_issues = label_issues(found.records)
     notes = _notes_on_labels(issues, num_issues)
     samples, more = _with_pictures(samples, found, run, issues or (), model)
-    reliability = reliability_of(found.records)
     rows = rows_of(folder)
     shown = found.display(found.result)
     results = {name: value for name, value in shown.items() if isinstance(value, int | float)}
@@ -182,7 +187,7 @@ def gather_record(
         samples=samples,
         label_issues=issues,
         class_scores=class_scores(found),
-        reliability=[] if reliability is None else [reliability],
+        reliability=reliability_of(found.records, temperature_in(state)),
         phases=phases_of(rows),
         data=data_facts(found, run, folder),
         config=config_lines(run),

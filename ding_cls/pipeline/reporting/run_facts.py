@@ -171,7 +171,7 @@ def is_of_training(report: EvaluationReport, run: Mapping[str, Any]) -> bool:
     of_training = found.pop("train", None)
     if of_training is None or of_training in found.values() or report.split not in (None, "train"):
         return False
-    return of_training == SampleList.of(report.dataset).digest
+    return bool(of_training == SampleList.of(report.dataset).digest)
 
 
 def _known_splits(run: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
