@@ -55,7 +55,7 @@ def shown(text: Any, *, limit: int = 300) -> str:
     text = str(text)
     if len(text) > limit:
         text = f"{text[: limit // 2]}…{text[-limit // 2 :]}"
-    return "".join(map(_shown_character, text))
+    return text if text.isprintable() else "".join(map(_shown_character, text))
 
 
 def _shown_character(character: str) -> str:

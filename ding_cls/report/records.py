@@ -122,6 +122,7 @@ class ReportRecord:
         checkpoint: the file that was judged.
         split: as 'val', or the folder or file where the data has no splits.
         created: when, as text.
+        is_trained_on: the network was trained on these very samples.
         results: metrics by name, as ``ding-cls eval`` prints them; lists and tables are left out.
         intervals: 95 % intervals (low, high) of those that have one.
         rows: of the run's ``log/metrics.jsonl``, of every kind, in order; empty: a bare checkpoint.
@@ -144,6 +145,7 @@ class ReportRecord:
     checkpoint: str
     split: str
     created: str = ""
+    is_trained_on: bool = False
     results: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()

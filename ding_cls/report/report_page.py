@@ -74,6 +74,8 @@ def headline(record: ReportRecord) -> list[str]:
         most = int(np.unique(samples.targets, return_counts=True)[1].max())
         chance = percent(100 * most / len(samples))
         sentences.append(f"Always naming the most frequent class would be right for {chance}\N{NBSP}%.")
+    if record.is_trained_on:
+        sentences.append("The network was trained on these images: new ones will show how good it is.")
     return sentences
 
 
@@ -124,9 +126,9 @@ def _samples(record: ReportRecord) -> dict[str, Any]:
         "texts": _texts(samples),
         "thumbnails": images[0],
         "heatMaps": images[1],
-        "issues": [
-            [int(each.position), int(each.given), int(each.suggested)] for each in record.label_issues or ()
-        ],
+        "issues": None
+        if record.label_issues is None
+        else [[int(each.position), int(each.given), int(each.suggested)] for each in record.label_issues],
         "measures": _measures(record),
     }
     return {"page_data": page_data, "notes": notes, "folder": folder, "has_cells": has_cells}

@@ -59,6 +59,17 @@ def test_the_arrays_of_the_script_are_the_samples(tmp_path: Path) -> None:
     assert data["names"][0] == "class 0/image 0.jpg"
 
 
+def test_of_training_images_the_page_says_so_and_no_label_errors_are_not_unsearched(tmp_path: Path) -> None:
+    page = _Page(_written(tmp_path, example_record(3, 20, label_issues=[], is_trained_on=True)))
+    assert any("trained on these images" in each for each in page.texts)
+    assert any("trained on these very images" in each for each in page.texts)
+    assert page.data is not None
+    assert page.data["issues"] == []
+    unsearched = _Page(_written(tmp_path, example_record(3, 20, label_issues=None)))
+    assert unsearched.data is not None
+    assert unsearched.data["issues"] is None
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     plain = _Page(_written(tmp_path, example_record(10, 40)))
     words = dict.fromkeys(("title", "run", "checkpoint", "split"), "".join(HOSTILE))

@@ -30,7 +30,7 @@ class LabelErrors:
     Attributes:
         order: the samples, int64 ``(N,)``: the likely errors first, each part by ``margins``, the lowest
             first; samples without a finite score come last.
-        is_likely: bool ``(N,)``: an off-diagonal entry of the confident joint.
+        is_likely: bool ``(N,)``: an off-diagonal entry of the confident joint whose label is not the answer.
         suggested: the class that the label probably should be, int64 ``(N,)``; where no class reaches its
             threshold, that with the highest probability.
         margins: the normalised margin, float64 ``(N,)`` in [-1, 1]: the label's probability less the highest
@@ -53,7 +53,8 @@ def find_label_errors(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Lab
     """Return which labels contradict the predictions most.
 
     A sample is a likely error where the classes whose probability reaches their threshold do not have the
-    label as their most probable one: eq. 1 and 2, without the calibration, which changes no sample.
+    label as their most probable one (eq. 1 and 2, without the calibration, which changes no sample), and
+    another class is more probable than the label, as in cleanlab.
     The order is that of the normalised margin, section 3.2 of Northcutt et al.
 
     Args:
@@ -83,7 +84,9 @@ def find_label_errors(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Lab
         margins[rows] = own[rows] - (probabilities.max(1) if num_classes > 1 else 0.0)
     margins[~is_scored] = np.nan
     is_confident &= is_scored
-    is_likely = is_confident & (suggested != numbers)
+    # What the network answers itself is no error: a class that it never answers has a threshold of about 0,
+    # and would be suggested wherever the label stays below its own.
+    is_likely = is_confident & (suggested != numbers) & (margins < 0)
     cells = numbers[is_confident] * num_classes + suggested[is_confident]
     joint = np.bincount(cells, minlength=num_classes * num_classes).reshape(num_classes, num_classes)
     # NaN sorts last.

@@ -26,10 +26,17 @@ from ding_cls.pipeline.reporting.run_facts import (
     data_facts,
     digests,
     environment_facts,
+    is_of_training,
     phases_of,
     rows_of,
 )
-from ding_cls.pipeline.reporting.samples import class_scores, judged_samples, label_issues, reliability_of
+from ding_cls.pipeline.reporting.samples import (
+    class_scores,
+    judged_samples,
+    label_issues,
+    reliability_of,
+    temperature_in,
+)
 from ding_cls.pipeline.run_folder import checkpoints_of
 from ding_cls.report import write_report_page
 from ding_cls.report.page import need_jinja2
@@ -149,14 +156,13 @@ def gather_record(
         found: the evaluation, with logits.
         state: the checkpoint.
         model: the network, where it was given.
-        is_trained_on: the evaluated samples are those that the network was trained on.
+        is_trained_on: the network was trained on these samples; else it is where they are those of the run.
     """
     run, folder = state.get("run") or {}, run_folder_of(found.checkpoint, found.cfg)
     samples = judged_samples(found)
     issues, num_issues = label_issues(found.records)
-    notes = _notes_on_labels(samples, issues, num_issues, is_trained_on=is_trained_on, folder=folder)
+    notes = _notes_on_labels(issues, num_issues)
     samples, more = _with_pictures(samples, found, run, issues or (), model)
-    reliability = reliability_of(found.records)
     rows = rows_of(folder)
     shown = found.display(found.result)
     results = {name: value for name, value in shown.items() if isinstance(value, int | float)}
@@ -166,6 +172,7 @@ def gather_record(
         checkpoint=str(found.checkpoint),
         split=found.split or found.folder or type(found.dataset).__name__,
         created=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z"),
+        is_trained_on=is_trained_on or is_of_training(found, run),
         results={found.display.name(str(name)): float(value) for name, value in results.items()},
         intervals={
             found.display.name(name): each for name, each in found.intervals.items() if name in results
@@ -175,7 +182,7 @@ def gather_record(
         samples=samples,
         label_issues=issues,
         class_scores=class_scores(found),
-        reliability=[] if reliability is None else [reliability],
+        reliability=reliability_of(found.records, temperature_in(state)),
         phases=phases_of(rows),
         data=data_facts(found, run, folder),
         config=config_lines(run),
@@ -202,25 +209,13 @@ def _with_pictures(
     return replace(samples, thumbnails=images, heat_maps=maps), [note] if note else []
 
 
-def _notes_on_labels(
-    samples: JudgedSamples,
-    issues: Sequence[LabelIssue] | None,
-    num_issues: int,
-    *,
-    is_trained_on: bool,
-    folder: Path | None,
-) -> list[str]:
+def _notes_on_labels(issues: Sequence[LabelIssue] | None, num_issues: int) -> list[str]:
     notes = []
     if issues is None:
         notes.append("Label errors are looked for among 20 images or more that have one class each.")
         return notes
     if num_issues > len(issues):
         notes.append(f"Of {num_issues:,} likely label errors the first {len(issues):,} are listed.")
-    if is_trained_on:
-        notes.append(
-            "The network was trained on these very images, and what it has memorised looks right: few label "
-            "errors are found here. Cross-validate (ding-cls kfold) and report each fold's run instead."
-        )
     return notes
 
 

@@ -160,6 +160,18 @@ def digests(report: EvaluationReport, run: Mapping[str, Any]) -> list[tuple[str,
     return found
 
 
+def is_of_training(report: EvaluationReport, run: Mapping[str, Any]) -> bool:
+    """Return whether the evaluated samples are those that the run was trained on, wherever they lie now.
+
+    Names and labels tell, but not where another split's are the same, such as numbered images.
+    """
+    found = {name: facts["digest"] for name, facts in _known_splits(run)}
+    of_training = found.pop("train", None)
+    if of_training is None or of_training in found.values() or report.split not in (None, "train"):
+        return False
+    return bool(of_training == SampleList.of(report.dataset).digest)
+
+
 def _known_splits(run: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name of each split of the run, and its digest and size, where the checkpoint says them."""
     data = run.get(DATA)

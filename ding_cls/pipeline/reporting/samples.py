@@ -3,12 +3,15 @@
 It must not know files or networks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from ding_cls.data import readable_names
+from ding_cls.inference.calibration import KEY as CALIBRATION
 from ding_cls.metrics import plain_totals
 from ding_cls.metrics.analysis.label_errors import find_label_errors
 from ding_cls.metrics.calibration import CalibrationError, bins_of
@@ -16,7 +19,7 @@ from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, sample_paths
 from ding_cls.report.records import ClassScores, JudgedSamples, LabelIssue, Reliability
 
-NUM_LABEL_ISSUES = 1000
+NUM_LABEL_ISSUES = 10_000
 """So many likely label errors are listed at most."""
 
 _MIN_FOR_ISSUES = 20
@@ -66,18 +69,35 @@ def class_scores(report: EvaluationReport) -> ClassScores:
     return ClassScores(**scores, support=images)
 
 
-def reliability_of(records: SampleRecords) -> Reliability | None:
+def temperature_in(state: Mapping[str, Any]) -> float | None:
+    """Return what ``ding-cls calibrate`` has left in a checkpoint: one temperature, or None."""
+    temperatures = (state.get(CALIBRATION) or {}).get("temperature", ())
+    return float(temperatures[0]) if len(temperatures) == 1 else None
+
+
+def reliability_of(records: SampleRecords, temperature: float | None = None) -> list[Reliability]:
     """Return the bins of the expected calibration error, and that itself, as ``eval --metric ece`` gives it.
 
     Args:
-        records: with logits. None where a label is not one class number.
+        records: with logits. Nothing where a label is not one class number.
+        temperature: that of the checkpoint's calibration; then what it makes of them comes second.
     """
     if records.kind != "one" or records.targets.dim() != 1 or not len(records.targets):
-        return None
+        return []
+    if temperature is None:
+        return [_reliability(records)]
+    return [
+        replace(_reliability(records), name="as trained"),
+        replace(_reliability(records, temperature), name=f"calibrated, temperature {temperature:.4g}"),
+    ]
+
+
+def _reliability(records: SampleRecords, temperature: float | None = None) -> Reliability:
     metric = CalibrationError(_NUM_BINS)
     totals, counts = metric.zeros(), torch.zeros(_NUM_BINS, dtype=torch.int64)
     for first in range(0, len(records.targets), _ROWS):
         logits = records.logits[first : first + _ROWS]
+        logits = logits if temperature is None else logits.double() / temperature
         sums = metric.sums(logits, records.targets[first : first + _ROWS])
         totals = {name: totals[name] + sums[name] for name in totals}
         scores = logits.double().softmax(1).amax(1).nan_to_num(0.0)

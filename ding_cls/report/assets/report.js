@@ -18,12 +18,13 @@ function showReport(data) {
     showConfusions(samples);
   }
   const wrong = worstFirst(samples, positionsWhere(samples, (position) => !samples.right[position]));
-  const suggested = new Map(samples.issues.map(([position, , number]) => [position, number]));
+  const suggested = new Map((samples.issues ?? []).map(([position, , number]) => [position, number]));
   for (const [id, positions, labels] of [["mistakes", wrong], ["labels", [...suggested.keys()], suggested]]) {
     const section = document.getElementById(id);
-    section.hidden = positions.length === 0;
+    section.hidden = positions.length === 0 && !(id === "labels" && samples.issues);
     showGallery(samples, section.querySelector(".gallery-place"), positions, labels);
   }
+  document.getElementById("no-labels").hidden = suggested.size > 0;
   if (samples.measures) {
     showClasses(samples);
   }
@@ -229,7 +230,7 @@ function matrixOf(rows, columns, cellAt) {
 
 function cellButton(cell, place) {
   const words = `${place}: ${counted(cell.count, cell.noun)}`;
-  const button = makeButton(cell.isRight ? "right" : "", cell.count ? cell.open : () => {}, cell.count || "");
+  const button = makeButton(cell.isRight ? "cell right" : "cell", cell.count ? cell.open : () => {}, cell.count || "");
   Object.assign(button, { title: words, ariaLabel: words, ariaDisabled: cell.count ? null : "true", tabIndex: -1 });
   button.style.setProperty("--share", cell.count ? cell.share.toFixed(3) : 0);
   return button;
@@ -274,8 +275,8 @@ function classBar(samples, number, value, support) {
     make("span", { className: "number quiet" }, counted(support, "image")),
   ];
   return samples.targets
-    ? makeButton("class-bar", () => openClass(samples, number), ...parts)
-    : make("div", { className: "class-bar" }, ...parts);
+    ? makeButton("bar", () => openClass(samples, number), ...parts)
+    : make("div", { className: "bar" }, ...parts);
 }
 
 function openClass(samples, number) {

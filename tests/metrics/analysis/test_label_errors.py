@@ -82,6 +82,16 @@ def test_flipped_labels_come_first() -> None:
     assert is_wrong[found.order[:400]].sum() >= 0.95 * is_wrong.sum()
 
 
+def test_a_class_that_is_never_answered_makes_no_right_answer_suspect() -> None:
+    logits, labels, _ = _planted(1000, 5)
+    logits[:, 3] -= 30
+
+    found = find_label_errors(logits, labels)
+
+    assert found.is_likely.any()
+    assert not found.is_likely[logits.argmax(1) == labels].any()
+
+
 @pytest.mark.parametrize("num_classes", [1, 2])
 def test_few_classes_are_enough(num_classes: int) -> None:
     labels = np.arange(6) % num_classes

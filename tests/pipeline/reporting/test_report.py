@@ -43,9 +43,22 @@ def test_the_numbers_are_those_of_eval(trained: Path, records: list[ReportRecord
     assert record.samples is not None
     assert len(record.samples) == expected["num_samples"] == 40
     assert len(record.samples.thumbnails) == 40
-    assert any("trained on these very images" in note for note in record.notes)
+    assert record.is_trained_on
     assert record.rows
     assert record.phases
+
+
+def test_training_images_are_known_wherever_they_lie(
+    trained: Path, tmp_path: Path, records: list[ReportRecord]
+) -> None:
+    learn_data_path = read_checkpoint(trained / "ckpt" / "ckpt_best.pth.tar")["run"]["config"]["policy"][
+        "collect"
+    ]["learn_data_path"]
+    copied = shutil.copytree(learn_data_path, tmp_path / "elsewhere")
+
+    report(trained, data=copied, out=tmp_path / "page.html")
+
+    assert records[0].is_trained_on
 
 
 @pytest.mark.parametrize("run", ["several", "tasks"])
@@ -55,6 +68,7 @@ def test_several_labels_and_tasks_have_a_report(
     report(request.getfixturevalue(run))
 
     (record,) = records
+    assert not record.is_trained_on
     assert record.label_issues is None
     assert record.class_scores is not None
     assert not record.reliability

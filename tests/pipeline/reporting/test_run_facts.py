@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from ding_cls.checkpoint import read_checkpoint
+from ding_cls.data.datasets.digest import SampleList
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.reporting.run_facts import (
     config_lines,
     data_facts,
     digests,
     environment_facts,
+    is_of_training,
     phases_of,
     rows_of,
 )
@@ -116,3 +118,17 @@ def test_a_moved_run_has_the_same_facts(found: EvaluationReport, trained: Path, 
     moved = shutil.copytree(trained, tmp_path / "moved")
 
     assert rows_of(moved) == rows_of(trained) != []
+
+
+def test_training_data_are_told_by_their_names_unless_another_split_has_the_same(
+    found: EvaluationReport,
+) -> None:
+    own = {"digest": SampleList.of(found.dataset).digest, "num_samples": 20}
+    other = {"digest": "0" * 64, "num_samples": 20}
+    alone = replace(found, split=None)
+
+    assert is_of_training(alone, {"data": {"train": own, "val": other}})
+    assert not is_of_training(alone, {"data": {"train": own, "val": own}})
+    assert not is_of_training(alone, {"data": {"train": other, "val": own}})
+    assert not is_of_training(alone, {})
+    assert not is_of_training(replace(found, split="test"), {"data": {"train": own, "val": other}})

@@ -16,6 +16,7 @@ from ding_cls.pipeline.reporting.samples import (
     judged_samples,
     label_issues,
     reliability_of,
+    temperature_in,
 )
 from ding_cls.report import worst_mistakes
 
@@ -56,9 +57,8 @@ def test_class_scores_are_those_of_eval_and_unknown_without_an_image(found: Eval
 
 
 def test_calibration_error_is_that_of_eval(found: EvaluationReport, trained: Path) -> None:
-    reliability = reliability_of(found.records)
+    (reliability,) = reliability_of(found.records)
 
-    assert reliability is not None
     assert reliability.ece == pytest.approx(evaluate(trained, metric="ece")["ece"], abs=1e-12)
 
 
@@ -67,14 +67,28 @@ def test_bins_add_up_to_the_error_over_many_samples() -> None:
     logits = 3 * torch.randn(5000, 7, generator=generator)
     targets = torch.randint(7, (5000,), generator=generator)
 
-    bins = reliability_of(_records(logits, targets))
+    (bins,) = reliability_of(_records(logits, targets))
 
-    assert bins is not None
     assert bins.count.sum() == 5000
     gaps = bins.count / 5000 * np.abs(bins.accuracy - bins.confidence)
     assert gaps.sum() == pytest.approx(bins.ece, abs=1e-12)
     metric = CalibrationError()
     assert bins.ece == pytest.approx(metric.eval(logits, targets)["ece"], abs=1e-12)
+
+
+def test_a_calibration_has_a_diagram_of_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(5000, 7, generator=generator)
+    targets = torch.randint(7, (5000,), generator=generator)
+    temperature = temperature_in({"calibration": {"temperature": [2.5]}})
+
+    before, after = reliability_of(_records(logits, targets), temperature)
+
+    assert temperature_in({}) is None
+    assert before.ece == reliability_of(_records(logits, targets))[0].ece
+    expected = CalibrationError().eval(logits.double() / 2.5, targets)["ece"]
+    assert after.ece == pytest.approx(expected, abs=1e-12)
+    assert after.name == "calibrated, temperature 2.5"
 
 
 def test_the_likeliest_label_error_comes_first() -> None:
@@ -103,5 +117,5 @@ def test_several_labels_and_tasks_are_in_words(run: str, request: pytest.Fixture
     assert samples.target_texts is not None
     assert len(samples.target_texts) == found.num_samples
     assert worst_mistakes(samples) == found.records.mistakes()
-    assert reliability_of(found.records) is None
+    assert reliability_of(found.records) == []
     assert label_issues(found.records) == (None, 0)
