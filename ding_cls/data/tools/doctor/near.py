@@ -201,7 +201,7 @@ class _Copies:
     def _differences(
         self, ends: npt.NDArray[np.intp], blur: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return how much the two of each pair (larger, smaller) differ, and the least that a third image does.
+        """Return how much the two of each pair (larger, smaller) differ, and how near a third image comes.
 
         All but the smaller are blurred, and all are brought to one contrast.
         """
