@@ -25,10 +25,12 @@ GRID = 16
 # 10 to 90 and of WebP at 0.02 to 0.17, with hashes that differ in 6 bits at most.
 _MOST_BITS, _LIMIT = 10, 0.25
 # Images as small as handwritten digits are alike by nature: of 6,000 the closest two lie at 0.08, and 365
-# pairs within 0.2. Copies lie at 0.02 to 0.07, those made smaller at 0.05 to 0.15; such a pair counts where
-# every third image is twice as far from both. Of all 60,000 digits that takes 4 natural pairs, and it finds
-# 97 % of copies of 22 px or more.
-_SMALL_PX, _MOST_BITS_OF_SMALL, _LIMIT_OF_SMALL, _SURE_OF_SMALL, _RATIO = 64, 6, 0.2, 0.07, 0.5
+# pairs within 0.2. Copies that are no sure ones are told by how much nearer they are than every third image:
+# twice as near, three times where they differ more. One of another size is compared with the larger one
+# blurred to its resolution; where all images have one size, few are so.
+_SMALL_PX, _MOST_BITS_OF_SMALL, _LIMIT_OF_SMALL, _SURE_OF_SMALL = 64, 6, 0.6, 0.07
+_LIKE, _RATIO, _RATIO_BEYOND, _RATIO_OF_SIZES = 0.2, 0.5, 0.35, 0.65
+_LIMIT_OF_SIZES, _BLURS = 0.35, (0.0, 0.5, 0.6, 0.7)
 _MOST_DOUBTFUL = 1000
 # In steps of 255: what is flatter, as a blank page, has a hash of its noise.
 _LEAST_CONTRAST = 4.0
@@ -99,7 +101,11 @@ def near_pairs(signatures: Sequence[Signature], sides: Sequence[int]) -> NearPai
     num_flat = len(signatures) - len(places)
     if len(places) < 2:
         return NearPairs([], num_flat=num_flat)
-    copies, are_small = _Copies(grids[places]), np.asarray(sides)[places] < _SMALL_PX
+    grids = grids[places]
+    if (grids == grids[..., :1]).all():
+        grids = grids[..., :1]
+    copies, own_sides = _Copies(grids), np.asarray(sides)[places]
+    are_small = own_sides < _SMALL_PX
     hashes = np.array([signatures[int(place)][0] for place in places], np.uint64)
     rows = [np.zeros((0, 3))]
     for first, second in _alike(hashes, are_small):
@@ -108,8 +114,14 @@ def near_pairs(signatures: Sequence[Signature], sides: Sequence[int]) -> NearPai
     found = np.concatenate(rows)
     ends = found[:, :2].astype(np.intp)
     are_sure = (found[:, 2] <= _SURE_OF_SMALL) | ~are_small[ends].all(axis=1)
-    doubtful = found[~are_sure][np.argsort(found[~are_sure, 2], kind="stable")][:_MOST_DOUBTFUL]
-    found = np.concatenate([found[are_sure], doubtful[copies.stand_out(doubtful)]])
+    are_of_sizes = own_sides[ends[:, 0]] != own_sides[ends[:, 1]]
+    kept_rows = [found[are_sure]]
+    for group in (~are_sure & are_of_sizes, ~are_sure & ~are_of_sizes):
+        doubtful = found[group][np.argsort(found[group, 2], kind="stable")][:_MOST_DOUBTFUL]
+        kept_rows.append(doubtful[copies.stand_out(doubtful, own_sides)])
+    # A copy counts whatever its difference: the limit below is for photographs.
+    found = np.concatenate(kept_rows)
+    found[:, 2] = np.minimum(found[:, 2], _LIMIT)
     limit = 1.0
     while (found[:, 2] <= limit * _LIMIT).sum() > _MOST_PAIRS_PER_IMAGE * len(signatures):
         limit /= 2
@@ -141,14 +153,14 @@ class _Copies:
     share of the lower contrast.
 
     Args:
-        grids: uint8 ``(N, GRID, GRID, 3)``.
+        grids: uint8 ``(N, GRID, GRID, 3)``, or of one channel.
     """
 
     def __init__(self, grids: npt.NDArray[np.uint8]) -> None:
         self._grids = grids.reshape(len(grids), -1)
         self._contrasts = _contrasts(grids)
         step = GRID // _COARSE
-        coarse = grids.reshape(len(grids), _COARSE, step, _COARSE, step, 3).mean(
+        coarse = grids.reshape(len(grids), _COARSE, step, _COARSE, step, grids.shape[-1]).mean(
             axis=(2, 4), dtype=np.float32
         )
         self._coarse: npt.NDArray[np.float32] = coarse.reshape(len(grids), -1)
@@ -168,24 +180,68 @@ class _Copies:
         kept_rows: npt.NDArray[np.float64] = rows[differences <= limits]
         return kept_rows
 
-    def stand_out(self, pairs: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def stand_out(self, pairs: npt.NDArray[np.float64], sides: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         """Return of each pair whether all third images, but other sure copies, are much farther from both."""
-        ends = pairs[:, :2].astype(np.intp).reshape(-1)
-        others = pairs[:, 1::-1].astype(np.intp).reshape(-1)
-        nearest = np.full(len(ends), np.inf, np.float32)
-        grids = self._grids.astype(np.float32) if len(pairs) else np.zeros((0, 1), np.float32)
-        squares = (grids**2).mean(axis=1)
-        for begin in range(0, len(ends), _BLOCK_ROWS):
-            places = ends[begin : begin + _BLOCK_ROWS]
-            products = grids[places] @ grids.T / grids.shape[1]
-            gaps = np.sqrt(np.maximum(squares[places, None] + squares - 2 * products, 0))
-            gaps /= np.minimum(self._contrasts[places, None], self._contrasts)
-            gaps[gaps <= _SURE_OF_SMALL] = np.inf
-            for own in (places, others[begin : begin + _BLOCK_ROWS]):
-                gaps[np.arange(len(places)), own] = np.inf
-            nearest[begin : begin + _BLOCK_ROWS] = gaps.min(axis=1)
-        are_far: npt.NDArray[np.bool_] = pairs[:, 2] <= _RATIO * nearest.reshape(-1, 2).min(axis=1)
+        are_far = np.zeros(len(pairs), np.bool_)
+        ends = pairs[:, :2].astype(np.intp)
+        are_turned = sides[ends[:, 0]] < sides[ends[:, 1]]
+        ends[are_turned] = ends[are_turned, ::-1]
+        are_of_sizes = sides[ends[:, 0]] != sides[ends[:, 1]]
+        for blur in _BLURS:
+            open_ = np.flatnonzero(~are_far & (are_of_sizes | (blur == 0)))
+            if not len(open_):
+                continue
+            own, nearest = self._differences(ends[open_], blur)
+            ratio = np.where(own <= _LIKE, _RATIO, _RATIO_BEYOND)
+            ratio = np.where(are_of_sizes[open_], _RATIO_OF_SIZES, ratio)
+            is_near = ~are_of_sizes[open_] | (own <= _LIMIT_OF_SIZES)
+            are_far[open_] = is_near & (own <= ratio * nearest)
         return are_far
+
+    def _differences(
+        self, ends: npt.NDArray[np.intp], blur: float
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return how much the two of each pair (larger, smaller) differ, and how near a third image comes.
+
+        All but the smaller are blurred, and all are brought to one contrast.
+        """
+        blurred = _of_one_contrast(_blurred(self._grids, blur))
+        own, nearest = np.zeros(len(ends), np.float32), np.zeros(len(ends), np.float32)
+        for begin in range(0, len(ends), _BLOCK_ROWS):
+            block = ends[begin : begin + _BLOCK_ROWS]
+            rows = np.arange(len(block))
+            smaller = _of_one_contrast(self._grids[block[:, 1]].astype(np.float32))
+            gaps = [_gaps(smaller, blurred), _gaps(blurred[block[:, 0]], blurred)]
+            own[begin : begin + _BLOCK_ROWS] = gaps[0][rows, block[:, 0]]
+            for each in gaps:
+                each[each <= _SURE_OF_SMALL] = np.inf
+                each[rows, block[:, 0]] = each[rows, block[:, 1]] = np.inf
+            nearest[begin : begin + _BLOCK_ROWS] = np.minimum(*(each.min(axis=1) for each in gaps))
+        return own, nearest
+
+
+def _blurred(grids: npt.NDArray[np.uint8], sigma: float) -> npt.NDArray[np.float32]:
+    """Return flat copies, each blurred by a Gauss function of that width in pixels of the copy."""
+    if not sigma:
+        return grids.astype(np.float32)
+    steps = np.arange(GRID)
+    weights = np.exp(-0.5 * ((steps[:, None] - steps) / sigma) ** 2)
+    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    images = grids.reshape(len(grids), GRID, -1).astype(np.float32)
+    images = (weights @ images).reshape(len(grids), GRID, GRID, -1)
+    found: npt.NDArray[np.float32] = (weights @ images).reshape(len(grids), -1)
+    return found
+
+
+def _of_one_contrast(grids: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    centred = grids - grids.mean(axis=1, keepdims=True)
+    found: npt.NDArray[np.float32] = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    return found
+
+
+def _gaps(some: npt.NDArray[np.float32], all_: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    found: npt.NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * some @ all_.T, 0))
+    return found
 
 
 def _contrasts(grids: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -3,10 +3,11 @@
 import io
 import time
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from ding_cls.data.datasets.digits import load_digits
 from ding_cls.data.tools.doctor import near
@@ -68,6 +69,27 @@ def test_small_digits_are_no_flood() -> None:
     # Of 8 x 8 points, one or the other is as near to a third image as to its copy.
     assert len(expected - pairs) <= 1
     assert len(pairs - expected) <= 2
+
+
+def strokes(seed: int) -> Image.Image:
+    """Return a drawing of thin lines, as sharp as handwritten digits."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("L", (28, 28))
+    ImageDraw.Draw(image).line(rng.integers(4, 24, 8).tolist(), fill=255, width=2)
+    return image.convert("RGB")
+
+
+def colours(seed: int) -> Image.Image:
+    fields = np.random.default_rng(seed).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    return Image.fromarray(fields).resize((32, 32), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("draw", [strokes, colours])
+@pytest.mark.parametrize(("share", "kind", "quality"), [(0.5, "PNG", 0), (0.75, "JPEG", 85), (1, "JPEG", 75)])
+def test_copies_of_small_images_are_found(draw: Any, share: float, kind: str, quality: int) -> None:
+    originals = [draw(seed) for seed in range(200)]
+    copies = [encoded(each, share, kind, quality) for each in originals[:20]]
+    assert found([*originals, *copies]) == [(number, 200 + number) for number in range(20)]
 
 
 def test_colours_count(monkeypatch: pytest.MonkeyPatch) -> None:
