@@ -39,7 +39,7 @@ def write_report_page(path: str | os.PathLike[str], record: ReportRecord) -> Non
         "report.html",
         record=record,
         headline=headline(record),
-        results=[(name, value, *_about(record, name)) for name, value in record.results.items()],
+        results=[(name, *_result(record, name)) for name in record.results],
         charts=charts.training_charts(record.rows),
         reliability=[(each, charts.reliability_bins(each)) for each in record.reliability],
         unit_ticks=[each / 5 for each in range(6)],
@@ -88,11 +88,14 @@ def _images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def _about(record: ReportRecord, name: str) -> tuple[str, str]:
-    """Return the interval of a metric and what its name means, '' where either is unknown."""
-    low_high = record.intervals.get(name)
+def _result(record: ReportRecord, name: str) -> tuple[str, str, str]:
+    """Return a metric's value, its interval and what its name means, '' where one of these two is unknown."""
     meanings = (re.sub(key, text, name) for key, text in _MEANINGS.items() if re.fullmatch(key, name))
-    return f"{low_high[0]:.5g} to {low_high[1]:.5g}" if low_high else "", next(meanings, "")
+    meaning = next(meanings, "")
+    # As the command line shows them: percentages with two digits, others with four.
+    show = percent if meaning.endswith("%") else "{:.4f}".format
+    low_high = record.intervals.get(name)
+    return show(record.results[name]), " to ".join(map(show, low_high)) if low_high else "", meaning
 
 
 def _samples(record: ReportRecord) -> dict[str, Any]:

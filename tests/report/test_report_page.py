@@ -178,3 +178,13 @@ def test_50_000_images_of_1_000_classes_are_below_20_mb(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 60
     assert len(text.encode()) < 20_000_000
     assert "the page is full" in text
+
+
+def test_numbers_are_shown_as_on_the_command_line(tmp_path: Path) -> None:
+    record = example_record(
+        2, 10, results={"acc1": 82.5, "loss": 0.295713}, intervals={"loss": (0.21356, 0.38476)}
+    )
+    write_report_page(tmp_path / "page.html", record)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for number in ("82.50", "0.2957", "0.2136 to 0.3848"):
+        assert f'<td class="number">{number}</td>' in page
