@@ -71,8 +71,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
     write_outputs(report, arguments.out, arguments.quarantine)
     print(doctor_text(report))
     for path in arguments.out:
-        print(f"written: {path}")
+        print(f"written to {path}")
     if arguments.quarantine is not None:
-        print(f"written: {arguments.quarantine}")
-        print(f"to leave out what it lists: policy.collect.quarantine={arguments.quarantine}")
+        print(f"written to {arguments.quarantine}")
+        print(
+            f"to leave out what it lists: ding-cls train ... policy.collect.quarantine={arguments.quarantine}"
+        )
     return int(report.is_serious)

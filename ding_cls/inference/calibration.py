@@ -143,6 +143,7 @@ class Calibration:
             raise ConfigError(
                 f"no score brings the risk down to {max_risk:g} %: the least that {self.curve.num_samples:,} "
                 f"images show is {self.curve.least_risk():.2g} %; allow so much, or calibrate on more images"
+                + ("; it is percent: 5, not 0.05" if max_risk < 1 else "")
             )
         return point
 

@@ -114,8 +114,8 @@ def about_calibration(predictor: Predictor) -> str:
         digits = 4 if point.threshold < 0.9995 else 8
         named = f"unknown below {point.threshold:.{digits}g}" if point.threshold else "all are named"
         return (
-            f"{line}; {named}: "
-            f"there{without} {point.coverage:.1f} % were named, "
+            f"{line}; {named}; "
+            f"on those images{without} {point.coverage:.1f} % were named, "
             f"and {point.risk:.1f} % ({low:.1f} to {high:.1f}) of them wrong"
         )
     if found[0].precision is not None:

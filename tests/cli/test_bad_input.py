@@ -139,7 +139,7 @@ def test_an_unreadable_picture_is_named(
     line = fails(*TRAIN, "--data", str(picture_folder), workers)
     assert line.startswith(
         f"'{picture}' (class 'cedar', index {index}) is truncated after 100 bytes; delete it or replace it; "
-        "--check-images finds all such images at the start, and a new run with "
+        "--check-images at the start, or ding-cls doctor DATA, finds all such images, and a new run with "
         "policy.learn.learner.dataloader.max_bad=N leaves out up to N of them; this ended training after "
     )
 

@@ -345,7 +345,7 @@ def test_an_image_that_one_rank_cannot_read_is_named_with_what_finds_such(
     assert re.match(
         rf"error: rank [01] of 2 failed: '{re.escape(str(broken_file))}' .* is truncated", lines[0]
     )
-    assert lines[0].count("--check-images finds all such images at the start") == 1
+    assert lines[0].count("--check-images at the start, or ding-cls doctor DATA, finds all such images") == 1
     assert lines[0].count("policy.learn.learner.dataloader.max_bad=N") == 1
     assert "; this ended training after " in lines[0]
     assert len(lines) == 2

@@ -264,7 +264,7 @@ def test_below_the_threshold_of_its_best_class_an_image_is_unknown() -> None:
     sure = Predictor(
         Table(rows), PREPROCESSING, "abc", calibration=calibrated((1.0,), curve=curve), max_risk=5
     )
-    assert "; unknown below 0.99997: there 50.0 % were named" in about_calibration(sure)
+    assert "; unknown below 0.99997; on those images 50.0 % were named" in about_calibration(sure)
 
 
 def test_each_label_of_several_has_its_own_threshold() -> None:

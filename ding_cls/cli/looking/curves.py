@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from ding_cls.cli.arguments import Verbs, add_debug
@@ -19,7 +20,7 @@ def add_verbs(verbs: Verbs) -> None:
         epilog="Example: ding-cls curves runs/flowers",
     )
     curves.set_defaults(verb=_curves)
-    curves.add_argument("run", metavar="RUN", help="a run's folder")
+    curves.add_argument("run", nargs="+", metavar="RUN", help="a run's folder")
     add_out(curves, "RUN/curves.png")
     add_debug(curves)
 
@@ -44,11 +45,17 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def _curves(arguments: argparse.Namespace) -> None:
+    if len(arguments.run) > 1:
+        raise ConfigError(
+            f"curves are those of one run; of several: ding-cls logs {shlex.join(arguments.run)}"
+        )
+
     from ding_cls.report import draw_curves, save_figure
 
-    out = picture(arguments.out, Path(arguments.run, "curves.png"))
-    save_figure(draw_curves(arguments.run), out)
-    print(out)
+    run = arguments.run[0]
+    out = picture(arguments.out, Path(run, "curves.png"))
+    save_figure(draw_curves(run), out)
+    print(f"written to {out}")
 
 
 def _logs(arguments: argparse.Namespace) -> None:
@@ -61,7 +68,7 @@ def _logs(arguments: argparse.Namespace) -> None:
     out = picture(arguments.out, Path("logs.png"))
     print_runs(run_rows(runs))
     save_figure(draw_runs(runs), out)
-    print(f"\n{out}")
+    print(f"\nwritten to {out}")
 
 
 def picture(given: str | None, default: str | Path) -> Path:

@@ -62,4 +62,4 @@ def _find(arguments: argparse.Namespace) -> None:
             f"it falls the most at {found.suggested:.1e} and is lowest at {found.lowest:.1e}; the config's "
             f"rate is {found.configured:g}\nto take it: policy.learn.learning_rate={found.suggested:.1e}"
         )
-    print(out)
+    print(f"written to {out}")

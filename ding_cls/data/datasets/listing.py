@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from ding_cls.common.counting import first_few
 from ding_cls.data.class_names import nearest_name
@@ -231,6 +232,9 @@ def check_classes(folders: Sequence[str], classes: Sequence[str], root: str) -> 
         )
     if len(unknown) == 1:
         hint = f"did you mean {near}?" if near else "rename the folder or remove it"
+        forms = [name for name in classes if normalize("NFC", name) == normalize("NFC", unknown[0])]
+        if forms:
+            hint = f"it is {forms[0]!r} ({forms[0]!a}) in another Unicode form; rename one of the two"
         raise DataError(f"{first!r} is none of the {len(classes)} classes; {hint}")
     hint = f"did you mean {near} by the first?" if near else "rename these folders or remove them"
     problem = f"has {len(unknown)} folders that are none of the {len(classes)} classes: {_some(unknown)}"

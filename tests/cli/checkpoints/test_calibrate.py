@@ -44,7 +44,7 @@ def test_calibrate_then_predict_and_eval(
     assert [(row["label"], row["name"]) for row in rows] == [("", "unknown")] * 20
     assert main(["predict", str(run), val, "--max-risk", "99"]) == 0
     captured = capfd.readouterr()
-    assert "all are named: there 100.0 % were named, and " in captured.err
+    assert "all are named; on those images 100.0 % were named, and " in captured.err
     assert "unknown" not in captured.out + captured.err
     assert main(["eval", str(run), "--calibrated", "--out", "e.json"]) == 0
     assert f"scores:     calibrated, temperature {temperature:.4g}" in capfd.readouterr().out

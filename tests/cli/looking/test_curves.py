@@ -25,7 +25,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_curves_lie_in_the_runs_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["curves", "runs/one"]) == 0
-    assert capsys.readouterr().out == "runs/one/curves.png\n"
+    assert capsys.readouterr().out == "written to runs/one/curves.png\n"
     assert (runs / "runs/one/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -34,7 +34,7 @@ def test_a_folder_of_runs_stands_for_all_of_them(runs: Path, capsys: pytest.Capt
     printed = capsys.readouterr().out
     assert "one" in printed
     assert "two" in printed
-    assert printed.endswith("\nall.svg\n")
+    assert printed.endswith("\nwritten to all.svg\n")
     assert (runs / "all.svg").is_file()
 
 
@@ -42,6 +42,7 @@ def test_a_folder_of_runs_stands_for_all_of_them(runs: Path, capsys: pytest.Capt
     ("words", "problem"),
     [
         (["curves", "runs/one", "--out", "a.jpg"], "must end in .png, .svg or .pdf"),
+        (["curves", "runs/one", "runs/two"], "of several: ding-cls logs runs/one runs/two"),
         (["curves", "runs"], "does not exist; name the folder of a run"),
         (["logs", "runs/one", "runs/one/"], "a run is named twice: runs/one"),
         (["logs", "."], "'.' is no run's folder, and there is none in it"),

@@ -20,7 +20,7 @@ def test_it_prints_a_rate_and_draws(
     lines = capsys.readouterr().out.splitlines()
     assert "updates, rates 1.0e-07 to " in lines[0]
     assert "the config's rate is 0.001" in lines[1]
-    assert lines[-1] == "rates.png"
+    assert lines[-1] == "written to rates.png"
     assert [path.name for path in workdir.iterdir()] == ["rates.png"]
 
 

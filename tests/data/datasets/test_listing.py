@@ -402,3 +402,9 @@ def test_folders_beside_labels_that_are_numbers_are_told_to_be_named() -> None:
         check_classes(["a", "b"], ("x1", "1"), "val")
     with pytest.raises(DataError, match="a' is none of the 2 classes; rename the folder or remove it"):
         check_classes(["0", "a"], ("0", "1"), "val")
+
+
+def test_a_class_in_another_unicode_form_is_called_so(tmp_path):
+    with pytest.raises(DataError, match=r"in another Unicode form; rename one of the two") as raised:
+        check_classes(["cafe\u0301", "tea"], ["caf\u00e9", "tea"], str(tmp_path))
+    assert r"('caf\xe9')" in str(raised.value)

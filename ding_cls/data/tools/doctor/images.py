@@ -210,7 +210,7 @@ def _cropped(data: Data, kept: KeptShare, crop: str) -> Iterator[Finding]:
     yield Finding(
         "cropped",
         "warning" if worst > _MOST_LOST else "note",
-        f"{crop} cuts off {median(shares.values()):.0%} of the middle image, {worst:.0%} of the worst",
+        f"{crop} cuts off {median(shares.values()):.0%} of the median image, {worst:.0%} of the worst",
         "resize to the crop's own size, or to (size, size) without a crop, where edges matter",
         single(listed) if worst > median(shares.values()) else (),
     )

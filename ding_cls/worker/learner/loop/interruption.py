@@ -65,7 +65,7 @@ def _image_error(error: Exception, facts: Mapping[str, Any]) -> ImageError | Non
     loading = learn.get("learner", {}).get("dataloader", {})
     if not isinstance(error, ImageError) or loading.get("max_bad") != 0:
         return None
-    advice = "--check-images finds all such images at the start"
+    advice = "--check-images at the start, or ding-cls doctor DATA, finds all such images"
     if not is_part_of_whole():
         advice += f", and a new run with {_MAX_BAD}=N leaves out up to N of them"
     return ImageError(f"{error}; {advice}")

@@ -60,6 +60,6 @@ def test_modes() -> None:
 
 def test_what_a_crop_cuts_off() -> None:
     got = found({}, {"width": 800, "height": 100}, {"width": 100, "height": 100}, crop="cropping")["cropped"]
-    assert got.what == "cropping cuts off 43% of the middle image, 90% of the worst"
+    assert got.what == "cropping cuts off 43% of the median image, 90% of the worst"
     assert (got.severity, paths(got)[0]) == ("warning", ["1.jpg"])
     assert found({}, crop="") == {}
