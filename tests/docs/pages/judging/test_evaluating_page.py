@@ -48,7 +48,7 @@ def test_the_comparisons_run(pets: None, trained: Path, capsys: pytest.CaptureFi
     assert len(typed) == 3
     for name in "abc":
         Path("runs", name).symlink_to(trained)
-    for name in ("a.csv", "b.json", "b.parquet"):
+    for name in ("a.csv", "b.parquet"):
         ding_cls.evaluate("runs/a", out=name)
     for words in typed:
         assert main([each if each != "test" else "val" for each in words]) == 0, words
