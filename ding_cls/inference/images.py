@@ -290,7 +290,8 @@ def load_batches(
     trace = ReadTrace(num_workers)
     loader: DataLoader[Any] = DataLoader(
         _Images(sources, preprocessings, trace),
-        batch_size=batch_size,
+        # torch counts a batch's samples with a machine integer.
+        batch_size=min(batch_size, max(len(sources), 1)),
         num_workers=num_workers,
         collate_fn=_by_shape,
         pin_memory=torch.cuda.is_available(),

@@ -143,7 +143,7 @@ def test_evaluation_prediction_and_the_check_of_images_name_theirs(
     assert f"'{names[5]}'" in fall(judge)
 
     def predict() -> None:
-        original = images.pixels_of
+        original = images.read_rgb
 
         def deadly(*args: Any, number: int) -> Any:
             if number == 6 and get_worker_info() is not None:
@@ -151,7 +151,7 @@ def test_evaluation_prediction_and_the_check_of_images_name_theirs(
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*args, number=number)
 
-        images.pixels_of = deadly
+        images.read_rgb = deadly
         load("whole", model=TinyNet())(names, batch_size=2, num_workers=2)
 
     line = fall(predict)
