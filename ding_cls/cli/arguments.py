@@ -80,6 +80,40 @@ def add_debug(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
+def add_split(parser: argparse.ArgumentParser, *, about: str) -> None:
+    """Add ``--split``.
+
+    Args:
+        parser: where to add it.
+        about: its help.
+    """
+    parser.add_argument(
+        "--split",
+        type=lambda name: "val" if name in ("valid", "validation") else name,
+        choices=("train", "val", "test"),
+        help=about,
+    )
+
+
+def add_evaluated_images(parser: argparse.ArgumentParser) -> None:
+    """Add what says which images a checkpoint is evaluated on, and how they are read."""
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="folder of the split's folder, or of class folders; or a table, as labels.csv with the columns "
+        "path, label; or arrays in an .npz file; by default the run's own",
+    )
+    about = "val by default; not for a folder of class folders, nor for a table without splits"
+    add_split(parser, about=about)
+    parser.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
+    parser.add_argument(
+        "--max-bad",
+        type=int,
+        metavar="N",
+        help="leave out up to N images that cannot be read; by default as the run did",
+    )
+
+
 def files_and_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words that name files or folders, and the ``key=value`` words.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.cli import arguments
+from ding_cls.cli import _parser, arguments
 from ding_cls.errors import ConfigError
 
 
@@ -78,3 +78,9 @@ def test_one_config_and_no_more(workdir: Path) -> None:
     for words, message in ((["a=1"], "say which config"), (["c.py", "d.py"], r"c\.py, d\.py")):
         with pytest.raises(ConfigError, match=message):
             arguments.config_and_overrides(words)
+
+
+@pytest.mark.parametrize("verb", ["eval", "report", "calibrate", "compare", "predict"])
+@pytest.mark.parametrize("word", ["val", "valid", "validation"])
+def test_validation_has_three_names_in_every_verb(verb: str, word: str) -> None:
+    assert _parser().parse_args([verb, "run", "--split", word]).split == "val"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_evaluated_images
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -17,13 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     calibrate.set_defaults(verb=_calibrate)
     calibrate.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
-    calibrate.add_argument("--data", metavar="PATH", help="as of ding-cls eval; by default the run's own")
-    calibrate.add_argument(
-        "--split",
-        type=lambda name: "val" if name in ("valid", "validation") else name,
-        choices=("train", "val", "test"),
-        help="val by default",
-    )
+    add_evaluated_images(calibrate)
     calibrate.add_argument(
         "--precision",
         type=float,
@@ -32,15 +26,6 @@ def add_verbs(verbs: Verbs) -> None:
         "no class below it",
     )
     calibrate.add_argument("--out", metavar="FILE", help="write all numbers to FILE.json too")
-    calibrate.add_argument(
-        "--batch-size", type=int, metavar="N", help="images per batch; by default the run's"
-    )
-    calibrate.add_argument(
-        "--max-bad",
-        type=int,
-        metavar="N",
-        help="leave out up to N images that cannot be read; by default as the run did",
-    )
     add_allow_code(calibrate)
     add_debug(calibrate)
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, check_stray
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_split, check_stray
 from ding_cls.errors import ConfigError
 
 
@@ -25,12 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
     compare.add_argument(
         "--data", metavar="PATH", help="evaluate checkpoints on these images, as ding-cls eval does"
     )
-    compare.add_argument(
-        "--split",
-        type=lambda name: "val" if name in ("valid", "validation") else name,
-        choices=("train", "val", "test"),
-        help="of the data; val by default",
-    )
+    add_split(compare, about="of the data; val by default")
     compare.add_argument(
         "--changed", type=int, metavar="N", help="list N of the images that only one of two has right"
     )

@@ -7,6 +7,7 @@ from ding_cls.cli.arguments import (
     Verbs,
     add_allow_code,
     add_debug,
+    add_evaluated_images,
     add_words,
     check_stray,
     files_and_overrides,
@@ -28,26 +29,12 @@ def add_verbs(verbs: Verbs) -> None:
         epilog="Example: ding-cls eval runs/flowers --split test",
     )
     evaluate.set_defaults(verb=_evaluate)
-    evaluate.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder of the split's folder, or of class folders; or a table, as labels.csv with the columns "
-        "path, label; or arrays in an .npz file; by default the run's own",
-    )
-    evaluate.add_argument(
-        "--split",
-        type=lambda name: "val" if name in ("valid", "validation") else name,
-        choices=("train", "val", "test"),
-        help="val by default; not for a folder of class folders, nor for a table without splits",
-    )
+    add_evaluated_images(evaluate)
     evaluate.add_argument(
         "--metric",
         action="append",
         metavar="NAME",
         help="another metric, such as f1, confusion, ece or Accuracy; repeat it for several",
-    )
-    evaluate.add_argument(
-        "--batch-size", type=int, metavar="N", help="images per batch; by default the run's"
     )
     evaluate.add_argument(
         "--out",
@@ -67,12 +54,6 @@ def add_verbs(verbs: Verbs) -> None:
         first="[CONFIG] CKPT [key=value ...]",
         files="a run's folder or a file in its ckpt/, before it a config file",
         example="'policy.eval.metric={type: Accuracy, topk: [1, 3]}'",
-    )
-    evaluate.add_argument(
-        "--max-bad",
-        type=int,
-        metavar="N",
-        help="leave out up to N images that cannot be read; by default as the run did",
     )
     _add_scores(evaluate)
     add_allow_code(evaluate)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_split
 from ding_cls.common.process import launched_world_size
 from ding_cls.errors import ConfigError
 
@@ -32,12 +32,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--out", metavar="FILE", help="write a .csv, .json or .parquet file, one row for each image"
     )
     _add_folders(predict)
-    predict.add_argument(
-        "--split",
-        type=lambda name: "val" if name in ("valid", "validation") else name,
-        choices=("train", "val", "test"),
-        help="the run's own images in place of PATH, as eval finds them",
-    )
+    add_split(predict, about="the run's own images in place of PATH, as eval finds them")
     predict.add_argument(
         "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_evaluated_images
 from ding_cls.common.process import launched_rank
 
 
@@ -18,26 +18,8 @@ def add_verbs(verbs: Verbs) -> None:
     )
     report.set_defaults(verb=_report)
     report.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
-    report.add_argument(
-        "--split",
-        type=lambda name: "val" if name in ("valid", "validation") else name,
-        choices=("train", "val", "test"),
-        help="val by default; not for a folder of class folders, nor for a table without splits",
-    )
-    report.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder of the split's folder, or of class folders; or a table, or arrays in an .npz file; by "
-        "default the run's own",
-    )
+    add_evaluated_images(report)
     report.add_argument("--out", metavar="FILE", help="the file; by default report.html in the run's folder")
-    report.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
-    report.add_argument(
-        "--max-bad",
-        type=int,
-        metavar="N",
-        help="leave out up to N images that cannot be read; by default as the run did",
-    )
     add_allow_code(report)
     add_debug(report)
 
