@@ -62,6 +62,10 @@ class CheckpointError(DingError):
     """A checkpoint that is missing, damaged, or made for another model."""
 
 
+class ExportError(DingError):
+    """A network that cannot be exported, or an exported file that does not say the same."""
+
+
 class ChangedRunError(CheckpointError):
     """A run that was changed so that it cannot go on from its checkpoint; the weights alone can be used.
 

@@ -19,6 +19,8 @@ EXTRAS = {
     "cam": ("grad-cam",),
     "doctor": ("imagehash",),
     "parquet": ("pyarrow",),
+    "export": ("onnx",),
+    "serve": ("starlette",),
 }
 
 

@@ -14,7 +14,7 @@ from ding_cls.common.logs.streams import (
     forget_unwritten,
     tolerant_streams,
 )
-from ding_cls.common.process import launched_rank
+from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.stops.mark import was_stopped_before
 from ding_cls.errors import DingError, DiskError, RunStopped, behind
 
@@ -82,7 +82,7 @@ def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | No
 
 def _line_of(error: Exception) -> DingError | None:
     """Return the one line for an error that is none of ours, such as a killed process; None: it has none."""
-    if isinstance(error, RuntimeError):
+    if isinstance(error, RuntimeError) and "torch" in sys.modules:
         from ding_cls.data.worker_loss import process_loss
 
         return process_loss(error)
@@ -90,6 +90,10 @@ def _line_of(error: Exception) -> DingError | None:
 
 
 def _tell(error: DingError) -> None:
+    if launched_world_size() == 1 and "torch" not in sys.modules:
+        # An ONNX file predicts where there is no torch.
+        print(f"error: {error}", file=sys.stderr)
+        return
     from ding_cls.distributed.failure import announce_before_group, was_announced
 
     if was_announced(error):

@@ -11,7 +11,6 @@ from ding_cls.data.datasets.csv import CSVDataset
 from ding_cls.data.datasets.digits import load_digits, write_digits
 from ding_cls.data.datasets.fine_grained import CUB, ImageNet21k, StanfordCars
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
-from ding_cls.data.datasets.listing import find_split
 from ding_cls.data.datasets.multi_label import VOC, MultiLabelDataset
 from ding_cls.data.datasets.registry import DATASETS, build_dataset
 from ding_cls.data.datasets.torchvision import TorchvisionDataset
@@ -24,14 +23,10 @@ from ding_cls.data.datasets.wrappers import (
     SubsetDataset,
     innermost,
 )
-from ding_cls.data.decoding.formats import EXTENSIONS
-from ding_cls.data.image_io import as_rgb, decode_rgb, load_rgb
-from ding_cls.data.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
 from ding_cls.data.loader import EvalLoader, TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.data.sampling.epoch_order import SAMPLERS
 from ding_cls.data.sampling.samplers import DistributedSampler, EpochBatches, EvalBatches
 from ding_cls.data.sampling.split import fold_indices, split_indices
-from ding_cls.data.split_words import SPLIT_NAMES
 from ding_cls.data.tools.split_folder import split_folder
 from ding_cls.data.transforms import (
     PIPELINES,
@@ -43,6 +38,11 @@ from ding_cls.data.transforms import (
 )
 from ding_cls.data.transforms.array_ops import normalize
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
+from ding_cls.images.decoding.formats import EXTENSIONS
+from ding_cls.images.image_io import as_rgb, decode_rgb, load_rgb
+from ding_cls.images.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
+from ding_cls.images.listing import find_split
+from ding_cls.images.split_words import SPLIT_NAMES
 
 __all__ = [
     "ArrayDataset",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
-from ding_cls.data.class_names import DIGITS, count_in, holds_same_word, numbers_in
 from ding_cls.errors import DataError
+from ding_cls.images.class_names import DIGITS, count_in, holds_same_word, numbers_in
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.data.class_names import padded_name, renumbering, unknown_word
 from ding_cls.data.label_words import are_positions, class_numbers, names_in, names_of_numbers
 from ding_cls.errors import DataError
+from ding_cls.images.class_names import padded_name, renumbering, unknown_word
 
 MOST_CLASSES = 10_000_000
 """More classes than any dataset has: a number from here on is a mistake, and takes memory to name."""

@@ -15,11 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import ConfigError
 from ding_cls.inference.cam_layer import Layout, find_map_layer
-from ding_cls.inference.images import Source, pixels_of
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.images import pixels_of
+from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.sources import Source
 
 Map: TypeAlias = npt.NDArray[np.float32]
 Label: TypeAlias = int | tuple[int, ...]

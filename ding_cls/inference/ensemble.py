@@ -10,11 +10,12 @@ from typing import NoReturn
 
 import torch
 
+from ding_cls.answers.averaging import Logits
 from ding_cls.common.counting import counted, first_few
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import ConfigError
-from ding_cls.inference.images import Source
 from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.sources import Source
 
 _MAX_NAMED = 5
 
@@ -93,8 +94,8 @@ class Ensemble(Predictor):
         """What each image goes through, each by itself: what several members have in common once."""
         return self._different
 
-    def views(self, pixels: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Return the logits whose probabilities are averaged; see `Predictor.views`."""
+    def views(self, pixels: Sequence[torch.Tensor]) -> list[Logits]:
+        """Return the logits whose probabilities are averaged; see `BasePredictor.views`."""
         return [
             logits[..., order]
             for member, place, order in zip(self._members, self._places, self._orders, strict=True)

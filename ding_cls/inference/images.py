@@ -1,15 +1,12 @@
-"""Which images are asked for, and how each becomes what a network takes.
+"""How each image becomes what a network of torch takes.
 
 It knows files and pixels; it must not know networks or classes.
 """
 
 from __future__ import annotations
 
-import glob
-import logging
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,20 +17,16 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
-from ding_cls.data import EXTENSIONS, PipelinePreprocessing, as_rgb, load_rgb
-from ding_cls.data.datasets.left_out import LeftOut, is_system_file, is_system_folder, left_out_line
-from ding_cls.data.datasets.listing import list_images
+from ding_cls.data import PipelinePreprocessing
 from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
-
-_LOGGER = logging.getLogger(__name__)
-_ENDINGS = f"{', '.join(EXTENSIONS[:8])} and rarer ones"
+from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, read_rgb
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DatasetImage:
+@dataclass(frozen=True, eq=False)
+class DatasetImage(NamedImage):
     """An image of a dataset that keeps it in no file.
 
     Attributes:
@@ -52,167 +45,16 @@ class DatasetImage:
         """Return what the dataset has before its preprocessing, as `read_rgb` takes it; None: not known."""
         own = getattr(self.dataset, "image_pixels", None)
         pixels = None if own is None else own(self.index)
-        return pixels if isinstance(pixels, np.ndarray) and _is_image(pixels) else None
+        return pixels if isinstance(pixels, np.ndarray) and is_image(pixels) else None
 
     def seen_by(self, preprocessing: PipelinePreprocessing) -> torch.Tensor | None:
         """Return what evaluation takes of the dataset; None where that is prepared in another way."""
         return loaded(self.dataset, self.index)[0] if preprocessing == self.preprocessing else None
 
 
-Source: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | DatasetImage
-"""A file, an image of Pillow, uint8 pixels ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA, ``(H, W)`` grey, or an
-image of a dataset."""
-
 Loaded: TypeAlias = tuple[list[tuple[list[int], list[torch.Tensor]]], list[tuple[int, str]]]
 """A batch: (positions, pixels by preprocessing) of the images of each shape; (position, error) of the
 unreadable."""
-
-
-def find_images(words: Iterable[str | os.PathLike[str]], *, must_exist: bool = True) -> list[str]:
-    """Return the image files that words name, in the words' order.
-
-    A file stands for itself, whatever its ending. A folder stands for all images in it, at any depth, and a
-    pattern (``*``, ``?``, ``[...]``, ``**``) for the images and the folders of images that it fits: each in
-    bytewise order, hidden ones left out, by the endings that the library knows. Of a folder a line of the log
-    counts the files that are left out.
-
-    Args:
-        words: paths and patterns.
-        must_exist: False: a path that is not there, or fits nothing as a pattern, is returned like a file.
-
-    Raises:
-        DataError: a path does not exist, or a folder or pattern leads to no image.
-    """
-    return [path for word in words for path in _images_of(os.fspath(word), must_exist)]
-
-
-def _images_of(word: str, must_exist: bool) -> list[str]:
-    if os.path.isdir(word):
-        left_out = LeftOut()
-        found = _images_below(word, left_out)
-        if not found:
-            but = f", but {left_out}" if left_out else ""
-            raise DataError(f"the folder {word!r} holds no images ({_ENDINGS}), at any depth{but}")
-        if left_out:
-            _LOGGER.warning(left_out_line(word, left_out))
-        return found
-    if os.path.lexists(word):
-        return [word]
-    if glob.has_magic(word) and (must_exist or glob.glob(word, recursive=True)):
-        return _images_like(word)
-    if must_exist:
-        raise DataError(f"{word!r} does not exist (in {os.getcwd()!r}); name image files or folders")
-    return [word]
-
-
-def _images_below(folder: str, left_out: LeftOut | None = None) -> list[str]:
-    return [os.path.join(folder, each) for each in list_images(folder, left_out=left_out)]
-
-
-def _images_like(pattern: str) -> list[str]:
-    named = set(pattern.split(os.sep))
-    matches = [
-        each
-        for each in glob.glob(pattern, recursive=True)
-        if not any(map(is_system_folder, set(each.split(os.sep)) - named))
-    ]
-    files, left_out = set[str](), LeftOut()
-    for path in filter(os.path.isfile, matches):
-        if _has_ending(path):
-            files.add(path)
-        else:
-            left_out.add_file(os.path.basename(path))
-    # What ** fits in a folder was counted by itself.
-    inside = LeftOut() if "**" in pattern else left_out
-    for folder in filter(os.path.isdir, matches):
-        files.update(_images_below(folder, inside))
-    if not files:
-        others = f" ({left_out})" if left_out else ""
-        raise DataError(
-            f"{pattern!r} leads to no image ({_ENDINGS}) in {os.getcwd()!r}: it fits "
-            f"{len(matches)} other files and folders{others}; a pattern is written in quotes: 'images/*.jpg'"
-        )
-    if left_out:
-        _LOGGER.warning(left_out_line(pattern, left_out))
-    return sorted(files, key=os.fsencode)
-
-
-def _has_ending(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in EXTENSIONS and not is_system_file(os.path.basename(path))
-
-
-def sources_of(images: Any) -> list[Source]:
-    """Return a list of images, whatever of images was given: one, several, or a folder.
-
-    Raises:
-        DataError: it is something else, an array of other numbers, or a path that does not exist.
-    """
-    if isinstance(images, str | os.PathLike):
-        return list(find_images([images]))
-    if isinstance(images, Image.Image):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim == 4:
-        return sources_of(list(images))
-    if isinstance(images, np.ndarray):
-        return _sources_in(0, images)
-    if isinstance(images, torch.Tensor) or not isinstance(images, Iterable):
-        raise DataError(_strange(images))
-    return [source for number, each in enumerate(images) for source in _sources_in(number, each)]
-
-
-def _sources_in(number: int, image: Any) -> list[Source]:
-    if isinstance(image, str | os.PathLike):
-        return list(find_images([image]))
-    if not isinstance(image, Image.Image | np.ndarray):
-        raise DataError(_strange(image))
-    if isinstance(image, np.ndarray):
-        _check_array(image, f"image {number}")
-    return [image]
-
-
-def _strange(image: Any) -> str:
-    hint = "; a normalised tensor goes to predictor.model" if isinstance(image, torch.Tensor) else ""
-    return (
-        f"an image is a path, a Pillow image or an array of uint8, not a {type(image).__name__}{hint}; "
-        "several are a list, or a folder"
-    )
-
-
-def read_rgb(source: Source, *, number: int = 0) -> Image.Image:
-    """Return an image as `load_rgb` reads it from its file.
-
-    Args:
-        source: a path, a Pillow image of any mode, an array of uint8, or an image of a dataset.
-        number: its position, by which an error names an image without a path.
-
-    Raises:
-        DataError: it cannot be read, or is no such array.
-    """
-    if isinstance(source, DatasetImage):
-        pixels = source.pixels()
-        if pixels is None:
-            raise DataError(f"sample {source.name!r} of the dataset comes prepared; what it was is not known")
-        source = pixels
-    if isinstance(source, Image.Image):
-        return as_rgb(source, label=f"image {number}")
-    if not isinstance(source, np.ndarray):
-        return load_rgb(source)
-    _check_array(source, f"image {number}")
-    pixels = source[..., 0] if source.ndim == 3 and source.shape[-1] == 1 else source
-    return as_rgb(Image.fromarray(np.ascontiguousarray(pixels)), label=f"image {number}")
-
-
-def _check_array(array: npt.NDArray[Any], label: str) -> None:
-    if not _is_image(array):
-        raise DataError(
-            f"{label} is an array of {array.dtype} with the shape {array.shape}; it must be uint8, "
-            "0 to 255, (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey"
-        )
-
-
-def _is_image(array: npt.NDArray[Any]) -> bool:
-    has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
-    return array.dtype == np.uint8 and has_shape and bool(array.size)
 
 
 def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: int = 0) -> torch.Tensor:
@@ -226,13 +68,13 @@ def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: i
     Raises:
         DataError: as `read_rgb`.
     """
-    return _views(source, [preprocessing], number)[0]
+    return views_of(source, [preprocessing], number=number)[0]
 
 
-def _views(
-    source: Source, preprocessings: Sequence[PipelinePreprocessing], number: int
+def views_of(
+    source: Source, preprocessings: Sequence[PipelinePreprocessing], *, number: int = 0
 ) -> list[torch.Tensor]:
-    """Return an image as each preprocessing makes it, decoded once."""
+    """Return an image as each preprocessing makes it, decoded once; the rest is as in `pixels_of`."""
     image: Image.Image | None = None
     views = []
     for preprocessing in preprocessings:
@@ -263,7 +105,7 @@ class _Images(Dataset[tuple[int, list[torch.Tensor] | str]]):
     def __getitem__(self, number: int) -> tuple[int, list[torch.Tensor] | str]:
         self.trace.note(number)
         try:
-            return number, _views(self._sources[number], self._preprocessings, number)
+            return number, views_of(self._sources[number], self._preprocessings, number=number)
         except DataError as error:
             return number, str(error)
 
@@ -306,13 +148,6 @@ def load_batches(
         return name_of_source(sources[number]) or f"image {number}"
 
     yield from watched(loader, trace, name_of, setting="--workers or num_workers")
-
-
-def name_of_source(source: Source) -> str | None:
-    """Return the path of an image, or what its dataset calls it; None of one that came as pixels."""
-    if isinstance(source, DatasetImage):
-        return source.name
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
 
 
 def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Loaded:

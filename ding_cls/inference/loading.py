@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ding_cls.answers.calibration import Calibration
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.config.merge import plain_copy
@@ -25,7 +26,6 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
-from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.members import refuse_repeated, with_folds
 from ding_cls.inference.predictor import Predictor

@@ -13,8 +13,8 @@ from shlex import quote
 
 from ding_cls.checkpoint.keeper import CHECKPOINT_ENDINGS, best_file, checkpoint_file
 from ding_cls.data import EXTENSIONS
-from ding_cls.data.datasets.listing import list_images
 from ding_cls.errors import ConfigError
+from ding_cls.images.listing import list_images
 
 PathLike = str | os.PathLike[str]
 

@@ -31,9 +31,9 @@ from ding_cls.data import (
     readable_names,
 )
 from ding_cls.errors import CheckpointError, ConfigError, DataError, ModelError
-from ding_cls.inference.images import read_rgb
 from ding_cls.inference.predictor import Predictor, device_of
 from ding_cls.inference.saved_run import has_several_labels
+from ding_cls.inference.sources import read_rgb
 from ding_cls.models import evaluated_part, load_exactly, load_pretrained, new_network, weights_in
 from ding_cls.models.weights.parts import weights_file
 

@@ -10,13 +10,14 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.common.counting import counted
 from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.images import Source, find_images
+from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.outputs.writers import Writer, handed_on
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.sources import Source, find_images
 from ding_cls.inference.table import Columns, lines, write_predictions
 
 LISTED = "-"
@@ -74,7 +75,7 @@ def named_images(words: Iterable[str], listed: BinaryIO | None = None) -> list[s
     return found
 
 
-def averaged_line(predictor: Predictor) -> str:
+def averaged_line(predictor: BasePredictor) -> str:
     """Return of what probabilities are the mean; empty where they are a network's own."""
     count = len(predictor.members)
     parts = [f"{count} networks"] if count > 1 else []
@@ -94,7 +95,7 @@ def check_output(out: str | None, *, topk: int) -> None:
         raise ConfigError(f"--topk {topk} must be at least 1")
 
 
-def about_calibration(predictor: Predictor) -> str:
+def about_calibration(predictor: BasePredictor) -> str:
     """Return in a line which calibration is used, and what is to be expected of the images that are named;
     empty where none is."""
     found = [each.calibration for each in predictor.members if each.calibration is not None]
@@ -124,7 +125,7 @@ def about_calibration(predictor: Predictor) -> str:
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: BasePredictor,
     sources: Sequence[Source],
     *,
     topk: int = 3,

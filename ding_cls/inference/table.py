@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ding_cls.answers.prediction import UNKNOWN, Prediction, Ranked
 from ding_cls.common.tables import write_table
-from ding_cls.inference.predictor import UNKNOWN, Prediction, Predictor, Ranked
+from ding_cls.inference.base import BasePredictor
 
 
 class Columns:
@@ -29,7 +30,7 @@ class Columns:
         with_probabilities: a column for each class; of several tasks ``1:NAME``, ``2:NAME`` and so on.
     """
 
-    def __init__(self, predictor: Predictor, *, topk: int, with_probabilities: bool) -> None:
+    def __init__(self, predictor: BasePredictor, *, topk: int, with_probabilities: bool) -> None:
         self._has_set = predictor.has_several_labels
         self._num_places = 1 if self._has_set else min(topk, len(predictor.classes))
         places = range(2, self._num_places + 1)
@@ -70,7 +71,9 @@ class Columns:
         return [*begin, *cells, "", *map(np.float32, shares)]
 
 
-def _types(predictor: Predictor, num_places: int, num_probabilities: int, *, has_guess: bool) -> list[Any]:
+def _types(
+    predictor: BasePredictor, num_places: int, num_probabilities: int, *, has_guess: bool
+) -> list[Any]:
     """Return the types of the columns' values."""
     is_list = predictor.has_several_labels or predictor.num_tasks is not None
     label, name, score = (list[int], list[str], list[np.float32]) if is_list else (int, str, np.float32)
@@ -79,7 +82,7 @@ def _types(predictor: Predictor, num_places: int, num_probabilities: int, *, has
     return [str, label, str, *places, *guess, str, *([np.float32] * num_probabilities)]
 
 
-def _class_columns(predictor: Predictor, *, taken: Sequence[str]) -> list[str]:
+def _class_columns(predictor: BasePredictor, *, taken: Sequence[str]) -> list[str]:
     names = []
     for each in predictor.classes:
         name = each

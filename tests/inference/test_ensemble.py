@@ -11,7 +11,7 @@ from torch import nn
 import ding_cls
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
-from ding_cls.inference import Predictor, images
+from ding_cls.inference import Predictor, sources
 from ding_cls.inference.ensemble import Ensemble
 from tests.conftest import write_pictures
 
@@ -58,7 +58,7 @@ def test_each_image_is_decoded_once_and_prepared_once_for_members_that_agree(wor
     members = [member("ab", 0), member("ab", 1, size_px=6), member("ab", 2)]
     predictor = Ensemble(members, ("a", "b", "c"))
     assert [each.image_size for each in predictor.preprocessings] == [4, 6]
-    with patch.object(images, "load_rgb", side_effect=images.load_rgb) as read:
+    with patch.object(sources, "load_rgb", side_effect=sources.load_rgb) as read:
         assert [each.error for each in predictor("in")] == ["", "", ""]
     assert read.call_count == 3
 

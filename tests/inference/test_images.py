@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 from ding_cls.data import Preprocessing, load_rgb
-from ding_cls.data.decoding.formats import INSTALL
 from ding_cls.errors import DataError
-from ding_cls.inference.images import find_images, load_batches, pixels_of, read_rgb, sources_of
+from ding_cls.images.decoding.formats import INSTALL
+from ding_cls.inference.images import load_batches, pixels_of
+from ding_cls.inference.sources import find_images, read_rgb, sources_of
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ from PIL import Image
 from torch import nn
 
 import ding_cls
+from ding_cls.answers.calibration import Calibration
+from ding_cls.answers.class_thresholds import ClassThresholds
+from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference import Prediction, Predictor
-from ding_cls.inference.calibration import Calibration
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.predict import about_calibration
+from ding_cls.inference.predictor import mirrored
 from ding_cls.inference.table import Columns, write_predictions
-from ding_cls.metrics.analysis.selective import RiskCurve
-from ding_cls.metrics.analysis.thresholds import ClassThresholds
 from tests.inference.conftest import CLASSES
 
 PREPROCESSING = Preprocessing(image_size=2, resize_size=2)
@@ -341,3 +342,10 @@ def test_logits_are_divided_before_any_mean_and_thresholds_come_after() -> None:
         "calibrated, each network by its own temperature: 2, 0.5; their classes' thresholds are not used"
     )
     assert about_calibration(predictors[0]).endswith("from 90 % precision on, without mirror images")
+
+
+def test_left_and_right_are_exchanged_in_both_forms() -> None:
+    pixels = torch.arange(24, dtype=torch.uint8).reshape(1, 2, 4, 3)
+    assert mirrored(pixels)[0, :, :, 0].tolist() == [[9, 6, 3, 0], [21, 18, 15, 12]]
+    planes = pixels.permute(0, 3, 1, 2)
+    assert torch.equal(mirrored(planes.float()), mirrored(pixels).permute(0, 3, 1, 2).float())

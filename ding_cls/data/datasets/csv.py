@@ -22,9 +22,9 @@ from ding_cls.data.datasets.tables.columns import is_yes, is_yes_or_no
 from ding_cls.data.datasets.tables.files import locate
 from ding_cls.data.datasets.tables.reading import Table, listed, read_table
 from ding_cls.data.labels import number_names, numbered
-from ding_cls.data.split_words import split_of, words_of_split
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.split_words import split_of, words_of_split
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ding_cls.common.seed import Stream, generator
-from ding_cls.data.datasets.left_out import LeftOut
-from ding_cls.data.datasets.listing import check_classes, list_classes, list_samples
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.image_io import load_rgb
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
+from ding_cls.images.image_io import load_rgb
+from ding_cls.images.left_out import LeftOut
+from ding_cls.images.listing import check_classes, list_classes, list_samples
 
 
 @DATASETS.register_module()

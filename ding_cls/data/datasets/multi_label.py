@@ -20,10 +20,10 @@ import torch
 from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.datasets.tables.lists import read_lines, read_pairs
-from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.data.labels import MOST_CLASSES, LabelView, number_names, numbered, numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import DataError
+from ding_cls.images.decoding.formats import EXTENSIONS
 
 DIFFICULT = -1
 """What stands in a label where an annotator was not sure, as in mmclassification."""

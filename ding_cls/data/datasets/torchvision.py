@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ding_cls.data.class_names import renumbering
 from ding_cls.data.datasets.base import Annotation, BaseDataset
 from ding_cls.data.datasets.registry import DATASETS
 from ding_cls.data.transforms.array_ops import as_array
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError, DingError
+from ding_cls.images.class_names import renumbering
 
 # Where torchvision's classes keep the labels, so that no image is read to learn them.
 _LABELS = ("targets", "labels", "_labels", "y", "_targets")

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ding_cls.data.datasets.left_out import LeftOut, left_out_line
-from ding_cls.data.datasets.listing import list_classes, list_samples
 from ding_cls.data.labels import groups_by_name
 from ding_cls.data.sampling.split import Counts, split_indices
-from ding_cls.data.split_words import line_on_classes, split_of
 from ding_cls.errors import DataError
+from ding_cls.images.left_out import LeftOut, left_out_line
+from ding_cls.images.listing import list_classes, list_samples
+from ding_cls.images.split_words import line_on_classes, split_of
 
 _LOGGER = logging.getLogger(__name__)
 NAMES = ("train", "val", "test")

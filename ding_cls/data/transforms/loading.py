@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ding_cls.data.image_io import load_rgb
 from ding_cls.data.transforms.array_ops import FROM_FILE, described_sample
 from ding_cls.data.transforms.fill_color import NORM_CFG, not_normalized
 from ding_cls.data.transforms.registry import PIPELINES
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.image_io import load_rgb
 
 OPENED = "opened_image"
 """Key of ``results``: the RGB image of the file, where it has been read already."""

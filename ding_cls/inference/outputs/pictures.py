@@ -1,4 +1,4 @@
-"""A picture of each image: with what is predicted written on it, or with a heat map laid over it."""
+"""A picture of each image, with what is predicted written on it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.common.counting import counted
 from ding_cls.errors import DataError
-from ding_cls.inference.cam import HeatMapper, explained_label, shown_image
-from ding_cls.inference.images import Source, name_of_source, read_rgb
+from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, relative_names, write_new
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.sources import NamedImage, Source, name_of_source, read_rgb
 from ding_cls.inference.table import lines
-from ding_cls.report.caption import captioned, resized, side_by_side, undrawn
-from ding_cls.report.overlay import lay_over
+from ding_cls.report.caption import captioned, undrawn
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,7 +35,7 @@ class Pictures:
 
     noun = "picture"
 
-    def __init__(self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source]) -> None:
+    def __init__(self, folder: OutputFolder, predictor: BasePredictor, sources: Sequence[Source]) -> None:
         self._folder = folder
         self._predictor = predictor
         self._sources = sources
@@ -46,7 +44,7 @@ class Pictures:
     def take(self, number: int, prediction: Prediction) -> None:
         """Draw an image, by its position."""
         if not prediction.error:
-            self._write(number, self._picture(number, prediction))
+            self.write(number, self._picture(number, prediction))
 
     def finish(self) -> None:
         """Draw what is left."""
@@ -57,7 +55,8 @@ class Pictures:
     def _picture(self, number: int, prediction: Prediction) -> Image.Image:
         raise NotImplementedError
 
-    def _write(self, number: int, picture: Image.Image) -> None:
+    def write(self, number: int, picture: Image.Image) -> None:
+        """Write the picture of an image, by its position."""
         folder, name = os.path.split(self._names[number])
         is_jpeg = name.lower().endswith((".jpg", ".jpeg"))
         # By Pillow's own level an enlarged picture takes three times as long, and is no smaller.
@@ -77,7 +76,7 @@ class DrawnImages(Pictures):
     """
 
     def __init__(
-        self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source], *, topk: int
+        self, folder: OutputFolder, predictor: BasePredictor, sources: Sequence[Source], *, topk: int
     ) -> None:
         super().__init__(folder, predictor, sources)
         self._topk = topk
@@ -90,49 +89,7 @@ class DrawnImages(Pictures):
         return captioned(image, [_with_short_score(text) for text in texts])
 
 
-class HeatPictures(Pictures):
-    """Writes each image as the network sees it, beside it the same under its heat map.
-
-    Args:
-        folder: where to.
-        predictor: whose predictions are drawn.
-        sources: all images.
-        batch_size: images that go through the network together.
-    """
-
-    noun = "heat map"
-
-    def __init__(
-        self, folder: OutputFolder, predictor: Predictor, sources: Sequence[Source], *, batch_size: int
-    ) -> None:
-        super().__init__(folder, predictor, sources)
-        self._mapper = HeatMapper(predictor)
-        self._batch_size = batch_size
-        self._waiting: list[tuple[int, Prediction]] = []
-
-    def take(self, number: int, prediction: Prediction) -> None:
-        """Keep an image until there is a batch of them."""
-        if not prediction.error:
-            self._waiting.append((number, prediction))
-        if len(self._waiting) == self._batch_size:
-            self.finish()
-
-    def finish(self) -> None:
-        """Draw the images that wait."""
-        batch, self._waiting = self._waiting, []
-        numbers = [number for number, _ in batch]
-        labels = [explained_label(prediction) for _, prediction in batch]
-        maps = self._mapper([self._sources[each] for each in numbers], labels, numbers=numbers)
-        for (number, prediction), heat in zip(batch, maps, strict=True):
-            shown = resized(
-                Image.fromarray(shown_image(self._predictor, self._sources[number], number=number))
-            )
-            laid_over = Image.fromarray(lay_over(np.asarray(shown), heat))
-            picture = side_by_side([shown, laid_over])
-            self._write(number, captioned(picture, _explained(prediction), is_below=True))
-
-
-def picture_of(predictor: Predictor, source: Source, *, number: int = 0) -> Image.Image:
+def picture_of(predictor: BasePredictor, source: Source, *, number: int = 0) -> Image.Image:
     """Return an image as `read_rgb` does; where a dataset gives it prepared only, as the network sees it.
 
     Raises:
@@ -141,7 +98,12 @@ def picture_of(predictor: Predictor, source: Source, *, number: int = 0) -> Imag
     try:
         return read_rgb(source, number=number)
     except DataError:
-        return Image.fromarray(shown_image(predictor, source, number=number))
+        if not isinstance(source, NamedImage):
+            raise
+        from ding_cls.inference.cam import shown_image
+
+        # Only a network of torch is given such images.
+        return Image.fromarray(shown_image(predictor, source, number=number))  # type: ignore[arg-type]
 
 
 def warn_of_missing_letters(names: Iterable[str]) -> None:
@@ -151,18 +113,6 @@ def warn_of_missing_letters(names: Iterable[str]) -> None:
             f"no font here has {missing[:20]!r}: in pictures these letters are written as their numbers; "
             "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
         )
-
-
-def _explained(prediction: Prediction) -> list[str]:
-    """Return which class a map is for; of several tasks a line for each."""
-    best = prediction.top(1)[0]
-    if not isinstance(best.label, tuple) or not isinstance(best.score, tuple):
-        return [f"{best.score:.3f}  {best.name}"]
-    scored = zip(best.label, best.score, strict=True)
-    return [
-        f"task {task}:  {score:.3f}  {prediction.names[label]}"
-        for task, (label, score) in enumerate(scored, start=1)
-    ]
 
 
 def _with_short_score(line: str) -> str:

@@ -11,13 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.common.counting import counted, first_few
 from ding_cls.common.files import create_unique_dir
 from ding_cls.errors import ConfigError, DiskError
-from ding_cls.inference.images import Source, name_of_source
+from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, write_new
 from ding_cls.inference.outputs.pictures import picture_of
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.sources import Source, name_of_source
 
 _LOGGER = logging.getLogger(__name__)
 _UNREADABLE, _UNKNOWN, _NONE = "unreadable", "unknown", "none"
@@ -41,7 +42,7 @@ class SortedImages:
     def __init__(
         self,
         folder: OutputFolder,
-        predictor: Predictor,
+        predictor: BasePredictor,
         sources: Sequence[Source],
         *,
         is_wrong_only: bool = False,

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.errors import ConfigError
-from ding_cls.inference.images import Source
+from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.outputs.new_folder import OutputFolder
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.sources import Source
 
 
 class Writer(Protocol):
@@ -59,7 +60,7 @@ class OutputFolders:
         self._is_linked = link
 
     def writers(
-        self, predictor: Predictor, sources: Sequence[Source], *, topk: int, batch_size: int | None = None
+        self, predictor: BasePredictor, sources: Sequence[Source], *, topk: int, batch_size: int | None = None
     ) -> list[Writer]:
         """Return what fills the folders.
 
@@ -73,6 +74,10 @@ class OutputFolders:
             ConfigError: what an option needs is not there, or does not fit the network.
         """
         found: list[Writer] = []
+        if "--cam" in self._folders and not predictor.has_gradients:
+            raise ConfigError(
+                "a heat map needs the network's gradients, which an ONNX file has not; name the checkpoint"
+            )
         if {"--draw", "--cam"} & self._folders.keys():
             from ding_cls.inference.outputs.pictures import warn_of_missing_letters
 
@@ -82,10 +87,10 @@ class OutputFolders:
 
             found.append(DrawnImages(folder, predictor, sources, topk=topk))
         if folder := self._folders.get("--cam"):
-            from ding_cls.inference.outputs.pictures import HeatPictures
+            from ding_cls.inference.outputs.heat_pictures import HeatPictures
 
             size = predictor.batch_size if batch_size is None else batch_size
-            found.append(HeatPictures(folder, predictor, sources, batch_size=size))
+            found.append(HeatPictures(folder, predictor, sources, batch_size=size))  # type: ignore[arg-type]
         if folder := self._folders.get("--sort-into"):
             from ding_cls.inference.outputs.sorting import SortedImages
 

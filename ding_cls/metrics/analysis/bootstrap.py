@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ding_cls.answers.proportions import Interval, wilson
 from ding_cls.metrics.base import IMetric, SumMetric
-
-Interval = tuple[float, float]
 
 NUM_DRAWS = 1000
 NUM_DRAWS_OF_SCORES = 200
@@ -161,23 +160,6 @@ def lean_metric(metric: IMetric, num_scores: int) -> SumMetric | None:
         num_scores: how many logits all samples have.
     """
     return metric.lean(has_scores=num_scores <= MAX_SCORES) if isinstance(metric, SumMetric) else None
-
-
-def wilson(hits: int, count: int) -> Interval:
-    """Return the 95 % score interval of a proportion, in percent.
-
-    Measured, of 100, 250 and 1,000 samples: it holds a true proportion of 50, 90 or 97 % in 93.6 to 96.9 % of
-    trials. Percentiles of draws collapse to a point where all samples are right, and of 99 % and 100 samples
-    hold it in 63 %; Clopper and Pearson's interval is too wide: up to 98.9 %.
-
-    Source: Probable Inference, the Law of Succession, and Statistical Inference, Wilson 1927; Interval
-    Estimation for a Binomial Proportion, Brown, Cai & DasGupta 2001, eq. 4.
-    """
-    share, square = hits / count, _Z * _Z
-    middle = (share + square / (2 * count)) / (1 + square / count)
-    half = _Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
-    low, high = 100.0 * (middle - half), 100.0 * (middle + half)
-    return (0.0 if hits == 0 else low), (100.0 if hits == count else high)
 
 
 def percentiles(draws: np.ndarray[Any, Any], value: float) -> Interval | None:

@@ -4,28 +4,11 @@ It must not know networks, images or files.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 
+from ding_cls.answers.class_thresholds import ClassThresholds
 from ding_cls.metrics.analysis.selective import levels
-
-
-@dataclass(frozen=True, slots=True)
-class ClassThresholds:
-    """A threshold for each class.
-
-    Attributes:
-        wanted: the precision, in percent.
-        thresholds: scores in [0, 1]; None for a class that no threshold makes so precise.
-        kept: how many predictions of each class reach its threshold.
-        right: how many of these are right.
-    """
-
-    wanted: float
-    thresholds: tuple[float | None, ...]
-    kept: tuple[int, ...]
-    right: tuple[int, ...]
 
 
 def class_thresholds(

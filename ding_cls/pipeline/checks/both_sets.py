@@ -9,11 +9,11 @@ import numpy as np
 
 from ding_cls.common.counting import first_few
 from ding_cls.data import innermost
-from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.labels import label_view
 from ding_cls.data.same_images import SharedImages, shared_images
-from ding_cls.data.split_words import is_plain, line_on_classes, split_of
 from ding_cls.errors import DingError
+from ding_cls.images.listing import split_folders
+from ding_cls.images.split_words import is_plain, line_on_classes, split_of
 from ding_cls.pipeline.checks.labels import labels_of
 from ding_cls.pipeline.datasets.splits import evaluation_set
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ding_cls.answers.proportions import Interval, wilson
 from ding_cls.common.process import launched_world_size
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.tools.diff import ABSENT, differences
 from ding_cls.errors import ConfigError
-from ding_cls.metrics.analysis.bootstrap import Interval, wilson
 from ding_cls.metrics.analysis.paired import holm, mcnemar, paired_interval
 from ding_cls.pipeline.comparison.judged import Judged, is_result_file, judged
 from ding_cls.pipeline.comparison.matching import matched

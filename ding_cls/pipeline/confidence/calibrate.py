@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.calibration import KEY, Calibration
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.folder_lock import lock_folder
 from ding_cls.common.process import launched_rank
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import CheckpointError, ConfigError, DingError, DiskError
-from ding_cls.inference.calibration import KEY, Calibration
 from ding_cls.metrics.analysis.temperature import Temperature
 from ding_cls.pipeline.checks.changed_data import FACT
 from ding_cls.pipeline.confidence.answers import Answers

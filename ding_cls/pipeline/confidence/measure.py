@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ding_cls.inference.calibration import Calibration
+from ding_cls.answers.calibration import Calibration
 from ding_cls.metrics.analysis.selective import risk_curve
 from ding_cls.metrics.analysis.temperature import Temperature
 from ding_cls.metrics.analysis.thresholds import class_thresholds

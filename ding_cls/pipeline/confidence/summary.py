@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.answers.proportions import wilson
+from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.common.counting import first_few
 from ding_cls.common.tables import write_json
 from ding_cls.data import readable_names
-from ding_cls.metrics.analysis.bootstrap import wilson
-from ding_cls.metrics.analysis.selective import RiskCurve
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 from ding_cls.pipeline.evaluation.summary import MAX_CLASSES, head_of, printable
 

@@ -11,8 +11,8 @@ from typing import Any
 from ding_cls.config.origins import FileNotes, NativeConfig
 from ding_cls.config.tree import at, drop, put
 from ding_cls.data import find_split
-from ding_cls.data.datasets.listing import folder_names, split_folders
 from ding_cls.errors import DataError
+from ding_cls.images.listing import folder_names, split_folders
 from ding_cls.pipeline.datasets.data_folder import DataFolder, has_folder, is_file
 from ding_cls.pipeline.datasets.dataset_cfg import (
     DIVIDING,

@@ -15,7 +15,8 @@ from ding_cls.data import CSVDataset, innermost
 from ding_cls.data.datasets.arrays import array_names
 from ding_cls.data.datasets.tables.columns import Columns, find_columns
 from ding_cls.data.datasets.tables.reading import listed, read_table
-from ding_cls.data.split_words import (
+from ding_cls.errors import DataError
+from ding_cls.images.split_words import (
     counterparts,
     same_word,
     split_hinted,
@@ -23,7 +24,6 @@ from ding_cls.data.split_words import (
     splits_among,
     with_word,
 )
-from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
 
 TABLES = (".csv", ".tsv", ".txt")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ding_cls.config.tree import place_of
 from ding_cls.data import find_split
-from ding_cls.data.datasets.listing import split_folders
+from ding_cls.images.listing import split_folders
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, holds_every_split, inner_of, is_own, with_prefix
 from ding_cls.pipeline.datasets.openmmlab import (
     CLASS_FOLDERS,

@@ -7,8 +7,8 @@ from typing import Any
 from ding_cls.common.command import is_part_of_whole
 from ding_cls.common.process import launched_rank
 from ding_cls.data import innermost
-from ding_cls.data.datasets.left_out import left_out_line
 from ding_cls.data.tools.quarantine import quarantine_line
+from ding_cls.images.left_out import left_out_line
 
 _LOGGER = logging.getLogger(__name__)
 

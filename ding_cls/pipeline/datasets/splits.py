@@ -22,10 +22,10 @@ from ding_cls.data import (
     innermost,
     pipeline_preprocessing,
 )
-from ding_cls.data.class_names import words_in_two_forms
-from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.tools.quarantine import QuarantinedDataset
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.class_names import words_in_two_forms
+from ding_cls.images.listing import split_folders
 from ding_cls.pipeline.datasets.data_folder import DataFolder
 from ding_cls.pipeline.datasets.dataset_cfg import (
     FOLDERS,

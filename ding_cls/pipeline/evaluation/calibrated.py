@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.calibration import Calibration
 from ding_cls.common.process import launched_rank
 from ding_cls.data.datasets.digest import SampleList
-from ding_cls.inference.calibration import Calibration
 from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.pipeline.evaluation.inputs import EvalInputs
 from ding_cls.policy.modes import EvalMode
@@ -42,7 +42,8 @@ def with_temperature(mode: EvalMode, calibration: Calibration) -> EvalMode:
 
     def forward(batch: Any) -> torch.Tensor:
         logits = mode.forward(batch)
+        scaled = torch.from_numpy(calibration.scaled(logits.cpu().double().numpy()))
         # Apple's GPUs know no float64.
-        return calibration.scaled(logits.cpu() if logits.device.type == "mps" else logits)
+        return scaled if logits.device.type == "mps" else scaled.to(logits.device)
 
     return replace(mode, forward=forward)

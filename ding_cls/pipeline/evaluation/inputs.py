@@ -24,11 +24,11 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.tree import is_inside, leaves, put
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing
-from ding_cls.data.class_names import order_of_numbers
-from ding_cls.data.datasets.left_out import is_passed_over
-from ding_cls.data.datasets.listing import folder_names, has_splits, list_classes, split_folders
-from ding_cls.data.split_words import split_hinted
 from ding_cls.errors import CheckpointError, ConfigError, DataError
+from ding_cls.images.class_names import order_of_numbers
+from ding_cls.images.left_out import is_passed_over
+from ding_cls.images.listing import folder_names, has_splits, list_classes, split_folders
+from ding_cls.images.split_words import split_hinted
 from ding_cls.inference.saved_run import (
     check_buildable,
     described_run,

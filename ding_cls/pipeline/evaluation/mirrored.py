@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from ding_cls.inference.averaging import mean_logits, mirrored
+from ding_cls.answers.averaging import mean_logits
+from ding_cls.inference.predictor import mirrored
 from ding_cls.policy.batches import as_batch
 from ding_cls.policy.modes import EvalMode
 
@@ -20,7 +21,10 @@ def with_mirrored(mode: EvalMode, *, has_several_labels: bool) -> EvalMode:
 
     def forward(data: Any) -> torch.Tensor:
         batch = as_batch(data)
-        views = (batch, batch.with_images(mirrored(batch.images)))
-        return mean_logits([mode.forward(each) for each in views], has_several_labels=has_several_labels)
+        views = [mode.forward(each) for each in (batch, batch.with_images(mirrored(batch.images)))]
+        found = mean_logits(
+            [each.cpu().float().numpy() for each in views], has_several_labels=has_several_labels
+        )
+        return torch.from_numpy(found).to(views[0].device)
 
     return replace(mode, forward=forward)

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from ding_cls.inference.calibration import Calibration
+from ding_cls.answers.calibration import Calibration
+from ding_cls.answers.proportions import Interval
 from ding_cls.metrics import Display
-from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from ding_cls.data import ConcatDataset, PipelinePreprocessing
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.errors import ConfigError
-from ding_cls.inference.images import DatasetImage, Source
+from ding_cls.inference.images import DatasetImage
+from ding_cls.inference.sources import Source
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import evaluated_set, read_inputs
 from ding_cls.pipeline.evaluation.sample_records import sample_paths

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.answers.proportions import Interval
 from ding_cls.data import readable_names
 from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
-from ding_cls.metrics.analysis.bootstrap import Interval
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import COLUMNS, list_of, sample_paths
 

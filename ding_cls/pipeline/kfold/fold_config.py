@@ -11,10 +11,10 @@ from typing import Any
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.data import ConcatDataset, KFoldDataset
-from ding_cls.data.datasets.listing import split_folders
 from ding_cls.data.datasets.wrappers import IndexedDataset
-from ding_cls.data.split_words import split_of
 from ding_cls.errors import DataError
+from ding_cls.images.listing import split_folders
+from ding_cls.images.split_words import split_of
 from ding_cls.pipeline.build import configured_num_classes
 from ding_cls.pipeline.datasets.dataset_cfg import FOLDERS, arguments_of, changed, inner_of
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.data import readable_names
-from ding_cls.inference.calibration import KEY as CALIBRATION
 from ding_cls.metrics import plain_totals
 from ding_cls.metrics.analysis.label_errors import find_label_errors
 from ding_cls.metrics.calibration import CalibrationError, bins_of

@@ -12,9 +12,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 import ding_cls
+from ding_cls.answers.proportions import wilson
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.cli import main
-from ding_cls.metrics.analysis.selective import wilson
 from ding_cls.pipeline import evaluate, train
 from tests.harness import SETTINGS
 from tests.inference.conftest import images as images

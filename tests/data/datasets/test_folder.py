@@ -8,11 +8,11 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from ding_cls.data.datasets.folder import ImageNetDataset, SyntheticDataset
-from ding_cls.data.image_io import load_rgb
 from ding_cls.data.sampling.samplers import DistributedSampler
 from ding_cls.data.transforms import PipelinePreprocessing
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
 from ding_cls.errors import DataError
+from ding_cls.images.image_io import load_rgb
 from dizoo.image_classification import data
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ding_cls.data.image_io import load_rgb
 from ding_cls.data.transforms import LoadImageFromFile
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.image_io import load_rgb
 
 
 def sample(folder, name="a.png"):

@@ -15,7 +15,7 @@ from ding_cls.pipeline import train
 from tests.conftest import write_pictures
 from tests.docs.scripts import DOCS
 from tests.harness import SETTINGS, run_tiny
-from tests.inference.test_calibration import FULL
+from tests.answers.test_calibration import FULL
 from tests.options.cases.mixtures_table import SEESAW, TEACHER
 
 PAGE = (DOCS / "checkpoint.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ding_cls.data import Preprocessing
-from ding_cls.inference.images import Source
 from ding_cls.inference.outputs import pictures
 from ding_cls.inference.outputs.new_folder import OutputFolder
-from ding_cls.inference.outputs.pictures import DrawnImages, HeatPictures, Pictures, warn_of_missing_letters
+from ding_cls.inference.outputs.pictures import DrawnImages, Pictures, warn_of_missing_letters
 from ding_cls.inference.outputs.writers import handed_on
 from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.sources import Source
 
 
 class Bright(nn.Module):
@@ -55,18 +56,23 @@ def tree() -> list[str]:
     return sorted(str(path.relative_to("out")) for path in Path("out").rglob("*") if not path.is_dir())
 
 
-@pytest.fixture
-def captions(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The lines that are drawn, image by image."""
+def recorded_captions(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> list[list[str]]:
+    """Return a list that gets the lines which a module draws, image by image."""
     found: list[list[str]] = []
-    own = pictures.captioned
+    own = module.captioned
 
     def noted(image: Image.Image, lines: list[str], **options: bool) -> Image.Image:
         found.append(list(lines))
         return own(image, lines, **options)
 
-    monkeypatch.setattr(pictures, "captioned", noted)
+    monkeypatch.setattr(module, "captioned", noted)
     return found
+
+
+@pytest.fixture
+def captions(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The lines that are drawn, image by image."""
+    return recorded_captions(monkeypatch, pictures)
 
 
 def test_each_image_has_a_picture_of_its_own_name() -> None:
@@ -126,35 +132,3 @@ def test_letters_without_a_font_are_said_once(
         "no font here has '猫狗': in pictures these letters are written as their numbers; "
         "the fonts of Debian's fonts-noto-cjk and fonts-noto-core have most"
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("batch_size", [1, 2, 7])
-def test_a_heat_map_lies_beside_the_image(batch_size: int, captions: list[list[str]]) -> None:
-    half = np.zeros((16, 16, 3), np.uint8)
-    half[:, 8:] = 255
-    sources: list[Source] = [half, half[:, ::-1], "torn.png", half]
-    Path("torn.png").write_bytes(b"\x89PNG")
-    predictor = predictor_of()
-    writer = HeatPictures(OutputFolder("out", "--cam"), predictor, sources, batch_size=batch_size)
-    assert run(writer, predictor, sources) == "3 heat maps in out"
-    assert tree() == ["image 0.png", "image 1.png", "image 3.png"]
-    (record, *_) = predictor(half)
-    assert captions[0] == [f"{record.score:.3f}  ash"]
-    with Image.open("out/image 0.png") as picture:
-        assert picture.width == 640
-        assert picture.height > 320
-        pixels = np.asarray(picture).astype(int)
-    assert np.array_equal(pixels[:320:20, :320:20], half)
-    assert pixels[100, 630, 0] > pixels[100, 330, 0] + 100
-    with Image.open("out/image 1.png") as picture:
-        turned = np.asarray(picture).astype(int)
-    assert turned[100, 330, 0] > turned[100, 630, 0] + 100
-
-
-@pytest.mark.slow
-def test_each_task_has_a_line_below_its_heat_map(captions: list[list[str]]) -> None:
-    predictor = predictor_of(num_tasks=2)
-    sources: list[Source] = [np.full((16, 16, 3), 255, np.uint8)]
-    run(HeatPictures(OutputFolder("out", "--cam"), predictor, sources, batch_size=4), predictor, sources)
-    assert [line.split(":")[0] for line in captions[0]] == ["task 1", "task 2"]

@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from ding_cls.answers.prediction import Prediction
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError
-from ding_cls.inference.images import DatasetImage, Source
+from ding_cls.inference.images import DatasetImage
 from ding_cls.inference.outputs.new_folder import OutputFolder
 from ding_cls.inference.outputs.sorting import SortedImages
-from ding_cls.inference.predictor import Prediction, Predictor
+from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.sources import Source
 from tests.inference.outputs.test_pictures import Bright
 
 CLASSES = ("cat", "dog", "a/b")

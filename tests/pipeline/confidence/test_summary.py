@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from ding_cls.answers.proportions import wilson
 from ding_cls.data import SyntheticDataset
-from ding_cls.metrics.analysis.bootstrap import wilson
 from ding_cls.metrics.analysis.temperature import Temperature
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 from ding_cls.pipeline.confidence.measure import measured

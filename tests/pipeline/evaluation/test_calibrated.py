@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from ding_cls.inference.calibration import Calibration
+from ding_cls.answers.calibration import Calibration
 from ding_cls.pipeline.evaluation.calibrated import with_temperature
 from ding_cls.policy.modes import EvalMode
 

@@ -11,7 +11,8 @@ import ding_cls
 from ding_cls.cli import main
 from ding_cls.data import DATASETS, Preprocessing
 from ding_cls.errors import CheckpointError, ConfigError, DataError
-from ding_cls.inference.images import DatasetImage, read_rgb
+from ding_cls.inference.images import DatasetImage
+from ding_cls.inference.sources import read_rgb
 from ding_cls.pipeline import evaluate, train
 from ding_cls.pipeline.evaluation.split_images import _check_prepared, split_images
 from tests.conftest import write_pictures

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ding_cls.common.counting import first_few
-from ding_cls.data.decoding.formats import EXTENSIONS
 from ding_cls.errors import DataError
+from ding_cls.images.decoding.formats import EXTENSIONS
 
 _SEPARATORS = (",", ";", "\t", "|")
 # So many lines show what separates the cells.

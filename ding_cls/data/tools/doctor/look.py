@@ -18,9 +18,9 @@ import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
 from ding_cls.data.image_depth import brightest_in
-from ding_cls.data.image_io import decode_rgb, exif_orientation, load_rgb
 from ding_cls.data.tools.doctor.near import GRID, Signature, signature
 from ding_cls.errors import DataError
+from ding_cls.images.image_io import decode_rgb, exif_orientation, load_rgb
 
 # Side of the square copy that an image is compared by.
 _PREPARED = 32

@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from ding_cls.data.class_names import same_words
+from ding_cls.images.class_names import same_words
 
 # Letters of Cyrillic and Greek that look as Latin ones do, in upper and lower case.
 _LOOK_ALIKES = str.maketrans(

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ding_cls.common.counting import counted
-from ding_cls.data.class_names import shown
 from ding_cls.data.tools.doctor.findings import Data, Finding, Sample, Severity, Shown
 from ding_cls.data.tools.doctor.names import alike_names, groups_in_names
+from ding_cls.images.class_names import shown
 
 _TRAIN = "train"
 # So many times more images of one class than of another.

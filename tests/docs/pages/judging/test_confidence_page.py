@@ -3,8 +3,8 @@
 import re
 import shlex
 
+from ding_cls.answers.proportions import expected_share, wilson
 from ding_cls.cli import _parser
-from ding_cls.metrics.analysis.selective import expected_share, wilson
 from tests.docs.scripts import DOCS
 
 PAGE = (DOCS / "confidence.md").read_text(encoding="utf-8")

@@ -1,0 +1,5 @@
+"""A trained network in other hands: ONNX, torch's exported program, weights alone; each checked against the
+checkpoint before it is published.
+
+It knows predictors and files; it must not know how a network is trained, nor the command line.
+"""

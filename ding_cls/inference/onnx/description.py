@@ -1,0 +1,96 @@
+"""What an exported file says of itself: one entry of its metadata, as JSON.
+
+It must not know ONNX Runtime, nor what made the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from ding_cls.errors import CheckpointError
+
+KEY = "ding_cls"
+"""The entry's name among a file's metadata."""
+
+FORMAT = 1
+
+Layout = Literal["uint8", "float"]
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a file must be told about the network in it, for images to become predictions.
+
+    Attributes:
+        classes: their names, by class number.
+        height: of the images that the graph takes, in pixels.
+        width: likewise.
+        layout: 'uint8': ``(N, H, W, 3)`` RGB, which the graph normalises; 'float': ``(N, 3, H, W)`` float32,
+            normalised.
+        preprocessing: ``steps`` for `ding_cls.inference.onnx.preprocess`, ``mean`` and ``std`` for values in
+            [0, 1]; empty where the run has steps of its own that this cannot say.
+        has_several_labels: an image may have several labels, each class by itself.
+        num_tasks: of K tasks the graph returns ``(N, K, C)``; None: one, ``(N, C)``.
+        threshold: the probability from which on a label is named, where there are several.
+        calibration: the entry of the checkpoint; empty where there is none.
+        run: where it came from: ``checkpoint`` and ``name``, ``digest`` of the run's data, ``train_iter``,
+            ``sha256`` of the checkpoint's file, ``ding_cls``: the version.
+    """
+
+    classes: tuple[str, ...]
+    height: int
+    width: int
+    layout: Layout = "uint8"
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    has_several_labels: bool = False
+    num_tasks: int | None = None
+    threshold: float = 0.5
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return it as the text of the entry."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> ModelDescription:
+        """Return what an entry says.
+
+        Args:
+            text: the entry.
+            source: how an error names the file.
+
+        Raises:
+            CheckpointError: it is no such entry, or of a later version.
+        """
+        try:
+            entry = json.loads(text)
+            version = entry.pop("format")
+            found = cls(**{**entry, "classes": tuple(entry["classes"])})
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise CheckpointError(f"what {source!r} says of itself cannot be read ({error})") from None
+        if version != FORMAT:
+            raise CheckpointError(
+                f"{source!r} was written by another version of ding_cls (form {version}, not {FORMAT}); "
+                "export it again"
+            )
+        if problem := found._problem():
+            raise CheckpointError(f"what {source!r} says of itself cannot be used: {problem}")
+        return found
+
+    def _problem(self) -> str:
+        """Return what is wrong with its values; empty where nothing is."""
+        sizes = (self.height, self.width, *(() if self.num_tasks is None else (self.num_tasks,)))
+        mappings = (self.preprocessing, self.calibration, self.run)
+        checks = {
+            "classes": bool(self.classes) and all(isinstance(each, str) for each in self.classes),
+            "sizes": all(type(each) is int and each > 0 for each in sizes),
+            "layout": self.layout in get_args(Layout),
+            "threshold": isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1,
+            "has_several_labels": isinstance(self.has_several_labels, bool),
+            "preprocessing, calibration or run": all(isinstance(each, Mapping) for each in mappings),
+        }
+        return ", ".join(name for name, is_right in checks.items() if not is_right)
