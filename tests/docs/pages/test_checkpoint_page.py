@@ -12,10 +12,10 @@ import torch
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.models import build_classifier
 from ding_cls.pipeline import train
+from tests.answers.test_calibration import FULL
 from tests.conftest import write_pictures
 from tests.docs.scripts import DOCS
 from tests.harness import SETTINGS, run_tiny
-from tests.answers.test_calibration import FULL
 from tests.options.cases.mixtures_table import SEESAW, TEACHER
 
 PAGE = (DOCS / "checkpoint.md").read_text(encoding="utf-8")
