@@ -1,0 +1,89 @@
+"""Weights alone in a file that any program of PyTorch reads: a state dict, as ``.pth`` or ``.safetensors``.
+
+It knows tensors by name; it must not know runs, networks or where weights come from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ding_cls.common.files import atomic_write
+from ding_cls.common.tables import checked_ending
+from ding_cls.errors import ConfigError, ExportError
+
+ENDINGS = (".pth", ".safetensors")
+_LENGTH_BYTES = 8
+
+
+def write_weights(
+    path: str | os.PathLike[str], state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Publish weights as ``path``, whole or not at all; the same weights always make the same bytes.
+
+    Args:
+        path: the file; its ending says in which form.
+        state: tensors by name, as ``network.state_dict()`` gives them. In a ``.pth`` its record of the
+            modules' versions stays, without which MNASNet refuses it.
+        metadata: texts by name for a ``.safetensors`` file; a ``.pth`` has no place for them.
+
+    Raises:
+        ConfigError: another ending, or safetensors is not installed.
+        ExportError: a kind of tensor that safetensors has no form for.
+        OSError: the disk is full, the folder cannot be written, ...
+    """
+    # Each tensor with memory of its own: of a view torch.save keeps all that is around it, and safetensors
+    # takes no memory twice.
+    tensors = OrderedDict(
+        (name, each.detach().cpu().clone(memory_format=torch.contiguous_format))
+        for name, each in state.items()
+    )
+    if checked_ending(path, ENDINGS) == ".pth":
+        if versions := getattr(state, "_metadata", None):
+            tensors._metadata = versions  # type: ignore[attr-defined]
+        with atomic_write(path) as file:
+            torch.save(tensors, file)
+        return
+    content = _in_safetensors(tensors, metadata or {}, Path(path))
+    with atomic_write(path) as file:
+        for part in content:
+            file.write(part)
+
+
+def read_back(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Return what a program with nothing but PyTorch, or safetensors, reads from such a file."""
+    if Path(path).suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return found
+
+
+def _in_safetensors(
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path
+) -> tuple[bytes, memoryview]:
+    """Return header and tensors of a file: safetensors writes its metadata in another order each time."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import save
+    except ImportError as error:
+        raise ConfigError(
+            f"'{path}' needs safetensors, which is not installed: pip install 'ding_cls[export]'"
+        ) from error
+    try:
+        content = memoryview(save(dict(tensors)))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ExportError(f"'{path}' cannot hold these weights ({error}); write a .pth file") from error
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(bytes(content[_LENGTH_BYTES:end]))
+    described = {"__metadata__": dict(sorted(metadata.items())), **header} if metadata else header
+    text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text, content[end:]
