@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ding_cls.common.disk import os_error_behind
 from ding_cls.common.files import atomic_write
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, ExportError
@@ -47,8 +48,12 @@ def write_weights(
     if checked_ending(path, ENDINGS) == ".pth":
         if versions := getattr(state, "_metadata", None):
             tensors._metadata = versions  # type: ignore[attr-defined]
-        with atomic_write(path) as file:
-            torch.save(tensors, file)
+        try:
+            with atomic_write(path) as file:
+                torch.save(tensors, file)
+        except RuntimeError as error:
+            # torch's writer of zip files hides what the system said.
+            raise os_error_behind(error) or error from error
         return
     content = _in_safetensors(tensors, metadata or {}, Path(path))
     with atomic_write(path) as file:

@@ -99,7 +99,7 @@ def data_facts(
     for each in innermost(report.dataset):
         if left_out := getattr(each, "left_out", None):
             facts.append(("files that are no samples", str(left_out)))
-    for name, of_split in _known_splits(run):
+    for name, of_split in known_splits(run):
         facts.append((f"{_SPLITS.get(name, name)} images of the run", f"{of_split['num_samples']:,}"))
     for name, bad in (run.get("bad_images") or {}).items():
         facts.append((f"{_SPLITS.get(name, name)} images that the run left out", f"{len(bad):,}"))
@@ -153,7 +153,7 @@ def digests(report: EvaluationReport, run: Mapping[str, Any]) -> list[tuple[str,
         found = [("checkpoint, sha256", hashlib.file_digest(file, "sha256").hexdigest())]
     now = SampleList.of(report.dataset).digest
     found.append(("names and labels evaluated, sha256", now))
-    for split, facts in _known_splits(run):
+    for split, facts in known_splits(run):
         same = " (the same)" if facts["digest"] == now else ""
         name = f"names and labels of the run's {_SPLITS.get(split, split)} data, sha256"
         found.append((name, f"{facts['digest']}{same}"))
@@ -165,19 +165,30 @@ def is_of_training(report: EvaluationReport, run: Mapping[str, Any]) -> bool:
 
     Names and labels tell, but not where another split's are the same, such as numbered images.
     """
-    found = {name: facts["digest"] for name, facts in _known_splits(run)}
+    found = {name: facts["digest"] for name, facts in known_splits(run)}
     of_training = found.pop("train", None)
     if of_training is None or of_training in found.values() or report.split not in (None, "train"):
         return False
     return bool(of_training == SampleList.of(report.dataset).digest)
 
 
-def _known_splits(run: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def known_splits(run: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name of each split of the run, and its digest and size, where the checkpoint says them."""
     data = run.get(DATA)
     for name, facts in data.items() if isinstance(data, Mapping) else ():
         if isinstance(facts, Mapping) and {"digest", "num_samples"} <= facts.keys():
             yield name, facts
+
+
+def class_counts(run_folder: Path | None, split: str, digest: str, *, num_classes: int) -> list[int]:
+    """Return how many samples of each class a split has, by the list that the run has left in its folder;
+    empty where there is none, or its samples have no one class each."""
+    samples = None if run_folder is None else SampleList.read(run_folder / LISTS, split, digest)
+    labels = [] if samples is None else [label for _, label in samples.pairs()]
+    if not labels or not all(map(str.isdecimal, labels)):
+        return []
+    numbers = Counter(map(int, labels))
+    return [numbers[each] for each in range(num_classes)]
 
 
 def _class_facts(
@@ -187,14 +198,11 @@ def _class_facts(
     names = readable_names(report.classes)
     counts = {"evaluated": report.records.by_class(len(names))["images"].long().tolist()}
     now = SampleList.of(report.dataset).digest
-    for split, facts in _known_splits(run):
+    for split, facts in known_splits(run):
         if facts["digest"] == now and report.split in (None, split):
             continue
-        samples = None if run_folder is None else SampleList.read(run_folder / LISTS, split, facts["digest"])
-        labels = [] if samples is None else [label for _, label in samples.pairs()]
-        if labels and all(map(str.isdecimal, labels)):
-            numbers = Counter(map(int, labels))
-            counts[f"in {_SPLITS.get(split, split)}"] = [numbers[each] for each in range(len(names))]
+        if found := class_counts(run_folder, split, facts["digest"], num_classes=len(names)):
+            counts[f"in {_SPLITS.get(split, split)}"] = found
     if len(names) <= _MAX_CLASSES:
         for number, name in enumerate(names):
             yield f"class {name}", ", ".join(f"{each[number]:,} {split}" for split, each in counts.items())
