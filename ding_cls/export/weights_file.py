@@ -39,26 +39,47 @@ def write_weights(
         ExportError: a kind of tensor that safetensors has no form for.
         OSError: the disk is full, the folder cannot be written, ...
     """
-    # Each tensor with memory of its own: of a view torch.save keeps all that is around it, and safetensors
-    # takes no memory twice.
-    tensors = OrderedDict(
-        (name, each.detach().cpu().clone(memory_format=torch.contiguous_format))
-        for name, each in state.items()
-    )
-    if checked_ending(path, ENDINGS) == ".pth":
-        if versions := getattr(state, "_metadata", None):
-            tensors._metadata = versions  # type: ignore[attr-defined]
-        try:
-            with atomic_write(path) as file:
-                torch.save(tensors, file)
-        except RuntimeError as error:
-            # torch's writer of zip files hides what the system said.
-            raise os_error_behind(error) or error from error
+    if checked_ending(path, ENDINGS) == ".safetensors":
+        content = safetensors_content(state, metadata or {})
+        with atomic_write(path) as file:
+            file.write(content)
         return
-    content = _in_safetensors(tensors, metadata or {}, Path(path))
-    with atomic_write(path) as file:
-        for part in content:
-            file.write(part)
+    tensors = _own_memory(state)
+    if versions := getattr(state, "_metadata", None):
+        tensors._metadata = versions  # type: ignore[attr-defined]
+    try:
+        with atomic_write(path) as file:
+            torch.save(tensors, file)
+    except RuntimeError as error:
+        # torch's writer of zip files hides what the system said.
+        raise os_error_behind(error) or error from error
+
+
+def safetensors_content(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return a file of safetensors, with its metadata in the order of their names: the library itself writes
+    them in another order in each process.
+
+    Raises:
+        ConfigError: safetensors is not installed.
+        ExportError: a kind of tensor that it has no form for.
+    """
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import save
+    except ImportError as error:
+        raise ConfigError(
+            ".safetensors files need safetensors, which is not installed: pip install 'ding_cls[export]'"
+        ) from error
+    try:
+        content = memoryview(save(dict(_own_memory(state))))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ExportError(f"a .safetensors file cannot hold these weights: {error}") from error
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(bytes(content[_LENGTH_BYTES:end]))
+    described = {"__metadata__": dict(sorted(metadata.items())), **header} if metadata else header
+    text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    return b"".join([len(text).to_bytes(_LENGTH_BYTES, "little"), text, content[end:]])
 
 
 def read_back(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -71,24 +92,10 @@ def read_back(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return found
 
 
-def _in_safetensors(
-    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path
-) -> tuple[bytes, memoryview]:
-    """Return header and tensors of a file: safetensors writes its metadata in another order each time."""
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import save
-    except ImportError as error:
-        raise ConfigError(
-            f"'{path}' needs safetensors, which is not installed: pip install 'ding_cls[export]'"
-        ) from error
-    try:
-        content = memoryview(save(dict(tensors)))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ExportError(f"'{path}' cannot hold these weights ({error}); write a .pth file") from error
-    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
-    header = json.loads(bytes(content[_LENGTH_BYTES:end]))
-    described = {"__metadata__": dict(sorted(metadata.items())), **header} if metadata else header
-    text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _LENGTH_BYTES)
-    return len(text).to_bytes(_LENGTH_BYTES, "little") + text, content[end:]
+def _own_memory(state: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
+    """Return each tensor with memory of its own: of a view torch.save keeps all that is around it, and
+    safetensors takes no memory twice."""
+    return OrderedDict(
+        (name, each.detach().cpu().clone(memory_format=torch.contiguous_format))
+        for name, each in state.items()
+    )

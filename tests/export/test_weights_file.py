@@ -67,6 +67,6 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 
 def test_what_safetensors_cannot_hold_is_an_error(tmp_path: Path) -> None:
     numbers = torch.ones(3, dtype=torch.complex128)
-    with pytest.raises(ExportError, match=r"cannot hold these weights .*write a .pth file"):
+    with pytest.raises(ExportError, match=r"cannot hold these weights"):
         write_weights(tmp_path / "x.safetensors", {"w": numbers})
     assert not list(tmp_path.iterdir())

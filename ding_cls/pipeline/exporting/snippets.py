@@ -181,13 +181,14 @@ def _by_load(file: str, name: str, classes: Sequence[str]) -> list[Snippet]:
 
 
 def _by_predictor(file: str, network: str, predictor: Predictor, classes: Sequence[str]) -> Snippet:
-    names = _literal_names(classes) or f'open("{_CLASSES_FILE}", encoding="utf-8").read().splitlines()'
+    names = _literal_names(classes) or f'Path("{_CLASSES_FILE}").read_text("utf-8").splitlines()'
     several = f", has_several_labels=True, threshold={predictor.threshold}"
     more = several if predictor.has_several_labels else ""
     made = _code_of(predictor.preprocessing)
     models = "load_pretrained, new_network" if network.startswith("new_network") else "load_pretrained"
     libraries = [each for each in ("ding_cls", "timm", "torchvision") if f"{each}." in f"{network} {made}"]
     lines = [
+        *(["from pathlib import Path", ""] if "Path(" in names else []),
         *(f"import {each}" for each in libraries),
         *(["from ding_cls.data import preprocessing_from_state"] if "from_state" in made else []),
         "from ding_cls.inference import Predictor",
