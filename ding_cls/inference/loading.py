@@ -203,6 +203,7 @@ def _predictor_of_run(
         calibration=calibration,
         max_risk=max_risk,
         tta=tta,
+        checkpoint=file,
     )
 
 

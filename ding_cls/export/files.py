@@ -1,0 +1,138 @@
+"""Files of a trained network for other hands; each is there only if it says the same as the checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ding_cls.common.tables import checked_ending, published
+from ding_cls.errors import ConfigError, ExportError
+from ding_cls.export.description import described
+from ding_cls.export.equality import EqualityReport, check_equality, compare_logits
+from ding_cls.export.network import check_exportable, example_image
+from ding_cls.export.onnx import onnx_content
+from ding_cls.export.torch_program import ProgramCandidate, program_content
+from ding_cls.export.weights import WeightsCandidate, weights_content
+from ding_cls.inference.onnx.description import Layout, ModelDescription
+from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.sources import NamedImage, Source, sources_of
+
+Format = Literal["onnx", "torch_export", "safetensors"]
+ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
+"""What a file of each format is called."""
+
+_CONTENTS: dict[str, Callable[[Predictor, torch.Tensor, ModelDescription], bytes]] = {
+    "onnx": onnx_content,
+    "torch_export": program_content,
+    "safetensors": weights_content,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        description: what it says of itself.
+        report: what came of the comparison.
+    """
+
+    path: str
+    description: ModelDescription
+    report: EqualityReport
+
+
+def export_onnx(
+    predictor: Predictor,
+    out: str | os.PathLike[str],
+    *,
+    images: Any = None,
+    layout: Layout = "uint8",
+    samples: int | None = None,
+) -> EqualityReport:
+    """Write a predictor's network as an ONNX file: input ``images``, output ``logits``, any batch size.
+
+    The file says by itself which classes, preprocessing, thresholds and run it is of
+    (`ModelDescription`). It computes in float32, and is published only after ONNX Runtime has given the same
+    logits as torch in float32 on the CPU.
+
+    Args:
+        predictor: of one network, as ``ding_cls.load`` returns it; it stays as it is.
+        out: the file, ``.onnx``; one of that name is replaced.
+        images: what both are compared on, as ``predictor(images)`` takes it, or a list of sources; None:
+            synthetic images.
+        layout: 'uint8': the graph takes cropped RGB ``(N, H, W, 3)`` and normalises; 'float': normalised
+            ``(N, 3, H, W)``.
+        samples: compare on so many of the images, spread evenly; None: all.
+
+    Raises:
+        CheckpointError: the checkpoint behind the predictor cannot be read any more.
+        ConfigError: another ending, a layout that the pipeline cannot feed, or onnx is not installed.
+        DataError: no image can be read, or the file cannot be written.
+        ExportError: the network cannot be exported, or the file says something else; then nothing is
+            published.
+    """
+    return export_file(predictor, out, "onnx", images=images, layout=layout, samples=samples).report
+
+
+def export_file(
+    predictor: Predictor,
+    out: str | os.PathLike[str],
+    format: Format,
+    *,
+    images: Any = None,
+    layout: Layout = "uint8",
+    samples: int | None = None,
+) -> ExportedFile:
+    """Write a predictor's network in a format, and return what was written; see `export_onnx`.
+
+    Weights alone take no images: their layout is that of the network.
+
+    Raises:
+        DingError: as there.
+    """
+    checked_ending(out, (ENDINGS[format],))
+    check_exportable(predictor)
+    if samples is not None and samples < 1:
+        raise ConfigError(f"samples={samples} must be at least 1")
+    sources = None if images is None else _sources_in(images)
+    example = example_image(predictor, sources)
+    description = described(predictor, example, "float" if format == "safetensors" else layout)
+    content = _CONTENTS[format](predictor, example, description)
+    with published(out) as file:
+        file.write(content)
+        file.flush()
+        report = _compared(predictor, file.name, format, example, description, sources, samples)
+        if not report.is_equal:
+            raise ExportError(f"{'; '.join(report.lines())}; '{os.fspath(out)}' was not written")
+    return ExportedFile(os.fspath(out), description, report)
+
+
+def _compared(
+    predictor: Predictor,
+    file: str,
+    format: Format,
+    example: torch.Tensor,
+    description: ModelDescription,
+    sources: Sequence[Source] | None,
+    samples: int | None,
+) -> EqualityReport:
+    """Return whether a file as written says the same."""
+    if format == "onnx":
+        return check_equality(predictor, file, sources, samples=samples)
+    if format == "torch_export":
+        candidate = ProgramCandidate(file, predictor, description)
+        return compare_logits(predictor, candidate, sources, samples=samples)
+    return compare_logits(predictor, WeightsCandidate(file, predictor, example), sources, samples=samples)
+
+
+def _sources_in(images: Any) -> Sequence[Source]:
+    is_list = isinstance(images, Sequence) and not isinstance(images, str)
+    if is_list and any(isinstance(each, NamedImage) for each in images):
+        return list(images)
+    return sources_of(images)
