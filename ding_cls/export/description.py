@@ -43,7 +43,8 @@ def described(predictor: Predictor, example: torch.Tensor, layout: Layout) -> Mo
 
 
 def run_name(checkpoint: Path) -> str:
-    """Return what a file made of a checkpoint is called: as the run's folder, or as a file that is in none."""
+    """Return what a file made of a checkpoint is called: as the run's folder, or as a file that is in
+    none."""
     folder = checkpoint.resolve().parent
     return folder.parent.name if folder.name == "ckpt" else checkpoint.name.partition(".")[0]
 

@@ -15,6 +15,8 @@ from ding_cls.export.description import described
 from ding_cls.export.equality import EqualityReport, check_equality, compare_logits
 from ding_cls.export.network import check_exportable, example_image
 from ding_cls.export.onnx import onnx_content
+from ding_cls.export.session import OnnxCandidate
+from ding_cls.export.tally import Candidate
 from ding_cls.export.torch_program import ProgramCandidate, program_content
 from ding_cls.export.weights import WeightsCandidate, weights_content
 from ding_cls.inference.onnx.description import Layout, ModelDescription
@@ -38,11 +40,13 @@ class ExportedFile:
 
     Attributes:
         path: the file.
+        format: its own.
         description: what it says of itself.
         report: what came of the comparison.
     """
 
     path: str
+    format: Format
     description: ModelDescription
     report: EqualityReport
 
@@ -107,28 +111,41 @@ def export_file(
     with published(out) as file:
         file.write(content)
         file.flush()
-        report = _compared(predictor, file.name, format, example, description, sources, samples)
+        if format == "onnx":
+            report = check_equality(predictor, file.name, sources, samples=samples)
+        else:
+            candidate = candidate_of(file.name, format, predictor, example, description)
+            report = compare_logits(predictor, candidate, sources, samples=samples)
         if not report.is_equal:
             raise ExportError(f"{'; '.join(report.lines())}; '{os.fspath(out)}' was not written")
-    return ExportedFile(os.fspath(out), description, report)
+    return ExportedFile(os.fspath(out), format, description, report)
 
 
-def _compared(
-    predictor: Predictor,
-    file: str,
+def candidate_of(
+    file: str | os.PathLike[str],
     format: Format,
+    predictor: Predictor,
     example: torch.Tensor,
     description: ModelDescription,
-    sources: Sequence[Source] | None,
-    samples: int | None,
-) -> EqualityReport:
-    """Return whether a file as written says the same."""
+) -> Candidate:
+    """Return a file as what maps batches of a predictor's preprocessing to logits.
+
+    Args:
+        file: as written.
+        format: its own.
+        predictor: what it was made of.
+        example: an image as its pipeline makes it.
+        description: what the file says of itself.
+
+    Raises:
+        ConfigError: what reads the format is not installed.
+        ExportError: the file cannot be read.
+    """
     if format == "onnx":
-        return check_equality(predictor, file, sources, samples=samples)
+        return OnnxCandidate(file, predictor)
     if format == "torch_export":
-        candidate = ProgramCandidate(file, predictor, description)
-        return compare_logits(predictor, candidate, sources, samples=samples)
-    return compare_logits(predictor, WeightsCandidate(file, predictor, example), sources, samples=samples)
+        return ProgramCandidate(file, predictor, description)
+    return WeightsCandidate(file, predictor, example)
 
 
 def _sources_in(images: Any) -> Sequence[Source]:

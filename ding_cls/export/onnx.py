@@ -67,6 +67,7 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
 def _library() -> Any:
     try:
         import onnx
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(

@@ -32,8 +32,7 @@ def weights_content(predictor: Predictor, example: torch.Tensor, description: Mo
     weights = {name: each.detach().cpu().clone() for name, each in predictor.model.state_dict().items()}
     with failures_named(predictor.model):
         content: bytes = library.save(
-            {name: each.contiguous() for name, each in weights.items()},
-            metadata={KEY: description.to_json(), "format": "pt"},
+            {name: each.contiguous() for name, each in weights.items()}, {KEY: description.to_json()}
         )
     return content
 
@@ -50,11 +49,13 @@ class WeightsCandidate:
     def __init__(self, file: str | os.PathLike[str], predictor: Predictor, example: torch.Tensor) -> None:
         self._network = exported_network(predictor, example, "float")
         self._preprocessing = predictor.preprocessing
-        model = self._network.model
-        for each in model.state_dict().values():
+        state = self._network.model.state_dict()
+        for each in state.values():
             each.zero_()
         with failures_named(predictor.model), open(file, "rb") as opened:
-            model.load_state_dict(_library().load(opened.read()))
+            # In place: the versions of the modules stay, which some networks ask for.
+            state.update(_library().load(opened.read()))
+            self._network.model.load_state_dict(state)
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
         """Return the logits of a batch."""
