@@ -16,13 +16,16 @@ from ding_cls.inference.onnx.description import Layout, ModelDescription
 from ding_cls.inference.predictor import Predictor
 
 
-def described(predictor: Predictor, example: torch.Tensor, layout: Layout) -> ModelDescription:
+def described(
+    predictor: Predictor, example: torch.Tensor, layout: Layout, stated: Mapping[str, Any]
+) -> ModelDescription:
     """Return what a file says of itself.
 
     Args:
         predictor: with one network.
         example: as `example_image` returns it.
         layout: of the file.
+        stated: its preprocessing, as `stated_preprocessing` returns it.
 
     Raises:
         CheckpointError: the checkpoint cannot be read any more.
@@ -34,6 +37,7 @@ def described(predictor: Predictor, example: torch.Tensor, layout: Layout) -> Mo
         height,
         width,
         layout=layout,
+        preprocessing=stated,
         has_several_labels=predictor.has_several_labels,
         num_tasks=predictor.num_tasks,
         threshold=predictor.threshold,

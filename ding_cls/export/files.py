@@ -16,6 +16,7 @@ from ding_cls.export.equality import EqualityReport, check_equality, compare_log
 from ding_cls.export.network import check_exportable, example_image
 from ding_cls.export.onnx import onnx_content
 from ding_cls.export.session import OnnxCandidate
+from ding_cls.export.stated import stated_preprocessing
 from ding_cls.export.tally import Candidate
 from ding_cls.export.torch_program import ProgramCandidate, program_content
 from ding_cls.export.weights import WeightsCandidate, weights_content
@@ -43,12 +44,14 @@ class ExportedFile:
         format: its own.
         description: what it says of itself.
         report: what came of the comparison.
+        unsaid: why it does not say the preprocessing; empty where it does.
     """
 
     path: str
     format: Format
     description: ModelDescription
     report: EqualityReport
+    unsaid: str
 
 
 def export_onnx(
@@ -106,7 +109,9 @@ def export_file(
         raise ConfigError(f"samples={samples} must be at least 1")
     sources = None if images is None else _sources_in(images)
     example = example_image(predictor, sources)
-    description = described(predictor, example, "float" if format == "safetensors" else layout)
+    stated, unsaid = stated_preprocessing(predictor, sources)
+    layout = "float" if format == "safetensors" else layout
+    description = described(predictor, example, layout, stated)
     content = _CONTENTS[format](predictor, example, description)
     with published(out) as file:
         file.write(content)
@@ -118,7 +123,7 @@ def export_file(
             report = compare_logits(predictor, candidate, sources, samples=samples)
         if not report.is_equal:
             raise ExportError(f"{'; '.join(report.lines())}; '{os.fspath(out)}' was not written")
-    return ExportedFile(os.fspath(out), format, description, report)
+    return ExportedFile(os.fspath(out), format, description, report, unsaid)
 
 
 def candidate_of(

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from ding_cls.answers.prediction import Prediction
 from ding_cls.checkpoint.keeper import checkpoint_file
-from ding_cls.common.tables import checked_ending
+from ding_cls.common.tables import checked_ending, published
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.export.answer import answer_of
 from ding_cls.export.description import run_name
-from ding_cls.export.files import ENDINGS, Format, export_file
+from ding_cls.export.files import ENDINGS, ExportedFile, Format, export_file
 from ding_cls.images import load_rgb
 from ding_cls.inference import load
 from ding_cls.inference.onnx.description import Layout
+from ding_cls.inference.onnx.steps import written_preprocess
 from ding_cls.pipeline.evaluation.summary import printable
 from ding_cls.pipeline.exporting.images import evaluation_images
 
@@ -71,6 +72,7 @@ def export_checkpoint(
     yield from exported.report.lines()
     if image is not None:
         yield from _answer(answer_of(exported, predictor, image))
+    yield _with_preprocess(exported)
 
 
 def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
@@ -81,6 +83,16 @@ def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
             f"'{os.fspath(checkpoint)}' is an exported file already; name the run's folder or the checkpoint "
             "that it was made from"
         )
+
+
+def _with_preprocess(exported: ExportedFile) -> str:
+    """Write the program that prepares images for the file beside it, and say so; or why there is none."""
+    if exported.unsaid:
+        return f"no program for the preprocessing: {exported.unsaid}; images are prepared with ding_cls"
+    path = Path(exported.path).with_name(f"{Path(exported.path).stem}_preprocess.py")
+    with published(path) as file:
+        file.write(written_preprocess(exported.description).encode())
+    return f"preprocessing, by NumPy and Pillow: {printable(str(path))}"
 
 
 def _answer(prediction: Prediction) -> Iterator[str]:
