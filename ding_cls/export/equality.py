@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.errors import DataError
+from ding_cls.export.first_difference import first_difference
 from ding_cls.export.session import OnnxCandidate
 from ding_cls.export.synthetic import NUM_IMAGES, synthetic_images
 from ding_cls.export.tally import MAX_DIFFERENCE, Candidate, Tally
@@ -112,7 +113,8 @@ def compare_logits(
         DataError: no image can be read, or something else than images was given.
         ConfigError: there is more than one network.
     """
-    return _compare(predictor, candidate, images, samples)
+    report, _ = _compare(predictor, candidate, images, samples)
+    return report
 
 
 def check_equality(
@@ -123,6 +125,8 @@ def check_equality(
     samples: int | None = None,
 ) -> EqualityReport:
     """Return whether an ONNX file says the same as the predictor it was made of; see `compare_logits`.
+
+    Where it does not, the first node of the file is named whose values differ.
 
     Args:
         predictor: likewise.
@@ -136,7 +140,10 @@ def check_equality(
         ExportError: the file cannot be run.
     """
     candidate = OnnxCandidate(file, predictor)
-    return _compare(predictor, candidate, images, samples, size=candidate.size)
+    report, worst = _compare(predictor, candidate, images, samples, size=candidate.size)
+    if report.is_equal or report.problem or worst is None:
+        return report
+    return replace(report, differing_node=str(first_difference(predictor, file, worst)))
 
 
 def _compare(
@@ -146,8 +153,12 @@ def _compare(
     samples: int | None,
     *,
     size: tuple[int, int] | None = None,
-) -> EqualityReport:
-    """Compare; synthetic images are for a network that takes them of a size in pixels."""
+) -> tuple[EqualityReport, torch.Tensor | None]:
+    """Return what came of it, and the image of the largest difference, as a batch.
+
+    Args:
+        size: of the images that the candidate takes, in pixels; for synthetic ones.
+    """
     if samples is not None and samples < 1:
         raise DataError(f"samples={samples}: at least one image must be compared")
     if images is None:
@@ -174,7 +185,7 @@ def _compare(
         reason = unreadable[0] if unreadable else "none were given"
         raise DataError(f"there is no image to compare the results on: {reason}")
     rates = (math.nan, math.nan) if tally.problem else _rates(reference, candidate, batch)
-    return EqualityReport(
+    report = EqualityReport(
         tally.num_images,
         images is None,
         tally.num_different,
@@ -186,6 +197,7 @@ def _compare(
         num_unreadable=len(unreadable),
         problem=tally.problem,
     )
+    return report, tally.worst_pixels
 
 
 def _reference(predictor: Predictor) -> Candidate:

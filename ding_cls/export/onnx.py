@@ -12,7 +12,7 @@ import torch
 
 from ding_cls.errors import ConfigError, ExportError
 from ding_cls.export.network import exported_program, failures_named, quiet
-from ding_cls.inference.onnx.description import KEY, ModelDescription
+from ding_cls.inference.onnx.description import KEY, Layout, ModelDescription
 from ding_cls.inference.predictor import Predictor
 
 OPSET = 18
@@ -36,14 +36,29 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
         ConfigError: onnx is not installed, or the pipeline cannot feed the layout.
         ExportError: the network cannot be exported, or is too large for one file.
     """
-    onnx = _library()
+    onnx = library()
     num_bytes = sum(each.numel() * each.element_size() for each in predictor.model.state_dict().values())
     if num_bytes > _MAX_BYTES:
         raise ExportError(
             f"the weights have {num_bytes / 1e9:.1f} GB, and an ONNX file holds 2 GB: export with --format "
             "torch_export or safetensors"
         )
-    program = exported_program(predictor, example, description.layout)
+    model = onnx_program(predictor, example, description.layout).model_proto
+    _tidy(model.graph)
+    onnx.helper.set_model_props(model, {KEY: description.to_json()})
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def onnx_program(predictor: Predictor, example: torch.Tensor, layout: Layout) -> torch.onnx.ONNXProgram:
+    """Return what torch's exporter makes of a predictor's network: the same each time, names included.
+
+    Raises:
+        ConfigError: as `onnx_content`.
+        ExportError: the network cannot be exported.
+    """
+    library()
+    program = exported_program(predictor, example, layout)
     with failures_named(predictor.model), quiet(), torch.no_grad():
         exported = torch.onnx.export(
             program,
@@ -57,14 +72,15 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
         )
         if exported is None:
             raise ExportError("torch's exporter returned nothing")
-        model = exported.model_proto
-        _tidy(model.graph)
-        onnx.helper.set_model_props(model, {KEY: description.to_json()})
-        content: bytes = model.SerializeToString()
-    return content
+    return exported
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the package onnx.
+
+    Raises:
+        ConfigError: it, or what exports to it, is not installed.
+    """
     try:
         import onnx
         import onnxruntime  # noqa: F401

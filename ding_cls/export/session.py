@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.errors import ConfigError, ExportError
+from ding_cls.inference.onnx.description import Layout
 from ding_cls.inference.predictor import Predictor
 
 
@@ -25,6 +26,7 @@ class OnnxCandidate:
         predictor: its preprocessing normalises images for a file that takes them so.
 
     Attributes:
+        layout: as `ModelDescription` has it.
         size: height and width in pixels of the images that the file takes; None: any.
 
     Raises:
@@ -37,8 +39,8 @@ class OnnxCandidate:
         self._preprocessing = predictor.preprocessing
         taken = self._session.get_inputs()[0]
         self._name = taken.name
-        self._takes_bytes = taken.type == "tensor(uint8)"
-        sides = taken.shape[1:3] if self._takes_bytes else taken.shape[2:4]
+        self.layout: Layout = "uint8" if taken.type == "tensor(uint8)" else "float"
+        sides = taken.shape[1:3] if self.layout == "uint8" else taken.shape[2:4]
         self.size = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -49,7 +51,7 @@ class OnnxCandidate:
 
     def feed(self, images: torch.Tensor) -> dict[str, npt.NDArray[Any]]:
         """Return a batch as the file takes it, by the name of its input."""
-        taken = images if self._takes_bytes else self._preprocessing.normalize(images)
+        taken = images if self.layout == "uint8" else self._preprocessing.normalize(images)
         return {self._name: np.ascontiguousarray(taken.numpy())}
 
 

@@ -35,6 +35,7 @@ class Tally:
         max_difference: the largest distance between two logits; infinite where one is not finite.
         max_logit: the largest absolute logit of the reference.
         worst: what the image of the largest distance is called.
+        worst_pixels: that image, as a batch; None: the two do not differ.
         problem: why there is no going on; empty where there is.
     """
 
@@ -44,6 +45,7 @@ class Tally:
         self.num_images = self.num_different = 0
         self.max_difference = self.max_logit = 0.0
         self.worst = ""
+        self.worst_pixels: torch.Tensor | None = None
 
     def add(
         self, reference: Candidate, candidate: Candidate, pixels: torch.Tensor, names: Sequence[str]
@@ -56,7 +58,7 @@ class Tally:
             if found is None:
                 return
             is_different[rows] |= differs(wanted[rows], found, has_several_labels=self._has_several_labels)
-            self._note(wanted[rows], found, [names[row] for row in rows])
+            self._note(pixels[rows], wanted[rows], found, [names[row] for row in rows])
         self.num_images += len(pixels)
         self.num_different += int(is_different.sum())
 
@@ -76,15 +78,20 @@ class Tally:
         return found
 
     def _note(
-        self, wanted: npt.NDArray[np.float32], found: npt.NDArray[np.float32], names: Sequence[str]
+        self,
+        pixels: torch.Tensor,
+        wanted: npt.NDArray[np.float32],
+        found: npt.NDArray[np.float32],
+        names: Sequence[str],
     ) -> None:
         with np.errstate(invalid="ignore"):
             distance = np.abs(wanted.astype(np.float64) - found)
         distance[~np.isfinite(distance)] = np.inf
         of_image = distance.reshape(len(names), -1).max(1)
-        if of_image.max() > self.max_difference:
-            self.max_difference = float(of_image.max())
-            self.worst = names[int(of_image.argmax())]
+        worst = int(of_image.argmax())
+        if of_image[worst] > self.max_difference:
+            self.max_difference = float(of_image[worst])
+            self.worst, self.worst_pixels = names[worst], pixels[worst : worst + 1]
         self.max_logit = max(self.max_logit, float(np.abs(np.nan_to_num(wanted)).max()))
 
 
