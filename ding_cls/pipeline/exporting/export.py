@@ -10,7 +10,7 @@ from ding_cls.answers.prediction import Prediction
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.tables import checked_ending, published
 from ding_cls.errors import CheckpointError, ConfigError
-from ding_cls.export.answer import answer_of
+from ding_cls.export.answer import answer_of, check_fits
 from ding_cls.export.description import run_name
 from ding_cls.export.files import ENDINGS, ExportedFile, Format, export_file
 from ding_cls.images import load_rgb
@@ -65,6 +65,8 @@ def export_checkpoint(
     if batch_size is not None:
         predictor.batch_size = batch_size
     images, reason = evaluation_images(file, data=data, split=split, max_bad=max_bad, allow_code=allow_code)
+    if image is not None:
+        check_fits(predictor, images, image)
     if reason:
         yield f"compared on synthetic images: {reason}"
     exported = export_file(predictor, target, format, images=images, layout=layout, samples=samples)
