@@ -50,6 +50,21 @@ need_environment() {
     fi
 }
 
+# The newest run of entry/demo.sh, here or in the checkout.
+newest_demo() {
+    newest=
+    for each in "$PWD"/digits_res18*/ckpt/ckpt_best.pth.tar "$ROOT"/digits_res18*/ckpt/ckpt_best.pth.tar; do
+        # shellcheck disable=SC3013  # dash, bash and busybox all know -nt
+        if [ -f "$each" ] && { [ -z "$newest" ] || [ "$each" -nt "$newest" ]; }; then newest=$each; fi
+    done
+    printf '%s' "${newest%/ckpt/*}"
+}
+
+# One of the handwritten digits that the demo's runs were not trained on.
+demo_image() {
+    "$PYTHON" -c 'import ding_cls.data; print(min((ding_cls.data.write_digits() / "test" / "3").iterdir()))'
+}
+
 # The active virtual or conda environment, else the checkout's .venv; PYTHON stays empty where that is not made yet.
 find_environment() {
     ENVIRONMENT=${VIRTUAL_ENV:-${CONDA_PREFIX:-}}

@@ -9,15 +9,6 @@ set -eu
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$ROOT/entry/_setup.sh"
 
-newest_demo() {
-    newest=
-    for each in "$PWD"/digits_res18*/ckpt/ckpt_best.pth.tar "$ROOT"/digits_res18*/ckpt/ckpt_best.pth.tar; do
-        # shellcheck disable=SC3013  # dash, bash and busybox all know -nt
-        if [ -f "$each" ] && { [ -z "$newest" ] || [ "$each" -nt "$newest" ]; }; then newest=$each; fi
-    done
-    printf '%s' "${newest%/ckpt/*}"
-}
-
 if [ $# -eq 1 ]; then
     die "which image? sh entry/inference.sh '$1' IMAGE; IMAGE is a file, a folder, or a pattern in quotes"
 fi
@@ -31,5 +22,4 @@ run=$(newest_demo)
 [ -n "$run" ] || die "there is no run of the demo here; train it (bash entry/demo.sh), or name a run and an image: sh entry/inference.sh CKPT IMAGE"
 say "The demo's run $run, and one of its test images:"
 use_environment
-image=$("$PYTHON" -c 'import ding_cls.data; print(min((ding_cls.data.write_digits() / "test" / "3").iterdir()))')
-exec "$PYTHON" -m ding_cls predict "$run" --topk 1 "$image"
+exec "$PYTHON" -m ding_cls predict "$run" --topk 1 "$(demo_image)"

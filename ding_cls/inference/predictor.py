@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,9 +35,11 @@ class Predictor(BasePredictor):
         device: where to compute; None: CUDA where there is one.
         precision: 'fp32', or 'bf16' or 'fp16' as the run was trained.
         channels_last: as in training.
+        checkpoint: the file of a run that the network is from; None: it is from no run.
 
     Attributes:
         device: where the network is.
+        checkpoint: as given.
 
     Raises:
         ConfigError: there is no such device, a threshold outside [0, 1], or a risk that is not reached.
@@ -60,6 +63,7 @@ class Predictor(BasePredictor):
         calibration: Calibration | None = None,
         max_risk: float | None = None,
         tta: bool = False,
+        checkpoint: Path | None = None,
     ) -> None:
         super().__init__(
             classes,
@@ -73,6 +77,7 @@ class Predictor(BasePredictor):
             tta=tta,
         )
         self.device = device_of(device)
+        self.checkpoint = checkpoint
         self._model = model.to(self.device).eval()
         self._preprocessing = preprocessing
         self._precision = precision

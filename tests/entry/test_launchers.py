@@ -16,7 +16,7 @@ SCRIPTS = sorted([*(ROOT / "entry").glob("*.sh"), ROOT / ".ci/run"])
 POSIX_SCRIPTS = sorted(
     path
     for path in SCRIPTS
-    if path.name in ("train.sh", "evaluate.sh", "inference.sh") or path.name[0] == "_"
+    if path.name in ("train.sh", "evaluate.sh", "inference.sh", "export_onnx.sh") or path.name[0] == "_"
 )
 DOORS = sorted((ROOT / "entry").glob("*.py"))
 TOOLS = ("bash", "sh", "dirname", "cat", "cksum", "tail", "find", "getconf", "mkdir", "cp", "sed")
@@ -115,7 +115,7 @@ def installed(calls: list[tuple[str, list[str]]]) -> list[str]:
 
 def test_there_are_as_many_launchers_as_expected() -> None:
     assert len(SCRIPTS) >= 10
-    names = ["_setup.sh", "_torchrun.sh", "evaluate.sh", "inference.sh", "train.sh"]
+    names = ["_setup.sh", "_torchrun.sh", "evaluate.sh", "export_onnx.sh", "inference.sh", "train.sh"]
     assert [path.name for path in POSIX_SCRIPTS] == names
     assert len(DOORS) >= 2
 
@@ -400,17 +400,59 @@ def test_inference_sh_with_everything_named(active: Checkout) -> None:
     ]
 
 
-def test_inference_sh_alone_takes_the_demos_newest_run(active: Checkout, tmp_path: Path) -> None:
-    work = tmp_path / "my work"
+def demo_runs(work: Path) -> None:
+    """Lay out two runs of the demo and a newer one of another name."""
     for age, run in [(300, "digits_res18"), (100, "digits_res18_2"), (0, "another")]:
         best = work / run / "ckpt/ckpt_best.pth.tar"
         best.parent.mkdir(parents=True)
         best.touch()
         os.utime(best, (1e9 - age, 1e9 - age))
+
+
+def test_inference_sh_alone_takes_the_demos_newest_run(active: Checkout, tmp_path: Path) -> None:
+    work = tmp_path / "my work"
+    demo_runs(work)
     result = active.run("sh", "entry/inference.sh", cwd=work)
     assert result.stdout == f"The demo's run {work}/digits_res18_2, and one of its test images:\n"
     predict = active.calls()[-1][1]
     assert predict[:6] == ["-m", "ding_cls", "predict", f"{work}/digits_res18_2", "--topk", "1"]
+
+
+def test_export_onnx_sh_with_a_run_named(active: Checkout) -> None:
+    result = active.run("sh", "entry/export_onnx.sh", "a run", "--image", "a b.jpg", "--samples", "9")
+    assert result.stdout == ""
+    words = ["a run", "--image", "a b.jpg", "--samples", "9"]
+    assert active.calls()[-1][1] == ["-m", "ding_cls", "export", *words]
+
+
+@pytest.mark.parametrize("options", [[], ["--out", "my digits.onnx"]])
+def test_export_onnx_sh_alone_takes_the_demos_newest_run(
+    active: Checkout, tmp_path: Path, options: list[str]
+) -> None:
+    demo_runs(tmp_path)
+    result = active.run("sh", "entry/export_onnx.sh", *options, cwd=tmp_path)
+    assert result.stdout.startswith(f"The demo's run {tmp_path}/digits_res18_2")
+    export = active.calls()[-1][1]
+    assert export[:4] == ["-m", "ding_cls", "export", f"{tmp_path}/digits_res18_2"]
+    assert export[4:] == (options or ["--image", ""])
+
+
+def test_export_onnx_sh_without_a_run_says_what_to_type(active: Checkout, tmp_path: Path) -> None:
+    result = active.run("sh", "entry/export_onnx.sh", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "or name a run: sh entry/export_onnx.sh CKPT" in result.stderr
+    assert active.calls() == []
+
+
+def test_export_onnx_sh_installs_what_exporting_needs(active: Checkout) -> None:
+    environment = Path(active.environ["VIRTUAL_ENV"])
+    python = environment / "bin/python"
+    lacking = python.read_text().replace(
+        "esac\n", '"-c import onnx, onnxruntime, onnxscript") exit 1 ;;\nesac\n', 1
+    )
+    write_program(python, lacking)
+    active.run("sh", "entry/export_onnx.sh", "a run")
+    assert installed(active.calls()) == [".[export]"]
 
 
 @pytest.mark.parametrize(
@@ -537,7 +579,8 @@ def test_slurm_train_sh_never_installs_on_a_compute_node(active: Checkout) -> No
 @pytest.mark.slow
 def test_the_doors_and_the_command_line_are_the_same() -> None:
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    for door, verb in [("train", "train"), ("evaluate", "eval"), ("inference", "predict")]:
+    doors = [("train", "train"), ("evaluate", "eval"), ("inference", "predict"), ("export_onnx", "export")]
+    for door, verb in doors:
         outputs = [
             subprocess.run(
                 [sys.executable, *command, "--help"], env=environ, capture_output=True, text=True, check=True

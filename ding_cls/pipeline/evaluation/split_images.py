@@ -56,8 +56,18 @@ def _images_of(checkpoint: str | os.PathLike[str], split: str, *, allow_code: bo
     )
     dataset, _ = evaluated_set(inputs, None, split)
     warn_left_out(dataset)
+    return dataset_sources(dataset, inputs.preprocessing)
+
+
+def dataset_sources(dataset: Any, preprocessing: PipelinePreprocessing) -> list[Source]:
+    """Return the images of a dataset, in its order.
+
+    Args:
+        dataset: as `evaluated_set` returns it.
+        preprocessing: what it does to an image.
+    """
     return [
-        _source(*_place(dataset, index), name, inputs.preprocessing)
+        _source(*_place(dataset, index), name, preprocessing)
         for index, name in enumerate(sample_paths(dataset))
     ]
 

@@ -1,0 +1,66 @@
+"""``ding-cls export``."""
+
+import argparse
+
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_evaluated_images
+from ding_cls.common.process import launched_world_size
+from ding_cls.errors import ConfigError
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Enter this module's verbs."""
+    export = verbs.add_parser(
+        "export",
+        help="a checkpoint as an ONNX file, torch's program, or weights alone; compared before it is written",
+        description="Write the network of a checkpoint as a file for other programs. The images that eval "
+        "takes go through the file and through the checkpoint, and where they disagree nothing is written.",
+        epilog="Example: ding-cls export runs/flowers --image rose.jpg",
+    )
+    export.set_defaults(verb=_export)
+    export.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
+    export.add_argument(
+        "--format",
+        choices=("onnx", "torch_export", "safetensors"),
+        default="onnx",
+        help="onnx by default: runs in ONNX Runtime; torch_export: in torch, without the network's code; "
+        "safetensors: the evaluated weights alone",
+    )
+    export.add_argument(
+        "--out", metavar="FILE", help="the file; by default the run's name in the working directory"
+    )
+    export.add_argument("--image", metavar="FILE", help="print what the exported file says of this image")
+    export.add_argument(
+        "--samples", type=int, metavar="N", help="compare on N images, spread evenly; by default on all"
+    )
+    export.add_argument(
+        "--input",
+        choices=("uint8", "float"),
+        default="uint8",
+        help="what the file takes: cropped RGB images (N, H, W, 3) of uint8, which is the default; or float "
+        "(N, 3, H, W), normalised",
+    )
+    add_evaluated_images(export)
+    add_allow_code(export)
+    add_debug(export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    if launched_world_size() > 1:
+        raise ConfigError(f"export runs in one process, and {launched_world_size()} were started; start one")
+    from ding_cls.pipeline.exporting.export import export_checkpoint
+
+    lines = export_checkpoint(
+        arguments.checkpoint,
+        arguments.format,
+        out=arguments.out,
+        image=arguments.image,
+        samples=arguments.samples,
+        layout=arguments.input,
+        data=arguments.data,
+        split=arguments.split,
+        batch_size=arguments.batch_size,
+        max_bad=arguments.max_bad,
+        allow_code=arguments.allow_code,
+    )
+    for line in lines:
+        print(line, flush=True)

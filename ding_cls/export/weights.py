@@ -1,0 +1,75 @@
+"""The evaluated weights of a network alone, as safetensors."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ding_cls.errors import ConfigError
+from ding_cls.export.network import exported_network, failures_named
+from ding_cls.inference.onnx.description import KEY, ModelDescription
+from ding_cls.inference.predictor import Predictor
+
+
+def weights_content(predictor: Predictor, example: torch.Tensor, description: ModelDescription) -> bytes:
+    """Return a file of the network's weights, under the network's own names.
+
+    Args:
+        predictor: with one network.
+        example: not used.
+        description: an entry of the file's metadata.
+
+    Raises:
+        ConfigError: safetensors is not installed.
+        ExportError: the weights cannot be written.
+    """
+    library = _library()
+    # Two names may share one tensor, which the format does not know.
+    weights = {name: each.detach().cpu().clone() for name, each in predictor.model.state_dict().items()}
+    with failures_named(predictor.model):
+        content: bytes = library.save(
+            {name: each.contiguous() for name, each in weights.items()}, {KEY: description.to_json()}
+        )
+    return content
+
+
+class WeightsCandidate:
+    """Maps batches of a predictor's preprocessing to logits by a copy of its network with such weights.
+
+    Args:
+        file: as written.
+        predictor: of the network.
+        example: an image as its pipeline makes it.
+    """
+
+    def __init__(self, file: str | os.PathLike[str], predictor: Predictor, example: torch.Tensor) -> None:
+        self._network = exported_network(predictor, example, "float")
+        self._preprocessing = predictor.preprocessing
+        state = self._network.model.state_dict()
+        for each in state.values():
+            each.zero_()
+        with failures_named(predictor.model), open(file, "rb") as opened:
+            # In place: the versions of the modules stay, which some networks ask for.
+            state.update(_library().load(opened.read()))
+            self._network.model.load_state_dict(state)
+
+    def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
+        """Return the logits of a batch."""
+        with torch.inference_mode():
+            normalised = self._preprocessing.normalize(images)
+            logits: npt.NDArray[np.float32] = self._network(normalised).numpy()
+        return logits
+
+
+def _library() -> Any:
+    try:
+        from safetensors import torch as library
+    except ImportError as error:
+        raise ConfigError(
+            ".safetensors files need safetensors, which is not installed: pip install 'ding_cls[export]'"
+        ) from error
+    return library

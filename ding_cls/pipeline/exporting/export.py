@@ -1,0 +1,110 @@
+"""``ding-cls export``: one checkpoint, one file, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ding_cls.answers.prediction import Prediction
+from ding_cls.checkpoint.keeper import checkpoint_file
+from ding_cls.common.tables import checked_ending, published
+from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.export.answer import answer_of, check_fits
+from ding_cls.export.description import run_name
+from ding_cls.export.files import ENDINGS, ExportedFile, Format, export_file
+from ding_cls.images import load_rgb
+from ding_cls.inference import load
+from ding_cls.inference.onnx.description import Layout
+from ding_cls.inference.onnx.steps import written_preprocess
+from ding_cls.pipeline.evaluation.summary import printable
+from ding_cls.pipeline.exporting.images import evaluation_images
+
+
+def export_checkpoint(
+    checkpoint: str | os.PathLike[str],
+    format: Format = "onnx",
+    *,
+    out: str | os.PathLike[str] | None = None,
+    image: str | os.PathLike[str] | None = None,
+    samples: int | None = None,
+    layout: Layout = "uint8",
+    data: str | os.PathLike[str] | None = None,
+    split: str | None = None,
+    batch_size: int | None = None,
+    max_bad: int | None = None,
+    allow_code: bool = False,
+) -> Iterator[str]:
+    """Write a checkpoint's network as a file that says the same; yield what is to be printed, as it is known.
+
+    Args:
+        checkpoint: a run's folder (its best one) or file.
+        format: of the file.
+        out: the file; None: the run's name, in the working directory.
+        image: an image that the file answers at the end.
+        samples: compare on so many images; None: on all.
+        layout: what the file takes, as `ModelDescription` has it.
+        data: as in `evaluate`, like all that is not named here.
+
+    Raises:
+        CheckpointError: as `load`.
+        ConfigError: as `export_onnx`.
+        DataError: likewise; or ``image`` cannot be read.
+        ExportError: likewise.
+    """
+    _refuse_exported(checkpoint)
+    for name, number in (("--samples", samples), ("--batch-size", batch_size)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} {number} must be at least 1")
+    file = checkpoint_file(checkpoint)
+    target = Path(f"{run_name(file)}{ENDINGS[format]}" if out is None else out)
+    checked_ending(target, (ENDINGS[format],))
+    if image is not None:
+        load_rgb(image)
+    predictor = load(checkpoint, allow_code=allow_code)
+    if batch_size is not None:
+        predictor.batch_size = batch_size
+    images, reason = evaluation_images(file, data=data, split=split, max_bad=max_bad, allow_code=allow_code)
+    if image is not None:
+        check_fits(predictor, images, image)
+    if reason:
+        yield f"compared on synthetic images: {reason}"
+    exported = export_file(predictor, target, format, images=images, layout=layout, samples=samples)
+    yield f"Convert to {format} success! >> {printable(str(target))}"
+    yield from exported.report.lines()
+    if image is not None:
+        yield from _answer(answer_of(exported, predictor, image))
+    yield _with_preprocess(exported)
+
+
+def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
+    """Refuse a file that is an export itself."""
+    ending = Path(checkpoint).suffix.lower()
+    if ending in (".onnx", ".pt2") and os.path.isfile(checkpoint):
+        raise CheckpointError(
+            f"'{os.fspath(checkpoint)}' is an exported file already; name the run's folder or the checkpoint "
+            "that it was made from"
+        )
+
+
+def _with_preprocess(exported: ExportedFile) -> str:
+    """Write the program that prepares images for the file beside it, and say so; or why there is none."""
+    if exported.unsaid:
+        return f"no program for the preprocessing: {exported.unsaid}; images are prepared with ding_cls"
+    path = Path(exported.path).with_name(f"{Path(exported.path).stem}_preprocess.py")
+    with published(path) as file:
+        file.write(written_preprocess(exported.description).encode())
+    return f"preprocessing, by NumPy and Pillow: {printable(str(path))}"
+
+
+def _answer(prediction: Prediction) -> Iterator[str]:
+    """Yield what the network says of an image, a line for each label or task."""
+    labels, scores = prediction.label, prediction.score
+    if not isinstance(labels, tuple):
+        labels, scores = (labels,), (scores,)
+    for label, score in zip(labels, scores, strict=True):
+        yield f"Class: {printable(prediction.names[label])}; score: {score:.4f}"
+    if not labels:
+        best = prediction.top(1)[0]
+        name = printable(best.name)
+        yield f"Class: none reaches its threshold; the highest is {name}; score: {best.score:.4f}"
