@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 
 from ding_cls.errors import ConfigError
 from ding_cls.export.network import exported_network, failures_named
+from ding_cls.export.weights_file import safetensors_content
+from ding_cls.inference.described_weights import PREPROCESSING
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 from ding_cls.inference.predictor import Predictor
 
@@ -27,14 +30,23 @@ def weights_content(predictor: Predictor, example: torch.Tensor, description: Mo
         ConfigError: safetensors is not installed.
         ExportError: the weights cannot be written.
     """
-    library = _library()
-    # Two names may share one tensor, which the format does not know.
-    weights = {name: each.detach().cpu().clone() for name, each in predictor.model.state_dict().items()}
     with failures_named(predictor.model):
-        content: bytes = library.save(
-            {name: each.contiguous() for name, each in weights.items()}, {KEY: description.to_json()}
-        )
-    return content
+        return safetensors_content(predictor.model.state_dict(), weights_metadata(predictor, description))
+
+
+def weights_metadata(predictor: Predictor, description: ModelDescription) -> dict[str, str]:
+    """Return what a file of weights says of itself.
+
+    Args:
+        predictor: of the weights.
+        description: what any exported file says; ``preprocessing`` beside it is the run's whole pipeline,
+            also where that is more than `ding_cls.inference.onnx.preprocess` can do.
+    """
+    return {
+        "format": "pt",
+        KEY: description.to_json(),
+        PREPROCESSING: json.dumps(predictor.preprocessing.state_dict()),
+    }
 
 
 class WeightsCandidate:

@@ -28,6 +28,7 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.inference.described_weights import described_weights
 from ding_cls.inference.members import refuse_image
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import (
@@ -161,7 +162,8 @@ def predictor_of_weights(
         )
     if source is not None and Path(source).is_dir():
         raise ConfigError(f"'{source}' is a folder; a run knows its network: leave out --model {model}")
-    names = BaseDataset.get_classes(classes)
+    about = None if source is None else described_weights(source)
+    names = BaseDataset.get_classes(classes if about is None or classes is not None else about[0].classes)
     network = _network_with(source, model, len(names) if names else NUM_IMAGENET_CLASSES)
     num_classes = _num_outputs(network)
     if names is None and num_classes == NUM_IMAGENET_CLASSES:
@@ -173,7 +175,15 @@ def predictor_of_weights(
             "with one name a line, in the order of the class numbers (in Python classes=); a checkpoint of a "
             "run knows names and network: leave out --model"
         )
-    return Predictor(network, library_preprocessing(model), names, device=device, tta=tta)
+    return Predictor(
+        network,
+        library_preprocessing(model) if about is None else about[1],
+        names,
+        has_several_labels=about is not None and about[0].has_several_labels,
+        threshold=0.5 if about is None else about[0].threshold,
+        device=device,
+        tta=tta,
+    )
 
 
 def _network_with(source: str | os.PathLike[str] | None, model: str, num_classes: int) -> nn.Module:

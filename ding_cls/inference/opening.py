@@ -44,7 +44,8 @@ def load(
             run that was given a network instead of a name, that network.
         pretrained: True: the weights of torchvision or timm for ``model``, downloaded once.
         classes: names of the classes in the order of their numbers, or a text file with one a line; for
-            weights that are not of a run. None: ImageNet's, where there are 1,000.
+            weights that are not of a run. None: those that a published ``.safetensors`` file says, together
+            with its preprocessing; else ImageNet's, where there are 1,000.
         threshold: the probability from which on a label is named, where an image may have several; None: what
             the run's metric says, or 0.5.
         device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.

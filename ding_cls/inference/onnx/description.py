@@ -53,7 +53,9 @@ class ModelDescription:
 
     def to_json(self) -> str:
         """Return it as the text of the entry."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+        text = json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+        # A name that is not UTF-8 has surrogates in it, which no file's text can hold: as JSON's escapes.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ModelDescription:

@@ -11,8 +11,11 @@ import json
 import logging
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -20,19 +23,20 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ding_cls import __version__
-from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write, fsync_folder
 from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import checked_ending, not_written
 from ding_cls.config.merge import plain_copy
+from ding_cls.data import build_eval_loader
 from ding_cls.errors import CheckpointError, DataError, ExportError
+from ding_cls.export.description import described
+from ding_cls.export.stated import stated_preprocessing
+from ding_cls.export.weights import weights_metadata
 from ding_cls.export.weights_file import ENDINGS, read_back, write_weights
-from ding_cls.inference.loading import load
-from ding_cls.inference.onnx.description import KEY, ModelDescription
-from ding_cls.inference.predictor import Predictor
+from ding_cls.inference import load
+from ding_cls.inference.images import pixels_of
 from ding_cls.inference.saved_run import GIVEN, config_for_here, describes_run
 from ding_cls.models import new_network
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
@@ -49,6 +53,7 @@ Format = Literal["pth", "safetensors"]
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 80
 _NUM_DIGITS = 8
+_NUM_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def _written(source: CardSource, folder: Path, out: Path, format: Format) -> Pub
     """Write the weights into a folder, try them, and give them and their card their names in ``out``."""
     written = folder / f"weights.{format}"
     write_weights(written, source.predictor.model.state_dict(), _metadata(source))
-    check_loads(written, source.predictor, _new_network(source))
+    check_loads(written, source.predictor.model, _new_network(source), _trial_images(source))
     with open(written, "rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     stem = f"{run_name(source.cfg.exp_name)}_{_date(source.checkpoint)}-{sha256[:_NUM_DIGITS]}"
@@ -138,13 +143,14 @@ def run_name(exp_name: str) -> str:
     return name[:_LONGEST_NAME] or "model"
 
 
-def check_loads(file: Path, predictor: Predictor, fresh: nn.Module) -> None:
+def check_loads(file: Path, wanted: nn.Module, fresh: nn.Module, images: Sequence[torch.Tensor]) -> None:
     """Load a file as plain PyTorch does, strictly, and compare logits bit by bit.
 
     Args:
         file: the weights.
-        predictor: what they must give.
-        fresh: its network with other values.
+        wanted: the network of the checkpoint.
+        fresh: the same with other values.
+        images: normalised batches.
 
     Raises:
         ExportError: it cannot be loaded, or gives other logits, or the network's are not finite.
@@ -154,22 +160,30 @@ def check_loads(file: Path, predictor: Predictor, fresh: nn.Module) -> None:
     except Exception as error:  # what a module does while it loads is its own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise ExportError(
-            f"the weights in {file.suffix} form do not load into a new {type(fresh).__name__}: {reason}; "
-            "nothing is published"
+            f"the weights as {file.suffix} do not load into a new {type(fresh).__name__}: {reason}; nothing "
+            "is published"
         ) from error
     fresh.eval()
-    for image in example_images():
-        images = predictor.preprocess(image)[None]
+    for each in images:
         with torch.inference_mode():
-            wanted, given = predictor.model(images), fresh(images)
-        if not wanted.isfinite().all():
+            ours, theirs = wanted(each), fresh(each)
+        if not ours.isfinite().all():
             raise ExportError("the network's logits are not finite; nothing is published")
-        if not torch.equal(wanted, given):
-            apart = float((wanted - given).abs().max())
+        if not torch.equal(ours, theirs):
+            apart = float((ours - theirs).abs().max())
             raise ExportError(
                 f"the weights that were written give other logits than the checkpoint, by up to {apart:.3g}; "
                 "nothing is published"
             )
+
+
+def _trial_images(source: CardSource) -> list[torch.Tensor]:
+    """Return a few images that were evaluated, normalised, one in a batch; noise where there are none."""
+    preprocessing = source.predictor.preprocessing
+    if source.found is None:
+        return [source.predictor.preprocess(each)[None] for each in example_images()]
+    with closing(build_eval_loader(source.found.dataset, 1)) as loader:
+        return [preprocessing.normalize(each.images) for each in islice(loader, _NUM_TRIED)]
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -208,26 +222,15 @@ def _new_network(source: CardSource) -> nn.Module:
 
 
 def _metadata(source: CardSource) -> dict[str, str]:
-    """Return what a file of safetensors says of itself: how the network is built, what images go through,
-    and what its answers mean. No path, no time and no machine is in it."""
+    """Return what a file of safetensors says of itself: no path, no time and no machine is in it."""
     predictor = source.predictor
-    _, height, width = predictor.preprocess(next(iter(example_images()))).shape
-    about = ModelDescription(
-        predictor.classes,
-        height,
-        width,
-        layout="float",
-        has_several_labels=predictor.has_several_labels,
-        num_tasks=predictor.num_tasks,
-        threshold=predictor.threshold,
-        calibration=source.state.get(CALIBRATION) or {},
-        run={"train_iter": source.state.get("last_iter"), "ding_cls": __version__},
-    )
+    example = pixels_of(next(iter(example_images())), predictor.preprocessing)
+    about = described(predictor, example, "float", stated_preprocessing(predictor, None)[0])
+    # The same run in another folder makes the same bytes.
+    run = {name: each for name, each in about.run.items() if name not in ("name", "checkpoint")}
     return {
-        "format": "pt",
-        KEY: about.to_json(),
+        **weights_metadata(predictor, replace(about, run=run)),
         "network": json.dumps(source.description),
-        "preprocessing": json.dumps(predictor.preprocessing.state_dict()),
     }
 
 

@@ -63,8 +63,9 @@ def snippets(
         return [_of_given(file, str(name).removesuffix(GIVEN))]
     imports, network = _network(name, arguments, len(class_names))
     pieces = [_plain(file, imports, network, predictor)]
-    if _is_as_library(name, arguments, predictor):
-        pieces += _by_load(file, str(name), class_names)
+    is_described = file.endswith(".safetensors")
+    if _is_loadable(name, arguments, predictor, is_described=is_described):
+        pieces += _by_load(file, str(name), class_names, is_described=is_described)
     else:
         pieces.append(_by_predictor(file, network, predictor, class_names))
     return [*pieces, _for_training(file, name, arguments)]
@@ -156,26 +157,33 @@ def _indented(value: Any) -> str:
     return indent(pformat(value, width=_WIDTH, sort_dicts=False), "    ")
 
 
-def _is_as_library(name: Any, arguments: Mapping[str, Any], predictor: Predictor) -> bool:
-    """Return whether `load` makes of a network's name alone what the run has."""
-    if name is None or arguments or predictor.has_several_labels or predictor.num_tasks is not None:
+def _is_loadable(
+    name: Any, arguments: Mapping[str, Any], predictor: Predictor, *, is_described: bool
+) -> bool:
+    """Return whether `load` makes of a network's name, and of what the file says, all that the run has."""
+    if name is None or arguments or predictor.num_tasks is not None:
         return False
-    return predictor.preprocessing == library_preprocessing(str(name))
+    is_as_library = predictor.preprocessing == library_preprocessing(str(name))
+    return is_described or (is_as_library and not predictor.has_several_labels)
 
 
-def _by_load(file: str, name: str, classes: Sequence[str]) -> list[Snippet]:
-    names = _literal_names(classes)
-    value = "classes" if names else f'"{_CLASSES_FILE}"'
+def _by_load(file: str, name: str, classes: Sequence[str], *, is_described: bool) -> list[Snippet]:
+    names = "" if is_described else _literal_names(classes)
+    given = "" if is_described else ", classes=classes" if names else f', classes="{_CLASSES_FILE}"'
     python = [
         "import ding_cls",
         "",
         *([f"classes = {names}"] if names else []),
-        f'predictor = ding_cls.load("{file}", model="{name}", classes={value})',
+        f'predictor = ding_cls.load("{file}", model="{name}"{given})',
         'print(predictor("image.jpg")[0])',
     ]
-    found = [Snippet("With ding_cls", "python", "\n".join(python), _about_file(classes).strip())]
+    about = (
+        "The file knows its classes and its preprocessing." if is_described else _about_file(classes).strip()
+    )
+    found = [Snippet("With ding_cls", "python", "\n".join(python), about)]
     if not names:
-        command = f"ding-cls predict {file} image.jpg --model {quote(name)} --classes {_CLASSES_FILE}"
+        words = "" if is_described else f" --classes {_CLASSES_FILE}"
+        command = f"ding-cls predict {file} image.jpg --model {quote(name)}{words}"
         found.append(Snippet("On the command line", "bash", command))
     return found
 

@@ -20,6 +20,8 @@ from ding_cls.data import (
     Preprocessing,
     imagenet_classes,
 )
+from ding_cls.export.description import described
+from ding_cls.export.weights import weights_metadata
 from ding_cls.export.weights_file import write_weights
 from ding_cls.inference import Predictor
 from ding_cls.inference.loading import library_preprocessing
@@ -51,7 +53,8 @@ def written(
 ) -> tuple[Predictor, list[Snippet]]:
     """Leave a file of weights, an image and a list of names here; return what they must say, and the code."""
     predictor = Predictor(network, preprocessing, classes, device="cpu", **settings)
-    write_weights(file, network.state_dict())
+    about = described(predictor, torch.zeros(8, 8, 3), "float", {})
+    write_weights(file, network.state_dict(), weights_metadata(predictor, about))
     pixels = torch.randint(256, (91, 60, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     Image.fromarray(pixels.numpy()).resize((263, 187)).save("image.jpg", quality=95)
     Path("classes.txt").write_text("\n".join(classes), encoding="utf-8", errors="replace")
@@ -110,6 +113,20 @@ def test_a_preprocessing_of_the_runs_own_is_written_out(workdir: Path) -> None:
     check(predictor, pieces)
     assert "would give other scores" in pieces[1].remark
     assert "policy.model.dropout=0.2" in pieces[2].code
+
+
+def test_a_file_of_safetensors_knows_classes_and_preprocessing(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = build_model("squeezenet1_1", num_classes=3)
+    own = Preprocessing(image_size=64, resize_size=71, mean=[0.5] * 3, std=[0.25] * 3)
+    settings: dict[str, Any] = {"has_several_labels": True, "threshold": 0.1}
+    file, odd = "x_20260101-01234567.safetensors", (*ODD[:2], "\udcff")
+    predictor, pieces = written({"name": "squeezenet1_1"}, network, own, classes=odd, file=file, **settings)
+    check(predictor, pieces)
+    assert pieces[1].code.splitlines()[2] == f'predictor = ding_cls.load("{file}", model="squeezenet1_1")'
+    assert main([*shlex.split(pieces[2].code)[1:], "--out", "out.json"]) == 0
+    assert predictor("image.jpg")[0].label == (0, 1, 2)
 
 
 @pytest.mark.parametrize("image_size", [64, 224])

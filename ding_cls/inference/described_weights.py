@@ -1,0 +1,45 @@
+"""What a file of safetensors says of the weights in it: classes, preprocessing, and what an answer is.
+
+A file of another program says nothing of these. It must not know networks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from ding_cls.data import PipelinePreprocessing
+from ding_cls.errors import CheckpointError
+from ding_cls.inference.onnx.description import KEY, ModelDescription
+from ding_cls.inference.saved_run import preprocessing_in
+
+PREPROCESSING = "preprocessing"
+"""The metadata entry with the record of the run's preprocessing, as a checkpoint has it, in JSON."""
+
+
+def described_weights(
+    source: str | os.PathLike[str],
+) -> tuple[ModelDescription, PipelinePreprocessing] | None:
+    """Return what a file says of its weights, and what is done to an image; None where it says nothing.
+
+    Raises:
+        CheckpointError: what it says cannot be used.
+    """
+    if Path(source).suffix != ".safetensors" or not os.path.isfile(source):
+        return None
+    try:
+        from safetensors import safe_open
+
+        with safe_open(os.fspath(source), "pt") as file:
+            about = file.metadata() or {}
+    except Exception:  # the reader of its weights says what is wrong
+        return None
+    if not {KEY, PREPROCESSING} <= about.keys():
+        return None
+    description = ModelDescription.from_json(about[KEY], os.fspath(source))
+    try:
+        state = json.loads(about[PREPROCESSING])
+    except ValueError as error:
+        raise CheckpointError(f"the preprocessing in '{source}' cannot be read: {error}") from error
+    return description, preprocessing_in({PREPROCESSING: state}, source)
