@@ -137,7 +137,7 @@ def model_card(record: CardRecord) -> str:
 def _front_matter(record: CardRecord) -> str:
     dataset = shown(record.dataset)
     metrics = [
-        {"type": _HUB_NAMES.get(each.key, each.key), "value": each.value, "name": shown(each.name)}
+        {"type": _HUB_NAMES.get(each.key, shown(each.key)), "value": each.value, "name": shown(each.name)}
         for each in record.results
     ]
     result = {
