@@ -115,7 +115,7 @@ def build_network(
         check_network(network, cfg, num_classes)
     else:
         check(network)
-    name = _name_of(network, description)
+    name = network_text(network, description)
     if not load_weights:
         return network, f"{name} with the weights of the checkpoint"
     reports = load_initial_weights(network, description)
@@ -144,7 +144,8 @@ def configured_num_classes(cfg: Any) -> dict[str, int]:
     return {key: number for key, number in numbers.items() if number is not None}
 
 
-def _name_of(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
+def network_text(network: torch.nn.Module, description: Mapping[str, Any]) -> str:
+    """Return what a network is called: its name, or its type; of one of parts with theirs."""
     if not isinstance(network, ImageClassifier):
         return str(description.get("type") or description.get("name"))
     parts = [type(each).__name__ for each in network.children()]

@@ -9,8 +9,10 @@ from typing import Any
 
 from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.answers.calibration import Calibration
+from ding_cls.config.tools.show import literal
 from ding_cls.inference.predictor import Predictor
-from ding_cls.metrics import Display, digits_of, fits_a_line, is_percentage, show_value
+from ding_cls.metrics import Display, digits_of, is_percentage, show_value
+from ding_cls.pipeline.build import network_text
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.summary import interval_text
 from ding_cls.pipeline.exporting.card_facts import (
@@ -28,6 +30,9 @@ from ding_cls.pipeline.exporting.snippets import network_name, snippets
 from ding_cls.pipeline.reporting.report import run_folder_of
 from ding_cls.pipeline.reporting.run_facts import is_of_training
 from ding_cls.report.model_card import CardRecord, CardResult
+
+# Among the results of an evaluation, and on the card among the data.
+_COUNTED = "n_bad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,6 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
     cfg, predictor, found = source.cfg, source.predictor, source.found
     results, about = _recorded(source) if found is None else _measured(found)
     name = network_name(source.description)
-    described = _described(name, source.description)
     calibration = _calibration(source)
     num_classes = len(predictor.classes)
     folder = run_folder_of(source.checkpoint, cfg)
@@ -74,7 +78,7 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
         file=file,
         network=name,
         is_initial_foreign=initial_weights(cfg.policy.model) is not None,
-        model=model_facts(predictor, described, file=file, num_bytes=num_bytes, sha256=sha256),
+        model=model_facts(predictor, _described(source), file=file, num_bytes=num_bytes, sha256=sha256),
         classes=predictor.classes,
         results=results,
         results_about=about,
@@ -110,9 +114,12 @@ def _calibration(source: CardSource) -> Calibration | None:
     return Calibration.of(source.state, source.checkpoint, num_classes=num_classes, num_tasks=num_tasks)
 
 
-def _described(name: str, description: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in description.items() if key != "name"}
-    return f"{name}, {rest}" if rest else name
+def _described(source: CardSource) -> str:
+    text = network_text(source.predictor.model, source.description)
+    if "backbone" in source.description:
+        return text
+    rest = {name: value for name, value in source.description.items() if name not in ("name", "type")}
+    return ", ".join([text, *(f"{name}={literal(value)}" for name, value in rest.items())])
 
 
 def _measured(found: EvaluationReport) -> tuple[Sequence[CardResult], str]:
@@ -145,7 +152,7 @@ def _results(
     found = []
     for name, value in display(results).items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if fits_a_line(value) and is_number:
+        if is_number and name != _COUNTED:
             unit = " %" if is_percentage(name) else ""
             text = f"{show_value(value, digits_of(name))}{unit}"
             interval = interval_text(name, intervals.get(name)).strip("()")

@@ -41,15 +41,13 @@ def data_name(path: str | os.PathLike[str]) -> str:
 
 def split_data_name(collect: Mapping[str, Any], split: str) -> str:
     """Return what the data of a run's split are called, by its config."""
-    section = collect.get(split)
     if collect.get("synthetic"):
         return GENERATED
-    if not section:
-        path = collect.get(_PATHS.get(split, "eval_data_path"))
-        return data_name(path) if path else ""
-    inner = inner_of(section)
-    place = next((inner[name] for name in _PLACES if isinstance(inner.get(name), str) and inner[name]), None)
-    return data_name(place) if place else str(inner.get("type"))
+    inner = inner_of(collect.get(split) or {})
+    given = (inner.get(name) for name in _PLACES)
+    place = next((each for each in given if each and isinstance(each, str | os.PathLike)), None)
+    place = place or collect.get(_PATHS.get(split, "eval_data_path"))
+    return data_name(place) if place else str(inner.get("type", ""))
 
 
 def evaluated_name(found: EvaluationReport) -> str:
@@ -93,7 +91,7 @@ def split_facts(
     if found is not None and now is not None and not is_listed:
         splits.append(
             CardSplit(
-                found.split or "evaluated",
+                f"{found.split}, evaluated" if found.split else "evaluated",
                 evaluated_name(found),
                 f"{found.num_samples:,}",
                 _range(_evaluated_counts(found)),

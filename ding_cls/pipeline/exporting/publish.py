@@ -37,6 +37,7 @@ from ding_cls.export.weights import weights_metadata
 from ding_cls.export.weights_file import ENDINGS, read_back, write_weights
 from ding_cls.inference import load
 from ding_cls.inference.images import pixels_of
+from ding_cls.inference.members import refuse_image
 from ding_cls.inference.saved_run import GIVEN, config_for_here, describes_run
 from ding_cls.models import new_network
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
@@ -104,6 +105,7 @@ def publish(
         ExportError: the file does not give the checkpoint's logits; nothing is published.
     """
     checked_ending(Path(out, f"x.{format}"), ENDINGS)
+    refuse_image(checkpoint)
     file = checkpoint_file(checkpoint)
     state = _read(file)
     predictor = load(file, model=model, device="cpu", allow_code=allow_code)
