@@ -64,7 +64,9 @@ def test_the_name_ends_in_the_digest_that_torch_hub_checks(published: Published,
 
 
 @pytest.mark.parametrize("format", ["pth", pytest.param("safetensors", marks=pytest.mark.slow)])
-def test_the_same_checkpoint_gives_the_same_name_and_bytes(format: Any, trained: Path, workdir: Path) -> None:
+def test_the_same_checkpoint_gives_the_same_name_and_bytes(
+    format: Any, trained: Path, published: Published, workdir: Path
+) -> None:
     moved = shutil.copytree(trained, workdir / "elsewhere" / "renamed")
     first, second = published, publish(moved, out="b", format=format)
     if format != "pth":
@@ -238,7 +240,7 @@ def test_logits_that_are_no_numbers_are_refused(trained: Path, workdir: Path) ->
 
 
 def test_a_card_that_was_filled_in_stays(published: Published, trained: Path, workdir: Path) -> None:
-    out = shutil.copytree(published.card.parent, "out")
+    out = Path(shutil.copytree(published.card.parent, "out"))
     card = out / published.card.name
     again = publish(trained, out=out)
     assert again == Published(out / published.weights.name, card, published.sha256)
