@@ -1,1 +1,1 @@
-"""From a run to a file of its network: which images both are compared on, and what is said of it."""
+"""What leaves the house: what it takes from a run is gathered here, and handed to export and report."""

@@ -56,8 +56,7 @@ def test_mistakes_are_one_line(
 def test_one_process_exports(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("ding_cls.cli.shipping.export.launched_world_size", lambda: 2)
     assert main(["export", str(trained)]) == 2
     assert "export runs in one process, and 2 were started; start one" in capsys.readouterr().err
 
