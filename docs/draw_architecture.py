@@ -30,6 +30,7 @@ FOLDERS = {
     "ding_cls/pipeline/comparison": "results on the same images: read, matched, compared image by image",
     "ding_cls/pipeline/confidence": "calibrating a checkpoint: temperature, coverage and risk, thresholds",
     "ding_cls/pipeline/kfold": "cross-validation: one ordinary run per fold, and their summary",
+    "ding_cls/pipeline/exporting": "a run made ready to leave: its images for the comparison, its card",
     "ding_cls/pipeline/looking": "what a config will do, looked at before anything is trained",
     "ding_cls/pipeline/reporting": "the report of an evaluation: what its page shows, gathered",
     "ding_cls/pipeline/doctor": "the doctor: data gathered and looked at, findings shown and written",

@@ -9,6 +9,7 @@ from ding_cls.errors import DataError
 from ding_cls.export.files import ExportedFile, candidate_of
 from ding_cls.export.network import example_image
 from ding_cls.inference.images import pixels_of
+from ding_cls.inference.onnx.predictor import load_onnx
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source, name_of_source
 
@@ -29,13 +30,13 @@ def check_fits(predictor: Predictor, sources: Sequence[Source] | None, image: So
     found = tuple(pixels_of(image, predictor.preprocessing).shape)
     if found != wanted:
         raise DataError(
-            f"the run's pipeline leaves {name_of_source(image)!r} {found}, and its own images {wanted}, which "
-            "is what an exported file takes; name an image of that size"
+            f"the run's pipeline leaves {name_of_source(image)!r} {found}, its own images {wanted}, as an "
+            "exported file takes them; name an image of that size"
         )
 
 
 def answer_of(file: ExportedFile, predictor: Predictor, image: Source) -> Prediction:
-    """Return a file's answer, without a temperature.
+    """Return a file's answer, without a temperature: where it states its preprocessing, by that.
 
     Args:
         file: as `export_file` returns it.
@@ -45,6 +46,8 @@ def answer_of(file: ExportedFile, predictor: Predictor, image: Source) -> Predic
     Raises:
         DataError: the image cannot be read.
     """
+    if file.format == "onnx" and file.description.preprocessing:
+        return load_onnx(file.path)(image)[0]
     pixels = pixels_of(image, predictor.preprocessing)
     logits = candidate_of(file.path, file.format, predictor, pixels, file.description)(pixels[None])
     rule = AnswerRule(predictor.names, predictor.has_several_labels, predictor.threshold, None)

@@ -25,6 +25,7 @@ from ding_cls.inference.sources import Source
 
 _CHATTY = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
 _LONGEST_REASON = 300
+_FIXED_BATCH = "batch as dynamic but your code specialized it to be a constant"
 
 
 class ExportedNetwork(nn.Module):
@@ -53,7 +54,7 @@ class ExportedNetwork(nn.Module):
         if self._takes_bytes:
             # `array_ops.normalize` with the same bits; its constants are cached, and it writes in place.
             ordered = images.flip(-1) if self._is_swapped else images
-            planar = ordered.permute(0, 3, 1, 2).to(torch.float32)
+            planar = ordered.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
             images = planar.mul(1 / 255).sub(self.mean).div(self.std)
         logits: torch.Tensor = self.model(images)
         return logits.float()
@@ -142,13 +143,24 @@ def exported_program(
     images = torch.zeros((2, *example.shape), dtype=example.dtype)
     if layout == "float":
         images = predictor.preprocessing.normalize(images)
-    shapes = {"images": {0: torch.export.Dim("batch")}}
     with failures_named(predictor.model), quiet(), torch.no_grad():
-        program = torch.export.export(network, (images,), dynamic_shapes=shapes)
+        program = _traced(network, images)
     for node in program.graph.nodes:
         # It names files of this machine.
         node.meta.pop("stack_trace", None)
     return program
+
+
+def _traced(network: ExportedNetwork, images: torch.Tensor) -> torch.export.ExportedProgram:
+    shapes = {"images": {0: torch.export.Dim("batch")}}
+    try:
+        return torch.export.export(network, (images,), dynamic_shapes=shapes)
+    except Exception as error:  # as `failures_named` says
+        try:
+            # It reads the code, in which len(images) is a number of any size.
+            return torch.export.export(network, (images,), dynamic_shapes=shapes, strict=True)
+        except Exception:
+            raise error from None
 
 
 @contextmanager
@@ -188,6 +200,8 @@ def _reason(error: BaseException) -> str:
     """Return the innermost cause, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if _FIXED_BATCH in str(error):
+        return "its code takes one batch size alone; it shall reckon with images.shape[0]"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

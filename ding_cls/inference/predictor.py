@@ -39,6 +39,7 @@ class Predictor(BasePredictor):
 
     Attributes:
         device: where the network is.
+        precision: as given.
         checkpoint: as given.
 
     Raises:
@@ -80,7 +81,7 @@ class Predictor(BasePredictor):
         self.checkpoint = checkpoint
         self._model = model.to(self.device).eval()
         self._preprocessing = preprocessing
-        self._precision = precision
+        self.precision = precision
         self._channels_last = channels_last
 
     def preprocess(self, image: Source) -> torch.Tensor:
@@ -147,9 +148,9 @@ class Predictor(BasePredictor):
         return plain if self.calibration is None else self.calibration.scaled(plain)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        if self._precision == "fp32":
+        if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=_PRECISIONS[self._precision])
+        return torch.autocast(self.device.type, dtype=_PRECISIONS[self.precision])
 
     def _check(self, logits: Any, count: int) -> None:
         tasks = () if self.num_tasks is None else (self.num_tasks,)

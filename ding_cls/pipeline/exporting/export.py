@@ -69,6 +69,8 @@ def export_checkpoint(
         check_fits(predictor, images, image)
     if reason:
         yield f"compared on synthetic images: {reason}"
+    if predictor.precision != "fp32":
+        yield f"the run computes in {predictor.precision}; file and comparison are in float32"
     exported = export_file(predictor, target, format, images=images, layout=layout, samples=samples)
     yield f"Convert to {format} success! >> {printable(str(target))}"
     yield from exported.report.lines()
