@@ -185,7 +185,10 @@ def confidence_facts(calibration: Calibration | None) -> Pairs:
         return []
     fitted = calibration.fitted_on
     facts = [
-        ("temperature", ", ".join(f"{each:.4g}" for each in calibration.temperatures)),
+        (
+            "temperature, which logits are divided by",
+            ", ".join(f"{each:.4g}" for each in calibration.temperatures),
+        ),
         ("measured on", f"{fitted['num_samples']:,} images{_of_split(fitted.get('split'))}"),
     ]
     for title, errors in (

@@ -200,7 +200,7 @@ def test_a_calibrated_checkpoint_tells_its_temperature(trained: Path, workdir: P
     found = publish(folder, format="safetensors")
     assert found is not None
     text = found.card.read_text()
-    assert "| temperature | 1.5 |" in text
+    assert "| temperature, which logits are divided by | 1.5 |" in text
     assert "| surest 100 % of the images | 20.00 % wrong, scores from 0.5000 on |" in text
     assert "have not been calibrated" not in text
     with safe_open(found.weights, "pt") as file:
