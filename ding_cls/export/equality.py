@@ -8,10 +8,8 @@ from __future__ import annotations
 import copy
 import math
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,13 +18,12 @@ import torch
 
 from ding_cls.errors import DataError
 from ding_cls.export.first_difference import first_difference
+from ding_cls.export.rates import rates
 from ding_cls.export.session import OnnxCandidate
 from ding_cls.export.synthetic import NUM_IMAGES, synthetic_images
 from ding_cls.export.tally import MAX_DIFFERENCE, Candidate, Tally
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import NamedImage, Source, name_of_source, sources_of
-
-_TIMED_SECONDS, _MAX_TIMED = 2.0, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +181,15 @@ def _compare(
     if batch is None:
         reason = unreadable[0] if unreadable else "none were given"
         raise DataError(f"there is no image to compare the results on: {reason}")
-    rates = (math.nan, math.nan) if tally.problem else _rates(reference, candidate, batch)
+    torch_rate, rate = (math.nan,) * 2 if tally.problem else rates(reference, candidate, batch)
     report = EqualityReport(
         tally.num_images,
         images is None,
         tally.num_different,
         tally.max_difference,
         max_logit=tally.max_logit,
-        torch_rate=rates[0],
-        rate=rates[1],
+        torch_rate=torch_rate,
+        rate=rate,
         worst=tally.worst,
         num_unreadable=len(unreadable),
         problem=tally.problem,
@@ -214,20 +211,6 @@ def _reference(predictor: Predictor) -> Candidate:
         return found
 
     return logits
-
-
-def _rates(reference: Candidate, candidate: Candidate, batch: torch.Tensor) -> tuple[float, float]:
-    """Return images per second of both; in turns, so that a busy machine slows both."""
-    times: tuple[list[float], list[float]] = ([], [])
-    began = time.perf_counter()
-    for number in range(_MAX_TIMED):
-        if number and time.perf_counter() - began > _TIMED_SECONDS:
-            break
-        for run, of_run in zip((reference, candidate), times, strict=True):
-            start = time.perf_counter()
-            run(batch)
-            of_run.append(time.perf_counter() - start)
-    return len(batch) / median(times[0]), len(batch) / median(times[1])
 
 
 def _sources_in(images: Any) -> Sequence[Source]:
