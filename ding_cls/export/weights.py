@@ -12,10 +12,10 @@ import torch
 
 from ding_cls.errors import ConfigError
 from ding_cls.export.network import exported_network, failures_named
-from ding_cls.export.weights_file import safetensors_content
 from ding_cls.inference.described_weights import PREPROCESSING
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 from ding_cls.inference.predictor import Predictor
+from ding_cls.models.weights.writing import safetensors_content
 
 
 def weights_content(predictor: Predictor, example: torch.Tensor, description: ModelDescription) -> bytes:
@@ -30,8 +30,7 @@ def weights_content(predictor: Predictor, example: torch.Tensor, description: Mo
         ConfigError: safetensors is not installed.
         ExportError: the weights cannot be written.
     """
-    with failures_named(predictor.model):
-        return safetensors_content(predictor.model.state_dict(), weights_metadata(predictor, description))
+    return safetensors_content(predictor.model.state_dict(), weights_metadata(predictor, description))
 
 
 def weights_metadata(predictor: Predictor, description: ModelDescription) -> dict[str, str]:

@@ -34,12 +34,12 @@ from ding_cls.errors import CheckpointError, DataError, ExportError
 from ding_cls.export.description import described
 from ding_cls.export.stated import stated_preprocessing
 from ding_cls.export.weights import weights_metadata
-from ding_cls.export.weights_file import ENDINGS, read_back, write_weights
 from ding_cls.inference import load
 from ding_cls.inference.images import pixels_of
 from ding_cls.inference.members import refuse_image
 from ding_cls.inference.saved_run import GIVEN, config_for_here, describes_run
 from ding_cls.models import new_network
+from ding_cls.models.weights.writing import ENDINGS, read_back, write_weights
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.exporting.card import CardSource, gather_card

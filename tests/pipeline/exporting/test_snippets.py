@@ -22,10 +22,10 @@ from ding_cls.data import (
 )
 from ding_cls.export.description import described
 from ding_cls.export.weights import weights_metadata
-from ding_cls.export.weights_file import write_weights
 from ding_cls.inference import Predictor
 from ding_cls.inference.loading import library_preprocessing
 from ding_cls.models import build_model, new_network
+from ding_cls.models.weights.writing import write_weights
 from ding_cls.pipeline.exporting.publish import publish
 from ding_cls.pipeline.exporting.snippets import network_name, plain_description, snippets
 from ding_cls.report.model_card import Snippet

@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models import mnasnet0_5
 
 from ding_cls.errors import ConfigError, ExportError
-from ding_cls.export.weights_file import ENDINGS, read_back, write_weights
+from ding_cls.models.weights.writing import ENDINGS, read_back, write_weights
 
 TEXTS = {"format": "pt", "ding_cls": '{"classes": ["猫", "a\\"b"]}', "a": "\u202e", "z": "1"}
 
