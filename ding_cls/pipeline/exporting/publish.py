@@ -55,6 +55,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 80
 _NUM_DIGITS = 8
 _NUM_TRIED = 8
+_EXPORTED = (".onnx", ".pt2", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,14 @@ def _trial_images(source: CardSource) -> list[torch.Tensor]:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    takes = "publish takes a run's folder, or a file in its ckpt/"
+    if file.suffix.lower() in _EXPORTED:
+        raise CheckpointError(f"'{file}' has left its run already; {takes}")
     state = read_checkpoint(file)
     if not describes_run(state.get("run")):
         raise CheckpointError(
             f"'{file}' is no checkpoint of a run: it does not say its network, classes and preprocessing, "
-            "which a card must; publish takes a run's folder or a file in its ckpt/"
+            f"which a card must; {takes}"
         )
     return state
 
@@ -208,7 +212,7 @@ def _evaluated(
         if data is not None or split is not None:
             raise
         _LOGGER.warning("not evaluated, the card has what the run recorded: %s", error)
-        return None, "the data were not there"
+        return None, "the data of the run could not be read"
 
 
 def _new_network(source: CardSource) -> nn.Module:

@@ -44,18 +44,17 @@ def test_the_results_are_those_of_eval(source: CardSource) -> None:
 
 
 def test_recorded_results_say_which_update_they_are_of(source: CardSource) -> None:
-    note = "the data were not there"
+    note = "the data of the run could not be read"
     record = gathered(source, found=None, note=note)
-    assert record.results_about == (
-        "As the run recorded them, without intervals: when this card was written, the data were not there."
-    )
+    about = f"As the run recorded them, without intervals: when this card was written, {note}."
+    assert record.results_about == about
     assert not any(each.interval for each in record.results)
     later = gathered(source, found=None, note=note, state={**source.state, "last_iter": 99})
     assert later.results_about.endswith("not of these weights.")
     parts = {**source.state["parts"], "evaluator": {"last_result": {}}}
     none = gathered(source, found=None, note=note, state={**source.state, "parts": parts})
     assert none.results == []
-    assert none.results_about == "Not measured: the data were not there, and the run has recorded no results."
+    assert none.results_about == f"Not measured: {note}, and the run has recorded no results."
 
 
 def test_results_of_training_images_have_a_note(source: CardSource) -> None:

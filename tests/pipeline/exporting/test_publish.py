@@ -256,6 +256,13 @@ def test_what_is_no_run_is_refused(workdir: Path, trained: Path) -> None:
     for name in ("weights.pth", "mmcls.pth"):
         with pytest.raises(CheckpointError, match=r"is no checkpoint of a run"):
             publish(name)
+    for name in ("x.onnx", "x.safetensors"):
+        Path(name).touch()
+        with pytest.raises(CheckpointError, match=r"has left its run already; publish takes a run's folder"):
+            publish(name)
+    Path("x.png").touch()
+    with pytest.raises(CheckpointError, match=r"is an image"):
+        publish("x.png")
     shutil.copytree(trained, Path("kfold", "fold_1"))
     with pytest.raises(CheckpointError, match=r"holds the runs of 1 folds; name one"):
         publish("kfold")
