@@ -9,6 +9,7 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from ding_cls.errors import ConfigError, ExportError
 
 ENDINGS = (".pth", ".safetensors")
 _LENGTH_BYTES = 8
+_MISSING = ".safetensors files need safetensors, which is not installed: pip install 'ding_cls[export]'"
 
 
 def write_weights(
@@ -39,7 +41,7 @@ def write_weights(
         ExportError: a kind of tensor that safetensors has no form for.
         OSError: the disk is full, the folder cannot be written, ...
     """
-    if checked_ending(path, ENDINGS) == ".safetensors":
+    if check_writable(path) == ".safetensors":
         content = safetensors_content(state, metadata or {})
         with atomic_write(path) as file:
             file.write(content)
@@ -55,6 +57,19 @@ def write_weights(
         raise os_error_behind(error) or error from error
 
 
+def check_writable(path: str | os.PathLike[str]) -> str:
+    """Return the ending of a file to write; ask before the work whose outcome it holds.
+
+    Raises:
+        ConfigError: another ending, or safetensors is not installed.
+        DataError: nothing can be written there.
+    """
+    ending = checked_ending(path, ENDINGS)
+    if ending == ".safetensors" and find_spec("safetensors") is None:
+        raise ConfigError(_MISSING)
+    return ending
+
+
 def safetensors_content(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """Return a file of safetensors, with its metadata in the order of their names: the library itself writes
     them in another order in each process.
@@ -67,9 +82,7 @@ def safetensors_content(state: Mapping[str, Tensor], metadata: Mapping[str, str]
         from safetensors import SafetensorError
         from safetensors.torch import save
     except ImportError as error:
-        raise ConfigError(
-            ".safetensors files need safetensors, which is not installed: pip install 'ding_cls[export]'"
-        ) from error
+        raise ConfigError(_MISSING) from error
     try:
         content = memoryview(save(dict(_own_memory(state))))
     except (SafetensorError, KeyError, ValueError) as error:

@@ -27,7 +27,7 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.files import atomic_write, fsync_folder
 from ding_cls.common.process import launched_rank
-from ding_cls.common.tables import checked_ending, not_written
+from ding_cls.common.tables import not_written
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import build_eval_loader
 from ding_cls.errors import CheckpointError, DataError, ExportError
@@ -37,9 +37,9 @@ from ding_cls.export.weights import weights_metadata
 from ding_cls.inference import load
 from ding_cls.inference.images import pixels_of
 from ding_cls.inference.members import refuse_image
-from ding_cls.inference.saved_run import GIVEN, config_for_here, describes_run
+from ding_cls.inference.saved_run import GIVEN, check_buildable, config_for_here, describes_run
 from ding_cls.models import new_network
-from ding_cls.models.weights.writing import ENDINGS, read_back, write_weights
+from ding_cls.models.weights.writing import check_writable, read_back, write_weights
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.exporting.card import CardSource, gather_card
@@ -105,16 +105,19 @@ def publish(
             can be written.
         ExportError: the file does not give the checkpoint's logits; nothing is published.
     """
-    checked_ending(Path(out, f"x.{format}"), ENDINGS)
+    check_writable(Path(out, f"x.{format}"))
     refuse_image(checkpoint)
     file = checkpoint_file(checkpoint)
     state = _read(file)
-    predictor = load(file, model=model, device="cpu", allow_code=allow_code)
+    cfg = config_for_here(state["run"]["config"], file)
+    if model is None:
+        check_buildable(cfg, file, function="pipeline.exporting.publish.publish")
     settings: dict[str, Any] = {"batch_size": batch_size, "model": model, "max_bad": max_bad}
     found, note = _evaluated(file, data, split, allow_code=allow_code, **settings)
     if launched_rank() > 0:
         return None
-    cfg = config_for_here(state["run"]["config"], file)
+    # Behind the evaluation, which takes a network that was handed in to its own device.
+    predictor = load(file, model=model, device="cpu", allow_code=allow_code)
     source = CardSource(file, state, cfg, predictor, plain_description(cfg.policy.model), found, note)
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
@@ -131,7 +134,7 @@ def _written(source: CardSource, folder: Path, out: Path, format: Format) -> Pub
     check_loads(written, source.predictor.model, _new_network(source), _trial_images(source))
     with open(written, "rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    stem = f"{run_name(source.cfg.exp_name)}_{_date(source.checkpoint)}-{sha256[:_NUM_DIGITS]}"
+    stem = f"{published_name(source.cfg.exp_name)}_{_date(source.checkpoint)}-{sha256[:_NUM_DIGITS]}"
     weights, card = out / f"{stem}.{format}", out / f"{stem}.md"
     record = gather_card(source, file=weights.name, num_bytes=written.stat().st_size, sha256=sha256)
     _write_card(card, model_card(record))
@@ -140,7 +143,7 @@ def _written(source: CardSource, folder: Path, out: Path, format: Format) -> Pub
     return Published(weights, card, sha256)
 
 
-def run_name(exp_name: str) -> str:
+def published_name(exp_name: str) -> str:
     """Return a run's name as a file has it: letters, digits, - and _."""
     name = _NOT_IN_NAMES.sub("_", Path(exp_name).name).strip("_-")
     return name[:_LONGEST_NAME] or "model"

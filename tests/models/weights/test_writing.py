@@ -9,7 +9,8 @@ from torch import nn
 from torchvision.models import mnasnet0_5
 
 from ding_cls.errors import ConfigError, ExportError
-from ding_cls.models.weights.writing import ENDINGS, read_back, write_weights
+from ding_cls.models.weights import writing
+from ding_cls.models.weights.writing import ENDINGS, check_writable, read_back, write_weights
 
 TEXTS = {"format": "pt", "ding_cls": '{"classes": ["猫", "a\\"b"]}', "a": "\u202e", "z": "1"}
 
@@ -70,3 +71,10 @@ def test_what_safetensors_cannot_hold_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"cannot hold these weights"):
         write_weights(tmp_path / "x.safetensors", {"w": numbers})
     assert not list(tmp_path.iterdir())
+
+
+def test_safetensors_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[export\]'"):
+        check_writable(tmp_path / "x.safetensors")
+    assert check_writable(tmp_path / "x.pth") == ".pth"

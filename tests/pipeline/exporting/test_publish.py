@@ -18,7 +18,7 @@ from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError, DataError, ExportError
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.exporting import publish as module
-from ding_cls.pipeline.exporting.publish import Published, publish, run_name
+from ding_cls.pipeline.exporting.publish import Published, publish, published_name
 from tests.conftest import TinyNet
 from tests.harness import run_tiny, tiny_parts
 from tests.options.trials import run
@@ -133,7 +133,7 @@ def test_several_labels_and_tasks_are_published(
 @pytest.mark.slow
 def test_a_run_with_a_network_of_its_own_is_published_with_it(images: Path, workdir: Path) -> None:
     run_tiny(images, "run")
-    with pytest.raises(CheckpointError, match=r"was given a network of its own"):
+    with pytest.raises(CheckpointError, match=r"a network of its own.*publish\(\.\.\., model=network\)"):
         publish("run")
     network = TinyNet()
     found = publish("run", model=network)
@@ -283,7 +283,7 @@ def test_what_is_no_run_is_refused(workdir: Path, trained: Path) -> None:
     ],
 )
 def test_any_run_has_a_name_whose_digest_is_found(exp_name: str, name: str) -> None:
-    assert run_name(exp_name) == name
+    assert published_name(exp_name) == name
     digest = HASH_REGEX.search(f"{name}_20260101-0123abcd.pth")
     assert digest is not None
     assert digest[1] == "0123abcd"
