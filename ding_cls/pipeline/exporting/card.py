@@ -22,6 +22,7 @@ from ding_cls.pipeline.exporting.card_facts import (
     limits,
     model_facts,
     preprocessing_lines,
+    run_title,
     split_data_name,
     split_facts,
     training_facts,
@@ -74,7 +75,7 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
     num_classes = len(predictor.classes)
     folder = run_folder_of(source.checkpoint, cfg)
     return CardRecord(
-        title=Path(cfg.exp_name).name,
+        title=run_title(cfg.exp_name),
         file=file,
         network=name,
         is_initial_foreign=initial_weights(cfg.policy.model) is not None,

@@ -6,6 +6,7 @@ No path of this machine is in it: data go by the last part of theirs. It must no
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ _COVERAGES = (100, 90, 80, 50)
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 _PLACES = ("ann_file", "data_prefix", "root", "file")
 GENERATED = "generated images"
+
+
+def run_title(exp_name: str) -> str:
+    """Return what a run is called: the last part of its folder, of a fold with that of the whole before."""
+    path = Path(exp_name)
+    is_fold = re.fullmatch(r"fold_\d+", path.name) is not None
+    return f"{path.parent.name}_{path.name}" if is_fold and path.parent.name else path.name
 
 
 def data_name(path: str | os.PathLike[str]) -> str:
@@ -142,7 +150,7 @@ def training_facts(state: Mapping[str, Any], cfg: Any) -> Pairs:
     schedule = learn.lr_schedule if isinstance(learn.lr_schedule, str) else "of its own config"
     average = next((name.upper() for name in ("ema", "swa") if learn.get(name)), None)
     facts = [
-        ("config", Path(cfg.exp_name).name),
+        ("config", run_title(cfg.exp_name)),
         ("length of the run", length),
         ("updates that these weights have seen", f"{state.get('last_iter', 0):,}"),
         ("weights", f"an average over training ({average})" if average else "those of training"),

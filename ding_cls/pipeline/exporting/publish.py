@@ -43,7 +43,7 @@ from ding_cls.models.weights.writing import check_writable, read_back, write_wei
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.exporting.card import CardSource, gather_card
-from ding_cls.pipeline.exporting.card_facts import example_images
+from ding_cls.pipeline.exporting.card_facts import example_images, run_title
 from ding_cls.pipeline.exporting.snippets import plain_description
 from ding_cls.report.model_card import model_card
 
@@ -145,7 +145,7 @@ def _written(source: CardSource, folder: Path, out: Path, format: Format) -> Pub
 
 def published_name(exp_name: str) -> str:
     """Return a run's name as a file has it: letters, digits, - and _."""
-    name = _NOT_IN_NAMES.sub("_", Path(exp_name).name).strip("_-")
+    name = _NOT_IN_NAMES.sub("_", run_title(exp_name)).strip("_-")
     return name[:_LONGEST_NAME] or "model"
 
 

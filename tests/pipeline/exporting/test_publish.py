@@ -276,6 +276,8 @@ def test_what_is_no_run_is_refused(workdir: Path, trained: Path) -> None:
     [
         ("runs/digits", "digits"),
         ("r-ab.c", "r-ab_c"),
+        ("runs/flowers/fold_3", "flowers_fold_3"),
+        ("fold_3", "fold_3"),
         ("lr=0.1", "lr_0_1"),
         ("שלום", "model"),
         ("a b\n|🌷", "a_b"),
