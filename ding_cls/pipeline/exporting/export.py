@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ding_cls.answers.prediction import Prediction
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.tables import checked_ending
@@ -99,12 +101,10 @@ def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
 
 def _answer(prediction: Prediction) -> Iterator[str]:
     """Yield what the network says of an image, a line for each label or task."""
-    labels, scores = prediction.label, prediction.score
-    if not isinstance(labels, tuple):
-        labels, scores = (labels,), (scores,)
-    for label, score in zip(labels, scores, strict=True):
+    labels = np.atleast_1d(np.asarray(prediction.label, int))
+    for label, score in zip(labels, np.atleast_1d(np.asarray(prediction.score, float)), strict=True):
         yield f"Class: {printable(prediction.names[label])}; score: {score:.4f}"
-    if not labels:
+    if not len(labels):
         best = prediction.top(1)[0]
         name = printable(best.name)
         yield f"Class: none reaches its threshold; the highest is {name}; score: {best.score:.4f}"
