@@ -90,9 +90,14 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
         training=training_facts(source.state, cfg),
         preprocessing=preprocessing_lines(predictor.preprocessing),
         limits=limits(predictor, has_calibration=calibration is not None),
-        snippets=snippets(file, source.description, predictor, class_names=predictor.classes),
+        snippets=snippets(file, source.description, predictor, own_modules=_own_modules(cfg)),
         notes=_notes(source),
     )
+
+
+def _own_modules(cfg: Any) -> list[str]:
+    names = (cfg.custom_imports or {}).get("imports") or []
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _notes(source: CardSource) -> list[str]:

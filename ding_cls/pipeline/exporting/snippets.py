@@ -6,6 +6,7 @@ It must not know files, datasets or how a card looks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pprint import pformat
 from shlex import quote
 from textwrap import indent
@@ -48,7 +49,7 @@ def network_name(description: Mapping[str, Any]) -> str:
 
 
 def snippets(
-    file: str, description: Mapping[str, Any], predictor: Predictor, *, class_names: Sequence[str]
+    file: str, description: Mapping[str, Any], predictor: Predictor, *, own_modules: Sequence[str] = ()
 ) -> list[Snippet]:
     """Return how to load a file: in plain PyTorch, with ding_cls, and for training.
 
@@ -56,11 +57,12 @@ def snippets(
         file: its name.
         description: of the network, as `plain_description` returns it.
         predictor: what the file must be loaded to.
-        class_names: by class number.
+        own_modules: modules of the user's with parts of the network or the preprocessing.
     """
     name, arguments = description.get("name"), {k: v for k, v in description.items() if k != "name"}
     if name is not None and str(name).endswith(GIVEN):
         return [_of_given(file, str(name).removesuffix(GIVEN))]
+    class_names = predictor.classes
     imports, network = _network(name, arguments, len(class_names))
     pieces = [_plain(file, imports, network, predictor)]
     is_described = file.endswith(".safetensors")
@@ -68,6 +70,8 @@ def snippets(
         pieces += _by_load(file, str(name), class_names, is_described=is_described)
     else:
         pieces.append(_by_predictor(file, network, predictor, class_names))
+    own = "".join(f"import {module}\n" for module in own_modules)
+    pieces = [replace(each, code=own + each.code) if each.language == "python" else each for each in pieces]
     return [*pieces, _for_training(file, name, arguments)]
 
 

@@ -1,5 +1,6 @@
 """Weights leave the house alone, under their digest, with a card; and only if they say the same."""
 
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from torch.hub import HASH_REGEX
 
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
-from ding_cls.errors import CheckpointError, ConfigError, DataError, ExportError
+from ding_cls.errors import CheckpointError, ConfigError, DataError, DiskError, ExportError
 from ding_cls.models import load_pretrained
 from ding_cls.pipeline.exporting import publish as module
 from ding_cls.pipeline.exporting.publish import Published, publish, published_name
@@ -218,6 +219,19 @@ def test_other_weights_than_the_checkpoints_are_refused(
 
     monkeypatch.setattr(module, "write_weights", sabotaged)
     with pytest.raises(ExportError, match=r"other logits .*nothing is published"):
+        publish(trained, out="out")
+    assert os.listdir("out") == []
+
+
+def test_on_a_full_disk_nothing_is_there(
+    trained: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(module, "write_weights", full)
+    with pytest.raises(DiskError, match=r"could not be written: No space left"):
         publish(trained, out="out")
     assert os.listdir("out") == []
 

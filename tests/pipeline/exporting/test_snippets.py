@@ -26,6 +26,7 @@ from ding_cls.inference import Predictor
 from ding_cls.inference.loading import library_preprocessing
 from ding_cls.models import build_model, new_network
 from ding_cls.models.weights.writing import write_weights
+from ding_cls.pipeline import train
 from ding_cls.pipeline.exporting.publish import publish
 from ding_cls.pipeline.exporting.snippets import network_name, plain_description, snippets
 from ding_cls.report.model_card import Snippet
@@ -58,7 +59,7 @@ def written(
     pixels = torch.randint(256, (91, 60, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     Image.fromarray(pixels.numpy()).resize((263, 187)).save("image.jpg", quality=95)
     Path("classes.txt").write_text("\n".join(classes), encoding="utf-8", errors="replace")
-    return predictor, snippets(file, plain_description(description), predictor, class_names=classes)
+    return predictor, snippets(file, plain_description(description), predictor)
 
 
 def ran(code: str) -> dict[str, Any]:
@@ -159,6 +160,14 @@ def test_a_network_of_parts_on_images_that_are_not_square(workdir: Path) -> None
     assert pieces[2].code == "ding-cls train CONFIG policy.model.pretrained=x_20260101-01234567.pth"
 
 
+def test_the_users_own_modules_are_imported_first() -> None:
+    predictor = Predictor(build_model("lenet5", num_classes=3), Preprocessing(28, 28), "abc", device="cpu")
+    pieces = snippets("x.pth", {"name": "lenet5"}, predictor, own_modules=["my.parts", "more"])
+    for each in pieces:
+        begins = each.code.startswith("import my.parts\nimport more\n")
+        assert begins == (each.language == "python")
+
+
 @pytest.mark.slow
 def test_a_network_of_timm(workdir: Path) -> None:
     name = "timm/test_resnet.r160_in1k"
@@ -187,6 +196,24 @@ def test_what_a_network_is_called() -> None:
         "backbone": {"type": "ResNet", "init_cfg": {"type": "Pretrained", "checkpoint": "/home/me/w.pth"}},
     }
     assert plain_description(parts) == {"type": "ImageClassifier", "backbone": {"type": "ResNet"}}
+
+
+@pytest.mark.slow
+def test_a_new_run_begins_with_a_published_file(
+    images: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["policy.collect.image_size=32", "policy.collect.resize_size=32"]
+    words = ["--data", str(images), "--model", "resnet18"]
+    train(data=images, model="resnet18", exp_name="first", overrides=[*sizes, "policy.learn.max_iters=2"])
+    found = publish("first")
+    assert found is not None
+    line = re.findall(r"^ding-cls (train .*)$", found.card.read_text(), re.M)[0]
+    typed = shlex.split(line.replace("DIR", shlex.quote(str(images))))
+    assert typed[:5] == ["train", *words]
+    capsys.readouterr()
+    assert main([*typed, *sizes, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "these weights know the classes" in told
 
 
 def test_the_code_on_a_card_runs(trained: Path, workdir: Path) -> None:
