@@ -114,7 +114,10 @@ def model_facts(predictor: Predictor, description: str, *, file: str, num_bytes:
     """Return what kind of network it is, and its file."""
     parameters = sum(each.numel() for each in predictor.model.parameters())
     shapes = {tuple(predictor.preprocess(image).shape) for image in example_images()}
-    sizes = " or ".join(f"{height} x {width}" for _, height, width in sorted(shapes))
+    sizes = "of the size that they have"
+    if len(shapes) == 1:
+        (_, height, width), *_ = shapes
+        sizes = f"{height} x {width} pixels (height x width)"
     classes = f"{len(predictor.classes):,} classes"
     answers = f"one of {classes}"
     if predictor.num_tasks is not None:
@@ -127,7 +130,7 @@ def model_facts(predictor: Predictor, description: str, *, file: str, num_bytes:
     return [
         ("network", description),
         ("parameters", f"{parameters:,}, {' and '.join(precisions)}"),
-        ("input", f"RGB images, {sizes} pixels (height x width){', and others' if len(shapes) > 1 else ''}"),
+        ("input", f"RGB images, {sizes}"),
         ("answers", answers),
         ("file", f"{file}, {num_bytes:,} bytes"),
         ("SHA-256 of the file", sha256),

@@ -28,6 +28,11 @@ _OF_WEIGHTS = ("pretrained", "init_cfg", "checkpoint_path")
 _WIDTH = 100
 _LONGEST_NAME = 300
 _CLASSES_FILE = "classes.txt"
+_OTHER_PREPROCESSING = (
+    "The preprocessing is the run's own. For a file of weights, `ding_cls.load(FILE, model=NAME)` and "
+    "`ding-cls predict FILE --model NAME` take that of the network's library instead, and would give other "
+    "scores."
+)
 
 
 def plain_description(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,11 +218,9 @@ def _by_predictor(file: str, network: str, predictor: Predictor, classes: Sequen
         f"predictor = Predictor(network, preprocessing, classes{more})",
         'print(predictor("image.jpg")[0])',
     ]
-    remark = (
-        "The preprocessing is the run's own. For a file of weights, `ding_cls.load(FILE, model=NAME)` and "
-        "`ding-cls predict FILE --model NAME` take that of the network's library instead, and would give "
-        f"other scores.{_about_file(classes)}"
-    )
+    # What is known by a name can be loaded by it too, which is another thing.
+    about = "" if network.startswith("new_network") else _OTHER_PREPROCESSING
+    remark = f"{about}{_about_file(classes)}".strip()
     return Snippet("With ding_cls", "python", "\n".join(lines), remark)
 
 

@@ -123,8 +123,7 @@ def test_a_model_is_told_with_its_input() -> None:
     varying = Predictor(torch.nn.Identity(), free, "abc", device="cpu")
     varying.model.register_parameter("w", torch.nn.Parameter(torch.zeros(1, dtype=torch.float16)))
     facts = dict(model_facts(varying, "x", file="x", num_bytes=1, sha256="ab"))
-    assert "20 x 20 or 20 x 26" in facts["input"]
-    assert facts["input"].endswith("and others")
+    assert facts["input"] == "RGB images, of the size that they have"
     assert facts["parameters"] == "1, float16"
 
 

@@ -1,5 +1,6 @@
 """Weights leave the house alone, under their digest, with a card; and only if they say the same."""
 
+import copy
 import errno
 import json
 import os
@@ -18,8 +19,9 @@ from torch.hub import HASH_REGEX
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError, ConfigError, DataError, DiskError, ExportError
 from ding_cls.models import load_pretrained
+from ding_cls.models.weights.writing import write_weights
 from ding_cls.pipeline.exporting import publish as module
-from ding_cls.pipeline.exporting.publish import Published, publish, published_name
+from ding_cls.pipeline.exporting.publish import Published, check_loads, publish, published_name
 from tests.conftest import TinyNet
 from tests.harness import run_tiny, tiny_parts
 from tests.options.trials import run
@@ -243,6 +245,14 @@ def test_weights_that_do_not_load_are_refused(
     with pytest.raises(ExportError, match=r"do not load into a new ImageClassifier: Missing"):
         publish(trained, out="out")
     assert os.listdir("out") == []
+
+
+def test_images_that_the_network_cannot_take_are_named(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    write_weights(tmp_path / "x.pth", network.state_dict())
+    with pytest.raises(ExportError, match=r"cannot take images \(1, 3, 5, 4\).*--data PATH"):
+        check_loads(tmp_path / "x.pth", network, copy.deepcopy(network), [torch.zeros(1, 3, 5, 4)])
+    check_loads(tmp_path / "x.pth", network, copy.deepcopy(network), [torch.zeros(1, 3, 2, 2)])
 
 
 def test_logits_that_are_no_numbers_are_refused(trained: Path, workdir: Path) -> None:
