@@ -176,8 +176,8 @@ def check_loads(file: Path, wanted: nn.Module, fresh: nn.Module, images: Sequenc
                 ours, theirs = wanted(each), fresh(each)
         except RuntimeError as error:
             raise ExportError(
-                f"{type(wanted).__name__} cannot take images {tuple(each.shape)}, and the run's pipeline leaves "
-                "them as they are; name some that it can: --data PATH"
+                f"{type(wanted).__name__} cannot take images {tuple(each.shape)}, and the run's pipeline "
+                "leaves them as they are; name some that it can: --data PATH"
             ) from error
         if not ours.isfinite().all():
             raise ExportError("the network's logits are not finite; nothing is published")
