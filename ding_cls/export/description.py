@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ding_cls import __version__
 from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.inference.onnx.description import Layout, ModelDescription
@@ -42,7 +42,7 @@ def described(
         num_tasks=predictor.num_tasks,
         threshold=predictor.threshold,
         calibration=state.get(CALIBRATION) or {},
-        run={"ding_cls": __version__, **_run(predictor.checkpoint, state)},
+        run={"ding_cls": import_module("ding_cls").__version__, **_run(predictor.checkpoint, state)},
     )
 
 

@@ -39,6 +39,11 @@ def add_verbs(verbs: Verbs) -> None:
         help="what the file takes: cropped RGB images (N, H, W, 3) of uint8, which is the default; or float "
         "(N, 3, H, W), normalised",
     )
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="write a second ONNX file with integers of 8 bits, FILE_int8.onnx, and say what it costs",
+    )
     add_evaluated_images(export)
     add_allow_code(export)
     add_debug(export)
@@ -56,6 +61,7 @@ def _export(arguments: argparse.Namespace) -> None:
         image=arguments.image,
         samples=arguments.samples,
         layout=arguments.input,
+        int8=arguments.int8,
         data=arguments.data,
         split=arguments.split,
         batch_size=arguments.batch_size,

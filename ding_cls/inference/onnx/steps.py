@@ -87,10 +87,16 @@ def check_steps(description: ModelDescription, source: str) -> None:
         ) from None
 
 
-def written_preprocess(description: ModelDescription) -> str:
+def written_preprocess(
+    description: ModelDescription, *, call: str = "session.run(None, {'images': preprocess(file)})"
+) -> str:
     """Return a program of its own, with a function ``preprocess(file)`` that gives what the graph takes.
 
     It needs NumPy and Pillow alone, and has those steps that this network has.
+
+    Args:
+        description: of the file.
+        call: how the file is run on what the function returns.
 
     Raises:
         CheckpointError: the description states no steps.
@@ -104,9 +110,7 @@ def written_preprocess(description: ModelDescription) -> str:
     opening = opening[opening.index("import numpy") :]
     if "pad" in used:
         opening = opening.replace("import Image, ImageCms", "import Image, ImageCms, ImageOps")
-    about = (
-        "Images as the ONNX file beside this one takes them: session.run(None, {'images': preprocess(file)})."
-    )
+    about = f"Images as the exported file beside this one takes them: {call}."
     height, width = description.height, description.width
     is_uint8 = description.layout == "uint8"
     shape = f"uint8 (1, {height}, {width}, 3)" if is_uint8 else f"float32 (1, 3, {height}, {width})"

@@ -6,19 +6,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ding_cls.answers.prediction import Prediction
 from ding_cls.checkpoint.keeper import checkpoint_file
-from ding_cls.common.tables import checked_ending, published
+from ding_cls.common.tables import checked_ending
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.export.answer import answer_of, check_fits
 from ding_cls.export.description import run_name
-from ding_cls.export.files import ENDINGS, ExportedFile, Format, export_file
+from ding_cls.export.files import ENDINGS, Format, export_file
 from ding_cls.images import load_rgb
 from ding_cls.inference import load
 from ding_cls.inference.onnx.description import Layout
-from ding_cls.inference.onnx.steps import written_preprocess
 from ding_cls.pipeline.evaluation.summary import printable
-from ding_cls.pipeline.exporting.images import evaluation_images
+from ding_cls.pipeline.exporting.beside import check_int8, write_int8, write_preprocess
+from ding_cls.pipeline.exporting.images import evaluation_images, training_images
 
 
 def export_checkpoint(
@@ -29,6 +31,7 @@ def export_checkpoint(
     image: str | os.PathLike[str] | None = None,
     samples: int | None = None,
     layout: Layout = "uint8",
+    int8: bool = False,
     data: str | os.PathLike[str] | None = None,
     split: str | None = None,
     batch_size: int | None = None,
@@ -44,6 +47,7 @@ def export_checkpoint(
         image: an image that the file answers at the end.
         samples: compare on so many images; None: on all.
         layout: what the file takes, as `ModelDescription` has it.
+        int8: write a second ONNX file with integers of 8 bits, and say what that costs.
         data: as in `evaluate`, like all that is not named here.
 
     Raises:
@@ -64,19 +68,25 @@ def export_checkpoint(
     predictor = load(checkpoint, allow_code=allow_code)
     if batch_size is not None:
         predictor.batch_size = batch_size
-    images, reason = evaluation_images(file, data=data, split=split, max_bad=max_bad, allow_code=allow_code)
+    images = evaluation_images(file, data=data, split=split, max_bad=max_bad, allow_code=allow_code)
+    if int8:
+        check_int8(format, target, images)
     if image is not None:
-        check_fits(predictor, images, image)
-    if reason:
-        yield f"compared on synthetic images: {reason}"
+        check_fits(predictor, images.sources, image)
+    if images.reason:
+        yield f"compared on synthetic images: {images.reason}"
     if predictor.precision != "fp32":
         yield f"the run computes in {predictor.precision}; file and comparison are in float32"
-    exported = export_file(predictor, target, format, images=images, layout=layout, samples=samples)
+    exported = export_file(predictor, target, format, images=images.sources, layout=layout, samples=samples)
     yield f"Convert to {format} success! >> {printable(str(target))}"
     yield from exported.report.lines()
     if image is not None:
         yield from _answer(answer_of(exported, predictor, image))
-    yield _with_preprocess(exported)
+    if format != "safetensors":
+        yield write_preprocess(exported)
+    if int8:
+        training = training_images(file, allow_code=allow_code)
+        yield from write_int8(predictor, target, images, training)
 
 
 def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
@@ -89,24 +99,12 @@ def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
         )
 
 
-def _with_preprocess(exported: ExportedFile) -> str:
-    """Write the program that prepares images for the file beside it, and say so; or why there is none."""
-    if exported.unsaid:
-        return f"no program for the preprocessing: {exported.unsaid}; images are prepared with ding_cls"
-    path = Path(exported.path).with_name(f"{Path(exported.path).stem}_preprocess.py")
-    with published(path) as file:
-        file.write(written_preprocess(exported.description).encode())
-    return f"preprocessing, by NumPy and Pillow: {printable(str(path))}"
-
-
 def _answer(prediction: Prediction) -> Iterator[str]:
     """Yield what the network says of an image, a line for each label or task."""
-    labels, scores = prediction.label, prediction.score
-    if not isinstance(labels, tuple):
-        labels, scores = (labels,), (scores,)
-    for label, score in zip(labels, scores, strict=True):
+    labels = np.atleast_1d(np.asarray(prediction.label, int))
+    for label, score in zip(labels, np.atleast_1d(np.asarray(prediction.score, float)), strict=True):
         yield f"Class: {printable(prediction.names[label])}; score: {score:.4f}"
-    if not labels:
+    if not len(labels):
         best = prediction.top(1)[0]
         name = printable(best.name)
         yield f"Class: none reaches its threshold; the highest is {name}; score: {best.score:.4f}"

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from ding_cls.data.labels import label_view
 from ding_cls.errors import DataError
 from ding_cls.inference.sources import Source
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import evaluated_set, read_inputs
 from ding_cls.pipeline.evaluation.split_images import dataset_sources
 from ding_cls.pipeline.image_check import readable_split
+
+
+class ComparedImages(NamedTuple):
+    """What a file and its checkpoint are compared on.
+
+    Attributes:
+        sources: the images; None: synthetic ones.
+        reason: why there are none; empty where there are some.
+        targets: their labels, as their dataset has them; None: they have none.
+    """
+
+    sources: list[Source] | None
+    reason: str = ""
+    targets: Sequence[Any] | None = None
 
 
 def evaluation_images(
@@ -20,8 +36,8 @@ def evaluation_images(
     split: str | None = None,
     max_bad: int | None = None,
     allow_code: bool = False,
-) -> tuple[list[Source] | None, str]:
-    """Return the images that `evaluate` would take, and why there are none; empty where there are some.
+) -> ComparedImages:
+    """Return the images that `evaluate` would take; without them why there are none.
 
     Args:
         checkpoint: a run's folder or file.
@@ -35,7 +51,7 @@ def evaluation_images(
         checkpoint, config=None, metric=None, overrides=(), has_model=True, allow_code=allow_code
     )
     if data is None and inputs.cfg.policy.collect.synthetic:
-        return None, "the run was trained on synthetic images"
+        return ComparedImages(None, "the run was trained on synthetic images")
     try:
         dataset, found_split = evaluated_set(inputs, data, split)
         warn_left_out(dataset)
@@ -45,8 +61,20 @@ def evaluation_images(
     except (DataError, OSError) as error:
         if data is not None or split is not None:
             raise
-        return None, str(error)
-    return dataset_sources(dataset, inputs.preprocessing), ""
+        return ComparedImages(None, str(error))
+    return ComparedImages(dataset_sources(dataset, inputs.preprocessing), "", label_view(dataset))
+
+
+def training_images(checkpoint: str | os.PathLike[str], *, allow_code: bool = False) -> list[Source] | None:
+    """Return the run's training images, as evaluation prepares them; None: they are not here.
+
+    Raises:
+        CheckpointError: as `evaluation_images`.
+    """
+    try:
+        return evaluation_images(checkpoint, split="train", allow_code=allow_code).sources
+    except (DataError, OSError):
+        return None
 
 
 def _readable(cfg: Any, dataset: Any, saved: Any, max_bad: int | None) -> Any:

@@ -27,7 +27,7 @@ def test_options_reach_the_work(
     assert out[0] == "Convert to safetensors success! >> sub/x.safetensors"
     assert out[1] == "Are the results equal? Yes"
     assert out[2].startswith("7 images: ")
-    assert Path("sub/x_preprocess.py").is_file()
+    assert [each.name for each in Path("sub").iterdir()] == ["x.safetensors"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,18 @@ def test_the_page_of_the_format_is_true(trained: Path, images: Path, layout: str
     np.testing.assert_allclose(logits, wanted, rtol=0, atol=1e-5)
     described = json.loads(session.get_modelmeta().custom_metadata_map["ding_cls"])
     assert described["classes"] == list(CLASSES)
+
+
+@pytest.mark.slow
+def test_int8_is_a_second_file_and_its_price_is_told(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(trained), "--int8", "--out", "x.onnx"]) == 0
+    out = capsys.readouterr().out
+    assert "int8: x_int8.onnx\nint8: calibrated on 40 images, judged on 20 others\naccuracy in int8 " in out
+    assert len(ding_cls.load("x_int8.onnx")(np.zeros((9, 9, 3), np.uint8))) == 1
+    assert main(["export", str(trained), "--int8", "--out", "y.onnx", "--split", "train"]) == 0
+    assert "int8: calibrated on 8 images, judged on 32 others" in capsys.readouterr().out
 
 
 @pytest.mark.slow

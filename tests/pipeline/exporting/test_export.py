@@ -1,13 +1,11 @@
 """What ``ding-cls export`` does and says, for a format that takes no time to write."""
 
 import json
-import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -37,16 +35,9 @@ def test_what_is_said_and_written(trained: Path, images: Path, tmp_path: Path) -
     assert lines[1] == "Are the results equal? Yes"
     assert lines[2].startswith("20 images: 0 answered otherwise")
     best = ding_cls.load(trained)(image)[0].top(1)[0]
-    assert lines[-2] == f"Class: {best.name}; score: {best.score:.4f}"
-    assert lines[-1] == "preprocessing, by NumPy and Pillow: run_preprocess.py"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["run.safetensors", "run_preprocess.py"]
-
-
-def test_the_program_beside_it_prepares_images(trained: Path, images: Path) -> None:
-    image = images / "val" / "birch" / "001.png"
-    export(trained, out="my model.safetensors")
-    found = runpy.run_path("my model_preprocess.py")["preprocess"](image)
-    assert np.array_equal(found, ding_cls.load(trained).preprocess(image)[None].numpy())
+    assert lines[3].startswith("images/s of the network alone: torch ")
+    assert lines[4:] == [f"Class: {best.name}; score: {best.score:.4f}"]
+    assert [each.name for each in tmp_path.iterdir()] == ["run.safetensors"]
 
 
 def test_several_labels_and_tasks_have_a_line_each(several: Path, tasks: Path, tmp_path: Path) -> None:
@@ -118,16 +109,6 @@ def test_a_disagreement_leaves_no_file(trained: Path, tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-def test_steps_without_an_equal_leave_no_program(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    def refused(preprocessing: Any) -> Any:
-        raise ExportError("the step Mine of the run's evaluation has no equal without torch")
-
-    monkeypatch.setattr("ding_cls.export.stated.lowered", refused)
-    *_, last = export(trained)
-    assert last.startswith("no program for the preprocessing: the step Mine of the run's evaluation has no")
-    assert [each.name for each in tmp_path.iterdir()] == ["run.safetensors"]
-
-
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[None]:
     Path("model.onnx").write_bytes(b"onnx")
@@ -157,6 +138,7 @@ def places(tmp_path: Path) -> Iterator[None]:
         (None, {"image": "photo.png"}, DataError, "'photo.png' is truncated"),
         (None, {"data": "gone"}, DataError, "'gone'"),
         (None, {"split": "test"}, DataError, "test"),
+        (None, {"int8": True}, ConfigError, "--int8 is for ONNX files; leave out --format safetensors"),
     ],
     ids=str,
 )
