@@ -68,10 +68,11 @@ class QuantizationReport:
     def lines(self) -> list[str]:
         """Return it as text."""
         accuracy = "there are no labels to judge its accuracy by"
-        if self.num_right is not None and self.num_right_float is not None:
+        if self.loss is not None and self.num_right is not None and self.num_right_float is not None:
             accuracy = (
                 f"accuracy in int8 {_share(self.num_right, self.num_images)}, in float32 "
-                f"{_share(self.num_right_float, self.num_images)}: {self.loss:.1f} points lost"
+                f"{_share(self.num_right_float, self.num_images)}: {abs(self.loss):.1f} points "
+                + ("gained" if self.loss < 0 else "lost")
             )
         sizes = [size / 1e6 for size in self.sizes]
         lines = [

@@ -91,7 +91,8 @@ def test_the_text_has_intervals_and_warns_of_a_large_loss() -> None:
     low, high = wilson(200, 250)
     assert report.lines() == [
         "int8: calibrated on 128 images, judged on 250 others",
-        f"accuracy in int8 80.0 % ({low:.1f} to {high:.1f}), in float32 90.0 % (85.7 to 93.1): 10.0 points lost",
+        f"accuracy in int8 80.0 % ({low:.1f} to {high:.1f}), in float32 90.0 % (85.7 to 93.1): 10.0 points "
+        "lost",
         "the same answer as in float32: 84.0 % (78.9 to 88.0)",
         "int8 2.6 MB, float32 9.1 MB; images/s of the network alone: int8 82.4, float32 33.6",
         "warning: int8 costs this network 10.0 points; keep float32",
