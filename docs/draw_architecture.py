@@ -62,6 +62,7 @@ FOLDERS = {
     "ding_cls/images/decoding": "which images are read, what decoders say, what is wrong with a file",
     "ding_cls/images/assets": "the names of ImageNet's classes",
     "ding_cls/answers": "from logits to predictions, means, calibrated scores; without torch",
+    "ding_cls/answers/evaluation": "what an evaluation found: samples, numbers, text and files; without torch",
     "ding_cls/models": "classifiers and how they are built; necks",
     "ding_cls/models/backbones": "backbones: ours, torchvision's, timm's",
     "ding_cls/models/heads": "heads: from features to logits",

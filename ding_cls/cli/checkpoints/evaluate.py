@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from ding_cls.cli.arguments import (
     Verbs,
@@ -12,10 +13,12 @@ from ding_cls.cli.arguments import (
     check_stray,
     files_and_overrides,
 )
-from ding_cls.common.process import launched_rank
+from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.errors import ConfigError
 
 _CONFIGS = (".py", ".json", ".yaml", ".yml")
+_SHARED = ("data", "split", "batch_size", "intervals", "max_bad", "calibrated", "tta")
+"""Options of a checkpoint's evaluation and of an ONNX file's."""
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -25,7 +28,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="loss, accuracy and any other metric of a checkpoint, by class and by image",
         description="Evaluate a checkpoint on a split, or on a folder with one sub-folder for each class. "
         "Network, preprocessing and class numbers are the checkpoint's; data and metric too, or those of a "
-        "config that is named before it.",
+        "config that is named before it. An ONNX file is evaluated on --data, without torch.",
         epilog="Example: ding-cls eval runs/flowers --split test",
     )
     evaluate.set_defaults(verb=_evaluate)
@@ -75,32 +78,53 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     config, checkpoint, overrides = _named(arguments.words)
     if arguments.wrong is not None and arguments.wrong < 1:
         raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
+    is_onnx = _is_onnx(checkpoint)
+    if is_onnx:
+        _refuse_settings(config, overrides, arguments)
 
+    from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
+    from ding_cls.answers.evaluation.summary import print_evaluation
     from ding_cls.common.tables import checked_ending
-    from ding_cls.pipeline.evaluate import OUT_ENDINGS, evaluate_checkpoint, write_report
-    from ding_cls.pipeline.evaluation.summary import print_evaluation
 
     ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
-    report = evaluate_checkpoint(
-        checkpoint,
-        config=config,
-        data=arguments.data,
-        split=arguments.split,
-        batch_size=arguments.batch_size,
-        metric=arguments.metric,
-        overrides=overrides,
-        keep_predictions=ending == ".npz",
-        intervals=arguments.intervals,
-        allow_code=arguments.allow_code,
-        max_bad=arguments.max_bad,
-        calibrated=arguments.calibrated,
-        tta=arguments.tta,
-    )
+    shared: dict[str, Any] = {
+        "keep_predictions": ending == ".npz",
+        **{name: getattr(arguments, name) for name in _SHARED},
+    }
+    report: Any
+    if is_onnx:
+        from ding_cls.inference.onnx.evaluation import evaluate_onnx
+
+        report = evaluate_onnx(checkpoint, **shared)
+    else:
+        from ding_cls.pipeline.evaluate import evaluate_checkpoint
+
+        own = {"metric": arguments.metric, "allow_code": arguments.allow_code}
+        report = evaluate_checkpoint(checkpoint, config=config, overrides=overrides, **own, **shared)
     if launched_rank() > 0:
         return
     if arguments.out is not None:
         write_report(arguments.out, report)
     print_evaluation(report, num_wrong=arguments.wrong or 0, out=arguments.out)
+
+
+def _is_onnx(name: str) -> bool:
+    return name.lower().endswith(".onnx") and not os.path.isdir(name)
+
+
+def _refuse_settings(config: str | None, overrides: list[str], arguments: argparse.Namespace) -> None:
+    """Refuse what an ONNX file cannot follow: a config, values, code, other metrics, several processes."""
+    metrics = [f"--metric {each}" for each in arguments.metric or ()]
+    code = ["--allow-code"] if arguments.allow_code else []
+    if given := [*([config] if config else []), *overrides, *metrics, *code]:
+        raise ConfigError(
+            f"'{given[0]}' is for a checkpoint; an ONNX file is evaluated as it is, by the usual numbers: "
+            "evaluate the checkpoint that it was made of"
+        )
+    if launched_world_size() > 1:
+        raise ConfigError(
+            f"an ONNX file is evaluated in one process, and {launched_world_size()} were started; start one"
+        )
 
 
 def _named(words: list[str]) -> tuple[str | None, str, list[str]]:
@@ -109,6 +133,8 @@ def _named(words: list[str]) -> tuple[str | None, str, list[str]]:
     check_stray(files[2:], "ding-cls eval [CONFIG] CKPT: ")
     if not files:
         raise ConfigError("say which checkpoint: a run's folder, or a file in its ckpt/")
+    if len(files) == 2 and _is_onnx(files[0]):
+        raise ConfigError(f"images go behind --data: ding-cls eval {files[0]} --data {files[1]}")
     if len(files) > 2:
         raise ConfigError(f"a config and a checkpoint at most; given were {', '.join(files)}")
     if len(files) == 2 and files[1].endswith(_CONFIGS) and not files[0].endswith(_CONFIGS):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import ding_cls
+from ding_cls.answers.evaluation.records import COLUMNS
 from ding_cls.cli import main
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
 

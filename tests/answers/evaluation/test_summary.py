@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from ding_cls.answers.evaluation.summary import print_evaluation, printable
 from ding_cls.data import SyntheticDataset
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords
-from ding_cls.pipeline.evaluation.summary import print_evaluation, printable
 
 
 def report_of(

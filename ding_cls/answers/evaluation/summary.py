@@ -1,19 +1,18 @@
 """What ``ding-cls eval`` prints: what was evaluated, the results, each class, the surest mistakes."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from ding_cls.answers.evaluation.records import COLUMNS
+from ding_cls.answers.evaluation.report import Evaluation
 from ding_cls.answers.proportions import Interval
-from ding_cls.data import readable_names
-from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value
-from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS, list_of, sample_paths
+from ding_cls.answers.show import digits_of, fits_a_line, is_percentage, show_value
+from ding_cls.common.screen import Screen, build_screen
+from ding_cls.images import readable_names
 
 MAX_CLASSES = 40
 """So many classes have a row each; of more those with images, or the worst."""
@@ -23,7 +22,7 @@ _PERCENT = ("precision", "recall", "f1", "AP")
 
 
 def print_evaluation(
-    report: EvaluationReport, *, num_wrong: int = 0, out: str | os.PathLike[str] | None = None
+    report: Evaluation, *, num_wrong: int = 0, out: str | os.PathLike[str] | None = None
 ) -> None:
     """Print an evaluation.
 
@@ -32,23 +31,23 @@ def print_evaluation(
         num_wrong: of so many mistakes, the surest, print path, class, prediction and score.
         out: the file that it was written to.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    screen = build_screen()
     for label, text in head_of(report):
-        console.print(f"{label + ':':12}{printable(text)}", markup=False)
-    console.print()
-    console.print(_results(report))
+        screen.line(f"{label + ':':12}{printable(text)}")
+    screen.line()
+    screen.grid(_results(report), right=1, has_dim_end=bool(report.intervals))
     if report.intervals:
-        console.print("in brackets: 95 % intervals, for other images of the same kind", style="dim")
+        screen.line("in brackets: 95 % intervals, for other images of the same kind", is_dim=True)
     lists = [name for name, value in report.result.items() if not _is_shown(name, value, report)]
     if lists:
-        console.print(f"as lists, in --out FILE.json: {', '.join(lists)}", markup=False)
-    console.print()
-    _print_classes(console, report)
+        screen.line(f"as lists, in --out FILE.json: {', '.join(lists)}")
+    screen.line()
+    _print_classes(screen, report)
     if num_wrong:
-        console.print()
-        _print_mistakes(console, report, num_wrong)
+        screen.line()
+        _print_mistakes(screen, report, num_wrong)
     if out is not None:
-        console.print(f"\nwritten to {printable(os.fspath(out))}", markup=False)
+        screen.line(f"\nwritten to {printable(os.fspath(out))}")
 
 
 def printable(text: str) -> str:
@@ -59,7 +58,7 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
 
 
-def head_of(report: EvaluationReport) -> list[tuple[str, str]]:
+def head_of(report: Evaluation) -> list[tuple[str, str]]:
     """Return what was evaluated, in lines of two parts: what is said, and of what."""
     split = f", split {report.split}" if report.split else ""
     counts = f"{report.num_samples:,} images, {len(report.classes):,} classes"
@@ -69,31 +68,25 @@ def head_of(report: EvaluationReport) -> list[tuple[str, str]]:
         values = ", ".join(f"{each:.4g}" for each in report.calibration.temperatures)
         scores = [("scores", f"calibrated, temperature {values}")]
     return [
-        ("checkpoint", f"{report.checkpoint}{updates}"),
-        ("data", f"{report.folder or list_of(report.dataset) or type(report.dataset).__name__}{split}"),
+        ("model" if report.checkpoint.suffix == ".onnx" else "checkpoint", f"{report.checkpoint}{updates}"),
+        ("data", f"{report.source}{split}"),
         ("size", f"{counts}, {report.images_per_s:,.0f} images/s"),
         *scores,
         *([("tta", "mean probabilities of each image and its mirror image")] if report.tta else []),
     ]
 
 
-def _results(report: EvaluationReport) -> Table:
-    """Return the results: name, value with its unit, and the 95 % interval where there is one."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column()
-    if report.intervals:
-        table.add_column(style="dim")
+def _results(report: Evaluation) -> list[list[str]]:
+    """Return the results: name, value, its unit, and the 95 % interval where there is one."""
+    rows = []
     for name, value in report.display(report.result).items():
         if fits_a_line(value):
             label, number = report.display.name(str(name)), show_value(value, digits_of(str(name)))
-            unit = "%" if is_percentage(str(name)) else ""
-            cells = [escape(printable(label)), escape(printable(number)), unit]
+            cells = [printable(label), printable(number), "%" if is_percentage(str(name)) else ""]
             if report.intervals:
                 cells.append(interval_text(str(name), report.intervals.get(name)))
-            table.add_row(*cells)
-    return table
+            rows.append(cells)
+    return rows
 
 
 def interval_text(name: str, interval: Interval | None) -> str:
@@ -104,28 +97,28 @@ def interval_text(name: str, interval: Interval | None) -> str:
     return f"({low} to {high})"
 
 
-def _is_shown(name: str, value: Any, report: EvaluationReport) -> bool:
+def _is_shown(name: str, value: Any, report: Evaluation) -> bool:
     """Return whether a result is in one of the two tables."""
     is_column = isinstance(value, list | tuple) and len(value) == len(report.classes)
     return fits_a_line(value) or (is_column and name.endswith("_per_class"))
 
 
-def _print_classes(console: Console, report: EvaluationReport) -> None:
+def _print_classes(screen: Screen, report: Evaluation) -> None:
     rows, note = _shown_classes(report.per_class())
     names = [name for name in rows[0] if name not in ("name", "images")] if rows else []
-    table = Table()
-    table.add_column("class", overflow="fold")
-    table.add_column("labels" if report.records.kind != "one" else "images", justify="right", no_wrap=True)
-    for name in names:
-        title = f"{name} %" if name in _PERCENT else name
-        table.add_column(escape(title), justify="right", no_wrap=True)
-    for words, row in zip(readable_names([row["name"] for row in rows]), rows, strict=True):
+    titles = [f"{name} %" if name in _PERCENT else name for name in names]
+    cells = [
         # Of a class without an image nothing can be said.
-        cells = (_cell(row[name], name) if row["images"] else "-" for name in names)
-        table.add_row(escape(printable(words)), f"{row['images']:,}", *cells)
-    console.print(table)
+        [
+            printable(words),
+            f"{row['images']:,}",
+            *(_cell(row[name], name) if row["images"] else "-" for name in names),
+        ]
+        for words, row in zip(readable_names([row["name"] for row in rows]), rows, strict=True)
+    ]
+    screen.table(["class", "labels" if report.records.kind != "one" else "images", *titles], cells)
     if note:
-        console.print(note, markup=False)
+        screen.line(note)
 
 
 def _shown_classes(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
@@ -143,24 +136,24 @@ def _shown_classes(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], st
 
 
 def _cell(value: Any, name: str) -> str:
-    return "" if value is None else escape(show_value(value, 1 if name in _PERCENT else 4))
+    return "" if value is None else show_value(value, 1 if name in _PERCENT else 4)
 
 
-def _print_mistakes(console: Console, report: EvaluationReport, num_wrong: int) -> None:
+def _print_mistakes(screen: Screen, report: Evaluation, num_wrong: int) -> None:
     """Print a line for each mistake: the path comes last, so that a long one stands in the way of nothing."""
     positions = report.records.mistakes()
     if not positions:
-        console.print("wrong: none")
+        screen.line("wrong: none")
         return
     shown = positions[:num_wrong]
     which = f"the {len(shown):,} surest" if len(shown) < len(positions) else "the surest first"
-    console.print(f"wrong: {len(positions):,} of {report.num_samples:,} images; {which}:", markup=False)
-    rows = list(report.records.rows(sample_paths(report.dataset), report.classes))
+    screen.line(f"wrong: {len(positions):,} of {report.num_samples:,} images; {which}:")
+    rows = list(report.records.rows(report.paths, report.classes))
     for position in shown:
         row = dict(zip(COLUMNS, rows[position], strict=True))
         score = "|".join(f"{each:.3f}" for each in _listed(row["score"]) if each is not None)
         words = f"{score or 'nan':5}  {_names(row['target_name'])} -> {_names(row['predicted_name'])}"
-        console.print(f"  {printable(words)}  {printable(row['path'])}", markup=False)
+        screen.line(f"  {printable(words)}  {printable(row['path'])}")
 
 
 def _names(names: Any) -> str:

@@ -1,0 +1,208 @@
+"""What an exported file makes of images whose labels are known: the numbers that its checkpoint has there.
+
+It must not know torch, nor how the file was made.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ding_cls.answers.averaging import mean_logits
+from ding_cls.answers.evaluation.measures import build_measure
+from ding_cls.answers.evaluation.records import SampleAnswers
+from ding_cls.answers.evaluation.report import Evaluation
+from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.labelled import LabelledImages, labelled_folder
+from ding_cls.inference.base import BasePredictor
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_LISTED = 1000
+_KINDS = {"one": "one label", "several": "several labels", "tasks": "a label for each of several tasks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEvaluation(Evaluation):
+    """What an exported file makes of labelled images.
+
+    Attributes:
+        records: what it makes of each image.
+        images: what was read.
+    """
+
+    records: SampleAnswers
+    images: LabelledImages
+
+    @property
+    def folder(self) -> str:
+        """The folder that was read."""
+        return self.images.folder
+
+    @property
+    def source(self) -> str:
+        """The same, for a reader."""
+        return self.images.folder
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The path of each image."""
+        return self.images.paths
+
+    @property
+    def predictions(self) -> dict[str, Any]:
+        """``sample_ids``, ``targets`` and ``logits``, where these were kept."""
+        return {name: getattr(self.records, name) for name in ("sample_ids", "targets", "logits")}
+
+
+def evaluate_onnx(
+    file: str | os.PathLike[str], *, calibrated: bool = False, tta: bool = False, **how: Any
+) -> FileEvaluation:
+    """Return what an ONNX file makes of labelled images.
+
+    Args:
+        file: that ``ding-cls export`` wrote.
+        calibrated: divide the logits by the temperature of the file's calibration.
+        tta: take the mean over each image and its mirror image.
+        how: the other arguments of `evaluate_file`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or has no calibration.
+        DingError: as `evaluate_file`.
+    """
+    from ding_cls.inference.onnx.predictor import load_onnx
+
+    predictor = load_onnx(file, calibrated=calibrated, tta=tta)
+    updates = predictor.description.run.get("train_iter")
+    return evaluate_file(predictor, file, train_iter=updates if isinstance(updates, int) else 0, **how)
+
+
+def evaluate_file(
+    predictor: BasePredictor,
+    file: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None,
+    split: str | None = None,
+    batch_size: int | None = None,
+    max_bad: int | None = None,
+    keep_predictions: bool = False,
+    intervals: bool = True,
+    train_iter: int = 0,
+) -> FileEvaluation:
+    """Return what a predictor makes of labelled images, as the evaluation of a checkpoint finds it.
+
+    Args:
+        predictor: of the file.
+        file: how results name it.
+        data: folder of the split's folder, or of class folders.
+        split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
+        batch_size: images that go through the network together; None: the predictor's.
+        max_bad: so many images that cannot be read are left out, and counted in ``n_bad``; None: 0.
+        keep_predictions: keep the logits of every image too.
+        intervals: find out the 95 % intervals of the results.
+        train_iter: updates that the weights have seen.
+
+    Raises:
+        ConfigError: no data are named, or their labels are not what the network answers.
+        DataError: the folder is missing, empty, or has other classes; or more images cannot be read.
+        ModelError: the network's output does not fit its classes.
+    """
+    if data is None:
+        raise ConfigError(
+            f"'{os.fspath(file)}' knows no data; name images in class folders: "
+            f"ding-cls eval {Path(file).name} --data DIR"
+        )
+    images = labelled_folder(data, split, predictor.classes)
+    for line in images.remarks:
+        _LOGGER.warning(line)
+    _check_kind(predictor, images)
+    began = time.perf_counter()
+    measure = build_measure(images.kind, threshold=predictor.threshold)
+    records, bad = [], dict[int, str]()
+    size = predictor.batch_size if batch_size is None else batch_size
+    if size < 1:
+        raise ConfigError(f"batch_size={size} must be at least 1")
+    workers = predictor.num_workers if len(images.paths) > size else 0
+    for groups, errors in predictor.batches(images.paths, batch_size=size, num_workers=workers):
+        bad |= dict(errors)
+        if bad and not max_bad:
+            raise DataError(min(bad.items())[1])
+        numbers = np.array([number for own, _ in groups for number in own], np.int64)
+        if not len(numbers):
+            continue
+        # One batch may hold images of several shapes.
+        found = [
+            mean_logits(predictor.views(pixels), has_several_labels=images.kind == "several")
+            for _, pixels in groups
+        ]
+        order = np.argsort(numbers)
+        logits, numbers = np.concatenate(found)[order], numbers[order]
+        targets = images.targets[numbers]
+        measure.add(logits, targets)
+        answers = SampleAnswers.of(images.kind, numbers, targets, logits, threshold=predictor.threshold)
+        records.append(answers if keep_predictions else answers.without_logits())
+    _check_bad(bad, len(images.paths), max_bad or 0)
+    found_ids = [int(number) for each in records for number in each.sample_ids]
+    return FileEvaluation(
+        result={**measure.measured(), **({"n_bad": len(bad)} if bad else {})},
+        num_samples=len(found_ids),
+        # Numbered without those left out, as a dataset is.
+        records=replace(SampleAnswers.joined(records), sample_ids=np.arange(len(found_ids))),
+        images=replace(images, paths=tuple(images.paths[each] for each in found_ids)),
+        split=images.split,
+        classes=predictor.classes,
+        checkpoint=Path(file),
+        train_iter=train_iter,
+        seconds=time.perf_counter() - began,
+        calibration=predictor.calibration,
+        intervals=measure.intervals() if intervals else {},
+        tta=predictor.tta,
+    )
+
+
+def _check_kind(predictor: BasePredictor, images: LabelledImages) -> None:
+    """Check that a network has an answer for each label; warn where labels are of another kind.
+
+    Raises:
+        ConfigError: it has more or fewer tasks.
+    """
+    num_tasks = images.targets.shape[1] if images.kind == "tasks" else None
+    if num_tasks != predictor.num_tasks:
+        counts = [f"{each} tasks" if each else "one task" for each in (num_tasks, predictor.num_tasks)]
+        raise ConfigError(
+            f"'{images.folder}' has labels for {counts[0]}, and the network answers {counts[1]}; "
+            "name other data"
+        )
+    trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
+    if trained != images.kind:
+        _LOGGER.warning(
+            "an image has %s in training and %s here, so results say little",
+            *(_KINDS[trained], _KINDS[images.kind]),
+        )
+
+
+def _check_bad(bad: dict[int, str], num_images: int, max_bad: int) -> None:
+    """Tell of the images that are left out.
+
+    Raises:
+        DataError: there are more than may be, or no other.
+    """
+    reasons = [bad[number] for number in sorted(bad)]
+    if len(bad) == num_images:
+        raise DataError(f"none of {num_images:,} images can be read, the first being: {reasons[0]}")
+    if len(bad) > max_bad:
+        more = len(bad) - _MAX_LISTED
+        lines = [*reasons[:_MAX_LISTED], *([f"and {more:,} more"] if more > 0 else [])]
+        listed = "".join(f"  {line}\n" for line in lines)
+        raise DataError(
+            f"{len(bad):,} of {num_images:,} images cannot be read, and --max-bad is {max_bad}:\n{listed}"
+            f"mend or delete them, or leave them out: --max-bad {len(bad)}"
+        )
+    for reason in reasons:
+        _LOGGER.warning("left out: %s", reason)
