@@ -1,4 +1,4 @@
-"""Labelled images of a folder, as an evaluation takes them: those of a split, or of class folders alone.
+"""Labelled images as an evaluation takes them: those of a split's folder, of class folders alone, of a table.
 
 It must not know pixels or networks.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,15 @@ from ding_cls.images.listing import (
     split_folders,
 )
 from ding_cls.images.split_words import split_hinted
+from ding_cls.images.tables.columns import Columns, find_columns
+from ding_cls.images.tables.label_table import LabelTable, chosen_split, words_of_splits
+from ding_cls.images.tables.reading import Table, read_table
+from ding_cls.images.tables.remarks import named_columns, remarks_on
+
+TABLES = (".csv", ".tsv", ".txt")
+"""The endings of tables."""
+
+_MARKS = "|;, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,8 @@ class LabelledImages:
             ``(N, C)``, 1 for a class that is there.
         kind: 'one' class number; 'tasks': one for each; 'several': for each class whether it is there.
         split: 'train', 'val' or 'test'; None: data without splits.
-        remarks: what to say of how they were read, in a line each.
+        note: how a table was read, in a line.
+        warning: what is left out of a folder, in a line.
     """
 
     folder: str
@@ -48,7 +58,27 @@ class LabelledImages:
     targets: npt.NDArray[Any]
     kind: str = "one"
     split: str | None = None
-    remarks: tuple[str, ...] = ()
+    note: str = ""
+    warning: str = ""
+
+
+def labelled_images(
+    data: str | os.PathLike[str], split: str | None, classes: Sequence[str], *, trained: str = "one"
+) -> LabelledImages:
+    """Return the images of a folder or of a table; see `labelled_folder` and `labelled_table`.
+
+    Raises:
+        DataError: as there; or the file is none of these.
+    """
+    name = os.fspath(data).lower()
+    if os.path.isdir(data) or not (os.path.isfile(data) or name.endswith(TABLES)):
+        return labelled_folder(data, split, classes)
+    if not name.endswith(TABLES):
+        raise DataError(
+            f"'{os.fspath(data)}' is no folder and no table ({', '.join(TABLES)}); other data are for the "
+            "checkpoint: ding-cls eval CKPT --data FILE"
+        )
+    return labelled_table(data, split, classes, trained=trained)
 
 
 def labelled_folder(
@@ -81,8 +111,66 @@ def labelled_folder(
         tuple(os.path.join(root, path) for path, _ in samples),
         np.array([number for _, number in samples], np.int64),
         split=split,
-        remarks=tuple(filter(None, [left_out_line(root, left_out)])),
+        warning=left_out_line(root, left_out),
     )
+
+
+def labelled_table(
+    data: str | os.PathLike[str], split: str | None, classes: Sequence[str], *, trained: str = "one"
+) -> LabelledImages:
+    """Return the images of a table, which names their paths and labels.
+
+    Args:
+        data: the file.
+        split: 'train', 'val' or 'test'; None: 'val', or else 'test', or else all of it.
+        classes: the names of the classes, in the order of their numbers.
+        trained: what the network's labels are, as `LabelledImages.kind`: it decides where cells may be read
+            in two ways.
+
+    Raises:
+        DataError: the file cannot be used, has no such split, or other classes.
+    """
+    file = os.path.expanduser(os.fspath(data))
+    content = read_table(file)
+    columns = find_columns(file, content)
+    words = words_of_splits(file, columns)
+    found = chosen_split(file, words, split)
+    named = columns.arguments() | _reading(content, columns, classes, trained)
+    if found:
+        named |= {"split": words[found], "split_column": columns.split}
+    table = LabelTable(file, classes=classes, test_mode=True, **named)
+    if not table.samples:
+        raise DataError(f"the CSV file {file!r} names no image")
+    line = "; ".join([f"{file}: {', '.join(named_columns(table))}", *remarks_on(table, is_training=False)])
+    return LabelledImages(
+        table.folder,
+        tuple(os.path.join(table.folder, each.path) for each in table.samples),
+        np.array([each.label for each in table.samples]),
+        kind=table.labels,
+        split=found or None,
+        note=line,
+    )
+
+
+def _reading(content: Table, columns: Columns, classes: Sequence[str], trained: str) -> dict[str, Any]:
+    """Return how cells are read that may mean one label or several, by what the network was trained on."""
+    if not isinstance(columns.label, str):
+        return {"labels": "tasks"} if trained == "tasks" else {}
+    place = content.names.index(columns.label)
+    cells = {cells[place] for _, cells in content.rows}
+    if trained == "one":
+        # A class may be called 'goldfish, Carassius auratus'.
+        return {"labels": "one"} if cells <= set(classes) else {}
+    named = [mark for mark in _MARKS if _are_names(cells, mark, classes)]
+    used = [mark for mark in named if any(mark in cell for cell in cells)]
+    if not used and (named or columns.labels != "several"):
+        # Of tasks every character is a label.
+        return {"labels": trained, "separator": "" if trained == "tasks" else "|"}
+    return {"labels": trained, "separator": used[0] if used else columns.separator}
+
+
+def _are_names(cells: Iterable[str], mark: str, classes: Sequence[str]) -> bool:
+    return {part.strip() for cell in cells for part in cell.split(mark)} <= {*classes, ""}
 
 
 def is_one_split(data: str | os.PathLike[str], classes: Sequence[str]) -> bool:

@@ -127,7 +127,7 @@ class Tasks(Measure):
         return (guessed_classes(logits) == targets,)
 
     def proportions(self) -> dict[str, npt.NDArray[np.bool_]]:
-        return {"acc_string": self.columns[0].all(1)}
+        return {"acc_string": np.asarray(self.columns[0].all(1))}
 
     def result(self, counts: Counts) -> dict[str, Any]:
         shares = 100.0 * (counts @ self.columns[0]) / counts.sum()
@@ -156,7 +156,7 @@ class SeveralLabels(Measure):
         exact = logits.astype(np.float64)
         scores = np.where(np.isnan(exact), -np.inf, exact)
         guessed = AnswerRule((), has_several_labels=True).probabilities(logits) >= self._threshold
-        return scores, guessed, targets, np.isnan(exact).any(1)
+        return scores, guessed, targets, np.asarray(np.isnan(exact).any(1))
 
     @cached_property
     def _sums(self) -> list[npt.NDArray[np.float64]]:

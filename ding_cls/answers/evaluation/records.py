@@ -84,9 +84,9 @@ class SampleAnswers:
         has_several = kind == "several"
         scores = AnswerRule((), has_several).probabilities(logits)
         if has_several:
-            predicted = scores >= threshold
-            is_right = (((predicted == (targets == 1)) | (targets < 0)) & ~np.isnan(scores)).all(1)
-            return cls(kind, sample_ids, targets, predicted, scores, is_right, logits)
+            is_named = scores >= threshold
+            is_right = (((is_named == (targets == 1)) | (targets < 0)) & ~np.isnan(scores)).all(1)
+            return cls(kind, sample_ids, targets, is_named, scores, is_right, logits)
         predicted = guessed_classes(logits)
         # C is the number of no class: behind the last column stands what has no score.
         missing = np.full((*scores.shape[:-1], 1), np.nan)
@@ -155,8 +155,8 @@ class SampleAnswers:
     def _numbers(self, index: int) -> tuple[list[int], list[int | None], list[float | None]]:
         """Return the class numbers of a sample, those predicted, and the scores of these."""
         if self.kind == "several":
-            there, predicted = np.flatnonzero(self.targets[index] == 1), np.flatnonzero(self.predicted[index])
-            return there.tolist(), predicted.tolist(), _rounded(self.scores[index][predicted])
+            there, named = np.flatnonzero(self.targets[index] == 1), np.flatnonzero(self.predicted[index])
+            return there.tolist(), [*named.tolist()], _rounded(self.scores[index][named])
         target = self._one_number(self.targets[index : index + 1]).ravel().tolist()
         scores = _rounded(self.scores[index].reshape(-1))
         predicted = self.predicted[index].reshape(-1)

@@ -78,8 +78,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     config, checkpoint, overrides = _named(arguments.words)
     if arguments.wrong is not None and arguments.wrong < 1:
         raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
-    is_onnx = _is_onnx(checkpoint)
-    if is_onnx:
+    from ding_cls.inference.members import is_onnx
+
+    is_file = is_onnx(checkpoint)
+    if is_file:
         _refuse_settings(config, overrides, arguments)
 
     from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
@@ -92,7 +94,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         **{name: getattr(arguments, name) for name in _SHARED},
     }
     report: Any
-    if is_onnx:
+    if is_file:
         from ding_cls.inference.onnx.evaluation import evaluate_onnx
 
         report = evaluate_onnx(checkpoint, **shared)
@@ -106,10 +108,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         write_report(arguments.out, report)
     print_evaluation(report, num_wrong=arguments.wrong or 0, out=arguments.out)
-
-
-def _is_onnx(name: str) -> bool:
-    return name.lower().endswith(".onnx") and not os.path.isdir(name)
 
 
 def _refuse_settings(config: str | None, overrides: list[str], arguments: argparse.Namespace) -> None:
@@ -133,7 +131,7 @@ def _named(words: list[str]) -> tuple[str | None, str, list[str]]:
     check_stray(files[2:], "ding-cls eval [CONFIG] CKPT: ")
     if not files:
         raise ConfigError("say which checkpoint: a run's folder, or a file in its ckpt/")
-    if len(files) == 2 and _is_onnx(files[0]):
+    if len(files) == 2 and files[0].lower().endswith(".onnx"):
         raise ConfigError(f"images go behind --data: ding-cls eval {files[0]} --data {files[1]}")
     if len(files) > 2:
         raise ConfigError(f"a config and a checkpoint at most; given were {', '.join(files)}")

@@ -19,8 +19,9 @@ from ding_cls.answers.averaging import mean_logits
 from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
+from ding_cls.common.logs.log import text_logger
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.images.labelled import LabelledImages, labelled_folder
+from ding_cls.images.labelled import LabelledImages, labelled_images
 from ding_cls.inference.base import BasePredictor
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def evaluate_file(
     Args:
         predictor: of the file.
         file: how results name it.
-        data: folder of the split's folder, or of class folders.
+        data: folder of the split's folder, or of class folders; or a table.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: images that go through the network together; None: the predictor's.
         max_bad: so many images that cannot be read are left out, and counted in ``n_bad``; None: 0.
@@ -118,10 +119,13 @@ def evaluate_file(
             f"'{os.fspath(file)}' knows no data; name images in class folders: "
             f"ding-cls eval {Path(file).name} --data DIR"
         )
-    images = labelled_folder(data, split, predictor.classes)
-    for line in images.remarks:
-        _LOGGER.warning(line)
-    _check_kind(predictor, images)
+    trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
+    images = labelled_images(data, split, predictor.classes, trained=trained)
+    if images.warning:
+        _LOGGER.warning(images.warning)
+    if images.note:
+        text_logger("run").info(images.note)
+    _check_kind(predictor, images, trained)
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)
     records, bad = [], dict[int, str]()
@@ -166,7 +170,7 @@ def evaluate_file(
     )
 
 
-def _check_kind(predictor: BasePredictor, images: LabelledImages) -> None:
+def _check_kind(predictor: BasePredictor, images: LabelledImages, trained: str) -> None:
     """Check that a network has an answer for each label; warn where labels are of another kind.
 
     Raises:
@@ -179,7 +183,6 @@ def _check_kind(predictor: BasePredictor, images: LabelledImages) -> None:
             f"'{images.folder}' has labels for {counts[0]}, and the network answers {counts[1]}; "
             "name other data"
         )
-    trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
     if trained != images.kind:
         _LOGGER.warning(
             "an image has %s in training and %s here, so results say little",

@@ -163,11 +163,11 @@ def test_several_labels_and_tasks_have_their_own_results(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = np.eye(3, dtype=np.float32)[np.arange(9) // 3]
-    monkeypatch.setattr(evaluation, "labelled_folder", lambda *_: images_of(folder, hot, "several"))
+    monkeypatch.setattr(evaluation, "labelled_images", lambda *_, **__: images_of(folder, hot, "several"))
     several = found(folder, Brightness(has_several_labels=True, threshold=0.1))
     assert list(several.result) == ["mAP", "AP_per_class", "CF1", "OF1", "exact_match"]
     numbers = np.stack([np.arange(9) // 3] * 2, 1)
-    monkeypatch.setattr(evaluation, "labelled_folder", lambda *_: images_of(folder, numbers, "tasks"))
+    monkeypatch.setattr(evaluation, "labelled_images", lambda *_, **__: images_of(folder, numbers, "tasks"))
     tasks = found(folder, Brightness(num_tasks=2))
     assert list(tasks.result) == ["acc_string", "acc_character", "acc_position"]
 

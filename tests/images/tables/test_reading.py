@@ -1,7 +1,7 @@
 import pytest
 
-from ding_cls.data.datasets.tables.reading import listed, looks_like_image, read_table
 from ding_cls.errors import DataError
+from ding_cls.images.tables.reading import listed, looks_like_image, read_table
 
 ROWS = [["a.png", "Käfer"], ["b c.png", "dog"]]
 

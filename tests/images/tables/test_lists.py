@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ding_cls.data.datasets.tables.lists import read_class_names, read_lines, read_pairs
 from ding_cls.errors import DataError
+from ding_cls.images.tables.lists import read_class_names, read_lines, read_pairs
 
 
 def written(folder: Path, text: str, name: str = "list.txt") -> str:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ding_cls.data.datasets.tables.reading import looks_like_image
 from ding_cls.errors import DataError
+from ding_cls.images.tables.reading import looks_like_image
 
 _PARTS = re.compile(r"[/\\]+")
 _NUM_TRIED = 20

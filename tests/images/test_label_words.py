@@ -1,7 +1,7 @@
 import pytest
 
-from ding_cls.data.label_words import are_codes, are_positions, check_positions, class_numbers, names_in
 from ding_cls.errors import DataError
+from ding_cls.images.label_words import are_codes, are_positions, check_positions, class_numbers, names_in
 
 TWELVE = sorted(map(str, range(12)))
 

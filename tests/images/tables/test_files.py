@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from ding_cls.data.datasets.tables.files import FileNames, locate, missing_files
 from ding_cls.errors import DataError
+from ding_cls.images.tables.files import FileNames, locate, missing_files
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
 
-from ding_cls.data.datasets.tables.columns import find_columns, is_yes, is_yes_or_no
-from ding_cls.data.datasets.tables.reading import read_table
 from ding_cls.errors import DataError
+from ding_cls.images.tables.columns import find_columns, is_yes, is_yes_or_no
+from ding_cls.images.tables.reading import read_table
 
 
 def columns(folder, text, **known):

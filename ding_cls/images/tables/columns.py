@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ding_cls.data.datasets.tables.reading import Table, listed, looks_like_image
 from ding_cls.errors import DataError
 from ding_cls.images.split_words import divisions, splits_among
+from ding_cls.images.tables.reading import Table, listed, looks_like_image
 
 # Names without case and marks; the first that is there counts.
 _PATHS = (
