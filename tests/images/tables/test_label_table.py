@@ -16,6 +16,8 @@ def written(folder: Path, text: str) -> str:
 
 
 def test_rows_have_a_path_a_label_and_what_they_say_more(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.png").touch()
     file = written(tmp_path, "path,label,weight,group\na.png,yew,2,x\nb.png,fir,1,y\n")
     table = LabelTable(file)
     assert (table.classes, table.folder) == (("fir", "yew"), str(tmp_path))

@@ -8,6 +8,7 @@ from ding_cls.images.tables.remarks import named_columns, remarks_on
 
 def test_columns_and_readings_are_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,label,weight,more\na.png,yew|fir,2,x\n")
+    (tmp_path / "a.png").touch()
     table = LabelTable(str(tmp_path / "t.csv"), labels="several", separator="|")
     assert named_columns(table) == ("path from 'path'", "label from 'label'")
     training = [*remarks_on(table, is_training=True)]
