@@ -63,7 +63,12 @@ class LabelledImages:
 
 
 def labelled_images(
-    data: str | os.PathLike[str], split: str | None, classes: Sequence[str], *, trained: str = "one"
+    data: str | os.PathLike[str],
+    split: str | None,
+    classes: Sequence[str],
+    *,
+    trained: str = "one",
+    num_tasks: int | None = None,
 ) -> LabelledImages:
     """Return the images of a folder or of a table; see `labelled_folder` and `labelled_table`.
 
@@ -78,7 +83,7 @@ def labelled_images(
             f"'{os.fspath(data)}' is no folder and no table ({', '.join(TABLES)}); other data are for the "
             "checkpoint: ding-cls eval CKPT --data FILE"
         )
-    return labelled_table(data, split, classes, trained=trained)
+    return labelled_table(data, split, classes, trained=trained, num_tasks=num_tasks)
 
 
 def labelled_folder(
@@ -116,7 +121,12 @@ def labelled_folder(
 
 
 def labelled_table(
-    data: str | os.PathLike[str], split: str | None, classes: Sequence[str], *, trained: str = "one"
+    data: str | os.PathLike[str],
+    split: str | None,
+    classes: Sequence[str],
+    *,
+    trained: str = "one",
+    num_tasks: int | None = None,
 ) -> LabelledImages:
     """Return the images of a table, which names their paths and labels.
 
@@ -126,13 +136,14 @@ def labelled_table(
         classes: the names of the classes, in the order of their numbers.
         trained: what the network's labels are, as `LabelledImages.kind`: it decides where cells may be read
             in two ways.
+        num_tasks: how many tasks it has; None: one.
 
     Raises:
         DataError: the file cannot be used, has no such split, or other classes.
     """
     file = os.path.expanduser(os.fspath(data))
     content = read_table(file)
-    columns = find_columns(file, content)
+    columns = find_columns(file, content, _task_columns(content, classes, num_tasks))
     words = words_of_splits(file, columns)
     found = chosen_split(file, words, split)
     named = columns.arguments() | _reading(content, columns, classes, trained)
@@ -150,6 +161,20 @@ def labelled_table(
         split=found or None,
         note=line,
     )
+
+
+def _task_columns(content: Table, classes: Sequence[str], num_tasks: int | None) -> dict[str, Any]:
+    """Return which columns hold the labels of tasks: those whose cells are classes, if they are as many."""
+    found = [
+        name
+        for place, name in enumerate(content.names)
+        if all(cells[place] in classes or _is_number(cells[place], classes) for _, cells in content.rows)
+    ]
+    return {"label": found, "labels": "tasks"} if num_tasks and len(found) == num_tasks > 1 else {}
+
+
+def _is_number(cell: str, classes: Sequence[str]) -> bool:
+    return cell.isdecimal() and int(cell) < len(classes)
 
 
 def _reading(content: Table, columns: Columns, classes: Sequence[str], trained: str) -> dict[str, Any]:

@@ -98,6 +98,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         from ding_cls.inference.onnx.evaluation import evaluate_onnx
 
         report = evaluate_onnx(checkpoint, **shared)
+        if report.images.note:
+            print(report.images.note)
     else:
         from ding_cls.pipeline.evaluate import evaluate_checkpoint
 

@@ -19,7 +19,6 @@ from ding_cls.answers.averaging import mean_logits
 from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
-from ding_cls.common.logs.log import text_logger
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.images.labelled import LabelledImages, labelled_images
 from ding_cls.inference.base import BasePredictor
@@ -120,11 +119,9 @@ def evaluate_file(
             f"ding-cls eval {Path(file).name} --data DIR"
         )
     trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
-    images = labelled_images(data, split, predictor.classes, trained=trained)
+    images = labelled_images(data, split, predictor.classes, trained=trained, num_tasks=predictor.num_tasks)
     if images.warning:
         _LOGGER.warning(images.warning)
-    if images.note:
-        text_logger("run").info(images.note)
     _check_kind(predictor, images, trained)
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)

@@ -36,7 +36,7 @@ def test_words_of_splits(tmp_path: Path) -> None:
     assert words("Training", "dev") == {"train": "Training", "val": "dev"}
     with pytest.raises(DataError, match="'dev' and 'val' in the column 'split' mean one split"):
         words("train", "dev", "val")
-    with pytest.raises(DataError, match="its column 'split' says .*; it says train, val or test"):
+    with pytest.raises(DataError, match=r"its column 'split' says .*; it says train, val or test"):
         words("left", "right")
 
 
