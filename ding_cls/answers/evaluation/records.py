@@ -92,9 +92,8 @@ class SampleAnswers:
         missing = np.full((*scores.shape[:-1], 1), np.nan)
         scores = np.take_along_axis(np.concatenate([scores, missing], -1), predicted[..., None], -1)[..., 0]
         is_right = predicted == targets
-        return cls(
-            kind, sample_ids, targets, predicted, scores, is_right.reshape(len(targets), -1).all(1), logits
-        )
+        is_right = is_right.all(1) if is_right.ndim == 2 else is_right
+        return cls(kind, sample_ids, targets, predicted, scores, is_right, logits)
 
     def without_logits(self) -> SampleAnswers:
         """Return the same without logits, which take the most room."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ding_cls.answers.averaging import mean_logits
+from ding_cls.answers.averaging import Logits, mean_logits
 from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
@@ -126,36 +127,22 @@ def evaluate_file(
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)
     records, bad = [], dict[int, str]()
-    size = predictor.batch_size if batch_size is None else batch_size
-    if size < 1:
-        raise ConfigError(f"batch_size={size} must be at least 1")
-    workers = predictor.num_workers if len(images.paths) > size else 0
-    for groups, errors in predictor.batches(images.paths, batch_size=size, num_workers=workers):
-        bad |= dict(errors)
+    for numbers, logits, errors in _batches(predictor, images, batch_size):
+        bad |= errors
         if bad and not max_bad:
             raise DataError(min(bad.items())[1])
-        numbers = np.array([number for own, _ in groups for number in own], np.int64)
-        if not len(numbers):
-            continue
-        # One batch may hold images of several shapes.
-        found = [
-            mean_logits(predictor.views(pixels), has_several_labels=images.kind == "several")
-            for _, pixels in groups
-        ]
-        order = np.argsort(numbers)
-        logits, numbers = np.concatenate(found)[order], numbers[order]
         targets = images.targets[numbers]
         measure.add(logits, targets)
         answers = SampleAnswers.of(images.kind, numbers, targets, logits, threshold=predictor.threshold)
         records.append(answers if keep_predictions else answers.without_logits())
     _check_bad(bad, len(images.paths), max_bad or 0)
-    found_ids = [int(number) for each in records for number in each.sample_ids]
+    kept = [number for number in range(len(images.paths)) if number not in bad]
     return FileEvaluation(
         result={**measure.measured(), **({"n_bad": len(bad)} if bad else {})},
-        num_samples=len(found_ids),
+        num_samples=len(kept),
         # Numbered without those left out, as a dataset is.
-        records=replace(SampleAnswers.joined(records), sample_ids=np.arange(len(found_ids))),
-        images=replace(images, paths=tuple(images.paths[each] for each in found_ids)),
+        records=replace(SampleAnswers.joined(records), sample_ids=np.arange(len(kept))),
+        images=replace(images, paths=tuple(images.paths[each] for each in kept)),
         split=images.split,
         classes=predictor.classes,
         checkpoint=Path(file),
@@ -165,6 +152,25 @@ def evaluate_file(
         intervals=measure.intervals() if intervals else {},
         tta=predictor.tta,
     )
+
+
+def _batches(
+    predictor: BasePredictor, images: LabelledImages, batch_size: int | None
+) -> Iterator[tuple[npt.NDArray[np.int64], Logits, dict[int, str]]]:
+    """Yield positions and logits of the images, batch by batch in their order, and what cannot be read."""
+    size = predictor.batch_size if batch_size is None else batch_size
+    if size < 1:
+        raise ConfigError(f"batch_size={size} must be at least 1")
+    workers = predictor.num_workers if len(images.paths) > size else 0
+    tasks = () if predictor.num_tasks is None else (predictor.num_tasks,)
+    has_several = images.kind == "several"
+    for groups, errors in predictor.batches(images.paths, batch_size=size, num_workers=workers):
+        # One batch may hold images of several shapes, or none.
+        found = [mean_logits(predictor.views(pixels), has_several_labels=has_several) for _, pixels in groups]
+        numbers = np.array([number for own, _ in groups for number in own], np.int64)
+        order = np.argsort(numbers)
+        none = np.zeros((0, *tasks, len(predictor.classes)), np.float32)
+        yield numbers[order], (np.concatenate(found)[order] if found else none), dict(errors)
 
 
 def _check_kind(predictor: BasePredictor, images: LabelledImages, trained: str) -> None:
