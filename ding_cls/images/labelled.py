@@ -5,6 +5,7 @@ It must not know pixels or networks.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ from ding_cls.images.listing import (
     list_samples,
     split_folders,
 )
+from ding_cls.images.sample_text import below_their_folder, label_texts, listed
 from ding_cls.images.split_words import split_hinted
 from ding_cls.images.tables.columns import Columns, find_columns
 from ding_cls.images.tables.label_table import LabelTable, chosen_split, words_of_splits
@@ -44,7 +46,7 @@ class LabelledImages:
 
     Attributes:
         folder: where they lie.
-        paths: of each image.
+        names: the path of each image, from there on.
         targets: the class number of each, int64 ``(N,)``; of K tasks ``(N, K)``; of several labels float32
             ``(N, C)``, 1 for a class that is there.
         kind: 'one' class number; 'tasks': one for each; 'several': for each class whether it is there.
@@ -54,12 +56,23 @@ class LabelledImages:
     """
 
     folder: str
-    paths: tuple[str, ...]
+    names: tuple[str, ...]
     targets: npt.NDArray[Any]
     kind: str = "one"
     split: str | None = None
     note: str = ""
     warning: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path of each image."""
+        return tuple(os.path.join(self.folder, name) for name in self.names)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of names and labels, in hexadecimal digits, as `SampleList` has it."""
+        names = below_their_folder(list(self.names))
+        return hashlib.sha256(listed(names, label_texts(self.targets))).hexdigest()
 
 
 def labelled_images(
@@ -113,7 +126,7 @@ def labelled_folder(
     samples = list_samples(root, folders, numbers, refuse_empty=False, left_out=left_out)
     return LabelledImages(
         root,
-        tuple(os.path.join(root, path) for path, _ in samples),
+        tuple(path for path, _ in samples),
         np.array([number for _, number in samples], np.int64),
         split=split,
         warning=left_out_line(root, left_out),
@@ -155,7 +168,7 @@ def labelled_table(
     line = "; ".join([f"{file}: {', '.join(named_columns(table))}", *remarks_on(table, is_training=False)])
     return LabelledImages(
         table.folder,
-        tuple(os.path.join(table.folder, each.path) for each in table.samples),
+        tuple(each.path for each in table.samples),
         np.array([each.label for each in table.samples]),
         kind=table.labels,
         split=found or None,

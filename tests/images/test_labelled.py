@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ding_cls.data import CSVDataset, ImageNetDataset
+from ding_cls.data.datasets.digest import SampleList
 from ding_cls.errors import DataError
 from ding_cls.images.labelled import check_has_split, is_one_split, labelled_folder, labelled_images
 from tests.conftest import write_pictures
@@ -111,3 +113,19 @@ def test_other_files_are_for_the_checkpoint(tmp_path: Path) -> None:
         DataError, match=r"a.npz' is no folder and no table .*: ding-cls eval CKPT --data FILE"
     ):
         labelled_images(tmp_path / "a.npz", None, CLASSES)
+
+
+def test_the_digest_is_that_of_the_same_dataset(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "val", classes=CLASSES, per_class=2)
+    images = labelled_images(tmp_path, None, CLASSES)
+    assert images.digest == SampleList.of(ImageNetDataset(images.folder, False, classes=CLASSES)).digest
+    text = "path,label\n./val/ash/000.png,ash|fir\nval/fir/001.png,fir\n"
+    (tmp_path / "t.csv").write_text(text)
+    several = labelled_images(tmp_path / "t.csv", None, CLASSES, trained="several")
+    how = {"ann_file": tmp_path / "t.csv", "labels": "several", "separator": "|", "classes": CLASSES}
+    assert several.digest == SampleList.of(CSVDataset(**how)).digest
+    text = "path,first,second\nval/ash/000.png,ash,fir\nval/fir/001.png,fir,fir\n"
+    (tmp_path / "t.csv").write_text(text)
+    tasks = labelled_images(tmp_path / "t.csv", None, CLASSES, trained="tasks", num_tasks=2)
+    how = {"ann_file": tmp_path / "t.csv", "label": ["first", "second"], "classes": CLASSES}
+    assert tasks.digest == SampleList.of(CSVDataset(**how)).digest

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ding_cls.answers.averaging import Logits, mean_logits
+from ding_cls.answers.calibration import FITTED_ON_THESE
 from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
@@ -124,6 +125,8 @@ def evaluate_file(
     if images.warning:
         _LOGGER.warning(images.warning)
     _check_kind(predictor, images, trained)
+    if predictor.calibration and predictor.calibration.fitted_on.get("digest") == images.digest:
+        _LOGGER.warning(FITTED_ON_THESE)
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)
     records, bad = [], dict[int, str]()
@@ -135,14 +138,14 @@ def evaluate_file(
         measure.add(logits, targets)
         answers = SampleAnswers.of(images.kind, numbers, targets, logits, threshold=predictor.threshold)
         records.append(answers if keep_predictions else answers.without_logits())
-    _check_bad(bad, len(images.paths), max_bad or 0)
-    kept = [number for number in range(len(images.paths)) if number not in bad]
+    _check_bad(bad, len(images.names), max_bad or 0)
+    kept = [number for number in range(len(images.names)) if number not in bad]
     return FileEvaluation(
         result={**measure.measured(), **({"n_bad": len(bad)} if bad else {})},
         num_samples=len(kept),
         # Numbered without those left out, as a dataset is.
         records=replace(SampleAnswers.joined(records), sample_ids=np.arange(len(kept))),
-        images=replace(images, paths=tuple(images.paths[each] for each in kept)),
+        images=replace(images, names=tuple(images.names[each] for each in kept)),
         split=images.split,
         classes=predictor.classes,
         checkpoint=Path(file),
@@ -161,10 +164,11 @@ def _batches(
     size = predictor.batch_size if batch_size is None else batch_size
     if size < 1:
         raise ConfigError(f"batch_size={size} must be at least 1")
-    workers = predictor.num_workers if len(images.paths) > size else 0
+    paths = images.paths
+    workers = predictor.num_workers if len(paths) > size else 0
     tasks = () if predictor.num_tasks is None else (predictor.num_tasks,)
     has_several = images.kind == "several"
-    for groups, errors in predictor.batches(images.paths, batch_size=size, num_workers=workers):
+    for groups, errors in predictor.batches(paths, batch_size=size, num_workers=workers):
         # One batch may hold images of several shapes, or none.
         found = [mean_logits(predictor.views(pixels), has_several_labels=has_several) for _, pixels in groups]
         numbers = np.array([number for own, _ in groups for number in own], np.int64)

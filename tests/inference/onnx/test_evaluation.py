@@ -12,7 +12,7 @@ from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.evaluation.files import write_report
 from ding_cls.answers.evaluation.summary import print_evaluation
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.images.labelled import LabelledImages
+from ding_cls.images.labelled import LabelledImages, labelled_images
 from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.onnx import evaluation
 from ding_cls.inference.onnx.evaluation import FileEvaluation, evaluate_file
@@ -178,6 +178,16 @@ def test_calibrated_scores_change_the_loss_alone(folder: Path) -> None:
     assert scaled.result["acc1"] == plain.result["acc1"]
     assert scaled.result["loss"] != pytest.approx(plain.result["loss"])
     assert scaled.calibration is calibration
+
+
+def test_a_calibration_that_was_fitted_on_these_images_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    digest = labelled_images(folder, None, CLASSES).digest
+    found(folder, Brightness(calibration=Calibration((2.0,), {"digest": digest})), split="test")
+    assert not caplog.text
+    found(folder, Brightness(calibration=Calibration((2.0,), {"digest": digest})))
+    assert "the calibration was fitted on these images" in caplog.text
 
 
 def test_it_is_printed_and_written_as_that_of_a_checkpoint(
