@@ -51,7 +51,8 @@ class LabelledImages:
             ``(N, C)``, 1 for a class that is there.
         kind: 'one' class number; 'tasks': one for each; 'several': for each class whether it is there.
         split: 'train', 'val' or 'test'; None: data without splits.
-        note: how a table was read, in a line.
+        file: the table that names them; empty without one.
+        note: how it was read, in a line.
         warning: what is left out of a folder, in a line.
     """
 
@@ -60,6 +61,7 @@ class LabelledImages:
     targets: npt.NDArray[Any]
     kind: str = "one"
     split: str | None = None
+    file: str = ""
     note: str = ""
     warning: str = ""
 
@@ -67,6 +69,11 @@ class LabelledImages:
     def paths(self) -> tuple[str, ...]:
         """The path of each image."""
         return tuple(os.path.join(self.folder, name) for name in self.names)
+
+    @property
+    def source(self) -> str:
+        """Where they come from, for a reader."""
+        return self.folder or self.file
 
     @property
     def digest(self) -> str:
@@ -172,6 +179,7 @@ def labelled_table(
         np.array([each.label for each in table.samples]),
         kind=table.labels,
         split=found or None,
+        file=file,
         note=line,
     )
 

@@ -6,7 +6,7 @@ It must not know files or datasets.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,8 @@ def below_their_folder(names: list[str]) -> list[str]:
     return [name[length:].lstrip(os.sep) for name in names]
 
 
-def label_texts(targets: Sequence[Any]) -> list[str]:
-    """Return the label of each sample as text."""
+def label_texts(targets: Any) -> list[str]:
+    """Return each of a list or an array of labels as text."""
     if len(targets) and np.ndim(targets[0]) > 0:
         # A row at a time: all of them in one array are a gigabyte for 30,000 samples of 1,000 classes.
         known: dict[bytes, str] = {}

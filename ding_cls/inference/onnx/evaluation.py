@@ -21,12 +21,15 @@ from ding_cls.answers.calibration import FITTED_ON_THESE
 from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
+from ding_cls.common.counting import first_few
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.images.labelled import LabelledImages, labelled_images
+from ding_cls.images.tables.files import missing_files
 from ding_cls.inference.base import BasePredictor
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_LISTED = 1000
+_MAX_NAMED = 5
 _KINDS = {"one": "one label", "several": "several labels", "tasks": "a label for each of several tasks"}
 
 
@@ -49,8 +52,8 @@ class FileEvaluation(Evaluation):
 
     @property
     def source(self) -> str:
-        """The same, for a reader."""
-        return self.images.folder
+        """The folder, or else the table."""
+        return self.images.source
 
     @property
     def paths(self) -> Sequence[str]:
@@ -127,6 +130,8 @@ def evaluate_file(
     _check_kind(predictor, images, trained)
     if predictor.calibration and predictor.calibration.fitted_on.get("digest") == images.digest:
         _LOGGER.warning(FITTED_ON_THESE)
+    if not max_bad:
+        _check_files(images)
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)
     records, bad = [], dict[int, str]()
@@ -187,13 +192,26 @@ def _check_kind(predictor: BasePredictor, images: LabelledImages, trained: str) 
     if num_tasks != predictor.num_tasks:
         counts = [f"{each} tasks" if each else "one task" for each in (num_tasks, predictor.num_tasks)]
         raise ConfigError(
-            f"'{images.folder}' has labels for {counts[0]}, and the network answers {counts[1]}; "
+            f"'{images.source}' has labels for {counts[0]}, and the network answers {counts[1]}; "
             "name other data"
         )
     if trained != images.kind:
         _LOGGER.warning(
             "an image has %s in training and %s here, so results say little",
             *(_KINDS[trained], _KINDS[images.kind]),
+        )
+
+
+def _check_files(images: LabelledImages) -> None:
+    """Check that the images that a table names are there; what a folder holds was listed.
+
+    Raises:
+        DataError: some are not; it counts them and names the first.
+    """
+    if images.file and (gone := missing_files(images.paths)):
+        raise DataError(
+            f"{len(gone):,} of {len(images.names):,} images named by {images.file!r} do not exist: "
+            f"{first_few([*map(repr, gone)], _MAX_NAMED)}; put them there, or leave them out: --max-bad {len(gone)}"
         )
 
 

@@ -137,6 +137,19 @@ def test_images_that_cannot_be_read(
         found(tmp_path, max_bad=9)
 
 
+def test_images_of_a_table(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "val").symlink_to(folder / "val")
+    rows = ["path,label", *(f"val/ash/{number:03d}.png,ash" for number in range(3))]
+    Path("t.csv").write_text("\n".join(rows))
+    report = found("t.csv")
+    assert (report.num_samples, report.folder, report.source) == (3, "", "t.csv")
+    Path("t.csv").write_text("\n".join([*rows, "val/ash/none.png,ash"]))
+    with pytest.raises(DataError, match=r"1 of 4 images named by 't.csv' do not exist: 'val/ash/none.png'; "):
+        found("t.csv")
+    assert found("t.csv", max_bad=1).result["n_bad"] == 1
+
+
 def test_a_batch_holds_an_image(folder: Path) -> None:
     with pytest.raises(ConfigError, match="batch_size=0"):
         found(folder, batch_size=0)

@@ -13,6 +13,7 @@ import pytest
 from ding_cls.answers.evaluation.files import write_report
 from ding_cls.cli import main
 from ding_cls.inference.onnx.evaluation import evaluate_onnx
+from ding_cls.pipeline.confidence.calibrate import calibrate
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from tests.conftest import write_pictures
 from tests.harness import run_tiny, tiny_parts
@@ -58,12 +59,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(root: Path, folder: Path, kind: str) -> tuple[Path, Path, Path]:
+def trained(root: Path, folder: Path, kind: str, *, calibrates: bool = False) -> tuple[Path, Path, Path]:
     """Return a run, the ONNX file of its weights, and the data that it was trained on."""
     data = root if kind == "one" else root / f"{kind}.csv"
     words = ["policy.collect.train.label=[first,second]", "policy.collect.train.labels=tasks"]
     extra = words if kind == "tasks" else []
     run_tiny(data, str(folder / kind), HEADS[kind], *extra)
+    if calibrates:
+        calibrate(folder / kind, split="train")
     return folder / kind, write_file(folder / kind, folder / f"{kind}.onnx"), data
 
 
@@ -75,8 +78,8 @@ def same(first: Any, second: Any) -> Any:
 def test_numbers_rows_and_files_are_those_of_the_checkpoint(
     kind: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, file, data = trained(root, tmp_path, kind)
-    for how in ({}, {"tta": True}, {"split": "train", "batch_size": 7}):
+    run, file, data = trained(root, tmp_path, kind, calibrates=True)
+    for how in ({}, {"tta": True, "calibrated": True}, {"split": "train", "batch_size": 7}):
         expected = evaluate_checkpoint(run, data=data, keep_predictions=True, **how)  # type: ignore[arg-type]
         found = evaluate_onnx(file, data=data, keep_predictions=True, **how)
         assert list(found.result) == list(expected.result)
@@ -89,7 +92,7 @@ def test_numbers_rows_and_files_are_those_of_the_checkpoint(
         rows = [[*each.records.rows(each.paths, each.classes)] for each in (found, expected)]
         assert len(rows[0]) == len(rows[1]) == (32 if "split" in how else 20)
         for ours, theirs in zip(*rows, strict=True):
-            assert ours[:5] == theirs[:5]
+            assert (ours[:5], ours[6]) == (theirs[:5], theirs[6])
             assert ours[5] == pytest.approx(theirs[5], abs=1e-5)
         assert np.allclose(found.predictions["logits"], expected.predictions["logits"], atol=1e-5)
     for name, report in (("a", found), ("b", replace(expected))):

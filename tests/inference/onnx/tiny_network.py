@@ -7,6 +7,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import ding_cls
+from ding_cls.checkpoint import read_checkpoint
+from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.export.lowering import lowered
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 
@@ -14,6 +16,7 @@ from ding_cls.inference.onnx.description import KEY, ModelDescription
 def write_file(run: Path, path: Path) -> Path:
     """Write the tiny network of a run as a graph that takes normalised floats."""
     predictor = ding_cls.load(run)
+    calibration = read_checkpoint(checkpoint_file(run)).get("calibration") or {}
     state = {name: each.numpy() for name, each in predictor.model.state_dict().items()}
     norm = [f"backbone.norm.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
     stem, head = ["backbone.stem.weight", "backbone.stem.bias"], ["head.fc.weight", "head.fc.bias"]
@@ -46,6 +49,7 @@ def write_file(run: Path, path: Path) -> Path:
         has_several_labels=predictor.has_several_labels,
         num_tasks=predictor.num_tasks,
         threshold=predictor.threshold,
+        calibration=calibration,
         run={"train_iter": 10},
     )
     helper.set_model_props(model, {KEY: description.to_json()})
