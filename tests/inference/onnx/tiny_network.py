@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ding_cls
 from ding_cls.checkpoint import read_checkpoint
-from ding_cls.checkpoint.keeper import checkpoint_file
+from ding_cls.checkpoint.places import checkpoint_file
 from ding_cls.export.lowering import lowered
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 
