@@ -211,7 +211,8 @@ def _check_files(images: LabelledImages) -> None:
     if images.file and (gone := missing_files(images.paths)):
         raise DataError(
             f"{len(gone):,} of {len(images.names):,} images named by {images.file!r} do not exist: "
-            f"{first_few([*map(repr, gone)], _MAX_NAMED)}; put them there, or leave them out: --max-bad {len(gone)}"
+            f"{first_few([*map(repr, gone)], _MAX_NAMED)}; put them there, or leave them out: "
+            f"--max-bad {len(gone)}"
         )
 
 
