@@ -5,16 +5,20 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import torch
 
 from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
+from ding_cls.answers.evaluation.report import Evaluation
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.tables import checked_ending
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.inference.members import is_onnx
+from ding_cls.inference.onnx.evaluation import evaluate_onnx
 from ding_cls.inference.saved_run import label_threshold
 from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
@@ -58,7 +62,8 @@ def evaluate(
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
     Args:
-        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights.
+        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights; or an
+            ONNX file, of which `evaluate_onnx` says what it can follow.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
         data: folder of the split's folder, or of class folders; a table; arrays (``.npz``); None: the run's.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
@@ -80,7 +85,10 @@ def evaluate(
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
-    report = evaluate_checkpoint(
+    # An exported file has its network in itself.
+    of_file = model is None and is_onnx(checkpoint)
+    evaluated: Any = evaluate_onnx if of_file else partial(evaluate_checkpoint, model=model)
+    report: Evaluation = evaluated(
         checkpoint,
         config=config,
         data=data,
@@ -88,7 +96,6 @@ def evaluate(
         batch_size=batch_size,
         metric=metric,
         overrides=overrides,
-        model=model,
         keep_predictions=ending == ".npz",
         intervals=ending == ".json",
         allow_code=allow_code,

@@ -63,6 +63,11 @@ class Evaluation(ABC):
         """What each sample of the dataset is called, those left out too."""
 
     @property
+    def note(self) -> str:
+        """How the data were read, where it is to be told with the results."""
+        return ""
+
+    @property
     @abstractmethod
     def predictions(self) -> Mapping[str, Any]:
         """``sample_ids``, ``targets`` and ``logits`` in the order of the data, where logits were kept."""

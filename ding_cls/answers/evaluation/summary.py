@@ -32,6 +32,8 @@ def print_evaluation(
         out: the file that it was written to.
     """
     screen = build_screen()
+    if report.note:
+        screen.line(report.note)
     for label, text in head_of(report):
         screen.line(f"{label + ':':12}{printable(text)}")
     screen.line()

@@ -13,12 +13,10 @@ from ding_cls.cli.arguments import (
     check_stray,
     files_and_overrides,
 )
-from ding_cls.common.process import launched_rank, launched_world_size
+from ding_cls.common.process import launched_rank
 from ding_cls.errors import ConfigError
 
 _CONFIGS = (".py", ".json", ".yaml", ".yml")
-_SHARED = ("data", "split", "batch_size", "intervals", "max_bad", "calibrated", "tta")
-"""Options of a checkpoint's evaluation and of an ONNX file's."""
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -78,53 +76,38 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     config, checkpoint, overrides = _named(arguments.words)
     if arguments.wrong is not None and arguments.wrong < 1:
         raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
-    from ding_cls.inference.members import is_onnx
-
-    is_file = is_onnx(checkpoint)
-    if is_file:
-        _refuse_settings(config, overrides, arguments)
 
     from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
     from ding_cls.answers.evaluation.summary import print_evaluation
     from ding_cls.common.tables import checked_ending
+    from ding_cls.inference.members import is_onnx
 
     ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
-    shared: dict[str, Any] = {
-        "keep_predictions": ending == ".npz",
-        **{name: getattr(arguments, name) for name in _SHARED},
-    }
-    report: Any
-    if is_file:
-        from ding_cls.inference.onnx.evaluation import evaluate_onnx
-
-        report = evaluate_onnx(checkpoint, **shared)
-        if report.images.note:
-            print(report.images.note)
+    evaluate: Any
+    if is_onnx(checkpoint):
+        from ding_cls.inference.onnx.evaluation import evaluate_onnx as evaluate
     else:
-        from ding_cls.pipeline.evaluate import evaluate_checkpoint
-
-        own = {"metric": arguments.metric, "allow_code": arguments.allow_code}
-        report = evaluate_checkpoint(checkpoint, config=config, overrides=overrides, **own, **shared)
+        from ding_cls.pipeline.evaluate import evaluate_checkpoint as evaluate
+    report = evaluate(
+        checkpoint,
+        config=config,
+        data=arguments.data,
+        split=arguments.split,
+        batch_size=arguments.batch_size,
+        metric=arguments.metric,
+        overrides=overrides,
+        keep_predictions=ending == ".npz",
+        intervals=arguments.intervals,
+        allow_code=arguments.allow_code,
+        max_bad=arguments.max_bad,
+        calibrated=arguments.calibrated,
+        tta=arguments.tta,
+    )
     if launched_rank() > 0:
         return
     if arguments.out is not None:
         write_report(arguments.out, report)
     print_evaluation(report, num_wrong=arguments.wrong or 0, out=arguments.out)
-
-
-def _refuse_settings(config: str | None, overrides: list[str], arguments: argparse.Namespace) -> None:
-    """Refuse what an ONNX file cannot follow: a config, values, code, other metrics, several processes."""
-    metrics = [f"--metric {each}" for each in arguments.metric or ()]
-    code = ["--allow-code"] if arguments.allow_code else []
-    if given := [*([config] if config else []), *overrides, *metrics, *code]:
-        raise ConfigError(
-            f"'{given[0]}' is for a checkpoint; an ONNX file is evaluated as it is, by the usual numbers: "
-            "evaluate the checkpoint that it was made of"
-        )
-    if launched_world_size() > 1:
-        raise ConfigError(
-            f"an ONNX file is evaluated in one process, and {launched_world_size()} were started; start one"
-        )
 
 
 def _named(words: list[str]) -> tuple[str | None, str, list[str]]:

@@ -22,6 +22,7 @@ from ding_cls.answers.evaluation.measures import build_measure
 from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.report import Evaluation
 from ding_cls.common.counting import first_few
+from ding_cls.common.process import launched_world_size
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.images.labelled import LabelledImages, labelled_images
 from ding_cls.images.tables.files import missing_files
@@ -61,26 +62,56 @@ class FileEvaluation(Evaluation):
         return self.images.paths
 
     @property
+    def note(self) -> str:
+        """How a table was read."""
+        return self.images.note
+
+    @property
     def predictions(self) -> dict[str, Any]:
         """``sample_ids``, ``targets`` and ``logits``, where these were kept."""
         return {name: getattr(self.records, name) for name in ("sample_ids", "targets", "logits")}
 
 
 def evaluate_onnx(
-    file: str | os.PathLike[str], *, calibrated: bool = False, tta: bool = False, **how: Any
+    file: str | os.PathLike[str],
+    *,
+    config: Any = None,
+    metric: Any = None,
+    overrides: Sequence[str] = (),
+    allow_code: bool = False,
+    calibrated: bool = False,
+    tta: bool = False,
+    **how: Any,
 ) -> FileEvaluation:
     """Return what an ONNX file makes of labelled images.
 
     Args:
         file: that ``ding-cls export`` wrote.
+        config: none can be followed, nor ``metric``, ``overrides`` and ``allow_code``: these are a
+            checkpoint's.
+        metric: likewise.
+        overrides: likewise.
+        allow_code: likewise.
         calibrated: divide the logits by the temperature of the file's calibration.
         tta: take the mean over each image and its mirror image.
         how: the other arguments of `evaluate_file`.
 
     Raises:
         CheckpointError: the file is missing, damaged, or has no calibration.
+        ConfigError: what only a checkpoint can follow, or several processes.
         DingError: as `evaluate_file`.
     """
+    metrics = [metric] if isinstance(metric, str) else metric or []
+    code = ["--allow-code"] if allow_code else []
+    if given := [*([config] if config else []), *overrides, *metrics, *code]:
+        raise ConfigError(
+            f"'{given[0]}' is for a checkpoint; an ONNX file is evaluated as it is, by the usual numbers: "
+            "evaluate the checkpoint that it was made of"
+        )
+    if launched_world_size() > 1:
+        raise ConfigError(
+            f"an ONNX file is evaluated in one process, and {launched_world_size()} were started; start one"
+        )
     from ding_cls.inference.onnx.predictor import load_onnx
 
     predictor = load_onnx(file, calibrated=calibrated, tta=tta)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ding_cls
 from ding_cls.answers.evaluation.files import write_report
 from ding_cls.cli import main
+from ding_cls.errors import ConfigError
 from ding_cls.inference.onnx.evaluation import evaluate_onnx
 from ding_cls.pipeline.confidence.calibrate import calibrate
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
@@ -135,7 +137,7 @@ def test_without_torch_and_without_rich_it_prints_the_same_numbers(root: Path, t
     [
         ([], "knows no data; name images in class folders: ding-cls eval one.onnx --data DIR"),
         (["policy.eval.batch_size=3"], "'policy.eval.batch_size=3' is for a checkpoint; an ONNX file"),
-        (["--metric", "f1"], "'--metric f1' is for a checkpoint"),
+        (["--metric", "f1"], "'f1' is for a checkpoint"),
         (["--allow-code"], "'--allow-code' is for a checkpoint"),
         (["--data", "{root}", "--calibrated"], "has no calibration"),
     ],
@@ -150,6 +152,14 @@ def test_what_an_onnx_file_cannot_follow_has_a_line(
 ) -> None:
     assert main(["eval", str(tiny_file), *(each.format(root=root) for each in words)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_python_evaluates_a_file_as_a_checkpoint(root: Path, tmp_path: Path, tiny_file: Path) -> None:
+    found = ding_cls.evaluate(tiny_file, data=root, out=tmp_path / "out.csv")
+    assert found == {**evaluate_onnx(tiny_file, data=root).result, "num_samples": 20}
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 21
+    with pytest.raises(ConfigError, match="'f1' is for a checkpoint; an ONNX file is evaluated as it is"):
+        ding_cls.evaluate(tiny_file, data=root, metric="f1")
 
 
 @pytest.fixture(scope="module")
