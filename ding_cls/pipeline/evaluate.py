@@ -62,8 +62,7 @@ def evaluate(
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
     Args:
-        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights; or an
-            ONNX file, of which `evaluate_onnx` says what it can follow.
+        checkpoint: a run's folder (its best one) or file; with a ``config`` also weights alone; an ONNX file.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
         data: folder of the split's folder, or of class folders; a table; arrays (``.npz``); None: the run's.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
@@ -85,10 +84,8 @@ def evaluate(
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
-    # An exported file has its network in itself.
-    of_file = model is None and is_onnx(checkpoint)
-    evaluated: Any = evaluate_onnx if of_file else partial(evaluate_checkpoint, model=model)
-    report: Evaluation = evaluated(
+    is_file = model is None and is_onnx(checkpoint)
+    report: Evaluation = (evaluate_onnx if is_file else partial(evaluate_checkpoint, model=model))(
         checkpoint,
         config=config,
         data=data,

@@ -149,20 +149,7 @@ def evaluate_file(
         DataError: the folder is missing, empty, or has other classes; or more images cannot be read.
         ModelError: the network's output does not fit its classes.
     """
-    if data is None:
-        raise ConfigError(
-            f"'{os.fspath(file)}' knows no data; name images in class folders: "
-            f"ding-cls eval {Path(file).name} --data DIR"
-        )
-    trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
-    images = labelled_images(data, split, predictor.classes, trained=trained, num_tasks=predictor.num_tasks)
-    if images.warning:
-        _LOGGER.warning(images.warning)
-    _check_kind(predictor, images, trained)
-    if predictor.calibration and predictor.calibration.fitted_on.get("digest") == images.digest:
-        _LOGGER.warning(FITTED_ON_THESE)
-    if not max_bad:
-        _check_files(images)
+    images = _read(predictor, file, data, split, allows_bad=bool(max_bad))
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold)
     records, bad = [], dict[int, str]()
@@ -191,6 +178,32 @@ def evaluate_file(
         intervals=measure.intervals() if intervals else {},
         tta=predictor.tta,
     )
+
+
+def _read(
+    predictor: BasePredictor,
+    file: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None,
+    split: str | None,
+    *,
+    allows_bad: bool,
+) -> LabelledImages:
+    """Return the images, and tell what is to be told of them; the arguments are those of `evaluate_file`."""
+    if data is None:
+        raise ConfigError(
+            f"'{os.fspath(file)}' knows no data; name images in class folders: "
+            f"ding-cls eval {Path(file).name} --data DIR"
+        )
+    trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
+    images = labelled_images(data, split, predictor.classes, trained=trained, num_tasks=predictor.num_tasks)
+    if images.warning:
+        _LOGGER.warning(images.warning)
+    _check_kind(predictor, images, trained)
+    if predictor.calibration and predictor.calibration.fitted_on.get("digest") == images.digest:
+        _LOGGER.warning(FITTED_ON_THESE)
+    if not allows_bad:
+        _check_files(images)
+    return images
 
 
 def _batches(
