@@ -6,6 +6,7 @@ network, are handed in.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def page_routes(
@@ -62,21 +64,24 @@ def page_routes(
         run: calls a function where the network may be used, and returns what that returns.
     """
     from starlette.exceptions import HTTPException
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import Response
     from starlette.routing import Route
 
     explainer = Explainer(predictor)
-    description = {
-        "name": name,
-        "classes": predictor.names,
-        "num_tasks": predictor.num_tasks,
-        "has_several_labels": predictor.has_several_labels,
-        "has_heat_maps": predictor.has_gradients,
-        "max_bytes": max_bytes,
-    }
+    # ASCII: a name that is the bytes of no encoding cannot be written as UTF-8.
+    description = json.dumps(
+        {
+            "name": name,
+            "classes": predictor.names,
+            "num_tasks": predictor.num_tasks,
+            "has_several_labels": predictor.has_several_labels,
+            "has_heat_maps": predictor.has_gradients,
+            "max_bytes": max_bytes,
+        }
+    )
 
     async def model(_: Request) -> Response:
-        return JSONResponse(description, headers={"Cache-Control": "no-store"})
+        return Response(description, media_type="application/json", headers=_PRIVATE)
 
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
@@ -89,7 +94,7 @@ def page_routes(
             raise HTTPException(422, str(error)) from error
         except (ConfigError, ModelError) as error:
             raise HTTPException(501, str(error)) from error
-        return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
+        return Response(picture, media_type="image/png", headers=_PRIVATE)
 
     return [
         Route("/", _fixed("page.html", "text/html")),

@@ -16,6 +16,11 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// Each name by itself, whatever its direction; of a very long one the middle is left out.
+const LONGEST_NAME = 300;
+const shortened = (name) => (name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME / 2)}…${name.slice(-LONGEST_NAME / 2)}` : name);
+const nameOf = (text) => make("bdi", {}, shortened(text));
+
 function show(element, text) {
   element.textContent = text;
   element.hidden = !text;
@@ -119,7 +124,7 @@ function describe({ name, classes, num_tasks: numTasks, has_several_labels: hasS
     tasks + counted(classes.length, "class") + (hasSeveral ? ", several on a picture" : "")
   );
   details.addEventListener("toggle", () => {
-    details.querySelector("ul").append(...classes.map((each) => make("li", {}, make("bdi", {}, each))));
+    details.querySelector("ul").append(...classes.map((each) => make("li", {}, nameOf(each))));
   }, { once: true });
 }
 
@@ -195,7 +200,7 @@ class Card {
     this.addresses = [];
     this.element = byId("card").content.firstElementChild.cloneNode(true);
     this.element.ariaLabel = file.name;
-    this.part(".file bdi").textContent = file.name;
+    this.part(".file bdi").textContent = shortened(file.name);
     this.part("h2").textContent = "Waiting …";
     this.part(".again").addEventListener("click", () => {
       this.part("h2").focus();
@@ -287,7 +292,7 @@ class Card {
     const heading = this.part("h2");
     const named = found.label === null ? [] : listed(found.label);
     const scores = found.label === null ? [] : listed(found.score);
-    const title = (name, score) => make("span", {}, make("bdi", {}, name), " ", make("span", { className: "score" }, rounded(score)));
+    const title = (name, score) => make("span", {}, nameOf(name), " ", make("span", { className: "score" }, rounded(score)));
     heading.className = named.length ? "" : "is-quiet";
     heading.replaceChildren(...named.map((each, place) => title(network.classes[each], scores[place])));
     if (!named.length) {
@@ -297,7 +302,7 @@ class Card {
     this.part(".groups").replaceChildren(...(
       tasks ? Array.from({ length: tasks }, (_, task) => rankingOfTask(network, found, task)) : [ranking(network, found)]
     ));
-    const best = listed(found.top[0]?.label ?? []).map((each) => network.classes[each]).join(", ");
+    const best = listed(found.top[0]?.label ?? []).map((each) => shortened(network.classes[each])).join(", ");
     this.part(".scale bdi").textContent = best;
     this.part(".heat").alt = `Heat map: where the network sees ${best}`;
     this.part(".seen").alt = "The picture as the network sees it";
@@ -356,12 +361,12 @@ function rankingOf(network, rows, named) {
     const name = network.classes[label], isNamed = named.includes(label);
     const fill = make("i");
     fill.style.width = `${100 * score}%`;
-    const track = make("div", { className: "track", role: "meter", ariaLabel: name, ariaValueMin: 0, ariaValueMax: 1 }, fill);
+    const track = make("div", { className: "track", role: "meter", ariaLabel: shortened(name), ariaValueMin: 0, ariaValueMax: 1 }, fill);
     Object.assign(track, { ariaValueNow: rounded(score), ariaValueText: rounded(score) });
     const mark = isNamed && network.has_several_labels ? ["✓ ", make("span", { className: "only-heard" }, "named: ")] : [];
     return make(
       "li", { className: isNamed ? "is-named" : "" },
-      make("span", {}, ...mark, make("bdi", {}, name)), make("span", { className: "score" }, rounded(score)), track,
+      make("span", {}, ...mark, nameOf(name)), make("span", { className: "score" }, rounded(score)), track,
     );
   }));
 }
