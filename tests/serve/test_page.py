@@ -52,7 +52,10 @@ def test_no_script_or_style_is_inline_and_no_address_is_another_machine() -> Non
 
 
 def test_what_anybody_may_fetch_says_nothing_of_the_network() -> None:
-    one, other = client_of(ColourPredictor(), token="secret"), client_of(ColourPredictor(["a", "b", "c", "d"]))
+    one, other = (
+        client_of(ColourPredictor(), token="secret"),
+        client_of(ColourPredictor(["a", "b", "c", "d"])),
+    )
     for path in PUBLIC_PATHS:
         assert one.get(path).text == other.get(path).text
     assert one.get("/model").status_code == 401

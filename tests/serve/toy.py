@@ -31,7 +31,7 @@ COLOURS = ("red", "green", "blue")
 
 
 class ColourPredictor(BasePredictor):
-    """Names the strongest of an image's mean red, green and blue; further classes are less and less likely."""
+    """Names the strongest of an image's mean red, green and blue; each further class is less likely."""
 
     def __init__(self, classes: Sequence[str] = COLOURS, **arguments: Any) -> None:
         settings: dict[str, Any] = {
@@ -87,7 +87,9 @@ async def run(function: Any) -> bytes:
     return await asyncio.to_thread(function)
 
 
-def app_of(predictor: BasePredictor, *, token: str = "", num_busy: int = 0, max_bytes: int = 1_000_000) -> Starlette:
+def app_of(
+    predictor: BasePredictor, *, token: str = "", num_busy: int = 0, max_bytes: int = 1_000_000
+) -> Starlette:
     """Return an app with the page; it answers so many requests for a prediction with 503 first."""
     busy = [None] * num_busy
 
@@ -97,7 +99,9 @@ def app_of(predictor: BasePredictor, *, token: str = "", num_busy: int = 0, max_
             return Response("{}", 503, headers={"Retry-After": "0.1"})
         found = predictor([await receive(request)])[0]
         top = [each._asdict() for each in found.top(5)]
-        return Response(json.dumps({"label": found.label, "name": found.name, "score": found.score, "top": top}))
+        return Response(
+            json.dumps({"label": found.label, "name": found.name, "score": found.score, "top": top})
+        )
 
     async def fault(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 400
