@@ -34,12 +34,11 @@ _POLICY = (
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_PRIVATE = {"Cache-Control": "no-store"}
 
 
 def page_routes(
