@@ -19,6 +19,8 @@ function anotherToken(refused) {
     document.getElementById("token-hint").textContent = refused
       ? "The server does not accept this token." : "It is forgotten when the page is closed.";
     document.getElementById("locked").hidden = false;
+    // A link sends no token.
+    document.getElementById("described").hidden = true;
     field.focus();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
