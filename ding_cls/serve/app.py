@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,6 +28,7 @@ from ding_cls.serve.page import PUBLIC_PATHS, page_routes
 from ding_cls.serve.settings import ServeSettings
 from ding_cls.serve.uploads import BodyRoom, read_uploads
 
+_LOGGER = logging.getLogger(__name__)
 _RETRY = {"Retry-After": "1"}
 MAX_EXPLAINING = 4
 
@@ -124,6 +126,8 @@ class Service:
         return answer_of(prediction, self.predictor, topk=self.settings.topk)
 
     def _refused(self, refused: Refused) -> Refused:
+        level = logging.ERROR if refused.status >= 500 else logging.INFO
+        _LOGGER.log(level, "%s: %d: %s", refused.identity, refused.status, refused.text)
         self.metrics.images.labels("refused").inc()
         return refused
 
@@ -151,7 +155,7 @@ class Service:
         """
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                return await self.batcher.run(function)
+                return await self.batcher.run(self.decoder.alone, function)
         except TimeoutError:
             raise HTTPException(503, "no answer in time; try again", _RETRY) from None
 

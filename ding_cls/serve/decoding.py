@@ -88,9 +88,13 @@ class Decoder:
         """Return an image as the predictor's ``prepare`` makes it; errors as in `image`."""
         return await self._decoded(upload, self._prepare)
 
-    def _prepare(self, image: Image.Image) -> list[Any]:
+    def alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Return what a function returns that prepares images by itself."""
         with self._lock:
-            return self._predictor.prepare(image)
+            return function(*arguments)
+
+    def _prepare(self, image: Image.Image) -> list[Any]:
+        return self.alone(self._predictor.prepare, image)
 
     async def _decoded(self, upload: Upload, use: Callable[[Image.Image], Result]) -> Result:
         def decode() -> Result:
