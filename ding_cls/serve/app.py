@@ -104,6 +104,7 @@ class Service:
         finally:
             for place in places:
                 self.batcher.leave(place)
+            self.metrics.waiting.set(self.batcher.num_waiting)
 
     def _busy(self) -> HTTPException:
         if self.batcher.state != "ready":

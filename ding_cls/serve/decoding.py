@@ -67,6 +67,7 @@ class Decoder:
 
     def __init__(self, predictor: BasePredictor, *, max_pixels: int, num_threads: int) -> None:
         self._predictor, self._max_pixels = predictor, max_pixels
+        self._limit = f"more pixels than the limit of {max_pixels:,}; make it smaller"
         self._threads = ThreadPoolExecutor(num_threads, thread_name_prefix="decode")
         self._one_large = asyncio.Semaphore(1)
         self._lock: AbstractContextManager[Any] = nullcontext() if is_plain(predictor) else threading.Lock()
@@ -108,12 +109,15 @@ class Decoder:
             return await in_thread(threads, decode)
 
     def _num_pixels(self, upload: Upload) -> int:
-        width, height = size_of(upload.file, label=upload.label)
+        try:
+            width, height = size_of(upload.file, label=upload.label)
+        except ImageError as error:
+            # Pillow has a limit of its own.
+            if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
+                raise LargeImageError(f"{upload.label} has {self._limit}") from None
+            raise
         if width * height > self._max_pixels:
-            raise LargeImageError(
-                f"{upload.label} has {width} x {height} pixels, more than the limit of {self._max_pixels:,}; "
-                "make it smaller"
-            )
+            raise LargeImageError(f"{upload.label} ({width} x {height}) has {self._limit}")
         return width * height
 
 
