@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
     from ding_cls.inference.base import BasePredictor
 
-PUBLIC_PATHS = ("/", "/assets/page.css", "/assets/page.js")
+_ASSETS = {"page.css": "text/css"} | dict.fromkeys(
+    ("page.js", "card.js", "answers.js", "server.js"), "text/javascript"
+)
+PUBLIC_PATHS = ("/", *(f"/assets/{name}" for name in _ASSETS))
 """What a browser asks for before anybody can enter a token; nothing in it depends on the network."""
 
 _POLICY = (
-    "default-src 'none'; img-src 'self' blob: data:; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; img-src 'self' blob: data:; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_PRIVATE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_PRIVATE = {"Cache-Control": "no-store"}
 
 
 def page_routes(
@@ -85,9 +87,7 @@ def page_routes(
 
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
-            raise HTTPException(
-                404, "an ONNX file has no gradients to make a heat map of; serve the checkpoint"
-            )
+            raise HTTPException(404, "an ONNX file has no gradients for a heat map; serve the checkpoint")
         image = await receive(request)
         draw = explainer.seen if request.query_params.get("layer") == "image" else explainer.heat_map
         try:
@@ -100,8 +100,7 @@ def page_routes(
 
     return [
         Route("/", _fixed("page.html", "text/html")),
-        Route("/assets/page.css", _fixed("page.css", "text/css")),
-        Route("/assets/page.js", _fixed("page.js", "text/javascript")),
+        *(Route(f"/assets/{name}", _fixed(name, kind)) for name, kind in _ASSETS.items()),
         Route("/model", model),
         Route("/explain", explain, methods=["POST"]),
     ]

@@ -13,7 +13,6 @@ from ding_cls.data import Preprocessing
 from ding_cls.errors import DataError
 from ding_cls.inference.cam import heat_maps, shown_image
 from ding_cls.inference.predictor import Predictor
-from ding_cls.models import build_model
 from ding_cls.report.overlay import lay_over
 from ding_cls.serve.explain import Explainer
 

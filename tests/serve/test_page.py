@@ -2,6 +2,8 @@
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -15,11 +17,18 @@ from tests.serve.toy import ColourPredictor, app_of, painted
 testclient = pytest.importorskip("starlette.testclient")
 
 
-def client_of(predictor: Any, **arguments: Any) -> Any:
-    return testclient.TestClient(app_of(predictor, **arguments))
+@pytest.fixture
+def client_of() -> Iterator[Any]:
+    with ExitStack() as clients:
+
+        def made(predictor: Any, **limits: Any) -> Any:
+            client = testclient.TestClient(app_of(predictor, **limits), base_url="http://127.0.0.1")
+            return clients.enter_context(client)
+
+        yield made
 
 
-def test_nothing_is_allowed_that_the_page_does_not_need() -> None:
+def test_nothing_is_allowed_that_the_page_does_not_need(client_of: Any) -> None:
     client = client_of(ColourPredictor())
     for path in PUBLIC_PATHS:
         answer = client.get(path)
@@ -38,10 +47,12 @@ def test_nothing_is_allowed_that_the_page_does_not_need() -> None:
         }
 
 
-def test_no_script_or_style_is_inline_and_no_address_is_another_machine() -> None:
+def test_no_script_or_style_is_inline_and_no_address_is_another_machine(client_of: Any) -> None:
     client = client_of(ColourPredictor())
-    page, style, script = (client.get(path).text for path in PUBLIC_PATHS)
-    assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?! src=)|javascript:", page) == []
+    page, style, *scripts = (client.get(path).text for path in PUBLIC_PATHS)
+    script = "".join(scripts)
+    assert script.count("import {") == 5
+    assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)|javascript:", page) == []
     assert re.findall(r"(?:src|href)=\"([^#\"]*)", page)[1:] == [
         "assets/page.css",
         "assets/page.js",
@@ -51,15 +62,18 @@ def test_no_script_or_style_is_inline_and_no_address_is_another_machine() -> Non
     assert re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Storage|cookie", script) == []
 
 
-def test_what_anybody_may_fetch_says_nothing_of_the_network() -> None:
-    one, other = client_of(ColourPredictor(), token="secret"), client_of(ColourPredictor(["a", "b", "c", "d"]))
+def test_what_anybody_may_fetch_says_nothing_of_the_network(client_of: Any) -> None:
+    one, other = (
+        client_of(ColourPredictor(), token="secret"),
+        client_of(ColourPredictor(["a", "b", "c", "d"])),
+    )
     for path in PUBLIC_PATHS:
         assert one.get(path).text == other.get(path).text
     assert one.get("/model").status_code == 401
     assert one.get("/model", headers={"Authorization": "Bearer secret"}).json()["name"] == "toy"
 
 
-def test_the_page_is_told_what_it_must_know() -> None:
+def test_the_page_is_told_what_it_must_know(client_of: Any) -> None:
     names = ["<b>", "a \"b\" & 'c',\n", "שלום", "lost \udce9 byte"]
     client = client_of(ColourPredictor(names, num_tasks=2), max_bytes=7)
     assert client.get("/model").json() == {
@@ -72,7 +86,7 @@ def test_the_page_is_told_what_it_must_know() -> None:
     }
 
 
-def test_a_network_without_gradients_has_no_heat_maps() -> None:
+def test_a_network_without_gradients_has_no_heat_maps(client_of: Any) -> None:
     answer = client_of(ColourPredictor()).post("/explain", content=painted(255, 0, 0))
     assert answer.status_code == 404
     assert "no gradients" in answer.json()["error"]
@@ -87,7 +101,7 @@ def test_a_network_without_gradients_has_no_heat_maps() -> None:
     ],
 )
 def test_why_there_is_no_heat_map_is_told_in_words(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+    client_of: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     def refused(self: Explainer, image: Image.Image) -> bytes:
         raise error
@@ -98,7 +112,7 @@ def test_why_there_is_no_heat_map_is_told_in_words(
     assert (answer.status_code, answer.json()["error"]) == (status, str(error))
 
 
-def test_layers_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_are_asked_for_by_name(client_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ColourPredictor, "has_gradients", True)
     monkeypatch.setattr(Explainer, "heat_map", lambda self, image: b"map of " + image.mode.encode())
     monkeypatch.setattr(Explainer, "seen", lambda self, image: b"image of " + image.mode.encode())
@@ -108,5 +122,5 @@ def test_layers_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [client.post(path, content=file.getvalue()) for path in ("/explain", "/explain?layer=image")]
     assert [each.content for each in answers] == [b"map of RGB", b"image of RGB"]
     assert {each.headers["content-type"] for each in answers} == {"image/png"}
-    assert client.post("/explain", content=b"no image").status_code == 400
+    assert client.post("/explain", content=b"no image").status_code == 422
     assert client.get("/explain").status_code == 405

@@ -1,8 +1,6 @@
-"""A predictor without a network and an app about the page's routes, for tests that are to be quick."""
+"""A predictor without a network, and servers of it, for tests that are to be quick."""
 
-import asyncio
 import io
-import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,26 +10,21 @@ from typing import Any
 import numpy as np
 import uvicorn
 from PIL import Image
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ding_cls.answers.averaging import Logits
 from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.class_thresholds import ClassThresholds
-from ding_cls.errors import DataError
-from ding_cls.images import decode_rgb
 from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.sources import Source, read_rgb
-from ding_cls.serve.page import PUBLIC_PATHS, page_routes
+from ding_cls.serve.app import build_app
+from ding_cls.serve.settings import ServeSettings
 
 COLOURS = ("red", "green", "blue")
 
 
 class ColourPredictor(BasePredictor):
-    """Names the strongest of an image's mean red, green and blue; further classes are less and less likely."""
+    """Names the strongest of an image's mean red, green and blue; each further class is less likely."""
 
     def __init__(self, classes: Sequence[str] = COLOURS, **arguments: Any) -> None:
         settings: dict[str, Any] = {
@@ -79,55 +72,24 @@ def painted(red: int, green: int, blue: int, *, kind: str = "PNG", size: tuple[i
     return file.getvalue()
 
 
-async def receive(request: Request) -> Image.Image:
-    return decode_rgb(io.BytesIO(await request.body()), label="the image")
+def app_of(
+    predictor: BasePredictor, *, token: str | None = None, num_busy: int = 0, max_bytes: int = 1_000_000
+) -> Any:
+    """Return a server's app; it answers so many requests for a prediction with 503 first."""
+    app = build_app(predictor, ServeSettings(name="toy", token=token, max_bytes=max_bytes))
+    busy = [Response('{"error": "busy"}', 503, headers={"Retry-After": "0.1"})] * num_busy
 
+    async def at_first_busy(scope: Any, receive: Any, send: Any) -> None:
+        is_refused = busy and scope.get("path") == "/predict"
+        await (busy.pop() if is_refused else app)(scope, receive, send)
 
-async def run(function: Any) -> bytes:
-    return await asyncio.to_thread(function)
-
-
-def app_of(predictor: BasePredictor, *, token: str = "", num_busy: int = 0, max_bytes: int = 1_000_000) -> Starlette:
-    """Return an app with the page; it answers so many requests for a prediction with 503 first."""
-    busy = [None] * num_busy
-
-    async def predict(request: Request) -> Response:
-        if busy:
-            busy.pop()
-            return Response("{}", 503, headers={"Retry-After": "0.1"})
-        found = predictor([await receive(request)])[0]
-        top = [each._asdict() for each in found.top(5)]
-        return Response(json.dumps({"label": found.label, "name": found.name, "score": found.score, "top": top}))
-
-    async def fault(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 400
-        words = error.detail if isinstance(error, HTTPException) else str(error)
-        return Response(json.dumps({"error": words, "id": "1f2e3d"}), status)
-
-    routes = page_routes(predictor, name="toy", max_bytes=max_bytes, receive=receive, run=run)
-    app = Starlette(
-        routes=[Route("/predict", predict, methods=["POST"]), *routes],
-        exception_handlers={HTTPException: fault, DataError: fault},
-    )
-    return Locked(app, token) if token else app  # type: ignore[return-value]
-
-
-class Locked:
-    """Lets only those in who know the token."""
-
-    def __init__(self, app: Any, token: str) -> None:
-        self._app, self._expected = app, f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        given = dict(scope.get("headers", ())).get(b"authorization")
-        is_open = scope["type"] != "http" or scope["path"] in PUBLIC_PATHS or given == self._expected
-        await (self._app if is_open else Response("{}", 401))(scope, receive, send)
+    return at_first_busy
 
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """Serve an app on a free port of this machine; the value is its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,0 +1,401 @@
+"""A browser tries a served network: by drop, paste, choice and keys, at all widths, in light and dark."""
+
+import base64
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ding_cls.inference.base import BasePredictor
+from tests.report.example import HOSTILE
+from tests.serve.test_explain import Convolutions, predictor_of
+from tests.serve.toy import COLOURS, ColourPredictor, app_of, demanding, painted, served
+
+pytestmark = pytest.mark.slow
+
+SHAPES = [(width, scheme) for width in (320, 400, 1600, 2000) for scheme in ("light", "dark")]
+TOO_WIDE = """
+[...document.querySelectorAll('body *')].filter((each) => each.getClientRects().length
+  && each.getBoundingClientRect().right > innerWidth + 0.5).map((each) => each.outerHTML.slice(0, 200))
+"""
+HAND_OVER = """
+([kind, files]) => {
+  const holder = new DataTransfer();
+  for (const [name, type, text] of files) {
+    holder.items.add(new File([Uint8Array.from(atob(text), (each) => each.charCodeAt(0))], name, { type }));
+  }
+  const [Event, key] = kind === "paste" ? [ClipboardEvent, "clipboardData"] : [DragEvent, "dataTransfer"];
+  document.body.dispatchEvent(new Event(kind, { [key]: holder, bubbles: true, cancelable: true }));
+}
+"""
+File = tuple[str, str, bytes]
+
+
+class Tab:
+    """A page in a browser, with what it said on its console and what it asked for."""
+
+    def __init__(self, browser: Any, address: str, *, width: int = 1000, scheme: str = "light") -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        self.page = self.context.new_page()
+        self.address, self.asked = address, list[str]()
+        self.faults: list[str] = []
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(address)
+
+    def choose(self, *files: File) -> None:
+        self.page.set_input_files(
+            "#files", [{"name": name, "mimeType": kind, "buffer": body} for name, kind, body in files]
+        )
+
+    def hand_over(self, kind: str, *files: File) -> None:
+        """Drop files on the page, or paste them."""
+        coded = [(name, of, base64.b64encode(body).decode()) for name, of, body in files]
+        self.page.evaluate(HAND_OVER, [kind, coded])
+
+    def card(self, name: str) -> Any:
+        """Return the card of a file, once it has its answer."""
+        self.page.wait_for_selector(f'article[aria-label="{name}"][aria-busy="false"]')
+        return self.page.get_by_role("article", name=name, exact=True)
+
+    def status(self) -> str:
+        return str(self.page.locator("#status").inner_text())
+
+    def close(self, *, statuses: Sequence[int] = ()) -> None:
+        """Nothing was said but that the server answered so, nothing asked of others, nothing is too wide."""
+        told = [f"the server responded with a status of {status}" for status in statuses]
+        assert [each for each in self.faults if not any(words in each for words in told)] == []
+        own = (self.address, f"blob:{self.address}", "data:image/svg+xml,")
+        assert [each for each in self.asked if not each.startswith(own)] == []
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert self.page.evaluate(TOO_WIDE) == []
+        self.context.close()
+
+
+@pytest.fixture
+def open_tab(browser: Any) -> Iterator[Any]:
+    with contextlib.ExitStack() as servers:
+
+        def opened(
+            predictor: BasePredictor, *, width: int = 1000, scheme: str = "light", **limits: Any
+        ) -> Tab:
+            address = servers.enter_context(served(app_of(predictor, **limits)))
+            return Tab(browser, address, width=width, scheme=scheme)
+
+        yield opened
+
+
+def png(red: int, green: int, blue: int, name: str = "picture.png") -> File:
+    return name, "image/png", painted(red, green, blue)
+
+
+def in_all_forms() -> list[File]:
+    """Return a picture as JPEG, PNG, grey, RGBA, CMYK, turned by EXIF and of 16 bits."""
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:20] = (250, 90, 20, 255)
+    pixels[20:, :30] = (30, 60, 220, 120)
+    image = Image.fromarray(pixels)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    forms: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+        "plain.jpg": (image.convert("RGB"), "jpeg", {}),
+        "plain.png": (image.convert("RGB"), "png", {}),
+        "grey.png": (image.convert("L"), "png", {}),
+        "clear.png": (image, "png", {}),
+        "print.jpg": (image.convert("CMYK"), "jpeg", {}),
+        "turned.jpg": (image.convert("RGB"), "jpeg", {"exif": turned}),
+        "deep.png": (Image.fromarray((pixels[..., 0].astype(np.uint16)) * 257), "png", {}),
+    }
+    files = []
+    for name, (form, kind, options) in forms.items():
+        file = io.BytesIO()
+        form.save(file, kind, **options)
+        files.append((name, f"image/{kind}", file.getvalue()))
+    return files
+
+
+def shown(card: Any) -> tuple[str, float]:
+    """Return label and score in the heading of a card."""
+    return card.locator("h2 bdi").inner_text(), float(card.locator("h2 .score").inner_text())
+
+
+@pytest.fixture(scope="module")
+def network() -> BasePredictor:
+    predictor = predictor_of(Convolutions(), size=32)
+    for parameter in predictor.model.parameters():
+        parameter.data *= 6
+    return predictor
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+def test_the_answer_is_that_of_the_predictor_for_every_form_of_image(
+    open_tab: Any, network: BasePredictor, way: str
+) -> None:
+    tab = open_tab(network)
+    files = in_all_forms()
+    if way == "choose":
+        tab.choose(*files)
+    else:
+        tab.hand_over(way, *files)
+    labels = set()
+    for name, _, body in files:
+        card = tab.card(name)
+        (expected,) = network([Image.open(io.BytesIO(body))])
+        label, score = shown(card)
+        assert label == expected.name
+        assert score == pytest.approx(expected.score, abs=1e-4)
+        rows = [row.split() for row in card.locator(".ranking li").all_inner_texts()]
+        assert [row[0] for row in rows] == [each.name for each in expected.top(5)]
+        assert [float(row[1]) for row in rows] == pytest.approx(
+            [each.score for each in expected.top(5)], abs=1e-4
+        )
+        labels.add(label)
+    sizes = tab.page.locator("article[aria-label='turned.jpg'] .whole").evaluate(
+        "image => [image.naturalWidth, image.naturalHeight]"
+    )
+    assert sizes == [40, 60]
+    assert tab.status() == "7 pictures answered."
+    assert tab.page.locator("article").count() == 7
+    tab.page.get_by_role("button", name="Remove all").click()
+    assert tab.page.locator("article").count() == 0
+    tab.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), SHAPES)
+def test_nothing_is_too_wide(open_tab: Any, network: BasePredictor, width: int, scheme: str) -> None:
+    tab = open_tab(network, width=width, scheme=scheme)
+    tab.page.wait_for_selector("#classes:not([hidden])")
+    assert tab.page.evaluate(TOO_WIDE) == []
+    tab.choose(*in_all_forms(), ("a name " + "without_end" * 30 + ".png", "image/png", painted(9, 9, 9)))
+    tab.card("turned.jpg").get_by_role("button", name="Where it looks").click()
+    tab.page.wait_for_selector("[aria-pressed='true']")
+    tab.page.locator("summary").click()
+    assert tab.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is (scheme == "dark")
+    tab.close()
+
+
+def test_keys_alone(open_tab: Any, network: BasePredictor) -> None:
+    tab = open_tab(network)
+    page, keys = tab.page, tab.page.keyboard
+    page.wait_for_selector("#classes:not([hidden])")
+    focused = "document.activeElement.id || document.activeElement.textContent.trim()"
+    keys.press("Tab")
+    assert page.evaluate(focused) == "3 classes"
+    keys.press("Tab")
+    assert page.evaluate(focused) == "files"
+    assert page.locator(".drop label").evaluate("each => getComputedStyle(each).outlineStyle") == "solid"
+    with page.expect_file_chooser() as chooser:
+        keys.press("Enter")
+    chooser.value.set_files([{"name": "a.png", "mimeType": "image/png", "buffer": painted(200, 90, 10)}])
+    card = tab.card("a.png")
+    words = []
+    for _ in range(2):
+        keys.press("Tab")
+        words.append(page.evaluate(focused))
+    assert words == ["clear", "Where it looks"]
+    keys.press("Space")
+    page.wait_for_selector("[aria-pressed='true']")
+    assert card.locator(".heat").evaluate("each => each.naturalWidth") == 320
+    assert not card.locator(".whole").is_visible()
+    keys.press("Tab")
+    for _ in range(3):
+        keys.press("ArrowLeft")
+    assert card.locator(".heat").evaluate("each => each.style.opacity") == "0.85"
+    keys.press("Shift+Tab")
+    keys.press("Enter")
+    page.wait_for_selector("[aria-pressed='false']")
+    assert card.locator(".whole").is_visible()
+    keys.press("Shift+Tab")
+    keys.press("Enter")
+    assert page.evaluate(focused) == "files"
+    tab.close()
+
+
+def test_a_screen_reader_hears_the_answer(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor())
+    tab.choose(png(255, 0, 0))
+    card = tab.card("picture.png")
+    (expected,) = ColourPredictor()([Image.open(io.BytesIO(painted(255, 0, 0)))])
+    assert tab.status() == f"picture.png: red {expected.score:.4f}"
+    assert tab.page.locator("#status").get_attribute("role") == "status"
+    first = card.get_by_role("meter").first
+    assert first.get_attribute("aria-label") == "red"
+    assert float(first.get_attribute("aria-valuenow")) == pytest.approx(expected.score, abs=1e-4)
+    # Without gradients there is no heat map to ask for.
+    assert not card.locator(".toggle").is_visible()
+    tab.choose(png(0, 255, 0, "next.png"))
+    tab.card("next.png")
+    assert tab.status().startswith("next.png: green ")
+    assert tab.page.locator("article").first.get_attribute("aria-label") == "next.png"
+    tab.close()
+
+
+def test_faults_are_told_in_words(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor(), max_bytes=5000)
+    tab.choose(
+        ("text.png", "image/png", b"no image"),
+        png(1, 2, 3, "good.png"),
+        ("large.png", "image/png", bytes(9000)),
+    )
+    bad = tab.card("text.png")
+    assert "text, not a picture" in bad.locator(".answer-fault").inner_text()
+    assert re.search(r"\(error [0-9a-f]{12}\)$", bad.locator(".answer-fault").inner_text())
+    assert "0.0 MB" in tab.card("large.png").locator(".answer-fault").inner_text()
+    assert shown(tab.card("good.png"))[0] == "blue"
+    assert tab.status() == "1 picture answered, 2 could not be."
+    bad.get_by_role("button", name="Try again").click()
+    tab.page.get_by_text("text.png: ").wait_for()
+    tab.hand_over("drop")
+    assert "no file" in tab.status()
+    tab.close(statuses=[422])
+
+
+def test_a_busy_server_is_asked_again_and_not_for_ever(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor(), num_busy=2)
+    tab.choose(png(255, 0, 0))
+    assert shown(tab.card("picture.png"))[0] == "red"
+    assert len([each for each in tab.asked if each.endswith("/predict")]) == 3
+    tab.close(statuses=[503])
+    tab = open_tab(ColourPredictor(), num_busy=7)
+    tab.choose(png(255, 0, 0))
+    card = tab.card("picture.png")
+    assert card.locator(".answer-fault").inner_text() == "busy"
+    assert len([each for each in tab.asked if each.endswith("/predict")]) == 6
+    card.get_by_role("button", name="Try again").click()
+    card.locator("h2 bdi").wait_for()
+    assert shown(card)[0] == "red"
+    tab.close(statuses=[503])
+
+
+def test_a_server_that_is_gone(browser: Any) -> None:
+    with served(app_of(ColourPredictor())) as address:
+        tab = Tab(browser, address)
+        tab.page.wait_for_selector("#classes:not([hidden])")
+    tab.choose(png(255, 0, 0))
+    fault = tab.card("picture.png").locator(".answer-fault").inner_text()
+    assert fault == "The server cannot be reached."
+    tab.faults = [each for each in tab.faults if "ERR_CONNECTION_REFUSED" not in each]
+    tab.close()
+
+
+def test_a_token_is_asked_for_and_kept_nowhere(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor(), token="open sesame")
+    page = tab.page
+    field = page.get_by_label("Token")
+    field.wait_for()
+    tab.choose(png(255, 0, 0))
+    for word in ("wrong", "open sesame"):
+        assert page.evaluate("document.activeElement.id") == "token"
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+        if word == "wrong":
+            page.get_by_text("does not accept").wait_for()
+    assert shown(tab.card("picture.png"))[0] == "red"
+    assert page.locator("h1").inner_text() == "toy"
+    assert not field.is_visible()
+    assert field.input_value() == ""
+    assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    assert not any("sesame" in each for each in [page.url, *tab.asked])
+    page.reload()
+    field.wait_for()
+    tab.close(statuses=[401])
+
+
+def test_several_labels(open_tab: Any) -> None:
+    classes = [*COLOURS, "a", "b", "c", "d", "e"]
+    predictor = ColourPredictor(classes, has_several_labels=True, threshold=0.02)
+    tab = open_tab(predictor, width=320)
+    tab.choose(png(255, 255, 0))
+    card = tab.card("picture.png")
+    (expected,) = predictor([Image.open(io.BytesIO(painted(255, 255, 0)))])
+    named = [predictor.names[each] for each in expected.label]
+    assert len(named) > 5
+    assert card.locator("h2 bdi").all_inner_texts() == named
+    assert sorted(card.locator("li.is-named bdi").all_inner_texts()) == sorted(named)
+    assert card.locator("li[aria-current=true]").count() == len(named)
+    assert tab.page.locator("summary").inner_text() == "8 classes, several on a picture"
+    tab.close()
+    tab = open_tab(ColourPredictor(has_several_labels=True, threshold=1.0))
+    tab.choose(png(0, 0, 0))
+    card = tab.card("picture.png")
+    assert card.locator("h2").inner_text() == "no class"
+    assert card.locator("li").count() == 3
+    assert card.locator("li.is-named").count() == 0
+    tab.close()
+
+
+def test_several_tasks_and_the_unknown(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor(num_tasks=3), width=320)
+    tab.choose(png(255, 0, 0))
+    card = tab.card("picture.png")
+    assert card.locator("h3").all_inner_texts() == ["Task 1", "Task 2", "Task 3"]
+    assert card.locator("h2 bdi").all_inner_texts() == ["red", "green", "blue"]
+    assert card.locator("li.is-named bdi").all_inner_texts() == ["red", "green", "blue"]
+    assert tab.page.locator("summary").inner_text() == "3 tasks of 3 classes"
+    tab.close()
+    tab = open_tab(ColourPredictor(calibration=demanding(3)))
+    tab.choose(png(255, 0, 0))
+    card = tab.card("picture.png")
+    assert card.locator("h2").inner_text() == "unknown"
+    assert card.locator("li bdi").first.inner_text() == "red"
+    assert card.locator("li.is-named").count() == 0
+    assert tab.status() == "picture.png: unknown"
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [320, 1600])
+def test_names_stay_text_and_a_thousand_classes_are_quick(open_tab: Any, width: int) -> None:
+    classes = [f"{name} {number}" for number in range(125) for name in HOSTILE]
+    assert len(classes) == 1000
+    predictor = ColourPredictor(classes)
+    tab = open_tab(predictor, width=width)
+    tab.choose(*(png(255, 0, 0, f"{name}.png") for name in HOSTILE[:3]))
+    tab.page.locator("article[aria-busy=false] .ranking").nth(2).wait_for()
+    assert tab.page.locator("article").first.locator("li").count() == 5
+    assert tab.page.locator("article script, article img[src=x]").count() == 0
+    assert tab.page.locator("article .file bdi").first.inner_text() == f"{HOSTILE[0]}.png"
+    assert tab.page.title() == "toy"
+    tab.page.locator("summary").click()
+    tab.page.locator("#classes li").nth(999).wait_for()
+    tab.close()
+
+
+def test_what_the_browser_cannot_show_the_server_shows(open_tab: Any, network: BasePredictor) -> None:
+    tiff = ("scan.tif", "image/tiff", painted(10, 200, 30, kind="TIFF"))
+    tab = open_tab(network)
+    tab.choose(tiff)
+    tab.page.wait_for_selector(".whole[src]:not([hidden])")
+    assert tab.card("scan.tif").locator(".whole").evaluate("each => each.naturalWidth") == 320
+    assert not tab.page.get_by_text("cannot show").is_visible()
+    tab.close()
+    tab = open_tab(ColourPredictor())
+    tab.choose(tiff)
+    assert shown(tab.card("scan.tif"))[0] == "green"
+    tab.page.get_by_text("This browser cannot show the file.").wait_for()
+    tab.close()
+
+
+def test_no_heat_map_without_its_library(
+    open_tab: Any, network: BasePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    tab = open_tab(network)
+    tab.choose(png(200, 90, 10))
+    card = tab.card("picture.png")
+    card.get_by_role("button", name="Where it looks").click()
+    card.get_by_text("pip install 'ding_cls[cam]'").wait_for()
+    assert card.locator(".whole").is_visible()
+    assert not card.locator(".seen").is_visible()
+    assert torch.is_grad_enabled()
+    tab.close(statuses=[501])
