@@ -22,10 +22,13 @@ from ding_cls.serve.batching import Batcher, BusyError, Place
 from ding_cls.serve.decoding import Decoder, LargeImageError, Upload, num_cores
 from ding_cls.serve.guard import Guard, JsonResponse, error_response, internal_error, new_id, on_http_error
 from ding_cls.serve.metrics import CONTENT_TYPE, ServerMetrics
+from ding_cls.serve.openapi import openapi
+from ding_cls.serve.page import PUBLIC_PATHS, page_routes
 from ding_cls.serve.settings import ServeSettings
 from ding_cls.serve.uploads import BodyRoom, read_uploads
 
 _RETRY = {"Retry-After": "1"}
+MAX_EXPLAINING = 4
 
 
 class Service:
@@ -37,6 +40,7 @@ class Service:
 
     Attributes:
         is_draining: the server is to stop.
+        num_explaining: heat maps that are being made.
     """
 
     def __init__(self, predictor: BasePredictor, settings: ServeSettings) -> None:
@@ -44,6 +48,7 @@ class Service:
         self.metrics = ServerMetrics()
         self.room = BodyRoom(settings.max_held_bytes)
         self.is_draining = False
+        self.num_explaining = 0
         self.batcher = Batcher(
             predictor,
             max_batch=settings.max_batch,
@@ -193,17 +198,26 @@ def build_app(predictor: BasePredictor, settings: ServeSettings) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
+    async def description(_: Request) -> Response:
+        return JsonResponse(described)
+
+    described = openapi(predictor, settings)
+    pages = page_routes(
+        predictor, name=settings.name, max_bytes=settings.max_bytes, receive=service.receive, run=service.run
+    )
     routes = [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
         Route("/metrics", metrics),
+        Route("/openapi.json", description),
+        *(_limited(each, service) if each.path == "/explain" else each for each in pages),
     ]
     guard = Middleware(
         Guard,
         settings=settings,
         metrics=service.metrics,
         paths=frozenset(each.path for each in routes),
-        public_paths=frozenset({"/health"}),
+        public_paths=frozenset({"/health", *PUBLIC_PATHS}),
     )
     app = Starlette(
         routes=routes,
@@ -214,6 +228,23 @@ def build_app(predictor: BasePredictor, settings: ServeSettings) -> Starlette:
     app.router.redirect_slashes = False
     app.state.service = service
     return app
+
+
+def _limited(route: Route, service: Service) -> Route:
+    """Return a route that answers few requests at once: each holds a whole image until its turn comes."""
+
+    async def endpoint(request: Request) -> Response:
+        if service.num_explaining >= MAX_EXPLAINING:
+            text = f"{MAX_EXPLAINING} heat maps are being made, as many as may be; try again"
+            raise HTTPException(503, text, _RETRY)
+        service.num_explaining += 1
+        try:
+            response: Response = await route.endpoint(request)
+            return response
+        finally:
+            service.num_explaining -= 1
+
+    return Route(route.path, endpoint, methods=["POST"])
 
 
 def _status_of(error: DataError) -> int:

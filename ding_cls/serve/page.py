@@ -85,7 +85,9 @@ def page_routes(
 
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
-            raise HTTPException(404, "an ONNX file has no gradients to make a heat map of; serve the checkpoint")
+            raise HTTPException(
+                404, "an ONNX file has no gradients to make a heat map of; serve the checkpoint"
+            )
         image = await receive(request)
         draw = explainer.seen if request.query_params.get("layer") == "image" else explainer.heat_map
         try:

@@ -33,6 +33,7 @@ from ding_cls.inference.predict import about_calibration, averaged_line
 from ding_cls.serve.app import build_app
 from ding_cls.serve.decoding import num_cores
 from ding_cls.serve.metrics import FOLDER_VARIABLE
+from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.settings import ServeSettings
 
 _VARIABLE = "DING_CLS_SERVE"
@@ -178,7 +179,7 @@ def _unusable(settings: ServeSettings, error: OSError) -> ConfigError:
 def _config(app: Any, settings: ServeSettings, **rest: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=DeadlineProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
