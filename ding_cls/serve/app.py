@@ -18,9 +18,10 @@ from starlette.routing import Route
 
 from ding_cls.errors import DataError
 from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.onnx.session import usable_cores
 from ding_cls.serve.answers import answer_of
 from ding_cls.serve.batching import Batcher, BusyError, Place
-from ding_cls.serve.decoding import Decoder, LargeImageError, Upload, num_cores
+from ding_cls.serve.decoding import Decoder, LargeImageError, Upload
 from ding_cls.serve.guard import Guard, JsonResponse, error_response, internal_error, new_id, on_http_error
 from ding_cls.serve.metrics import CONTENT_TYPE, ServerMetrics
 from ding_cls.serve.openapi import openapi
@@ -61,7 +62,7 @@ class Service:
         self.decoder = Decoder(
             predictor,
             max_pixels=settings.max_pixels,
-            num_threads=max(2, num_cores() // settings.workers),
+            num_threads=max(2, usable_cores()),
         )
 
     @property

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -127,8 +126,3 @@ def is_plain(predictor: BasePredictor) -> bool:
         each.is_builtin and {step["type"] for step in each.pipeline} <= _PLAIN_STEPS
         for each in getattr(predictor, "preprocessings", ())
     )
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

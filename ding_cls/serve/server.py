@@ -28,10 +28,11 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from ding_cls.common.counting import counted
 from ding_cls.errors import ConfigError, DingError
+from ding_cls.inference import load
 from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.onnx.session import usable_cores
 from ding_cls.inference.predict import about_calibration, averaged_line
 from ding_cls.serve.app import build_app
-from ding_cls.serve.decoding import num_cores
 from ding_cls.serve.metrics import FOLDER_VARIABLE
 from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.settings import ServeSettings
@@ -68,20 +69,14 @@ class ServedModel:
         Raises:
             DingError: as `ding_cls.load`.
         """
-        rest: dict[str, Any] = {
-            "threshold": self.threshold,
-            "calibrated": self.calibrated,
-            "max_risk": self.max_risk,
-            "tta": self.tta,
-        }
-        if len(self.sources) == 1 and self.sources[0].lower().endswith(".onnx"):
-            # Where there is no torch.
-            from ding_cls.inference.onnx.predictor import load_onnx
-
-            return load_onnx(self.sources[0], **rest)
-        from ding_cls.inference import load
-
-        return load(self.sources, allow_code=self.allow_code, **rest)
+        return load(
+            self.sources,
+            threshold=self.threshold,
+            allow_code=self.allow_code,
+            calibrated=self.calibrated,
+            max_risk=self.max_risk,
+            tta=self.tta,
+        )
 
 
 def serve(model: ServedModel, settings: ServeSettings) -> int:
@@ -107,7 +102,7 @@ def serve(model: ServedModel, settings: ServeSettings) -> int:
 
 
 def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
-    """Return a predictor that has answered once, in this process's share of the cores; tell of it.
+    """Return a predictor that has answered once; print what it is.
 
     Raises:
         DingError: it cannot be loaded, or does not work.
@@ -117,10 +112,6 @@ def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
     # Filters belong to the whole process: no thread may change them for its own image.
     warnings.filterwarnings("ignore", module="PIL")
     predictor = model.load()
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(max(1, num_cores() // settings.workers))
     image = predictor.prepare(np.zeros((64, 64, 3), np.uint8))
     for size in (1, settings.max_batch):
         predictor.answer([image] * size, [None] * size)
@@ -244,8 +235,8 @@ def _serve_by_workers(model: ServedModel, settings: ServeSettings, listener: soc
     folder = tempfile.mkdtemp(prefix="ding_cls_metrics_")
     os.environ[_VARIABLE] = json.dumps({"model": asdict(model), "settings": settings.to_json()})
     os.environ[FOLDER_VARIABLE] = folder
-    # For libraries that look at it when they are imported.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // settings.workers)))
+    # Each worker's share of the cores; torch and ONNX Runtime take no more.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = _config(f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=30)
     workers = _Workers(config, [listener], ready_line(settings, listener))

@@ -15,7 +15,7 @@ from PIL import Image
 from ding_cls.errors import ImageError
 from ding_cls.images import load_rgb
 from ding_cls.serve import decoding
-from ding_cls.serve.decoding import Decoder, LargeImageError, Upload, is_plain, num_cores
+from ding_cls.serve.decoding import Decoder, LargeImageError, Upload, is_plain
 from tests.serve.toy import ColourPredictor
 
 
@@ -154,6 +154,3 @@ def test_steps_that_are_random_or_the_users_own_run_one_at_a_time() -> None:
         run(all_at_once, predictor)
         assert predictor.most == 1
 
-
-def test_there_is_a_core() -> None:
-    assert num_cores() >= 1
