@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -238,7 +240,7 @@ def _serve_by_workers(model: ServedModel, settings: ServeSettings, listener: soc
     # Each worker's share of the cores; torch and ONNX Runtime take no more.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = _config(f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=30)
+    config = _config(f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=10)
     workers = _Workers(config, [listener], ready_line(settings, listener))
     try:
         workers.run()
@@ -269,7 +271,8 @@ class _Workers(Multiprocess):
 
     def terminate_all(self) -> None:
         """Tell the workers to stop."""
-        print("stopping: the workers answer what is on its way", flush=True)
+        if self._ready is None:
+            print("stopping: the workers answer what is on its way", flush=True)
         super().terminate_all()
 
     def join_all(self) -> None:
@@ -284,6 +287,7 @@ class _Workers(Multiprocess):
 
 def worker_app() -> Starlette:
     """Return the application of one worker process, of what `serve` left in the environment."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     told = json.loads(os.environ[_VARIABLE])
     settings = ServeSettings(**json.loads(told["settings"]))
     try:
@@ -293,3 +297,11 @@ def worker_app() -> Starlette:
         # uvicorn starts no worker anew that ends so.
         sys.exit(STARTUP_FAILURE)
     return build_app(predictor, settings)
+
+
+def _end_with_parent() -> None:
+    """Stop once the process that looks after the workers is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
