@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ding_cls.answers.prediction import Prediction
     from ding_cls.inference.base import BasePredictor
-    from ding_cls.inference.loading import load
+    from ding_cls.inference.opening import load
     from ding_cls.inference.openmmlab import inference_model, init_model, show_result_pyplot
     from ding_cls.inference.predictor import Predictor
     from ding_cls.inference.sources import find_images
@@ -22,7 +22,7 @@ _HOMES = {
     "find_images": "inference.sources",
     "inference_model": "inference.openmmlab",
     "init_model": "inference.openmmlab",
-    "load": "inference.loading",
+    "load": "inference.opening",
     "show_result_pyplot": "inference.openmmlab",
 }
 

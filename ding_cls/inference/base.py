@@ -14,9 +14,12 @@ import numpy as np
 from ding_cls.answers.averaging import Logits, mean_logits
 from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.prediction import AnswerRule, Prediction
+from ding_cls.common.counting import counted, first_few
 from ding_cls.errors import ConfigError
 from ding_cls.images import readable_names
 from ding_cls.inference.sources import Source, name_of_source, sources_of
+
+_MAX_NAMED = 5
 
 Groups = tuple[list[tuple[list[int], list[Any]]], list[tuple[int, str]]]
 """A batch: (positions, pixels by preprocessing) of the images of each shape; (position, error) of the
@@ -162,6 +165,14 @@ class BasePredictor(ABC):
     def _answers(self, pixels: Sequence[Any], paths: Sequence[str | None]) -> list[Prediction]:
         logits = mean_logits(self.views(pixels), has_several_labels=self.has_several_labels)
         return self._rule.predictions(paths, logits)
+
+    def __repr__(self) -> str:
+        count = len(self.members)
+        parts = [counted(count, "network")] if count > 1 else []
+        parts += [counted(self.num_tasks, "task")] if self.num_tasks else []
+        parts.append(counted(len(self.names), "class", "classes"))
+        labels = "several labels; " if self.has_several_labels else ""
+        return f"<{type(self).__name__} of {', '.join(parts)}: {labels}{first_few(self.names, _MAX_NAMED)}>"
 
     @property
     def members(self) -> tuple[BasePredictor, ...]:

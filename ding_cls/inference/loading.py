@@ -1,4 +1,7 @@
-"""A predictor from what a user names: a run, a checkpoint, a file of weights, or a library's network."""
+"""A predictor of torch from a run's checkpoint, a file of weights, or a library's network.
+
+`ding_cls.inference.opening` tells these apart.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
@@ -18,7 +21,6 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import (
-    EXTENSIONS,
     NUM_IMAGENET_CLASSES,
     BaseDataset,
     PipelinePreprocessing,
@@ -26,8 +28,7 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
-from ding_cls.inference.ensemble import Ensemble
-from ding_cls.inference.members import refuse_repeated, with_folds
+from ding_cls.inference.members import refuse_image
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import (
     described_run,
@@ -51,104 +52,11 @@ from ding_cls.models.weights.timm import PREFIX, timm_library
 
 _LOGGER = logging.getLogger(__name__)
 
-Source = str | os.PathLike[str]
-Classes = str | os.PathLike[str] | Sequence[str] | None
+Source: TypeAlias = str | os.PathLike[str]
+Classes: TypeAlias = str | os.PathLike[str] | Sequence[str] | None
 
 
-def load(
-    source: Source | Sequence[Source] | None = None,
-    *,
-    model: str | nn.Module | None = None,
-    pretrained: bool = False,
-    classes: Classes = None,
-    threshold: float | None = None,
-    device: str | None = None,
-    allow_code: bool = False,
-    calibrated: bool = False,
-    max_risk: float | None = None,
-    tta: bool = False,
-) -> Predictor:
-    """Return a predictor of a run, of a file of weights, or of a library's own weights.
-
-    Args:
-        source: a run's folder (its best checkpoint), a checkpoint in it; or with ``model`` a file of weights
-            alone. Several in a list, or the folder of a cross-validation: the mean of their probabilities is
-            taken. None with ``pretrained``.
-        model: the name of the network that a file of weights is for, as ``build_model`` takes it; or, for a
-            run that was given a network instead of a name, that network.
-        pretrained: True: the weights of torchvision or timm for ``model``, downloaded once.
-        classes: names of the classes in the order of their numbers, or a text file with one a line; for
-            weights that are not of a run. None: ImageNet's, where there are 1,000.
-        threshold: the probability from which on a label is named, where an image may have several; None: what
-            the run's metric says, or 0.5.
-        device: where to compute, such as ``'cuda:0'``; None: CUDA where there is one.
-        allow_code: import the modules that the run's ``custom_imports`` names.
-        calibrated: use the temperature and the classes' thresholds that ``ding-cls calibrate`` has left in
-            the checkpoint; the mean of several has no thresholds.
-        max_risk: with that temperature, name so many images that at most so many percent are expected to be
-            wrong; the others are unknown.
-        tta: take the mean of the probabilities of each image and its mirror image.
-
-    Raises:
-        CheckpointError: the file is missing, damaged, says not what it was made for, or has no calibration.
-        ConfigError: arguments that do not go together, or classes without names or, of several, other ones.
-        ModelError: an unknown network, or weights that do not fit it.
-    """
-    sources = _sources(source)
-    are_weights = isinstance(model, str) or pretrained
-    has_risk, calibrated = max_risk is not None, calibrated or max_risk is not None
-    given = {"has_threshold": threshold is not None, "has_classes": classes is not None}
-    _check_together(
-        len(sources), model, are_weights=are_weights, calibrated=calibrated, has_risk=has_risk, **given
-    )
-
-    def member(each: Source | None) -> Predictor:
-        if isinstance(model, str) or pretrained:
-            return _predictor_of_weights(
-                each, model, pretrained=pretrained, classes=classes, device=device, tta=tta
-            )
-        rest: dict[str, Any] = {"calibrated": calibrated, "max_risk": max_risk, "tta": tta}
-        return _predictor_of_run(each, model, threshold, device, allow_code=allow_code, **rest)
-
-    if len(sources) == 1:
-        return member(sources[0])
-    refuse_repeated([each for each in sources if each is not None])
-    return Ensemble(list(map(member, sources)), list(map(str, sources)))
-
-
-def _check_together(
-    count: int,
-    model: Any,
-    *,
-    are_weights: bool,
-    has_threshold: bool,
-    has_classes: bool,
-    calibrated: bool,
-    has_risk: bool,
-) -> None:
-    """Refuse arguments of `load` that do not go together, for so many networks."""
-    if are_weights and has_threshold:
-        raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
-    if are_weights and calibrated:
-        raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
-    if count > 1 and has_risk:
-        raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
-    if not are_weights and has_classes:
-        raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
-    if count > 1 and isinstance(model, nn.Module):
-        raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")
-
-
-def _sources(source: Source | Sequence[Source] | None) -> Sequence[Source | None]:
-    """Return what names one network each."""
-    if source is None:
-        return [None]
-    if not isinstance(source, str | os.PathLike) and not source:
-        raise ConfigError("the list of networks is empty; name one at least")
-    return with_folds([source] if isinstance(source, str | os.PathLike) else source)
-
-
-def _predictor_of_run(
+def predictor_of_run(
     source: Source | None,
     model: nn.Module | None,
     threshold: float | None,
@@ -228,18 +136,6 @@ def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
     return state
 
 
-def refuse_image(source: str | os.PathLike[str]) -> None:
-    """Refuse an image in the place of the run.
-
-    Raises:
-        CheckpointError: it is one, by its name.
-    """
-    if Path(source).suffix.lower() in EXTENSIONS and os.path.isfile(source):
-        raise CheckpointError(
-            f"'{source}' is an image; the run or checkpoint is named first, then the images"
-        )
-
-
 def _holds_weights(file: Path) -> bool:
     try:
         return bool(read_weights(file))
@@ -247,7 +143,7 @@ def _holds_weights(file: Path) -> bool:
         return False
 
 
-def _predictor_of_weights(
+def predictor_of_weights(
     source: Source | None,
     model: str | nn.Module | None,
     *,

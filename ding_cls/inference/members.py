@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shlex import quote
 
-from ding_cls.checkpoint.keeper import CHECKPOINT_ENDINGS, best_file, checkpoint_file
-from ding_cls.data import EXTENSIONS
-from ding_cls.errors import ConfigError
+from ding_cls.checkpoint.places import CHECKPOINT_ENDINGS, best_file, checkpoint_file
+from ding_cls.errors import CheckpointError, ConfigError
+from ding_cls.images import EXTENSIONS
 from ding_cls.images.listing import list_images
 
 PathLike = str | os.PathLike[str]
@@ -56,17 +56,22 @@ def members_and_images(words: Sequence[str], *, has_images: bool = True) -> tupl
 
 
 def is_network(word: str) -> bool:
-    """Return whether a word names a checkpoint's file, a run's folder, or that of a cross-validation."""
+    """Return whether a word names a checkpoint, an ONNX file, a run's folder, or a cross-validation's."""
     if os.path.isfile(word):
         name = os.path.basename(word).lower()
         is_image = os.path.splitext(name)[1] in EXTENSIONS
-        return not is_image and (name.endswith(CHECKPOINT_ENDINGS) or _is_saved_by_torch(word))
+        return not is_image and (name.endswith((*CHECKPOINT_ENDINGS, ".onnx")) or _is_saved_by_torch(word))
     if not os.path.isdir(word):
         return False
     best = best_file(word)
     if not best.is_file():
         return bool(_folds(word))
     return best.parent.name == "ckpt" or not list_images(word)
+
+
+def is_onnx(source: PathLike) -> bool:
+    """Return whether an ONNX file is named, whether or not it is there."""
+    return os.fspath(source).lower().endswith(".onnx") and not os.path.isdir(source)
 
 
 def with_folds(sources: Iterable[PathLike]) -> list[PathLike]:
@@ -92,6 +97,18 @@ def refuse_repeated(sources: Iterable[PathLike]) -> None:
                 f"'{os.fspath(first)}' and '{os.fspath(source)}' are the same file, and a mean would count "
                 "it twice; name it once"
             )
+
+
+def refuse_image(source: str | os.PathLike[str]) -> None:
+    """Refuse an image in the place of the run.
+
+    Raises:
+        CheckpointError: it is one, by its name.
+    """
+    if Path(source).suffix.lower() in EXTENSIONS and os.path.isfile(source):
+        raise CheckpointError(
+            f"'{source}' is an image; the run or checkpoint is named first, then the images"
+        )
 
 
 def _is_other_network(word: str, members: Sequence[PathLike]) -> bool:

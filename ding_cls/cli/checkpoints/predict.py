@@ -23,9 +23,9 @@ def add_verbs(verbs: Verbs) -> None:
         "words",
         nargs="+",
         metavar="CKPT PATH",
-        help="a run's folder, or a file in its ckpt/, or several of them for their mean; then image files, "
-        "folders (all images in them, at any depth), patterns in quotes, or - for a list on the standard "
-        "input, one path a line",
+        help="a run's folder, or a file in its ckpt/, or several of them for their mean, or an ONNX file; "
+        "then image files, folders (all images in them, at any depth), patterns in quotes, or - for a list "
+        "on the standard input, one path a line",
     )
     predict.add_argument("--topk", type=int, default=3, metavar="K", help="classes of each image; 3")
     predict.add_argument(
@@ -176,8 +176,7 @@ def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     Raises:
         ConfigError: one of the two is missing, or both are named where one is.
     """
-    from ding_cls.inference.loading import refuse_image
-    from ding_cls.inference.members import members_and_images
+    from ding_cls.inference.members import is_onnx, members_and_images, refuse_image
 
     if arguments.split and (arguments.pretrained or arguments.model):
         raise ConfigError("--split is a run's own, and weights alone know no data: leave it out, name images")
@@ -185,6 +184,8 @@ def _named(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
         return [], arguments.words
     refuse_image(arguments.words[0])
     members, images = members_and_images(arguments.words, has_images=not arguments.split)
+    if arguments.split and any(map(is_onnx, members)):
+        raise ConfigError("--split is a run's own, and an ONNX file knows no data: leave it out, name images")
     if arguments.split and images:
         raise ConfigError(f"--split takes the run's own images, and '{images[0]}' is named: leave out one")
     return members, images

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +66,7 @@ class Decoder:
 
     def __init__(self, predictor: BasePredictor, *, max_pixels: int, num_threads: int) -> None:
         self._predictor, self._max_pixels = predictor, max_pixels
+        self._limit = f"more pixels than the limit of {max_pixels:,}; make it smaller"
         self._threads = ThreadPoolExecutor(num_threads, thread_name_prefix="decode")
         self._one_large = asyncio.Semaphore(1)
         self._lock: AbstractContextManager[Any] = nullcontext() if is_plain(predictor) else threading.Lock()
@@ -88,9 +88,13 @@ class Decoder:
         """Return an image as the predictor's ``prepare`` makes it; errors as in `image`."""
         return await self._decoded(upload, self._prepare)
 
-    def _prepare(self, image: Image.Image) -> list[Any]:
+    def alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Return what a function returns that prepares images by itself."""
         with self._lock:
-            return self._predictor.prepare(image)
+            return function(*arguments)
+
+    def _prepare(self, image: Image.Image) -> list[Any]:
+        return self.alone(self._predictor.prepare, image)
 
     async def _decoded(self, upload: Upload, use: Callable[[Image.Image], Result]) -> Result:
         def decode() -> Result:
@@ -104,12 +108,15 @@ class Decoder:
             return await in_thread(threads, decode)
 
     def _num_pixels(self, upload: Upload) -> int:
-        width, height = size_of(upload.file, label=upload.label)
+        try:
+            width, height = size_of(upload.file, label=upload.label)
+        except ImageError as error:
+            # Pillow has a limit of its own.
+            if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
+                raise LargeImageError(f"{upload.label} has {self._limit}") from None
+            raise
         if width * height > self._max_pixels:
-            raise LargeImageError(
-                f"{upload.label} has {width} x {height} pixels, more than the limit of {self._max_pixels:,}; "
-                "make it smaller"
-            )
+            raise LargeImageError(f"{upload.label} ({width} x {height}) has {self._limit}")
         return width * height
 
 
@@ -119,8 +126,3 @@ def is_plain(predictor: BasePredictor) -> bool:
         each.is_builtin and {step["type"] for step in each.pipeline} <= _PLAIN_STEPS
         for each in getattr(predictor, "preprocessings", ())
     )
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

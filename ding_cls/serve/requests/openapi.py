@@ -149,7 +149,7 @@ def _object(**properties: Any) -> dict[str, Any]:
 def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": len(predictor.classes) - 1}
     score, name = {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}
-    one = {"label": number, "name": name, "score": score}
+    one: dict[str, Any] = {"label": number, "name": name, "score": score}
     tasks = (
         {}
         if predictor.num_tasks is None
@@ -159,7 +159,10 @@ def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any
     first = lists if predictor.has_several_labels or predictor.num_tasks is not None else one
     place = one if predictor.num_tasks is None else lists
     top = {"type": "array", "items": _object(**place), "maxItems": settings.topk}
-    answer = {**first, "top": {**top, "description": "The likeliest classes, the likeliest first."}}
+    answer: dict[str, Any] = {
+        **first,
+        "top": {**top, "description": "The likeliest classes, the likeliest first."},
+    }
     if predictor.thresholds is not None and not predictor.has_several_labels:
         unknown = "null where no class is likely enough; the name is 'unknown' then"
         answer["label"] = {"anyOf": [first["label"], {"type": "null"}], "description": unknown}

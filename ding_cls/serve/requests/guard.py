@@ -16,13 +16,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ding_cls.serve.metrics import ServerMetrics
+from ding_cls.serve.requests.metrics import ServerMetrics
 from ding_cls.serve.settings import ServeSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+                MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         try:
