@@ -75,6 +75,7 @@ FOLDERS = {
     "ding_cls/report": "pictures and pages about a run, from plain records",
     "ding_cls/report/assets": "style and scripts of pages",
     "ding_cls/report/templates": "pages of jinja2; `base.html` is what they share",
+    "ding_cls/serve/requests": "from a request to images and back: limits, refusals, answers, counts",
     "ding_cls/serve/assets": "the page of a server, its style and script",
     "ding_cls/distributed": "joining processes, collectives, DDP",
     "ding_cls/config": "configs: read, merged, checked, compiled; never imports torch",
