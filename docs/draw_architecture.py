@@ -57,6 +57,8 @@ FOLDERS = {
     "ding_cls/data/assets": "the embedded digits",
     "ding_cls/export": "networks as ONNX and other files, checked before they are published",
     "ding_cls/serve": "predictions over HTTP, and the page to try it on",
+    "ding_cls/serve/requests": "from a request to images and back: limits, refusals, answers, counts",
+    "ding_cls/serve/assets": "the page of a server: its style and scripts",
     "ding_cls/inference/onnx": "a predictor of an ONNX file, without torch",
     "ding_cls/images": "files and folders of images, without torch; `image_io.py` decodes",
     "ding_cls/images/decoding": "which images are read, what decoders say, what is wrong with a file",

@@ -14,6 +14,7 @@ from ding_cls.cli.checkpoints import calibrate, compare, evaluate, predict, repo
 from ding_cls.cli.exits import guarded as _guarded
 from ding_cls.cli.looking import curves, lr_find, show
 from ding_cls.cli.run import run_program
+from ding_cls.cli.shipping import serve
 
 __all__ = ["main", "run_program"]
 
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB")
     judging = (evaluate, compare, report, predict, calibrate)
     looking = (doctor, show, curves, lr_find)
-    for group in (run, kfold, *judging, *looking, config, hooks, models, prepare, environment):
+    shipping = (serve,)
+    for group in (run, kfold, *judging, *shipping, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser
