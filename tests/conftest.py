@@ -4,11 +4,13 @@ import gc
 import io
 import os
 import resource
+import shutil
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -192,3 +194,20 @@ def cpu_s() -> float:
     """Return the processor seconds of this process, and of its children that have ended."""
     used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Debian's Chromium, without a window, driven by playwright."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright, which drives a browser, is missing"
+    )
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("chromium is not installed")
+    home = str(tmp_path_factory.mktemp("home"))
+    with playwright.sync_playwright() as driver:
+        # A container's root has no sandbox, and perhaps no home.
+        options = {"args": ["--no-sandbox"], "env": {**os.environ, "HOME": home}}
+        opened = driver.chromium.launch(executable_path=chromium, **options)
+        yield opened
+        opened.close()

@@ -19,6 +19,11 @@ from ding_cls.answers.risk_curve import RiskCurve, RiskPoint
 from ding_cls.errors import CheckpointError, ConfigError
 
 KEY = "calibration"
+FITTED_ON_THESE = (
+    "the calibration was fitted on these images: on others ece and nll are not as low; evaluate another split"
+)
+"""What an evaluation warns of."""
+
 NEVER = float("inf")
 """The threshold of a class that none makes precise enough."""
 

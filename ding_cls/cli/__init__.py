@@ -14,7 +14,7 @@ from ding_cls.cli.checkpoints import calibrate, compare, evaluate, predict, repo
 from ding_cls.cli.exits import guarded as _guarded
 from ding_cls.cli.looking import curves, lr_find, show
 from ding_cls.cli.run import run_program
-from ding_cls.cli.shipping import export, publish
+from ding_cls.cli.shipping import export, publish, serve
 
 __all__ = ["main", "run_program"]
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB")
     judging = (evaluate, compare, report, predict, calibrate)
     looking = (doctor, show, curves, lr_find)
-    shipping = (export, publish)
+    shipping = (export, publish, serve)
     for group in (run, kfold, *judging, *shipping, *looking, config, hooks, models, prepare, environment):
         group.add_verbs(verbs)
     return parser

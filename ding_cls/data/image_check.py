@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from torch.utils.data import DataLoader, Dataset
 
 from ding_cls.common.seed import sample_randomness
-from ding_cls.data.datasets.tables.files import missing_files
 from ding_cls.data.datasets.wrappers import IndexedDataset, image_file, loaded
 from ding_cls.data.labels import sample_names
 from ding_cls.data.loader import worker_options
@@ -20,6 +19,7 @@ from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.distributed import gather_objects, get_rank, get_world_size
 from ding_cls.errors import DataError
 from ding_cls.images.image_io import load_rgb
+from ding_cls.images.tables.files import missing_files
 
 _BATCH_SIZE = 8
 # What libraries raise for files that they cannot decode.

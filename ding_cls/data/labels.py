@@ -16,15 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.data.label_words import are_positions, class_numbers, names_in, names_of_numbers
 from ding_cls.errors import DataError
-from ding_cls.images.class_names import padded_name, renumbering, unknown_word
-
-MOST_CLASSES = 10_000_000
-"""More classes than any dataset has: a number from here on is a mistake, and takes memory to name."""
-
-# What pandas makes of whole numbers where a cell of the column is empty; and negative ones.
-_WHOLE = re.compile(r"-\d+|-?\d+\.0+")
+from ding_cls.images.class_names import renumbering
+from ding_cls.images.label_words import MOST_CLASSES, class_numbers, names_of_numbers, numbered
 
 
 def as_target(label: Any) -> int | torch.Tensor:
@@ -50,53 +44,6 @@ def as_target(label: Any) -> int | torch.Tensor:
             "whole numbers (tasks,), or floats (classes,)"
         )
     return torch.from_numpy(array.astype(np.int64 if is_whole else np.float32))
-
-
-def numbered(
-    words: Sequence[Sequence[str]],
-    classes: Sequence[str] | None,
-    places: Sequence[str],
-    *,
-    counts: bool = False,
-) -> tuple[list[list[int]], tuple[str, ...] | None]:
-    """Return the class numbers that words mean, and the class names.
-
-    A word that is a class's name, letter for letter, is that class. Where no word is one and all of them are
-    whole numbers, as one counts, they are positions in the list of classes.
-
-    Args:
-        words: of each sample.
-        classes: names in the order of their numbers; where None, those of ``names_in``.
-        places: how an error names each sample.
-        counts: as in ``names_in``.
-
-    Returns:
-        The names are None where nobody named the classes and the labels are their numbers.
-
-    Raises:
-        DataError: a word is none of the classes, or may be two of them.
-    """
-    first: dict[str, str] = {}
-    for place, each in zip(places, words, strict=True):
-        for word in each:
-            first.setdefault(word, place)
-    if classes is None:
-        for word, place in first.items():
-            _check_number(word, place)
-        names = names_in(first, counts=counts)
-        are_numbers = names is None
-    else:
-        names = tuple(classes)
-        are_numbers = are_positions(first, names)
-    if are_numbers or names is None:
-        return [[int(word) for word in each] for each in words], names
-    numbers = {name: number for number, name in enumerate(names)}
-    for word, place in first.items():
-        if word not in numbers and (padded := padded_name(word, names, place)) is not None:
-            numbers[word] = numbers[padded]
-        if word not in numbers:
-            raise DataError(f"{place}: {unknown_word(word, names)}")
-    return [[numbers[word] for word in each] for each in words], names
 
 
 def numbered_array(
@@ -168,27 +115,6 @@ def renumbered(
     spread = np.zeros((len(labels), len(classes)), labels.dtype)
     spread[:, table] = labels
     return spread
-
-
-def number_names(highest: int) -> tuple[str, ...]:
-    """Return names for the classes from 0 to ``highest`` that nobody named: their numbers.
-
-    Raises:
-        DataError: there would be more classes than any dataset has.
-    """
-    if highest >= MOST_CLASSES:
-        raise DataError(
-            f"there is a class number {highest}; class numbers count up from 0, or name them all in 'classes'"
-        )
-    return tuple(str(number) for number in range(highest + 1))
-
-
-def _check_number(word: str, place: str) -> None:
-    """Refuse a label that is a whole number, but not one that counts classes."""
-    if _WHOLE.fullmatch(word):
-        raise DataError(
-            f"{place}: {word!r} is no class number; write whole numbers from 0 on, or name all in 'classes'"
-        )
 
 
 class LabelView(Sequence[Any]):

@@ -104,6 +104,28 @@ def decode_rgb(file: BinaryIO, *, label: str, look: Look | None = None) -> Image
     return rgb
 
 
+def size_of(file: BinaryIO, *, label: str) -> tuple[int, int]:
+    """Return width and height of an open image file, as its header says; no pixel is decoded.
+
+    Args:
+        file: as in `decode_rgb`; its position is the beginning afterwards.
+        label: how an error names the image.
+
+    Raises:
+        ImageError: as `load_rgb`.
+    """
+    with decoder_messages() as messages:
+        try:
+            with Image.open(file, formats=formats_of(file)) as image:
+                return image.size
+        # As above.
+        except Exception as error:
+            reason, remedy = fault_of_file(error, file, messages)
+            raise ImageError(f"{label} {reason}; {remedy}") from error
+        finally:
+            file.seek(0)
+
+
 @lru_cache(maxsize=1000)
 def _report(label: str, message: str, count: int) -> None:
     """Log what a decoder said of an image that it decoded all the same; of each once, not in every epoch."""

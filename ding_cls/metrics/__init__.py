@@ -1,16 +1,6 @@
 """Metrics as sums and counts. It knows logits and targets, and neither loaders, networks nor processes."""
 
-from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
-from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss, plain_totals
-from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
-from ding_cls.metrics.classification import ImageClassificationMetric, build_metric, described_metric
-from ding_cls.metrics.combined import ClassificationMetrics, known_metrics, native_key
-from ding_cls.metrics.from_torchmetrics import TorchMetric
-from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
-from ding_cls.metrics.openmmlab import DatasetMetric
-from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
-from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
-from ding_cls.metrics.show import (
+from ding_cls.answers.show import (
     Display,
     digits_of,
     fits_a_line,
@@ -21,6 +11,16 @@ from ding_cls.metrics.show import (
     shown_results,
     where_lists_are,
 )
+from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
+from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss, plain_totals
+from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
+from ding_cls.metrics.classification import ImageClassificationMetric, build_metric, described_metric
+from ding_cls.metrics.combined import ClassificationMetrics, known_metrics, native_key
+from ding_cls.metrics.from_torchmetrics import TorchMetric
+from ding_cls.metrics.multilabel import ExactMatch, MultiLabelMetric
+from ding_cls.metrics.openmmlab import DatasetMetric
+from ding_cls.metrics.per_class import ConfusionMatrix, SingleLabelMetric
+from ding_cls.metrics.ranking import Auroc, AveragePrecision, auroc, average_precision
 from ding_cls.metrics.targets import target_ranks
 
 __all__ = [

@@ -3,19 +3,22 @@
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
+from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
+from ding_cls.answers.evaluation.report import Evaluation
 from ding_cls.common.logs.log import text_logger
 from ding_cls.common.process import launched_rank, launched_world_size
-from ding_cls.common.tables import TABLE_ENDINGS, checked_ending, published, write_json, write_table
+from ding_cls.common.tables import checked_ending
 from ding_cls.data import EvalLoader, build_eval_loader
 from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_size
+from ding_cls.inference.members import is_onnx
+from ding_cls.inference.onnx.evaluation import evaluate_onnx
 from ding_cls.inference.saved_run import label_threshold
 from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
@@ -33,18 +36,11 @@ from ding_cls.pipeline.evaluation.inputs import (
 )
 from ding_cls.pipeline.evaluation.mirrored import with_mirrored
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import (
-    COLUMNS,
-    Recorder,
-    column_types,
-    sample_paths,
-)
+from ding_cls.pipeline.evaluation.sample_records import Recorder
 from ding_cls.pipeline.image_check import readable_split
 from ding_cls.worker import MetricSerialEvaluator
-from ding_cls.worker.evaluation.results import plain
 
 _LOGGER = logging.getLogger(__name__)
-OUT_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 
 def evaluate(
@@ -66,7 +62,7 @@ def evaluate(
     """Return loss, acc1, acc5 and the number of samples of a checkpoint, exactly, on any number of processes.
 
     Args:
-        checkpoint: a run's folder (its best one) or file; with a ``config`` also any file of weights.
+        checkpoint: a run's folder (its best one) or file; with a ``config`` also weights alone; an ONNX file.
         config: a config file, a run's folder, or nested dicts: data and metric are its own.
         data: folder of the split's folder, or of class folders; a table; arrays (``.npz``); None: the run's.
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
@@ -88,7 +84,8 @@ def evaluate(
         DataError: the folder is missing, empty, or has other classes; ``out`` cannot be written.
     """
     ending = "" if out is None else checked_ending(out, OUT_ENDINGS)
-    report = evaluate_checkpoint(
+    is_file = model is None and is_onnx(checkpoint)
+    report: Evaluation = (evaluate_onnx if is_file else partial(evaluate_checkpoint, model=model))(
         checkpoint,
         config=config,
         data=data,
@@ -96,7 +93,6 @@ def evaluate(
         batch_size=batch_size,
         metric=metric,
         overrides=overrides,
-        model=model,
         keep_predictions=ending == ".npz",
         intervals=ending == ".json",
         allow_code=allow_code,
@@ -241,48 +237,3 @@ def _evaluated(
         intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
         tta=tta,
     )
-
-
-def write_report(out: str | os.PathLike[str], report: EvaluationReport) -> None:
-    """Publish an evaluation as the ending of ``out`` says; see `evaluate`.
-
-    Raises:
-        ConfigError: another ending.
-        DataError: it cannot be written.
-    """
-    ending = checked_ending(out, OUT_ENDINGS)
-    if ending == ".npz":
-        write_arrays(Path(out), report.predictions)
-        return
-    rows = report.records.rows(sample_paths(report.dataset), report.classes)
-    if ending != ".json":
-        write_table(out, COLUMNS, rows, types=column_types(report.records.kind))
-        return
-    write_json(
-        out,
-        {
-            "checkpoint": str(report.checkpoint),
-            "train_iter": report.train_iter,
-            "folder": report.folder,
-            "split": report.split,
-            **({"tta": True} if report.tta else {}),
-            "num_samples": report.num_samples,
-            **({"temperature": list(report.calibration.temperatures)} if report.calibration else {}),
-            "results": plain(report.result),
-            "intervals": {name: list(each) for name, each in report.intervals.items()},
-            "per_class": plain(report.per_class()),
-            "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
-        },
-    )
-
-
-def write_arrays(out: Path, values: Mapping[str, Any]) -> None:
-    """Publish tensors and arrays as an ``.npz`` file.
-
-    Raises:
-        DataError: it cannot be written.
-        DiskError: the disk is full or fails.
-    """
-    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
-    with published(out) as file:
-        np.savez(file, **arrays)

@@ -22,13 +22,14 @@ from ding_cls.config.tree import at
 from ding_cls.config.user_code import import_user_code
 from ding_cls.data import TrainLoader, build_eval_loader, build_train_loader
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.labelled import TABLES
 from ding_cls.inference.saved_run import GIVEN
 from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.checks.labels import metric_for
 from ding_cls.pipeline.checks.losses import check_losses, fill_num_classes
 from ding_cls.pipeline.checks.shapes import check_image_shapes
 from ding_cls.pipeline.datasets.data_argument import lay_data_folder
-from ding_cls.pipeline.datasets.data_file import TABLES, is_data_file, table_lines, training_sections
+from ding_cls.pipeline.datasets.data_file import is_data_file, table_lines, training_sections
 from ding_cls.pipeline.datasets.input_statistics import fill_input_statistics
 from ding_cls.pipeline.hooks import implied_hooks
 from ding_cls.pipeline.image_check import readable_datasets, shown_count

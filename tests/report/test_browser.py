@@ -1,9 +1,6 @@
 """A browser opens reports from files: what is clicked opens, nothing is fetched, nothing is too wide."""
 
-import os
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,7 @@ from tests.report.example import HOSTILE, example_record
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("jinja2")
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright, which drives a browser, is missing"
-)
 
-CHROMIUM = shutil.which("chromium")
 SHAPES = [(width, scheme) for width in (400, 1600) for scheme in ("light", "dark")]
 FLOWERS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 CUT_OFF = """
@@ -29,19 +22,6 @@ CUT_OFF = """
 ).map((box) => box.innerText)
 """
 WIDTH = "[document.documentElement.scrollWidth, window.innerWidth]"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    home = str(tmp_path_factory.mktemp("home"))
-    with playwright.sync_playwright() as driver:
-        # A container's root has no sandbox, and perhaps no home.
-        options = {"args": ["--no-sandbox"], "env": {**os.environ, "HOME": home}}
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, **options)
-        yield chromium
-        chromium.close()
 
 
 class Tab:

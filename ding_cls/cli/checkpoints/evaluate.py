@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from ding_cls.cli.arguments import (
     Verbs,
@@ -25,7 +26,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="loss, accuracy and any other metric of a checkpoint, by class and by image",
         description="Evaluate a checkpoint on a split, or on a folder with one sub-folder for each class. "
         "Network, preprocessing and class numbers are the checkpoint's; data and metric too, or those of a "
-        "config that is named before it.",
+        "config that is named before it. An ONNX file is evaluated on --data, without torch.",
         epilog="Example: ding-cls eval runs/flowers --split test",
     )
     evaluate.set_defaults(verb=_evaluate)
@@ -76,12 +77,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.wrong is not None and arguments.wrong < 1:
         raise ConfigError(f"--wrong {arguments.wrong} must be at least 1")
 
+    from ding_cls.answers.evaluation.files import OUT_ENDINGS, write_report
+    from ding_cls.answers.evaluation.summary import print_evaluation
     from ding_cls.common.tables import checked_ending
-    from ding_cls.pipeline.evaluate import OUT_ENDINGS, evaluate_checkpoint, write_report
-    from ding_cls.pipeline.evaluation.summary import print_evaluation
+    from ding_cls.inference.members import is_onnx
 
     ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
-    report = evaluate_checkpoint(
+    evaluate: Any
+    if is_onnx(checkpoint):
+        from ding_cls.inference.onnx.evaluation import evaluate_onnx as evaluate
+    else:
+        from ding_cls.pipeline.evaluate import evaluate_checkpoint as evaluate
+    report = evaluate(
         checkpoint,
         config=config,
         data=arguments.data,
@@ -109,6 +116,8 @@ def _named(words: list[str]) -> tuple[str | None, str, list[str]]:
     check_stray(files[2:], "ding-cls eval [CONFIG] CKPT: ")
     if not files:
         raise ConfigError("say which checkpoint: a run's folder, or a file in its ckpt/")
+    if len(files) == 2 and files[0].lower().endswith(".onnx"):
+        raise ConfigError(f"images go behind --data: ding-cls eval {files[0]} --data {files[1]}")
     if len(files) > 2:
         raise ConfigError(f"a config and a checkpoint at most; given were {', '.join(files)}")
     if len(files) == 2 and files[1].endswith(_CONFIGS) and not files[0].endswith(_CONFIGS):

@@ -19,9 +19,7 @@ from torch.utils.data import Dataset
 
 from ding_cls.data.datasets.openmmlab import evaluate_scores
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.datasets.tables.lists import read_class_names, read_lines, read_pairs
-from ding_cls.data.label_words import check_positions
-from ding_cls.data.labels import LabelView, as_target, number_names, numbered
+from ding_cls.data.labels import LabelView, as_target
 from ding_cls.data.transforms.array_ops import as_pixels, described_sample
 from ding_cls.data.transforms.compose import Compose, Described
 from ding_cls.data.transforms.default import pipeline_preprocessing
@@ -30,8 +28,10 @@ from ding_cls.data.transforms.preprocessing import PipelinePreprocessing
 from ding_cls.errors import DataError
 from ding_cls.images.class_names import listed_names
 from ding_cls.images.decoding.formats import EXTENSIONS
+from ding_cls.images.label_words import check_positions, number_names, numbered
 from ding_cls.images.left_out import LeftOut
 from ding_cls.images.listing import check_classes, list_classes, list_images, list_samples
+from ding_cls.images.tables.lists import read_class_names, read_lines, read_pairs
 
 Annotation = dict[str, Any]
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from ding_cls.common.files import atomic_write
 from ding_cls.data.labels import label_view, sample_names
+from ding_cls.images.sample_text import below_their_folder, label_texts, listed
 
 # More than the list of any dataset; a damaged file shall not fill the memory.
 _MOST_BYTES = 1 << 32
@@ -46,7 +47,7 @@ class SampleList:
             without: names of samples that are left out.
         """
         given = sample_names(dataset)
-        names, labels = _below_their_folder(given), _label_texts(dataset)
+        names, labels = below_their_folder(given), _label_texts(dataset)
         if without:
             left_out = set(without)
             kept = [place for place, name in enumerate(given) if name not in left_out]
@@ -137,23 +138,9 @@ def changes(before: SampleList, after: SampleList, classes: Sequence[str] = ()) 
     return Changes(new.total() - moved, gone.total() - moved, moved, first)
 
 
-def listed(names: Iterable[str], values: Iterable[object]) -> bytes:
-    """Return ``name\\0value\\n`` for each sample, in UTF-8 or in the file system's own bytes."""
-    text = "".join([f"{name}\0{value}\n" for name, value in zip(names, values, strict=True)])
-    return text.encode(errors="surrogateescape")
-
-
 def _file_of(folder: Path, split: str, digest: str) -> Path:
     # Its own name for each list: none is ever out of date, and a run that changes back finds the former.
     return folder / f"{split}-{os.path.basename(digest)[:16]}.gz"
-
-
-def _below_their_folder(names: list[str]) -> list[str]:
-    if not names or not all(map(os.path.isabs, names)):
-        return names
-    first, last = min(names), max(names)
-    length = len(os.path.commonpath([first, last]) if first != last else os.path.dirname(first))
-    return [name[length:].lstrip(os.sep) for name in names]
 
 
 def _names(pairs: Counter[tuple[str, str]]) -> Counter[str]:
@@ -184,11 +171,7 @@ def _label_texts(dataset: Any) -> list[str]:
         targets = None
     if targets is None or len(targets) != len(dataset):
         return [""] * len(dataset)
-    if len(targets) and np.ndim(targets[0]) > 0:
-        # A row at a time: all of them in one array are a gigabyte for 30,000 samples of 1,000 classes.
-        known: dict[bytes, str] = {}
-        return [_row_text(np.asarray(each).reshape(-1), known) for each in targets]
-    return list(map(str, np.asarray(targets).tolist()))
+    return label_texts(targets)
 
 
 def _targets_of(dataset: Any) -> Any:
@@ -201,19 +184,3 @@ def _targets_of(dataset: Any) -> Any:
     if hasattr(dataset, "get_cat_ids"):
         return [",".join(map(str, dataset.get_cat_ids(index))) for index in range(len(dataset))]
     return None
-
-
-def _row_text(row: Any, known: dict[bytes, str]) -> str:
-    """Return a row of labels as text: all whole numbers, or of floats those that are not 0, by place.
-
-    Args:
-        row: ``(K,)``.
-        known: the texts so far, by content.
-    """
-    is_whole = np.issubdtype(row.dtype, np.integer)
-    row = np.ascontiguousarray(row, np.int64 if is_whole else np.float64)
-    key = row.tobytes()
-    if key not in known:
-        places = range(len(row)) if is_whole else np.flatnonzero(row).tolist()
-        known[key] = ",".join(f"{row[k]}" if is_whole else f"{k}:{row[k]:.9g}" for k in places)
-    return known[key]

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.datasets.tables.lists import read_lines
 from ding_cls.data.labels import renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.images.tables.lists import read_lines
 
 
 class _WithOwnClasses(CustomDataset):

@@ -19,21 +19,15 @@ import torch
 
 from ding_cls.data.datasets.base import Annotation, CustomDataset
 from ding_cls.data.datasets.registry import DATASETS
-from ding_cls.data.datasets.tables.lists import read_lines, read_pairs
-from ding_cls.data.labels import MOST_CLASSES, LabelView, number_names, numbered, numbered_array, renumbered
+from ding_cls.data.labels import LabelView, numbered_array, renumbered
 from ding_cls.data.transforms.compose import Described
 from ding_cls.errors import DataError
 from ding_cls.images.decoding.formats import EXTENSIONS
+from ding_cls.images.label_words import MOST_CLASSES, multi_hot, number_names, numbered
+from ding_cls.images.tables.lists import read_lines, read_pairs
 
 DIFFICULT = -1
 """What stands in a label where an annotator was not sure, as in mmclassification."""
-
-
-def multi_hot(numbers: Sequence[int], num_classes: int) -> npt.NDArray[np.float32]:
-    """Return 1 for each of the numbers, else 0: float32 ``(num_classes,)``."""
-    hot = np.zeros(num_classes, np.float32)
-    hot[list(numbers)] = 1
-    return hot
 
 
 @DATASETS.register_module()

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ding_cls.data.datasets.fine_grained import read_mat
-from ding_cls.data.datasets.tables.lists import read_lines
 from ding_cls.data.tools.split_folder import new_folder
 from ding_cls.errors import DataError
+from ding_cls.images.tables.lists import read_lines
 
 TRAINING = "ILSVRC2012_img_train.tar"
 VALIDATION = "ILSVRC2012_img_val.tar"

@@ -3,14 +3,11 @@
 The unit is the sample: one draw is as many samples, drawn with replacement, whatever labels or tasks one has.
 That samples are independent is assumed; frames of one film, or images of one patient, are not, and the true
 interval is wider. It must not know which metric it is.
-
-Source: An Introduction to the Bootstrap, Efron & Tibshirani 1993: the percentile interval (section 13.3), and
-that a bias above a quarter of the standard error is not to be ignored (section 10.3): there is none then.
 """
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +15,15 @@ import numpy as np
 import torch
 
 from ding_cls.answers.proportions import Interval, wilson
+from ding_cls.answers.resampling import (
+    MAX_SCORES,
+    NUM_DRAWS,
+    NUM_DRAWS_OF_SCORES,
+    counts_of_draws,
+    percentiles,
+)
 from ding_cls.metrics.base import IMetric, SumMetric
 
-NUM_DRAWS = 1000
-NUM_DRAWS_OF_SCORES = 200
-"""Draws where a metric needs all scores each time."""
-
-MAX_SCORES = 250_000
-"""With more logits than this a metric that needs all scores is not resampled: it would take many seconds."""
-
-_TAIL = 0.025
-_Z = 1.959963984540054
-_SEED = 0
-_MAX_BIAS = 0.25
 _MAX_SUMS = 100_000
 _CHUNK = 2**22
 
@@ -160,28 +153,6 @@ def lean_metric(metric: IMetric, num_scores: int) -> SumMetric | None:
         num_scores: how many logits all samples have.
     """
     return metric.lean(has_scores=num_scores <= MAX_SCORES) if isinstance(metric, SumMetric) else None
-
-
-def percentiles(draws: np.ndarray[Any, Any], value: float) -> Interval | None:
-    """Return between which values the middle 95 % of the draws of a number lie; None where they cannot tell.
-
-    Args:
-        draws: float64 ``(B,)``.
-        value: the number itself.
-    """
-    if not np.isfinite(draws).all() or np.ptp(draws) <= 1e-12 * max(1.0, abs(value)):
-        return None
-    if abs(draws.mean() - value) > _MAX_BIAS * draws.std():
-        return None
-    low, high = np.quantile(draws, [_TAIL, 1 - _TAIL])
-    return float(low), float(high)
-
-
-def counts_of_draws(num_samples: int, num_draws: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield how often each sample is in a draw, int64 ``(N,)``, of as many samples with replacement."""
-    random = np.random.default_rng(_SEED)
-    for _ in range(num_draws):
-        yield np.bincount(random.integers(0, num_samples, num_samples), minlength=num_samples)
 
 
 def _draws(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ding_cls.answers.proportions import Interval
-from ding_cls.metrics.analysis.bootstrap import NUM_DRAWS, counts_of_draws, percentiles
+from ding_cls.answers.resampling import NUM_DRAWS, counts_of_draws, percentiles
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ding_cls.answers.evaluation.records import COLUMNS
 from ding_cls.common.tables import SEPARATOR, TABLE_ENDINGS, read_parquet
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import DataError
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.sample_records import (
-    COLUMNS,
     predicted_of,
     probabilities_of,
     right_ones,

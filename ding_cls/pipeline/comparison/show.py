@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.answers.evaluation.summary import interval_text, printable
 from ding_cls.answers.proportions import Interval
 from ding_cls.common.tables import write_json
 from ding_cls.config.tools.diff import ABSENT
 from ding_cls.config.tools.show import literal
 from ding_cls.pipeline.comparison.compare import Comparison, Pair
-from ding_cls.pipeline.evaluation.summary import interval_text, printable
 
 _MANY = 10_000
 

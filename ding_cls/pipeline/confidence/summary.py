@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.answers.evaluation.summary import MAX_CLASSES, head_of, printable
 from ding_cls.answers.proportions import wilson
 from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.common.counting import first_few
 from ding_cls.common.tables import write_json
 from ding_cls.data import readable_names
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
-from ding_cls.pipeline.evaluation.summary import MAX_CLASSES, head_of, printable
 
 _COVERAGES = (100, 95, 90, 80, 70, 60, 50, 40, 30, 20, 10)
 _FEW = 5

@@ -4,7 +4,7 @@ It must not know networks or loaders.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,20 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.tree import at
 from ding_cls.data import CSVDataset, innermost
 from ding_cls.data.datasets.arrays import array_names
-from ding_cls.data.datasets.tables.columns import Columns, find_columns
-from ding_cls.data.datasets.tables.reading import listed, read_table
 from ding_cls.errors import DataError
+from ding_cls.images.labelled import TABLES
 from ding_cls.images.split_words import (
     counterparts,
-    same_word,
     split_hinted,
     split_of,
-    splits_among,
     with_word,
 )
+from ding_cls.images.tables.columns import Columns, find_columns
+from ding_cls.images.tables.label_table import chosen_split, words_of_splits
+from ding_cls.images.tables.reading import read_table
+from ding_cls.images.tables.remarks import named_columns, remarks_on
 from ding_cls.pipeline.datasets.dataset_cfg import inner_of, is_in_memory
 
-TABLES = (".csv", ".tsv", ".txt")
 _ARRAYS = ".npz"
 _FOLDER_KEYS = {"train": "policy.collect.learn_data_path", "val": "policy.collect.eval_data_path"}
 _FOR_EACH_CLASS = {"type": "CrossEntropyLoss", "use_sigmoid": True}
@@ -100,15 +100,9 @@ def evaluation_section(
         DataError: it has no such split.
     """
     found = split_sections(data, like)
-    if split is None and "" in found:
-        split = next((name for name in ("val", "test") if name in found), "")
-    elif split is None:
-        split = "val" if "val" in found else "test"
-    if split not in found and set(found) == {""}:
-        raise DataError(f"{os.fspath(data)!r} has no column of splits; leave out --split {split}")
-    if split not in found:
-        raise DataError(_no_split(os.fspath(data), split, found))
-    return found[split], split or None
+    splits = [name for name in found if name]
+    chosen = chosen_split(os.fspath(data), splits, split, has_all="" in found)
+    return found[chosen], chosen or None
 
 
 def table_lines(datasets: Iterable[Any], *, is_training: bool = True) -> list[str]:
@@ -123,32 +117,10 @@ def table_lines(datasets: Iterable[Any], *, is_training: bool = True) -> list[st
     remarks: dict[tuple[Any, ...], dict[str, None]] = {}
     for dataset in (inner for each in datasets for inner in innermost(each)):
         if isinstance(dataset, CSVDataset):
-            key = tuple(f"{kind} from {name!r}" for kind, name in _named(dataset).items())
+            key = named_columns(dataset)
             files.setdefault(key, {})[str(dataset.ann_file)] = None
-            remarks.setdefault(key, {}).update(dict.fromkeys(_remarks(dataset, is_training=is_training)))
+            remarks.setdefault(key, {}).update(dict.fromkeys(remarks_on(dataset, is_training=is_training)))
     return ["; ".join([f"{', '.join(files[key])}: {', '.join(key)}", *remarks[key]]) for key in files]
-
-
-def _named(table: CSVDataset) -> dict[str, str]:
-    return {kind: table.columns[kind] for kind in ("path", "label", "split") if kind in table.columns}
-
-
-def _remarks(table: CSVDataset, *, is_training: bool) -> Iterator[str]:
-    weight, group = (table.columns.get(kind) if is_training else None for kind in ("weight", "group"))
-    if table.has_flags:
-        kind = "several labels" if table.labels == "several" else "one label"
-        is_either = table.is_one_hot and table.labels == "several" and is_training
-        hint = " (policy.collect.train.labels=one reads one: each line has one 1)" if is_either else ""
-        yield f"columns of 0 and 1, read as {kind}{hint}"
-    elif table.labels == "several":
-        yield f"several labels, with {table.separator!r} between them"
-    if weight is not None:
-        yield f"weights in the loss from {weight!r} (weight=None leaves them out)"
-    if group is not None:
-        yield f"groups from {group!r}, which stay together in kfold"
-    if table.unused:
-        yield f"not used: {listed(table.unused)}"
-    yield from table.remarks
 
 
 def _worded(cfg: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any] | None:
@@ -236,24 +208,10 @@ def _has_same_columns(file: str, described: Mapping[str, Any]) -> bool:
 
 
 def _by_split(file: str, columns: Columns, described: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    if columns.split is None:
-        return {}
-    sections = {}
-    for split, words in splits_among(columns.words).items():
-        other = next((word for word in words if not same_word(word, words[0])), None)
-        if other is not None:
-            raise DataError(
-                f"the CSV file {file!r}: {words[0]!r} and {other!r} in the column {columns.split!r} mean "
-                "one split; write one word"
-            )
-        if words:
-            sections[split] = {**described, "split": words[0], "split_column": columns.split}
-    if not sections:
-        raise DataError(
-            f"the CSV file {file!r}: its column {columns.split!r} says {listed(sorted(columns.words))}; it "
-            "says train, val or test"
-        )
-    return sections
+    return {
+        split: {**described, "split": word, "split_column": columns.split}
+        for split, word in words_of_splits(file, columns).items()
+    }
 
 
 def _no_split(file: str, split: str, found: Mapping[str, Any]) -> str:

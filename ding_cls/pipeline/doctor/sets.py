@@ -11,13 +11,13 @@ from typing import Any
 
 from ding_cls.config import checked_config
 from ding_cls.data import ImageNetDataset, build_dataset, find_split, innermost
-from ding_cls.data.datasets.tables.reading import listed, read_table
 from ding_cls.data.tools.doctor.crop import DEFAULT_STEPS
 from ding_cls.data.tools.doctor.findings import Split
 from ding_cls.data.tools.quarantine import quarantine_line
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.images.left_out import left_out_line
 from ding_cls.images.listing import folder_names, split_folders
+from ding_cls.images.tables.reading import listed, read_table
 from ding_cls.pipeline.checks.both_sets import has_test_folder
 from ding_cls.pipeline.datasets.data_file import is_data_file, split_sections, with_siblings
 from ding_cls.pipeline.datasets.splits import (

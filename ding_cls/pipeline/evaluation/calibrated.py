@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ding_cls.answers.calibration import Calibration
+from ding_cls.answers.calibration import FITTED_ON_THESE, Calibration
 from ding_cls.common.process import launched_rank
 from ding_cls.data.datasets.digest import SampleList
 from ding_cls.pipeline.checks.labels import Labels
@@ -30,10 +30,7 @@ def calibration_of(inputs: EvalInputs, dataset: Any, classes: Sequence[str], lab
         num_tasks=labels.num_tasks if labels.kind == "tasks" else None,
     )
     if launched_rank() == 0 and SampleList.of(dataset).digest == calibration.fitted_on["digest"]:
-        _LOGGER.warning(
-            "the calibration was fitted on these images: on others ece and nll are not as low; evaluate "
-            "another split"
-        )
+        _LOGGER.warning(FITTED_ON_THESE)
     return calibration
 
 

@@ -3,7 +3,6 @@ its own run or of another config."""
 
 import logging
 import os
-import shlex
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +25,8 @@ from ding_cls.config.user_code import import_user_code
 from ding_cls.data import ImageNetDataset, PipelinePreprocessing
 from ding_cls.errors import CheckpointError, ConfigError, DataError
 from ding_cls.images.class_names import order_of_numbers
-from ding_cls.images.left_out import is_passed_over
-from ding_cls.images.listing import folder_names, has_splits, list_classes, split_folders
-from ding_cls.images.split_words import split_hinted
+from ding_cls.images.labelled import check_has_split, is_one_split, refuse_split
+from ding_cls.images.listing import folder_names, list_classes
 from ding_cls.inference.saved_run import (
     check_buildable,
     described_run,
@@ -165,18 +163,15 @@ def evaluated_set(
     inputs.notes.data = "" if data is None else os.fspath(data)
     classes = inputs.class_names
     if data is not None and _is_one_split(data, collect, classes or ()):
-        if split is not None:
-            raise DataError(
-                f"'{os.fspath(data)}' has one folder for each class, and no folder '{split}'; "
-                "leave out --split"
-            )
+        refuse_split(data, split)
         classes = classes or _training_classes(cfg) or _listed_classes(data)
         dataset = ImageNetDataset(data, False, inputs.preprocessing, classes=classes)
         return without_quarantined(dataset, collect), None
     if data is not None and is_data_file(data):
         return _set_in_file(inputs, data, split)
     if data is not None and not holds_every_split(collect.val):
-        _check_has_split(data, split, collect)
+        is_plain = collect.val is None and collect.get(split or "val") is None
+        check_has_split(data, split, is_plain=is_plain)
     split = split or "val"
     if data is None and collect.synthetic:
         if split == "test":
@@ -190,19 +185,6 @@ def evaluated_set(
             names = list_classes(os.fspath(folder)) if data is None else classes_in(cfg, split, data)
             classes = _in_told_order(names, folder)
     return evaluation_set(cfg, split, classes, preprocessing=inputs.preprocessing, data=data), split
-
-
-def _check_has_split(data: str | os.PathLike[str], split: str | None, collect: Any) -> None:
-    """Refuse a folder of data without the split, where one with another name may be meant."""
-    folders, missing = split_folders(data), f"'{os.fspath(data)}' has no folder for {split or 'validation'}"
-    if split is None and folders["test"] and not folders["val"]:
-        raise DataError(f"{missing}; to evaluate on {folders['test'][0]!r}: --split test")
-    wanted = (split,) if split else ("val", "test")
-    near = [name for name in folder_names(Path(data)) if split_hinted(name) in wanted]
-    is_folder = collect.val is None and collect.get(wanted[0]) is None
-    if near and is_folder and not folders[wanted[0]]:
-        place, without = shlex.quote(str(Path(data, near[0]))), ", without --split" if split else ""
-        raise DataError(f"{missing}; to evaluate on {near[0]!r}: --data {place}{without}")
 
 
 def _set_in_file(
@@ -262,12 +244,11 @@ def eval_policy(
 
 def _is_one_split(data: str | os.PathLike[str], collect: Any, classes: Sequence[str]) -> bool:
     """Return whether a folder has one folder for each class, and no splits."""
-    if not os.path.isdir(data) or has_splits(data, classes):
+    if not is_one_split(data, classes):
         return False
-    folders = {each.name for each in os.scandir(data) if each.is_dir() and not is_passed_over(each.name)}
     is_published = any(holds_every_split(collect.get(split)) for split in ("val", "test"))
     # Files as published may lie in folders too.
-    return bool(folders.intersection(classes) if is_published else folders)
+    return not is_published or not set(folder_names(Path(data))).isdisjoint(classes)
 
 
 def _given_config(

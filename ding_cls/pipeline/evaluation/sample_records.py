@@ -1,4 +1,4 @@
-"""What a network makes of each sample: which class, how sure, right or wrong; as rows, mistakes and classes.
+"""What a network makes of each sample, kept as it is evaluated, on any number of processes.
 
 It must not know metrics, nor where batches come from.
 """
@@ -10,35 +10,29 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.data import ConcatDataset, innermost
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.data.labels import sample_names
 from ding_cls.distributed import gather_objects
 from ding_cls.metrics import SumMetric
 from ding_cls.metrics.analysis.bootstrap import SampleSums
-from ding_cls.metrics.per_class import ratio
 from ding_cls.metrics.targets import guessed_classes
 from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.policy.modes import EvalMode
 
-COLUMNS = ("path", "target", "target_name", "predicted", "predicted_name", "score", "correct")
-_DIGITS = 6
-
 
 @dataclass(frozen=True, slots=True)
 class SampleRecords:
-    """The samples of an evaluation in the order of the data, on the CPU.
+    """The samples of an evaluation in the order of the data, on the CPU: `SampleAnswers` in tensors.
 
     Attributes:
-        kind: what a label is, as in ``Labels``.
-        sample_ids: positions in the dataset, int64 ``(N,)``.
+        kind: as there, like all others.
+        sample_ids: positions in the dataset.
         targets: as the dataset gives them.
-        predicted: the class numbers, ``(N,)`` or ``(N, K)`` of K tasks, C where a network gave NaN; of
-            several labels whether each is predicted, bool ``(N, C)``: its probability reaches the threshold.
-        scores: the probability of what is predicted, float64 of the same shape; of several labels that of
-            each label.
-        is_right: bool ``(N,)``: all labels, or all tasks, are right. A label that is hard to say counts as
-            right.
+        predicted: class numbers, or whether each label is predicted.
+        scores: the probability of what is predicted.
+        is_right: all labels, or all tasks, are right.
         logits: float32, where they were asked for; else empty.
     """
 
@@ -50,81 +44,23 @@ class SampleRecords:
     is_right: torch.Tensor
     logits: torch.Tensor
 
-    def rows(self, paths: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Yield the values of ``COLUMNS`` for each sample: numbers and names, lists of them where a sample
-        has several; None for a prediction that there is not.
+    @property
+    def answers(self) -> SampleAnswers:
+        """The same in arrays, which share its memory."""
+        columns = (self.sample_ids, self.targets, self.predicted, self.scores, self.is_right, self.logits)
+        return SampleAnswers(self.kind, *(each.numpy() for each in columns))
 
-        Args:
-            paths: of all samples of the dataset.
-            classes: the class names.
-        """
-        for index in range(len(self.sample_ids)):
-            target, predicted, scores = self._numbers(index)
-            names = [
-                [None if each is None else classes[each] for each in numbers]
-                for numbers in (target, predicted)
-            ]
-            cells: list[Any] = [target, names[0], predicted, names[1], scores]
-            if self.kind == "one":
-                cells = [each[0] for each in cells]
-            yield (paths[int(self.sample_ids[index])], *cells, bool(self.is_right[index]))
+    def rows(self, paths: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of ``COLUMNS`` for each sample; see `SampleAnswers.rows`."""
+        return self.answers.rows(paths, classes)
 
     def mistakes(self) -> list[int]:
-        """Return the positions of the wrong samples, the surest mistake first; else in the data's order."""
-        sure = self._sureness().nan_to_num(-1.0)
-        order = sure.argsort(descending=True, stable=True)
-        return [int(each) for each in order if not self.is_right[each]]
+        """Return the positions of the wrong samples, the surest mistake first."""
+        return self.answers.mistakes()
 
     def by_class(self, num_classes: int) -> dict[str, torch.Tensor]:
-        """Return float64 ``(C,)`` each: ``images`` (labels, of several or of tasks) and, in percent,
-        ``precision``, ``recall`` and ``f1``; 0 where nothing was predicted, or nothing is there."""
-        if self.kind == "several":
-            counts = self.targets >= 0
-            predicted, there = self.predicted & counts, self.targets >= 0.5
-            sums = [(predicted & there).sum(0), predicted.sum(0), there.sum(0)]
-        else:
-            numbers, predicted = _one_number(self.targets, self.kind).flatten(), self.predicted.flatten()
-            sums = [
-                torch.bincount(each, minlength=num_classes + 1)[:num_classes]
-                for each in (numbers[predicted == numbers], predicted, numbers)
-            ]
-        hits, guesses, images = (each.double() for each in sums)
-        return {
-            "images": images,
-            "precision": 100.0 * ratio(hits, guesses),
-            "recall": 100.0 * ratio(hits, images),
-            "f1": 100.0 * ratio(2 * hits, guesses + images),
-        }
-
-    def _numbers(self, index: int) -> tuple[list[int], list[int | None], list[float | None]]:
-        """Return the class numbers of a sample, those predicted, and the scores of these."""
-        if self.kind == "several":
-            there = (self.targets[index] == 1).nonzero().flatten()
-            predicted = self.predicted[index].nonzero().flatten()
-            return there.tolist(), predicted.tolist(), _rounded(self.scores[index][predicted])
-        target = _one_number(self.targets[index : index + 1], self.kind).flatten().tolist()
-        scores = _rounded(self.scores[index].reshape(-1))
-        predicted = self.predicted[index].reshape(-1)
-        numbers = [
-            None if score is None else int(each) for each, score in zip(predicted, scores, strict=True)
-        ]
-        return target, numbers, scores
-
-    def _sureness(self) -> torch.Tensor:
-        """Return how sure the surest wrong answer about each sample is; -1 where there is none."""
-        if self.kind == "several":
-            is_wrong = (self.predicted != (self.targets == 1)) & (self.targets >= 0)
-            sure = torch.where(self.predicted, self.scores, 1.0 - self.scores)
-        else:
-            is_wrong, sure = self.predicted != _one_number(self.targets, self.kind), self.scores
-        values = torch.where(is_wrong, sure, -1.0)
-        return values if values.dim() == 1 else values.nan_to_num(-1.0).amax(1)
-
-
-def column_types(kind: str) -> tuple[Any, ...]:
-    """Return the types of the values of ``COLUMNS``, for labels of a kind."""
-    cells = (int, str, int, str, float)
-    return (str, *(cells if kind == "one" else (list[int], list[str]) * 2 + (list[float],)), bool)
+        """Return float64 ``(C,)`` each; see `SampleAnswers.by_class`."""
+        return {name: torch.from_numpy(each) for name, each in self.answers.by_class(num_classes).items()}
 
 
 class Recorder:
@@ -250,7 +186,3 @@ def right_ones(
 def _one_number(targets: torch.Tensor, kind: str) -> torch.Tensor:
     """Return class numbers; of shares of the classes that with the largest."""
     return targets.argmax(1) if kind == "one" and targets.dim() == 2 else targets
-
-
-def _rounded(scores: torch.Tensor) -> list[float | None]:
-    return [None if score != score else round(score, _DIGITS) for score in scores.tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ding_cls.answers.evaluation.summary import printable
 from ding_cls.common.tables import checked_ending, published
 from ding_cls.errors import ConfigError
 from ding_cls.export.files import ENDINGS, ExportedFile, Format
@@ -12,7 +13,6 @@ from ding_cls.export.quantized import quantize_onnx
 from ding_cls.inference.onnx.steps import written_preprocess
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source, name_of_source
-from ding_cls.pipeline.evaluation.summary import printable
 from ding_cls.pipeline.exporting.images import ComparedImages
 
 # What a file is run by, and how the program beside it is called: two files of one name take other numbers.

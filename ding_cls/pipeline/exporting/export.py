@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ding_cls.answers.evaluation.summary import printable
 from ding_cls.answers.prediction import Prediction
 from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.common.tables import checked_ending
@@ -18,7 +19,6 @@ from ding_cls.export.files import ENDINGS, Format, export_file
 from ding_cls.images import load_rgb
 from ding_cls.inference import load
 from ding_cls.inference.onnx.description import Layout
-from ding_cls.pipeline.evaluation.summary import printable
 from ding_cls.pipeline.exporting.beside import check_int8, write_int8, write_preprocess
 from ding_cls.pipeline.exporting.images import evaluation_images, training_images
 

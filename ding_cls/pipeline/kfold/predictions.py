@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from ding_cls.answers.evaluation.files import plain
 from ding_cls.common.command import is_part_of_whole
 from ding_cls.common.process import launched_world_size
 from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
@@ -18,7 +19,7 @@ from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
-from ding_cls.worker.evaluation.results import plain, takes_counts
+from ding_cls.worker.evaluation.results import takes_counts
 
 Kind = Literal["one", "several", "tasks"]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.evaluation.files import plain, write_arrays
 from ding_cls.checkpoint import CheckpointKeeper
 from ding_cls.checkpoint.keeper import best_file, checkpoint_folder
 from ding_cls.common.command import part_of
@@ -21,7 +22,7 @@ from ding_cls.common.stops.signals import deferred_stops, nothing_saved, stoppab
 from ding_cls.common.tables import write_json
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import CheckpointError, ConfigError, NumbersError, RunStopped
-from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_arrays
+from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.kfold.files import averaged_file, fold_files, fold_folder, whole_file
 from ding_cls.pipeline.kfold.fold_config import fold_config
 from ding_cls.pipeline.kfold.plan import (
@@ -36,7 +37,6 @@ from ding_cls.pipeline.kfold.predictions import average_predictions, check_alone
 from ding_cls.pipeline.kfold.summary import KFoldResult, kfold_summary
 from ding_cls.pipeline.run_folder import has_rows, locked
 from ding_cls.pipeline.train import train
-from ding_cls.worker.evaluation.results import plain
 
 
 @stoppable_command()

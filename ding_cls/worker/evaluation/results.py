@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.evaluation.files import plain
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.checkpoint.state import SaveError
 from ding_cls.errors import ConfigError, DataError
@@ -66,15 +67,6 @@ def bare_number(metric: IMetric, result: Any) -> Any:
     """Return a result as the metric itself gave it: the number that ``named_numbers`` has named."""
     name = type(metric).__name__
     return result[name] if isinstance(result, Mapping) and name in result else result
-
-
-def plain(value: Any) -> Any:
-    """Return tensors and NumPy's numbers and arrays as Python's own, which checkpoints and JSON can hold."""
-    if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return value.tolist() if hasattr(value, "ndim") else value
 
 
 def reduced_dicts(

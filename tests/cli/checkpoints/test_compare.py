@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ding_cls.answers.evaluation.records import COLUMNS
 from ding_cls.cli import main
 from ding_cls.common.tables import write_table
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS
 
 
 def write_results(name: str, right: list[bool]) -> None:

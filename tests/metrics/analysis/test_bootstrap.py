@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.answers.resampling import NUM_DRAWS, counts_of_draws
 from ding_cls.metrics import (
     Accuracy,
     AveragePrecision,
@@ -24,15 +25,7 @@ from ding_cls.metrics import (
     plain_totals,
 )
 from ding_cls.metrics.analysis import bootstrap
-from ding_cls.metrics.analysis.bootstrap import (
-    NUM_DRAWS,
-    Interval,
-    SampleSums,
-    counts_of_draws,
-    lean_metric,
-    percentiles,
-    wilson,
-)
+from ding_cls.metrics.analysis.bootstrap import Interval, SampleSums, lean_metric, wilson
 
 
 def samples(num: int, *, num_classes: int = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -161,14 +154,6 @@ def test_where_all_is_right_only_proportions_have_one() -> None:
     found = intervals_of(ClassificationMetrics(["loss", "accuracy", "f1"]), logits, targets)
     assert set(found) == {"acc1", "acc5"}
     assert found["acc1"] == pytest.approx((96.30065, 100.0), abs=1e-4)
-
-
-def test_percentiles_of_draws_that_tell_nothing() -> None:
-    draws = np.linspace(0, 1, 101)
-    assert percentiles(draws, 0.5) == pytest.approx((0.025, 0.975))
-    assert percentiles(draws, 0.9) is None, "the draws are shifted"
-    assert percentiles(np.full(5, 0.5), 0.5) is None
-    assert percentiles(np.array([0.5, np.nan]), 0.5) is None
 
 
 def test_only_the_samples_decide() -> None:

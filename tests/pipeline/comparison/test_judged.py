@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.answers.evaluation.files import write_arrays, write_report
+from ding_cls.answers.evaluation.records import COLUMNS, column_types
 from ding_cls.common.tables import write_json, write_table
 from ding_cls.errors import DataError
 from ding_cls.pipeline.comparison.judged import is_result_file, judged
 from ding_cls.pipeline.comparison.matching import matched
-from ding_cls.pipeline.evaluate import evaluate, evaluate_checkpoint, write_arrays, write_report
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS, column_types
+from ding_cls.pipeline.evaluate import evaluate, evaluate_checkpoint
 from tests.conftest import write_pictures
 from tests.harness import run_tiny, tiny_parts
 from tests.inference.conftest import several as several

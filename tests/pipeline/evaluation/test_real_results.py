@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from ding_cls import train
+from ding_cls.answers.evaluation.files import write_report
 from ding_cls.cli import run_program
-from ding_cls.pipeline.evaluate import evaluate_checkpoint, write_report
+from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from dizoo.image_classification.entry import imagenet_res18_main as zoo
 from dizoo.image_classification.entry.digits_res18_config import digits_res18_config
 

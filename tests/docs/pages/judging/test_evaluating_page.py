@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import ding_cls
+from ding_cls.answers.evaluation.records import COLUMNS
 from ding_cls.cli import main
-from ding_cls.pipeline.evaluation.sample_records import COLUMNS
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
+from tests.inference.onnx.tiny_network import write_file
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "evaluating.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -27,19 +28,20 @@ def pets(trained: Path, images: Path) -> None:
     Path("runs").mkdir()
     Path("runs/pets").symlink_to(trained)
     Path("photos").symlink_to(images / "val")
+    write_file(trained, Path("pets.onnx"))
     Path("other.py").write_text(f"policy = dict(collect=dict(eval_data_path={str(images / 'val')!r}))\n")
 
 
 def test_the_commands_of_one_process_run(pets: None, capsys: pytest.CaptureFixture[str]) -> None:
     typed = [words for words in COMMANDS if words[:2] == ["ding-cls", "eval"]]
-    assert len(typed) == 14
+    assert len(typed) == 15
     skipped = ("--split", "runs/pets/ckpt/iteration_4.pth.tar", "net.py")
     run = [words[1:] for words in typed if not any(each in words for each in skipped)]
-    assert len(run) == 11
+    assert len(run) == 12
     for words in run:
         assert main(words) == 0, words
     out = capsys.readouterr().out
-    assert out.count("data: ") == 11
+    assert out.count("data: ") == 12
     assert out.count("written to results.") == 3
 
 

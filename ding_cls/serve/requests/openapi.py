@@ -1,0 +1,177 @@
+"""The description of a server's routes: OpenAPI 3.1. It must not know requests or networks' insides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ding_cls.inference.base import BasePredictor
+from ding_cls.serve.settings import ServeSettings
+
+_JSON = "application/json"
+_PNG = "image/png"
+_ERRORS = {
+    400: "No image in the request, or a Host header that is none.",
+    401: "The token is missing or wrong.",
+    403: "The request is for another server, or a page of another site sent it.",
+    408: "The request came too slowly.",
+    413: "The body, its files or the image's pixels are too many.",
+    415: "The body is of another type.",
+    422: "The image cannot be read.",
+    500: "The server failed; its log has the reason under the id.",
+    503: "Too many images wait, or the server is loading or stopping; Retry-After says when to come back.",
+}
+
+
+def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        predictor: decides which form answers have.
+        settings: decide whether a token is needed.
+    """
+    has_token = settings.token is not None
+    paths = {
+        "/predict": {"post": _predict(settings, has_token=has_token)},
+        "/health": {"get": _health()},
+        "/metrics": {"get": _metrics(has_token=has_token)},
+    }
+    if predictor.has_gradients:
+        paths["/explain"] = {"post": _explain(settings, has_token=has_token)}
+    components: dict[str, Any] = {"schemas": _schemas(predictor, settings)}
+    described: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ding_cls",
+            "version": "1",
+            "summary": f"Which class an image is of: {settings.name}",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": components,
+    }
+    if has_token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        described["security"] = [{"token": []}]
+    return described
+
+
+def _predict(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+    several = {"type": "array", "minItems": 2, "items": {"anyOf": [_ref("Answer"), _ref("FileError")]}}
+    return {
+        "operationId": "predict",
+        "summary": "Classify one image, or several.",
+        "description": "One image is the body, or the only file of a form; several are files of a form. An "
+        "image among several that cannot be answered has an error in its place.",
+        "requestBody": _images(settings),
+        "responses": {
+            "200": {
+                "description": "Of one image its answer, of several a list in the order of the files.",
+                "content": {_JSON: {"schema": {"anyOf": [_ref("Answer"), several]}}},
+            },
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+        },
+    }
+
+
+def _explain(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+    return {
+        "operationId": "explain",
+        "summary": "Draw where the network sees the predicted class: Grad-CAM.",
+        "parameters": [
+            {
+                "name": "layer",
+                "in": "query",
+                "description": "'image' leaves the map out: the image as the network sees it.",
+                "schema": {"enum": ["map", "image"], "default": "map"},
+            }
+        ],
+        "requestBody": _images(settings),
+        "responses": {
+            "200": {"description": "A picture.", "content": {_PNG: {}}},
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+            "501": {"description": "No map can be made of this network.", "content": _error_content()},
+        },
+    }
+
+
+def _images(settings: ServeSettings) -> dict[str, Any]:
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    form = {"type": "object", "additionalProperties": {"anyOf": [file, {"type": "array", "items": file}]}}
+    return {
+        "required": True,
+        "description": f"At most {settings.max_bytes:,} bytes, {settings.max_pixels:,} pixels an image and "
+        f"{settings.queue} files.",
+        "content": {"image/*": {}, "application/octet-stream": {}, "multipart/form-data": {"schema": form}},
+    }
+
+
+def _health() -> dict[str, Any]:
+    content = {_JSON: {"schema": _ref("Health")}}
+    return {
+        "operationId": "health",
+        "summary": "Say whether the network answers.",
+        "security": [],
+        "responses": {
+            "200": {"description": "It does.", "content": content},
+            "503": {"description": "It does not: loading, draining, stuck or failed.", "content": content},
+        },
+    }
+
+
+def _metrics(*, has_token: bool) -> dict[str, Any]:
+    return {
+        "operationId": "metrics",
+        "summary": "Counts for Prometheus.",
+        "responses": {
+            "200": {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            **_errors(403, has_token=has_token),
+        },
+    }
+
+
+def _errors(*statuses: int, has_token: bool) -> dict[str, Any]:
+    wanted = sorted({*statuses, 401}) if has_token else statuses
+    return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in wanted}
+
+
+def _error_content() -> dict[str, Any]:
+    return {_JSON: {"schema": _ref("Error")}}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]:
+    number = {"type": "integer", "minimum": 0, "maximum": len(predictor.classes) - 1}
+    score, name = {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}
+    one: dict[str, Any] = {"label": number, "name": name, "score": score}
+    tasks = (
+        {}
+        if predictor.num_tasks is None
+        else {"minItems": predictor.num_tasks, "maxItems": predictor.num_tasks}
+    )
+    lists = {key: {"type": "array", "items": each, **tasks} for key, each in one.items()}
+    first = lists if predictor.has_several_labels or predictor.num_tasks is not None else one
+    place = one if predictor.num_tasks is None else lists
+    top = {"type": "array", "items": _object(**place), "maxItems": settings.topk}
+    answer: dict[str, Any] = {
+        **first,
+        "top": {**top, "description": "The likeliest classes, the likeliest first."},
+    }
+    if predictor.thresholds is not None and not predictor.has_several_labels:
+        unknown = "null where no class is likely enough; the name is 'unknown' then"
+        answer["label"] = {"anyOf": [first["label"], {"type": "null"}], "description": unknown}
+        answer["name"] = {"anyOf": [first["name"], {"const": "unknown"}]}
+        answer["guess"] = {**place["name"], "description": "The likeliest class, whether it is named or not."}
+    text = {"type": "string"}
+    return {
+        "Answer": _object(**answer),
+        "Error": _object(error=text, id={"type": "string", "description": "What the log has it under."}),
+        "FileError": _object(error=text, id=text, file=text),
+        "Health": _object(status={"enum": ["ready", "loading", "draining", "stuck", "failed"]}),
+    }

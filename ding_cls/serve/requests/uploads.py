@@ -1,0 +1,140 @@
+"""The images of a request's body, read as they come and counted: what a header says is not trusted.
+
+It must not know networks.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from ding_cls.serve.requests.decoding import Upload
+from ding_cls.serve.settings import ServeSettings
+
+_MAX_FIELDS, _MAX_FIELD_BYTES = 16, 64 * 1024
+_CLOSE = {"Connection": "close"}
+FORM = "multipart/form-data"
+HOW = (
+    "send the image as the body, with Content-Type image/jpeg, image/png or application/octet-stream, or as "
+    "files of a form, multipart/form-data"
+)
+
+
+class BodyRoom:
+    """Counts the bytes of all bodies that are held at once.
+
+    Args:
+        max_bytes: their sum at most.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._num_bytes = max_bytes, 0
+
+    @contextmanager
+    def held(self) -> Iterator[BodyBytes]:
+        """Yield what counts one body, for as long as it is held."""
+        body = BodyBytes(self)
+        try:
+            yield body
+        finally:
+            self._num_bytes -= body.num_bytes
+
+    def take(self, count: int) -> None:
+        """Count bytes.
+
+        Raises:
+            HTTPException: they are too many: 503.
+        """
+        if self._num_bytes + count > self._max_bytes:
+            raise HTTPException(
+                503, "the server holds as many bodies as it can; try again", {"Retry-After": "1", **_CLOSE}
+            )
+        self._num_bytes += count
+
+
+class BodyBytes:
+    """The bytes of one body; see `BodyRoom`."""
+
+    def __init__(self, room: BodyRoom) -> None:
+        self._room, self.num_bytes = room, 0
+
+    def take(self, count: int) -> None:
+        """Count bytes; see `BodyRoom.take`."""
+        self._room.take(count)
+        self.num_bytes += count
+
+
+async def read_uploads(request: Request, settings: ServeSettings, body: BodyBytes) -> list[Upload]:
+    """Return the images in a request's body; of a form its files, in their order.
+
+    Raises:
+        HTTPException: 400 without an image, 413 over a limit, 415 for a body of another type.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Programs that send plain bytes often name no type.
+    is_image = not kind or kind == "application/octet-stream" or kind.startswith("image/")
+    if not is_image and kind != FORM:
+        raise HTTPException(415, f"a body of type {kind} is not taken; {HOW}", _CLOSE)
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > settings.max_bytes:
+        raise _too_large(settings)
+    stream = _counted(request, settings, body)
+    uploads = await (_body(stream) if is_image else _files(request, stream, settings))
+    if not uploads:
+        raise HTTPException(400, f"there is no image in the request; {HOW}")
+    return uploads
+
+
+async def _counted(request: Request, settings: ServeSettings, body: BodyBytes) -> AsyncGenerator[bytes, None]:
+    async for chunk in request.stream():
+        body.take(len(chunk))
+        if body.num_bytes > settings.max_bytes:
+            raise _too_large(settings)
+        yield chunk
+
+
+def _too_large(settings: ServeSettings) -> HTTPException:
+    return HTTPException(413, f"a body has at most {settings.max_bytes:,} bytes", _CLOSE)
+
+
+async def _body(stream: AsyncGenerator[bytes, None]) -> list[Upload]:
+    file = io.BytesIO()
+    async for chunk in stream:
+        file.write(chunk)
+    return [Upload(file)] if file.tell() else []
+
+
+class _InMemory(MultiPartParser):
+    # The body is small enough; and a container's disk may be read-only.
+    spool_max_size = 2**40
+
+
+async def _files(
+    request: Request, stream: AsyncGenerator[bytes, None], settings: ServeSettings
+) -> list[Upload]:
+    parser = _InMemory(
+        request.headers,
+        stream,
+        max_files=settings.queue,
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(
+            413 if error.message.startswith("Too many") else 400, error.message, _CLOSE
+        ) from None
+    uploads = []
+    for _, part in form.multi_items():
+        # A form whose field was left empty has a file without name or bytes.
+        if isinstance(part, UploadFile) and (part.filename or part.size):
+            uploads.append(Upload(io.BytesIO(await part.read()), part.filename or ""))
+            await part.close()
+    return uploads

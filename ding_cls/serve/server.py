@@ -1,0 +1,221 @@
+"""The process of a server and its socket: when it answers, how it ends.
+
+It must not know requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import uvicorn
+from starlette.applications import Starlette
+
+from ding_cls.common.counting import counted
+from ding_cls.errors import ConfigError
+from ding_cls.inference import load
+from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.predict import about_calibration, averaged_line
+from ding_cls.serve.app import build_app
+from ding_cls.serve.protocol import DeadlineProtocol
+from ding_cls.serve.settings import ServeSettings
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Which network is served, and how it answers; as `ding_cls.load` takes it.
+
+    Attributes:
+        sources: checkpoints or runs, for their mean; or one ONNX file.
+        threshold: likewise.
+        calibrated: likewise.
+        max_risk: likewise.
+        tta: likewise.
+        allow_code: likewise.
+    """
+
+    sources: list[str]
+    threshold: float | None = None
+    calibrated: bool = False
+    max_risk: float | None = None
+    tta: bool = False
+    allow_code: bool = False
+
+    def load(self) -> BasePredictor:
+        """Return its predictor.
+
+        Raises:
+            DingError: as `ding_cls.load`.
+        """
+        return load(
+            self.sources,
+            threshold=self.threshold,
+            allow_code=self.allow_code,
+            calibrated=self.calibrated,
+            max_risk=self.max_risk,
+            tta=self.tta,
+        )
+
+
+def serve(model: ServedModel, settings: ServeSettings) -> int:
+    """Serve until a signal comes; return the exit code: 0, or 2 where a worker could not begin.
+
+    Raises:
+        ConfigError: the address cannot be used.
+        DingError: the network cannot be loaded, or does not work.
+    """
+    with _bound(settings) as listener:
+        if settings.workers > 1:
+            from ding_cls.serve.workers import serve_by_workers
+
+            return serve_by_workers(model, settings, listener)
+        predictor = loaded(model, settings)
+        server = _Server(build_app(predictor, settings), settings, ready_line(settings, listener))
+        with _deaf():
+            try:
+                server.run(sockets=[listener])
+            except OSError as error:
+                raise _unusable(settings, error) from error
+    if server.service.batcher.state == "stuck":
+        _leave()
+    return 0
+
+
+def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
+    """Return a predictor that has answered once; print what it is.
+
+    Raises:
+        DingError: it cannot be loaded, or does not work.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # Filters belong to the whole process: no thread may change them for its own image.
+    warnings.filterwarnings("ignore", module="PIL")
+    predictor = model.load()
+    image = predictor.prepare(np.zeros((64, 64, 3), np.uint8))
+    for size in (1, settings.max_batch):
+        predictor.answer([image] * size, [None] * size)
+    for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
+        print(line, file=sys.stderr)
+    device = getattr(predictor, "device", "cpu, by ONNX Runtime")
+    sources = ", ".join(model.sources)
+    print(
+        f"serving {sources}: {counted(len(predictor.classes), 'class', 'classes')}, on {device}", flush=True
+    )
+    return predictor
+
+
+def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
+    """Return where a server answers, and its limits."""
+    host, port = listener.getsockname()[:2]
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    several = f", {settings.workers} workers" if settings.workers > 1 else ""
+    who = "this machine alone" if settings.is_loopback else "with the token"
+    if settings.is_loopback and settings.token is not None:
+        who += ", with the token"
+    return (
+        f"ready: {where} ({who}{several}); at most {settings.max_bytes / 2**20:g} MiB a request, "
+        f"{settings.max_pixels / 1e6:g} megapixels an image, {settings.queue} images waiting, "
+        f"{settings.timeout_s:g} s; Ctrl-C ends it"
+    )
+
+
+@contextmanager
+def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
+    """Yield a socket that has the address; nothing can connect until a server listens on it."""
+    try:
+        (family, kind, _, _, address), *_ = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise _unusable(settings, error) from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise _unusable(settings, error) from error
+        listener.set_inheritable(True)
+        yield listener
+
+
+def _unusable(settings: ServeSettings, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"--host {settings.host} --port {settings.port} cannot be listened on: "
+        f"{error.strerror or error}; take another, or --port 0 for a free one"
+    )
+
+
+def server_config(app: Any, settings: ServeSettings, **rest: Any) -> uvicorn.Config:
+    """Return what uvicorn is told; the keyword arguments are its own."""
+    return uvicorn.Config(
+        app,
+        http=DeadlineProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.drain_s,
+        workers=settings.workers,
+        **rest,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it answers and when it stops.
+
+    Args:
+        app: of `build_app`.
+        settings: its.
+        ready: what is printed once it answers.
+    """
+
+    def __init__(self, app: Starlette, settings: ServeSettings, ready: str) -> None:
+        super().__init__(server_config(app, settings))
+        self.service = app.state.service
+        self._ready, self._drain_s = ready, settings.drain_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            print(self._ready, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is on its way, and nothing new."""
+        self.service.is_draining = True
+        count = counted(len(self.server_state.tasks), "request")
+        print(f"stopping: {count} on the way, at most {self._drain_s} s for them", flush=True)
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Have signals do nothing outside of uvicorn's own handlers, which raise them once more at the end."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda *_: None) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
+
+
+def _leave() -> None:
+    """End this process although a thread of it hangs, for which Python would wait."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

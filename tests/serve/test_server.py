@@ -1,0 +1,106 @@
+"""The process of a server: where it listens, when it says so, how it ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ding_cls
+from ding_cls.errors import ConfigError
+from ding_cls.serve.server import ServedModel, ready_line, serve
+from ding_cls.serve.settings import ServeSettings
+from tests.faults.server import post, served
+from tests.serve.onnx_files import CLASSES, write_onnx
+from tests.serve.requests.test_decoding import variants
+from tests.serve.toy import painted
+from tests.serve.wire import connect, exchange, read_answer
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_onnx(tmp_path_factory.mktemp("onnx") / "model.onnx")
+
+
+def test_the_line_says_where_and_for_whom_and_how_much() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        number = listener.getsockname()[1]
+        line = ready_line(ServeSettings(port=0), listener)
+        assert line.startswith(f"ready: http://127.0.0.1:{number} (this machine alone); at most 16 MiB")
+        both = ready_line(ServeSettings(port=0, token="secret", workers=3), listener)
+        assert "(this machine alone, with the token, 3 workers)" in both
+        assert "secret" not in both
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = other.getsockname()[1]
+        with pytest.raises(
+            ConfigError, match=f"--host 127.0.0.1 --port {number} cannot be listened on: Addr"
+        ):
+            serve(ServedModel(["model.onnx"]), ServeSettings(port=number))
+
+
+def test_an_address_that_is_not_ours_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"--host 192\.0\.2\.1 --port 0 cannot be listened on"):
+        serve(ServedModel(["model.onnx"]), ServeSettings(host="192.0.2.1", port=0, token="t"))
+
+
+@pytest.mark.slow
+def test_a_process_answers_as_predict_does_and_ends_with_0(model: Path, tmp_path: Path) -> None:
+    predictor = ding_cls.load(str(model))
+    count = 0
+    with served(model, tmp_path) as running:
+        for name, content in variants().items():
+            (tmp_path / name).write_bytes(content)
+            status, _, body = exchange(running.port, post(content, kind="application/octet-stream"))
+            (record,) = predictor(tmp_path / name)
+            answer = json.loads(body)
+            assert (status, answer["label"], answer["name"]) == (200, record.label, record.name), name
+            assert answer["score"] == pytest.approx(record.score, abs=1e-6), name
+            count += 1
+        code, seconds = running.stop()
+    assert (count, code) == (10, 0)
+    assert seconds < 10
+    first, second, third = (tmp_path / "server.log").read_text().splitlines()
+    assert first == f"serving {model}: 4 classes, on cpu, by ONNX Runtime"
+    assert second.startswith(f"ready: http://127.0.0.1:{running.port} ")
+    assert third == "stopping: 0 requests on the way, at most 9 s for them"
+    assert len(CLASSES) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_path: Path, name: str) -> None:
+    request = post(painted(200, 10, 10))
+    with served(model, tmp_path) as running, connect(running.port) as client:
+        client.sendall(request[:-20])
+        time.sleep(0.5)
+        running.process.send_signal(signal.Signals[name])
+        time.sleep(0.5)
+        with pytest.raises(OSError):
+            connect(running.port, timeout=2)
+        client.sendall(request[-20:])
+        status, headers, body = read_answer(client)
+        assert (status, headers["connection"]) == (200, "close")
+        assert json.loads(body)["name"] in CLASSES
+        assert running.process.wait(10) == 0
+    assert "stopping: 1 request on the way, at most 9 s for them" in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_network_that_cannot_be_loaded_ends_with_its_line(tmp_path: Path, workers: str) -> None:
+    command = [sys.executable, "-m", "ding_cls", "serve", "none.onnx", "--port", "0", "--workers", workers]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "error: the ONNX file 'none.onnx' does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
