@@ -1,5 +1,6 @@
 """Answers of the application: equal to predict's, whatever else is asked at the same time."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 import ding_cls
+from ding_cls.cli import main
 from tests.inference.conftest import images as images
+from tests.inference.conftest import several as several
+from tests.inference.conftest import tasks as tasks
 from tests.inference.conftest import trained as trained
 from tests.serve.requests.client import GREEN, PNG, RED, client_of, files
 from tests.serve.toy import ColourPredictor, painted
@@ -37,6 +41,23 @@ def test_answers_equal_those_of_predict_whatever_else_is_in_the_batch(trained: P
         found = {each["label"]: each["score"] for each in answer["top"]}
         assert np.abs([found[each] - record.probabilities[each] for each in range(4)]).max() <= 1e-5
     assert 'ding_cls_images_total{outcome="answered"} 120.0' in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trained", "several", "tasks"])
+def test_every_kind_of_network_answers_as_predict_writes(
+    kind: str, images: Path, request: pytest.FixtureRequest
+) -> None:
+    run = request.getfixturevalue(kind)
+    paths = sorted((images / "val").rglob("*.png"))
+    assert main(["predict", str(run), str(images / "val"), "--tta", "--out", "p.json"]) == 0
+    rows = json.loads(Path("p.json").read_text())
+    with client_of(ding_cls.load(run, tta=True)) as client:
+        answers = client.post("/predict", files=files(*(path.read_bytes() for path in paths))).json()
+    for row, answer in zip(rows, answers, strict=True):
+        assert (answer["label"], answer["name"]) == (row["label"], row["name"])
+        assert np.ravel(answer["score"]) == pytest.approx(np.ravel(row["score"]), abs=1e-5)
+    assert len(rows) == 20
 
 
 def test_an_unreadable_image_is_an_error_by_itself_and_in_its_place_among_others() -> None:
