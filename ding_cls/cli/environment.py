@@ -36,26 +36,37 @@ def _environment(arguments: argparse.Namespace) -> None:
 
     import numpy
     import PIL
-    import torch
-    import torchvision
 
     from ding_cls.common.columns import in_columns
 
-    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    versions, devices = _torch()
     values = {
         "ding_cls": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        **versions,
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,
         "CPU cores": os.cpu_count(),
-        "torch threads": torch.get_num_threads(),
-        "CUDA": f"{torch.version.cuda}: {', '.join(devices)}" if devices else "no device",
+        **devices,
         **{names[0]: _version(extra, names) for extra, names in EXTRAS.items()},
     }
     print(in_columns([(f"{name}:", str(value)) for name, value in values.items()], gap=1))
+
+
+def _torch() -> tuple[dict[str, object], dict[str, object]]:
+    """Return torch's versions and devices; of a place without it what predicts there."""
+    try:
+        import torch
+        import torchvision
+    except ImportError as error:
+        runtime = {"onnxruntime": _version("export", ("onnxruntime",))}
+        return {"torch": f"not here ({error}): ONNX files predict without"}, runtime
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {"torch": torch.__version__, "torchvision": torchvision.__version__}, {
+        "torch threads": torch.get_num_threads(),
+        "CUDA": f"{torch.version.cuda}: {', '.join(names)}" if names else "no device",
+    }
 
 
 def _version(extra: str, distributions: tuple[str, ...]) -> str:

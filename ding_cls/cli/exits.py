@@ -16,9 +16,12 @@ from ding_cls.common.logs.streams import (
 )
 from ding_cls.common.process import launched_rank, launched_world_size
 from ding_cls.common.stops.mark import was_stopped_before
-from ding_cls.errors import DingError, DiskError, RunStopped, behind
+from ding_cls.errors import ConfigError, DingError, DiskError, RunStopped, behind
 
 EXIT_STOPPED = 75
+
+# What pip installs with the library, and an ONNX file predicts without.
+_NOT_IN_A_SLIM_PLACE = ("torch", "torchvision", "tensorboardX", "easydict", "yaml", "rich")
 
 
 def guarded(
@@ -82,7 +85,12 @@ def _run(run: Callable[[], Any], *, is_debugging: bool, argv: Sequence[str] | No
 
 def _line_of(error: Exception) -> DingError | None:
     """Return the one line for an error that is none of ours, such as a killed process; None: it has none."""
-    if isinstance(error, RuntimeError) and "torch" in sys.modules:
+    if isinstance(error, ModuleNotFoundError) and error.name in _NOT_IN_A_SLIM_PLACE:
+        return ConfigError(
+            f"this needs {error.name}, which is not installed: pip install ding_cls; without it an ONNX file "
+            "still predicts: ding-cls predict MODEL.onnx PATH..."
+        )
+    if isinstance(error, RuntimeError) and sys.modules.get("torch") is not None:
         from ding_cls.data.worker_loss import process_loss
 
         return process_loss(error)
@@ -90,7 +98,7 @@ def _line_of(error: Exception) -> DingError | None:
 
 
 def _tell(error: DingError) -> None:
-    if launched_world_size() == 1 and "torch" not in sys.modules:
+    if launched_world_size() == 1 and sys.modules.get("torch") is None:
         # An ONNX file predicts where there is no torch.
         print(f"error: {error}", file=sys.stderr)
         return

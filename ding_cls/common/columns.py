@@ -8,10 +8,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 # Wider than any row: a script that reads a pipe gets a line for each.
 _UNLIMITED = 100_000
 
@@ -25,6 +21,15 @@ def in_columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> str:
         rows: cells, as many in each row.
         gap: spaces between two columns.
     """
+    try:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        # An ONNX file predicts where there is NumPy, Pillow and ONNX Runtime alone.
+        widths = [max(map(len, column)) + gap for column in zip(*rows, strict=True)]
+        padded = (map(str.ljust, row, widths) for row in rows)
+        return "\n".join("".join(row).rstrip() for row in padded)
     table = Table.grid(padding=(0, gap), pad_edge=False)
     for number in range(len(rows[0])):
         table.add_column(no_wrap=number < len(rows[0]) - 1, overflow="fold")

@@ -171,8 +171,9 @@ class BasePredictor(ABC):
         parts = [counted(count, "network")] if count > 1 else []
         parts += [counted(self.num_tasks, "task")] if self.num_tasks else []
         parts.append(counted(len(self.names), "class", "classes"))
-        labels = "several labels; " if self.has_several_labels else ""
-        return f"<{type(self).__name__} of {', '.join(parts)}: {labels}{first_few(self.names, _MAX_NAMED)}>"
+        parts += ["several labels"] if self.has_several_labels else []
+        names = first_few([*map(repr, self.names)], _MAX_NAMED)
+        return f"<{type(self).__name__} of {', '.join(parts)}: {names}>"
 
     @property
     def members(self) -> tuple[BasePredictor, ...]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import BinaryIO
 
 from ding_cls.answers.prediction import Prediction
@@ -159,6 +160,8 @@ def predict_files(
     stream = predictor.stream(sources, batch_size=size, num_workers=num_workers)
     stream = handed_on(stream, writers) if writers else stream
     is_shown = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
+    # A slim place, with ONNX Runtime alone, does without a bar.
+    is_shown = is_shown and find_spec("rich") is not None
     began = time.perf_counter()
     counted = _counted(stream, count, len(sources), is_shown=is_shown)
     if out is not None:

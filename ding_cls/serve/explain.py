@@ -32,18 +32,30 @@ class Explainer:
         self._predictor = cast("Predictor", predictor)
         self._mapper: HeatMapper | None = None
 
+    def prepare(self) -> None:
+        """Import what maps are made with, which takes seconds; any thread may, `heat_map` does it else.
+
+        Raises:
+            ConfigError: grad-cam is not installed, or several networks see images differently.
+        """
+        if self._mapper is None:
+            from ding_cls.inference.cam import HeatMapper
+
+            self._mapper = HeatMapper(self._predictor)
+
     def heat_map(self, image: Image.Image) -> bytes:
         """Return a PNG file: an image as the network sees it, under the heat map of the predicted class; of
         several labels it is the likeliest, of several tasks all of theirs.
 
         Raises:
-            ConfigError: grad-cam is not installed, or several networks see images differently.
+            ConfigError: as `prepare`.
             DataError: the network's output for the image holds NaN.
             ModelError: the network has no layer that a map can be made of.
         """
-        from ding_cls.inference.cam import HeatMapper, explained_label
+        from ding_cls.inference.cam import explained_label
 
-        self._mapper = self._mapper or HeatMapper(self._predictor)
+        self.prepare()
+        assert self._mapper is not None
         prediction = self._predictor([image])[0]
         if prediction.error:
             raise DataError(prediction.error)

@@ -6,10 +6,11 @@ network, are handed in.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.serve.explain import Explainer
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from ding_cls.inference.base import BasePredictor
+
+    Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+    Receive: TypeAlias = Callable[[Request], Awaitable[Image.Image]]
+    Run: TypeAlias = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 _ASSETS = {"page.css": "text/css"} | dict.fromkeys(
     ("page.js", "card.js", "answers.js", "server.js"), "text/javascript"
@@ -46,8 +51,8 @@ def page_routes(
     *,
     name: str,
     max_bytes: int,
-    receive: Callable[[Request], Awaitable[Image.Image]],
-    run: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+    receive: Receive,
+    run: Run,
 ) -> list[Route]:
     """Return the routes of the page: it at ``/``, its style and script, ``GET /model`` and ``POST /explain``.
 
@@ -65,11 +70,9 @@ def page_routes(
         receive: returns the image of a request's body, or raises what answers the request.
         run: calls a function where the network may be used, and returns what that returns.
     """
-    from starlette.exceptions import HTTPException
     from starlette.responses import Response
     from starlette.routing import Route
 
-    explainer = Explainer(predictor)
     # ASCII: a name that is the bytes of no encoding cannot be written as UTF-8.
     description = json.dumps(
         {
@@ -85,28 +88,41 @@ def page_routes(
     async def model(_: Request) -> Response:
         return Response(description, media_type="application/json", headers=_PRIVATE)
 
+    return [
+        Route("/", _fixed("page.html", "text/html")),
+        *(Route(f"/assets/{name}", _fixed(name, kind)) for name, kind in _ASSETS.items()),
+        Route("/model", model),
+        Route("/explain", _explaining(predictor, receive, run), methods=["POST"]),
+    ]
+
+
+def _explaining(predictor: BasePredictor, receive: Receive, run: Run) -> Endpoint:
+    """Return what answers ``POST /explain``."""
+    from starlette.exceptions import HTTPException
+    from starlette.responses import Response
+
+    explainer = Explainer(predictor)
+
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
             raise HTTPException(404, "an ONNX file has no gradients for a heat map; serve the checkpoint")
         image = await receive(request)
-        draw = explainer.seen if request.query_params.get("layer") == "image" else explainer.heat_map
+        is_plain = request.query_params.get("layer") == "image"
         try:
-            picture = await run(lambda: draw(image))
+            if not is_plain:
+                # Not where the network runs: predictions would wait.
+                await asyncio.to_thread(explainer.prepare)
+            picture = await run(lambda: explainer.seen(image) if is_plain else explainer.heat_map(image))
         except DataError as error:
             raise HTTPException(422, str(error)) from error
         except (ConfigError, ModelError) as error:
             raise HTTPException(501, str(error)) from error
         return Response(picture, media_type="image/png", headers=_PRIVATE)
 
-    return [
-        Route("/", _fixed("page.html", "text/html")),
-        *(Route(f"/assets/{name}", _fixed(name, kind)) for name, kind in _ASSETS.items()),
-        Route("/model", model),
-        Route("/explain", explain, methods=["POST"]),
-    ]
+    return explain
 
 
-def _fixed(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+def _fixed(name: str, media_type: str) -> Endpoint:
     """Return what answers with a file of ``assets``, read once."""
     from starlette.responses import Response
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ding_cls.checkpoint import CheckpointKeeper, read_checkpoint
-from ding_cls.checkpoint.keeper import BEST_NAME, best_file, checkpoint_file, checkpoint_folder
+from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.errors import CheckpointError
 
 LOGGER = logging.getLogger("test")
@@ -100,20 +100,6 @@ def test_what_a_killed_process_left_of_an_alias_is_swept(folder: Path) -> None:
     (folder / ".latest.pth.tar.link.tmp").touch()
     CheckpointKeeper(folder).save(name(1), {"last_iter": 1})
     assert [path.name for path in folder.iterdir()] == [name(1)]
-
-
-def test_the_best_file_is_found_inside_and_outside_a_run(folder: Path) -> None:
-    run = folder.parent
-    assert best_file(run) == folder / "ckpt_best.pth.tar"
-    save(CheckpointKeeper(folder), 1, 2)
-    assert best_file(run) == best_file(folder) == folder / name(2)
-    CheckpointKeeper(folder).save("ckpt_best.pth.tar", {})
-    assert best_file(run) == best_file(folder) == folder / "ckpt_best.pth.tar"
-
-
-def test_checkpoints_lie_in_the_run_or_in_a_folder_of_its_name() -> None:
-    assert checkpoint_folder("runs/a") == Path("runs/a/ckpt")
-    assert checkpoint_folder("runs/a/", "out") == Path("out/a")
 
 
 def test_three_are_kept_by_default(folder: Path) -> None:
@@ -259,44 +245,3 @@ def test_what_a_killed_save_left_is_swept_by_the_next(tmp_path: Path) -> None:
     (tmp_path / ".notes.tmp").write_bytes(b"the user's own")
     keeper.save("iteration_8.pth.tar", {"last_iter": 8})
     assert sorted(each.name for each in tmp_path.iterdir()) == [".notes.tmp", "iteration_8.pth.tar"]
-
-
-def test_a_user_names_a_file_or_the_folder_of_a_run(tmp_path: Path) -> None:
-    best = tmp_path / "run" / "ckpt" / BEST_NAME
-    best.parent.mkdir(parents=True)
-    best.touch()
-    assert checkpoint_file(tmp_path / "run") == checkpoint_file(best) == best
-    (tmp_path / "kfold" / "fold_0").mkdir(parents=True)
-    (tmp_path / "kfold" / "fold_1").mkdir()
-    with pytest.raises(
-        CheckpointError, match=r"kfold' holds the runs of 2 folds; name one, such as .*fold_0$"
-    ):
-        checkpoint_file(tmp_path / "kfold")
-
-
-def test_a_checkpoint_that_is_not_there_is_answered_by_what_there_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("runs/pets/ckpt").mkdir(parents=True)
-    Path("runs/pets/log").mkdir()
-    Path("empty").mkdir()
-    for name, expected in {
-        "nowhere": "there is no checkpoint 'nowhere'",
-        "no/where": "there is no checkpoint 'no/where'",
-        "runs/pet": "there is no checkpoint 'runs/pet'; there are the runs runs/pets",
-        "runs/pets": "'runs/pets' holds no checkpoint (it has ckpt, log); name a run's folder with one in "
-        "its ckpt/, or a file",
-        "runs": "'runs' is no run's folder; it has those of runs/pets: name one",
-        "empty": "'empty' holds no checkpoint (it is empty); name a run's folder with one in its ckpt/, or a "
-        "file",
-    }.items():
-        with pytest.raises(CheckpointError) as caught:
-            checkpoint_file(name)
-        assert str(caught.value) == expected
-    for number in range(7):
-        Path(f"runs/pets/ckpt/iteration_{number}.pth.tar").touch()
-    with pytest.raises(
-        CheckpointError, match=r"'runs/pets/ckpt' has iteration_0.* iteration_4\.pth\.tar and 2 more$"
-    ):
-        checkpoint_file("runs/pets/ckpt/best.pth.tar")

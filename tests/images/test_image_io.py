@@ -12,7 +12,7 @@ from PIL import Image
 
 from ding_cls.errors import DataError
 from ding_cls.images.decoding.formats import EXTENSIONS
-from ding_cls.images.image_io import as_rgb, decode_rgb, load_rgb
+from ding_cls.images.image_io import as_rgb, decode_rgb, load_rgb, size_of
 
 AVIF = ("avif",) if ".avif" in EXTENSIONS else ()
 
@@ -268,6 +268,17 @@ def test_threads_decode_the_same_and_leave_the_warning_filters_alone(tmp_path):
         thread.join()
     assert results == [expected] * 80
     assert warnings.filters == before
+
+
+def test_the_size_is_read_from_the_header_and_the_file_left_at_its_beginning():
+    file = io.BytesIO()
+    Image.new("L", (7, 5)).save(file, "PNG")
+    # The pixels are gone: nobody asks for them.
+    cut = io.BytesIO(file.getvalue()[:45])
+    assert size_of(cut, label="'cut.png'") == (7, 5)
+    assert cut.tell() == 0
+    with pytest.raises(DataError, match=r"^'cut\.png' is text, not a picture"):
+        size_of(io.BytesIO(b"hello"), label="'cut.png'")
 
 
 def test_an_open_file_is_decoded_under_the_name_it_is_given():

@@ -10,6 +10,7 @@ import torch
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.inference.members import (
     is_network,
+    is_onnx,
     members_and_images,
     refuse_repeated,
     with_folds,
@@ -29,16 +30,25 @@ def files(workdir: Path) -> Path:
     Path("w.pth").write_bytes(b"x")
     torch.save({"a": 1}, "odd.name")
     Path("Z.JPG").write_bytes(b"x")
+    Path("n.ONNX").write_bytes(b"x")
+    Path("folder.onnx").mkdir()
     return workdir
 
 
 def test_what_is_a_network(files: Path) -> None:
     words = {
         **dict.fromkeys(("runs/a", "runs/a/ckpt", "runs/a/ckpt/ckpt_best.pth.tar", "runs/cv"), True),
-        **dict.fromkeys(("w.pth", "odd.name"), True),
-        **dict.fromkeys(("photos", "photos/ckpt", "mixed", "Z.JPG", "runs", "-", "gone.pth", "*"), False),
+        **dict.fromkeys(("w.pth", "odd.name", "n.ONNX"), True),
+        **dict.fromkeys(
+            ("photos", "photos/ckpt", "mixed", "Z.JPG", "runs", "-", "gone.pth", "*", "folder.onnx"), False
+        ),
     }
     assert {word: is_network(word) for word in words} == words
+
+
+def test_an_onnx_file_is_known_by_its_name(files: Path) -> None:
+    words = {"n.ONNX": True, Path("gone.onnx"): True, "folder.onnx": False, "w.pth": False}
+    assert {word: is_onnx(word) for word in words} == words
 
 
 @pytest.mark.parametrize(
@@ -54,6 +64,9 @@ def test_what_is_a_network(files: Path) -> None:
         # The folder of the run that is named: its images.
         ("runs/a/ckpt/ckpt_best.pth.tar runs/a", 1),
         ("gone Z.JPG", 1),
+        ("gone.onnx photos", 1),
+        ("n.ONNX photos Z.JPG", 1),
+        ("runs/a n.ONNX photos", 2),
     ],
 )
 def test_leading_words_are_networks_and_the_last_is_images(files: Path, words: str, count: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 import ding_cls
 from tests.inference.conftest import images as images
 from tests.inference.conftest import trained as trained
-from tests.serve.client import GREEN, PNG, RED, client_of, files
+from tests.serve.requests.client import GREEN, PNG, RED, client_of, files
 from tests.serve.toy import ColourPredictor, painted
 
 

@@ -107,6 +107,7 @@ def test_why_there_is_no_heat_map_is_told_in_words(
         raise error
 
     monkeypatch.setattr(ColourPredictor, "has_gradients", True)
+    monkeypatch.setattr(Explainer, "prepare", lambda self: None)
     monkeypatch.setattr(Explainer, "heat_map", refused)
     answer = client_of(ColourPredictor()).post("/explain", content=painted(255, 0, 0))
     assert (answer.status_code, answer.json()["error"]) == (status, str(error))
@@ -114,6 +115,7 @@ def test_why_there_is_no_heat_map_is_told_in_words(
 
 def test_layers_are_asked_for_by_name(client_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ColourPredictor, "has_gradients", True)
+    monkeypatch.setattr(Explainer, "prepare", lambda self: None)
     monkeypatch.setattr(Explainer, "heat_map", lambda self, image: b"map of " + image.mode.encode())
     monkeypatch.setattr(Explainer, "seen", lambda self, image: b"image of " + image.mode.encode())
     client = client_of(ColourPredictor())

@@ -17,8 +17,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="predictions over HTTP, and a page to try them on",
         description="Answer POST /predict with what a trained network says of the images in it, until Ctrl-C "
         "or SIGTERM.",
-        epilog="Example: ding-cls serve runs/flowers, then "
-        "curl -F file=@photo.jpg http://127.0.0.1:8000/predict",
+        epilog="Example: ding-cls serve runs/flowers --port 8080",
     )
     serve.set_defaults(verb=_serve)
     serve.add_argument(

@@ -85,7 +85,10 @@ def _runtime() -> Any:
 def _reason(error: Exception) -> str:
     """Return what ONNX Runtime says, without its codes and file names of C++."""
     text = " ".join(str(error).split())
-    return text.rpartition("failed:")[2].rpartition(" : ")[2].rstrip(". ") or type(error).__name__
+    return (
+        text.rpartition("failed:")[2].rpartition(" : ")[2].rpartition("Error: ")[2].rstrip(". ")
+        or type(error).__name__
+    )
 
 
 def usable_cores() -> int:

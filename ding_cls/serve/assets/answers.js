@@ -13,11 +13,15 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// Each name by itself, whatever its direction; of a very long one the middle is left out.
-export const shortened = (name) => (
-  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME / 2)}…${name.slice(-LONGEST_NAME / 2)}` : name
-);
-export const nameOf = (text) => make("bdi", {}, shortened(text));
+// What would break a line or turn the letters around it is shown as its number; of a very long name the middle is left out.
+const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+const numberOf = (letter) => `\\u${letter.codePointAt(0).toString(16).padStart(4, "0")}`;
+export const legible = (name) => {
+  const isLong = name.length > LONGEST_NAME, half = LONGEST_NAME / 2;
+  return (isLong ? `${name.slice(0, half)}…${name.slice(-half)}` : name).replace(CONTROLS, numberOf);
+};
+// Each name stands by itself, whatever its direction.
+export const nameOf = (text) => make("bdi", {}, legible(text));
 
 export function show(element, text) {
   element.textContent = text;
@@ -51,7 +55,7 @@ export function rankingOf(rows, network) {
     const fill = make("i");
     fill.style.width = `${100 * score}%`;
     const value = { ariaValueMin: 0, ariaValueMax: 1, ariaValueNow: rounded(score), ariaValueText: rounded(score) };
-    const track = make("div", { className: "track", role: "meter", ariaLabel: shortened(name), ...value }, fill);
+    const track = make("div", { className: "track", role: "meter", ariaLabel: legible(name), ...value }, fill);
     const mark = isNamed && network.has_several_labels ? [make("span", { ariaHidden: "true" }, "✓ ")] : [];
     return make(
       "li", { className: isNamed ? "is-named" : "", ariaCurrent: isNamed ? "true" : null },

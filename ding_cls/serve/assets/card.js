@@ -1,7 +1,7 @@
 // A picture with its answer: sent, shown, and looked into.
 
-import { make, nameOf, namedIn, rankingOf, rankingsOf, rounded, shortened, show } from "./answers.js";
-import { ask } from "./server.js";
+import { legible, make, nameOf, namedIn, rankingOf, rankingsOf, rounded, show } from "./answers.js";
+import { Refusal, ask } from "./server.js";
 
 const inMegabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -12,8 +12,7 @@ export class Card {
     this.fault = this.summary = "";
     this.addresses = [];
     this.element = document.getElementById("card").content.firstElementChild.cloneNode(true);
-    this.element.ariaLabel = file.name;
-    this.part(".file bdi").textContent = shortened(file.name);
+    this.element.ariaLabel = this.part(".file bdi").textContent = this.name = legible(file.name);
     this.part("h2").textContent = "Waiting …";
     this.part(".again").addEventListener("click", () => {
       this.part("h2").focus();
@@ -62,7 +61,7 @@ export class Card {
       this.part("h2").textContent = "No answer";
       this.part("h2").className = "is-quiet";
       show(this.part(".answer-fault"), this.fault);
-      this.part(".again").hidden = false;
+      this.part(".again").hidden = error instanceof Refusal;
     }
     this.element.ariaBusy = "false";
     this.showPreview();
@@ -71,10 +70,10 @@ export class Card {
   // A browser does not read the answer to a body that is cut off, and says the same of an unreadable file.
   async check(maxBytes) {
     if (this.file.size > maxBytes) {
-      throw new Error(`The file has ${inMegabytes(this.file.size)}; the server takes ${inMegabytes(maxBytes)}.`);
+      throw new Refusal(`The file has ${inMegabytes(this.file.size)}; the server takes ${inMegabytes(maxBytes)}.`);
     }
     await this.file.slice(0, 1).arrayBuffer().catch(() => {
-      throw new Error("The browser cannot read this file.");
+      throw new Refusal("The browser cannot read this file.");
     });
   }
 
@@ -114,11 +113,11 @@ export class Card {
     this.part(".groups").replaceChildren(...rankings.map((rows, task) => (
       make("div", {}, ...(network.num_tasks ? [make("h3", {}, `Task ${task + 1}`)] : []), rankingOf(rows, network))
     )));
-    const best = rankings.map((rows) => shortened(rows[0].name)).join(", ");
+    const best = rankings.map((rows) => legible(rows[0].name)).join(", ");
     this.part(".scale bdi").textContent = best;
     this.part(".heat").alt = `Heat map: where the network sees ${best}`;
     this.part(".seen").alt = "The picture as the network sees it";
-    this.summary = [...heading.children].map((each) => each.textContent).join(", ") || heading.textContent;
+    this.summary = named.map(({ name, score }) => `${legible(name)} ${rounded(score)}`).join(", ") || heading.textContent;
   }
 
   async toggleHeat() {

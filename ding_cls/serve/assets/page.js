@@ -82,7 +82,7 @@ function report() {
   batch = [];
   const failed = left.filter((card) => card.fault).length;
   if (left.length === 1) {
-    say(`${left[0].file.name}: ${left[0].fault || left[0].summary}`);
+    say(`${left[0].name}: ${left[0].fault || left[0].summary}`);
   } else {
     say(`${counted(left.length - failed, "picture")} answered${failed ? `, ${failed} could not be` : ""}.`);
   }

@@ -2,6 +2,9 @@
 
 const MOST_TRIES = 6, LONGEST_PAUSE_S = 10, LONGEST_ANSWER_S = 120;
 
+// What the same request would meet again.
+export class Refusal extends Error {}
+
 // It stays in this variable: no storage and no address ever holds it.
 let token = "";
 let entered = null;
@@ -16,6 +19,8 @@ function anotherToken(refused) {
     document.getElementById("token-hint").textContent = refused
       ? "The server does not accept this token." : "It is forgotten when the page is closed.";
     document.getElementById("locked").hidden = false;
+    // A link sends no token.
+    document.getElementById("described").hidden = true;
     field.focus();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -46,7 +51,8 @@ export async function ask(path, file, say = () => {}) {
       const pause = Math.min(wanted, LONGEST_PAUSE_S) * (1 + Math.random() / 4);
       await new Promise((resolve) => { setTimeout(resolve, 1000 * pause); });
     } else if (!answer.ok) {
-      throw new Error(await faultOf(answer));
+      const Fault = answer.status < 500 ? Refusal : Error;
+      throw new Fault(await faultOf(answer));
     } else {
       return answer;
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serve.client import PNG, RED, client_of
+from tests.serve.requests.client import PNG, RED, client_of
 from tests.serve.toy import ColourPredictor
 
 BEARER = {"Authorization": "Bearer s3cret"}

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from ding_cls.serve.openapi import openapi
+from ding_cls.serve.page import PUBLIC_PATHS
+from ding_cls.serve.requests.openapi import openapi
 from ding_cls.serve.settings import ServeSettings
-from tests.serve.client import PNG, RED, client_of, files
+from tests.serve.requests.client import PNG, RED, client_of, files
 from tests.serve.toy import ColourPredictor, demanding
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -117,14 +118,7 @@ def test_it_names_every_route_but_the_pages_own() -> None:
         described = set(client.get("/openapi.json").json()["paths"])
         paths = {each.path for each in client.app.routes}  # type: ignore[attr-defined]
     assert described == {"/predict", "/health", "/metrics"}
-    assert paths - described == {
-        "/",
-        "/assets/page.css",
-        "/assets/page.js",
-        "/model",
-        "/explain",
-        "/openapi.json",
-    }
+    assert paths - described == {*PUBLIC_PATHS, "/model", "/explain", "/openapi.json"}
 
 
 def test_heat_maps_and_the_token_are_described_where_there_are_some() -> None:

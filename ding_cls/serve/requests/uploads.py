@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from ding_cls.serve.decoding import Upload
+from ding_cls.serve.requests.decoding import Upload
 from ding_cls.serve.settings import ServeSettings
 
 _MAX_FIELDS, _MAX_FIELD_BYTES = 16, 64 * 1024

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from tests.serve.client import GREEN, PNG, RED, client_of, files
+from tests.serve.requests.client import GREEN, PNG, RED, client_of, files
 
 
 @pytest.fixture(scope="module")

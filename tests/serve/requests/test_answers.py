@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ding_cls.inference.table import Columns, write_predictions
-from ding_cls.serve.answers import answer_of
+from ding_cls.serve.requests.answers import answer_of
 from tests.serve.toy import COLOURS, ColourPredictor, demanding
 
 IMAGE = Image.new("RGB", (4, 4), (210, 190, 20))

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ding_cls.serve.metrics import ServerMetrics
+from ding_cls.serve.requests.metrics import ServerMetrics
 from ding_cls.serve.settings import ServeSettings
 
 _LOGGER = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from ding_cls.errors import ImageError
 from ding_cls.images import load_rgb
-from ding_cls.serve import decoding
-from ding_cls.serve.decoding import Decoder, LargeImageError, Upload, is_plain
+from ding_cls.serve.requests import decoding
+from ding_cls.serve.requests.decoding import Decoder, LargeImageError, Upload, is_plain
 from tests.serve.toy import ColourPredictor
 
 
@@ -153,4 +153,3 @@ def test_steps_that_are_random_or_the_users_own_run_one_at_a_time() -> None:
         assert not is_plain(predictor)
         run(all_at_once, predictor)
         assert predictor.most == 1
-

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ding_cls.serve.metrics import FOLDER_VARIABLE, ServerMetrics
-from tests.serve.client import PNG, RED, client_of, files
+from ding_cls.serve.requests.metrics import FOLDER_VARIABLE, ServerMetrics
+from tests.serve.requests.client import PNG, RED, client_of, files
 
 
 def values(text: str) -> dict[str, float]:
@@ -48,7 +48,7 @@ def test_each_server_has_counts_of_its_own() -> None:
 
 
 _WORKER = """
-from ding_cls.serve.metrics import ServerMetrics
+from ding_cls.serve.requests.metrics import ServerMetrics
 metrics = ServerMetrics()
 metrics.waiting.set(2)
 metrics.requests.labels("/predict", "200").inc()

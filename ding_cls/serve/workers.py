@@ -1,0 +1,112 @@
+"""Several processes that serve on one socket: uvicorn's own workers.
+
+It must not know requests.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from ding_cls.errors import DingError
+from ding_cls.inference.onnx.session import usable_cores
+from ding_cls.serve.app import build_app
+from ding_cls.serve.requests.metrics import FOLDER_VARIABLE
+from ding_cls.serve.server import ServedModel, loaded, ready_line, server_config
+from ding_cls.serve.settings import ServeSettings
+
+_VARIABLE = "DING_CLS_SERVE"
+"""Holds what worker processes are to serve, as JSON."""
+
+_LEAVE_S = 2.0
+
+
+def serve_by_workers(model: ServedModel, settings: ServeSettings, listener: socket.socket) -> int:
+    """Serve on a bound socket until a signal comes; return the exit code: 0, or 2 where a worker could not
+    begin."""
+    folder = tempfile.mkdtemp(prefix="ding_cls_metrics_")
+    os.environ[_VARIABLE] = json.dumps({"model": asdict(model), "settings": settings.to_json()})
+    os.environ[FOLDER_VARIABLE] = folder
+    # Each worker's share of the cores; torch and ONNX Runtime take no more.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = server_config(f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=10)
+    workers = _Workers(config, [listener], ready_line(settings, listener))
+    try:
+        workers.run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 2 if any(each.exitcode == STARTUP_FAILURE for each in workers.processes) else 0
+
+
+class _Workers(Multiprocess):
+    """uvicorn's workers, which are told of once all answer; a killed one is replaced.
+
+    Args:
+        config: uvicorn's.
+        sockets: what they listen on.
+        ready: what is printed once all answer.
+    """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], ready: str) -> None:
+        super().__init__(config, sockets)
+        self._ready: str | None = ready
+
+    def keep_subprocess_alive(self) -> None:
+        """Look after the workers."""
+        super().keep_subprocess_alive()
+        if self._ready and not self.should_exit.is_set() and all(each.is_ready(1) for each in self.processes):
+            print(self._ready, flush=True)
+            self._ready = None
+
+    def terminate_all(self) -> None:
+        """Tell the workers to stop."""
+        if self._ready is None:
+            print("stopping: the workers answer what is on its way", flush=True)
+        super().terminate_all()
+
+    def join_all(self) -> None:
+        """Wait for the workers, and end those that hang."""
+        deadline = time.monotonic() + (self.config.timeout_graceful_shutdown or 0) + _LEAVE_S
+        for each in self.processes:
+            each.process.join(max(0.0, deadline - time.monotonic()))
+            if each.process.is_alive():
+                each.process.kill()
+                each.process.join()
+
+
+def worker_app() -> Starlette:
+    """Return the application of one worker process, of what `serve` left in the environment."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    told = json.loads(os.environ[_VARIABLE])
+    settings = ServeSettings(**json.loads(told["settings"]))
+    try:
+        predictor = loaded(ServedModel(**told["model"]), settings)
+    except DingError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        # uvicorn starts no worker anew that ends so.
+        sys.exit(STARTUP_FAILURE)
+    return build_app(predictor, settings)
+
+
+def _end_with_parent() -> None:
+    """Stop once the process that looks after the workers is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
