@@ -85,7 +85,7 @@ def serve(model: ServedModel, settings: ServeSettings) -> int:
                 server.run(sockets=[listener])
             except OSError as error:
                 raise _unusable(settings, error) from error
-    if server.service.batcher.state == "stuck":
+    if server.service.batcher.is_busy:
         _leave()
     return 0
 
@@ -136,20 +136,31 @@ def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
 def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
     """Yield a socket that has the address; nothing can connect until a server listens on it."""
     try:
-        (family, kind, _, _, address), *_ = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listener = socket.socket(family, kind)
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise _unusable(settings, error) from error
-    with listener:
+    # A name may stand for an address of IPv6 on a machine without it, and for another one.
+    for number, (family, kind, _, _, address) in enumerate(found, start=1):
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
+            listener = _listener(family, kind, address)
+            break
         except OSError as error:
-            raise _unusable(settings, error) from error
-        listener.set_inheritable(True)
+            if number == len(found):
+                raise _unusable(settings, error) from error
+    with listener:
         yield listener
+
+
+def _listener(family: int, kind: int, address: Any) -> socket.socket:
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
 
 
 def _unusable(settings: ServeSettings, error: OSError) -> ConfigError:

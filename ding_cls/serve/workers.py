@@ -33,7 +33,7 @@ from ding_cls.serve.settings import ServeSettings
 _VARIABLE = "DING_CLS_SERVE"
 """Holds what worker processes are to serve, as JSON."""
 
-_LEAVE_S = 2.0
+_LEAVE_S = 1.0
 
 
 def serve_by_workers(model: ServedModel, settings: ServeSettings, listener: socket.socket) -> int:

@@ -1,86 +1,28 @@
 """A browser tries a served network: by drop, paste, choice and keys, at all widths, in light and dark."""
 
-import base64
 import contextlib
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import ding_cls
 from ding_cls.inference.base import BasePredictor
 from tests.report.example import HOSTILE
+from tests.serve.onnx_files import write_onnx
+from tests.serve.tab import TOO_WIDE, Tab, in_all_forms, png
 from tests.serve.test_explain import Convolutions, predictor_of
 from tests.serve.toy import COLOURS, ColourPredictor, app_of, demanding, painted, served
 
 pytestmark = pytest.mark.slow
 
 SHAPES = [(width, scheme) for width in (320, 400, 1600, 2000) for scheme in ("light", "dark")]
-TOO_WIDE = """
-[...document.querySelectorAll('body *')].filter((each) => each.getClientRects().length
-  && each.getBoundingClientRect().right > innerWidth + 0.5).map((each) => each.outerHTML.slice(0, 200))
-"""
-HAND_OVER = """
-([kind, files]) => {
-  const holder = new DataTransfer();
-  for (const [name, type, text] of files) {
-    holder.items.add(new File([Uint8Array.from(atob(text), (each) => each.charCodeAt(0))], name, { type }));
-  }
-  const [Event, key] = kind === "paste" ? [ClipboardEvent, "clipboardData"] : [DragEvent, "dataTransfer"];
-  document.body.dispatchEvent(new Event(kind, { [key]: holder, bubbles: true, cancelable: true }));
-}
-"""
-File = tuple[str, str, bytes]
-
-
-class Tab:
-    """A page in a browser, with what it said on its console and what it asked for."""
-
-    def __init__(self, browser: Any, address: str, *, width: int = 1000, scheme: str = "light") -> None:
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        self.page = self.context.new_page()
-        self.address, self.asked = address, list[str]()
-        self.faults: list[str] = []
-        self.page.on("console", lambda message: self.faults.append(message.text))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
-
-    def choose(self, *files: File) -> None:
-        self.page.set_input_files(
-            "#files", [{"name": name, "mimeType": kind, "buffer": body} for name, kind, body in files]
-        )
-
-    def hand_over(self, kind: str, *files: File) -> None:
-        """Drop files on the page, or paste them."""
-        coded = [(name, of, base64.b64encode(body).decode()) for name, of, body in files]
-        self.page.evaluate(HAND_OVER, [kind, coded])
-
-    def card(self, name: str) -> Any:
-        """Return the card of a file, once it has its answer."""
-        self.page.wait_for_selector(f'article[aria-label="{name}"][aria-busy="false"]')
-        return self.page.get_by_role("article", name=name, exact=True)
-
-    def status(self) -> str:
-        return str(self.page.locator("#status").inner_text())
-
-    def close(self, *, statuses: Sequence[int] = ()) -> None:
-        """Nothing was said but that the server answered so, nothing asked of others, nothing is too wide."""
-        told = [f"the server responded with a status of {status}" for status in statuses]
-        assert [each for each in self.faults if not any(words in each for words in told)] == []
-        own = (self.address, f"blob:{self.address}", "data:image/svg+xml,")
-        assert [each for each in self.asked if not each.startswith(own)] == []
-        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert self.page.evaluate(TOO_WIDE) == []
-        self.context.close()
 
 
 @pytest.fixture
@@ -94,35 +36,6 @@ def open_tab(browser: Any) -> Iterator[Any]:
             return Tab(browser, address, width=width, scheme=scheme)
 
         yield opened
-
-
-def png(red: int, green: int, blue: int, name: str = "picture.png") -> File:
-    return name, "image/png", painted(red, green, blue)
-
-
-def in_all_forms() -> list[File]:
-    """Return a picture as JPEG, PNG, grey, RGBA, CMYK, turned by EXIF and of 16 bits."""
-    pixels = np.zeros((40, 60, 4), np.uint8)
-    pixels[:20] = (250, 90, 20, 255)
-    pixels[20:, :30] = (30, 60, 220, 120)
-    image = Image.fromarray(pixels)
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    forms: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
-        "plain.jpg": (image.convert("RGB"), "jpeg", {}),
-        "plain.png": (image.convert("RGB"), "png", {}),
-        "grey.png": (image.convert("L"), "png", {}),
-        "clear.png": (image, "png", {}),
-        "print.jpg": (image.convert("CMYK"), "jpeg", {}),
-        "turned.jpg": (image.convert("RGB"), "jpeg", {"exif": turned}),
-        "deep.png": (Image.fromarray((pixels[..., 0].astype(np.uint16)) * 257), "png", {}),
-    }
-    files = []
-    for name, (form, kind, options) in forms.items():
-        file = io.BytesIO()
-        form.save(file, kind, **options)
-        files.append((name, f"image/{kind}", file.getvalue()))
-    return files
 
 
 def shown(card: Any) -> tuple[str, float]:
@@ -395,6 +308,18 @@ def test_what_the_browser_cannot_show_the_server_shows(open_tab: Any, network: B
     tab.choose(tiff)
     assert shown(tab.card("scan.tif"))[0] == "green"
     tab.page.get_by_text("This browser cannot show the file.").wait_for()
+    tab.close()
+
+
+def test_an_onnx_file(open_tab: Any, tmp_path: Path) -> None:
+    predictor = ding_cls.load(write_onnx(tmp_path / "model.onnx"))
+    tab = open_tab(predictor, width=400)
+    tab.choose(*in_all_forms())
+    for name, _, body in in_all_forms():
+        card = tab.card(name)
+        (expected,) = predictor([Image.open(io.BytesIO(body))])
+        assert shown(card) == (expected.name, pytest.approx(expected.score, abs=1e-4))
+        assert not card.locator(".toggle").is_visible()
     tab.close()
 
 

@@ -1,6 +1,7 @@
 """The process of a server: where it listens, when it says so, how it ends."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import ding_cls
 from ding_cls.errors import ConfigError
 from ding_cls.serve.server import ServedModel, ready_line, serve
 from ding_cls.serve.settings import ServeSettings
-from tests.faults.server import post, served
+from tests.faults.server import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
 from tests.serve.requests.test_decoding import variants
 from tests.serve.toy import painted
@@ -104,3 +105,64 @@ def test_a_network_that_cannot_be_loaded_ends_with_its_line(tmp_path: Path, work
     assert "error: the ONNX file 'none.onnx' does not exist" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+_WITHOUT_TORCH = """
+import sys
+for name in ("torch", "torchvision"):
+    sys.modules[name] = None
+from ding_cls.cli import main
+sys.exit(main(["serve", sys.argv[1], "--port", "0"]))
+"""
+
+
+@pytest.mark.slow
+def test_an_onnx_file_is_served_where_there_is_no_torch(model: Path) -> None:
+    command = [sys.executable, "-c", _WITHOUT_TORCH, str(model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
+            number = int(re.findall(r"http://127\.0\.0\.1:(\d+)", lines[1])[0])
+            assert exchange(number, post(painted(200, 10, 10)))[0] == 200
+            assert exchange(number, get("/"))[0] == 200
+        finally:
+            process.terminate()
+            _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+_HANGING = """
+import sys, time
+from ding_cls.serve import server
+from ding_cls.serve.settings import ServeSettings
+from tests.serve.toy import ColourPredictor
+
+class Hanging(ColourPredictor):
+    def views(self, pixels):
+        if pixels[0].any():
+            time.sleep(60)
+        return super().views(pixels)
+
+server.load = lambda *arguments, **options: Hanging()
+sys.exit(server.serve(server.ServedModel(["toy"]), ServeSettings(port=0, drain_s=1)))
+"""
+
+
+@pytest.mark.slow
+def test_a_network_that_hangs_keeps_the_process_no_longer_than_its_time(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(_HANGING)
+    command = [sys.executable, str(tmp_path / "hanging.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
+            number = int(re.findall(r"http://127\.0\.0\.1:(\d+)", lines[1])[0])
+            with connect(number) as client:
+                client.sendall(post(painted(200, 10, 10)))
+                time.sleep(0.5)
+                process.terminate()
+                status, _, body = read_answer(client)
+            assert status == 503
+            assert json.loads(body)["error"] == "the server is stopping"
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
