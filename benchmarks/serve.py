@@ -227,10 +227,11 @@ def row(model: str, chosen: argparse.Namespace) -> str:
         f"{load.drain_s:.1f} s; memory {' '.join(f'{each:.0f}' for each in load.memory_mb)} MB",
         flush=True,
     )
+    kind = "ONNX file" if model.endswith(".onnx") else "checkpoint"
+    efficiency_ratio = answers / load.cpu_s / mean((efficiency, again))
     return (
-        f"| {'ONNX file' if model.endswith('.onnx') else 'checkpoint'} | {answers} | {load.statuses['503']} | "
-        f"{lost} | {wrong} | {largest:.0e} | {rate:.1f} | {alone:.1f} | {rate / alone:.2f} | "
-        f"{answers / load.cpu_s / mean((efficiency, again)):.2f} | {p50:.0f} | {p99:.0f} | "
+        f"| {kind} | {answers} | {load.statuses['503']} | {lost} | {wrong} | {largest:.0e} | {rate:.1f} | "
+        f"{alone:.1f} | {rate / alone:.2f} | {efficiency_ratio:.2f} | {p50:.0f} | {p99:.0f} | "
         f"{memory[0]:.0f} | {memory[1]:.0f} |"
     )
 

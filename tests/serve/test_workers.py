@@ -28,8 +28,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_worker_gets_network_and_settings_by_the_environment(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The log is the whole process's.
-    monkeypatch.setattr(workers, "set_up_log", lambda: None)
+    # Log and environment are the whole process's.
+    monkeypatch.setattr(workers, "set_up_process", lambda: None)
     settings = ServeSettings(token="secret", topk=2)
     told = {"model": {"sources": [str(model)], "tta": True}, "settings": settings.to_json()}
     monkeypatch.setenv("DING_CLS_SERVE", json.dumps(told))
