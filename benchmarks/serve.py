@@ -224,7 +224,9 @@ def row(model: str, chosen: argparse.Namespace) -> str:
     lost = sum(count for status, count in load.statuses.items() if status not in ("200", "503"))
     print(
         f"{model}: {dict(load.statuses)}; predict {before:.1f} and {after:.1f} images/s; drain "
-        f"{load.drain_s:.1f} s; memory {' '.join(f'{each:.0f}' for each in load.memory_mb)} MB",
+        f"{load.drain_s:.1f} s; processor time of an image {1000 * load.cpu_s / answers:.1f} ms, in "
+        f"predict {1000 / efficiency:.1f} and {1000 / again:.1f} ms; memory in MB "
+        f"{' '.join(f'{each:.0f}' for each in load.memory_mb)}",
         flush=True,
     )
     kind = "ONNX file" if model.endswith(".onnx") else "checkpoint"
