@@ -33,14 +33,18 @@ from ding_cls.inference.sources import sources_of
 model, folder, seconds, out = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
 predictor = ding_cls.load(model)
 sources = sources_of(folder)
+found = {each.path: [each.label, each.probabilities.tolist()] for each in predictor(sources)}
 rates = {}
 for num_workers in (0, 2):
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        answers = predictor(sources, num_workers=num_workers)
-        count += len(answers)
-    rates[num_workers] = count / (time.perf_counter() - began)
-found = {each.path: [each.label, each.probabilities.tolist()] for each in answers}
+    count, began = 0, None
+    for _ in predictor.stream(sources * 20, num_workers=num_workers):
+        # The first batch has the workers' start in it.
+        if began is None and count == predictor.batch_size:
+            count, began, cpu = 0, time.perf_counter(), time.process_time()
+        count += 1
+        if began is not None and time.perf_counter() - began > seconds:
+            break
+    rates[num_workers] = count / (time.perf_counter() - began), count / (time.process_time() - cpu)
 json.dump([rates, found], open(out, "w"))
 """
 
@@ -54,16 +58,22 @@ class Load:
     statuses: Counter[str] = field(default_factory=Counter)
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
     drain_s: float = 0.0
 
 
-def offline(model: str, folder: str, seconds: float) -> tuple[float, dict[str, Any]]:
-    """Return images/s of ``predict`` at the better of 0 and 2 workers, and what it says of each file."""
+def offline(model: str, folder: str, seconds: float) -> tuple[float, float, dict[str, Any]]:
+    """Measure ``predict``.
+
+    Returns:
+        Images/s at the better of 0 and 2 workers, images per second of processor time without workers, and
+        what it says of each file.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out.json"
         subprocess.run([sys.executable, "-c", OFFLINE, model, folder, str(seconds), str(out)], check=True)
         rates, found = json.loads(out.read_text())
-    return max(rates.values()), found
+    return max(rate for rate, _ in rates.values()), rates["0"][1], found
 
 
 def free_port() -> int:
@@ -85,6 +95,12 @@ def wait_until_ready(number: int, server: "subprocess.Popen[str]", seconds: floa
         except OSError:
             time.sleep(0.2)
     raise SystemExit("the server did not start")
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> float:
@@ -140,7 +156,7 @@ async def client(number: int, start: int, requests: Sequence[bytes], end: float,
 
 async def attack(number: int, pid: int, requests: Sequence[bytes], clients: int, seconds: float) -> Load:
     """Return what so many clients saw in so many seconds."""
-    load, began = Load(), time.perf_counter()
+    load, began, used = Load(), time.perf_counter(), cpu_s(pid)
     end = began + seconds
 
     async def watch() -> None:
@@ -152,7 +168,7 @@ async def attack(number: int, pid: int, requests: Sequence[bytes], clients: int,
     await asyncio.gather(
         watch(), *(client(number, each * step, requests, end, load) for each in range(clients))
     )
-    load.seconds = time.perf_counter() - began
+    load.seconds, load.cpu_s = time.perf_counter() - began, cpu_s(pid) - used
     return load
 
 
@@ -196,21 +212,29 @@ def wrong_answers(
 def row(model: str, chosen: argparse.Namespace) -> str:
     """Measure one model; return its row of the table."""
     paths = sorted(path for path in Path(chosen.images).rglob("*") if path.is_file())
-    before, said = offline(model, chosen.images, chosen.offline_seconds)
+    before, efficiency, said = offline(model, chosen.images, chosen.offline_seconds)
     load = serve(model, paths, chosen)
-    after, _ = offline(model, chosen.images, chosen.offline_seconds)
+    after, again, _ = offline(model, chosen.images, chosen.offline_seconds)
     wrong, largest = wrong_answers(load, paths, said, 1e-5)
-    rate, alone = load.statuses["200"] / load.seconds, mean((before, after))
+    answers = load.statuses["200"]
+    rate, alone = answers / load.seconds, mean((before, after))
     p50, p99 = (quantiles(load.latencies_s, n=100)[each] * 1000 for each in (49, 98))
-    settled = load.memory_mb[len(load.memory_mb) // 6 :]
+    quarter = max(1, len(load.memory_mb) // 4)
+    memory = [mean(each) for each in (load.memory_mb[:quarter], load.memory_mb[-quarter:])]
     lost = sum(count for status, count in load.statuses.items() if status not in ("200", "503"))
-    print(model, dict(load.statuses), f"offline {before:.1f} and {after:.1f}, drain {load.drain_s:.1f} s")
-    print("memory in MB:", " ".join(f"{each:.0f}" for each in load.memory_mb), flush=True)
+    print(
+        f"{model}: {dict(load.statuses)}; predict {before:.1f} and {after:.1f} images/s; drain "
+        f"{load.drain_s:.1f} s; processor time of an image {1000 * load.cpu_s / answers:.1f} ms, in "
+        f"predict {1000 / efficiency:.1f} and {1000 / again:.1f} ms; memory in MB "
+        f"{' '.join(f'{each:.0f}' for each in load.memory_mb)}",
+        flush=True,
+    )
     kind = "ONNX file" if model.endswith(".onnx") else "checkpoint"
+    efficiency_ratio = answers / load.cpu_s / mean((efficiency, again))
     return (
-        f"| {kind} | {load.statuses['200']} | {load.statuses['503']} | {lost} | {wrong} | {largest:.1e} | "
-        f"{rate:.1f} | {alone:.1f} | {rate / alone:.2f} | {p50:.0f} | {p99:.0f} | "
-        f"{max(settled) - min(settled):.0f} |"
+        f"| {kind} | {answers} | {load.statuses['503']} | {lost} | {wrong} | {largest:.0e} | {rate:.1f} | "
+        f"{alone:.1f} | {rate / alone:.2f} | {efficiency_ratio:.2f} | {p50:.0f} | {p99:.0f} | "
+        f"{memory[0]:.0f} | {memory[1]:.0f} |"
     )
 
 
@@ -231,9 +255,9 @@ def main() -> None:
         f"{chosen.seconds:.0f} s; {os.cpu_count()} cores that server, clients and other work share; "
         f"{platform.machine()}, Python {platform.python_version()}.",
         "",
-        "| model | answers | 503 | lost | wrong | largest difference of a probability | images/s | "
-        "`predict`, images/s | ratio | p50, ms | p99, ms | memory, max - min, MB |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| model | answers | 503 | lost | wrong | largest difference of a score | images/s | of `predict` | "
+        "ratio | ratio per second of processor time | p50, ms | p99, ms | MB, first quarter | last |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [row(model, chosen) for model in chosen.models]
     print("\n".join(lines))

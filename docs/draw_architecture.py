@@ -104,6 +104,7 @@ FOLDERS = {
     "docs/coming-from": "one page for each system that users come from",
     "examples": "programs to start from",
     "benchmarks": "scripts behind the measured tables",
+    "docker": "a container of the server",
 }
 # Rooms that are one file.
 FILES = {

@@ -85,6 +85,11 @@ class Batcher:
         is_stuck = self._since is not None and time.monotonic() - self._since > self._stuck_s
         return "stuck" if is_stuck else "ready"
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the network is being used."""
+        return self._since is not None
+
     def admit(self, count: int) -> list[Place]:
         """Return places for so many images; each goes to `answer`, and at last to `leave`.
 

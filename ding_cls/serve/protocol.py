@@ -32,10 +32,11 @@ class DeadlineProtocol(H11Protocol):
     - Told to shut down, a connection answers what is on its way, with ``Connection: close``.
 
     Beyond the documented settings it uses these attributes of uvicorn's class: ``conn``, ``cycle`` (of it
-    ``body``, ``more_body``, ``response_complete``, ``disconnected``, ``message_event``, ``keep_alive``,
-    ``default_headers``), ``flow.read_paused``, ``connections``, ``server_state``, ``transport``, ``loop``;
-    and it overrides ``handle_events``, ``send_400_response``, ``on_response_complete`` and ``shutdown``. No
-    name of these begins with an underscore, but none is documented either.
+    ``transport``, ``body``, ``more_body``, ``response_complete``, ``disconnected``, ``message_event``,
+    ``keep_alive``, ``default_headers``), ``flow.read_paused``, ``connections``, ``server_state``,
+    ``transport``, ``loop``; and it overrides ``handle_events``, ``send_400_response``,
+    ``on_response_complete`` and ``shutdown``. No name of these begins with an underscore, but none is
+    documented either.
     """
 
     HEAD_S = 10.0
@@ -88,6 +89,7 @@ class DeadlineProtocol(H11Protocol):
         if self.cycle is not cycle:
             self._since, size = self.loop.time(), 0
             self._raw_bytes = self._body_bytes = 0
+            self.cycle.transport = _AnswersTransport(self)  # type: ignore[assignment]
             if self._is_draining:
                 self._announce_end()
         if self.cycle:
@@ -120,6 +122,13 @@ class DeadlineProtocol(H11Protocol):
         for event in (start, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self._linger()
+
+    def end(self) -> None:
+        """End the connection after an answer with ``Connection: close``."""
+        if self.cycle.more_body:
+            self._linger()
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self._since, self._raw_bytes = self.loop.time(), 0
@@ -207,3 +216,11 @@ class DeadlineProtocol(H11Protocol):
     def _end_if_waiting(self) -> None:
         if self._is_waiting():
             self.transport.close()
+
+
+class _AnswersTransport:
+    """The transport as the answer to a request sees it; closing it waits for what the client still sends."""
+
+    def __init__(self, protocol: DeadlineProtocol) -> None:
+        self.write, self.is_closing = protocol.transport.write, protocol.transport.is_closing
+        self.close = protocol.end

@@ -12,7 +12,7 @@ from tests.docs.scripts import DOCS, script_of
 
 ROOT = DOCS.parent
 PAGE = (DOCS / "architecture.md").read_text(encoding="utf-8")
-TOP = ("ding_cls", "dizoo", "docs", "tests", "entry", "examples", "benchmarks")
+TOP = ("ding_cls", "dizoo", "docs", "tests", "entry", "examples", "benchmarks", "docker")
 # A path, and perhaps a class or function in it: `ding_cls/images/image_io.py:load_rgb`.
 NAMED = re.findall(rf"`((?:{'|'.join(TOP)})/[\w./-]*|[\w-]+\.(?:toml|md))(?::([\w.]+))?`", PAGE)
 REDRAW = "run: python docs/draw_architecture.py"

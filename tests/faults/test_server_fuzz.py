@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.faults.server import Served, post, served
 from tests.faults.test_server_limits import MULTIPART, field, file_part, form, png
+from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, read_answer
 
 COUNTS = [
@@ -77,7 +78,7 @@ def send_all(server: Served, count: int, make: Callable[[random.Random], tuple[b
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_damaged_bodies_are_refused_and_leave_nothing(tiny_run: Path, tmp_path: Path, count: int) -> None:
+def test_damaged_bodies_are_refused_and_leave_nothing(tmp_path: Path, count: int) -> None:
     files = pictures()
     forms = [
         form(file_part(0, png())),
@@ -97,7 +98,7 @@ def test_damaged_bodies_are_refused_and_leave_nothing(tiny_run: Path, tmp_path: 
         kind = "".join(each for each in kind if each.isprintable() and each.isascii())
         return damaged(chance.choice(forms), chance, forms + files), kind
 
-    with served(tiny_run, tmp_path) as server:
+    with served(write_onnx(tmp_path / "model.onnx"), tmp_path) as server:
         send_all(server, 200, image)
         send_all(server, 200, whole_form)
         before = server.memory_mb()

@@ -5,12 +5,12 @@ import io
 import itertools
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.faults.server import Served, get, post, served
+from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, read_answer, seconds_until_closed, send
 
 pytestmark = pytest.mark.slow
@@ -34,8 +34,9 @@ def file_part(index: int, body: bytes, more: str = "") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def server(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tiny_run, tmp_path_factory.mktemp("server")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("server")
+    with served(write_onnx(folder / "model.onnx"), folder) as running:
         # What is loaded on first use is loaded.
         for _ in range(20):
             assert exchange(running.port, post(png()))[0] == 200

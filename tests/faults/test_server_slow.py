@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.server import get, post, served
 from tests.faults.test_server_limits import png
+from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, send
 
 pytestmark = pytest.mark.slow
@@ -25,8 +26,8 @@ KINDS: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
 EACH = 40
 
 
-def test_slow_sockets_are_closed_and_keep_nobody_waiting(tiny_run: Path, tmp_path: Path) -> None:
-    with served(tiny_run, tmp_path) as server:
+def test_slow_sockets_are_closed_and_keep_nobody_waiting(tmp_path: Path) -> None:
+    with served(write_onnx(tmp_path / "model.onnx"), tmp_path) as server:
         assert exchange(server.port, post(png()))[0] == 200
         before = server.memory_mb()
         sockets = {connect(server.port): kind for kind in KINDS for _ in range(EACH)}

@@ -1,7 +1,6 @@
 """Answers of the application: equal to predict's, whatever else is asked at the same time."""
 
-import threading
-import time
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,13 @@ import numpy as np
 import pytest
 
 import ding_cls
+from ding_cls.cli import main
 from tests.inference.conftest import images as images
+from tests.inference.conftest import several as several
+from tests.inference.conftest import tasks as tasks
 from tests.inference.conftest import trained as trained
 from tests.serve.requests.client import GREEN, PNG, RED, client_of, files
 from tests.serve.toy import ColourPredictor, painted
-
-
-class Slow(ColourPredictor):
-    """Answers once it is let, and notes the sizes of its batches."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.sizes: list[int] = []
-
-    def views(self, pixels: Any) -> Any:
-        self.sizes.append(len(pixels[0]))
-        self.gate.wait(20)
-        return super().views(pixels)
 
 
 def test_answers_equal_those_of_predict_whatever_else_is_in_the_batch(trained: Path, images: Path) -> None:
@@ -55,6 +43,23 @@ def test_answers_equal_those_of_predict_whatever_else_is_in_the_batch(trained: P
     assert 'ding_cls_images_total{outcome="answered"} 120.0' in text
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trained", "several", "tasks"])
+def test_every_kind_of_network_answers_as_predict_writes(
+    kind: str, images: Path, request: pytest.FixtureRequest
+) -> None:
+    run = request.getfixturevalue(kind)
+    paths = sorted((images / "val").rglob("*.png"))
+    assert main(["predict", str(run), str(images / "val"), "--tta", "--out", "p.json"]) == 0
+    rows = json.loads(Path("p.json").read_text())
+    with client_of(ding_cls.load(run, tta=True)) as client:
+        answers = client.post("/predict", files=files(*(path.read_bytes() for path in paths))).json()
+    for row, answer in zip(rows, answers, strict=True):
+        assert (answer["label"], answer["name"]) == (row["label"], row["name"])
+        assert np.ravel(answer["score"]) == pytest.approx(np.ravel(row["score"]), abs=1e-5)
+    assert len(rows) == 20
+
+
 def test_an_unreadable_image_is_an_error_by_itself_and_in_its_place_among_others() -> None:
     with client_of() as client:
         alone = client.post("/predict", content=RED[:60], headers=PNG)
@@ -80,85 +85,17 @@ def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded() -> None
         )
 
 
-def wait_for(condition: Any) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
-def test_a_full_queue_is_an_honest_503_and_those_in_it_are_answered() -> None:
-    predictor = Slow()
-    with client_of(predictor, queue=2, max_batch=1) as client, ThreadPoolExecutor(4) as threads:
-        batcher = client.app.state.service.batcher  # type: ignore[attr-defined]
-
-        def ask() -> Any:
-            return client.post("/predict", content=RED, headers=PNG)
-
-        first = threads.submit(ask)
-        wait_for(lambda: predictor.sizes == [1])
-        waiting = [threads.submit(ask) for _ in range(2)]
-        wait_for(lambda: batcher.num_waiting == 2)
-        refused = ask()
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
-        assert client.get("/health").status_code == 200
-        predictor.gate.set()
-        assert [each.result().status_code for each in (first, *waiting)] == [200] * 3
-        assert batcher.num_waiting == 0
-
-
-def test_a_request_that_takes_too_long_is_refused_and_the_health_says_so() -> None:
-    predictor = Slow()
-    with client_of(predictor, timeout_s=0.05) as client:
-        response = client.post("/predict", content=RED, headers=PNG)
-        assert response.status_code == 503
-        assert response.json()["error"].startswith("no answer within 0.05 s")
-        health = client.get("/health")
-        assert (health.status_code, health.json()) == (503, {"status": "stuck"})
-        assert client.post("/predict", content=RED, headers=PNG).status_code == 503
-        predictor.gate.set()
-        wait_for(lambda: client.get("/health").status_code == 200)
-
-
-def test_the_health_tells_a_draining_server() -> None:
-    with client_of() as client:
-        assert client.get("/health").json() == {"status": "ready"}
-        client.app.state.service.is_draining = True  # type: ignore[attr-defined]
-        assert client.get("/health").json() == {"status": "draining"}
-        assert client.get("/health").status_code == 503
-
-
-class Moody(ColourPredictor):
-    """Fails on green images, and has no number for blue ones."""
-
-    def views(self, pixels: Any) -> Any:
-        if any(each.argmax() == 1 for each in pixels[0]):
-            raise RuntimeError("green")
-        logits = super().views(pixels)
-        logits[0][pixels[0].argmax(1) == 2] = np.nan
-        return logits
-
-
-def test_a_failure_of_the_network_fails_its_image_alone() -> None:
-    with client_of(Moody()) as client:
-        found = client.post("/predict", files=files(RED, GREEN, painted(0, 0, 200))).json()
-        assert found[0]["name"] == "red"
-        assert found[1]["error"].startswith("the server failed at this")
-        assert found[2]["error"] == "the network's output for this image holds NaN"
-        assert client.post("/predict", content=painted(0, 0, 200), headers=PNG).status_code == 500
-
-
 def test_names_that_are_no_utf_8_are_answered_like_all_others() -> None:
     with client_of(ColourPredictor(("b\udcff", "<&>", "שלום"))) as client:
         response = client.post("/predict", content=RED, headers=PNG)
         assert response.json()["name"] == "b\udcff"
         assert response.content.isascii()
         assert client.get("/openapi.json").status_code == 200
+        assert client.get("/model").status_code == 200
 
 
 def test_few_heat_maps_are_made_at_once() -> None:
-    class Explaining(Slow):
+    class Explaining(ColourPredictor):
         has_gradients = True
 
     with client_of(Explaining()) as client:

@@ -75,6 +75,7 @@ def test_the_compose_file_limits_what_the_container_may_do() -> None:
     assert (DOCKER / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
     assert all(each.startswith("127.0.0.1:") for each in service["ports"])
     assert all(volume["read_only"] for volume in service["volumes"])
+    assert service["environment"]["OMP_NUM_THREADS"] == str(service["cpus"])
     assert service["environment"]["DING_CLS_TOKEN"].startswith("${DING_CLS_TOKEN:?")
 
 

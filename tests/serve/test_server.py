@@ -1,23 +1,26 @@
 """The process of a server: where it listens, when it says so, how it ends."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ding_cls
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, ModelError
+from ding_cls.serve import server
 from ding_cls.serve.server import ServedModel, ready_line, serve
 from ding_cls.serve.settings import ServeSettings
-from tests.faults.server import post, served
+from tests.faults.server import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
 from tests.serve.requests.test_decoding import variants
-from tests.serve.toy import painted
+from tests.serve.toy import ColourPredictor, painted
 from tests.serve.wire import connect, exchange, read_answer
 
 
@@ -51,6 +54,23 @@ def test_a_port_in_use_is_one_line() -> None:
 def test_an_address_that_is_not_ours_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"--host 192\.0\.2\.1 --port 0 cannot be listened on"):
         serve(ServedModel(["model.onnx"]), ServeSettings(host="192.0.2.1", port=0, token="t"))
+
+
+def test_a_network_that_takes_other_images_is_served_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Picky(ColourPredictor):
+        def views(self, pixels: Any) -> Any:
+            raise ModelError("Picky cannot take images (1, 3, 64, 64)")
+
+    predictor = Picky()
+    monkeypatch.setattr(server, "load", lambda *arguments, **options: predictor)
+    assert server.loaded(ServedModel(["toy"]), ServeSettings()) is predictor
+    out, err = capsys.readouterr()
+    assert err == (
+        "the network could not be tried before it is asked: Picky cannot take images (1, 3, 64, 64)\n"
+    )
+    assert out.startswith("serving toy: 3 classes, on ")
 
 
 @pytest.mark.slow
@@ -104,3 +124,64 @@ def test_a_network_that_cannot_be_loaded_ends_with_its_line(tmp_path: Path, work
     assert "error: the ONNX file 'none.onnx' does not exist" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+_WITHOUT_TORCH = """
+import sys
+for name in ("torch", "torchvision"):
+    sys.modules[name] = None
+from ding_cls.cli import main
+sys.exit(main(["serve", sys.argv[1], "--port", "0"]))
+"""
+
+
+@pytest.mark.slow
+def test_an_onnx_file_is_served_where_there_is_no_torch(model: Path) -> None:
+    command = [sys.executable, "-c", _WITHOUT_TORCH, str(model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
+            number = int(re.findall(r"http://127\.0\.0\.1:(\d+)", lines[1])[0])
+            assert exchange(number, post(painted(200, 10, 10)))[0] == 200
+            assert exchange(number, get("/"))[0] == 200
+        finally:
+            process.terminate()
+            _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+_HANGING = """
+import sys, time
+from ding_cls.serve import server
+from ding_cls.serve.settings import ServeSettings
+from tests.serve.toy import ColourPredictor
+
+class Hanging(ColourPredictor):
+    def views(self, pixels):
+        if pixels[0].any():
+            time.sleep(60)
+        return super().views(pixels)
+
+server.load = lambda *arguments, **options: Hanging()
+sys.exit(server.serve(server.ServedModel(["toy"]), ServeSettings(port=0, drain_s=1)))
+"""
+
+
+@pytest.mark.slow
+def test_a_network_that_hangs_keeps_the_process_no_longer_than_its_time(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(_HANGING)
+    command = [sys.executable, str(tmp_path / "hanging.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
+            number = int(re.findall(r"http://127\.0\.0\.1:(\d+)", lines[1])[0])
+            with connect(number) as client:
+                client.sendall(post(painted(200, 10, 10)))
+                time.sleep(0.5)
+                process.terminate()
+                status, _, body = read_answer(client)
+            assert status == 503
+            assert json.loads(body)["error"] == "the server is stopping"
+            assert process.wait(10) == 0
+        finally:
+            process.kill()

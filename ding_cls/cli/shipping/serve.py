@@ -55,7 +55,7 @@ def add_verbs(verbs: Verbs) -> None:
     serve.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes, each with a network; 1"
     )
-    serve.add_argument("--batch-size", type=int, default=16, metavar="N", help="images per batch at most; 16")
+    serve.add_argument("--batch-size", type=int, default=4, metavar="N", help="images per batch at most; 4")
     add_allow_code(serve)
     add_debug(serve)
 
