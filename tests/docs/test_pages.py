@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_can_be_typed() -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```", README, re.S | re.M)
     lines = [line for block in blocks for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("ding-cls ")]
-    assert len(commands) == 28
+    assert len(commands) == 33
     for command in commands:
         _parser().parse_args(command[1:])
     for line in lines:
