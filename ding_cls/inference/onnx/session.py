@@ -6,6 +6,7 @@ It must not know images.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from ding_cls.errors import CheckpointError, ConfigError
@@ -92,7 +93,7 @@ def _runtime() -> Any:
 
 def _reason(error: Exception) -> str:
     """Return what ONNX Runtime says, without its codes and file names of C++."""
-    text = " ".join(str(error).split())
+    text = re.sub(r"\S+\.cc:\d+ ", "", " ".join(str(error).split()))
     return (
         text.rpartition("failed:")[2].rpartition(" : ")[2].rpartition("Error: ")[2].rstrip(". ")
         or type(error).__name__
