@@ -56,17 +56,17 @@ def _environment(arguments: argparse.Namespace) -> None:
 
 def _torch() -> tuple[dict[str, object], dict[str, object]]:
     """Return torch's versions and devices; of a place without it what predicts there."""
+    versions: dict[str, object] = {}
     try:
         import torch
         import torchvision
     except ImportError as error:
-        runtime = {"onnxruntime": _version("export", ("onnxruntime",))}
-        return {"torch": f"not here ({error}): ONNX files predict without"}, runtime
+        versions["torch"] = f"not here ({error}): ONNX files predict without"
+        return versions, {"onnxruntime": _version("export", ("onnxruntime",))}
+    versions |= {"torch": torch.__version__, "torchvision": torchvision.__version__}
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return {"torch": torch.__version__, "torchvision": torchvision.__version__}, {
-        "torch threads": torch.get_num_threads(),
-        "CUDA": f"{torch.version.cuda}: {', '.join(names)}" if names else "no device",
-    }
+    cuda = f"{torch.version.cuda}: {', '.join(names)}" if names else "no device"
+    return versions, {"torch threads": torch.get_num_threads(), "CUDA": cuda}
 
 
 def _version(extra: str, distributions: tuple[str, ...]) -> str:

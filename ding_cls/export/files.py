@@ -83,6 +83,7 @@ def export_onnx(
         DataError: no image can be read, or the file cannot be written.
         ExportError: the network cannot be exported, or the file says something else; then nothing is
             published.
+        ModelError: the network's output does not fit the classes.
     """
     return export_file(predictor, out, "onnx", images=images, layout=layout, samples=samples).report
 
@@ -109,6 +110,8 @@ def export_file(
         raise ConfigError(f"samples={samples} must be at least 1")
     sources = None if images is None else _sources_in(images)
     example = example_image(predictor, sources)
+    # As many logits as classes, or it says so.
+    predictor.views([example[None]])
     stated, unsaid = stated_preprocessing(predictor, sources)
     layout = "float" if format == "safetensors" else layout
     description = described(predictor, example, layout, stated)
@@ -116,11 +119,15 @@ def export_file(
     with published(out) as file:
         file.write(content)
         file.flush()
-        if format == "onnx":
-            report = check_equality(predictor, file.name, sources, samples=samples)
-        else:
-            candidate = candidate_of(file.name, format, predictor, example, description)
-            report = compare_logits(predictor, candidate, sources, samples=samples)
+        try:
+            if format == "onnx":
+                report = check_equality(predictor, file.name, sources, samples=samples)
+            else:
+                candidate = candidate_of(file.name, format, predictor, example, description)
+                report = compare_logits(predictor, candidate, sources, samples=samples)
+        except ExportError as error:
+            # The file has a name for the time being, which nobody knows.
+            raise ExportError(str(error).replace(file.name, os.fspath(out))) from error
         if not report.is_equal:
             raise ExportError(f"{'; '.join(report.lines())}; '{os.fspath(out)}' was not written")
     return ExportedFile(os.fspath(out), format, description, report, unsaid)

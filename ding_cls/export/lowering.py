@@ -30,7 +30,8 @@ _WITHOUT_LIMIT = 1 << 30
 
 
 def lowered(preprocessing: PipelinePreprocessing) -> dict[str, Any]:
-    """Return ``steps`` and the numbers ``mean``, ``std`` (and ``is_swapped``) that normalise what they leave.
+    """Return ``steps`` and the numbers that normalise what they leave: ``mean`` and ``std``; ``is_swapped``
+    and ``is_divided`` where they are True.
 
     Raises:
         ExportError: a step that is the user's own, random, or makes floats before the others are done. It is
@@ -39,34 +40,38 @@ def lowered(preprocessing: PipelinePreprocessing) -> dict[str, Any]:
     if not type(preprocessing).__module__.startswith("ding_cls.data."):
         raise _refused(type(preprocessing).__name__)
     compose = preprocessing.steps
-    steps, numbers = list(compose.pixel_steps), preprocessing.normalization
+    steps, numbers, is_divided = list(compose.pixel_steps), preprocessing.normalization, False
     if compose.deferred is None:
-        steps, numbers = _without_floats(steps, numbers)
+        steps, numbers, is_divided = _without_floats(steps, numbers)
     is_from_file = bool(steps) and isinstance(steps[0], LoadImageFromFile)
     found = _of_loading(steps[0]) if is_from_file else []
     for step in steps[is_from_file:]:
         found += _of_step(step, is_from_file=is_from_file)
-    swapped = {"is_swapped": True} if numbers.is_swapped else {}
-    return {"steps": found, "mean": list(numbers.mean), "std": list(numbers.std), **swapped}
+    flags = {"is_swapped": numbers.is_swapped, "is_divided": is_divided}
+    set_flags = {name: True for name, is_set in flags.items() if is_set}
+    return {"steps": found, "mean": list(numbers.mean), "std": list(numbers.std), **set_flags}
 
 
-def _without_floats(steps: list[Step], numbers: Normalization) -> tuple[list[Step], Normalization]:
-    """Return the steps before torchvision's own that end in normalised floats, and the numbers of these."""
+def _without_floats(steps: list[Step], numbers: Normalization) -> tuple[list[Step], Normalization, bool]:
+    """Return the steps before torchvision's own that end in floats, the numbers of these, and whether they
+    divide by 255 where `normalize` multiplies: the last bit differs."""
     transforms = [step.transform if isinstance(step, OnImage) else None for step in steps]
-    if transforms and _scales(transforms[-1]):
-        return steps[:-1], FROM_0_TO_1
-    if len(steps) > 1 and _scales(transforms[-2]) and type(transforms[-1]) is v2.Normalize:
+    own = FROM_0_TO_1
+    if transforms and type(transforms[-1]) is v2.Normalize:
         mean, std = (tuple(map(float, each)) for each in (transforms[-1].mean, transforms[-1].std))
         if len(mean) == len(std) == 3:
-            return steps[:-2], Normalization(mean, std)
-    return steps, numbers
+            own = Normalization(mean, std)
+            transforms.pop()
+    last = transforms[-1] if transforms else None
+    # Deprecated: a later torchvision may not have it.
+    is_divided = type(last) is getattr(v2, "ToTensor", None)
+    if is_divided or _scales(last):
+        return steps[: len(transforms) - 1], own, is_divided
+    return steps, numbers, False
 
 
 def _scales(transform: Any) -> bool:
-    """Return whether it makes float32 in [0, 1] of uint8 by the multiplication that `normalize` does.
-
-    `v2.ToTensor` divides, and its last bit differs.
-    """
+    """Return whether it makes float32 in [0, 1] of uint8 by a multiplication."""
     if getattr(transform, "dtype", None) is not torch.float32:
         return False
     return type(transform) is v2.ConvertImageDtype or (

@@ -23,7 +23,6 @@ from ding_cls.inference.onnx.description import Layout
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source
 
-_CHATTY = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
 _LONGEST_REASON = 300
 _FIXED_BATCH = "batch as dynamic but your code specialized it to be a constant"
 
@@ -56,7 +55,9 @@ class ExportedNetwork(nn.Module):
             ordered = images.flip(-1) if self._is_swapped else images
             planar = ordered.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
             images = planar.mul(1 / 255).sub(self.mean).div(self.std)
-        logits: torch.Tensor = self.model(images)
+        logits = self.model(images)
+        if not isinstance(logits, torch.Tensor):
+            raise TypeError(f"it returns {type(logits).__name__}, and logits are a tensor")
         return logits.float()
 
 
@@ -179,17 +180,14 @@ def failures_named(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what exporters print of their own work."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    levels = [each.level for each in loggers]
-    for each in loggers:
-        each.setLevel(logging.CRITICAL)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.setLevel(level)
+        logging.disable(before)
 
 
 def _name(model: nn.Module) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ding_cls.errors import ConfigError, DataError, DiskError, ExportError
+from ding_cls.errors import ConfigError, DataError, DiskError, ExportError, ModelError
 from ding_cls.export import files
 from ding_cls.export.files import candidate_of, export_file, export_onnx
 from tests.export.graphs import CLASSES, change_weight, tiny_predictor
@@ -129,6 +129,24 @@ def test_two_at_once_leave_one_whole_file(tmp_path: Path) -> None:
         each.join()
     assert not failed
     assert names_in(OUT.parent) == [OUT.name]
+
+
+def test_there_are_as_many_logits_as_classes(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    predictor.model.fc = torch.nn.Linear(3, 5)
+    with pytest.raises(ModelError, match=r"into \(1, 5\); for 4 classes it must be \(1, 4\)"):
+        export_file(predictor, OUT, "safetensors", images=pictures())
+    assert not OUT.exists()
+
+
+def test_a_file_that_cannot_be_read_back_has_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(files._CONTENTS, "onnx", lambda *arguments: b"no such file")
+    with pytest.raises(ExportError, match=r"^'x.onnx' cannot be run: ") as raised:
+        export_file(tiny_predictor(), "x.onnx", "onnx", images=pictures())
+    assert ".tmp" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_is_never_the_same_is_refused(tmp_path: Path) -> None:

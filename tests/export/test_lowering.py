@@ -97,6 +97,7 @@ def test_the_usual_preprocessing_is_a_resize_and_a_crop() -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore:The transform `ToTensor")
 @pytest.mark.parametrize(
     "end",
     [
@@ -104,6 +105,8 @@ def test_the_usual_preprocessing_is_a_resize_and_a_crop() -> None:
         [{"type": "Normalize", **NUMBERS}, *END],
         [FLOATS],
         [{"type": "ToImage"}, FLOATS, TV_NORMALIZE],
+        [{"type": TV + "ToTensor"}],
+        [{"type": TV + "ToTensor"}, TV_NORMALIZE],
         [{"type": "PILToTensor"}, {"type": "ConvertImageDtype", "dtype": "float32"}, TV_NORMALIZE, *END],
     ],
 )
@@ -136,6 +139,8 @@ class ForeignPreprocessing(Preprocessing):
         ([LOAD, {"type": "RandomApply", "transforms": [{"type": "Resize", "size": 24}]}], "RandomApply"),
         ([LOAD, {"type": "ToDtype", "dtype": "float32"}], "ToDtype"),
         ([LOAD, FLOATS, {"type": "Normalize", **NUMBERS}], "ToDtype"),
+        ([LOAD, FLOATS, TV_NORMALIZE, TV_NORMALIZE], "ToDtype"),
+        ([LOAD, {"type": "ToDtype", "dtype": "float32"}, TV_NORMALIZE], "ToDtype"),
         ([LOAD, {"type": TV + "Resize", "size": 24, "max_size": 30}], "Resize"),
         ([{"type": "Resize", "size": 24}, LOAD], "LoadImageFromFile"),
         ([LOAD, {"type": "StepOfOnesOwn"}], "StepOfOnesOwn"),

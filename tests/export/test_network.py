@@ -138,6 +138,14 @@ def test_the_cause_of_a_failure_is_told() -> None:
         raise KeyError
 
 
+def test_what_is_no_tensor_is_no_logits() -> None:
+    network = predictor_of(RESIZE, nn.Sequential(Pooled()))
+    network.model.register_forward_hook(lambda module, inputs, logits: {"logits": logits})
+    images = torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
+    with pytest.raises(TypeError, match="it returns dict, and logits are a tensor"):
+        exported_network(network, images[0], "uint8")(images)
+
+
 def test_exporters_are_silent_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     import logging
     import warnings

@@ -50,8 +50,9 @@ def pad(image: Image.Image, *, height: int, width: int, color: Any, is_centred: 
     return ImageOps.expand(image, border, tuple(color))
 
 
-def normalize(images: Any, *, mean: Any, std: Any, is_swapped: bool = False) -> Any:
+def normalize(images: Any, *, mean: Any, std: Any, is_swapped: bool = False, is_divided: bool = False) -> Any:
     """Return uint8 (N, H, W, 3) as float32 (N, 3, H, W), less the mean, over the standard deviation."""
     planes = np.moveaxis(images[..., ::-1] if is_swapped else images, -1, 1).astype(np.float32, order="C")
     centre, spread = np.array([mean, std], np.float32)[:, :, None, None]
-    return (planes * np.float32(1 / 255) - centre) / spread
+    scaled = planes / np.float32(255) if is_divided else planes * np.float32(1 / 255)
+    return (scaled - centre) / spread

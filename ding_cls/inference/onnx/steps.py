@@ -29,7 +29,7 @@ from ding_cls.inference.onnx.preprocess import (
 )
 
 Step = Mapping[str, Any]
-NUMBERS = ("mean", "std", "is_swapped")
+NUMBERS = ("mean", "std", "is_swapped", "is_divided")
 """What `normalize` takes of a description's ``preprocessing``."""
 
 
@@ -141,9 +141,10 @@ def _normalizing(preprocessing: Mapping[str, Any]) -> list[str]:
     pixels = (
         "np.array(image)[None, ..., ::-1]" if preprocessing.get("is_swapped") else "np.array(image)[None]"
     )
+    scaled = "planes / np.float32(255)" if preprocessing.get("is_divided") else "planes * np.float32(1 / 255)"
     numbers = f"[{list(preprocessing['mean'])}, {list(preprocessing['std'])}]"
     return [
         f"mean, std = np.array({numbers}, np.float32)[:, :, None, None]",
         f'planes = np.moveaxis({pixels}, -1, 1).astype(np.float32, order="C")',
-        "return (planes * np.float32(1 / 255) - mean) / std",
+        f"return ({scaled} - mean) / std",
     ]

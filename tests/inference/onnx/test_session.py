@@ -40,6 +40,16 @@ def test_what_is_no_such_file_is_told(tmp_path: Path) -> None:
         assert refused(file) == f"'FILE' cannot be used: {reason}; export it again"
 
 
+def test_bytes_that_are_no_text_are_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = write_onnx(tmp_path / "a.onnx").read_bytes()
+    for text in (b'"layout"', b"MatMul"):
+        file = tmp_path / f"{len(text)}.onnx"
+        assert whole.count(text) == 1
+        file.write_bytes(whole.replace(text, text[:-2] + b"\xff" + text[-1:]))
+        assert refused(file).startswith("'FILE' ")
+    assert capfd.readouterr().out == ""
+
+
 def test_a_file_of_another_program_is_told(tmp_path: Path) -> None:
     write_onnx(tmp_path / "a.onnx", entry="")
     os.rename(tmp_path / "a.onnx", tmp_path / "b.onnx")

@@ -34,6 +34,7 @@ CASES = [
     described(STEPS, "float"),
     described([EFFICIENTNET], "float", is_swapped=True),
     described(FRAME, "uint8"),
+    described(STEPS, "float", is_divided=True),
     described([{"op": "resize", "height": 8, "width": 9, "filter": "hamming"}], "float"),
 ]
 
