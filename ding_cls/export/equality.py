@@ -84,7 +84,8 @@ class EqualityReport:
         """Return what float32 has to do with a difference; empty where it has nothing."""
         spacing = float(np.spacing(np.float32(self.max_logit)))
         # A network of some ten layers is not known better than to some ten units of the last place.
-        if self.is_equal or self.num_different or self.max_difference > 100 * spacing:
+        is_other = self.problem or self.num_different or self.max_difference > 100 * spacing
+        if self.is_equal or is_other:
             return ""
         return (
             f"logits are as large as {self.max_logit:.3g}, where float32 has a number every {spacing:.2g}: "
