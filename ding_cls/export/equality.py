@@ -71,6 +71,8 @@ class EqualityReport:
             f"{self.num_images:,} {kind}{unreadable}: {self.num_different:,} answered otherwise, logits "
             f"differ by up to {self.max_difference:.2g} (allowed: {MAX_DIFFERENCE:g})"
         )
+        if self.worst and not self.is_equal:
+            figures += f", most of all of {self.worst!r}"
         lines = [f"Are the results equal? {'Yes' if self.is_equal else 'No'}", figures]
         lines += [f"{each}" for each in (self.problem, self._rounding(), self.differing_node) if each]
         if not math.isnan(self.rate):
