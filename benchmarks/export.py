@@ -182,10 +182,22 @@ def line(found: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "export.md"
+BEGIN, END = "<!-- table of families, written by the benchmark -->", "<!-- end of the table -->"
+
 HEAD = """\
 | network | weights | images | spread of a logit | largest logit | largest difference | other first class | \
 torch, images/s | ONNX Runtime, images/s | ratio | MB | one channel changed |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def write_rows(lines: Sequence[str], page: Path = PAGE) -> None:
+    """Enter rows in the table of a page; those of other networks stay."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    old, _, after = rest.partition(END)
+    rows = {each.split("|")[1].strip(): each for each in [*old.splitlines(), *lines] if each.startswith("| ")}
+    kept = [rows[name] for name in (*REAL, *FITTED) if name in rows]
+    page.write_text("\n".join([f"{before}{BEGIN}", HEAD, *kept, f"{END}{after}"]))
 
 
 def builders(source: Path, images: Sequence[str]) -> dict[str, Callable[[], Predictor]]:
@@ -202,6 +214,7 @@ def main(words: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Print a row for each network, and return them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", nargs="+", choices=[*REAL, *FITTED], default=[*REAL, *FITTED])
+    parser.add_argument("--write", action="store_true", help="enter the rows in docs/export.md")
     arguments = parser.parse_args(words)
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -220,6 +233,8 @@ def main(words: Sequence[str] | None = None) -> list[dict[str, Any]]:
         for network in arguments.networks:
             rows.append(row(network, build[network], images, folder))
             print(line(rows[-1]), flush=True)
+    if arguments.write:
+        write_rows(list(map(line, rows)))
     return rows
 
 

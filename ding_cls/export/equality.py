@@ -71,6 +71,8 @@ class EqualityReport:
             f"{self.num_images:,} {kind}{unreadable}: {self.num_different:,} answered otherwise, logits "
             f"differ by up to {self.max_difference:.2g} (allowed: {MAX_DIFFERENCE:g})"
         )
+        if self.worst and not self.is_equal:
+            figures += f", most of all of {self.worst!r}"
         lines = [f"Are the results equal? {'Yes' if self.is_equal else 'No'}", figures]
         lines += [f"{each}" for each in (self.problem, self._rounding(), self.differing_node) if each]
         if not math.isnan(self.rate):
@@ -84,7 +86,8 @@ class EqualityReport:
         """Return what float32 has to do with a difference; empty where it has nothing."""
         spacing = float(np.spacing(np.float32(self.max_logit)))
         # A network of some ten layers is not known better than to some ten units of the last place.
-        if self.is_equal or self.num_different or self.max_difference > 100 * spacing:
+        is_other = self.problem or self.num_different or self.max_difference > 100 * spacing
+        if self.is_equal or is_other:
             return ""
         return (
             f"logits are as large as {self.max_logit:.3g}, where float32 has a number every {spacing:.2g}: "
