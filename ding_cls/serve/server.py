@@ -71,13 +71,14 @@ def serve(model: ServedModel, settings: ServeSettings) -> int:
 
     Raises:
         ConfigError: the address cannot be used.
-        DingError: the network cannot be loaded, or does not work.
+        DingError: the network cannot be loaded.
     """
     with _bound(settings) as listener:
         if settings.workers > 1:
             from ding_cls.serve.workers import serve_by_workers
 
             return serve_by_workers(model, settings, listener)
+        set_up_process()
         predictor = loaded(model, settings)
         server = _Server(build_app(predictor, settings), settings, ready_line(settings, listener))
         with _deaf():
@@ -94,19 +95,10 @@ def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
     """Return a predictor that has answered once; print what it is.
 
     Raises:
-        DingError: it cannot be loaded, or does not work.
+        DingError: it cannot be loaded.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    # Filters belong to the whole process: no thread may change them for its own image.
-    warnings.filterwarnings("ignore", module="PIL")
-    # torch's threads would wait for one another in loops that keep the cores from requests and decoding: of
-    # MobileNetV2 an image cost 238 ms of two busy cores' time instead of 32. Read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     predictor = model.load()
-    image = predictor.prepare(np.zeros((64, 64, 3), np.uint8))
-    for size in (1, settings.max_batch):
-        predictor.answer([image] * size, [None] * size)
+    _warm_up(predictor, settings.max_batch)
     for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)
     device = getattr(predictor, "device", "cpu, by ONNX Runtime")
@@ -115,6 +107,31 @@ def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
         f"serving {sources}: {counted(len(predictor.classes), 'class', 'classes')}, on {device}", flush=True
     )
     return predictor
+
+
+def set_up_process() -> None:
+    """Have this process log what is wrong with the server, and nothing else; before torch is imported."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What clients send is no fault of the server's: it fills no log.
+    for name in ("uvicorn.error", "python_multipart", "PIL", "ding_cls.images"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Filters belong to the whole process: no thread may change them for its own image.
+    warnings.filterwarnings("ignore", module="PIL")
+    # torch's threads would wait for one another in loops that keep the cores from requests and decoding: of
+    # MobileNetV2 an image cost 238 ms of two busy cores' time instead of 32. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _warm_up(predictor: BasePredictor, max_batch: int) -> None:
+    """Use a network for the first time: that takes longer than later."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    try:
+        image = predictor.prepare(noise)
+        for size in (1, max_batch):
+            predictor.answer([image] * size, [None] * size)
+    # It may take images of one size only, or a step of the user's own may not like this one.
+    except Exception as error:
+        print(f"the network could not be tried before it is asked: {error}", file=sys.stderr)
 
 
 def ready_line(settings: ServeSettings, listener: socket.socket) -> str:

@@ -27,7 +27,7 @@ from ding_cls.errors import DingError
 from ding_cls.inference.onnx.session import usable_cores
 from ding_cls.serve.app import build_app
 from ding_cls.serve.requests.metrics import FOLDER_VARIABLE
-from ding_cls.serve.server import ServedModel, loaded, ready_line, server_config
+from ding_cls.serve.server import ServedModel, loaded, ready_line, server_config, set_up_process
 from ding_cls.serve.settings import ServeSettings
 
 _VARIABLE = "DING_CLS_SERVE"
@@ -93,6 +93,7 @@ class _Workers(Multiprocess):
 def worker_app() -> Starlette:
     """Return the application of one worker process, of what `serve` left in the environment."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    set_up_process()
     told = json.loads(os.environ[_VARIABLE])
     settings = ServeSettings(**json.loads(told["settings"]))
     try:

@@ -91,6 +91,7 @@ def test_names_that_are_no_utf_8_are_answered_like_all_others() -> None:
         assert response.json()["name"] == "b\udcff"
         assert response.content.isascii()
         assert client.get("/openapi.json").status_code == 200
+        assert client.get("/model").status_code == 200
 
 
 def test_few_heat_maps_are_made_at_once() -> None:

@@ -8,17 +8,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ding_cls
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, ModelError
+from ding_cls.serve import server
 from ding_cls.serve.server import ServedModel, ready_line, serve
 from ding_cls.serve.settings import ServeSettings
 from tests.faults.server import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
 from tests.serve.requests.test_decoding import variants
-from tests.serve.toy import painted
+from tests.serve.toy import ColourPredictor, painted
 from tests.serve.wire import connect, exchange, read_answer
 
 
@@ -52,6 +54,23 @@ def test_a_port_in_use_is_one_line() -> None:
 def test_an_address_that_is_not_ours_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"--host 192\.0\.2\.1 --port 0 cannot be listened on"):
         serve(ServedModel(["model.onnx"]), ServeSettings(host="192.0.2.1", port=0, token="t"))
+
+
+def test_a_network_that_takes_other_images_is_served_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Picky(ColourPredictor):
+        def views(self, pixels: Any) -> Any:
+            raise ModelError("Picky cannot take images (1, 3, 64, 64)")
+
+    predictor = Picky()
+    monkeypatch.setattr(server, "load", lambda *arguments, **options: predictor)
+    assert server.loaded(ServedModel(["toy"]), ServeSettings()) is predictor
+    out, err = capsys.readouterr()
+    assert err == (
+        "the network could not be tried before it is asked: Picky cannot take images (1, 3, 64, 64)\n"
+    )
+    assert out.startswith("serving toy: 3 classes, on ")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from uvicorn.config import STARTUP_FAILURE
 
+from ding_cls.serve import workers
 from ding_cls.serve.settings import ServeSettings
 from ding_cls.serve.workers import worker_app
 from tests.faults.server import get, post, served
@@ -27,6 +28,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_worker_gets_network_and_settings_by_the_environment(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # Log and environment are the whole process's.
+    monkeypatch.setattr(workers, "set_up_process", lambda: None)
     settings = ServeSettings(token="secret", topk=2)
     told = {"model": {"sources": [str(model)], "tta": True}, "settings": settings.to_json()}
     monkeypatch.setenv("DING_CLS_SERVE", json.dumps(told))
@@ -44,7 +47,7 @@ def test_a_worker_gets_network_and_settings_by_the_environment(
 
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_all_end_with_the_parent(model: Path, tmp_path: Path) -> None:
-    def workers() -> set[int]:
+    def alive() -> set[int]:
         found = set()
         for pid in running.children():
             with contextlib.suppress(OSError):
@@ -56,14 +59,14 @@ def test_a_killed_worker_is_replaced_and_all_end_with_the_parent(model: Path, tm
         return [exchange(running.port, post(painted(200, 10, 10)))[0] for _ in range(count)]
 
     with served(model, tmp_path, "--workers", "2") as running:
-        first = workers()
+        first = alive()
         assert len(first) == 2
         assert answers(10) == [200] * 10
         text = exchange(running.port, get("/metrics"))[2].decode()
         assert float(re.findall(r'ding_cls_images_total{outcome="answered"} (.*)', text)[0]) == 10
         os.kill(min(first), signal.SIGKILL)
         end = time.monotonic() + 30
-        while len(workers()) < 2 or workers() == first:
+        while len(alive()) < 2 or alive() == first:
             assert answers(1) == [200]
             assert time.monotonic() < end
             time.sleep(0.1)

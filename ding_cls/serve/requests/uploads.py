@@ -82,7 +82,7 @@ async def read_uploads(request: Request, settings: ServeSettings, body: BodyByte
     if not is_image and kind != FORM:
         raise HTTPException(415, f"a body of type {kind} is not taken; {HOW}", _CLOSE)
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > settings.max_bytes:
+    if length.isdecimal() and int(length) > settings.max_bytes:
         raise _too_large(settings)
     stream = _counted(request, settings, body)
     uploads = await (_body(stream) if is_image else _files(request, stream, settings))

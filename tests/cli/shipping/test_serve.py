@@ -33,11 +33,11 @@ def test_the_loopback_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["a", "b", "--host", "0.0.0.0", "--port", "0", "--token", "t", "--topk", "2"]
-    words += ["--workers", "3", "--batch-size", "4"]
+    words += ["--workers", "3", "--batch-size", "7"]
     words += ["--tta", "--calibrated", "--max-risk", "5", "--threshold", "0.3", "--allow-code"]
     model, settings = served(monkeypatch, *words)
     assert model == ServedModel(["a", "b"], 0.3, calibrated=True, max_risk=5.0, tta=True, allow_code=True)
-    assert settings == ServeSettings("0.0.0.0", 0, "t", name="a, b", topk=2, workers=3, max_batch=4)
+    assert settings == ServeSettings("0.0.0.0", 0, "t", name="a, b", topk=2, workers=3, max_batch=7)
 
 
 def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
