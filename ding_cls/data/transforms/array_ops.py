@@ -112,7 +112,9 @@ def normalize(
         float32 ``(N, 3, H, W)``, contiguous.
     """
     planar = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    centre, spread = _channel_constants(tuple(mean), tuple(std), images.device)
+    # What is made while a network is exported holds no values, and must not be kept.
+    constants = _new_constants if torch.compiler.is_compiling() else _channel_constants
+    centre, spread = constants(tuple(mean), tuple(std), images.device)
     # Times 1 / 255, not divided by 255: torchvision's v2 does so, and the last bit differs.
     return planar.mul_(1 / 255).sub_(centre).div_(spread)
 
@@ -232,11 +234,13 @@ def _described(img: Any) -> str:
     return kind if shape is None else f"{kind} of {img.dtype} with the shape {tuple(shape)}"
 
 
-@lru_cache(maxsize=32)
-def _channel_constants(
+def _new_constants(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    # Kept per device: copying them to CUDA at each step would make the host wait.
     with torch.inference_mode(False):
         centre, spread = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
     return centre, spread
+
+
+# Kept per device: copying them to CUDA at each step would make the host wait.
+_channel_constants = lru_cache(maxsize=32)(_new_constants)

@@ -127,3 +127,19 @@ def test_words_and_probabilities_outside_their_range_are_named():
     for wrong in (-0.1, 1.1, "0.5", None, float("nan")):
         with pytest.raises(ConfigError, match=r"^Flip: prob=.* must lie in \[0, 1\]"):
             probability(wrong, "Flip", "prob")
+
+
+def test_normalising_in_an_exported_network_leaves_no_constants_behind() -> None:
+    mean, std = (0.11, 0.22, 0.33), (0.44, 0.55, 0.66)
+
+    class Normalising(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return normalize(images, mean, std)
+
+    images = torch.arange(24, dtype=torch.uint8).reshape(1, 2, 4, 3)
+    program = torch.export.export(Normalising(), (images,))
+    expected = (images.permute(0, 3, 1, 2) / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
+        3, 1, 1
+    )
+    for found in (normalize(images, mean, std), program.module()(images)):
+        assert torch.allclose(found, expected, rtol=0, atol=1e-6)
