@@ -11,6 +11,7 @@ from ding_cls.data.transforms.array_ops import (
     as_tensor,
     described_sample,
     is_bytes,
+    normalize,
     one_of,
     pair,
     probability,
