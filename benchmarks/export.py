@@ -11,6 +11,7 @@ photographs, so that classes, and logits, are unlike each other.
 import argparse
 import os
 import platform
+import re
 import tarfile
 import tempfile
 import time
@@ -156,7 +157,7 @@ def row(name: str, build: Callable[[], Predictor], images: Sequence[str], folder
         "seconds": seconds,
         "megabytes": good.stat().st_size / 1e6,
         "refused": not refused.is_equal,
-        "named": f" {node} (" in refused.differing_node,
+        "named": re.search(rf"\b{re.escape(node)}\b", refused.differing_node) is not None,
         "line": refused.differing_node,
     }
 
