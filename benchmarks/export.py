@@ -11,6 +11,7 @@ photographs, so that classes, and logits, are unlike each other.
 import argparse
 import os
 import platform
+import re
 import tarfile
 import tempfile
 import time
@@ -106,7 +107,7 @@ def fit_linear(layer: nn.Linear, features: torch.Tensor, labels: torch.Tensor) -
     centred = wide - mean
     targets = 5 * nn.functional.one_hot(labels, layer.out_features).double() - 1
     kernel = centred @ centred.T
-    ridge = 1e-2 * kernel.diagonal().mean() * torch.eye(len(kernel)).double()
+    ridge = kernel.diagonal().mean() * torch.eye(len(kernel)).double()
     weight = (centred.T @ torch.linalg.solve(kernel + ridge, targets - targets.mean(0))).T
     layer.weight.copy_(weight)
     layer.bias.copy_(targets.mean(0) - weight @ mean)
@@ -156,7 +157,7 @@ def row(name: str, build: Callable[[], Predictor], images: Sequence[str], folder
         "seconds": seconds,
         "megabytes": good.stat().st_size / 1e6,
         "refused": not refused.is_equal,
-        "named": f" {node} (" in refused.differing_node,
+        "named": re.search(rf"\b{re.escape(node)}\b", refused.differing_node) is not None,
         "line": refused.differing_node,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from ding_cls.export.onnx import OUTPUT, library, onnx_program
 from ding_cls.export.session import OnnxCandidate, open_session
 from ding_cls.inference.predictor import Predictor
 
+_NUMBER = re.compile(r"_\d+$")
 Values = Mapping[str, npt.NDArray[Any]]
 
 # Of MobileNetV3, ResNet-18, ConvNeXt-T and ViT-S, exported faithfully, no value is further from torch's than
@@ -138,7 +140,9 @@ def _values_of_file(model: Any, feed: dict[str, npt.NDArray[Any]], wanted: Value
     """Return the values of an ONNX model that are among others, by name."""
     onnx = library()
     inner = {name for node in model.graph.node for name in node.output}
-    names = [name for name in wanted if name in inner]
+    # A value called as a tensor of weights gets another number in the file: mean_1 is not torch's mean_1.
+    taken = {each.name for each in model.graph.initializer}
+    names = [name for name in wanted if name in inner and _NUMBER.sub("", name) not in taken]
     asked = onnx.ModelProto()
     asked.CopyFrom(model)
     has = {each.name for each in asked.graph.output}
@@ -146,7 +150,9 @@ def _values_of_file(model: Any, feed: dict[str, npt.NDArray[Any]], wanted: Value
         onnx.helper.make_empty_tensor_value_info(name) for name in names if name not in has
     )
     session = open_session(asked.SerializeToString())
-    return dict(zip(names, session.run(names, feed), strict=True)) if names else {}
+    values = dict(zip(names, session.run(names, feed), strict=True)) if names else {}
+    is_pair = {name: name == OUTPUT or value.shape == wanted[name].shape for name, value in values.items()}
+    return {name: value for name, value in values.items() if is_pair[name]}
 
 
 def _first(graph: Any, wanted: Values, found: Values) -> FirstDifference:
