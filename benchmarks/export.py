@@ -29,7 +29,7 @@ from torch import nn
 
 import ding_cls
 from ding_cls.export import export_onnx
-from ding_cls.export.equality import EqualityReport, check_equality
+from ding_cls.export.checking.equality import EqualityReport, check_equality
 from ding_cls.inference import Predictor, find_images
 from ding_cls.inference.loading import library_preprocessing
 from ding_cls.models import build_model

@@ -57,6 +57,7 @@ FOLDERS = {
     "ding_cls/data/tools/doctor": "what is wrong with data: looks at images, duplicates, names, findings",
     "ding_cls/data/assets": "the embedded digits",
     "ding_cls/export": "networks as ONNX and other files, checked before they are published",
+    "ding_cls/export/checking": "whether a file says what its checkpoint says; if not, from which node on",
     "ding_cls/serve": "predictions over HTTP, and the page to try it on",
     "ding_cls/serve/requests": "from a request to images and back: limits, refusals, answers, counts",
     "ding_cls/serve/assets": "the page of a server: its style and scripts",

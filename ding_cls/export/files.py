@@ -11,13 +11,13 @@ import torch
 
 from ding_cls.common.tables import checked_ending, published
 from ding_cls.errors import ConfigError, ExportError
+from ding_cls.export.checking.equality import EqualityReport, check_equality, compare_logits
+from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.checking.stated import stated_preprocessing
+from ding_cls.export.checking.tally import Candidate
 from ding_cls.export.description import described
-from ding_cls.export.equality import EqualityReport, check_equality, compare_logits
 from ding_cls.export.network import check_exportable, example_image
 from ding_cls.export.onnx import onnx_content
-from ding_cls.export.session import OnnxCandidate
-from ding_cls.export.stated import stated_preprocessing
-from ding_cls.export.tally import Candidate
 from ding_cls.export.torch_program import ProgramCandidate, program_content
 from ding_cls.export.weights import WeightsCandidate, weights_content
 from ding_cls.inference.onnx.description import Layout, ModelDescription

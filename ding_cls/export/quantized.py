@@ -21,8 +21,8 @@ import torch
 from ding_cls.answers.proportions import wilson
 from ding_cls.common.tables import published
 from ding_cls.errors import ConfigError, DataError, ExportError
-from ding_cls.export.rates import rates
-from ding_cls.export.session import OnnxCandidate
+from ding_cls.export.checking.rates import rates
+from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source
 

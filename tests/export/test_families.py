@@ -10,10 +10,10 @@ import torch
 from onnx import numpy_helper
 
 from ding_cls.data import PipelinePreprocessing
-from ding_cls.export.equality import compare_logits
+from ding_cls.export.checking.equality import compare_logits
+from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.checking.synthetic import synthetic_images
 from ding_cls.export.files import export_onnx
-from ding_cls.export.session import OnnxCandidate
-from ding_cls.export.synthetic import synthetic_images
 from ding_cls.inference import Predictor
 from ding_cls.models import new_network
 

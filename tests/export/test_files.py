@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_back_has_its_own_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(files._CONTENTS, "onnx", lambda *arguments: b"no such file")
-    with pytest.raises(ExportError, match=r"^'x.onnx' cannot be run: ") as raised:
+    with pytest.raises(ExportError, match=r"^'x.onnx' cannot be used: ") as raised:
         export_file(tiny_predictor(), "x.onnx", "onnx", images=pictures())
     assert ".tmp" not in str(raised.value)
     assert not list(tmp_path.iterdir())

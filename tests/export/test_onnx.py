@@ -11,9 +11,9 @@ import torch
 
 from ding_cls.errors import ConfigError, ExportError
 from ding_cls.export import onnx as exporting
+from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.export.network import example_image
 from ding_cls.export.onnx import onnx_content
-from ding_cls.export.session import OnnxCandidate
 from ding_cls.inference import Predictor
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 from tests.conftest import TinyNet

@@ -11,8 +11,8 @@ from onnx import numpy_helper
 
 from ding_cls.answers.proportions import wilson
 from ding_cls.errors import ConfigError, DataError, ExportError
+from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.export.quantized import MARK, QuantizationReport, quantize_onnx
-from ding_cls.export.session import OnnxCandidate
 from tests.export.graphs import change_weight, tiny_predictor, write_pooled
 
 

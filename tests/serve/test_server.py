@@ -17,7 +17,7 @@ from ding_cls.errors import ConfigError, ModelError
 from ding_cls.serve import server
 from ding_cls.serve.server import ServedModel, ready_line, serve
 from ding_cls.serve.settings import ServeSettings
-from tests.faults.server import get, post, served
+from tests.faults.server.started import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
 from tests.serve.requests.test_decoding import variants
 from tests.serve.toy import ColourPredictor, painted

@@ -14,7 +14,7 @@ from uvicorn.config import STARTUP_FAILURE
 from ding_cls.serve import workers
 from ding_cls.serve.settings import ServeSettings
 from ding_cls.serve.workers import worker_app
-from tests.faults.server import get, post, served
+from tests.faults.server.started import get, post, served
 from tests.serve.onnx_files import write_onnx
 from tests.serve.toy import painted
 from tests.serve.wire import exchange

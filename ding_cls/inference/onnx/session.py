@@ -31,7 +31,7 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     if not os.path.isfile(path):
         what = "is no file" if os.path.exists(path) else "does not exist"
         raise CheckpointError(f"the ONNX file {path!r} {what}; ding-cls export CKPT --format onnx writes one")
-    session = _session(path)
+    session = runtime_session(path, repr(path), num_threads=usable_cores())
     try:
         entry = session.get_modelmeta().custom_metadata_map.get(KEY)
     except UnicodeDecodeError as error:
@@ -57,11 +57,21 @@ def _outputs(session: Any) -> list[str]:
     return [each.name for each in session.get_outputs()]
 
 
-def _session(path: str) -> Any:
+def runtime_session(source: str | bytes, name: str, *, num_threads: int) -> Any:
+    """Return a session of ONNX Runtime on the CPU.
+
+    Args:
+        source: a file, or its content.
+        name: how an error names it.
+        num_threads: it would take all cores of the machine, whatever a container or taskset allows.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        ConfigError: ONNX Runtime is missing, or too old.
+    """
     runtime = _runtime()
     options = runtime.SessionOptions()
-    # It would take all cores of the machine, whatever a container or taskset allows.
-    options.intra_op_num_threads = usable_cores()
+    options.intra_op_num_threads = num_threads
     # Its threads would wait for one another in loops: with other work on the cores an image of MobileNetV2
     # cost 15 ms of processor time so, and 8 ms without, in less time as well.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -69,10 +79,12 @@ def _session(path: str) -> Any:
     options.log_severity_level = 4
     try:
         # To fall back it would print lines of its own, and try the same again.
-        return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return runtime.InferenceSession(
+            source, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     # Its errors have no class of their own but Exception.
     except Exception as error:
-        raise CheckpointError(f"{path!r} cannot be used: {_reason(error)}; export it again") from error
+        raise CheckpointError(f"{name} cannot be used: {_reason(error)}; export it again") from error
 
 
 def _runtime() -> Any:

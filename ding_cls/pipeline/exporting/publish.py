@@ -31,8 +31,8 @@ from ding_cls.common.tables import not_written
 from ding_cls.config.merge import plain_copy
 from ding_cls.data import build_eval_loader
 from ding_cls.errors import CheckpointError, DataError, ExportError
+from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.export.description import described
-from ding_cls.export.stated import stated_preprocessing
 from ding_cls.export.weights import weights_metadata
 from ding_cls.inference import load
 from ding_cls.inference.images import pixels_of

@@ -16,7 +16,7 @@ from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.requests.decoding import LARGE_PIXELS
 from ding_cls.serve.requests.metrics import ServerMetrics
 from ding_cls.serve.settings import ServeSettings
-from tests.faults.server import served
+from tests.faults.server.started import served
 from tests.serve.onnx_files import write_onnx
 from tests.serve.toy import painted
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError, ExportError
-from ding_cls.export.session import OnnxCandidate
+from ding_cls.export.checking.session import OnnxCandidate
 from tests.export.graphs import SIZE, tiny_predictor, write_pooled
 
 
@@ -23,7 +23,7 @@ def test_it_takes_what_the_preprocessing_leaves(tmp_path: Path, layout: str) -> 
 
 def test_what_cannot_be_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no graph")
-    with pytest.raises(ExportError, match=r"bad\.onnx' cannot be run: "):
+    with pytest.raises(ExportError, match=r"bad\.onnx' cannot be used: "):
         OnnxCandidate(tmp_path / "bad.onnx", tiny_predictor())
     with pytest.raises(ExportError, match=r"none\.onnx' does not exist"):
         OnnxCandidate(tmp_path / "none.onnx", tiny_predictor())

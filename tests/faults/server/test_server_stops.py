@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import Served, get, post, served
-from tests.faults.test_server_limits import png
+from tests.faults.server.started import Served, get, post, served
+from tests.faults.server.test_server_limits import png
 from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, read_answer
 

@@ -19,9 +19,9 @@ import torch
 from torch.export.graph_signature import InputKind
 
 from ding_cls.errors import ExportError
+from ding_cls.export.checking.session import OnnxCandidate, open_session
 from ding_cls.export.network import exported_network, failures_named, quiet
 from ding_cls.export.onnx import OUTPUT, library, onnx_program
-from ding_cls.export.session import OnnxCandidate, open_session
 from ding_cls.inference.predictor import Predictor
 
 _NUMBER = re.compile(r"_\d+$")

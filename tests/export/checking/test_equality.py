@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.export.equality import EqualityReport, check_equality, compare_logits
-from ding_cls.export.session import OnnxCandidate
+from ding_cls.export.checking.equality import EqualityReport, check_equality, compare_logits
+from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.inference import Predictor
 from ding_cls.inference.ensemble import Ensemble
 from tests.export.graphs import CLASSES, change_weight, tiny_predictor, write_pooled

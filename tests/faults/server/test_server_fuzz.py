@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.faults.server import Served, post, served
-from tests.faults.test_server_limits import MULTIPART, field, file_part, form, png
+from tests.faults.server.started import Served, post, served
+from tests.faults.server.test_server_limits import MULTIPART, field, file_part, form, png
 from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, read_answer
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ding_cls.data import PipelinePreprocessing
-from ding_cls.export.synthetic import synthetic_images
+from ding_cls.export.checking.synthetic import synthetic_images
 from ding_cls.inference import Predictor
 from tests.export.graphs import CLASSES, Pooled, tiny_predictor
 

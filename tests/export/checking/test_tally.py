@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ding_cls.export.tally import BATCH_SIZES, Tally, differs
+from ding_cls.export.checking.tally import BATCH_SIZES, Tally, differs
 
 
 def logits(*rows: list[float]) -> npt.NDArray[np.float32]:

@@ -17,11 +17,11 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.errors import DataError
-from ding_cls.export.first_difference import first_difference
-from ding_cls.export.rates import rates
-from ding_cls.export.session import OnnxCandidate
-from ding_cls.export.synthetic import NUM_IMAGES, synthetic_images
-from ding_cls.export.tally import MAX_DIFFERENCE, Candidate, Tally
+from ding_cls.export.checking.first_difference import first_difference
+from ding_cls.export.checking.rates import rates
+from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.checking.synthetic import NUM_IMAGES, synthetic_images
+from ding_cls.export.checking.tally import MAX_DIFFERENCE, Candidate, Tally
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import NamedImage, Source, name_of_source, sources_of
 

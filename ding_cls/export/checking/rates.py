@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 
-from ding_cls.export.tally import Candidate
+from ding_cls.export.checking.tally import Candidate
 
 _SECONDS, _MAX_RUNS = 2.0, 10
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "export.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "export.py"
 NETWORKS = (
     "mobilenet_v2",
     "squeezenet1_0",

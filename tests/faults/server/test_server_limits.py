@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from PIL import Image
 
-from tests.faults.server import Served, get, post, served
+from tests.faults.server.started import Served, get, post, served
 from tests.serve.onnx_files import write_onnx
 from tests.serve.wire import connect, exchange, read_answer, seconds_until_closed, send
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from ding_cls.errors import DataError, ExportError
+from ding_cls.export.checking.synthetic import synthetic_images
 from ding_cls.export.lowering import lowered
-from ding_cls.export.synthetic import synthetic_images
 from ding_cls.inference.images import pixels_of
 from ding_cls.inference.onnx.preprocess import normalize
 from ding_cls.inference.onnx.steps import NUMBERS, prepared

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.export.rates import rates
+from ding_cls.export.checking.rates import rates
 
 
 def test_they_run_in_turns_and_the_slower_one_is_slower() -> None:

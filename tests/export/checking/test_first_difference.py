@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from ding_cls.data import Preprocessing
-from ding_cls.export.equality import check_equality
+from ding_cls.export.checking.equality import check_equality
 from ding_cls.export.files import export_onnx
 from ding_cls.inference import Predictor
 from tests.export.graphs import CLASSES

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.errors import ConfigError, ExportError
+from ding_cls.errors import CheckpointError, ExportError
 from ding_cls.inference.onnx.description import Layout
+from ding_cls.inference.onnx.session import runtime_session
 from ding_cls.inference.predictor import Predictor
 
 
@@ -44,7 +45,7 @@ class OnnxCandidate:
         self.size = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
-        """Return logits; see `ding_cls.export.equality.Candidate`."""
+        """Return logits; see `ding_cls.export.checking.equality.Candidate`."""
         (logits, *_) = self._session.run(None, self.feed(images))
         found: npt.NDArray[np.float32] = logits
         return found
@@ -62,23 +63,10 @@ def open_session(file: str | os.PathLike[str] | bytes) -> Any:
         ConfigError: there is no ONNX Runtime.
         ExportError: the file cannot be loaded.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ConfigError(
-            "ONNX files need onnx and onnxruntime; type: pip install 'ding_cls[export]'"
-        ) from None
     if not isinstance(file, bytes) and not Path(file).is_file():
         raise ExportError(f"'{file}' does not exist (in '{Path.cwd()}')")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    # Its warnings are of optimizations that it leaves out.
-    options.log_severity_level = 3
-    source = file if isinstance(file, bytes) else os.fspath(file)
+    source, name = (file, "the graph") if isinstance(file, bytes) else (os.fspath(file), f"'{file}'")
     try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    # What ONNX Runtime raises has no base of its own.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        name = "the graph" if isinstance(file, bytes) else f"'{file}'"
-        raise ExportError(f"{name} cannot be run: {reason}") from error
+        return runtime_session(source, name, num_threads=torch.get_num_threads())
+    except CheckpointError as error:
+        raise ExportError(str(error)) from error
