@@ -11,9 +11,8 @@ from ding_cls.cli import main
 from ding_cls.pipeline.evaluate import evaluate
 from tests.conftest import write_pictures
 from tests.harness import run_tiny, tiny_parts
-from tests.report.browser.test_browser import Tab, browser
+from tests.report.browser.test_browser import Tab
 
-__all__ = ["browser"]
 CLASSES = ("<b>bold", 'a "quoted" & name', "with, comma", "new\nline")
 
 
