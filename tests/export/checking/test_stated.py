@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ding_cls.data import PIPELINES, PipelinePreprocessing
-from ding_cls.export import stated
+from ding_cls.export.checking import stated
 from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.inference import Predictor
 from tests.export.graphs import CLASSES, Pooled, tiny_predictor
