@@ -27,8 +27,7 @@ from ding_cls.inference.predictor import Predictor
 _NUMBER = re.compile(r"_\d+$")
 Values = Mapping[str, npt.NDArray[Any]]
 
-# Of MobileNetV3, ResNet-18, ConvNeXt-T and ViT-S, exported faithfully, no value is further from torch's than
-# 1.2e-6 of the largest.
+# Of ViT-S, exported faithfully, no value is further from torch's than 1.2e-6 of the largest.
 _ROUNDING = 1e-6
 _STANDS_OUT = 10
 # FLOAT, FLOAT16, DOUBLE and BFLOAT16 of onnx.TensorProto.

@@ -31,5 +31,6 @@ def test_what_cannot_be_run_is_named(tmp_path: Path) -> None:
 
 def test_without_onnx_runtime_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    (tmp_path / "a.onnx").touch()
     with pytest.raises(ConfigError, match=r"pip install 'ding_cls\[export\]'"):
         OnnxCandidate(tmp_path / "a.onnx", tiny_predictor())
