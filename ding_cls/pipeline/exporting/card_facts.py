@@ -148,7 +148,8 @@ def training_facts(state: Mapping[str, Any], cfg: Any) -> Pairs:
     """Return how a network was trained, as its config and its checkpoint say."""
     learn, run = cfg.policy.learn, state["run"]
     environment = state.get("environment") or {}
-    length = counted(learn.train_epoch, "epoch") if learn.max_iters is None else counted(learn.max_iters, "update")
+    is_by_epoch = learn.max_iters is None
+    length = counted(learn.train_epoch, "epoch") if is_by_epoch else counted(learn.max_iters, "update")
     kind = (learn.optimizer or {}).get("type", "SGD")
     schedule = learn.lr_schedule if isinstance(learn.lr_schedule, str) else "of its own config"
     average = next((name.upper() for name in ("ema", "swa") if learn.get(name)), None)
