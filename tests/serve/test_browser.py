@@ -204,6 +204,26 @@ def test_a_server_that_is_gone(browser: Any) -> None:
     tab.close()
 
 
+def test_a_server_that_was_started_anew_with_another_network(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor())
+    summary = tab.page.locator("summary")
+    summary.click()
+    tab.page.locator("#classes li").nth(2).wait_for()
+    other = open_tab(ColourPredictor([*COLOURS, "grey"], num_tasks=2))
+
+    def from_other(route: Any) -> None:
+        url = other.address + route.request.url.rsplit("/")[-1]
+        route.fulfill(response=route.fetch(url=url, headers={"Content-Type": "image/png"}))
+
+    tab.page.route(re.compile("/(model|predict)$"), from_other)
+    tab.choose(png(255, 0, 0))
+    assert tab.card("picture.png").locator("h2 bdi").all_inner_texts() == ["red", "green"]
+    assert summary.inner_text() == "2 tasks of 4 classes"
+    assert tab.page.locator("#classes li").all_inner_texts() == [*COLOURS, "grey"]
+    other.close()
+    tab.close()
+
+
 def test_a_token_is_asked_for_and_kept_nowhere(open_tab: Any) -> None:
     tab = open_tab(ColourPredictor(), token="open sesame")
     page = tab.page

@@ -148,12 +148,12 @@ def training_facts(state: Mapping[str, Any], cfg: Any) -> Pairs:
     """Return how a network was trained, as its config and its checkpoint say."""
     learn, run = cfg.policy.learn, state["run"]
     environment = state.get("environment") or {}
-    length = f"{learn.train_epoch:g} epochs" if learn.max_iters is None else f"{learn.max_iters:,} updates"
+    is_by_epoch = learn.max_iters is None
+    length = counted(learn.train_epoch, "epoch") if is_by_epoch else counted(learn.max_iters, "update")
     kind = (learn.optimizer or {}).get("type", "SGD")
     schedule = learn.lr_schedule if isinstance(learn.lr_schedule, str) else "of its own config"
     average = next((name.upper() for name in ("ema", "swa") if learn.get(name)), None)
     facts = [
-        ("config", run_title(cfg.exp_name)),
         ("length of the run", length),
         ("updates that these weights have seen", f"{state.get('last_iter', 0):,}"),
         ("weights", f"an average over training ({average})" if average else "those of training"),

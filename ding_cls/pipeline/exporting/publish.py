@@ -81,9 +81,9 @@ def publish(
 ) -> Published | None:
     """Write a checkpoint's judged weights as ``CONFIG_DATE-HASH.pth``, and ``CONFIG_DATE-HASH.md`` beside it.
 
-    CONFIG is the name of the run, DATE the day the checkpoint was written (UTC), HASH begins the SHA-256 of
-    the file: the same checkpoint gives the same name and the same bytes. The network is evaluated for the
-    card; where the run's data are not there, the card has what the run recorded.
+    CONFIG is the name of the run, DATE the day on which the checkpoint's file was last written (UTC), HASH
+    begins the SHA-256 of the published one: the same checkpoint gives the same bytes. The network is
+    evaluated for the card; where the run's data are not there, the card has what the run recorded.
 
     Args:
         checkpoint: a run's folder (its best one), or a file in its ckpt/.

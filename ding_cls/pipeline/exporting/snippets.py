@@ -127,7 +127,10 @@ def _plain(file: str, imports: Sequence[str], network: str, predictor: Predictor
     ]
     remark = ""
     if isinstance(predictor.preprocessing, Preprocessing):
-        remark = "Of an image with transparency, ding_cls puts white behind it before it is RGB."
+        remark = (
+            "Not for images with transparency or 16 bits: ding_cls puts white behind them and scales them to "
+            "8 bits, which this does not."
+        )
     return Snippet("In plain PyTorch", "python", "\n".join(lines), remark)
 
 

@@ -9,7 +9,7 @@ const AT_ONCE = 3, MOST_FILES = 100;
 const byId = (id) => document.getElementById(id);
 let described = null;
 
-// Returns what the server says of its network, asked for once.
+// Returns what the server says of its network, asked for once for the pictures that come together.
 function model() {
   described ??= ask("model").then((answer) => answer.json()).then((found) => {
     describe(found);
@@ -30,9 +30,11 @@ function describe({ name, classes, num_tasks: numTasks, has_several_labels: hasS
   details.querySelector("summary").textContent = (
     tasks + counted(classes.length, "class") + (hasSeveral ? ", several on a picture" : "")
   );
-  details.addEventListener("toggle", () => {
-    details.querySelector("ul").append(...classes.map((each) => make("li", {}, nameOf(each))));
-  }, { once: true });
+  const list = () => details.querySelector("ul").replaceChildren(...classes.map((each) => make("li", {}, nameOf(each))));
+  details.ontoggle = list;
+  if (details.open) {
+    list();
+  }
 }
 
 // Pictures, a few at a time.
@@ -57,6 +59,10 @@ function take(files) {
 }
 
 function enqueue(card) {
+  if (!batch.length) {
+    // The server may have been started anew, with another network.
+    described = null;
+  }
   cards.add(card);
   waiting.push(card);
   batch.push(card);
