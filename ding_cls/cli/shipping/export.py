@@ -1,10 +1,13 @@
 """``ding-cls export``."""
 
 import argparse
+import os
 
 from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_evaluated_images
 from ding_cls.common.process import launched_world_size
 from ding_cls.errors import ConfigError
+
+_ENDINGS = {".onnx": "onnx", ".pt2": "torch_export", ".safetensors": "safetensors"}
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -20,9 +23,8 @@ def add_verbs(verbs: Verbs) -> None:
     export.add_argument("checkpoint", metavar="CKPT", help="a run's folder, or a file in its ckpt/")
     export.add_argument(
         "--format",
-        choices=("onnx", "torch_export", "safetensors"),
-        default="onnx",
-        help="onnx by default: runs in ONNX Runtime; torch_export: in torch, without the network's code; "
+        choices=tuple(_ENDINGS.values()),
+        help="by the ending of --out, else onnx: runs in ONNX Runtime; torch_export: in torch, without the network's code; "
         "safetensors: the evaluated weights alone",
     )
     export.add_argument(
@@ -56,7 +58,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
     lines = export_checkpoint(
         arguments.checkpoint,
-        arguments.format,
+        arguments.format or _ENDINGS.get(os.path.splitext(arguments.out or "")[1].lower(), "onnx"),
         out=arguments.out,
         image=arguments.image,
         samples=arguments.samples,

@@ -27,7 +27,9 @@ from ding_cls.report.model_card import MAX_CLASSES, Snippet
 _OF_WEIGHTS = ("pretrained", "init_cfg", "checkpoint_path")
 _WIDTH = 100
 _LONGEST_NAME = 300
+_LONGEST_LITERAL = 1000
 _CLASSES_FILE = "classes.txt"
+_ABOUT_FILE = f"`{_CLASSES_FILE}` is a text with the names above, one a line."
 _OTHER_PREPROCESSING = (
     "The preprocessing is the run's own. For a file of weights, `ding_cls.load(FILE, model=NAME)` and "
     "`ding-cls predict FILE --model NAME` take that of the network's library instead, and would give other "
@@ -193,10 +195,10 @@ def _by_load(file: str, name: str, classes: Sequence[str], *, is_described: bool
         "The file knows its classes and its preprocessing." if is_described else _about_file(classes).strip()
     )
     found = [Snippet("With ding_cls", "python", "\n".join(python), about)]
-    if not names:
+    if is_described or _is_listable(classes):
         words = "" if is_described else f" --classes {_CLASSES_FILE}"
         command = f"ding-cls predict {file} image.jpg --model {quote(name)}{words}"
-        found.append(Snippet("On the command line", "bash", command))
+        found.append(Snippet("On the command line", "bash", command, "" if is_described else _ABOUT_FILE))
     return found
 
 
@@ -228,15 +230,20 @@ def _by_predictor(file: str, network: str, predictor: Predictor, classes: Sequen
 
 
 def _literal_names(classes: Sequence[str]) -> str:
-    """Return a list of names as Python spells it; empty where the list on the card can be a file."""
-    is_listable = len(classes) <= MAX_CLASSES and all(
+    """Return a list of names as Python spells it; empty where it is long, and the card's list can be a file."""
+    literal = repr(list(classes))
+    return "" if _is_listable(classes) and len(literal) > _LONGEST_LITERAL else literal
+
+
+def _is_listable(classes: Sequence[str]) -> bool:
+    """Return whether the names, one a line, make a file of them again."""
+    return len(classes) <= MAX_CLASSES and all(
         each.isprintable() and each.strip() == each != "" and len(each) <= _LONGEST_NAME for each in classes
     )
-    return "" if is_listable else repr(list(classes))
 
 
 def _about_file(classes: Sequence[str]) -> str:
-    return "" if _literal_names(classes) else f" `{_CLASSES_FILE}` is a text with the names above."
+    return "" if _literal_names(classes) else f" {_ABOUT_FILE}"
 
 
 def _for_training(file: str, name: Any, arguments: Mapping[str, Any]) -> Snippet:

@@ -3,6 +3,7 @@
 import json
 import runpy
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -132,3 +133,19 @@ def test_several_labels_and_several_tasks(
         assert "Are the results equal? Yes" in out
         for label, score in zip(found.label, found.score, strict=True):  # type: ignore[arg-type]
             assert f"Class: {found.names[label]}; score: {score:.4f}\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "onnx"),
+        (["--out", "a.PT2"], "torch_export"),
+        (["--out", "a.safetensors"], "safetensors"),
+        (["--out", "a.bin"], "onnx"),
+        (["--out", "a.pt2", "--format", "onnx"], "onnx"),
+    ],
+)
+def test_the_ending_says_the_format_unless_it_is_named(words: list[str], expected: str) -> None:
+    with patch("ding_cls.pipeline.exporting.export.export_checkpoint", return_value=[]) as exported:
+        assert main(["export", "run", *words]) == 0
+    assert exported.call_args.args[1] == expected
