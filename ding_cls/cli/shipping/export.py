@@ -24,8 +24,8 @@ def add_verbs(verbs: Verbs) -> None:
     export.add_argument(
         "--format",
         choices=tuple(_ENDINGS.values()),
-        help="by the ending of --out, else onnx: runs in ONNX Runtime; torch_export: in torch, without the network's code; "
-        "safetensors: the evaluated weights alone",
+        help="by the ending of --out, else onnx: runs in ONNX Runtime; torch_export: in torch, without the "
+        "network's code; safetensors: the evaluated weights alone",
     )
     export.add_argument(
         "--out", metavar="FILE", help="the file; by default the run's name in the working directory"

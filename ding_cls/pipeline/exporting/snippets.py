@@ -230,7 +230,7 @@ def _by_predictor(file: str, network: str, predictor: Predictor, classes: Sequen
 
 
 def _literal_names(classes: Sequence[str]) -> str:
-    """Return a list of names as Python spells it; empty where it is long, and the card's list can be a file."""
+    """Return a list of names as Python spells it; empty where it is long and can be a file."""
     literal = repr(list(classes))
     return "" if _is_listable(classes) and len(literal) > _LONGEST_LITERAL else literal
 
