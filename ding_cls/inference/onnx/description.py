@@ -17,6 +17,9 @@ KEY = "ding_cls"
 
 FORMAT = 1
 
+MAX_SIDE = 16_384
+"""Of an image that a graph takes, in pixels: such a side is the most that a checkpoint may say."""
+
 Layout = Literal["uint8", "float"]
 
 
@@ -72,7 +75,8 @@ class ModelDescription:
             entry = json.loads(text)
             version = entry.pop("format")
             found = cls(**{**entry, "classes": tuple(entry["classes"])})
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # Brackets in brackets end in the last of these.
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise CheckpointError(f"what {source!r} says of itself cannot be read ({error})") from None
         if version != FORMAT:
             raise CheckpointError(
@@ -89,7 +93,7 @@ class ModelDescription:
         mappings = (self.preprocessing, self.calibration, self.run)
         checks = {
             "classes": bool(self.classes) and all(isinstance(each, str) for each in self.classes),
-            "sizes": all(type(each) is int and each > 0 for each in sizes),
+            "sizes": all(type(each) is int and 0 < each <= MAX_SIDE for each in sizes),
             "layout": self.layout in get_args(Layout),
             "threshold": isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1,
             "has_several_labels": isinstance(self.has_several_labels, bool),
