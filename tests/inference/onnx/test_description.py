@@ -36,6 +36,7 @@ def test_what_is_written_is_read() -> None:
         ({"num_tasks": True}, "cannot be used: sizes"),
         ({"layout": "bytes"}, "cannot be used: layout"),
         ({"threshold": 2}, "cannot be used: threshold"),
+        ({"topk": 0}, "cannot be used: topk"),
         ({"has_several_labels": 1}, "cannot be used: has_several_labels"),
         ({"run": []}, "cannot be used: preprocessing, calibration or run"),
         ({"colour": 1}, "cannot be read"),
