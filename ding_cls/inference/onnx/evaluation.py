@@ -160,8 +160,7 @@ def evaluate_file(
         bad |= errors
         if bad and not max_bad:
             raise DataError(min(bad.items())[1])
-        targets = images.targets[numbers]
-        measure.add(logits, targets)
+        measure.add(logits, targets := images.targets[numbers])
         answers = SampleAnswers.of(images.kind, numbers, targets, logits, threshold=predictor.threshold)
         records.append(answers if keep_predictions else answers.without_logits())
     _check_bad(bad, len(images.names), max_bad or 0)
