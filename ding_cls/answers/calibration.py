@@ -122,6 +122,18 @@ class Calibration:
             "precision": precision,
         }
 
+    def problem(self) -> str:
+        """Return which value cannot be, for an entry whose form has not been checked; empty where all can."""
+        num_samples = self.fitted_on["num_samples"]
+        curve, precision = self.curve, self.precision
+        checks = {
+            "temperature": all(_is_number(each) and 0 < each < NEVER for each in self.temperatures),
+            "fitted_on": type(num_samples) is int and num_samples > 0,
+            "curve": curve is None or _are_points(curve, num_samples),
+            "precision": precision is None or _are_thresholds(precision),
+        }
+        return ", ".join(name for name, is_right in checks.items() if not is_right)
+
     def scaled(self, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
         """Return logits over their temperatures, in float64: two that differ still do, in the same order.
 
@@ -167,3 +179,23 @@ class Calibration:
 
 _OF_CURVE = ("thresholds", "kept", "wrong")
 _BY_CLASS = ("thresholds", "kept", "right")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _are_points(curve: RiskCurve, num_samples: Any) -> bool:
+    counts = [num_samples, *curve.kept, *curve.wrong]
+    points = zip(curve.kept, curve.wrong, strict=True)
+    return (
+        all(type(each) is int for each in counts)
+        and bool(curve.kept)
+        and all(_is_number(each) and 0 <= each <= 1 for each in curve.thresholds)
+        and all(0 <= wrong <= kept and 0 < kept <= num_samples for kept, wrong in points)
+    )
+
+
+def _are_thresholds(precision: ClassThresholds) -> bool:
+    values = [each for each in precision.thresholds if each is not None]
+    return _is_number(precision.wanted) and all(_is_number(each) and 0 <= each <= 1 for each in values)

@@ -31,6 +31,8 @@ def other_kind(path: Path) -> str:
     # What a damaged archive raises depends on the damage: whoever reads it says what is wrong.
     except Exception:
         return ""
+    if path.suffix.lower() == ".onnx":
+        return "an exported ONNX file, for predict, eval and serve"
     for beginning, kind in _BY_BEGINNING.items():
         if head[: len(beginning)].lower() == beginning.lower():
             return kind

@@ -14,6 +14,7 @@ from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.inference.onnx.description import Layout, ModelDescription
 from ding_cls.inference.predictor import Predictor
+from ding_cls.inference.saved_run import label_topk
 
 
 def described(
@@ -31,6 +32,8 @@ def described(
         CheckpointError: the checkpoint cannot be read any more.
     """
     state: dict[str, Any] = {} if predictor.checkpoint is None else read_checkpoint(predictor.checkpoint)
+    config = state.get("run", {}).get("config", {})
+    metric = config.get("policy", {}).get("eval", {}).get("metric")
     height, width = example.shape[-2:] if example.is_floating_point() else example.shape[:2]
     return ModelDescription(
         predictor.classes,
@@ -41,6 +44,7 @@ def described(
         has_several_labels=predictor.has_several_labels,
         num_tasks=predictor.num_tasks,
         threshold=predictor.threshold,
+        topk=label_topk(metric) if predictor.has_several_labels else None,
         calibration=state.get(CALIBRATION) or {},
         run={"ding_cls": import_module("ding_cls").__version__, **_run(predictor.checkpoint, state)},
     )

@@ -60,9 +60,9 @@ Classes: TypeAlias = str | os.PathLike[str] | Sequence[str] | None
 def predictor_of_run(
     source: Source | None,
     model: nn.Module | None,
+    *,
     threshold: float | None,
     device: str | None,
-    *,
     allow_code: bool,
     calibrated: bool,
     max_risk: float | None,

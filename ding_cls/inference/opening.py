@@ -65,16 +65,30 @@ def load(
     onnx = [each for each in sources if each is not None and is_onnx(each)]
     if onnx:
         _check_onnx(onnx[0], len(sources), has_network=model is not None or pretrained, device=device)
-    are_weights = isinstance(model, str) or pretrained
-    has_risk, calibrated = max_risk is not None, calibrated or max_risk is not None
-    given = {"has_threshold": threshold is not None, "has_classes": classes is not None}
-    _check_together(
-        len(sources), model, are_weights=are_weights, calibrated=calibrated, has_risk=has_risk, **given
-    )
-    rest: dict[str, Any] = {"calibrated": calibrated, "max_risk": max_risk, "tta": tta}
+    how: dict[str, Any] = {
+        "threshold": threshold,
+        "calibrated": calibrated or max_risk is not None,
+        "max_risk": max_risk,
+    }
+    _check_together(len(sources), model, pretrained=pretrained, classes=classes, **how)
     if onnx:
-        return load_onnx(onnx[0], threshold=threshold, **rest)  # type: ignore[return-value]
+        return load_onnx(onnx[0], tta=tta, **how)  # type: ignore[return-value]
+    how |= {"device": device, "allow_code": allow_code, "tta": tta}
+    return _of_torch(sources, model, pretrained=pretrained, classes=classes, **how)
 
+
+def _of_torch(
+    sources: Sequence[Source | None],
+    model: str | nn.Module | None,
+    *,
+    pretrained: bool,
+    classes: Classes,
+    device: str | None,
+    tta: bool,
+    **how: Any,
+) -> Predictor:
+    """Return a predictor of one network of torch, or of the mean of several."""
+    from ding_cls.inference.ensemble import Ensemble
     from ding_cls.inference.loading import predictor_of_run, predictor_of_weights
 
     def member(each: Source | None) -> Predictor:
@@ -82,12 +96,10 @@ def load(
             return predictor_of_weights(
                 each, model, pretrained=pretrained, classes=classes, device=device, tta=tta
             )
-        return predictor_of_run(each, model, threshold, device, allow_code=allow_code, **rest)
+        return predictor_of_run(each, model, device=device, tta=tta, **how)
 
     if len(sources) == 1:
         return member(sources[0])
-    from ding_cls.inference.ensemble import Ensemble
-
     refuse_repeated([each for each in sources if each is not None])
     return Ensemble(list(map(member, sources)), list(map(str, sources)))
 
@@ -96,20 +108,21 @@ def _check_together(
     count: int,
     model: Any,
     *,
-    are_weights: bool,
-    has_threshold: bool,
-    has_classes: bool,
+    pretrained: bool,
+    classes: Classes,
+    threshold: float | None,
     calibrated: bool,
-    has_risk: bool,
+    max_risk: float | None,
 ) -> None:
     """Refuse arguments of `load` that do not go together, for so many networks."""
-    if are_weights and has_threshold:
+    are_weights = isinstance(model, str) or pretrained
+    if are_weights and threshold is not None:
         raise ConfigError("a threshold is for a run whose images have several labels; leave it out")
     if are_weights and calibrated:
         raise ConfigError("weights without a run have no calibration; leave --calibrated and --max-risk out")
-    if count > 1 and has_risk:
+    if count > 1 and max_risk is not None:
         raise ConfigError("a risk is known of each network by itself, not of their mean; name one checkpoint")
-    if not are_weights and has_classes:
+    if not are_weights and classes is not None:
         raise ConfigError("a run's checkpoint has the names of its classes; leave 'classes' out")
     if count > 1 and model is not None and not isinstance(model, str):
         raise ConfigError("a network holds the weights of one checkpoint; hand it in for each by itself")

@@ -20,6 +20,8 @@ _LOGGER = logging.getLogger(__name__)
 GIVEN = " (given)"
 
 _OF_SEVERAL_LABELS = ("mAP", "CP", "CR", "CF1", "OP", "OR", "OF1", "exact_match")
+# Their argument that says how many labels are guessed.
+_LABELS_GUESSED = {"ClassificationMetrics": "k", "MultiLabelMetric": "topk", "ExactMatch": "topk"}
 _METRICS_OF_SEVERAL_LABELS = ("MultiLabelMetric", "ExactMatch", "AveragePrecision")
 
 
@@ -123,6 +125,20 @@ def label_threshold(cfg: Any) -> float:
     described = [metric, *(each for each in inner if isinstance(each, Mapping))]
     found = (each.get("thr") for each in described)
     return float(next((each for each in found if each is not None), 0.5))
+
+
+def label_topk(metric: Mapping[str, Any] | None) -> int | None:
+    """Return how many of an image's labels a metric of several labels takes as guessed, the likeliest ones;
+    None where it goes by a threshold.
+
+    Args:
+        metric: of a config, ``policy.eval.metric``.
+    """
+    found = metric or {}
+    inner = found.get("metrics") or ()
+    described = [found, *(each for each in inner if isinstance(each, Mapping))]
+    counts = (each.get(_LABELS_GUESSED.get(each.get("type", ""), "")) for each in described)
+    return next((each for each in counts if isinstance(each, int)), None)
 
 
 def config_for_here(saved: Any, checkpoint: str | os.PathLike[str]) -> Any:

@@ -42,6 +42,30 @@ def test_what_is_written_is_read() -> None:
     assert read(SMALL.entry(), num_tasks=2) == SMALL
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *((("temperature", 0), each) for each in (-1.0, 0, float("nan"), float("inf"), "1", True)),
+        *((("fitted_on", "num_samples"), each) for each in (0, "200")),
+        *((("curve", "thresholds", 0), each) for each in ("0.9", 2)),
+        *((("curve", "kept", 0), each) for each in (0, 300, 1.5)),
+        (("curve", "wrong", 2), 201),
+        *((("precision", "thresholds", 0), each) for each in ("0.8", -1)),
+        (("precision", "wanted"), "95"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(place: tuple[Any, ...], value: Any) -> None:
+    entry = deepcopy(FULL.entry())
+    inner: Any = entry
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    state = state_of(entry)
+    found = Calibration.of(state, "a.onnx", num_classes=3, num_tasks=None)
+    assert found.problem().startswith(place[0])
+    assert FULL.problem() == SMALL.problem() == ""
+
+
 def test_thresholds_and_points_are_those_of_the_entry() -> None:
     assert FULL.thresholds().tolist() == [0.8, NEVER, 0.0]
     assert SMALL.thresholds() is None

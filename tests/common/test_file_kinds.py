@@ -59,6 +59,14 @@ def test_it_is_named_in_one_line(tmp_path: Path, kind: str) -> None:
     assert "jit.load" not in message
 
 
+def test_an_onnx_file_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\x08\x0a\x12\x07pytorch")
+    with pytest.raises(
+        CheckpointError, match=r"a\.onnx' is an exported ONNX file, for predict, eval and serve;"
+    ):
+        read_checkpoint(tmp_path / "a.onnx")
+
+
 @pytest.mark.parametrize("new_format", [True, False])
 def test_files_of_torch_are_none(tmp_path: Path, new_format: bool) -> None:
     torch.save({"a": torch.ones(2)}, tmp_path / "w.pth", _use_new_zipfile_serialization=new_format)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import ding_cls
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
@@ -14,6 +15,7 @@ from ding_cls.inference.onnx.description import ModelDescription
 from tests.export.graphs import tiny_predictor
 from tests.inference.conftest import CLASSES
 from tests.inference.conftest import images as images
+from tests.inference.conftest import several as several
 from tests.inference.conftest import trained as trained
 
 CALIBRATION = {
@@ -71,3 +73,16 @@ def test_a_network_of_no_run_says_so() -> None:
 )
 def test_a_file_is_called_as_the_run(tmp_path: Path, path: str, name: str) -> None:
     assert run_name(Path(path)) == name
+
+
+def test_labels_are_guessed_as_the_runs_metric_says(several: Path, tmp_path: Path) -> None:
+    image = torch.zeros(8, 8, 3, dtype=torch.uint8)
+    found = described(ding_cls.load(several), image, "uint8", {})
+    assert (found.has_several_labels, found.threshold, found.topk) == (True, 0.4, None)
+    best = tmp_path / "run" / "ckpt" / "ckpt_best.pth.tar"
+    best.parent.mkdir(parents=True)
+    state = read_checkpoint(several / "ckpt" / "ckpt_best.pth.tar")
+    state["run"]["config"]["policy"]["eval"]["metric"] = {"type": "MultiLabelMetric", "topk": 2}
+    write_checkpoint(best, state)
+    found = described(ding_cls.load(tmp_path / "run"), image, "uint8", {})
+    assert (found.threshold, found.topk) == (0.5, 2)

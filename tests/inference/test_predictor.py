@@ -1,6 +1,5 @@
 """Records of images: against plain PyTorch, at any batch size, for one label, several, and several tasks."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from ding_cls.answers.class_thresholds import ClassThresholds
 from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError, DataError, ModelError
-from ding_cls.inference import Prediction, Predictor
+from ding_cls.inference import Predictor
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.predict import about_calibration
 from ding_cls.inference.predictor import mirrored
@@ -92,24 +91,6 @@ def test_a_class_named_by_its_synset_is_shown_by_its_name(trained: Path) -> None
     assert predictor.names == ("ash", "birch", "cedar", "tabby, tabby cat")
 
 
-def test_the_highest_come_first_and_of_equal_ones_the_lower_number() -> None:
-    predictor = Predictor(Table([[0.0, 2.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0]]), PREPROCESSING, "abcd")
-    first, second = predictor(black(2))
-    assert [(each.label, each.name) for each in first.top(3)] == [(1, "b"), (3, "d"), (2, "c")]
-    assert [each.label for each in second.top(9)] == [0, 1, 2, 3]
-    assert (second.label, second.name, second.score) == (0, "a", 0.25)
-    assert first.top(1)[0].score == pytest.approx(np.exp(2) / (2 * np.exp(2) + np.e + 1), rel=1e-6)
-
-
-def test_the_networks_choice_is_first_though_float32_rounds_it_to_a_tie() -> None:
-    # As evaluation counts: by logits, of which the second is larger by its last bit.
-    predictor = Predictor(Table([[1e-12, 2e-12]]), PREPROCESSING, "ab")
-    (record,) = predictor(black(1))
-    assert record.probabilities.tolist() == [0.5, 0.5]
-    assert record.label == 1
-    assert [each.label for each in record.top()] == [1, 0]
-
-
 def test_an_unreadable_image_and_nan_are_records_with_an_error(trained: Path, images: Path) -> None:
     Path("torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     good = images / "val" / "ash" / "000.png"
@@ -156,14 +137,6 @@ def test_of_several_tasks_each_has_its_class(tasks: Path) -> None:
         assert record.top(2)[0][:2] == (record.label, record.name)
 
 
-def test_a_record_cannot_be_changed_and_is_short_as_text() -> None:
-    (record,) = Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")(black(1))
-    assert isinstance(record, Prediction)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        record.label = 0
-    assert "probabilities" not in repr(record)
-
-
 def test_a_float_array_and_a_wrong_path_are_errors() -> None:
     predictor = Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")
     with pytest.raises(DataError, match=r"'gone\.png' does not exist"):
@@ -185,7 +158,6 @@ def test_an_output_that_does_not_fit_the_classes_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"threshold": 1.5}, r"threshold is 1\.5; it must lie in \[0, 1\]"),
         ({"device": "tpu9"}, "device='tpu9' is none of torch's"),
         ({"device": "cuda:77"}, "device='cuda:77': torch finds [0-9]+ CUDA devices here"),
     ],
@@ -193,8 +165,6 @@ def test_an_output_that_does_not_fit_the_classes_is_an_error() -> None:
 def test_what_cannot_be_used_is_an_error(arguments: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab", **arguments)
-    with pytest.raises(ConfigError, match="batch_size=0 must be at least 1"):
-        Predictor(Table([[0.0, 1.0]]), PREPROCESSING, "ab")(black(1), batch_size=0)
 
 
 def test_precision_and_memory_format_are_the_runs() -> None:
@@ -266,18 +236,6 @@ def test_below_the_threshold_of_its_best_class_an_image_is_unknown() -> None:
         Table(rows), PREPROCESSING, "abc", calibration=calibrated((1.0,), curve=curve), max_risk=5
     )
     assert "; unknown below 0.99997; on those images 50.0 % were named" in about_calibration(sure)
-
-
-def test_each_label_of_several_has_its_own_threshold() -> None:
-    precision = ClassThresholds(90.0, (0.9, 0.2, None), (1, 1, 0), (1, 1, 0))
-    predictor = Predictor(
-        Table([[2.0, -1.0, 9.0], [3.0, -2.0, 0.0]]),
-        PREPROCESSING,
-        "abc",
-        has_several_labels=True,
-        calibration=calibrated((1.0,), precision=precision),
-    )
-    assert [each.label for each in predictor(black(2))] == [(1,), (0,)]
 
 
 def test_of_several_tasks_the_least_certain_decides() -> None:

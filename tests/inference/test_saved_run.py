@@ -66,3 +66,19 @@ def test_several_labels_are_known_from_the_run_or_from_its_metric(
 ) -> None:
     cfg = SimpleNamespace(policy=SimpleNamespace(eval=SimpleNamespace(metric=metric)))
     assert saved_run.has_several_labels(run, cfg, object()) is expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "topk"),
+    [
+        (None, None),
+        ({"type": "MultiLabelMetric", "topk": 3}, 3),
+        ({"type": "MultiLabelMetric", "thr": 0.4}, None),
+        ({"type": "ClassificationMetrics", "metrics": ["mAP", "CF1"], "k": 2, "topk": [1, 5]}, 2),
+        ({"type": "ClassificationMetrics", "metrics": ["mAP", {"type": "ExactMatch", "topk": 4}]}, 4),
+        # Of one label it is something else.
+        ({"type": "Accuracy", "topk": 3}, None),
+    ],
+)
+def test_how_many_labels_are_guessed_is_what_the_metric_says(metric: Any, topk: int | None) -> None:
+    assert saved_run.label_topk(metric) == topk

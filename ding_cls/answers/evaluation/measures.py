@@ -146,16 +146,24 @@ class SeveralLabels(Measure):
 
     Args:
         threshold: the probability from which on a label is guessed.
+        topk: the k largest logits are guessed instead; None: they are not.
     """
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: float = 0.5, topk: int | None = None) -> None:
         super().__init__()
-        self._threshold = threshold
+        self._threshold, self._topk = threshold, topk
 
     def _columns_of(self, logits: Floats, targets: npt.NDArray[Any]) -> Columns:
         exact = logits.astype(np.float64)
         scores = np.where(np.isnan(exact), -np.inf, exact)
-        guessed = AnswerRule((), has_several_labels=True).probabilities(logits) >= self._threshold
+        if self._topk is None:
+            guessed = AnswerRule((), has_several_labels=True).probabilities(logits) >= self._threshold
+        else:
+            # A NaN takes a place, as the largest, and guesses nothing.
+            order = np.argsort(-np.where(np.isnan(exact), np.inf, exact), axis=1, kind="stable")
+            guessed = np.zeros(exact.shape, np.bool_)
+            np.put_along_axis(guessed, order[:, : self._topk], True, axis=1)
+            guessed &= ~np.isnan(exact)
         return scores, guessed, targets, np.asarray(np.isnan(exact).any(1))
 
     @cached_property
@@ -224,10 +232,10 @@ class AveragePrecision:
         return float((np.diff(hits / hits[-1], prepend=0.0) * ratio(hits, places)).sum())
 
 
-def build_measure(kind: str, *, threshold: float) -> Measure:
-    """Return what is measured of labels of a kind, as in `SampleAnswers`."""
+def build_measure(kind: str, *, threshold: float, topk: int | None = None) -> Measure:
+    """Return what is measured of labels of a kind, as in `SampleAnswers`; the rest as in `SeveralLabels`."""
     if kind == "several":
-        return SeveralLabels(threshold)
+        return SeveralLabels(threshold, topk)
     return Tasks() if kind == "tasks" else ClassNumber()
 
 

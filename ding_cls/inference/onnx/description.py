@@ -17,6 +17,9 @@ KEY = "ding_cls"
 
 FORMAT = 1
 
+MAX_SIDE = 16_384
+"""Of an image that a graph takes, in pixels: such a side is the most that a checkpoint may say."""
+
 Layout = Literal["uint8", "float"]
 
 
@@ -35,6 +38,8 @@ class ModelDescription:
         has_several_labels: an image may have several labels, each class by itself.
         num_tasks: of K tasks the graph returns ``(N, K, C)``; None: one, ``(N, C)``.
         threshold: the probability from which on a label is named, where there are several.
+        topk: the k likeliest labels count as guessed in an evaluation, where the run's metric says so, in
+            place of those from ``threshold`` on; None: it does not.
         calibration: the entry of the checkpoint; empty where there is none.
         run: where it came from: ``checkpoint`` and ``name``, ``digest`` of the run's data, ``train_iter``,
             ``sha256`` of the checkpoint's file, ``ding_cls``: the version.
@@ -48,6 +53,7 @@ class ModelDescription:
     has_several_labels: bool = False
     num_tasks: int | None = None
     threshold: float = 0.5
+    topk: int | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,7 +78,8 @@ class ModelDescription:
             entry = json.loads(text)
             version = entry.pop("format")
             found = cls(**{**entry, "classes": tuple(entry["classes"])})
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # Brackets in brackets end in the last of these.
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise CheckpointError(f"what {source!r} says of itself cannot be read ({error})") from None
         if version != FORMAT:
             raise CheckpointError(
@@ -89,9 +96,10 @@ class ModelDescription:
         mappings = (self.preprocessing, self.calibration, self.run)
         checks = {
             "classes": bool(self.classes) and all(isinstance(each, str) for each in self.classes),
-            "sizes": all(type(each) is int and each > 0 for each in sizes),
+            "sizes": all(type(each) is int and 0 < each <= MAX_SIDE for each in sizes),
             "layout": self.layout in get_args(Layout),
             "threshold": isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1,
+            "topk": self.topk is None or (type(self.topk) is int and self.topk > 0),
             "has_several_labels": isinstance(self.has_several_labels, bool),
             "preprocessing, calibration or run": all(isinstance(each, Mapping) for each in mappings),
         }

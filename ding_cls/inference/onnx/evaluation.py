@@ -115,8 +115,9 @@ def evaluate_onnx(
     from ding_cls.inference.onnx.predictor import load_onnx
 
     predictor = load_onnx(file, calibrated=calibrated, tta=tta)
-    updates = predictor.description.run.get("train_iter")
-    return evaluate_file(predictor, file, train_iter=updates if isinstance(updates, int) else 0, **how)
+    updates, topk = predictor.description.run.get("train_iter"), predictor.description.topk
+    updates = updates if isinstance(updates, int) else 0
+    return evaluate_file(predictor, file, topk=topk, train_iter=updates, **how)
 
 
 def evaluate_file(
@@ -129,6 +130,7 @@ def evaluate_file(
     max_bad: int | None = None,
     keep_predictions: bool = False,
     intervals: bool = True,
+    topk: int | None = None,
     train_iter: int = 0,
 ) -> FileEvaluation:
     """Return what a predictor makes of labelled images, as the evaluation of a checkpoint finds it.
@@ -142,6 +144,7 @@ def evaluate_file(
         max_bad: so many images that cannot be read are left out, and counted in ``n_bad``; None: 0.
         keep_predictions: keep the logits of every image too.
         intervals: find out the 95 % intervals of the results.
+        topk: of several labels the k likeliest are guessed; None: those from the predictor's threshold on.
         train_iter: updates that the weights have seen.
 
     Raises:
@@ -151,14 +154,13 @@ def evaluate_file(
     """
     images = _read(predictor, file, data, split, allows_bad=bool(max_bad))
     began = time.perf_counter()
-    measure = build_measure(images.kind, threshold=predictor.threshold)
+    measure = build_measure(images.kind, threshold=predictor.threshold, topk=topk)
     records, bad = [], dict[int, str]()
     for numbers, logits, errors in _batches(predictor, images, batch_size):
         bad |= errors
         if bad and not max_bad:
             raise DataError(min(bad.items())[1])
-        targets = images.targets[numbers]
-        measure.add(logits, targets)
+        measure.add(logits, targets := images.targets[numbers])
         answers = SampleAnswers.of(images.kind, numbers, targets, logits, threshold=predictor.threshold)
         records.append(answers if keep_predictions else answers.without_logits())
     _check_bad(bad, len(images.names), max_bad or 0)

@@ -186,10 +186,13 @@ def _calibration(description: ModelDescription, source: str) -> Calibration:
     state = {"calibration": description.calibration}
     num_classes, num_tasks = len(description.classes), description.num_tasks
     try:
-        return Calibration.of(state, source, num_classes=num_classes, num_tasks=num_tasks)
+        found = Calibration.of(state, source, num_classes=num_classes, num_tasks=num_tasks)
+        reason = found.problem()
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise CheckpointError(f"the calibration in '{source}' cannot be used ({reason})") from None
+    if reason:
+        raise CheckpointError(f"the calibration in '{source}' cannot be used ({reason})")
+    return found
 
 
 def _ahead(

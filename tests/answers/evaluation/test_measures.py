@@ -62,6 +62,16 @@ CASES += [
         tied(120, 3),
         RANDOM.choice([-1.0, 0.0, 1.0, 1.0], (120, 3)).astype(np.float32),
     ),
+    *(
+        (
+            f"the {k} likeliest of several labels",
+            SeveralLabels(topk=k),
+            ClassificationMetrics(["mAP", "CF1", "OF1", "exact_match"], k=k),
+            tied(120, 4),
+            RANDOM.choice([-1.0, 0.0, 1.0, 1.0], (120, 4)).astype(np.float32),
+        )
+        for k in (1, 2, 9)
+    ),
 ]
 
 
@@ -88,6 +98,7 @@ def test_a_row_that_is_no_number_is_never_right(value: float) -> None:
     for metric, measure in (
         (ImageClassificationMetric(), ClassNumber()),
         (ClassificationMetrics(["mAP", "CF1", "OF1", "exact_match"]), SeveralLabels()),
+        (ClassificationMetrics(["mAP", "CF1", "OF1", "exact_match"], k=1), SeveralLabels(topk=1)),
     ):
         labels = targets if isinstance(measure, ClassNumber) else np.eye(2, dtype=np.float32)[targets]
         result, _ = of_metric(metric, logits, labels)

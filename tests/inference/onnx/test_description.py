@@ -32,9 +32,11 @@ def test_what_is_written_is_read() -> None:
         ({"classes": [1, 2]}, "cannot be used: classes"),
         ({"height": 0}, "cannot be used: sizes"),
         ({"width": "32"}, "cannot be used: sizes"),
+        ({"width": 10**9}, "cannot be used: sizes"),
         ({"num_tasks": True}, "cannot be used: sizes"),
         ({"layout": "bytes"}, "cannot be used: layout"),
         ({"threshold": 2}, "cannot be used: threshold"),
+        ({"topk": 0}, "cannot be used: topk"),
         ({"has_several_labels": 1}, "cannot be used: has_several_labels"),
         ({"run": []}, "cannot be used: preprocessing, calibration or run"),
         ({"colour": 1}, "cannot be read"),
@@ -46,7 +48,7 @@ def test_another_entry_is_an_error(changes: dict[str, Any], message: str) -> Non
         ModelDescription.from_json(entry, "a.onnx")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": 1, "classes": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": 1, "classes": 3}', "[" * 100_000])
 def test_what_is_no_entry_is_an_error(text: str) -> None:
     with pytest.raises(CheckpointError, match=r"'a\.onnx' says of itself cannot be read"):
         ModelDescription.from_json(text, "a.onnx")

@@ -116,6 +116,9 @@ def test_what_a_file_does_not_have_is_told(tmp_path: Path) -> None:
         load_onnx(file, calibrated=True)
     with pytest.raises(CheckpointError, match=r"is not of its 3 classes"):
         load_onnx(calibrated(tmp_path, temperatures=(1.0, 2.0)), calibrated=True)
+    # It would turn the order of the classes round.
+    with pytest.raises(CheckpointError, match=r"a\.onnx' cannot be used \(temperature\)"):
+        load_onnx(calibrated(tmp_path, temperatures=(-1.0,)), calibrated=True)
     write_onnx(file, preprocessing={})
     with pytest.raises(CheckpointError, match="does not say how its images are prepared"):
         load_onnx(file)

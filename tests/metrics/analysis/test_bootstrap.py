@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.answers.proportions import Interval, wilson
 from ding_cls.answers.resampling import NUM_DRAWS, counts_of_draws
 from ding_cls.metrics import (
     Accuracy,
@@ -25,7 +26,7 @@ from ding_cls.metrics import (
     plain_totals,
 )
 from ding_cls.metrics.analysis import bootstrap
-from ding_cls.metrics.analysis.bootstrap import Interval, SampleSums, lean_metric, wilson
+from ding_cls.metrics.analysis.bootstrap import SampleSums, lean_metric
 
 
 def samples(num: int, *, num_classes: int = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,34 +52,6 @@ def intervals_of(
     for begin in range(0, len(targets), batch_size):
         sums.add(logits[begin : begin + batch_size], targets[begin : begin + batch_size])
     return sums.intervals(measured(metric, logits, targets), {"logits": logits, "targets": targets})
-
-
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.97, 1.0])
-@pytest.mark.parametrize("count", [100, 250, 1000])
-def test_500_measured_accuracies_have_the_known_one_in_93_to_97_percent_of_their_intervals(
-    share: float, count: int
-) -> None:
-    hits = np.random.default_rng(1).binomial(count, share, 500)
-    found = [wilson(int(each), count) for each in hits]
-    covered = sum(low <= 100 * share <= high for low, high in found) / 500
-    assert covered == 1.0 if share == 1.0 else 0.925 < covered < 0.975
-    assert all(high - low > 0 for low, high in found), "an interval is a point"
-
-
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.97])
-@pytest.mark.parametrize("count", [100, 250, 1000])
-def test_the_exact_chance_to_cover_lies_between_93_and_97_percent(share: float, count: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    chances = stats.binom.pmf(np.arange(count + 1), count, share)
-    holds = [low <= 100 * share <= high for low, high in (wilson(k, count) for k in range(count + 1))]
-    assert 0.93 <= float(chances @ np.array(holds)) <= 0.97
-
-
-@pytest.mark.parametrize(("hits", "count"), [(9, 10), (0, 20), (20, 20), (1234, 5000)])
-def test_wilson_is_that_of_scipy(hits: int, count: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    expected = stats.binomtest(hits, count).proportion_ci(method="wilson")
-    assert wilson(hits, count) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
 
 
 def test_the_loss_has_the_percentiles_of_the_same_draws_by_hand() -> None:

@@ -39,24 +39,6 @@ def test_equal_scores_stay_together_and_thresholds_lie_between() -> None:
     assert (kept.tolist(), right.tolist()) == ([2, 4, 5], [2, 3, 4])
 
 
-def test_the_largest_coverage_with_a_risk_is_taken_and_few_samples_promise_little() -> None:
-    scores = torch.linspace(1, 0.5, 1000)
-    is_right = torch.arange(1000) % 10 != 9
-    is_right[:400] = True
-    curve = risk_curve(scores, is_right)
-    point = curve.at_risk(5)
-    assert point is not None
-    risks = [100 * (wrong + 1) / (kept + 2) for kept, wrong in zip(curve.kept, curve.wrong, strict=True)]
-    assert point.coverage == max(kept / 10 for kept, risk in zip(curve.kept, risks, strict=True) if risk <= 5)
-    assert point.risk <= 5
-    assert point.risk_interval[0] < point.risk < point.risk_interval[1]
-    assert curve.at_risk(50).coverage == 100
-    few = risk_curve(torch.linspace(1, 0.5, 20), torch.ones(20, dtype=torch.bool))
-    assert few.at_risk(4) is None
-    assert few.least_risk() == pytest.approx(100 / 22)
-    assert few.at_risk(5).coverage == 100
-
-
 def test_risk_and_coverage_of_other_data_lie_in_the_interval() -> None:
     generator = torch.Generator().manual_seed(5)
     scores, is_right = drawn(200_000, generator)
