@@ -17,6 +17,9 @@ from ding_cls.inference.saved_run import preprocessing_in
 PREPROCESSING = "preprocessing"
 """The metadata entry with the record of the run's preprocessing, as a checkpoint has it, in JSON."""
 
+NETWORK = "network"
+"""The metadata entry with the description of the network, in JSON."""
+
 
 def described_weights(
     source: str | os.PathLike[str],
@@ -26,15 +29,7 @@ def described_weights(
     Raises:
         CheckpointError: what it says cannot be used.
     """
-    if Path(source).suffix != ".safetensors" or not os.path.isfile(source):
-        return None
-    try:
-        from safetensors import safe_open
-
-        with safe_open(os.fspath(source), "pt") as file:
-            about = file.metadata() or {}
-    except Exception:  # the reader of its weights says what is wrong
-        return None
+    about = _metadata(source)
     if not {KEY, PREPROCESSING} <= about.keys():
         return None
     description = ModelDescription.from_json(about[KEY], os.fspath(source))
@@ -43,3 +38,25 @@ def described_weights(
     except ValueError as error:
         raise CheckpointError(f"the preprocessing in '{source}' cannot be read: {error}") from error
     return description, preprocessing_in({PREPROCESSING: state}, source)
+
+
+def described_network(source: str | os.PathLike[str]) -> str:
+    """Return the name of the network that a published file is for; empty where it says none, or more."""
+    try:
+        network = json.loads(_metadata(source).get(NETWORK, "null"))
+    except ValueError:
+        return ""
+    is_name = isinstance(network, dict) and network.keys() == {"name"} and isinstance(network["name"], str)
+    return network["name"] if is_name else ""
+
+
+def _metadata(source: str | os.PathLike[str]) -> dict[str, str]:
+    if Path(source).suffix != ".safetensors" or not os.path.isfile(source):
+        return {}
+    try:
+        from safetensors import safe_open
+
+        with safe_open(os.fspath(source), "pt") as file:
+            return file.metadata() or {}
+    except Exception:  # the reader of its weights says what is wrong
+        return {}

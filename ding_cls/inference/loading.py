@@ -28,7 +28,7 @@ from ding_cls.data import (
     imagenet_classes,
 )
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
-from ding_cls.inference.described_weights import described_weights
+from ding_cls.inference.described_weights import described_network, described_weights
 from ding_cls.inference.members import refuse_image
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.saved_run import (
@@ -131,6 +131,10 @@ def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
             raise
         state = {}
     if "run" not in state and "model" not in state:
+        if name := described_network(file):
+            raise CheckpointError(
+                f"'{file}' holds weights alone, of {name}: add --model {name} (in Python model='{name}')"
+            )
         raise CheckpointError(
             f"'{file}' holds weights alone and does not say which network they are for; add --model NAME (in "
             "Python model='NAME'); ding-cls models lists the names"
@@ -175,9 +179,17 @@ def predictor_of_weights(
             "with one name a line, in the order of the class numbers (in Python classes=); a checkpoint of a "
             "run knows names and network: leave out --model"
         )
+    preprocessing = library_preprocessing(model) if about is None else about[1]
+    if about is None and source is not None:
+        _LOGGER.warning(
+            "'%s' does not say how images are prepared for it: %s, as for the weights of %s's library",
+            source,
+            _in_words(preprocessing),
+            model,
+        )
     return Predictor(
         network,
-        library_preprocessing(model) if about is None else about[1],
+        preprocessing,
         names,
         has_several_labels=about is not None and about[0].has_several_labels,
         threshold=0.5 if about is None else about[0].threshold,
@@ -220,6 +232,12 @@ def _num_library_classes(model: str) -> int:
 def _num_outputs(network: nn.Module) -> int:
     layer = network.get_submodule(classifier_names(network)[-1])
     return int(layer.get_parameter("weight").shape[0])
+
+
+def _in_words(preprocessing: PipelinePreprocessing) -> str:
+    if not isinstance(preprocessing, Preprocessing):
+        return "by their usual steps"
+    return f"resized to {preprocessing.resize_size} pixels and cut to {preprocessing.image_size}"
 
 
 def library_preprocessing(model: str) -> PipelinePreprocessing:

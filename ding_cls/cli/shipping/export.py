@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_evaluated_images
 from ding_cls.common.process import launched_world_size
@@ -56,9 +57,11 @@ def _export(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"export runs in one process, and {launched_world_size()} were started; start one")
     from ding_cls.pipeline.exporting.export import export_checkpoint
 
+    ending = os.path.splitext(arguments.out or "")[1].lower()
+    chosen: Any = arguments.format or _ENDINGS.get(ending, "onnx")
     lines = export_checkpoint(
         arguments.checkpoint,
-        arguments.format or _ENDINGS.get(os.path.splitext(arguments.out or "")[1].lower(), "onnx"),
+        chosen,
         out=arguments.out,
         image=arguments.image,
         samples=arguments.samples,

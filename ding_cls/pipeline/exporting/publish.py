@@ -35,6 +35,7 @@ from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.export.description import described
 from ding_cls.export.weights import weights_metadata
 from ding_cls.inference import load
+from ding_cls.inference.described_weights import NETWORK
 from ding_cls.inference.images import pixels_of
 from ding_cls.inference.members import refuse_image
 from ding_cls.inference.saved_run import GIVEN, check_buildable, config_for_here, describes_run
@@ -245,7 +246,7 @@ def _metadata(source: CardSource) -> dict[str, str]:
     run = {name: each for name, each in about.run.items() if name not in ("name", "checkpoint")}
     return {
         **weights_metadata(predictor, replace(about, run=run)),
-        "network": json.dumps(source.description),
+        NETWORK: json.dumps(source.description),
     }
 
 

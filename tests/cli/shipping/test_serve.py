@@ -11,6 +11,12 @@ from ding_cls.serve.server import ServedModel
 from ding_cls.serve.settings import ServeSettings
 
 
+@pytest.fixture(autouse=True)
+def process_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server sets the levels of loggers for its whole process."""
+    monkeypatch.setattr(server, "set_up_process", lambda: None)
+
+
 def served(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[ServedModel, ServeSettings]:
     seen: list[Any] = []
 
