@@ -37,7 +37,7 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
         ConfigError: onnx is not installed, or the pipeline cannot feed the layout.
         ExportError: the network cannot be exported, or is too large for one file.
     """
-    onnx = library()
+    library()
     num_bytes = sum(each.numel() * each.element_size() for each in predictor.model.state_dict().values())
     if num_bytes > _MAX_BYTES:
         raise ExportError(

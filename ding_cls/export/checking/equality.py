@@ -41,7 +41,8 @@ class EqualityReport:
         rate: images per second of the other, with as many threads.
         worst: what the image of the largest distance is called.
         num_unreadable: images that could not be read; neither has seen them.
-        problem: why they cannot be equal, or the comparison ended before its end; empty where there is nothing.
+        problem: why they cannot be equal, or the comparison ended before its end; empty where nothing is
+            wrong.
         differing_node: where in the file the first difference is; empty where none was looked for.
     """
 

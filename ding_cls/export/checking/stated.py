@@ -67,7 +67,9 @@ def misstated(predictor: Predictor, file: OnnxCandidate, images: Any) -> str:
         values = [getattr(one, each.name) for one in (found, wanted)]
         if each.name not in ("preprocessing", "run") and values[0] != values[1]:
             said, true = (f"{text[:80]}..." if len(text) > 80 else text for text in map(repr, values))
-            return f"its {each.name}, as it says in its metadata, is {said}, and that of the checkpoint {true}"
+            return (
+                f"its {each.name}, as it says in its metadata, is {said}, and that of the checkpoint {true}"
+            )
     if not found.preprocessing:
         return ""
     try:

@@ -36,9 +36,10 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     session = runtime_session(path, repr(path), num_threads=usable_cores())
     try:
         entry = session.get_modelmeta().custom_metadata_map.get(KEY)
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         raise CheckpointError(
-            f"{path!r} is damaged: what it says of itself is no text ({error.reason})"
+            f"{path!r} is damaged: its bytes have not the SHA-256 that ding-cls export wrote into it; export "
+            f"it again (a program that changes files on purpose must take out their entry {SEAL!r})"
         ) from None
     if entry is None:
         raise CheckpointError(
@@ -62,8 +63,8 @@ def _check_seal(path: str) -> None:
         raise CheckpointError(f"{path!r} cannot be read: {error.strerror}") from error
     if not is_whole:
         raise CheckpointError(
-            f"{path!r} is damaged: its bytes do not have the SHA-256 that ding-cls export wrote into it; export "
-            f"it again (a program that changes such files on purpose must take out their entry {SEAL!r})"
+            f"{path!r} is damaged: its bytes have not the SHA-256 that ding-cls export wrote into it; "
+            f"export it again (a program that changes files on purpose must take out their entry {SEAL!r})"
         )
 
 

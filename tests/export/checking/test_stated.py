@@ -1,4 +1,4 @@
-"""What a file says of itself is so, and the preprocessing that it states gives the pixels of the run's own, or is not stated."""
+"""What a file says of itself is so; its preprocessing gives the pixels of the run's own, or is not stated."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +97,10 @@ def test_images_of_one_size_do_not_hide_a_missing_step(monkeypatch: pytest.Monke
         ({"height": 9}, "its height, "),
         ({"calibration": {"temperature": 2.0}}, "its calibration, "),
         ({"preprocessing": {"steps": [], "mean": [0, 0, 0], "std": [1, 1, 1]}}, "the preprocessing that it"),
-        ({"preprocessing": {"steps": [{"op": "x"}]}}, "what 'the file' says of its preprocessing cannot be used"),
+        (
+            {"preprocessing": {"steps": [{"op": "x"}]}},
+            "what 'the file' says of its preprocessing cannot be used",
+        ),
         ({"preprocessing": {}}, ""),
     ],
     ids=str,

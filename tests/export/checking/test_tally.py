@@ -90,7 +90,10 @@ def test_a_frozen_batch_is_a_problem(candidate: object, problem: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "fault"),
     [
-        (lambda images: count(images) + np.random.default_rng().random(2, np.float32), "something in it is random"),
+        (
+            lambda images: count(images) + np.random.default_rng().random(2, np.float32),
+            "something in it is random",
+        ),
         (lambda images: count(images - images.mean()), "where others are in its batch"),
         (lambda images: np.log(count(images)), "gives logits that are NaN or infinite"),
         (lambda images: count(images) + 3e-4, ""),

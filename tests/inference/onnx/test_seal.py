@@ -66,7 +66,7 @@ def test_a_damaged_file_is_named(file: Path) -> None:
     damaged = bytearray(file.read_bytes())
     damaged[damaged.index(b"weight") + 200] ^= 1
     file.write_bytes(damaged)
-    with pytest.raises(CheckpointError, match=r"a\.onnx' is damaged: its bytes do not have the SHA-256"):
+    with pytest.raises(CheckpointError, match=r"a\.onnx' is damaged: its bytes have not the SHA-256"):
         open_session(os.fspath(file))
 
 
