@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from ding_cls.export.torch_program import ProgramCandidate, program_content
 from ding_cls.export.weights import WeightsCandidate, weights_content
 from ding_cls.inference.onnx.description import Layout, ModelDescription
 from ding_cls.inference.predictor import Predictor
-from ding_cls.inference.sources import NamedImage, Source, sources_of
+from ding_cls.inference.sources import sources_of
 
 Format = Literal["onnx", "torch_export", "safetensors"]
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
@@ -108,7 +108,7 @@ def export_file(
     check_exportable(predictor)
     if samples is not None and samples < 1:
         raise ConfigError(f"samples={samples} must be at least 1")
-    sources = None if images is None else _sources_in(images)
+    sources = None if images is None else sources_of(images)
     example = example_image(predictor, sources)
     # As many logits as classes, or it says so.
     predictor.views([example[None]])
@@ -158,10 +158,3 @@ def candidate_of(
     if format == "torch_export":
         return ProgramCandidate(file, predictor, description)
     return WeightsCandidate(file, predictor, example)
-
-
-def _sources_in(images: Any) -> Sequence[Source]:
-    is_list = isinstance(images, Sequence) and not isinstance(images, str)
-    if is_list and any(isinstance(each, NamedImage) for each in images):
-        return list(images)
-    return sources_of(images)

@@ -13,6 +13,7 @@ import torch
 from ding_cls.errors import ConfigError, ExportError
 from ding_cls.export.network import exported_program, failures_named, quiet
 from ding_cls.inference.onnx.description import KEY, Layout, ModelDescription
+from ding_cls.inference.onnx.seal import BLANK, SEAL, sealed
 from ding_cls.inference.predictor import Predictor
 
 OPSET = 18
@@ -36,7 +37,7 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
         ConfigError: onnx is not installed, or the pipeline cannot feed the layout.
         ExportError: the network cannot be exported, or is too large for one file.
     """
-    onnx = library()
+    library()
     num_bytes = sum(each.numel() * each.element_size() for each in predictor.model.state_dict().values())
     if num_bytes > _MAX_BYTES:
         raise ExportError(
@@ -45,9 +46,18 @@ def onnx_content(predictor: Predictor, example: torch.Tensor, description: Model
         )
     model = onnx_program(predictor, example, description.layout).model_proto
     _tidy(model.graph)
-    onnx.helper.set_model_props(model, {KEY: description.to_json()})
-    content: bytes = model.SerializeToString()
-    return content
+    return content_with(model, {KEY: description.to_json()})
+
+
+def content_with(model: Any, entries: dict[str, str]) -> bytes:
+    """Return a model as a file's content, with these entries of metadata alone and a seal.
+
+    Args:
+        model: an ONNX model; it gets the entries.
+        entries: by name.
+    """
+    library().helper.set_model_props(model, {**entries, SEAL: BLANK})
+    return sealed(model.SerializeToString())
 
 
 def onnx_program(predictor: Predictor, example: torch.Tensor, layout: Layout) -> torch.onnx.ONNXProgram:

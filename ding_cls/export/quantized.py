@@ -23,6 +23,7 @@ from ding_cls.common.tables import published
 from ding_cls.errors import ConfigError, DataError, ExportError
 from ding_cls.export.checking.rates import rates
 from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.onnx import content_with
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source
 
@@ -180,8 +181,7 @@ def _quantize(
             raise ExportError(f"'{os.fspath(file)}' cannot be brought to int8: {reason}") from error
     model, source = onnx.load(out), onnx.load(file, load_external_data=False)
     entries = {each.key: each.value for each in source.metadata_props}
-    onnx.helper.set_model_props(model, {**entries, MARK: "int8"})
-    onnx.save(model, out)
+    out.write_bytes(content_with(model, {**entries, MARK: "int8"}))
     return count
 
 

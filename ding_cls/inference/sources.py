@@ -139,7 +139,7 @@ def sources_of(images: Any) -> list[Source]:
 def _sources_in(number: int, image: Any) -> list[Source]:
     if isinstance(image, str | os.PathLike):
         return list(find_images([image]))
-    if not isinstance(image, Image.Image | np.ndarray):
+    if not isinstance(image, Image.Image | np.ndarray | NamedImage):
         raise DataError(_strange(image))
     if isinstance(image, np.ndarray):
         _check_array(image, f"image {number}")

@@ -146,14 +146,19 @@ def test_what_is_no_tensor_is_no_logits() -> None:
         exported_network(network, images[0], "uint8")(images)
 
 
-def test_exporters_are_silent_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_exporters_are_silent_for_a_while(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     import logging
+    import sys
     import warnings
 
     logger = logging.getLogger("torch.onnx")
     with quiet():
         logger.error("chatter")
         warnings.warn("more chatter", stacklevel=1)
+        print("the graph of a network that torch cannot follow", file=sys.stderr)
+    assert capsys.readouterr().err == ""
     assert not caplog.records
     logger.error("of another's work")
     assert [each.message for each in caplog.records] == ["of another's work"]

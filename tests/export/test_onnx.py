@@ -16,6 +16,7 @@ from ding_cls.export.network import example_image
 from ding_cls.export.onnx import onnx_content
 from ding_cls.inference import Predictor
 from ding_cls.inference.onnx.description import KEY, ModelDescription
+from ding_cls.inference.onnx.seal import SEAL
 from tests.conftest import TinyNet
 from tests.export.graphs import tiny_predictor
 
@@ -54,8 +55,8 @@ def test_the_graph_has_names_opset_and_any_batch_size(content: bytes) -> None:
 @pytest.mark.slow
 def test_the_file_says_what_it_is_and_nothing_of_this_machine(content: bytes) -> None:
     model = onnx.load_from_string(content)
-    (entry,) = model.metadata_props
-    assert entry.key == KEY
+    entry, seal = model.metadata_props
+    assert (entry.key, seal.key) == (KEY, SEAL)
     assert ModelDescription.from_json(entry.value, "x.onnx") == DESCRIBED
     assert json.loads(entry.value)["classes"] == list(DESCRIBED.classes)
     for path in (Path(__file__).parents[2], Path(sys.prefix), Path.cwd()):

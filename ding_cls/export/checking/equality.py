@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +19,11 @@ from ding_cls.errors import DataError
 from ding_cls.export.checking.first_difference import first_difference
 from ding_cls.export.checking.rates import rates
 from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.checking.stated import misstated, spread
 from ding_cls.export.checking.synthetic import NUM_IMAGES, synthetic_images
 from ding_cls.export.checking.tally import MAX_DIFFERENCE, Candidate, Tally
 from ding_cls.inference.predictor import Predictor
-from ding_cls.inference.sources import NamedImage, Source, name_of_source, sources_of
+from ding_cls.inference.sources import name_of_source, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class EqualityReport:
         rate: images per second of the other, with as many threads.
         worst: what the image of the largest distance is called.
         num_unreadable: images that could not be read; neither has seen them.
-        problem: why the comparison ended before its end; empty where it did not.
+        problem: why they cannot be equal, or the comparison ended before its end; empty where nothing is
+            wrong.
         differing_node: where in the file the first difference is; empty where none was looked for.
     """
 
@@ -126,7 +127,8 @@ def check_equality(
 ) -> EqualityReport:
     """Return whether an ONNX file says the same as the predictor it was made of; see `compare_logits`.
 
-    Where it does not, the first node of the file is named whose values differ.
+    Where it does not, the first node of the file is named whose values differ. What the file says of itself,
+    where it does, must be so as well: classes, tasks, thresholds, calibration, preprocessing.
 
     Args:
         predictor: likewise.
@@ -141,6 +143,8 @@ def check_equality(
     """
     candidate = OnnxCandidate(file, predictor)
     report, worst = _compare(predictor, candidate, images, samples, size=candidate.size)
+    if report.is_equal and candidate.entry is not None:
+        return replace(report, problem=misstated(predictor, candidate, images))
     if report.is_equal or report.problem or worst is None:
         return report
     return replace(report, differing_node=str(first_difference(predictor, file, worst)))
@@ -164,7 +168,7 @@ def _compare(
     if images is None:
         sources = synthetic_images(predictor, size=size, count=samples or NUM_IMAGES)
     else:
-        sources = _spread(_sources_in(images), samples)
+        sources = spread(sources_of(images), samples)
     reference = _reference(predictor)
     tally = Tally(predictor.has_several_labels)
     unreadable: list[str] = []
@@ -195,7 +199,7 @@ def _compare(
         rate=rate,
         worst=tally.worst,
         num_unreadable=len(unreadable),
-        problem=tally.problem,
+        problem=tally.problem or tally.fault(reference),
     )
     return report, tally.worst_pixels
 
@@ -214,17 +218,3 @@ def _reference(predictor: Predictor) -> Candidate:
         return found
 
     return logits
-
-
-def _sources_in(images: Any) -> Sequence[Source]:
-    is_list = isinstance(images, Sequence) and not isinstance(images, str)
-    if is_list and any(isinstance(each, NamedImage) for each in images):
-        return list(images)
-    return sources_of(images)
-
-
-def _spread(sources: Sequence[Source], samples: int | None) -> Sequence[Source]:
-    """Return so many images, spread evenly: of each class its share where they are sorted by class."""
-    if samples is None or samples >= len(sources):
-        return sources
-    return [sources[number * len(sources) // samples] for number in range(samples)]

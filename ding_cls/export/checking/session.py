@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ding_cls.errors import CheckpointError, ExportError
-from ding_cls.inference.onnx.description import Layout
+from ding_cls.inference.onnx.description import KEY, Layout
 from ding_cls.inference.onnx.session import runtime_session
 from ding_cls.inference.predictor import Predictor
 
@@ -29,6 +29,7 @@ class OnnxCandidate:
     Attributes:
         layout: as `ModelDescription` has it.
         size: height and width in pixels of the images that the file takes; None: any.
+        entry: what the file says of itself, as JSON; None: nothing.
 
     Raises:
         ConfigError: there is no ONNX Runtime.
@@ -43,6 +44,7 @@ class OnnxCandidate:
         self.layout: Layout = "uint8" if taken.type == "tensor(uint8)" else "float"
         sides = taken.shape[1:3] if self.layout == "uint8" else taken.shape[2:4]
         self.size = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
+        self.entry: str | None = self._session.get_modelmeta().custom_metadata_map.get(KEY)
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
         """Return logits; see `ding_cls.export.checking.equality.Candidate`."""

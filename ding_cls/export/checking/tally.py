@@ -36,6 +36,7 @@ class Tally:
         max_logit: the largest absolute logit of the reference.
         worst: what the image of the largest distance is called.
         worst_pixels: that image, as a batch; None: the two do not differ.
+        worst_logits: those of the reference for it, among the others of its batch.
         problem: why there is no going on; empty where there is.
     """
 
@@ -46,6 +47,7 @@ class Tally:
         self.max_difference = self.max_logit = 0.0
         self.worst = ""
         self.worst_pixels: torch.Tensor | None = None
+        self.worst_logits: npt.NDArray[np.float32] | None = None
 
     def add(
         self, reference: Candidate, candidate: Candidate, pixels: torch.Tensor, names: Sequence[str]
@@ -92,7 +94,23 @@ class Tally:
         if of_image[worst] > self.max_difference:
             self.max_difference = float(of_image[worst])
             self.worst, self.worst_pixels = names[worst], pixels[worst : worst + 1]
-        self.max_logit = max(self.max_logit, float(np.abs(np.nan_to_num(wanted)).max()))
+            self.worst_logits = wanted[worst : worst + 1]
+        self.max_logit = max(self.max_logit, float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0)))
+
+    def fault(self, reference: Candidate) -> str:
+        """Return why no file can agree with a reference, by the image of the largest difference; empty where
+        one can."""
+        if self.worst_pixels is None or self.worst_logits is None or self.max_difference <= MAX_DIFFERENCE:
+            return ""
+        if not np.isfinite(self.worst_logits).all():
+            return "the network itself gives logits that are NaN or infinite"
+        alone, again = reference(self.worst_pixels), reference(self.worst_pixels)
+        is_other = [not np.allclose(alone, each, rtol=1e-5, atol=1e-5) for each in (again, self.worst_logits)]
+        if is_other[0]:
+            return "the network itself gives an image other logits each time: something in it is random"
+        if is_other[1]:
+            return "the network itself gives an image other logits where others are in its batch"
+        return ""
 
 
 def differs(

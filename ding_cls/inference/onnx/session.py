@@ -11,6 +11,7 @@ from typing import Any
 
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.inference.onnx.description import KEY, ModelDescription
+from ding_cls.inference.onnx.seal import SEAL, is_unharmed
 
 ENDING = ".onnx"
 
@@ -31,12 +32,14 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     if not os.path.isfile(path):
         what = "is no file" if os.path.exists(path) else "does not exist"
         raise CheckpointError(f"the ONNX file {path!r} {what}; ding-cls export CKPT --format onnx writes one")
+    _check_seal(path)
     session = runtime_session(path, repr(path), num_threads=usable_cores())
     try:
         entry = session.get_modelmeta().custom_metadata_map.get(KEY)
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         raise CheckpointError(
-            f"{path!r} is damaged: what it says of itself is no text ({error.reason})"
+            f"{path!r} is damaged: its bytes have not the SHA-256 that ding-cls export wrote into it; export "
+            f"it again (a program that changes files on purpose must take out their entry {SEAL!r})"
         ) from None
     if entry is None:
         raise CheckpointError(
@@ -51,6 +54,18 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
             f"where it says that it takes images as {description.layout} and returns logits; export it again"
         )
     return session, description
+
+
+def _check_seal(path: str) -> None:
+    try:
+        is_whole = is_unharmed(path)
+    except OSError as error:
+        raise CheckpointError(f"{path!r} cannot be read: {error.strerror}") from error
+    if not is_whole:
+        raise CheckpointError(
+            f"{path!r} is damaged: its bytes have not the SHA-256 that ding-cls export wrote into it; "
+            f"export it again (a program that changes files on purpose must take out their entry {SEAL!r})"
+        )
 
 
 def _outputs(session: Any) -> list[str]:

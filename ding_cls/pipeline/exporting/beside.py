@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -79,8 +80,14 @@ def write_int8(
         ExportError: ONNX Runtime cannot quantize the network.
     """
     out, judged = int8_path(target), images.sources or []
-    names = set(map(name_of_source, judged))
-    others = None if any(name_of_source(each) in names for each in training or ()) else training
+    names = set(map(_place, judged))
+    others = None if any(_place(each) in names for each in training or ()) else training
     report = quantize_onnx(predictor, target, out, judged, targets=images.targets, calibration=others)
     yield f"int8: {printable(str(out))}"
     yield from report.lines()
+
+
+def _place(source: Source) -> str | None:
+    """Return where an image is, however its path is spelled."""
+    name = name_of_source(source)
+    return name and os.path.realpath(name)

@@ -56,13 +56,7 @@ def export_checkpoint(
         DataError: likewise; or ``image`` cannot be read.
         ExportError: likewise.
     """
-    _refuse_exported(checkpoint)
-    for name, number in (("--samples", samples), ("--batch-size", batch_size)):
-        if number is not None and number < 1:
-            raise ConfigError(f"{name} {number} must be at least 1")
-    file = checkpoint_file(checkpoint)
-    target = Path(f"{run_name(file)}{ENDINGS[format]}" if out is None else out)
-    checked_ending(target, (ENDINGS[format],))
+    file, target = _checked(checkpoint, format, out, {"--samples": samples, "--batch-size": batch_size})
     if image is not None:
         load_rgb(image)
     predictor = load(checkpoint, allow_code=allow_code)
@@ -89,14 +83,25 @@ def export_checkpoint(
         yield from write_int8(predictor, target, images, training)
 
 
-def _refuse_exported(checkpoint: str | os.PathLike[str]) -> None:
-    """Refuse a file that is an export itself."""
-    ending = Path(checkpoint).suffix.lower()
-    if ending in (".onnx", ".pt2") and os.path.isfile(checkpoint):
+def _checked(
+    checkpoint: str | os.PathLike[str],
+    format: Format,
+    out: str | os.PathLike[str] | None,
+    numbers: dict[str, int | None],
+) -> tuple[Path, Path]:
+    """Return the checkpoint's file and the one to write; refuse what cannot be done, before the work."""
+    if Path(checkpoint).suffix.lower() in (".onnx", ".pt2") and os.path.isfile(checkpoint):
         raise CheckpointError(
             f"'{os.fspath(checkpoint)}' is an exported file already; name the run's folder or the checkpoint "
             "that it was made from"
         )
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} {number} must be at least 1")
+    file = checkpoint_file(checkpoint)
+    target = Path(f"{run_name(file)}{ENDINGS[format]}" if out is None else out)
+    checked_ending(target, (ENDINGS[format],))
+    return file, target
 
 
 def _answer(prediction: Prediction) -> Iterator[str]:

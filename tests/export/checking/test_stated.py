@@ -1,16 +1,24 @@
-"""The preprocessing that a file states gives the pixels of the run's own, or is not stated."""
+"""What a file says of itself is so; its preprocessing gives the pixels of the run's own, or is not stated."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from PIL import Image
 
 from ding_cls.data import PIPELINES, PipelinePreprocessing
 from ding_cls.export.checking import stated
+from ding_cls.export.checking.equality import check_equality
 from ding_cls.export.checking.stated import stated_preprocessing
+from ding_cls.export.description import described
+from ding_cls.export.lowering import lowered
 from ding_cls.inference import Predictor
-from tests.export.graphs import CLASSES, Pooled, tiny_predictor
+from ding_cls.inference.onnx.description import KEY
+from tests.export.graphs import CLASSES, SIZE, Pooled, tiny_predictor, write_pooled
 
 
 @PIPELINES.register_module()
@@ -58,3 +66,54 @@ def test_one_other_pixel_is_a_reason(monkeypatch: pytest.MonkeyPatch, is_float: 
     found, reason = stated_preprocessing(predictor, images)
     assert found == {}
     assert reason == "the steps without torch give other pixels of 'image 1' than the run's evaluation"
+
+
+def test_the_numbers_that_normalise_are_tried_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swapped(preprocessing: Any) -> dict[str, Any]:
+        found = lowered(preprocessing)
+        return {**found, "mean": found["mean"][::-1]}
+
+    monkeypatch.setattr(stated, "lowered", swapped)
+    found, reason = stated_preprocessing(tiny_predictor(), None)
+    assert found == {}
+    assert reason.startswith("the steps without torch give other pixels of 'a synthetic image'")
+
+
+def test_images_of_one_size_do_not_hide_a_missing_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stated, "lowered", lambda preprocessing: {**lowered(preprocessing), "steps": []})
+    images = [np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8) for _ in range(3)]
+    assert stated_preprocessing(tiny_predictor(), images)[0] == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"classes": CLASSES[::-1]}, "its classes, as it says in its metadata, is ('fir', "),
+        ({"has_several_labels": True}, "its has_several_labels, as it says in its metadata, is True, and"),
+        ({"num_tasks": 3}, "its num_tasks, "),
+        ({"threshold": 0.1}, "its threshold, "),
+        ({"layout": "float"}, "its layout, "),
+        ({"height": 9}, "its height, "),
+        ({"calibration": {"temperature": 2.0}}, "its calibration, "),
+        ({"preprocessing": {"steps": [], "mean": [0, 0, 0], "std": [1, 1, 1]}}, "the preprocessing that it"),
+        (
+            {"preprocessing": {"steps": [{"op": "x"}]}},
+            "what 'the file' says of its preprocessing cannot be used",
+        ),
+        ({"preprocessing": {}}, ""),
+    ],
+    ids=str,
+)
+def test_what_a_file_says_of_itself_must_be_so(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+    predictor = tiny_predictor()
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    example = torch.empty(SIZE, SIZE, 3, dtype=torch.uint8)
+    true = described(predictor, example, "uint8", lowered(predictor.preprocessing))
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {KEY: replace(true, **change).to_json()})
+    onnx.save(model, file)
+    report = check_equality(predictor, file, samples=4)
+    assert report.problem.startswith(reason)
+    assert report.is_equal == (not reason)
+    assert report.num_different == 0

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ding_cls.export.checking.tally import BATCH_SIZES, Tally, differs
+from ding_cls.export.checking.tally import BATCH_SIZES, Candidate, Tally, differs
 
 
 def logits(*rows: list[float]) -> npt.NDArray[np.float32]:
@@ -85,3 +85,25 @@ def test_a_frozen_batch_is_a_problem(candidate: object, problem: str) -> None:
     tally.add(count, candidate, torch.ones(32, 1), [""] * 32)  # type: ignore[arg-type]
     assert tally.problem.startswith(problem)
     assert tally.num_images == 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "fault"),
+    [
+        (
+            lambda images: count(images) + np.random.default_rng().random(2, np.float32),
+            "something in it is random",
+        ),
+        (lambda images: count(images - images.mean()), "where others are in its batch"),
+        (lambda images: np.log(count(images)), "gives logits that are NaN or infinite"),
+        (lambda images: count(images) + 3e-4, ""),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_network_that_no_file_can_agree_with_is_told(reference: Candidate, fault: str) -> None:
+    tally = Tally(has_several_labels=False)
+    tally.add(reference, lambda images: count(images), torch.arange(1.0, 13)[:, None], [""] * 12)
+    assert tally.max_difference > 1e-4
+    assert tally.fault(reference).endswith(fault)
+    assert bool(tally.fault(reference)) == bool(fault)
+    assert tally.max_logit < 100

@@ -1,8 +1,10 @@
 """What lies beside an exported file."""
 
+import os
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from PIL import Image
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.export.files import ExportedFile, Format, export_file
 from ding_cls.inference import Predictor
-from ding_cls.pipeline.exporting.beside import check_int8, int8_path, write_preprocess
+from ding_cls.pipeline.exporting import beside
+from ding_cls.pipeline.exporting.beside import check_int8, int8_path, write_int8, write_preprocess
 from ding_cls.pipeline.exporting.images import ComparedImages
 from tests.export.graphs import tiny_predictor
 
@@ -58,6 +61,23 @@ def test_steps_without_an_equal_leave_no_program(tmp_path: Path, predictor: Pred
     write_preprocess(exported)
     line = write_preprocess(replace(exported, unsaid=reason))
     assert line.endswith("; tiny_preprocess.py is of another export")
+
+
+def test_int8_is_not_judged_on_what_it_was_calibrated_on(
+    tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def quantized(*arguments: object, calibration: object, **rest: object) -> object:
+        seen.append(calibration)
+        return SimpleNamespace(lines=list)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(beside, "quantize_onnx", quantized)
+    images = ComparedImages(["a/1.png", "a/2.png"])
+    for training in (["b/1.png"], [os.path.abspath("a/2.png")], ["a/../a/1.png"], None):
+        assert list(write_int8(predictor, Path("x.onnx"), images, training)) == ["int8: x_int8.onnx"]
+    assert seen == [["b/1.png"], None, None, None]
 
 
 def test_int8_is_refused_before_the_work(tmp_path: Path) -> None:
