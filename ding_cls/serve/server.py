@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,8 +114,6 @@ def set_up_process() -> None:
     # What clients send is no fault of the server's: it fills no log.
     for name in ("uvicorn.error", "python_multipart", "PIL", "ding_cls.images"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Filters belong to the whole process: no thread may change them for its own image.
-    warnings.filterwarnings("ignore", module="PIL")
     # torch's threads would wait for one another in loops that keep the cores from requests and decoding: of
     # MobileNetV2 an image cost 238 ms of two busy cores' time instead of 32. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
