@@ -98,7 +98,11 @@ class Decoder:
 
     async def _decoded(self, upload: Upload, use: Callable[[Image.Image], Result]) -> Result:
         def decode() -> Result:
-            return use(decode_rgb(upload.file, label=upload.label))
+            try:
+                image = decode_rgb(upload.file, label=upload.label)
+            except ImageError as error:
+                raise _for_client(error) from None
+            return use(image)
 
         in_thread, threads = asyncio.get_running_loop().run_in_executor, self._threads
         num_pixels = await in_thread(threads, self._num_pixels, upload)
@@ -112,12 +116,17 @@ class Decoder:
             width, height = size_of(upload.file, label=upload.label)
         except ImageError as error:
             # Pillow has a limit of its own.
-            if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            if isinstance(error.__cause__, Image.DecompressionBombError):
                 raise LargeImageError(f"{upload.label} has {self._limit}") from None
-            raise
+            raise _for_client(error) from None
         if width * height > self._max_pixels:
             raise LargeImageError(f"{upload.label} ({width} x {height}) has {self._limit}")
         return width * height
+
+
+def _for_client(error: ImageError) -> ImageError:
+    """Return an error without what to do about a file of a data set."""
+    return ImageError(error.reason)
 
 
 def is_plain(predictor: BasePredictor) -> bool:
