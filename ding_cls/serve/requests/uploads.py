@@ -110,17 +110,28 @@ async def _body(stream: AsyncGenerator[bytes, None]) -> list[Upload]:
     return [Upload(file)] if file.tell() else []
 
 
-class _InMemory(MultiPartParser):
+class _Form(MultiPartParser):
     # The body is small enough; and a container's disk may be read-only.
     spool_max_size = 2**40
+    has_end = False
+
+    def on_end(self) -> None:
+        self.has_end = True
 
 
 async def _files(
     request: Request, stream: AsyncGenerator[bytes, None], settings: ServeSettings
 ) -> list[Upload]:
-    parser = _InMemory(
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        # Starlette's parser would leave a cut part out, and answer for the others.
+        if not parser.has_end:
+            raise MultiPartException("the form has no end: its last part may be cut")
+
+    parser = _Form(
         request.headers,
-        stream,
+        whole(),
         max_files=settings.queue,
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
@@ -131,6 +142,9 @@ async def _files(
         raise HTTPException(
             413 if error.message.startswith("Too many") else 400, error.message, _CLOSE
         ) from None
+    # By an encoding that the form names.
+    except UnicodeError:
+        raise HTTPException(400, "the names in the form are not in its charset", _CLOSE) from None
     uploads = []
     for _, part in form.multi_items():
         # A form whose field was left empty has a file without name or bytes.

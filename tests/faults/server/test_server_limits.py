@@ -77,6 +77,7 @@ BODIES: dict[str, tuple[set[int], Iterable[bytes]]] = {
     "length of 10 GB, and silence": ({413}, [post(b"abc", "Content-Length: 10000000000")]),
     "no length": ({400}, [post(b"", "Content-Length:")]),
     "length too small": ({400, 422}, [post(png(), "Content-Length: 10")]),
+    "length and chunks": ({400}, [post(b"0\r\n\r\n", "Transfer-Encoding: chunked"), get("/health")]),
     "negative length": ({400}, [post(png(), "Content-Length: -1")]),
     "length that is no number": ({400}, [post(png(), "Content-Length: 1e9")]),
     "two lengths": ({400}, [post(png(), "Content-Length: 5", "Content-Length: 6")]),
