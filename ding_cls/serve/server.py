@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,13 @@ class _Server(uvicorn.Server):
         super().__init__(server_config(app, settings))
         self.service = app.state.service
         self._ready, self._drain_s = ready, settings.drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal; the second Ctrl-C ends at once."""
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            # What is cancelled then would each leave a traceback.
+            logging.getLogger("uvicorn.error").disabled = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
