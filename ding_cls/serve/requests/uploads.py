@@ -49,9 +49,8 @@ class BodyRoom:
         def take(count: int) -> int:
             nonlocal num_bytes
             if self._num_bytes + count > self._max_bytes:
-                raise HTTPException(
-                    503, "the server holds as many bodies as it can; try again", {"Retry-After": "1", **_CLOSE}
-                )
+                text = "the server holds as many bodies as it can; try again"
+                raise HTTPException(503, text, {"Retry-After": "1", **_CLOSE})
             self._num_bytes += count
             num_bytes += count
             return num_bytes

@@ -4,6 +4,7 @@ import io
 import logging
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,7 +135,5 @@ def test_warnings_stay_inside_in_every_thread_and_are_outside_as_they_were():
 
 
 def test_warnings_outside_are_told_while_another_thread_decodes():
-    with decoder_messages(), pytest.warns(UserWarning, match="of others"):
-        thread = threading.Thread(target=warnings.warn, args=("of others",))
-        thread.start()
-        thread.join()
+    with decoder_messages(), ThreadPoolExecutor(1) as other, pytest.warns(UserWarning, match="of others"):
+        other.submit(warnings.warn, "of others").result()
