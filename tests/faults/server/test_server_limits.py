@@ -121,6 +121,16 @@ def test_a_body_beyond_the_limits_is_refused_within_a_second(server: Served, nam
     assert exchange(server.port, post(png()))[0] == 200
 
 
+def test_large_images_leave_no_memory_behind(server: Served) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (6000, 6000), (1, 2, 3, 4)).save(file, "PNG")
+    before = server.memory_mb()
+    for _ in range(3):
+        assert exchange(server.port, post(file.getvalue()))[0] == 200
+    # Each took 600 MB and more while it was decoded.
+    assert server.memory_mb() - before < 100
+
+
 LOCAL = "Host: localhost"
 FOREIGN: dict[str, tuple[set[int], bytes]] = {
     "host": ({403, 421}, post(png(), "Host: evil.example")),
