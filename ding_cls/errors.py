@@ -55,7 +55,16 @@ class DataError(DingError):
 
 
 class ImageError(DataError):
-    """An image that cannot be read."""
+    """An image that cannot be read.
+
+    Args:
+        reason: which, and why.
+        remedy: what whoever has it in a data set is to do; empty: nothing.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.reason = reason
 
 
 class CheckpointError(DingError):

@@ -61,7 +61,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
     try:
         # Opening a FIFO would wait for its writer for ever.
         if not stat.S_ISREG(os.stat(text).st_mode):
-            raise ImageError(f"{label} is not a regular file; {DELETE}")
+            raise ImageError(f"{label} is not a regular file", DELETE)
         with open(text, "rb") as file:
             return decode_rgb(file, label=label)
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def load_rgb(path: str | os.PathLike[str], *, label: str | None = None) -> Image
     # A name with a NUL in it is a ValueError.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{label} cannot be read: {reason}; {DELETE}") from error
+        raise ImageError(f"{label} cannot be read: {reason}", DELETE) from error
 
 
 Look: TypeAlias = Callable[[Image.Image, Sequence[str]], object]
@@ -94,11 +94,11 @@ def decode_rgb(file: BinaryIO, *, label: str, look: Look | None = None) -> Image
                 if look is not None:
                     look(image, messages)
         except _UnusableError as error:
-            raise ImageError(f"{label} {error}; {error.remedy}") from None
+            raise ImageError(f"{label} {error}", error.remedy) from None
         # Damaged files make Pillow's decoders raise nearly every exception there is (struct.error ...).
         except Exception as error:
             reason, remedy = fault_of_file(error, file, messages)
-            raise ImageError(f"{label} {reason}; {remedy}") from error
+            raise ImageError(f"{label} {reason}", remedy) from error
     if messages and look is None:
         _report(label, messages[0], len(messages))
     return rgb
@@ -121,7 +121,7 @@ def size_of(file: BinaryIO, *, label: str) -> tuple[int, int]:
         # As above.
         except Exception as error:
             reason, remedy = fault_of_file(error, file, messages)
-            raise ImageError(f"{label} {reason}; {remedy}") from error
+            raise ImageError(f"{label} {reason}", remedy) from error
         finally:
             file.seek(0)
 

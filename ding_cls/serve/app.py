@@ -34,8 +34,8 @@ def build_app(predictor: BasePredictor, settings: ServeSettings) -> Starlette:
     service = Service(predictor, settings)
 
     async def predict(request: Request) -> Response:
-        with service.room.held() as body:
-            uploads = await read_uploads(request, settings, body)
+        with service.room.held() as take:
+            uploads = await read_uploads(request, settings, take)
             answers = await service.answers(uploads)
         if len(uploads) > 1:
             return JsonResponse([_in_list(*each) for each in zip(answers, uploads, strict=True)])

@@ -152,6 +152,7 @@ class Batcher:
         try:
             prepared = [each.prepared for each in places]
             predictions = await self.run(self._predictor.answer, prepared, [None] * len(places))
+            answered = list(zip(places, predictions, strict=True))
         # One image that the network cannot take shall not spoil the others.
         except Exception as error:
             if len(places) > 1:
@@ -160,6 +161,6 @@ class Batcher:
             elif not places[0].answer.done():
                 places[0].answer.set_exception(error)
             return
-        for place, prediction in zip(places, predictions, strict=True):
+        for place, prediction in answered:
             if not place.answer.done():
                 place.answer.set_result(prediction)

@@ -10,22 +10,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
+
+from PIL import Image
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from ding_cls.errors import ConfigError, DataError, ModelError
+from ding_cls.inference.base import BasePredictor
 from ding_cls.serve.explain import Explainer
 
-if TYPE_CHECKING:
-    from PIL import Image
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
-
-    from ding_cls.inference.base import BasePredictor
-
-    Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-    Receive: TypeAlias = Callable[[Request], Awaitable[Image.Image]]
-    Run: TypeAlias = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Receive: TypeAlias = Callable[[Request], Awaitable[Image.Image]]
+Run: TypeAlias = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 _ASSETS = {"page.css": "text/css"} | dict.fromkeys(
     ("page.js", "card.js", "answers.js", "server.js"), "text/javascript"
@@ -70,9 +69,6 @@ def page_routes(
         receive: returns the image of a request's body, or raises what answers the request.
         run: calls a function where the network may be used, and returns what that returns.
     """
-    from starlette.responses import Response
-    from starlette.routing import Route
-
     # ASCII: a name that is the bytes of no encoding cannot be written as UTF-8.
     description = json.dumps(
         {
@@ -98,9 +94,6 @@ def page_routes(
 
 def _explaining(predictor: BasePredictor, receive: Receive, run: Run) -> Endpoint:
     """Return what answers ``POST /explain``."""
-    from starlette.exceptions import HTTPException
-    from starlette.responses import Response
-
     explainer = Explainer(predictor)
 
     async def explain(request: Request) -> Response:
@@ -124,8 +117,6 @@ def _explaining(predictor: BasePredictor, receive: Receive, run: Run) -> Endpoin
 
 def _fixed(name: str, media_type: str) -> Endpoint:
     """Return what answers with a file of ``assets``, read once."""
-    from starlette.responses import Response
-
     text = (files(__package__) / "assets" / name).read_text(encoding="utf-8")
     if name == "page.css":
         # Every page of the library has one look.

@@ -7,7 +7,6 @@ has a deadline. It must not know what is served.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import sys
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from ding_cls.serve.requests.guard import error_response
 
 
 class DeadlineProtocol(H11Protocol):
@@ -110,7 +111,7 @@ class DeadlineProtocol(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
-        body = json.dumps({"error": message}).encode()
+        body = bytes(error_response(status, message).body)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

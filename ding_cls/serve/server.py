@@ -10,10 +10,10 @@ import os
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -115,8 +115,6 @@ def set_up_process() -> None:
     # What clients send is no fault of the server's: it fills no log.
     for name in ("uvicorn.error", "python_multipart", "PIL", "ding_cls.images"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Filters belong to the whole process: no thread may change them for its own image.
-    warnings.filterwarnings("ignore", module="PIL")
     # torch's threads would wait for one another in loops that keep the cores from requests and decoding: of
     # MobileNetV2 an image cost 238 ms of two busy cores' time instead of 32. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -220,6 +218,13 @@ class _Server(uvicorn.Server):
         super().__init__(server_config(app, settings))
         self.service = app.state.service
         self._ready, self._drain_s = ready, settings.drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal; the second Ctrl-C ends at once."""
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            # What is cancelled then would each leave a traceback.
+            logging.getLogger("uvicorn.error").disabled = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""

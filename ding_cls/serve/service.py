@@ -137,8 +137,8 @@ class Service:
             HTTPException: what `read_uploads` says, 400 for several images, 413 or 422 for one that is too
                 large or cannot be read.
         """
-        with self.room.held() as body:
-            uploads = await read_uploads(request, self.settings, body)
+        with self.room.held() as take:
+            uploads = await read_uploads(request, self.settings, take)
             if len(uploads) > 1:
                 raise HTTPException(400, f"one image at a time; {len(uploads)} came")
             try:

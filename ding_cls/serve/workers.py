@@ -23,12 +23,15 @@ from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from ding_cls.common.logs.streams import tolerant_streams
 from ding_cls.errors import DingError
 from ding_cls.inference.onnx.session import usable_cores
 from ding_cls.serve.app import build_app
 from ding_cls.serve.requests.metrics import FOLDER_VARIABLE
 from ding_cls.serve.server import ServedModel, loaded, ready_line, server_config, set_up_process
 from ding_cls.serve.settings import ServeSettings
+
+_LOGGER = logging.getLogger(__name__)
 
 _VARIABLE = "DING_CLS_SERVE"
 """Holds what worker processes are to serve, as JSON."""
@@ -97,10 +100,14 @@ def worker_app() -> Starlette:
     told = json.loads(os.environ[_VARIABLE])
     settings = ServeSettings(**json.loads(told["settings"]))
     try:
-        predictor = loaded(ServedModel(**told["model"]), settings)
-    except DingError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        # uvicorn starts no worker anew that ends so.
+        with tolerant_streams():
+            predictor = loaded(ServedModel(**told["model"]), settings)
+    except Exception as error:
+        if isinstance(error, DingError):
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        else:
+            _LOGGER.exception("the network cannot be loaded")
+        # Any worker but one that ends so is started anew, for ever.
         sys.exit(STARTUP_FAILURE)
     return build_app(predictor, settings)
 

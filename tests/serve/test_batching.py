@@ -179,3 +179,18 @@ def test_what_else_uses_the_network_runs_between_batches() -> None:
         assert await task == 0
 
     run(body)
+
+
+def test_a_network_that_answers_too_few_fails_its_batch_and_goes_on() -> None:
+    async def body(batcher: Batcher, echo: Echo) -> Any:
+        whole = echo.answer
+        echo.answer = lambda *arguments: whole(*arguments)[:1]  # type: ignore[method-assign]
+        echo.gate.clear()
+        tasks = [asyncio.create_task(asked(batcher, number)) for number in range(5)]
+        await asyncio.sleep(0.05)
+        echo.gate.set()
+        return await asyncio.gather(*tasks), batcher.state, echo.batches
+
+    answers, state, batches = run(body)
+    assert max(map(len, batches)) > 1
+    assert (answers, state) == ([0, 1, 2, 3, 4], "ready")

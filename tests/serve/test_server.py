@@ -116,6 +116,20 @@ def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_the_second_ctrl_c_ends_at_once_and_quietly(model: Path, tmp_path: Path) -> None:
+    with served(model, tmp_path) as running, connect(running.port) as client:
+        client.sendall(post(painted(200, 10, 10))[:-20])
+        time.sleep(0.5)
+        for _ in range(2):
+            running.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert running.process.wait(5) == 0
+    assert (tmp_path / "server.log").read_text().splitlines()[2:] == [
+        "stopping: 1 request on the way, at most 9 s for them"
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_network_that_cannot_be_loaded_ends_with_its_line(tmp_path: Path, workers: str) -> None:
     command = [sys.executable, "-m", "ding_cls", "serve", "none.onnx", "--port", "0", "--workers", workers]
@@ -158,7 +172,7 @@ from tests.serve.toy import ColourPredictor
 
 class Hanging(ColourPredictor):
     def views(self, pixels):
-        if pixels[0].any():
+        if (pixels[0][:, 0] > 0.7).any():
             time.sleep(60)
         return super().views(pixels)
 

@@ -45,6 +45,21 @@ def test_a_worker_gets_network_and_settings_by_the_environment(
     assert capsys.readouterr().err.startswith("error: the ONNX file 'none.onnx' does not exist")
 
 
+def test_a_worker_that_fails_in_any_way_at_its_start_is_not_started_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def loaded(*_: object) -> None:
+        raise RuntimeError("no such device")
+
+    monkeypatch.setattr(workers, "set_up_process", lambda: None)
+    monkeypatch.setattr(workers, "loaded", loaded)
+    monkeypatch.setenv("DING_CLS_SERVE", json.dumps({"model": {"sources": []}, "settings": "{}"}))
+    with pytest.raises(SystemExit) as left:
+        worker_app()
+    assert left.value.code == STARTUP_FAILURE
+    assert "no such device" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_all_end_with_the_parent(model: Path, tmp_path: Path) -> None:
     def alive() -> set[int]:

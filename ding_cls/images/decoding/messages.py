@@ -1,6 +1,6 @@
 """What decoders say of a file, caught: libtiff on the standard error stream and Pillow in its log name none.
 
-All go on as they were for whoever decodes outside `decoder_messages`. It must not know formats.
+Both go on as they were for whoever decodes outside `decoder_messages`. It must not know formats.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -27,28 +26,37 @@ def decoder_messages() -> Iterator[list[str]]:
     Pillow's warnings (odd EXIF blocks, large sizes) stay inside, and become no errors.
     """
     _install()
+    _put_filter()
     caught: list[str] = []
     token = _CAUGHT.set(caught)
     try:
-        with _pillow_silenced():
-            yield caught
+        yield caught
     finally:
         _CAUGHT.reset(token)
 
 
-@contextmanager
-def _pillow_silenced() -> Iterator[None]:
-    """Ignore warnings.
+class _WhileDecoding:
+    """Stands where a filter of warnings has the pattern of their text."""
 
-    Python's warning filters belong to the whole process: two threads that save and restore them would leave
-    them in each other's state, so only the main thread, which is where loaders decode, touches them.
+    def match(self, text: str) -> bool:
+        return _CAUGHT.get() is not None
+
+
+_FILTER: Any = ("ignore", _WhileDecoding(), Warning, None, 0)
+
+
+def _put_filter() -> None:
+    """Have warnings ignored in threads that decode, and in no other.
+
+    Filters belong to the whole process: threads that save and restore them (`warnings.catch_warnings`) would
+    leave them in each other's state. So this one stays, and decides for itself.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    filters: Any = warnings.filters
+    # Others may have put theirs before it, or have restored what was before.
+    if not filters or filters[0] is not _FILTER:
+        with suppress(ValueError):
+            filters.remove(_FILTER)
+        filters.insert(0, _FILTER)
 
 
 class _Catching(logging.Filter):

@@ -6,7 +6,9 @@ It must not know HTTP or batches.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import io
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -98,26 +100,49 @@ class Decoder:
 
     async def _decoded(self, upload: Upload, use: Callable[[Image.Image], Result]) -> Result:
         def decode() -> Result:
-            return use(decode_rgb(upload.file, label=upload.label))
+            try:
+                image = decode_rgb(upload.file, label=upload.label)
+            except ImageError as error:
+                raise _for_client(error) from None
+            return use(image)
+
+        def decode_large() -> Result:
+            try:
+                return decode()
+            finally:
+                _give_back_memory()
 
         in_thread, threads = asyncio.get_running_loop().run_in_executor, self._threads
         num_pixels = await in_thread(threads, self._num_pixels, upload)
         if num_pixels <= LARGE_PIXELS:
             return await in_thread(threads, decode)
         async with self._one_large:
-            return await in_thread(threads, decode)
+            return await in_thread(threads, decode_large)
 
     def _num_pixels(self, upload: Upload) -> int:
         try:
             width, height = size_of(upload.file, label=upload.label)
         except ImageError as error:
             # Pillow has a limit of its own.
-            if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            if isinstance(error.__cause__, Image.DecompressionBombError):
                 raise LargeImageError(f"{upload.label} has {self._limit}") from None
-            raise
+            raise _for_client(error) from None
         if width * height > self._max_pixels:
             raise LargeImageError(f"{upload.label} ({width} x {height}) has {self._limit}")
         return width * height
+
+
+def _give_back_memory() -> None:
+    """Return freed memory to the system: glibc keeps what large images took, a gigabyte and more, for each
+    thread that has decoded one."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def _for_client(error: ImageError) -> ImageError:
+    """Return an error without what to do about a file of a data set."""
+    return ImageError(error.reason)
 
 
 def is_plain(predictor: BasePredictor) -> bool:

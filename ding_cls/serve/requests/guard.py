@@ -113,9 +113,10 @@ class Guard:
         except ClientDisconnect:
             status = _CLIENT_GONE
         except asyncio.CancelledError:
-            if not status:
-                await _unavailable("the server is stopping")(scope, receive, noting)
-            raise
+            # Else it is in the middle of an answer, and uvicorn says so in the log.
+            if status:
+                raise
+            await _unavailable("the server is stopping")(scope, receive, noting)
         # Whatever it is, the client is told an id, and the log the rest.
         except Exception as error:
             identity, text = internal_error(error)
@@ -128,6 +129,10 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # What stands before this server may have gone by the length, and have meant another end.
+            text = "a request has either Content-Length or Transfer-Encoding"
+            return error_response(400, text, headers={"Connection": "close"})
         host = headers.get("host", "")
         found = _HOST.fullmatch(host)
         if found is None:

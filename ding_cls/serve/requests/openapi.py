@@ -34,6 +34,7 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
         "/predict": {"post": _predict(settings, has_token=has_token)},
         "/health": {"get": _health()},
         "/metrics": {"get": _metrics(has_token=has_token)},
+        "/model": {"get": _model(has_token=has_token)},
     }
     if predictor.has_gradients:
         paths["/explain"] = {"post": _explain(settings, has_token=has_token)}
@@ -129,6 +130,17 @@ def _metrics(*, has_token: bool) -> dict[str, Any]:
     }
 
 
+def _model(*, has_token: bool) -> dict[str, Any]:
+    return {
+        "operationId": "model",
+        "summary": "Say which classes the network knows, and what the page must know of it.",
+        "responses": {
+            "200": {"description": "It.", "content": {_JSON: {"schema": _ref("Model")}}},
+            **_errors(403, has_token=has_token),
+        },
+    }
+
+
 def _errors(*statuses: int, has_token: bool) -> dict[str, Any]:
     wanted = sorted({*statuses, 401}) if has_token else statuses
     return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in wanted}
@@ -173,5 +185,13 @@ def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any
         "Answer": _object(**answer),
         "Error": _object(error=text, id={"type": "string", "description": "What the log has it under."}),
         "FileError": _object(error=text, id=text, file=text),
+        "Model": _object(
+            name=text,
+            classes={"type": "array", "items": text},
+            num_tasks={"anyOf": [{"type": "integer", "minimum": 2}, {"type": "null"}]},
+            has_several_labels={"type": "boolean"},
+            has_heat_maps={"type": "boolean"},
+            max_bytes={"type": "integer", "minimum": 1},
+        ),
         "Health": _object(status={"enum": ["ready", "loading", "draining", "stuck", "failed"]}),
     }

@@ -6,8 +6,9 @@ It must not know networks.
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -26,6 +27,9 @@ HOW = (
 )
 
 
+Take: TypeAlias = Callable[[int], int]
+
+
 class BodyRoom:
     """Counts the bytes of all bodies that are held at once.
 
@@ -37,40 +41,27 @@ class BodyRoom:
         self._max_bytes, self._num_bytes = max_bytes, 0
 
     @contextmanager
-    def held(self) -> Iterator[BodyBytes]:
-        """Yield what counts one body, for as long as it is held."""
-        body = BodyBytes(self)
+    def held(self) -> Iterator[Take]:
+        """Yield what counts the bytes of one body, for as long as it is held: called with how many came, it
+        returns how many have come, or raises an `HTTPException`, 503, where they are too many."""
+        num_bytes = 0
+
+        def take(count: int) -> int:
+            nonlocal num_bytes
+            if self._num_bytes + count > self._max_bytes:
+                text = "the server holds as many bodies as it can; try again"
+                raise HTTPException(503, text, {"Retry-After": "1", **_CLOSE})
+            self._num_bytes += count
+            num_bytes += count
+            return num_bytes
+
         try:
-            yield body
+            yield take
         finally:
-            self._num_bytes -= body.num_bytes
-
-    def take(self, count: int) -> None:
-        """Count bytes.
-
-        Raises:
-            HTTPException: they are too many: 503.
-        """
-        if self._num_bytes + count > self._max_bytes:
-            raise HTTPException(
-                503, "the server holds as many bodies as it can; try again", {"Retry-After": "1", **_CLOSE}
-            )
-        self._num_bytes += count
+            self._num_bytes -= num_bytes
 
 
-class BodyBytes:
-    """The bytes of one body; see `BodyRoom`."""
-
-    def __init__(self, room: BodyRoom) -> None:
-        self._room, self.num_bytes = room, 0
-
-    def take(self, count: int) -> None:
-        """Count bytes; see `BodyRoom.take`."""
-        self._room.take(count)
-        self.num_bytes += count
-
-
-async def read_uploads(request: Request, settings: ServeSettings, body: BodyBytes) -> list[Upload]:
+async def read_uploads(request: Request, settings: ServeSettings, take: Take) -> list[Upload]:
     """Return the images in a request's body; of a form its files, in their order.
 
     Raises:
@@ -84,17 +75,16 @@ async def read_uploads(request: Request, settings: ServeSettings, body: BodyByte
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > settings.max_bytes:
         raise _too_large(settings)
-    stream = _counted(request, settings, body)
+    stream = _counted(request, settings, take)
     uploads = await (_body(stream) if is_image else _files(request, stream, settings))
     if not uploads:
         raise HTTPException(400, f"there is no image in the request; {HOW}")
     return uploads
 
 
-async def _counted(request: Request, settings: ServeSettings, body: BodyBytes) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, settings: ServeSettings, take: Take) -> AsyncGenerator[bytes, None]:
     async for chunk in request.stream():
-        body.take(len(chunk))
-        if body.num_bytes > settings.max_bytes:
+        if take(len(chunk)) > settings.max_bytes:
             raise _too_large(settings)
         yield chunk
 
@@ -110,17 +100,28 @@ async def _body(stream: AsyncGenerator[bytes, None]) -> list[Upload]:
     return [Upload(file)] if file.tell() else []
 
 
-class _InMemory(MultiPartParser):
+class _Form(MultiPartParser):
     # The body is small enough; and a container's disk may be read-only.
     spool_max_size = 2**40
+    has_end = False
+
+    def on_end(self) -> None:
+        self.has_end = True
 
 
 async def _files(
     request: Request, stream: AsyncGenerator[bytes, None], settings: ServeSettings
 ) -> list[Upload]:
-    parser = _InMemory(
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        # Starlette's parser would leave a cut part out, and answer for the others.
+        if not parser.has_end:
+            raise MultiPartException("the form has no end: its last part may be cut")
+
+    parser = _Form(
         request.headers,
-        stream,
+        whole(),
         max_files=settings.queue,
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
@@ -131,6 +132,9 @@ async def _files(
         raise HTTPException(
             413 if error.message.startswith("Too many") else 400, error.message, _CLOSE
         ) from None
+    # By an encoding that the form names.
+    except UnicodeError:
+        raise HTTPException(400, "the names in the form are not in its charset", _CLOSE) from None
     uploads = []
     for _, part in form.multi_items():
         # A form whose field was left empty has a file without name or bytes.

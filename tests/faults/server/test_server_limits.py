@@ -77,6 +77,7 @@ BODIES: dict[str, tuple[set[int], Iterable[bytes]]] = {
     "length of 10 GB, and silence": ({413}, [post(b"abc", "Content-Length: 10000000000")]),
     "no length": ({400}, [post(b"", "Content-Length:")]),
     "length too small": ({400, 422}, [post(png(), "Content-Length: 10")]),
+    "length and chunks": ({400}, [post(b"0\r\n\r\n", "Transfer-Encoding: chunked"), get("/health")]),
     "negative length": ({400}, [post(png(), "Content-Length: -1")]),
     "length that is no number": ({400}, [post(png(), "Content-Length: 1e9")]),
     "two lengths": ({400}, [post(png(), "Content-Length: 5", "Content-Length: 6")]),
@@ -118,6 +119,16 @@ def test_a_body_beyond_the_limits_is_refused_within_a_second(server: Served, nam
             assert seconds_until_closed(client) < 2
     assert server.memory_mb() - before < 20
     assert exchange(server.port, post(png()))[0] == 200
+
+
+def test_large_images_leave_no_memory_behind(server: Served) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (6000, 6000), (1, 2, 3, 4)).save(file, "PNG")
+    before = server.memory_mb()
+    for _ in range(3):
+        assert exchange(server.port, post(file.getvalue()))[0] == 200
+    # Each took 600 MB and more while it was decoded.
+    assert server.memory_mb() - before < 100
 
 
 LOCAL = "Host: localhost"

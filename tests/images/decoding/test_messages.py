@@ -4,6 +4,7 @@ import io
 import logging
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -111,8 +112,28 @@ def test_threads_catch_their_own(spoilt):
     assert counts == {number: bool(number % 2) for number in range(6)}
 
 
-def test_warnings_stay_inside_and_the_filters_as_they_were():
-    before = list(warnings.filters)
-    with decoder_messages():
-        warnings.warn("Corrupt EXIF data", stacklevel=1)
-    assert warnings.filters == before
+def test_warnings_stay_inside_in_every_thread_and_are_outside_as_they_were():
+    done = []
+
+    def decode():
+        # As ``python -W error``, and as somebody who has filters of his own after the first image.
+        for _ in range(2):
+            with decoder_messages():
+                warnings.warn("Corrupt EXIF data", stacklevel=1)
+            with pytest.raises(UserWarning, match="of others"):
+                warnings.warn("of others", stacklevel=1)
+            warnings.simplefilter("error", UserWarning)
+        done.append(True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decode()
+        thread = threading.Thread(target=decode)
+        thread.start()
+        thread.join()
+    assert len(done) == 2
+
+
+def test_warnings_outside_are_told_while_another_thread_decodes():
+    with decoder_messages(), ThreadPoolExecutor(1) as other, pytest.warns(UserWarning, match="of others"):
+        other.submit(warnings.warn, "of others").result()

@@ -88,6 +88,36 @@ def test_a_damaged_form_is_refused(client: TestClient, kind: str) -> None:
     assert set(response.json()) == {"error", "id"}
 
 
+FORM = "multipart/form-data; boundary=XX"
+
+
+def form_of(*contents: bytes) -> bytes:
+    parts = [
+        b'--XX\r\nContent-Disposition: form-data; name="f"; filename="a.png"\r\n\r\n%s\r\n' % content
+        for content in contents
+    ]
+    return b"".join(parts) + b"--XX--\r\n"
+
+
+def test_a_form_that_is_cut_is_not_answered_for_its_first_files_alone(client: TestClient) -> None:
+    whole, answers = form_of(RED, GREEN), 0
+    for cut in (0, 2):
+        body = whole[: len(whole) - cut]
+        answers += len(client.post("/predict", content=body, headers={"Content-Type": FORM}).json())
+    assert answers == 4
+    for cut in (3, 8, len(GREEN), len(form_of(GREEN)) + 1):
+        response = client.post("/predict", content=whole[:-cut], headers={"Content-Type": FORM})
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("the form has no end")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "utf-16", "rot13", "none-such", "ascii"])
+def test_an_odd_charset_is_no_failure_of_the_server(client: TestClient, charset: str) -> None:
+    headers = {"Content-Type": f"{FORM}; charset={charset}"}
+    response = client.post("/predict", content=form_of(RED), headers=headers)
+    assert response.status_code == (400 if charset == "undefined" else 200)
+
+
 def test_all_bodies_together_have_a_limit_and_give_their_room_back() -> None:
     with client_of(max_held_bytes=len(RED) - 1) as client:
         response = client.post("/predict", content=RED, headers=PNG)
