@@ -6,6 +6,7 @@ It must not know requests or limits.
 from __future__ import annotations
 
 import io
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -77,3 +78,8 @@ def _png(picture: Image.Image) -> bytes:
     options: dict[str, Any] = {"format": "PNG", "compress_level": 4}
     picture.save(file, **options)
     return file.getvalue()
+
+
+def can_explain(predictor: BasePredictor) -> bool:
+    """Return whether heat maps can be made: of a network of torch, by the library grad-cam."""
+    return predictor.has_gradients and find_spec("pytorch_grad_cam") is not None

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference.base import BasePredictor
-from ding_cls.serve.explain import Explainer
+from ding_cls.serve.explain import Explainer, can_explain
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Receive: TypeAlias = Callable[[Request], Awaitable[Image.Image]]
@@ -76,7 +76,7 @@ def page_routes(
             "classes": predictor.names,
             "num_tasks": predictor.num_tasks,
             "has_several_labels": predictor.has_several_labels,
-            "has_heat_maps": predictor.has_gradients,
+            "has_heat_maps": can_explain(predictor),
             "max_bytes": max_bytes,
         }
     )

@@ -26,6 +26,7 @@ from ding_cls.inference import load
 from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.predict import about_calibration, averaged_line
 from ding_cls.serve.app import build_app
+from ding_cls.serve.explain import can_explain
 from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.settings import ServeSettings
 
@@ -67,17 +68,13 @@ class ServedModel:
 
 
 def serve(model: ServedModel, settings: ServeSettings) -> int:
-    """Serve until a signal comes; return the exit code: 0, or 2 where a worker could not begin.
+    """Serve by this process until a signal comes; return the exit code, 0.
 
     Raises:
         ConfigError: the address cannot be used.
         DingError: the network cannot be loaded.
     """
-    with _bound(settings) as listener:
-        if settings.workers > 1:
-            from ding_cls.serve.workers import serve_by_workers
-
-            return serve_by_workers(model, settings, listener)
+    with bound(settings) as listener:
         set_up_process()
         predictor = loaded(model, settings)
         server = _Server(build_app(predictor, settings), settings, ready_line(settings, listener))
@@ -101,6 +98,8 @@ def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
     _warm_up(predictor, settings.max_batch)
     for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)
+    if predictor.has_gradients and not can_explain(predictor):
+        print("no heat maps on the page: pip install 'ding_cls[cam]'", file=sys.stderr)
     device = getattr(predictor, "device", "cpu, by ONNX Runtime")
     sources = ", ".join(model.sources)
     print(
@@ -148,7 +147,7 @@ def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
 
 
 @contextmanager
-def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
+def bound(settings: ServeSettings) -> Iterator[socket.socket]:
     """Yield a socket that has the address; nothing can connect until a server listens on it."""
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)

@@ -28,7 +28,7 @@ from ding_cls.errors import DingError
 from ding_cls.inference.onnx.session import usable_cores
 from ding_cls.serve.app import build_app
 from ding_cls.serve.requests.metrics import FOLDER_VARIABLE
-from ding_cls.serve.server import ServedModel, loaded, ready_line, server_config, set_up_process
+from ding_cls.serve.server import ServedModel, bound, loaded, ready_line, server_config, set_up_process
 from ding_cls.serve.settings import ServeSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,9 +39,17 @@ _VARIABLE = "DING_CLS_SERVE"
 _LEAVE_S = 1.0
 
 
-def serve_by_workers(model: ServedModel, settings: ServeSettings, listener: socket.socket) -> int:
-    """Serve on a bound socket until a signal comes; return the exit code: 0, or 2 where a worker could not
-    begin."""
+def serve_by_workers(model: ServedModel, settings: ServeSettings) -> int:
+    """Serve until a signal comes; return the exit code: 0, or 2 where a worker could not begin.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    with bound(settings) as listener:
+        return _serve_on(listener, model, settings)
+
+
+def _serve_on(listener: socket.socket, model: ServedModel, settings: ServeSettings) -> int:
     folder = tempfile.mkdtemp(prefix="ding_cls_metrics_")
     os.environ[_VARIABLE] = json.dumps({"model": asdict(model), "settings": settings.to_json()})
     os.environ[FOLDER_VARIABLE] = folder

@@ -76,12 +76,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
     try:
         from ding_cls.serve.server import ServedModel, serve
+        from ding_cls.serve.workers import serve_by_workers
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in _MODULES:
             raise
         raise ConfigError(
-            f"serve needs {error.name}, which is not installed: pip install 'ding_cls[serve]'"
+            f"serve needs {error.name}, which is not installed: pip install 'ding_cls[serve]'; without torch, "
+            "for an ONNX file: pip install starlette uvicorn python-multipart prometheus-client"
         ) from error
     names = ("threshold", "calibrated", "max_risk", "tta", "allow_code")
     model = ServedModel(arguments.words, **{name: getattr(arguments, name) for name in names})
-    return serve(model, settings)
+    return (serve_by_workers if settings.workers > 1 else serve)(model, settings)

@@ -139,7 +139,9 @@ class Guard:
             return error_response(400, "the Host header is missing, or is no name")
         name = (found[1] or found[2]).lower().removesuffix(".")
         if self._host_names is not None and name not in self._host_names:
-            return error_response(403, "the Host header does not name this server")
+            return error_response(
+                403, "the Host header does not name this server, which answers to its --host"
+            )
         if _is_foreign(scope, headers, host):
             return error_response(403, "a page of another site may not use this server")
         if self._token is not None and scope["path"] not in self._public_paths:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ding_cls.cli import main
-from ding_cls.serve import server
+from ding_cls.serve import server, workers
 from ding_cls.serve.server import ServedModel
 from ding_cls.serve.settings import ServeSettings
 
@@ -25,6 +25,7 @@ def served(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[ServedModel, S
         return 0
 
     monkeypatch.setattr(server, "serve", serve)
+    monkeypatch.setattr(workers, "serve_by_workers", serve)
     assert main(["serve", *words]) == 0
     return seen[0], seen[1]
 
