@@ -81,8 +81,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         if (error.name or "").partition(".")[0] not in _MODULES:
             raise
         raise ConfigError(
-            f"serve needs {error.name}, which is not installed: pip install 'ding_cls[serve]'; without torch, "
-            "for an ONNX file: pip install starlette uvicorn python-multipart prometheus-client"
+            f"serve needs {error.name}, which is not installed: pip install 'ding_cls[serve]'; for an ONNX "
+            "file, without torch: pip install starlette uvicorn python-multipart prometheus-client"
         ) from error
     names = ("threshold", "calibrated", "max_risk", "tta", "allow_code")
     model = ServedModel(arguments.words, **{name: getattr(arguments, name) for name in names})
