@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 
 import ding_cls
@@ -350,9 +349,6 @@ def test_no_heat_map_without_its_library(
     tab = open_tab(network)
     tab.choose(png(200, 90, 10))
     card = tab.card("picture.png")
-    card.get_by_role("button", name="Where it looks").click()
-    card.get_by_text("pip install 'ding_cls[cam]'").wait_for()
     assert card.locator(".whole").is_visible()
-    assert not card.locator(".seen").is_visible()
-    assert torch.is_grad_enabled()
-    tab.close(statuses=[501])
+    assert not card.locator(".toggle").is_visible()
+    tab.close()
