@@ -3,10 +3,10 @@
 Needs the environment variable DING_TEST_DATA, the folder of ``flowers5_500_50_250.tar`` and ``weights.tar``.
 
 Each network is exported, and the gate compares it with its file on all images. Then half the channels of a
-middle layer of the file are negated, and the gate must refuse it and name that layer's node. Two networks have real
-weights. Of the others the weights are random, and the last layer is fitted to photographs, so that classes,
-and logits, are unlike each other. Statistics of BatchNorm stay as they begin: fitted to few photographs they
-blow up another one, whose logits torch itself then has no nearer than 3e-4 (float64 says so).
+middle layer of the file are negated, and the gate must refuse it and name that layer's node. Two networks
+have real weights. Of the others the weights are random, and the last layer is fitted to photographs, so that
+classes, and logits, are unlike each other. Statistics of BatchNorm stay as they begin: fitted to few
+photographs they blow up another one, whose logits torch itself then has no nearer than 3e-4 (by float64).
 """
 
 import argparse
