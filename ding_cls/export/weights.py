@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ding_cls.errors import ConfigError
 from ding_cls.export.network import exported_network, failures_named
 from ding_cls.inference.described_weights import PREPROCESSING
 from ding_cls.inference.onnx.description import KEY, ModelDescription
@@ -58,6 +56,9 @@ class WeightsCandidate:
     """
 
     def __init__(self, file: str | os.PathLike[str], predictor: Predictor, example: torch.Tensor) -> None:
+        # It has written the file.
+        from safetensors.torch import load
+
         self._network = exported_network(predictor, example, "float")
         self._preprocessing = predictor.preprocessing
         state = self._network.model.state_dict()
@@ -65,7 +66,7 @@ class WeightsCandidate:
             each.zero_()
         with failures_named(predictor.model), open(file, "rb") as opened:
             # In place: the versions of the modules stay, which some networks ask for.
-            state.update(_library().load(opened.read()))
+            state.update(load(opened.read()))
             self._network.model.load_state_dict(state)
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -74,13 +75,3 @@ class WeightsCandidate:
             normalised = self._preprocessing.normalize(images)
             logits: npt.NDArray[np.float32] = self._network(normalised).numpy()
         return logits
-
-
-def _library() -> Any:
-    try:
-        from safetensors import torch as library
-    except ImportError as error:
-        raise ConfigError(
-            ".safetensors files need safetensors, which is not installed: pip install 'ding_cls[export]'"
-        ) from error
-    return library
