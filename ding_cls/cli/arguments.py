@@ -114,6 +114,39 @@ def add_evaluated_images(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tta(parser: argparse.ArgumentParser) -> None:
+    """Add the mean over mirror images."""
+    parser.add_argument(
+        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
+    )
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add from which probability on a label is named."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="least probability of a label, where an image may have several; by default the run's, or 0.5",
+    )
+
+
+def add_confidence(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what ``ding-cls calibrate`` has left."""
+    parser.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="scores and thresholds that ding-cls calibrate has left in the checkpoint",
+    )
+    parser.add_argument(
+        "--max-risk",
+        type=float,
+        metavar="P",
+        help="with these scores: name so many images that of these at most P percent are expected to be "
+        "wrong; the others are 'unknown'",
+    )
+
+
 def files_and_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words that name files or folders, and the ``key=value`` words.
 

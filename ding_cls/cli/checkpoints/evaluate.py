@@ -9,6 +9,7 @@ from ding_cls.cli.arguments import (
     add_allow_code,
     add_debug,
     add_evaluated_images,
+    add_tta,
     add_words,
     check_stray,
     files_and_overrides,
@@ -62,9 +63,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _add_scores(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument(
-        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
-    )
+    add_tta(evaluate)
     evaluate.add_argument(
         "--calibrated",
         action="store_true",

@@ -4,7 +4,15 @@ import argparse
 import sys
 from typing import Any
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug, add_split
+from ding_cls.cli.arguments import (
+    Verbs,
+    add_allow_code,
+    add_confidence,
+    add_debug,
+    add_split,
+    add_threshold,
+    add_tta,
+)
 from ding_cls.common.process import launched_world_size
 from ding_cls.errors import ConfigError
 
@@ -33,25 +41,18 @@ def add_verbs(verbs: Verbs) -> None:
     )
     _add_folders(predict)
     add_split(predict, about="the run's own images in place of PATH, as eval finds them")
-    predict.add_argument(
-        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
-    )
+    add_tta(predict)
     predict.add_argument(
         "--probabilities", action="store_true", help="a column for each class in the file of --out"
     )
-    predict.add_argument(
-        "--threshold",
-        type=float,
-        metavar="P",
-        help="least probability of a label, where an image may have several; by default the run's, or 0.5",
-    )
+    add_threshold(predict)
     predict.add_argument(
         "--strict", action="store_true", help="exit code 2 where an image could not be read; by default 0"
     )
     predict.add_argument("--batch-size", type=int, metavar="N", help="images per batch; by default the run's")
     predict.add_argument("--workers", type=int, metavar="N", help="processes that read; by default the run's")
     _add_weights(predict)
-    _add_confidence(predict)
+    add_confidence(predict)
     add_allow_code(predict)
     add_debug(predict)
 
@@ -68,22 +69,6 @@ def _add_weights(predict: argparse.ArgumentParser) -> None:
     )
     predict.add_argument(
         "--classes", metavar="FILE", help="with --model: a text with the name of a class on each line"
-    )
-
-
-def _add_confidence(predict: argparse.ArgumentParser) -> None:
-    """Enter the options of what ``ding-cls calibrate`` has left."""
-    predict.add_argument(
-        "--calibrated",
-        action="store_true",
-        help="scores and thresholds that ding-cls calibrate has left in the checkpoint",
-    )
-    predict.add_argument(
-        "--max-risk",
-        type=float,
-        metavar="P",
-        help="with these scores: name so many images that of these at most P percent are expected to be "
-        "wrong; the others are 'unknown'",
     )
 
 

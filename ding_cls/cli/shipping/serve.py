@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from ding_cls.cli.arguments import Verbs, add_allow_code, add_debug
+from ding_cls.cli.arguments import Verbs, add_allow_code, add_confidence, add_debug, add_threshold, add_tta
 from ding_cls.common.process import launched_world_size
 from ding_cls.errors import ConfigError
 
@@ -35,23 +35,9 @@ def add_verbs(verbs: Verbs) -> None:
         "by default the environment variable DING_CLS_TOKEN",
     )
     serve.add_argument("--topk", type=int, default=5, metavar="K", help="classes of each image; 5")
-    serve.add_argument(
-        "--tta", action="store_true", help="mean probabilities of each image and its mirror image"
-    )
-    serve.add_argument(
-        "--calibrated",
-        action="store_true",
-        help="scores and thresholds that ding-cls calibrate has left in the checkpoint",
-    )
-    serve.add_argument(
-        "--max-risk", type=float, metavar="P", help="with these scores, as in predict: others are 'unknown'"
-    )
-    serve.add_argument(
-        "--threshold",
-        type=float,
-        metavar="P",
-        help="least probability of a label, where an image may have several; by default the run's, or 0.5",
-    )
+    add_tta(serve)
+    add_confidence(serve)
+    add_threshold(serve)
     serve.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes, each with a network; 1"
     )
