@@ -6,8 +6,9 @@ It must not know requests or limits.
 from __future__ import annotations
 
 import io
+import zlib
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -75,11 +76,37 @@ class Explainer:
 
 def _png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
-    options: dict[str, Any] = {"format": "PNG", "compress_level": 4}
-    picture.save(file, **options)
+    picture.save(file, format="PNG", compress_level=4)
     return file.getvalue()
 
 
-def can_explain(predictor: BasePredictor) -> bool:
-    """Return whether heat maps can be made: of a network of torch, by the library grad-cam."""
-    return predictor.has_gradients and find_spec("pytorch_grad_cam") is not None
+def why_no_maps(predictor: BasePredictor) -> str | None:
+    """Return why there are no heat maps, for whoever serves the network; None where they can be made."""
+    if not predictor.has_gradients:
+        return "an ONNX file has no gradients"
+    if len(cast("Predictor", predictor).preprocessings) > 1:
+        return "networks that see images differently have none in common"
+    if find_spec("pytorch_grad_cam") is None:
+        return "pip install 'ding_cls[cam]'"
+    return None
+
+
+def network_digest(predictor: BasePredictor) -> str:
+    """Return eight digits that tell a network of torch from others by weights, classes and ``tta``."""
+    import torch
+
+    file = _Checksum(ascii((predictor.classes, predictor.tta)).encode())
+    for member in predictor.members:
+        torch.save(cast("Predictor", member).model.state_dict(), cast("IO[bytes]", file))
+    return f"{file.value:08x}"
+
+
+class _Checksum(io.RawIOBase):
+    """A file that keeps the checksum of its bytes, and nothing else."""
+
+    def __init__(self, begin: bytes) -> None:
+        self.value = zlib.crc32(begin)
+
+    def write(self, part: Any) -> int:
+        self.value = zlib.crc32(part, self.value)
+        return memoryview(part).nbytes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import TypeAlias
 
@@ -20,7 +21,9 @@ from starlette.routing import Route
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference.base import BasePredictor
-from ding_cls.serve.explain import Explainer, can_explain
+from ding_cls.serve.explain import Explainer, network_digest, why_no_maps
+
+_LOGGER = logging.getLogger(__name__)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Receive: TypeAlias = Callable[[Request], Awaitable[Image.Image]]
@@ -43,6 +46,7 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _PRIVATE = {"Cache-Control": "no-store"}
+_NETWORK = "X-Network"
 
 
 def page_routes(
@@ -57,9 +61,10 @@ def page_routes(
 
     ``/model`` says what the page must know of the network. ``/explain`` takes the image that ``/predict``
     takes and answers a PNG file: the image as the network sees it, under the heat map of the predicted class;
-    with ``?layer=image`` without that. It is there for a network that has gradients. An error is a
-    `starlette.exceptions.HTTPException` whose detail is for the user: 404 without gradients, 501 where no map
-    can be made, 422 where the network's output holds NaN.
+    with ``?layer=image`` without that. It is there for a network that has gradients; the header ``X-Network``
+    of both says which network it is. An error is a `starlette.exceptions.HTTPException` whose detail is for
+    the user: 404 without gradients, 501 where no map can be made (the log has the reason), 422 where the
+    network's output holds NaN.
 
     Args:
         predictor: whose page it is.
@@ -76,29 +81,31 @@ def page_routes(
             "classes": predictor.names,
             "num_tasks": predictor.num_tasks,
             "has_several_labels": predictor.has_several_labels,
-            "has_heat_maps": can_explain(predictor),
+            "has_heat_maps": why_no_maps(predictor) is None,
             "max_bytes": max_bytes,
         }
     )
+    # A page may stay open while the server is started anew with another network.
+    headers = {**_PRIVATE, _NETWORK: network_digest(predictor)} if predictor.has_gradients else _PRIVATE
 
     async def model(_: Request) -> Response:
-        return Response(description, media_type="application/json", headers=_PRIVATE)
+        return Response(description, media_type="application/json", headers=headers)
 
     return [
         Route("/", _fixed("page.html", "text/html")),
         *(Route(f"/assets/{name}", _fixed(name, kind)) for name, kind in _ASSETS.items()),
         Route("/model", model),
-        Route("/explain", _explaining(predictor, receive, run), methods=["POST"]),
+        Route("/explain", _explaining(predictor, receive, run, headers), methods=["POST"]),
     ]
 
 
-def _explaining(predictor: BasePredictor, receive: Receive, run: Run) -> Endpoint:
+def _explaining(predictor: BasePredictor, receive: Receive, run: Run, headers: Mapping[str, str]) -> Endpoint:
     """Return what answers ``POST /explain``."""
     explainer = Explainer(predictor)
 
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
-            raise HTTPException(404, "an ONNX file has no gradients for a heat map; serve the checkpoint")
+            raise HTTPException(404, "no heat map: an ONNX file has no gradients")
         image = await receive(request)
         is_plain = request.query_params.get("layer") == "image"
         try:
@@ -109,8 +116,9 @@ def _explaining(predictor: BasePredictor, receive: Receive, run: Run) -> Endpoin
         except DataError as error:
             raise HTTPException(422, str(error)) from error
         except (ConfigError, ModelError) as error:
-            raise HTTPException(501, str(error)) from error
-        return Response(picture, media_type="image/png", headers=_PRIVATE)
+            _LOGGER.error("no heat map: %s", error)
+            raise HTTPException(501, "this server can draw no heat map; its log has the reason") from error
+        return Response(picture, media_type="image/png", headers=headers)
 
     return explain
 

@@ -26,7 +26,7 @@ from ding_cls.inference import load
 from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.predict import about_calibration, averaged_line
 from ding_cls.serve.app import build_app
-from ding_cls.serve.explain import can_explain
+from ding_cls.serve.explain import why_no_maps
 from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.settings import ServeSettings
 
@@ -98,8 +98,8 @@ def loaded(model: ServedModel, settings: ServeSettings) -> BasePredictor:
     _warm_up(predictor, settings.max_batch)
     for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)
-    if predictor.has_gradients and not can_explain(predictor):
-        print("no heat maps on the page: pip install 'ding_cls[cam]'", file=sys.stderr)
+    if predictor.has_gradients and (reason := why_no_maps(predictor)):
+        print(f"no heat maps on the page: {reason}", file=sys.stderr)
     device = getattr(predictor, "device", "cpu, by ONNX Runtime")
     sources = ", ".join(model.sources)
     print(

@@ -223,6 +223,84 @@ def test_a_server_that_was_started_anew_with_another_network(open_tab: Any) -> N
     tab.close()
 
 
+def test_a_heat_map_of_another_network_is_not_shown_beside_an_answer(
+    open_tab: Any, network: BasePredictor
+) -> None:
+    tab = open_tab(network)
+    tab.choose(png(200, 90, 10))
+    card = tab.card("picture.png")
+    retrained = predictor_of(Convolutions(), size=32)
+    other = open_tab(retrained)
+    tab.page.route(
+        re.compile("/(model|predict|explain.*)$"),
+        lambda route: route.fulfill(
+            response=route.fetch(
+                url=other.address + route.request.url.rsplit("/")[-1], headers={"Content-Type": "image/png"}
+            )
+        ),
+    )
+    toggle = card.get_by_role("button", name="Where it looks")
+    toggle.click()
+    card.get_by_text("another network now").wait_for()
+    assert toggle.get_attribute("aria-pressed") == "false"
+    card.get_by_role("button", name="Try again").click()
+    (expected,) = retrained([Image.open(io.BytesIO(painted(200, 90, 10)))])
+    card.get_by_text(f"{expected.score:.4f}").first.wait_for()
+    assert shown(tab.card("picture.png")) == (expected.name, pytest.approx(expected.score, abs=1e-4))
+    toggle.click()
+    tab.page.wait_for_selector("[aria-pressed='true']")
+    assert not card.get_by_text("another network now").is_visible()
+    other.close()
+    tab.close()
+
+
+def test_half_a_heat_map_is_none(open_tab: Any, network: BasePredictor) -> None:
+    tab = open_tab(network)
+    refusal = {"status": 422, "body": '{"error": "no"}'}
+    tab.page.route("**/explain?layer=image", lambda route: route.fulfill(**refusal))
+    tab.choose(png(200, 90, 10))
+    card = tab.card("picture.png")
+    toggle = card.get_by_role("button", name="Where it looks")
+    with tab.page.expect_response("**/explain"):
+        toggle.click()
+    card.locator(".look-fault").get_by_text("no").wait_for()
+    tab.page.wait_for_timeout(200)
+    assert not card.locator(".heat").get_attribute("src")
+    tab.page.unroute("**/explain?layer=image")
+    toggle.click()
+    tab.page.wait_for_selector("[aria-pressed='true']")
+    assert card.locator(".seen").evaluate("each => each.naturalWidth") == 320
+    tab.close(statuses=[422])
+
+
+def test_files_that_cannot_be_sent_are_told_apart_from_a_server_that_cannot_be_reached(
+    open_tab: Any, network: BasePredictor, tmp_path: Path
+) -> None:
+    tab = open_tab(network)
+    tab.choose(("empty.png", "image/png", b""))
+    assert tab.card("empty.png").locator(".answer-fault").inner_text() == "The file is empty."
+    file = tmp_path / "later.png"
+    file.write_bytes(painted(200, 90, 10))
+    tab.page.set_input_files("#files", file)
+    card = tab.card("later.png")
+    shown(card)
+    file.unlink()
+    card.get_by_role("button", name="Where it looks").click()
+    card.get_by_text("cannot read this file").wait_for()
+    tab.close()
+
+
+def test_the_status_keeps_names_and_scores_together_whatever_their_direction(open_tab: Any) -> None:
+    tab = open_tab(ColourPredictor(["שלום", "عالم", "c"], has_several_labels=True, threshold=0.5))
+    tab.choose(png(255, 255, 255))
+    tab.card("picture.png")
+    assert tab.page.locator("#status bdi").all_inner_texts()[:3] == ["picture.png", "שלום", "عالم"]
+    places = "each => [...each.querySelectorAll('bdi')].slice(1).map((name) => name.offsetLeft)"
+    first, second, _ = tab.page.locator("#status").evaluate(places)
+    assert first < second
+    tab.close()
+
+
 def test_a_token_is_asked_for_and_kept_nowhere(open_tab: Any) -> None:
     tab = open_tab(ColourPredictor(), token="open sesame")
     page = tab.page

@@ -1,6 +1,7 @@
 """Heat maps as files: the same as those that predict draws."""
 
 import io
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from torch import nn
 from ding_cls.data import Preprocessing
 from ding_cls.errors import DataError
 from ding_cls.inference.cam import heat_maps, shown_image
+from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.predictor import Predictor
 from ding_cls.report.overlay import lay_over
-from ding_cls.serve.explain import Explainer
+from ding_cls.serve.explain import Explainer, network_digest, why_no_maps
+from tests.serve.toy import ColourPredictor
 
 # The library that makes maps takes three seconds to import.
 pytestmark = pytest.mark.slow
@@ -74,3 +77,23 @@ def test_the_file_is_the_map_laid_over_what_the_network_sees(
 def test_an_output_of_nan_is_no_picture(image: Image.Image) -> None:
     with pytest.raises(DataError, match="holds NaN"):
         Explainer(predictor_of(Convolutions(offset=float("nan")))).heat_map(image)
+
+
+def test_why_there_are_no_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = predictor_of(Convolutions()), predictor_of(Convolutions(), size=8)
+    assert why_no_maps(one) is why_no_maps(Ensemble([one, one], ["a", "b"])) is None
+    assert "differently" in str(why_no_maps(Ensemble([one, other], ["a", "b"])))
+    assert "gradients" in str(why_no_maps(ColourPredictor()))
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    assert "pip install" in str(why_no_maps(one))
+
+
+def test_a_digest_is_of_weights_classes_and_networks() -> None:
+    one, other = predictor_of(Convolutions()), predictor_of(Convolutions())
+    assert network_digest(one) == network_digest(other)
+    with torch.no_grad():
+        other.model.head.bias[0] += 1e-6
+    mirrored = predictor_of(Convolutions(), tta=True)
+    both = Ensemble([one, other], ["a", "b"])
+    half = predictor_of(Convolutions().bfloat16())
+    assert len({network_digest(each) for each in (one, other, mirrored, both, half)}) == 5

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from torch import nn
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.serve.explain import Explainer
@@ -92,37 +93,53 @@ def test_a_network_without_gradients_has_no_heat_maps(client_of: Any) -> None:
     assert "no gradients" in answer.json()["error"]
 
 
+class Differentiable(ColourPredictor):
+    """Says that it has gradients; `Explainer`'s functions are replaced."""
+
+    has_gradients, preprocessings, model = True, (), nn.Linear(2, 2)
+
+
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "text"),
     [
-        (ConfigError("a heat map needs grad-cam: pip install 'ding_cls[cam]'"), 501),
-        (ModelError("it has no layer that a map can be made of"), 501),
-        (DataError("its output holds NaN"), 422),
+        (ConfigError("pip install 'ding_cls[cam]'"), 501, "this server can draw no heat map"),
+        (ModelError("it has no layer (N, C, H, W)"), 501, "this server can draw no heat map"),
+        (DataError("its output holds NaN"), 422, "its output holds NaN"),
     ],
 )
-def test_why_there_is_no_heat_map_is_told_in_words(
-    client_of: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+def test_why_there_is_no_heat_map_is_for_the_owner_or_for_the_user(
+    client_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+    text: str,
 ) -> None:
     def refused(self: Explainer, image: Image.Image) -> bytes:
         raise error
 
-    monkeypatch.setattr(ColourPredictor, "has_gradients", True)
     monkeypatch.setattr(Explainer, "prepare", lambda self: None)
     monkeypatch.setattr(Explainer, "heat_map", refused)
-    answer = client_of(ColourPredictor()).post("/explain", content=painted(255, 0, 0))
-    assert (answer.status_code, answer.json()["error"]) == (status, str(error))
+    answer = client_of(Differentiable()).post("/explain", content=painted(255, 0, 0))
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(text)
+    assert (f"no heat map: {error}" in caplog.messages) is (status == 501)
 
 
 def test_layers_are_asked_for_by_name(client_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ColourPredictor, "has_gradients", True)
     monkeypatch.setattr(Explainer, "prepare", lambda self: None)
     monkeypatch.setattr(Explainer, "heat_map", lambda self, image: b"map of " + image.mode.encode())
     monkeypatch.setattr(Explainer, "seen", lambda self, image: b"image of " + image.mode.encode())
-    client = client_of(ColourPredictor())
+    client = client_of(Differentiable())
     file = io.BytesIO()
     Image.new("CMYK", (4, 4)).save(file, "JPEG")
     answers = [client.post(path, content=file.getvalue()) for path in ("/explain", "/explain?layer=image")]
     assert [each.content for each in answers] == [b"map of RGB", b"image of RGB"]
     assert {each.headers["content-type"] for each in answers} == {"image/png"}
+    networks = {each.headers["x-network"] for each in (*answers, client.get("/model"))}
+    assert len(networks) == 1
+    other = client_of(Differentiable(["a", "b", "c"]))
+    assert other.get("/model").headers["x-network"] not in networks
+    assert "x-network" not in client_of(ColourPredictor()).get("/model").headers
     assert client.post("/explain", content=b"no image").status_code == 422
     assert client.get("/explain").status_code == 405

@@ -3,13 +3,17 @@
 import { legible, make, nameOf, namedIn, rankingOf, rankingsOf, rounded, show } from "./answers.js";
 import { Refusal, ask } from "./server.js";
 
+// The answer on the card is of a network that is served no more.
+class Outdated extends Error {}
+
 const inMegabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export class Card {
   // model() returns what the server says of its network; askAgain(card) has answer() called when it is its turn.
   constructor(file, model, askAgain) {
     Object.assign(this, { file, model });
-    this.fault = this.summary = "";
+    this.fault = "";
+    this.summary = [];
     this.addresses = [];
     this.element = document.getElementById("card").content.firstElementChild.cloneNode(true);
     this.element.ariaLabel = this.part(".file bdi").textContent = this.name = legible(file.name);
@@ -20,6 +24,9 @@ export class Card {
     });
     this.part(".toggle").addEventListener("click", () => this.toggleHeat());
     this.part("input").addEventListener("input", ({ target }) => { this.part(".heat").style.opacity = target.value / 100; });
+    for (const image of this.element.querySelectorAll("img")) {
+      image.addEventListener("load", () => image.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight));
+    }
     // Browsers turn it upright as the server does.
     this.preview = new Promise((resolve) => {
       const image = this.part(".whole");
@@ -45,14 +52,14 @@ export class Card {
 
   async answer() {
     this.fault = "";
-    this.part(".again").hidden = true;
+    this.reset();
     this.element.ariaBusy = "true";
-    show(this.part(".answer-fault"), "");
     const progress = (text) => { this.part("h2").textContent = text || "Looking …"; };
     progress("");
     try {
       const network = await this.model();
-      await this.check(network.max_bytes);
+      this.network = network.identity;
+      this.checkSize(network.max_bytes);
       const found = await ask("predict", this.file, progress).then((answer) => answer.json());
       this.showAnswer(network, found);
       this.part(".heat-controls").hidden = !network.has_heat_maps;
@@ -67,14 +74,26 @@ export class Card {
     this.showPreview();
   }
 
-  // A browser does not read the answer to a body that is cut off, and says the same of an unreadable file.
-  async check(maxBytes) {
-    if (this.file.size > maxBytes) {
-      throw new Refusal(`The file has ${inMegabytes(this.file.size)}; the server takes ${inMegabytes(maxBytes)}.`);
+  // There may be an answer of another network.
+  reset() {
+    this.showHeat(false);
+    this.part(".heat").removeAttribute("src");
+    this.part(".heat-controls").hidden = this.part(".again").hidden = true;
+    this.part(".groups").replaceChildren();
+    for (const name of [".note", ".look-fault", ".answer-fault"]) {
+      show(this.part(name), "");
     }
-    await this.file.slice(0, 1).arrayBuffer().catch(() => {
-      throw new Refusal("The browser cannot read this file.");
-    });
+  }
+
+  // A browser does not read the answer to a body that is cut off.
+  checkSize(maxBytes) {
+    const { size } = this.file;
+    if (!size) {
+      throw new Refusal("The file is empty.");
+    }
+    if (size > maxBytes) {
+      throw new Refusal(`The file has ${inMegabytes(size)}; the server takes ${inMegabytes(maxBytes)}.`);
+    }
   }
 
   // What this browser cannot show, the server may.
@@ -88,16 +107,20 @@ export class Card {
     if (this.fault || !(await this.model()).has_heat_maps) {
       return;
     }
-    await this.load("explain?layer=image", image).then(() => {
+    await this.drawn("explain?layer=image").then((address) => {
+      image.src = address;
       image.hidden = false;
       show(this.part(".no-picture"), "");
     }, () => {});
   }
 
-  async load(path, image) {
-    const blob = await ask(path, this.file).then((answer) => answer.blob());
-    image.src = this.addressOf(blob);
-    await image.decode();
+  // Returns the address of what the server draws of the picture.
+  async drawn(path) {
+    const answer = await ask(path, this.file);
+    if (answer.headers.get("X-Network") !== this.network) {
+      throw new Outdated("The server has another network now. Try again for its answer.");
+    }
+    return this.addressOf(await answer.blob());
   }
 
   showAnswer(network, found) {
@@ -117,15 +140,20 @@ export class Card {
     this.part(".scale bdi").textContent = best;
     this.part(".heat").alt = `Heat map: where the network sees ${best}`;
     this.part(".seen").alt = "The picture as the network sees it";
-    this.summary = named.map(({ name, score }) => `${legible(name)} ${rounded(score)}`).join(", ") || heading.textContent;
+    this.summary = named.length
+      ? named.flatMap(({ name, score }, place) => [place ? ", " : "", nameOf(name), ` ${rounded(score)}`])
+      : [heading.textContent];
   }
 
   async toggleHeat() {
     const button = this.part(".toggle"), isOn = button.ariaPressed !== "true";
-    if (button.ariaBusy === "true" || (isOn && !await this.hasHeat())) {
-      return;
+    if (button.ariaBusy !== "true" && (!isOn || await this.hasHeat())) {
+      this.showHeat(isOn);
     }
-    button.ariaPressed = String(isOn);
+  }
+
+  showHeat(isOn) {
+    this.part(".toggle").ariaPressed = String(isOn);
     for (const name of [".seen", ".heat", ".scale", ".heat-controls label"]) {
       this.part(name).hidden = !isOn;
     }
@@ -142,10 +170,11 @@ export class Card {
     button.ariaBusy = "true";
     button.textContent = "Looking …";
     try {
-      await Promise.all([this.load("explain?layer=image", this.part(".seen")), this.load("explain", heat)]);
+      const addresses = await Promise.all([this.drawn("explain?layer=image"), this.drawn("explain")]);
+      [this.part(".seen").src, heat.src] = addresses;
     } catch (error) {
-      heat.removeAttribute("src");
       show(this.part(".look-fault"), error.message);
+      this.part(".again").hidden = !(error instanceof Outdated);
     }
     button.ariaBusy = "false";
     button.textContent = "Where it looks";

@@ -11,9 +11,10 @@ let described = null;
 
 // Returns what the server says of its network, asked for once for the pictures that come together.
 function model() {
-  described ??= ask("model").then((answer) => answer.json()).then((found) => {
+  described ??= ask("model").then(async (answer) => {
+    const found = await answer.json();
     describe(found);
-    return found;
+    return { ...found, identity: answer.headers.get("X-Network") };
   }).catch((error) => {
     described = null;
     show(byId("trouble"), error.message);
@@ -88,14 +89,15 @@ function report() {
   batch = [];
   const failed = left.filter((card) => card.fault).length;
   if (left.length === 1) {
-    say(`${left[0].name}: ${left[0].fault || left[0].summary}`);
+    const [{ name, fault, summary }] = left;
+    say(nameOf(name), ": ", ...(fault ? [fault] : summary));
   } else {
     say(`${counted(left.length - failed, "picture")} answered${failed ? `, ${failed} could not be` : ""}.`);
   }
 }
 
-function say(text) {
-  byId("status").textContent = text;
+function say(...words) {
+  byId("status").replaceChildren(...words);
 }
 
 function clear() {

@@ -64,11 +64,17 @@ async function sent(path, file) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const options = { headers, cache: "no-store", signal: AbortSignal.timeout(1000 * LONGEST_ANSWER_S) };
   if (file) {
+    // Of an unreadable file a browser says what it says of an unreachable server.
+    await file.slice(0, 1).arrayBuffer().catch(() => {
+      throw new Refusal("The browser cannot read this file. Was it changed, or is it a folder?");
+    });
     headers["Content-Type"] = file.type.startsWith("image/") ? file.type : "application/octet-stream";
     Object.assign(options, { method: "POST", body: file });
   }
   try {
-    return await fetch(path, options);
+    const answer = await fetch(path, options);
+    // Its body too: a connection may break off in the middle of it.
+    return new Response(await answer.blob(), answer);
   } catch (error) {
     throw new Error(error.name === "TimeoutError" ? "The server does not answer." : "The server cannot be reached.");
   }
