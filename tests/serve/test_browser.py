@@ -77,6 +77,9 @@ def test_the_answer_is_that_of_the_predictor_for_every_form_of_image(
         "image => [image.naturalWidth, image.naturalHeight]"
     )
     assert sizes == [40, 60]
+    # What is transparent is on white, as for the network; beside the picture there is nothing white.
+    box = tab.page.locator("article[aria-label='turned.jpg'] .whole").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(40 / 60, rel=0.01)
     assert tab.status() == "7 pictures answered."
     assert tab.page.locator("article").count() == 7
     tab.page.get_by_role("button", name="Remove all").click()
@@ -285,6 +288,12 @@ def test_files_that_cannot_be_sent_are_told_apart_from_a_server_that_cannot_be_r
     card = tab.card("later.png")
     shown(card)
     file.unlink()
+    (tmp_path / "folder").mkdir()
+    devtools = tab.context.new_cdp_session(tab.page)
+    dropped = {"items": [], "files": [str(tmp_path / "folder")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 90, "y": 90, "data": dropped})
+    assert "is it a folder?" in tab.card("folder").locator(".answer-fault").inner_text()
     card.get_by_role("button", name="Where it looks").click()
     card.get_by_text("cannot read this file").wait_for()
     tab.close()
@@ -381,6 +390,8 @@ def test_names_stay_text_and_a_thousand_classes_are_quick(open_tab: Any, width: 
     assert tab.page.title() == "toy"
     tab.page.locator("summary").click()
     tab.page.locator("#classes li").nth(999).wait_for()
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("document.activeElement.tagName") == "UL"
     listed = tab.page.locator("#classes li").all_inner_texts()[: len(HOSTILE)]
     assert listed[:3] == [f"{name} 0" for name in HOSTILE[:3]]
     assert listed[3:7] == [

@@ -1,7 +1,7 @@
 // A picture with its answer: sent, shown, and looked into.
 
 import { legible, make, nameOf, namedIn, rankingOf, rankingsOf, rounded, show } from "./answers.js";
-import { Refusal, ask } from "./server.js";
+import { Refusal, ask, firstByte } from "./server.js";
 
 // The answer on the card is of a network that is served no more.
 class Outdated extends Error {}
@@ -32,7 +32,8 @@ export class Card {
       const image = this.part(".whole");
       image.addEventListener("load", () => resolve(true));
       image.addEventListener("error", () => resolve(false));
-      image.src = this.addressOf(file);
+      // The console shall not tell of what the page tells.
+      firstByte(file).then(() => { image.src = this.addressOf(file); }, () => resolve(false));
     });
   }
 

@@ -60,12 +60,15 @@ export async function ask(path, file, say = () => {}) {
   }
 }
 
+// Fails where the browser cannot read a file.
+export const firstByte = (file) => file.slice(0, 1).arrayBuffer();
+
 async function sent(path, file) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const options = { headers, cache: "no-store", signal: AbortSignal.timeout(1000 * LONGEST_ANSWER_S) };
   if (file) {
     // Of an unreadable file a browser says what it says of an unreachable server.
-    await file.slice(0, 1).arrayBuffer().catch(() => {
+    await firstByte(file).catch(() => {
       throw new Refusal("The browser cannot read this file. Was it changed, or is it a folder?");
     });
     headers["Content-Type"] = file.type.startsWith("image/") ? file.type : "application/octet-stream";
