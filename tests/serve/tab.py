@@ -72,6 +72,11 @@ class Tab:
         self.context.close()
 
 
+def shown(card: Any) -> tuple[str, float]:
+    """Return label and score in the heading of a card."""
+    return card.locator("h2 bdi").inner_text(), float(card.locator("h2 .score").inner_text())
+
+
 def png(red: int, green: int, blue: int, name: str = "picture.png") -> File:
     return name, "image/png", painted(red, green, blue)
 

@@ -3,9 +3,6 @@
 import { legible, make, nameOf, namedIn, rankingOf, rankingsOf, rounded, show } from "./answers.js";
 import { Refusal, ask, firstByte } from "./server.js";
 
-// The answer on the card is of a network that is served no more.
-class Outdated extends Error {}
-
 const inMegabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export class Card {
@@ -59,9 +56,9 @@ export class Card {
     progress("");
     try {
       const network = await this.model();
-      this.network = network.identity;
       this.checkSize(network.max_bytes);
       const found = await ask("predict", this.file, progress).then((answer) => answer.json());
+      this.network = network;
       this.showAnswer(network, found);
       this.part(".heat-controls").hidden = !network.has_heat_maps;
     } catch (error) {
@@ -105,7 +102,7 @@ export class Card {
     const image = this.part(".whole");
     image.hidden = true;
     show(this.part(".no-picture"), "This browser cannot show the file.");
-    if (this.fault || !(await this.model()).has_heat_maps) {
+    if (this.fault || !this.network.has_heat_maps) {
       return;
     }
     await this.drawn("explain?layer=image").then((address) => {
@@ -118,8 +115,9 @@ export class Card {
   // Returns the address of what the server draws of the picture.
   async drawn(path) {
     const answer = await ask(path, this.file);
-    if (answer.headers.get("X-Network") !== this.network) {
-      throw new Outdated("The server has another network now. Try again for its answer.");
+    if (answer.headers.get("X-Network") !== this.network.identity) {
+      this.part(".again").hidden = false;
+      throw new Error("The server has another network now. Try again for its answer.");
     }
     return this.addressOf(await answer.blob());
   }
@@ -175,7 +173,6 @@ export class Card {
       [this.part(".seen").src, heat.src] = addresses;
     } catch (error) {
       show(this.part(".look-fault"), error.message);
-      this.part(".again").hidden = !(error instanceof Outdated);
     }
     button.ariaBusy = "false";
     button.textContent = "Where it looks";
