@@ -17,8 +17,9 @@ export function make(tag, properties = {}, ...children) {
 const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 const numberOf = (letter) => `\\u${letter.codePointAt(0).toString(16).padStart(4, "0")}`;
 export const legible = (name) => {
-  const isLong = name.length > LONGEST_NAME, half = LONGEST_NAME / 2;
-  return (isLong ? `${name.slice(0, half)}…${name.slice(-half)}` : name).replace(CONTROLS, numberOf);
+  const letters = [...name], half = LONGEST_NAME / 2;
+  const shown = letters.length > LONGEST_NAME ? [...letters.slice(0, half), "…", ...letters.slice(-half)] : letters;
+  return shown.join("").replace(CONTROLS, numberOf);
 };
 // Each name stands by itself, whatever its direction.
 export const nameOf = (text) => make("bdi", {}, legible(text));

@@ -141,8 +141,8 @@ def _give_back_memory() -> None:
 
 
 def _for_client(error: ImageError) -> ImageError:
-    """Return an error without what to do about a file of a data set."""
-    return ImageError(error.reason)
+    """Return an error without what to do about a file of a data set, or what could be installed here."""
+    return ImageError(error.reason.partition(", which 'pip install")[0])
 
 
 def is_plain(predictor: BasePredictor) -> bool:

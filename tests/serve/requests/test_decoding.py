@@ -97,6 +97,13 @@ def test_more_pixels_than_the_limit_are_refused_by_the_header(width: int, height
     assert "more pixels than the limit of 10,000" in str(error.value)
 
 
+def test_a_client_is_not_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ding_cls.images.decoding.formats._opens_heif", lambda: False)
+    upload = Upload(io.BytesIO(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)))
+    with pytest.raises(ImageError, match=r"^the image is a HEIC image$"):
+        run(lambda decoder: decoder.image(upload))
+
+
 def test_an_upload_without_a_name_is_the_image() -> None:
     with pytest.raises(ImageError, match=r"^the image is text"):
         run(lambda decoder: decoder.image(Upload(io.BytesIO(b"hello"))))
