@@ -105,9 +105,7 @@ def _explaining(predictor: BasePredictor, receive: Receive, run: Run, headers: M
 
     async def explain(request: Request) -> Response:
         if not predictor.has_gradients:
-            raise HTTPException(
-                404, "no heat map: what is served now is an ONNX file, which has no gradients"
-            )
+            raise HTTPException(404, "no heat map: what is served now is an ONNX file, without gradients")
         image = await receive(request)
         is_plain = request.query_params.get("layer") == "image"
         try:
