@@ -15,7 +15,7 @@ from tests.inference.conftest import several as several
 from tests.inference.conftest import tasks as tasks
 from tests.inference.conftest import trained as trained
 from tests.serve.requests.client import GREEN, PNG, RED, client_of, files
-from tests.serve.toy import ColourPredictor, painted
+from tests.serve.toy import ColourPredictor, Differentiable, painted
 
 
 def test_answers_equal_those_of_predict_whatever_else_is_in_the_batch(trained: Path, images: Path) -> None:
@@ -95,10 +95,7 @@ def test_names_that_are_no_utf_8_are_answered_like_all_others() -> None:
 
 
 def test_few_heat_maps_are_made_at_once() -> None:
-    class Explaining(ColourPredictor):
-        has_gradients = True
-
-    with client_of(Explaining()) as client:
+    with client_of(Differentiable()) as client:
         client.app.state.service.num_explaining = 4  # type: ignore[attr-defined]
         response = client.post("/explain", content=RED, headers=PNG)
         assert response.status_code == 503

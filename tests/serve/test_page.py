@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from torch import nn
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.serve.explain import Explainer
 from ding_cls.serve.page import PUBLIC_PATHS
-from tests.serve.toy import ColourPredictor, app_of, painted
+from tests.serve.toy import ColourPredictor, Differentiable, app_of, painted
 
 testclient = pytest.importorskip("starlette.testclient")
 
@@ -91,12 +90,6 @@ def test_a_network_without_gradients_has_no_heat_maps(client_of: Any) -> None:
     answer = client_of(ColourPredictor()).post("/explain", content=painted(255, 0, 0))
     assert answer.status_code == 404
     assert "without gradients" in answer.json()["error"]
-
-
-class Differentiable(ColourPredictor):
-    """Says that it has gradients; `Explainer`'s functions are replaced."""
-
-    has_gradients, preprocessings, model = True, (), nn.Linear(2, 2)
 
 
 @pytest.mark.parametrize(
