@@ -6,9 +6,8 @@ It must not know requests or limits.
 from __future__ import annotations
 
 import io
-import zlib
 from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -89,24 +88,3 @@ def why_no_maps(predictor: BasePredictor) -> str | None:
     if find_spec("pytorch_grad_cam") is None:
         return "pip install 'ding_cls[cam]'"
     return None
-
-
-def network_digest(predictor: BasePredictor) -> str:
-    """Return eight digits that tell a network of torch from others by weights, classes and ``tta``."""
-    import torch
-
-    file = _Checksum(ascii((predictor.classes, predictor.tta)).encode())
-    for member in predictor.members:
-        torch.save(cast("Predictor", member).model.state_dict(), cast("IO[bytes]", file))
-    return f"{file.value:08x}"
-
-
-class _Checksum(io.RawIOBase):
-    """A file that keeps the checksum of its bytes, and nothing else."""
-
-    def __init__(self, begin: bytes) -> None:
-        self.value = zlib.crc32(begin)
-
-    def write(self, part: Any) -> int:
-        self.value = zlib.crc32(part, self.value)
-        return memoryview(part).nbytes

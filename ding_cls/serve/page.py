@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from PIL import Image
 from starlette.exceptions import HTTPException
@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference.base import BasePredictor
-from ding_cls.serve.explain import Explainer, network_digest, why_no_maps
+from ding_cls.serve.explain import Explainer, why_no_maps
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +46,6 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _PRIVATE = {"Cache-Control": "no-store"}
-_NETWORK = "X-Network"
 
 
 def page_routes(
@@ -85,8 +84,12 @@ def page_routes(
             "max_bytes": max_bytes,
         }
     )
-    # A page may stay open while the server is started anew with another network.
-    headers = {**_PRIVATE, _NETWORK: network_digest(predictor)} if predictor.has_gradients else _PRIVATE
+    headers = dict(_PRIVATE)
+    if predictor.has_gradients:
+        from ding_cls.inference.predictor import Predictor, network_digest
+
+        # A page may stay open while the server is started anew with another network.
+        headers["X-Network"] = network_digest(cast(Predictor, predictor))
 
     async def model(_: Request) -> Response:
         return Response(description, media_type="application/json", headers=headers)

@@ -17,7 +17,7 @@ from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference import Predictor
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.predict import about_calibration
-from ding_cls.inference.predictor import mirrored
+from ding_cls.inference.predictor import mirrored, network_digest
 from ding_cls.inference.table import Columns, write_predictions
 from tests.inference.conftest import CLASSES
 
@@ -307,3 +307,23 @@ def test_left_and_right_are_exchanged_in_both_forms() -> None:
     assert mirrored(pixels)[0, :, :, 0].tolist() == [[9, 6, 3, 0], [21, 18, 15, 12]]
     planes = pixels.permute(0, 3, 1, 2)
     assert torch.equal(mirrored(planes.float()), mirrored(pixels).permute(0, 3, 1, 2).float())
+
+
+def test_a_digest_tells_weights_classes_and_networks_apart() -> None:
+    def predictor_of(network: nn.Module, **options: bool) -> Predictor:
+        return Predictor(network, PREPROCESSING, ("ash", "birch"), device="cpu", **options)
+
+    torch.manual_seed(0)
+    network, close = nn.Linear(12, 2), nn.Linear(12, 2)
+    close.load_state_dict(network.state_dict())
+    one, same = predictor_of(network), predictor_of(close)
+    assert network_digest(one) == network_digest(same)
+    close.bias.data[0] += 1e-6
+    others = [
+        same,
+        predictor_of(network, tta=True),
+        Predictor(network, PREPROCESSING, ("ash", "\udce9"), device="cpu"),
+        Ensemble([one, same], ["a", "b"]),
+        predictor_of(nn.Linear(12, 2).bfloat16()),
+    ]
+    assert len({network_digest(each) for each in (one, *others)}) == 6

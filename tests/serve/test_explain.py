@@ -16,7 +16,7 @@ from ding_cls.inference.cam import heat_maps, shown_image
 from ding_cls.inference.ensemble import Ensemble
 from ding_cls.inference.predictor import Predictor
 from ding_cls.report.overlay import lay_over
-from ding_cls.serve.explain import Explainer, network_digest, why_no_maps
+from ding_cls.serve.explain import Explainer, why_no_maps
 from tests.serve.toy import ColourPredictor
 
 # The library that makes maps takes three seconds to import.
@@ -86,14 +86,3 @@ def test_why_there_are_no_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "gradients" in str(why_no_maps(ColourPredictor()))
     monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
     assert "pip install" in str(why_no_maps(one))
-
-
-def test_a_digest_is_of_weights_classes_and_networks() -> None:
-    one, other = predictor_of(Convolutions()), predictor_of(Convolutions())
-    assert network_digest(one) == network_digest(other)
-    with torch.no_grad():
-        other.model.head.bias[0] += 1e-6
-    mirrored = predictor_of(Convolutions(), tta=True)
-    both = Ensemble([one, other], ["a", "b"])
-    half = predictor_of(Convolutions().bfloat16())
-    assert len({network_digest(each) for each in (one, other, mirrored, both, half)}) == 5
