@@ -41,27 +41,19 @@ class Pictures:
         self._sources = sources
         self._names = _picture_names(sources)
 
-    def take(self, number: int, prediction: Prediction) -> None:
-        """Draw an image, by its position."""
-        if not prediction.error:
-            self.write(number, self._picture(number, prediction))
-
     def finish(self) -> None:
         """Draw what is left."""
 
     def __str__(self) -> str:
         return f"{counted(self._folder.count, self.noun)} in {self._folder.path}"
 
-    def _picture(self, number: int, prediction: Prediction) -> Image.Image:
-        raise NotImplementedError
-
     def write(self, number: int, picture: Image.Image) -> None:
         """Write the picture of an image, by its position."""
         folder, name = os.path.split(self._names[number])
-        is_jpeg = name.lower().endswith((".jpg", ".jpeg"))
         # By Pillow's own level an enlarged picture takes three times as long, and is no smaller.
-        png: dict[str, Any] = {"format": "PNG", "compress_level": 4}
-        kind = {"format": "JPEG", "quality": 92} if is_jpeg else png
+        kind: dict[str, Any] = {"format": "PNG", "compress_level": 4}
+        if name.lower().endswith((".jpg", ".jpeg")):
+            kind = {"format": "JPEG", "quality": 92}
         self._folder.put(folder, name, lambda path: write_new(path, lambda file: picture.save(file, **kind)))
 
 
@@ -81,12 +73,15 @@ class DrawnImages(Pictures):
         super().__init__(folder, predictor, sources)
         self._topk = topk
 
-    def _picture(self, number: int, prediction: Prediction) -> Image.Image:
+    def take(self, number: int, prediction: Prediction) -> None:
+        """Draw an image, by its position."""
+        if prediction.error:
+            return
         threshold = self._predictor.threshold if self._predictor.has_several_labels else None
         has_own = self._predictor.thresholds is not None
         _, *texts = lines(prediction, topk=self._topk, threshold=threshold, has_own_thresholds=has_own)
         image = picture_of(self._predictor, self._sources[number], number=number)
-        return captioned(image, [_with_short_score(text) for text in texts])
+        self.write(number, captioned(image, [_with_short_score(text) for text in texts]))
 
 
 def picture_of(predictor: BasePredictor, source: Source, *, number: int = 0) -> Image.Image:
