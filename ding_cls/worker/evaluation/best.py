@@ -116,6 +116,9 @@ class Ranking:
     ) -> bool:
         """Return whether ``result`` is better than ``other``, by more than ``min_delta``; nothing not finite
         is."""
+        if self._key is not None:
+            # Told at the first evaluation, not at the second.
+            self._is_greater(self.score(result)[0])
         if self.not_finite(result):
             return False
         if other is None:

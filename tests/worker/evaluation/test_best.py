@@ -50,6 +50,23 @@ def test_a_users_metric_is_searched_too(key: str, given: str) -> None:
     assert ranking.is_better({given: 2.0}, {given: 1.0})
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (1.0, "nothing says whether more or less of 'novelty' is better"),
+        (NAN, "nothing says whether more or less of 'novelty' is better"),
+        ([1.0], "the result 'novelty' is a list; save_best names a number"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_at_the_first_result(given: Any, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        Ranking(ScriptedMetric([]), key="novelty").is_better({"novelty": given}, None)
+    for rule, is_better in (("greater", True), ("less", False)):
+        ranking = Ranking(ScriptedMetric([]), key="novelty", rule=rule)
+        assert ranking.is_better({"novelty": 2.0}, None)
+        assert ranking.is_better({"novelty": 2.0}, {"novelty": 1.0}) is is_better
+
+
 def test_the_loss_is_better_when_smaller() -> None:
     ranking = Ranking(OURS, key="loss")
     assert ranking.is_better(result(1.0, 0.0), result(2.0, 100.0))
