@@ -37,8 +37,6 @@ def add_verbs(verbs: Verbs) -> None:
 def _compare(arguments: argparse.Namespace) -> None:
     if arguments.changed is not None and arguments.changed < 1:
         raise ConfigError(f"--changed {arguments.changed} must be at least 1")
-    if arguments.out is not None and not arguments.out.lower().endswith(".json"):
-        raise ConfigError(f"--out {arguments.out} must end in .json")
     check_stray(arguments.words, "ding-cls compare RESULT RESULT: ")
 
     from ding_cls.common.tables import checked_ending

@@ -32,7 +32,7 @@ def test_two_files_are_compared_and_the_answer_is_no_failure(
     [
         (["a.csv"], "name two to 26 results"),
         (["a.csv", "a.csv", "--changed", "0"], "--changed 0 must be at least 1"),
-        (["a.csv", "a.csv", "--out", "c.csv"], "--out c.csv must end in .json"),
+        (["a.csv", "a.csv", "--out", "c.csv"], "'c.csv' must end in .json"),
         (["a.csv", "missing"], "there is no checkpoint 'missing'"),
         (["a.csv", "a.csv", "--data", "x"], "all of these are files"),
         (["a.csv", "policy.seed:"], "'policy.seed:' is no file"),
