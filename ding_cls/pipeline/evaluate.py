@@ -220,7 +220,7 @@ def _evaluated(
     _, result = evaluator.eval(None, train_iter)
     records, sums = recorder.gathered(), recorder.gathered_sums()
     seconds = time.perf_counter() - began
-    scores = {"logits": records.logits, "targets": records.targets} if keeps else None
+    scores = {name: torch.from_numpy(getattr(records, name)) for name in ("logits", "targets")}
     return EvaluationReport(
         result=result,
         num_samples=evaluator.num_evaluated,
@@ -234,6 +234,8 @@ def _evaluated(
         seconds=seconds,
         is_other_loss=measures_cross_entropy(described) and not is_of_both,
         calibration=calibration,
-        intervals=sums.intervals(result, scores) if sums is not None and launched_rank() == 0 else {},
+        intervals=sums.intervals(result, scores if keeps else None)
+        if sums is not None and launched_rank() == 0
+        else {},
         tta=tta,
     )

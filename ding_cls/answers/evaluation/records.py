@@ -5,9 +5,9 @@ It must not know metrics, nor where batches come from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,24 +16,6 @@ from ding_cls.answers.prediction import AnswerRule, Floats
 
 COLUMNS = ("path", "target", "target_name", "predicted", "predicted_name", "score", "correct")
 _DIGITS = 6
-
-
-class Records(Protocol):
-    """The samples of an evaluation, as files and tables ask for them: those of `SampleAnswers`, in arrays or
-    tensors."""
-
-    @property
-    def kind(self) -> str:
-        """As there."""
-
-    def rows(self, paths: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """As there."""
-
-    def mistakes(self) -> list[int]:
-        """As there."""
-
-    def by_class(self, num_classes: int) -> Mapping[str, Any]:
-        """As there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +34,7 @@ class SampleAnswers:
         is_right: bool ``(N,)``: all labels, or all tasks, are right. A label that is hard to say counts as
             right.
         logits: float, where they were asked for; else empty.
+        threshold: the probability from which on a label is predicted, where there may be several.
     """
 
     kind: str
@@ -61,6 +44,7 @@ class SampleAnswers:
     scores: npt.NDArray[Any]
     is_right: npt.NDArray[Any]
     logits: Floats
+    threshold: float = 0.5
 
     @classmethod
     def of(
@@ -71,40 +55,46 @@ class SampleAnswers:
         logits: Floats,
         *,
         threshold: float,
+        scores: Floats | None = None,
     ) -> SampleAnswers:
         """Return what logits say of samples whose labels are known.
 
         Args:
             kind: as above, like the others.
             sample_ids: positions in the dataset.
-            targets: class numbers ``(N,)``, of K tasks ``(N, K)``; or ``(N, C)``: 1, 0, or negative.
+            targets: class numbers ``(N,)``, of K tasks ``(N, K)``; shares of the classes ``(N, C)``; or, of
+                several labels, 1, 0, or negative.
             logits: float ``(N, C)``, of K tasks ``(N, K, C)``.
-            threshold: the probability from which on a label is predicted, where there may be several.
+            threshold: as above.
+            scores: the probabilities, float64 in the shape of the logits; None: those of the logits.
         """
         has_several = kind == "several"
-        scores = AnswerRule((), has_several).probabilities(logits)
+        scores = AnswerRule((), has_several).probabilities(logits) if scores is None else scores
         if has_several:
             is_named = scores >= threshold
             is_right = (((is_named == (targets == 1)) | (targets < 0)) & ~np.isnan(scores)).all(1)
-            return cls(kind, sample_ids, targets, is_named, scores, is_right, logits)
+            return cls(kind, sample_ids, targets, is_named, scores, is_right, logits, threshold)
         predicted = guessed_classes(logits)
         # C is the number of no class: behind the last column stands what has no score.
         missing = np.full((*scores.shape[:-1], 1), np.nan)
         scores = np.take_along_axis(np.concatenate([scores, missing], -1), predicted[..., None], -1)[..., 0]
-        is_right = predicted == targets
+        is_right = predicted == _one_number(targets, kind)
         is_right = is_right.all(1) if is_right.ndim == 2 else is_right
-        return cls(kind, sample_ids, targets, predicted, scores, is_right, logits)
+        return cls(kind, sample_ids, targets, predicted, scores, is_right, logits, threshold)
 
     def without_logits(self) -> SampleAnswers:
         """Return the same without logits, which take the most room."""
-        return replace(self, logits=self.logits[:0])
+        # A slice of them would hold all of their memory.
+        return replace(self, logits=self.logits[:0].copy())
 
     @classmethod
     def joined(cls, batches: Sequence[SampleAnswers]) -> SampleAnswers:
         """Return the samples of batches, one after the other."""
         names = ("sample_ids", "targets", "predicted", "scores", "is_right", "logits")
-        columns = (np.concatenate([getattr(each, name) for each in batches]) for name in names)
-        return cls(batches[0].kind, *columns)
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(each, name) for each in batches]) for name in names
+        }
+        return replace(batches[0], **columns)
 
     def rows(self, paths: Sequence[str], classes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the values of ``COLUMNS`` for each sample: numbers and names, lists of them where a sample
@@ -127,7 +117,7 @@ class SampleAnswers:
 
     def mistakes(self) -> list[int]:
         """Return the positions of the wrong samples, the surest mistake first; else in the data's order."""
-        sure = np.nan_to_num(self._sureness(), nan=-1.0)
+        sure = np.nan_to_num(self.sureness(), nan=-1.0)
         return [int(each) for each in np.argsort(-sure, kind="stable") if not self.is_right[each]]
 
     def by_class(self, num_classes: int) -> dict[str, npt.NDArray[np.float64]]:
@@ -138,7 +128,7 @@ class SampleAnswers:
             predicted, there = self.predicted & counts, self.targets >= 0.5
             sums = [(predicted & there).sum(0), predicted.sum(0), there.sum(0)]
         else:
-            numbers, predicted = self._one_number(self.targets).ravel(), self.predicted.ravel()
+            numbers, predicted = _one_number(self.targets, self.kind).ravel(), self.predicted.ravel()
             sums = [
                 np.bincount(each, minlength=num_classes + 1)[:num_classes]
                 for each in (numbers[predicted == numbers], predicted, numbers)
@@ -151,32 +141,28 @@ class SampleAnswers:
             "f1": 100.0 * ratio(2 * hits, guesses + images),
         }
 
+    def sureness(self) -> npt.NDArray[np.float64]:
+        """Return how sure the surest wrong answer about each sample is; -1 where there is none."""
+        if self.kind == "several":
+            is_wrong = (self.predicted != (self.targets == 1)) & (self.targets >= 0)
+            sure = np.where(self.predicted, self.scores, 1.0 - self.scores)
+        else:
+            is_wrong, sure = self.predicted != _one_number(self.targets, self.kind), self.scores
+        values = np.where(is_wrong, sure, -1.0)
+        return values if values.ndim == 1 else np.nan_to_num(values, nan=-1.0).max(1)
+
     def _numbers(self, index: int) -> tuple[list[int], list[int | None], list[float | None]]:
         """Return the class numbers of a sample, those predicted, and the scores of these."""
         if self.kind == "several":
             there, named = np.flatnonzero(self.targets[index] == 1), np.flatnonzero(self.predicted[index])
             return there.tolist(), [*named.tolist()], _rounded(self.scores[index][named])
-        target = self._one_number(self.targets[index : index + 1]).ravel().tolist()
+        target = _one_number(self.targets[index : index + 1], self.kind).ravel().tolist()
         scores = _rounded(self.scores[index].reshape(-1))
         predicted = self.predicted[index].reshape(-1)
         numbers = [
             None if score is None else int(each) for each, score in zip(predicted, scores, strict=True)
         ]
         return target, numbers, scores
-
-    def _sureness(self) -> npt.NDArray[np.float64]:
-        """Return how sure the surest wrong answer about each sample is; -1 where there is none."""
-        if self.kind == "several":
-            is_wrong = (self.predicted != (self.targets == 1)) & (self.targets >= 0)
-            sure = np.where(self.predicted, self.scores, 1.0 - self.scores)
-        else:
-            is_wrong, sure = self.predicted != self._one_number(self.targets), self.scores
-        values = np.where(is_wrong, sure, -1.0)
-        return values if values.ndim == 1 else np.nan_to_num(values, nan=-1.0).max(1)
-
-    def _one_number(self, targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return class numbers; of shares of the classes that with the largest."""
-        return targets.argmax(1) if self.kind == "one" and targets.ndim == 2 else targets
 
 
 def column_types(kind: str) -> tuple[Any, ...]:
@@ -200,6 +186,11 @@ def ratio(numerator: Any, denominator: Any) -> Any:
     """Return the quotient, and 0 where the denominator is 0; both float64 and not negative."""
     found = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
     return np.divide(numerator, denominator, out=found, where=np.asarray(denominator) > 0)
+
+
+def _one_number(targets: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
+    """Return class numbers; of shares of the classes that with the largest."""
+    return targets.argmax(1) if kind == "one" and targets.ndim == 2 else targets
 
 
 def _rounded(scores: npt.NDArray[Any]) -> list[float | None]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ding_cls.answers.calibration import Calibration
-from ding_cls.answers.evaluation.records import Records
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.proportions import Interval
 from ding_cls.answers.show import Display
 
@@ -36,7 +36,7 @@ class Evaluation(ABC):
 
     result: dict[str, Any]
     num_samples: int
-    records: Records
+    records: SampleAnswers
     split: str | None
     classes: tuple[str, ...]
     checkpoint: Path
@@ -68,9 +68,12 @@ class Evaluation(ABC):
         return ""
 
     @property
-    @abstractmethod
-    def predictions(self) -> Mapping[str, Any]:
-        """``sample_ids``, ``targets`` and ``logits`` in the order of the data, where logits were kept."""
+    def predictions(self) -> dict[str, Any]:
+        """``sample_ids``, ``targets`` and ``logits`` in the order of the data, where logits were kept; and
+        the ``threshold`` of several labels."""
+        several = ("threshold",) if self.records.kind == "several" else ()
+        names = ("sample_ids", "targets", "logits", *several)
+        return {name: getattr(self.records, name) for name in names}
 
     @property
     def display(self) -> Display:

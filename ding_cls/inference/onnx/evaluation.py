@@ -39,11 +39,9 @@ class FileEvaluation(Evaluation):
     """What an exported file makes of labelled images.
 
     Attributes:
-        records: what it makes of each image.
         images: what was read.
     """
 
-    records: SampleAnswers
     images: LabelledImages
 
     @property
@@ -65,11 +63,6 @@ class FileEvaluation(Evaluation):
     def note(self) -> str:
         """How a table was read."""
         return self.images.note
-
-    @property
-    def predictions(self) -> dict[str, Any]:
-        """``sample_ids``, ``targets`` and ``logits``, where these were kept."""
-        return {name: getattr(self.records, name) for name in ("sample_ids", "targets", "logits")}
 
 
 def evaluate_onnx(

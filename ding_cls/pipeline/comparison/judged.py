@@ -6,26 +6,21 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch.nn import functional
+import numpy.typing as npt
 
-from ding_cls.answers.evaluation.records import COLUMNS
+from ding_cls.answers.evaluation.measures import ClassNumber
+from ding_cls.answers.evaluation.records import COLUMNS, SampleAnswers
 from ding_cls.common.tables import SEPARATOR, TABLE_ENDINGS, read_parquet
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import DataError
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
-from ding_cls.pipeline.evaluation.sample_records import (
-    predicted_of,
-    probabilities_of,
-    right_ones,
-    sample_paths,
-)
+from ding_cls.pipeline.evaluation.sample_records import sample_paths
 
 FILE_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
@@ -139,18 +134,19 @@ def _of_checked(name: str, rows: Sequence[Mapping[str, Any]]) -> Judged:
 
 def _read_npz(name: str) -> Judged:
     with np.load(name, allow_pickle=False) as file:
-        ids, *values = (torch.from_numpy(file[each]) for each in ("sample_ids", "targets", "logits"))
-    if any(len(each) != len(ids) for each in values):
+        ids, targets, logits = (file[each] for each in ("sample_ids", "targets", "logits"))
+        threshold = float(file.get("threshold", 0.5))
+    if not len(ids) == len(targets) == len(logits):
         raise ValueError("its arrays differ in length")
-    order = ids.argsort(stable=True)
-    targets, logits = (each[order] for each in values)
-    several = targets.is_floating_point() and bool(((targets == 1) | (targets <= 0)).all())
-    kind = "several" if several else "tasks" if logits.dim() == 3 else "one"
-    predicted, scores = predicted_of(probabilities_of(logits, kind), kind, logits)
-    is_right = right_ones(predicted, targets, kind, scores)
-    given = (targets == 1) if several else targets.argmax(1) if targets.is_floating_point() else targets
-    numbers, guesses = (_number_texts(each, is_mask=several) for each in (given, predicted))
-    return Judged(name, None, numbers, None, guesses, is_right.numpy(), _losses(logits, targets))
+    order = ids.argsort(kind="stable")
+    targets, logits = targets[order], logits[order]
+    is_several = targets.dtype.kind == "f" and bool(((targets == 1) | (targets <= 0)).all())
+    kind = "several" if is_several else "tasks" if logits.ndim == 3 else "one"
+    answers = SampleAnswers.of(kind, np.arange(len(ids)), targets, logits, threshold=threshold)
+    classes = [str(number) for number in range(logits.shape[-1])]
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in answers.rows([""] * len(ids), classes)]
+    found = _of_rows(name, rows, _losses(logits, targets))
+    return replace(found, paths=None, classes=None)
 
 
 def _of_rows(
@@ -198,19 +194,16 @@ def _names(row: Mapping[str, Any]) -> str:
     return SEPARATOR.join(sorted(names.split(SEPARATOR))) if is_ascending and len(numbers) > 1 else names
 
 
-def _number_texts(numbers: torch.Tensor, *, is_mask: bool) -> list[str]:
-    if is_mask:
-        return [_cell(row.nonzero().flatten().tolist()) for row in numbers]
-    return [_cell(each) for each in numbers.tolist()]
-
-
-def _losses(logits: torch.Tensor, targets: torch.Tensor) -> np.ndarray[Any, Any] | None:
+def _losses(logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
     """Return the cross-entropy of each image; None where an image has not one class number."""
-    if logits.dim() != 2 or targets.dim() != 1 or targets.is_floating_point():
+    if logits.ndim != 2 or targets.ndim != 1 or targets.dtype.kind == "f" or not len(targets):
         return None
-    if not len(targets) or int(targets.min()) < 0 or int(targets.max()) >= logits.shape[1]:
+    if targets.min() < 0 or targets.max() >= logits.shape[1]:
         return None
-    return functional.cross_entropy(logits.double(), targets.long(), reduction="none").numpy()
+    measure = ClassNumber()
+    measure.add(logits, targets)
+    losses: npt.NDArray[np.float64] = measure.columns[0]
+    return losses
 
 
 def _reason(error: Exception) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.metrics.analysis.temperature import Temperature, calibration_of, fit_temperature, top_scores
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords
 
 
 class Column(NamedTuple):
@@ -39,7 +40,7 @@ class Answers:
         records: of an evaluation that kept the logits.
     """
 
-    records: SampleRecords
+    records: SampleAnswers
 
     def __len__(self) -> int:
         return len(self.records.sample_ids)
@@ -47,7 +48,7 @@ class Answers:
     @cached_property
     def columns(self) -> list[Column]:
         """One column of answers; of several tasks one for each."""
-        logits, targets = self.records.logits, self.records.targets
+        logits, targets = torch.from_numpy(self.records.logits), torch.from_numpy(self.records.targets)
         images = torch.arange(len(self))
         if self.records.kind == "tasks":
             return [Column(logits[:, k], targets[:, k], images) for k in range(targets.shape[1])]
@@ -108,12 +109,12 @@ class Answers:
         """Yield of each class the images that may be taken for it: their positions, its probability, and
         whether it is right. An image with one label may be taken for the best class alone."""
         if self.records.kind == "several":
-            scores = (self.records.logits.double() / temperatures).sigmoid()
-            for number, targets in enumerate(self.records.targets.T):
+            scores = (torch.from_numpy(self.records.logits).double() / temperatures).sigmoid()
+            for number, targets in enumerate(torch.from_numpy(self.records.targets).T):
                 known = (targets >= 0).nonzero().flatten()
                 yield known, scores[known, number], targets[known] >= 0.5
             return
-        scores = self.scores(temperatures)
+        scores, is_right = self.scores(temperatures), torch.from_numpy(self.records.is_right)
         for number in range(self.records.logits.shape[1]):
-            own = (self.records.predicted == number).nonzero().flatten()
-            yield own, scores[own], self.records.is_right[own]
+            own = torch.from_numpy(np.flatnonzero(self.records.predicted == number))
+            yield own, scores[own], is_right[own]

@@ -31,7 +31,7 @@ def measured(
     found = answers.fit()
     count, values = len(answers), torch.tensor([[each.useful for each in found]], dtype=torch.float64)
     every = values.expand(count, -1)
-    is_single = answers.records.kind != "several"
+    is_single, is_right = answers.records.kind != "several", torch.from_numpy(answers.records.is_right)
     others = _temperatures_of_other_half(answers, found) if count > 1 else None
     thresholds = None if precision is None else class_thresholds(_pairs(answers, every), precision)
     checked: dict[str, int] = {}
@@ -44,7 +44,7 @@ def measured(
             before=answers.calibration(torch.ones_like(every)),
             after=answers.calibration(every),
             held_out=answers.calibration(others) if others is not None else {},
-            curve=risk_curve(answers.scores(every), answers.records.is_right) if is_single else None,
+            curve=risk_curve(answers.scores(every), is_right) if is_single else None,
             precision=thresholds,
             precision_held_out=checked,
         ),

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from ding_cls.answers.evaluation.report import Evaluation
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords, folder_of, list_of, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import folder_of, list_of, sample_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +13,11 @@ class EvaluationReport(Evaluation):
     """What a checkpoint makes of a split.
 
     Attributes:
-        records: what it makes of each sample.
         dataset: the split.
         cfg: the config, for this machine.
         intervals: as in `Evaluation`, like all that is not named here; empty on other ranks than the first.
     """
 
-    records: SampleRecords
     dataset: Any
     cfg: Any
 
@@ -39,8 +35,3 @@ class EvaluationReport(Evaluation):
     def paths(self) -> Sequence[str]:
         """What each sample of the dataset is called."""
         return sample_paths(self.dataset)
-
-    @property
-    def predictions(self) -> dict[str, torch.Tensor]:
-        """``sample_ids``, ``targets`` and ``logits`` in the order of the data, where logits were kept."""
-        return {name: getattr(self.records, name) for name in ("sample_ids", "targets", "logits")}

@@ -233,7 +233,7 @@ def limits(predictor: Predictor, *, has_calibration: bool) -> list[str]:
 
 
 def _evaluated_counts(found: EvaluationReport) -> list[int]:
-    counts: list[int] = found.records.by_class(len(found.classes))["images"].long().tolist()
+    counts: list[int] = found.records.by_class(len(found.classes))["images"].astype(int).tolist()
     return counts
 
 

@@ -5,20 +5,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from ding_cls.answers.evaluation.files import plain
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.common.command import is_part_of_whole
 from ding_cls.common.process import launched_world_size
 from ding_cls.common.tables import SEPARATOR, checked_ending, write_table
 from ding_cls.data.labels import sample_names
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.inference.saved_run import label_threshold
 from ding_cls.metrics import IMetric, SumMetric, build_metric
 from ding_cls.pipeline.checks.labels import described_metric_of
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
 from ding_cls.worker.evaluation.results import takes_counts
 
 Kind = Literal["one", "several", "tasks"]
@@ -86,18 +88,18 @@ def average_predictions(
     first = evaluate_checkpoint(checkpoints[0], **settings)
     if is_part_of_whole():
         warn_left_out(first.dataset, is_whole=True)
-    targets = first.predictions["targets"]
-    total = probabilities(first.predictions["logits"], targets)
+    targets = torch.from_numpy(first.records.targets)
+    total = probabilities(torch.from_numpy(first.records.logits), targets)
     for checkpoint in checkpoints[1:]:
         other = evaluate_checkpoint(checkpoint, **settings)
         _check_alike(first, other, checkpoints[0], checkpoint)
-        total = total + probabilities(other.predictions["logits"], targets)
+        total = total + probabilities(torch.from_numpy(other.records.logits), targets)
     mean = total / len(checkpoints)
     metric = build_metric(described_metric_of(first.cfg.policy.eval.metric, kind_of(targets)))
     result = result_of(metric, logits_of(mean, targets), targets)
     averaged = AveragedPrediction(result, sample_names(first.dataset), first.classes, targets, mean)
     if out is not None:
-        rows = lines(averaged.probabilities, targets, averaged.classes)
+        rows = lines(mean, targets, averaged.classes, threshold=label_threshold(first.cfg))
         named_rows = ((name, *row) for name, row in zip(averaged.names, rows, strict=True))
         write_table(out, ("path", "label", "predicted", "score"), named_rows)
     return averaged
@@ -126,8 +128,10 @@ def kind_of(targets: torch.Tensor) -> Kind:
 
 
 def probabilities(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return `probabilities_of` logits, for labels as the targets show them."""
-    return probabilities_of(logits, kind_of(targets))
+    """Return probabilities, float64: over the classes together, or of each by itself where a sample may have
+    several labels."""
+    exact = logits.double()
+    return exact.sigmoid() if kind_of(targets) == "several" else exact.softmax(-1)
 
 
 def logits_of(probability: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -149,16 +153,17 @@ def result_of(metric: IMetric, logits: torch.Tensor, targets: torch.Tensor) -> d
 
 
 def lines(
-    probability: torch.Tensor, targets: torch.Tensor, classes: Sequence[str]
+    probability: torch.Tensor, targets: torch.Tensor, classes: Sequence[str], *, threshold: float
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (label, predicted, score) of each sample: class names, and the probability of what is predicted.
 
-    Several of them stand in one cell, with `SEPARATOR` between. A network that gives NaN predicts nothing.
+    Several of them stand in one cell, with `SEPARATOR` between: those from the threshold on. A network that
+    gives NaN predicts nothing.
     """
-    kind = kind_of(targets)
-    numbers, unused = torch.arange(len(targets)), torch.ones(len(targets), dtype=torch.bool)
-    predicted, scores = predicted_of(probability, kind)
-    records = SampleRecords(kind, numbers, targets, predicted, scores, unused, torch.empty(0))
+    scores, numbers = probability.numpy(), np.arange(len(targets))
+    records = SampleAnswers.of(
+        kind_of(targets), numbers, targets.numpy(), scores, threshold=threshold, scores=scores
+    )
     for _, _, label, _, guess, score, _ in records.rows([""] * len(targets), classes):
         shown = ["nan" if each is None else f"{each:.6f}" for each in _as_list(score)]
         yield _joined(label), _joined(guess), SEPARATOR.join(shown)
@@ -175,5 +180,5 @@ def _as_list(value: Any) -> list[Any]:
 def _check_alike(first: EvaluationReport, other: EvaluationReport, name: object, other_name: object) -> None:
     if other.classes != first.classes:
         raise DataError(f"'{other_name}' has other classes than '{name}'; average networks of one task")
-    if not torch.equal(other.predictions["targets"], first.predictions["targets"]):
+    if not np.array_equal(other.records.targets, first.records.targets):
         raise DataError(f"'{other_name}' was evaluated on other samples than '{name}'; name them with data=")

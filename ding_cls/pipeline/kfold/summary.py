@@ -24,6 +24,7 @@ from ding_cls.config import checked_config
 from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
+from ding_cls.inference.saved_run import label_threshold
 from ding_cls.metrics import Display, build_metric, digits_of, is_percentage, show_value
 from ding_cls.pipeline.checks.labels import described_metric_of
 from ding_cls.pipeline.kfold.files import (
@@ -124,8 +125,11 @@ def kfold_summary(
     out_of_fold = None
     if not missing:
         columns = _gathered(files, record["num_samples"])
-        out_of_fold = _evaluated(folder, columns, allow_code=allow_code)
-        _write_out_of_fold(folder, columns, record["classes"], use_last=use_last)
+        cfg = _config(folder, allow_code=allow_code)
+        out_of_fold = _evaluated(cfg, columns)
+        _write_out_of_fold(
+            folder, columns, record["classes"], threshold=label_threshold(cfg), use_last=use_last
+        )
     test = averaged_file(folder, use_last=use_last)
     found = KFoldResult(
         run_folder=folder,
@@ -209,14 +213,18 @@ def _fold_result(folder: Path, file: Path) -> FoldResult:
     return FoldResult(**{**values, "result": result, "checkpoint": checkpoint})
 
 
-def _evaluated(folder: Path, columns: Mapping[str, npt.NDArray[Any]], *, allow_code: bool) -> dict[str, Any]:
-    """Return the results of the config's metric over the samples of all folds."""
+def _config(folder: Path, *, allow_code: bool) -> Any:
+    """Return the config of all folds."""
     cfg, _ = read_config_with_origins(folder / CONFIG_NAME)
     import_user_code(cfg, is_allowed=allow_code)
     classes: dict[str, Any] = dict(PARTS)
-    described = checked_config(cfg, None, **classes).policy.eval.metric
+    return checked_config(cfg, None, **classes)
+
+
+def _evaluated(cfg: Any, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Return the results of the config's metric over the samples of all folds."""
     logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
-    metric = build_metric(described_metric_of(described, kind_of(targets)))
+    metric = build_metric(described_metric_of(cfg.policy.eval.metric, kind_of(targets)))
     return {**result_of(metric, logits, targets), "num_samples": len(targets)}
 
 
@@ -240,11 +248,17 @@ def _gathered(files: Mapping[int, tuple[Path, Path]], num_samples: int) -> dict[
 
 
 def _write_out_of_fold(
-    folder: Path, columns: Mapping[str, npt.NDArray[Any]], classes: Sequence[str], *, use_last: bool
+    folder: Path,
+    columns: Mapping[str, npt.NDArray[Any]],
+    classes: Sequence[str],
+    *,
+    threshold: float,
+    use_last: bool,
 ) -> None:
-    write_arrays(whole_file(folder, "out_of_fold.npz", use_last=use_last), columns)
     logits, targets = (torch.from_numpy(columns[name]) for name in ("logits", "targets"))
-    found = lines(probabilities(logits, targets), targets, classes)
+    own = {"threshold": threshold} if kind_of(targets) == "several" else {}
+    write_arrays(whole_file(folder, "out_of_fold.npz", use_last=use_last), {**columns, **own})
+    found = lines(probabilities(logits, targets), targets, classes, threshold=threshold)
     known = (columns[name].tolist() for name in ("sample_ids", "names", "folds"))
     rows = ((number, name, *line, fold) for number, name, fold, line in zip(*known, found, strict=True))
     header = ("sample", "path", "label", "predicted", "score", "fold")

@@ -196,7 +196,7 @@ def _class_facts(
 ) -> Iterator[tuple[str, str]]:
     """Yield the images of each class by split; of many classes the range, and the classes with fewest."""
     names = readable_names(report.classes)
-    counts = {"evaluated": report.records.by_class(len(names))["images"].long().tolist()}
+    counts = {"evaluated": report.records.by_class(len(names))["images"].astype(int).tolist()}
     now = SampleList.of(report.dataset).digest
     for split, facts in known_splits(run):
         if facts["digest"] == now and report.split in (None, split):

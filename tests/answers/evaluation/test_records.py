@@ -39,8 +39,13 @@ def test_rows_mistakes_and_classes_are_those_of_an_evaluation_by_torch(
     assert found.mistakes() == expected.mistakes()
     assert found.is_right.tolist() == expected.is_right.tolist()
     for name, values in expected.by_class(3).items():
-        assert found.by_class(3)[name] == pytest.approx(values.numpy()), name
-    assert found.without_logits().logits.shape[0] == 0
+        assert found.by_class(3)[name] == pytest.approx(values), name
+
+
+def test_what_is_kept_without_logits_does_not_hold_their_memory() -> None:
+    answers = SampleAnswers.of("one", np.arange(5), np.array([1, 1, 2, 0, 0]), LOGITS, threshold=0.5)
+    lean = answers.without_logits().logits
+    assert (lean.shape, lean.base) == ((0, 3), None)
 
 
 def test_guesses_are_those_of_tensors() -> None:

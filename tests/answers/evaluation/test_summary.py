@@ -4,23 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.answers.evaluation.summary import print_evaluation, printable
 from ding_cls.data import SyntheticDataset
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords
 
 
 def report_of(
     num_classes: int, targets: list[int], predicted: list[int], result: dict[str, Any], **changes: Any
 ) -> EvaluationReport:
-    given, found = torch.tensor(targets), torch.tensor(predicted)
-    scores = torch.linspace(0.5, 0.99, len(targets), dtype=torch.float64)
-    records = SampleRecords(
-        "one", torch.arange(len(targets)), given, found, scores, given == found, torch.zeros(0)
-    )
+    given, found = np.array(targets), np.array(predicted)
+    scores = np.linspace(0.5, 0.99, len(targets))
+    records = SampleAnswers("one", np.arange(len(targets)), given, found, scores, given == found, np.zeros(0))
     dataset = SyntheticDataset(len(targets), num_classes, 8)
     report = EvaluationReport(
         result=result,

@@ -137,6 +137,16 @@ def test_arrays_of_any_kind_of_labels(
     assert (found.losses is not None) == has_losses
 
 
+def test_labels_in_arrays_are_cut_at_the_threshold_of_their_run(workdir: Path) -> None:
+    columns = {"sample_ids": np.arange(2), "targets": np.eye(2, dtype=np.float32)}
+    write_arrays(Path("old.npz"), {**columns, "logits": np.eye(2) * 2 - 2})
+    write_arrays(Path("a.npz"), {**columns, "logits": np.eye(2) * 2 - 2, "threshold": 0.4})
+    assert judged("a.npz").is_right.tolist() == judged("old.npz").is_right.tolist() == [True, True]
+    write_arrays(Path("low.npz"), {**columns, "logits": np.eye(2) * 2 - 2, "threshold": 0.1})
+    found = judged("low.npz")
+    assert (found.is_right.tolist(), list(found.predicted)) == ([False, False], ["0|1", "0|1"])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

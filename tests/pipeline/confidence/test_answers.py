@@ -1,20 +1,16 @@
 """Answers of one label, several, and several tasks, as columns that share a temperature."""
 
+import numpy as np
 import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.pipeline.confidence.answers import Answers
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords, predicted_of, probabilities_of
 
 
 def answers_of(kind: str, logits: torch.Tensor, targets: torch.Tensor) -> Answers:
     """Return answers as an evaluation records them."""
-    predicted, scores = predicted_of(probabilities_of(logits, kind), kind, logits)
-    own = targets.argmax(1) if kind == "one" and targets.dim() == 2 else targets
-    is_right = ((predicted == (own == 1)) | (own < 0)) if kind == "several" else predicted == own
-    is_right = is_right.all(1) if is_right.dim() == 2 else is_right
-    return Answers(
-        SampleRecords(kind, torch.arange(len(logits)), targets, predicted, scores, is_right, logits)
-    )
+    columns = (np.arange(len(logits)), targets.numpy(), logits.numpy())
+    return Answers(SampleAnswers.of(kind, *columns, threshold=0.5))
 
 
 def drawn(*shape: int) -> torch.Tensor:

@@ -9,15 +9,10 @@ import pytest
 import torch
 from sklearn.metrics import precision_recall_fscore_support
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.data import ConcatDataset, ImageNetDataset, Preprocessing, SubsetDataset, SyntheticDataset
 from ding_cls.pipeline.checks.labels import Labels
-from ding_cls.pipeline.evaluation.sample_records import (
-    Recorder,
-    SampleRecords,
-    folder_of,
-    predicted_of,
-    sample_paths,
-)
+from ding_cls.pipeline.evaluation.sample_records import Recorder, folder_of, sample_paths
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 from tests.conftest import write_pictures
@@ -26,7 +21,9 @@ NAN = float("nan")
 CLASSES = ("ash", "birch", "cedar")
 
 
-def recorded(logits: Any, targets: Any, labels: Labels, *, size: int = 2) -> SampleRecords:
+def recorded(
+    logits: Any, targets: Any, labels: Labels, *, size: int = 2, threshold: float = 0.5
+) -> SampleAnswers:
     """Return the records of logits that come in batches."""
     rows, targets = torch.as_tensor(logits, dtype=torch.float32), torch.as_tensor(targets)
 
@@ -37,7 +34,7 @@ def recorded(logits: Any, targets: Any, labels: Labels, *, size: int = 2) -> Sam
         return rows[batch.sample_ids]
 
     mode = EvalMode(forward, nothing, nothing, nothing, dict, nothing)
-    recorder = Recorder(mode, labels, keep_logits=True)
+    recorder = Recorder(mode, labels, keep_logits=True, threshold=threshold)
     for begin in range(0, len(rows), size):
         ids = torch.arange(begin, min(begin + size, len(rows)))
         batch = Batch(images=torch.zeros(len(ids), 3, 1, 1), targets=targets[ids], sample_ids=ids)
@@ -113,7 +110,7 @@ def test_classes_are_those_of_scikit_learn(size: int) -> None:
     )
     found = records.by_class(12)
     for name, values in zip(("precision", "recall", "f1"), expected, strict=False):
-        assert found[name].numpy() == pytest.approx(100 * values)
+        assert found[name] == pytest.approx(100 * values)
     assert found["images"].tolist() == expected[3].tolist()
 
 
@@ -131,7 +128,7 @@ def test_paths_lead_to_the_files(tmp_path: Path) -> None:
 
 
 def test_a_label_is_predicted_from_the_threshold_on() -> None:
-    predicted, _ = predicted_of(
-        torch.tensor([[0.39, 0.4, 0.6]], dtype=torch.float64), "several", threshold=0.4
-    )
-    assert predicted.tolist() == [[False, True, True]]
+    records = recorded([[-0.1, 0.0, 0.1]], [[0.0, 1, 1]], Labels("several"), threshold=0.5)
+    assert records.predicted.tolist() == [[False, True, True]]
+    lower = recorded([[-0.1, 0.0, 0.1]], [[0.0, 1, 1]], Labels("several"), threshold=0.4)
+    assert (lower.predicted.tolist(), lower.threshold) == ([[True, True, True]], 0.4)

@@ -19,21 +19,25 @@ ALONE = "policy.learn.learner.dataloader.num_workers=0"
 
 def test_one_class_several_labels_and_several_tasks_are_told_by_name() -> None:
     shares = torch.tensor([[0.2, 0.7, 0.1], [0.5, 0.5, 0.0], [float("nan"), 0.2, 0.3]])
-    assert list(lines(shares, torch.tensor([1, 2, 0]), CLASSES)) == [
+    assert list(lines(shares, torch.tensor([1, 2, 0]), CLASSES, threshold=0.5)) == [
         ("big birch", "big birch", "0.700000"),
         ("fir", "ash", "0.500000"),
         ("ash", "", "nan"),
     ]
     labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, -1.0, 0.0], [1.0, 1.0, 1.0]])
-    assert list(lines(torch.tensor([[0.9, 0.5, 0.1], [0.1] * 3, [0.0, 1.0, 1.0]]), labels, CLASSES)) == [
+    assert list(
+        lines(torch.tensor([[0.9, 0.5, 0.1], [0.1] * 3, [0.0, 1.0, 1.0]]), labels, CLASSES, threshold=0.5)
+    ) == [
         ("ash|fir", "ash|big birch", "0.900000|0.500000"),
         ("", "", ""),
         ("ash|big birch|fir", "big birch|fir", "1.000000|1.000000"),
     ]
+    (row,) = lines(torch.tensor([[0.9, 0.5, 0.1]]), labels[:1], CLASSES, threshold=0.6)
+    assert row == ("ash|fir", "ash", "0.900000")
     soft = torch.tensor([[0.2, 0.8, 0.0]])
-    assert list(lines(shares[:1], soft, CLASSES)) == [("big birch", "big birch", "0.700000")]
+    assert list(lines(shares[:1], soft, CLASSES, threshold=0.5)) == [("big birch", "big birch", "0.700000")]
     tasks = torch.tensor([[[0.2, 0.7, 0.1], [0.8, 0.1, 0.1]]])
-    assert list(lines(tasks, torch.tensor([[1, 2]]), CLASSES)) == [
+    assert list(lines(tasks, torch.tensor([[1, 2]]), CLASSES, threshold=0.5)) == [
         ("big birch|fir", "big birch|ash", "0.700000|0.800000")
     ]
 

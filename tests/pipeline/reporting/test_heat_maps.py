@@ -52,7 +52,7 @@ def test_without_the_package_the_page_says_how_to_get_it(
 def test_no_answer_and_several_labels_have_no_map(
     found: EvaluationReport, preprocessing: PipelinePreprocessing
 ) -> None:
-    predicted = found.records.predicted.clone()
+    predicted = found.records.predicted.copy()
     predicted[4] = len(found.classes)
     bad = replace(found, records=replace(found.records, predicted=predicted))
     several = replace(found, records=replace(found.records, kind="several"))

@@ -47,9 +47,9 @@ def _flipped(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _share_found(found: Any, is_wrong: np.ndarray) -> float:
     records = found.records
-    order = find_label_errors(records.logits.numpy(), records.targets.numpy()).order
+    order = find_label_errors(records.logits, records.targets).order
     first = order[: len(order) // 10]
-    return float(is_wrong[records.sample_ids.numpy()[first]].sum() / is_wrong.sum())
+    return float(is_wrong[records.sample_ids[first]].sum() / is_wrong.sum())
 
 
 def test_flipped_labels_of_held_out_digits_come_first(tmp_path: Path) -> None:

@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.data import SyntheticDataset
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.pipeline.evaluate import evaluate
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords
 from ding_cls.pipeline.reporting import report as module
 from ding_cls.pipeline.reporting.report import default_path, gather_record, report, run_folder_of
 from ding_cls.report import ReportRecord, write_report_page
@@ -142,9 +143,7 @@ def _synthetic(found: EvaluationReport, count: int, num_classes: int) -> Evaluat
     is_right = torch.rand(count, generator=random) < 0.7
     answers = torch.where(is_right, targets, torch.randint(num_classes, (count,), generator=random))
     logits[torch.arange(count), answers] += 4 + 4 * torch.rand(count, generator=random)
-    scores, predicted = logits.softmax(1).max(1)
-    ids = torch.arange(count)
-    records = SampleRecords("one", ids, targets, predicted, scores.double(), predicted == targets, logits)
+    records = SampleAnswers.of("one", np.arange(count), targets.numpy(), logits.numpy(), threshold=0.5)
     dataset = SyntheticDataset(count, num_classes, 224)
     return replace(found, records=records, num_samples=count, dataset=dataset, classes=dataset.classes)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from ding_cls.answers.evaluation.records import SampleAnswers
 from ding_cls.metrics.calibration import CalibrationError
 from ding_cls.pipeline.evaluate import evaluate, evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import SampleRecords, sample_paths
+from ding_cls.pipeline.evaluation.sample_records import sample_paths
 from ding_cls.pipeline.reporting.samples import (
     class_scores,
     judged_samples,
@@ -21,10 +22,8 @@ from ding_cls.pipeline.reporting.samples import (
 from ding_cls.report import worst_mistakes
 
 
-def _records(logits: torch.Tensor, targets: torch.Tensor) -> SampleRecords:
-    scores, predicted = logits.double().softmax(1).max(1)
-    ids = torch.arange(len(targets))
-    return SampleRecords("one", ids, targets, predicted, scores, predicted == targets, logits)
+def _records(logits: torch.Tensor, targets: torch.Tensor) -> SampleAnswers:
+    return SampleAnswers.of("one", np.arange(len(targets)), targets.numpy(), logits.numpy(), threshold=0.5)
 
 
 def test_samples_are_those_of_the_evaluation_and_mistakes_have_its_order(found: EvaluationReport) -> None:
@@ -37,7 +36,7 @@ def test_samples_are_those_of_the_evaluation_and_mistakes_have_its_order(found: 
 
 
 def test_an_answer_that_is_no_number_is_no_class(found: EvaluationReport) -> None:
-    predicted = found.records.predicted.clone()
+    predicted = found.records.predicted.copy()
     predicted[0] = len(found.classes)
 
     samples = judged_samples(replace(found, records=replace(found.records, predicted=predicted)))
