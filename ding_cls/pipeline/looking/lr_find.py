@@ -67,7 +67,7 @@ def lr_find(
     """Train for at most ``NUM_UPDATES`` updates while the rate grows from 1e-7 to 10, and keep nothing.
 
     All else is as in the run: data, order, augmentation, network, weights, optimizer, factors of parameter
-    groups. Warm-up, schedules and weight averages are left out.
+    groups. Warm-up, schedules, weight averages and what ``recipes`` change on the way are left out.
 
     Args:
         config: as in ``train``.
@@ -125,10 +125,12 @@ _NOTHING: dict[str, Any] = {
 def _grow_rate(cfg: Any) -> None:
     """Let a config's rate grow by the same factor each update, and nothing else follow a schedule."""
     gamma = (LAST_RATE / FIRST_RATE) ** (1 / (NUM_UPDATES - 1))
-    settings = {
+    settings: dict[str, Any] = {
         "learning_rate": FIRST_RATE,
         "lr_schedule": {"type": "Exp", "gamma": gamma, "by_epoch": False},
         "max_iters": NUM_UPDATES,
+        # They would begin amid the sweep, or be refused for a later begin than its end.
+        "recipes": [],
         **dict.fromkeys(("momentum_schedule", "weight_decay_schedule", "auto_scale_lr", "swa"), None),
     }
     for name in _OF_A_SCHEDULE:

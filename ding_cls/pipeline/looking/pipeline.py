@@ -1,6 +1,6 @@
 """What the pipeline does to the images of a run: samples of its first epoch, as they come in and go out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Literal, TypeAlias
@@ -15,8 +15,14 @@ from ding_cls.data import BatchMixing, Normalization, PipelinePreprocessing, Tra
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.looking.display import Pixels, displayed, displayed_tensor, value_line
 from ding_cls.pipeline.looking.opening import OpenedConfig, training_loader
-from ding_cls.pipeline.looking.trace import Traced, described_step, pipelines_of, traced_sample
-from ding_cls.policy.stages import stages_of
+from ding_cls.pipeline.looking.trace import (
+    Traced,
+    described_step,
+    later_stages,
+    pipelines_of,
+    steps_of_batch,
+    traced_sample,
+)
 from ding_cls.report.sheet import Cell, draw_sheet
 from ding_cls.types import SampleKey
 
@@ -77,13 +83,12 @@ def view_pipeline(opened: OpenedConfig, *, split: Split = "train", number: int =
     cfg = opened.cfg
     train_set, eval_set = opened.datasets()
     preprocessing = preprocessing_of(cfg)
-    augments: list[Any] = []
+    augments, later = [], list[str]()
     if split == "train":
         dataset, seed, loader = train_set, cfg.seed, training_loader(cfg, train_set)
         keys = list(islice(chain.from_iterable(loader.keys()), number))
         about = f"the first {len(keys)} of epoch 1, seed {seed}"
-        chosen = stages_of(cfg.policy.learn)[0].batch_augments or []
-        augments = [chosen] if isinstance(chosen, Mapping) else list(chosen)
+        augments, later = cfg.policy.learn.batch_augments, [*later_stages(cfg.policy.learn)]
     else:
         dataset, seed = eval_set, 0
         keys = list(dict.fromkeys(SampleKey(0, place * len(dataset) // number) for place in range(number)))
@@ -96,7 +101,8 @@ def view_pipeline(opened: OpenedConfig, *, split: Split = "train", number: int =
     lines = [
         f"{kind} images: {len(dataset):,} in {len(train_set.classes):,} classes; {about}",
         *_step_lines(dataset, preprocessing, views),
-        *(f"  batch: {described_step(each)}" for each in augments),
+        *(f"  batch: {each}" for each in steps_of_batch(augments)),
+        *(f"  {each}" for each in later),
         *_remarks(views),
         f"in the network: {value_line([each.network for each in views])}",
     ]

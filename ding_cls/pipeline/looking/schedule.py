@@ -10,6 +10,7 @@ from ding_cls.config.run_length import num_updates
 from ding_cls.optim import LrScheduler
 from ding_cls.pipeline.build import build_network
 from ding_cls.pipeline.looking.opening import OpenedConfig, training_loader
+from ding_cls.pipeline.looking.trace import later_stages
 from ding_cls.policy.optimizer import build_lr_scheduler, build_optimizer, learning_rate_of
 from ding_cls.report.schedule import ParamGroup, ScheduleForecast
 
@@ -41,7 +42,7 @@ def forecast_schedule(opened: OpenedConfig) -> ScheduleForecast:
     for begin, end in _jumps(rows):
         rows |= {each: _settings(scheduler, optimizer, each) for each in range(begin + 1, end)}
     positions = tuple(sorted(rows))
-    remarks = []
+    remarks = [*later_stages(learn)]
     if scheduler.follows_results:
         remarks.append(
             "the schedule follows the results of evaluations: it is drawn as if they got better all along"

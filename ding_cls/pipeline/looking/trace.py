@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ding_cls.common.counting import counted
 from ding_cls.data import Compose, Normalization, innermost
 from ding_cls.data.loader import load_sample
 from ding_cls.data.transforms.array_ops import Array, as_array
 from ding_cls.data.transforms.compose import Described, Step, step_name, unwatched
 from ding_cls.errors import DataError
+from ding_cls.policy.stages import stages_of
 from ding_cls.types import SampleKey
 
 _MAX_LINE = 300
@@ -94,6 +96,29 @@ def described_step(described: Described) -> str:
     name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
     given = ", ".join(f"{key}={value!r}" for key, value in described.items() if key != "type")
     return _shortened(f"{name}({given})")
+
+
+def steps_of_batch(augments: Any) -> list[str]:
+    """Return batch augmentations, one or several, as `described_step` shows a step."""
+    return [
+        described_step(each) for each in ([augments] if isinstance(augments, Mapping) else augments or ())
+    ]
+
+
+def later_stages(learn: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what each of ``policy.learn.recipes`` changes, and when.
+
+    Args:
+        learn: the config's section, compiled.
+
+    Raises:
+        ConfigError: a recipe that cannot be used.
+    """
+    for stage in stages_of(learn)[1:]:
+        begin = counted(stage.begin, "epoch" if stage.by_epoch else "update")
+        batch = ", ".join(steps_of_batch(stage.batch_augments)) or "no batch augmentations"
+        loss = stage.loss if isinstance(stage.loss, str | None) else described_step(stage.loss)
+        yield f"after {begin}: {batch}{f', loss {loss}' if loss else ''}"
 
 
 @contextmanager

@@ -41,6 +41,19 @@ def test_it_trains_the_run_that_the_words_describe(picture_folder: Path, workdir
     assert tree(workdir) == {}
 
 
+def test_what_a_run_changes_on_its_way_is_left_out(
+    picture_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NUM_UPDATES", 4)
+    monkeypatch.setattr(module, "MIN_UPDATES", 4)
+    arguments: dict[str, Any] = {"data": picture_folder, "model": "lenet5", "seed": 3}
+    # The first begins within the sweep; the second after its end, which was refused.
+    later = [{"action_iter": 2, "loss": {"type": "FocalLoss"}}, {"action_iter": 50, "batch_augments": []}]
+    words = [*SETTINGS, "policy.learn.max_iters=100"]
+    found = lr_find(**arguments, overrides=[*words, f"policy.learn.recipes={later}"])
+    assert found.losses.tolist() == lr_find(**arguments, overrides=words).losses.tolist()
+
+
 def test_a_loss_that_is_never_finite_is_named(
     picture_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,9 @@ def described(folder: Path, *steps: Any, **normalize: Any) -> dict[str, Any]:
 
 def test_the_network_of_a_real_run_gets_what_is_shown(picture_folder: Path, workdir: Path) -> None:
     mixing = [*SETTINGS, "policy.learn.batch_augments=[{type: Mixup, prob: 0.5}, {type: CutMix, prob: 0.5}]"]
-    view = viewed(data=picture_folder, overrides=mixing, number=9)
+    later = "policy.learn.recipes=[{action_iter: 3, batch_augments: []}]"
+    view = viewed(data=picture_folder, overrides=[*mixing, later], number=9)
+    assert "  after 3 updates: no batch augmentations" in view.lines
     assert list(workdir.iterdir()) == []
 
     network = Recorder()

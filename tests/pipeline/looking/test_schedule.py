@@ -82,3 +82,9 @@ def test_groups_are_those_of_the_network() -> None:
     ]
     assert sum(each.num_tensors for each in forecast.groups) == 6
     assert any(each.first.endswith("bias") for each in forecast.groups)
+
+
+def test_what_recipes_change_is_a_remark() -> None:
+    found = foretold("policy.learn.recipes=[{action_epoch: 2, loss: {type: FocalLoss}}]")
+    assert found.remarks == ("after 2 epochs: no batch augmentations, loss FocalLoss()",)
+    assert schedule_lines(found)[-1] == found.remarks[0]

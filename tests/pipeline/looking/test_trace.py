@@ -9,7 +9,7 @@ import torch
 from ding_cls.data import BaseDataset, Compose, ConcatDataset, CustomDataset, ImageNetDataset, SubsetDataset
 from ding_cls.data.loader import load_sample
 from ding_cls.data.transforms.compose import unwatched
-from ding_cls.pipeline.looking.trace import described_step, pipelines_of, traced_sample
+from ding_cls.pipeline.looking.trace import described_step, later_stages, pipelines_of, traced_sample
 from ding_cls.types import SampleKey
 
 KEY = SampleKey(0, 3)
@@ -99,3 +99,17 @@ def test_steps_as_text() -> None:
     ]
     assert len(pipeline.described) == len(pipeline.steps)
     assert len(described_step({"type": "Albu", "transforms": [{"type": "Blur"}] * 99})) == 300
+
+
+def test_what_changes_on_the_way_is_told_with_its_begin() -> None:
+    mixup = {"type": "Mixup", "alpha": 0.8}
+    recipes = [
+        {"action_epoch": 1, "loss": "Focalloss-2"},
+        {"action_epoch": 30, "batch_augments": [], "loss": {"type": "CrossEntropyLoss"}},
+    ]
+    learn = {"batch_augments": mixup, "recipes": recipes, "max_iters": None, "train_epoch": 40}
+    assert list(later_stages(learn)) == [
+        "after 1 epoch: Mixup(alpha=0.8), loss Focalloss-2",
+        "after 30 epochs: no batch augmentations, loss CrossEntropyLoss()",
+    ]
+    assert list(later_stages({**learn, "recipes": []})) == []
