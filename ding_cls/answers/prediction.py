@@ -116,14 +116,16 @@ class AnswerRule:
 
     def probabilities(self, logits: Floats) -> npt.NDArray[np.float64]:
         """Return the probabilities of logits: of each class by itself, or, with one label, of all classes."""
-        exact = logits.astype(np.float64)
+        found: npt.NDArray[np.float64] = logits.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             if self.has_several_labels:
-                several: npt.NDArray[np.float64] = 1 / (1 + np.exp(-exact))
-                return several
-            shares = np.exp(exact - exact.max(-1, keepdims=True))
-            one: npt.NDArray[np.float64] = shares / shares.sum(-1, keepdims=True)
-            return one
+                found = 1 / (1 + np.exp(-found))
+            else:
+                # In place: of many classes the room for copies takes longer than the numbers.
+                found -= found.max(-1, keepdims=True)
+                np.exp(found, out=found)
+                found /= found.sum(-1, keepdims=True)
+        return found
 
     def failed(self, path: str | None, error: str) -> Prediction:
         """Return the record of an image that cannot be answered, with the reason."""

@@ -75,9 +75,10 @@ class SampleAnswers:
             is_right = (((is_named == (targets == 1)) | (targets < 0)) & ~np.isnan(scores)).all(1)
             return cls(kind, sample_ids, targets, is_named, scores, is_right, logits, threshold)
         predicted = guessed_classes(logits)
-        # C is the number of no class: behind the last column stands what has no score.
-        missing = np.full((*scores.shape[:-1], 1), np.nan)
-        scores = np.take_along_axis(np.concatenate([scores, missing], -1), predicted[..., None], -1)[..., 0]
+        # C is the number of no class, which has no score.
+        last = scores.shape[-1] - 1
+        chosen = np.take_along_axis(scores, np.minimum(predicted, last)[..., None], -1)[..., 0]
+        scores = np.where(predicted > last, np.nan, chosen)
         is_right = predicted == _one_number(targets, kind)
         is_right = is_right.all(1) if is_right.ndim == 2 else is_right
         return cls(kind, sample_ids, targets, predicted, scores, is_right, logits, threshold)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ding_cls.answers.prediction import AnswerRule
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -99,9 +101,4 @@ def _blocks(logits: npt.NDArray[Any]) -> Iterator[tuple[slice, Floats]]:
     size = max(1, _BLOCK // logits.shape[1])
     for first in range(0, len(logits), size):
         rows = slice(first, first + size)
-        values = logits[rows].astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            values -= values.max(1, keepdims=True)
-            np.exp(values, out=values)
-            values /= values.sum(1, keepdims=True)
-        yield rows, values
+        yield rows, AnswerRule(()).probabilities(logits[rows])
