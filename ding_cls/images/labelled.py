@@ -29,7 +29,7 @@ from ding_cls.images.listing import (
 )
 from ding_cls.images.sample_text import below_their_folder, label_texts, listed
 from ding_cls.images.split_words import split_hinted
-from ding_cls.images.tables.columns import Columns, find_columns
+from ding_cls.images.tables.columns import Columns, find_columns, is_yes
 from ding_cls.images.tables.label_table import LabelTable, chosen_split, words_of_splits
 from ding_cls.images.tables.reading import Table, read_table
 from ding_cls.images.tables.remarks import named_columns, remarks_on
@@ -201,7 +201,10 @@ def _is_number(cell: str, classes: Sequence[str]) -> bool:
 def _reading(content: Table, columns: Columns, classes: Sequence[str], trained: str) -> dict[str, Any]:
     """Return how cells are read that may mean one label or several, by what the network was trained on."""
     if not isinstance(columns.label, str):
-        return {"labels": "tasks"} if trained == "tasks" else {}
+        flags = [content.names.index(name) for name in columns.label if columns.labels == "several"]
+        is_one_hot = all(sum(is_yes(cells[place]) for place in flags) == 1 for _, cells in content.rows)
+        is_alike = trained == "tasks" or (trained == "one" and is_one_hot)
+        return {"labels": trained} if is_alike else {}
     place = content.names.index(columns.label)
     cells = {cells[place] for _, cells in content.rows}
     if trained == "one":

@@ -88,6 +88,10 @@ def test_columns_of_flags_are_classes(tmp_path: Path) -> None:
     assert (images.kind, images.targets.tolist()) == ("several", [[0, 1], [1, 1]])
     tasks = labelled_images(tmp_path / "labels.csv", None, ("0", "1"), trained="tasks")
     assert (tasks.kind, tasks.targets.tolist()) == ("tasks", [[1, 0], [1, 1]])
+    # Of a network that answers one class they are that, where a single one of them is 1.
+    assert labelled_images(tmp_path / "labels.csv", None, ("fir", "ash")).kind == "several"
+    single = labelled_images(table(tmp_path, rows.replace("1,1", "0,1")), None, ("fir", "ash"))
+    assert (single.kind, single.targets.tolist()) == ("one", [1, 0])
 
 
 def test_a_table_has_its_splits(tmp_path: Path) -> None:
