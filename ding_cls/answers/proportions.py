@@ -4,7 +4,8 @@ import math
 
 Interval = tuple[float, float]
 
-_Z = 1.959963984540054
+Z_95 = 1.959963984540054
+"""So many standard errors to either side hold 95 % of a normal distribution."""
 
 
 def wilson(hits: int, count: int) -> Interval:
@@ -17,9 +18,9 @@ def wilson(hits: int, count: int) -> Interval:
     Source: Probable Inference, the Law of Succession, and Statistical Inference, Wilson 1927; Interval
     Estimation for a Binomial Proportion, Brown, Cai & DasGupta 2001, eq. 4.
     """
-    share, square = hits / count, _Z * _Z
+    share, square = hits / count, Z_95 * Z_95
     middle = (share + square / (2 * count)) / (1 + square / count)
-    half = _Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
+    half = Z_95 / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
     low, high = 100.0 * (middle - half), 100.0 * (middle + half)
     return (0.0 if hits == 0 else low), (100.0 if hits == count else high)
 

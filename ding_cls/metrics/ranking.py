@@ -7,8 +7,10 @@ order of the data does not matter.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
+from ding_cls.answers.evaluation.measures import PrecisionCurve
 from ding_cls.errors import ConfigError
 from ding_cls.metrics.base import METRICS, Direction, SumMetric
 from ding_cls.metrics.targets import check_labels, class_numbers, several_labels
@@ -37,7 +39,7 @@ class AveragePrecision(_OfScores):
     numbers ``(N,)`` are taken too. A class that no sample has gets None, and mAP is the mean over the others.
 
     Args:
-        mode: as in ``average_precision``.
+        mode: as in `PrecisionCurve.average`.
 
     Raises:
         ConfigError: there is no such mode.
@@ -106,28 +108,10 @@ def average_precision(
     Args:
         scores: float ``(N,)``.
         is_positive: bool ``(N,)``.
-        mode: 'integral': precision summed over the steps of recall. '11points': the mean of the best
-            precision at recall 0, 0.1, ..., 1 and beyond, as PASCAL VOC had it until 2009. 'area': the
-            integral of the best precision at each recall and beyond, as it has had it since.
-
-    Source: The PASCAL Visual Object Classes (VOC) Challenge, Everingham et al. 2010, section 4.2.
+        mode: as in `PrecisionCurve.average`.
     """
-    ordered, order = _without_nan(scores).sort(descending=True, stable=True)
-    hits = is_positive[order].double().cumsum(0)
-    if len(hits) == 0 or hits[-1] == 0:
-        return None
-    # A threshold cannot fall between equal scores.
-    is_last = torch.cat([ordered[1:] != ordered[:-1], torch.ones(1, dtype=torch.bool)])
-    places = torch.arange(1, len(hits) + 1, dtype=torch.float64)
-    precision, recall = (hits / places)[is_last], (hits / hits[-1])[is_last]
-    if mode != "integral":
-        precision = precision.flip(0).cummax(0).values.flip(0)
-    if mode == "11points":
-        # Recall is a quotient of whole numbers: compared with k / 10 without rounding.
-        reached = [precision[hits[is_last] * 10 >= k * hits[-1]] for k in range(11)]
-        return sum(each[0].item() for each in reached if len(each)) / 11
-    steps = torch.diff(recall, prepend=torch.zeros(1, dtype=torch.float64))
-    return float((steps * precision).sum())
+    found = PrecisionCurve(_without_nan(scores).numpy(), is_positive.numpy())
+    return found.average(np.ones(len(scores)), mode=mode)
 
 
 def auroc(scores: torch.Tensor, is_positive: torch.Tensor) -> float | None:

@@ -173,9 +173,9 @@ class SeveralLabels(Measure):
         return [each.astype(np.float64) for each in (guessed & has_class, guessed, has_class)]
 
     @cached_property
-    def _precisions(self) -> list[AveragePrecision]:
+    def _precisions(self) -> list[PrecisionCurve]:
         scores, _, targets, _ = self.columns
-        return [AveragePrecision(*each) for each in zip(scores.T, targets.T, strict=True)]
+        return [PrecisionCurve(*each) for each in zip(scores.T, targets.T, strict=True)]
 
     def proportions(self) -> dict[str, npt.NDArray[np.bool_]]:
         _, guessed, targets, has_nan = self.columns
@@ -191,7 +191,7 @@ class SeveralLabels(Measure):
     def result(self, counts: Counts) -> dict[str, Any]:
         hits, guesses, labels = (counts @ each for each in self._sums)
         is_asked = "mAP" in self.drawn or bool((counts == 1).all())
-        values = [each.value(counts) for each in self._precisions] if is_asked else []
+        values = [each.average(counts) for each in self._precisions] if is_asked else []
         there = [each for each in values if each is not None]
         return {
             "mAP": 100.0 * sum(there) / len(there) if there else float("nan"),
@@ -202,8 +202,8 @@ class SeveralLabels(Measure):
         }
 
 
-class AveragePrecision:
-    """The average precision of one class, in its integral form; see `ding_cls.metrics.ranking`.
+class PrecisionCurve:
+    """Precision and recall of one class, where all scores from a threshold on are taken for it.
 
     Args:
         scores: float64 ``(N,)`` without NaN.
@@ -218,18 +218,29 @@ class AveragePrecision:
         # A threshold cannot fall between equal scores.
         self._is_last = np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)]
 
-    def value(self, counts: Counts) -> float | None:
-        """Return it, in [0, 1]; None where nothing is positive.
+    def average(self, counts: Counts, *, mode: str = "integral") -> float | None:
+        """Return the average precision, in [0, 1]; None where nothing is positive.
 
         Args:
             counts: how often each sample counts, float64 ``(N,)``.
+            mode: 'integral': precision summed over the steps of recall. '11points': the mean of the best
+                precision at recall 0, 0.1, ..., 1 and beyond, as PASCAL VOC had it until 2009. 'area': the
+                integral of the best precision at each recall and beyond, as it has had it since.
+
+        Source: The PASCAL Visual Object Classes (VOC) Challenge, Everingham et al. 2010, section 4.2.
         """
         own = counts[self._order]
         hits, places = np.cumsum(own * self._is_positive), np.cumsum(own)
         if not len(hits) or not hits[-1]:
             return None
-        hits, places = hits[self._is_last], places[self._is_last]
-        return float((np.diff(hits / hits[-1], prepend=0.0) * ratio(hits, places)).sum())
+        hits, precision = hits[self._is_last], ratio(hits[self._is_last], places[self._is_last])
+        if mode != "integral":
+            precision = np.maximum.accumulate(precision[::-1])[::-1]
+        if mode == "11points":
+            # Recall is a quotient of whole numbers: compared with k / 10 without rounding.
+            reached = [precision[hits * 10 >= k * hits[-1]] for k in range(11)]
+            return sum(float(each[0]) for each in reached if len(each)) / 11
+        return float((np.diff(hits / hits[-1], prepend=0.0) * precision).sum())
 
 
 def build_measure(kind: str, *, threshold: float, topk: int | None = None) -> Measure:

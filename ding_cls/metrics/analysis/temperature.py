@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ding_cls.answers.proportions import Z_95
 from ding_cls.errors import DataError
 from ding_cls.metrics.base import plain_totals
 from ding_cls.metrics.calibration import CalibrationError, NegativeLogLikelihood
@@ -22,7 +23,6 @@ _TOLERANCE = 1e-6
 _CHUNK_VALUES = 1 << 16
 # exp(b * it) is 0 at every temperature, and its square is no infinity.
 _FAR_BELOW = -1e30
-_Z = 1.959963984540054
 _WIDEST = 100.0
 
 
@@ -96,7 +96,7 @@ def fit_temperature(logits: torch.Tensor, targets: torch.Tensor, *, start: float
         return Temperature(1.0, f"no temperature from {LIMITS[0]:g} to {LIMITS[1]:,g} is the best")
     before, after = (_sums(logits, targets, each) for each in (1.0, inverse))
     gain = before.loss - after.loss - (after.squares / after.second if after.second > 0 else math.inf)
-    spread = _Z * after.relative_error(inverse)
+    spread = Z_95 * after.relative_error(inverse)
     return Temperature(1 / inverse, "", (math.exp(-spread) / inverse, math.exp(spread) / inverse), gain)
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ding_cls.answers.evaluation.measures import (
-    AveragePrecision,
     ClassNumber,
     Measure,
+    PrecisionCurve,
     SeveralLabels,
     Tasks,
     build_measure,
@@ -129,7 +129,7 @@ def test_average_precision_of_drawn_samples_is_that_of_their_copies() -> None:
     kept = np.repeat(np.arange(40), counts)
     kept = kept[targets[kept] >= 0]
     expected = average_precision(torch.from_numpy(scores[kept]), torch.from_numpy(targets[kept] == 1))
-    assert AveragePrecision(scores, targets).value(counts.astype(float)) == pytest.approx(expected)
+    assert PrecisionCurve(scores, targets).average(counts.astype(float)) == pytest.approx(expected)
 
 
 def test_of_many_scores_mean_average_precision_has_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
