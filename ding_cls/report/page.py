@@ -6,10 +6,15 @@ or a class can run as code, and nothing is fetched.
 
 import base64
 import hashlib
+import io
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from ding_cls.errors import ConfigError
 
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 INSTALL = "pip install 'ding_cls[report]'"
+_QUALITY = 80
+# JPEG blurs an image of few pixels, and PNG costs little there.
+_PNG_UP_TO_PX = 48
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -71,6 +79,18 @@ def data_uri(image: bytes) -> str:
     """Return an image file of JPEG, PNG, GIF or WebP as an address that holds it; KeyError of another."""
     kinds = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"GI": "gif", b"RI": "webp"}
     return f"data:image/{kinds[image[:2]]};base64,{base64.b64encode(image).decode('ascii')}"
+
+
+def encoded(pixels: npt.NDArray[np.uint8], side_px: int) -> bytes:
+    """Return pixels ``(H, W, 3)`` as an image file whose longer side has at most ``side_px`` pixels."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    if max(image.size) <= _PNG_UP_TO_PX:
+        image.save(file, "PNG", optimize=True)
+    else:
+        image.save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
 
 
 def need_jinja2() -> None:

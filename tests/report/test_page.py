@@ -1,11 +1,14 @@
 """A page is one file: escaped, readable without a network."""
 
+import io
 import re
 from importlib.resources import files
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from ding_cls.report.page import data_uri, shown
+from ding_cls.report.page import data_uri, encoded, shown
 
 pytest.importorskip("jinja2")
 
@@ -19,6 +22,12 @@ def test_text_of_any_kind_becomes_readable() -> None:
 def test_an_image_is_an_address_of_its_kind() -> None:
     assert data_uri(b"\xff\xd8\xff") == "data:image/jpeg;base64,/9j/"
     assert data_uri(b"RIFF").startswith("data:image/webp;base64,")
+
+
+def test_few_pixels_are_kept_as_they_are() -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(8, 9, 3), dtype=np.uint8)
+
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded(pixels, 96)))), pixels)
 
 
 def _variables(css: str) -> dict[str, str]:

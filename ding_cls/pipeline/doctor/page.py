@@ -1,6 +1,5 @@
 """What the doctor has found, as one HTML page with the images of each finding side by side."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ from ding_cls.data.same_images import Source
 from ding_cls.data.tools.doctor.findings import SEVERITIES, Finding, Shown
 from ding_cls.errors import DataError
 from ding_cls.pipeline.doctor.report import DoctorReport, headline, name_below
-from ding_cls.report.page import render_page
+from ding_cls.report.page import encoded, render_page
 
 _SIDE_PX = 240
-_QUALITY = 80
 _MOST_IMAGES = 24
 _MOST_LINES = 100
 
@@ -80,13 +78,9 @@ def _image(shown: Shown, report: DoctorReport) -> dict[str, Any]:
 
 
 def _thumbnail(source: Source) -> bytes:
-    """Return a small JPEG of an image; empty where there is none to show."""
+    """Return a small file of an image; empty where there is none to show."""
     try:
         image = Image.fromarray(source) if isinstance(source, np.ndarray) else load_rgb(source or "")
     except (DataError, TypeError, ValueError):
         return b""
-    image = image.convert("RGB")
-    image.thumbnail((_SIDE_PX, _SIDE_PX))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()
+    return encoded(np.asarray(image.convert("RGB")), _SIDE_PX)

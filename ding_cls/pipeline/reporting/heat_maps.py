@@ -13,8 +13,9 @@ from ding_cls.inference.cam import heat_maps as maps_of
 from ding_cls.inference.cam import shown_pixels
 from ding_cls.inference.predictor import Predictor
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.reporting.pictures import encoded, seen_image
+from ding_cls.pipeline.reporting.pictures import seen_image
 from ding_cls.report.overlay import lay_over
+from ding_cls.report.page import encoded
 
 _SIDE_PX = 192
 _INSTALL = "pip install 'ding_cls[cam]'"

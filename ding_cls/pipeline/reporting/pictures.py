@@ -3,21 +3,18 @@
 The pixels are those that the evaluation read: of files, arrays and generated images alike.
 """
 
-import io
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 
 from ding_cls.common.seed import Stream, derive_seed, sample_randomness
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.errors import DataError
 from ding_cls.inference.cam import shown_pixels
+from ding_cls.report.page import encoded
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -25,10 +22,6 @@ SIDE_PX = 96
 LARGE_SIDE_PX = 160
 NUM_LARGE = 500
 """So few images are shown larger."""
-
-_QUALITY = 80
-# JPEG blurs an image of few pixels, and PNG costs little there.
-_PNG_UP_TO_PX = 48
 
 
 def seen_image(dataset: Any, index: int) -> torch.Tensor:
@@ -61,15 +54,3 @@ def thumbnails(
         except DataError as error:
             _LOGGER.warning("no thumbnail: %s", error)
     return found
-
-
-def encoded(pixels: npt.NDArray[np.uint8], side_px: int) -> bytes:
-    """Return pixels ``(H, W, 3)`` as an image file whose longer side has at most ``side_px`` pixels."""
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    if max(image.size) <= _PNG_UP_TO_PX:
-        image.save(file, "PNG", optimize=True)
-    else:
-        image.save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()

@@ -3,7 +3,6 @@
 import io
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,7 +13,6 @@ from ding_cls.pipeline.reporting import pictures
 from ding_cls.pipeline.reporting.pictures import (
     LARGE_SIDE_PX,
     SIDE_PX,
-    encoded,
     seen_image,
     thumbnails,
 )
@@ -32,12 +30,6 @@ def test_more_images_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert Image.open(io.BytesIO(few[0])).size == (LARGE_SIDE_PX, LARGE_SIDE_PX)
     assert Image.open(io.BytesIO(many[0])).size == (SIDE_PX, SIDE_PX)
-
-
-def test_few_pixels_are_kept_as_they_are() -> None:
-    pixels = np.random.default_rng(0).integers(256, size=(8, 9, 3), dtype=np.uint8)
-
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded(pixels, SIDE_PX)))), pixels)
 
 
 def test_an_image_that_is_gone_has_no_thumbnail(tmp_path: Path) -> None:
