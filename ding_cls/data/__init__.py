@@ -38,11 +38,8 @@ from ding_cls.data.transforms import (
 )
 from ding_cls.data.transforms.array_ops import normalize
 from ding_cls.data.transforms.default import Preprocessing, TrainAugmentation
-from ding_cls.images.decoding.formats import EXTENSIONS
-from ding_cls.images.image_io import as_rgb, decode_rgb, load_rgb
-from ding_cls.images.imagenet_classes import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
+from ding_cls.images.image_io import load_rgb
 from ding_cls.images.listing import find_split
-from ding_cls.images.split_words import SPLIT_NAMES
 
 __all__ = [
     "ArrayDataset",
@@ -59,7 +56,6 @@ __all__ = [
     "CustomDataset",
     "DATASETS",
     "DistributedSampler",
-    "EXTENSIONS",
     "EpochBatches",
     "EvalBatches",
     "EvalLoader",
@@ -72,14 +68,12 @@ __all__ = [
     "MNIST",
     "Mixture",
     "MultiLabelDataset",
-    "NUM_IMAGENET_CLASSES",
     "Normalization",
     "PIPELINES",
     "PipelinePreprocessing",
     "Preprocessing",
     "RepeatDataset",
     "SAMPLERS",
-    "SPLIT_NAMES",
     "SplitDataset",
     "StanfordCars",
     "SubsetDataset",
@@ -88,21 +82,17 @@ __all__ = [
     "TrainAugmentation",
     "TrainLoader",
     "VOC",
-    "as_rgb",
     "build_dataset",
     "build_eval_loader",
     "build_train_loader",
-    "decode_rgb",
     "find_split",
     "fold_indices",
-    "imagenet_classes",
     "innermost",
     "load_digits",
     "load_rgb",
     "normalize",
     "pipeline_preprocessing",
     "preprocessing_from_state",
-    "readable_names",
     "split_folder",
     "split_indices",
     "write_digits",

@@ -20,14 +20,9 @@ from ding_cls.checkpoint.keeper import checkpoint_file
 from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import INPUT_KEYS
 from ding_cls.config.user_code import import_user_code
-from ding_cls.data import (
-    NUM_IMAGENET_CLASSES,
-    BaseDataset,
-    PipelinePreprocessing,
-    Preprocessing,
-    imagenet_classes,
-)
+from ding_cls.data import BaseDataset, PipelinePreprocessing, Preprocessing
 from ding_cls.errors import CheckpointError, ConfigError, ModelError
+from ding_cls.images import NUM_IMAGENET_CLASSES, imagenet_classes
 from ding_cls.inference.described_weights import described_network, described_weights
 from ding_cls.inference.members import refuse_image
 from ding_cls.inference.predictor import Predictor

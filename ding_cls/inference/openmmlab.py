@@ -22,15 +22,9 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.config.preprocessing import eval_pipeline
 from ding_cls.config.tools.inspected import inspect_config
 from ding_cls.config.tools.pipeline_info import unwrapped
-from ding_cls.data import (
-    NUM_IMAGENET_CLASSES,
-    PipelinePreprocessing,
-    imagenet_classes,
-    pipeline_preprocessing,
-    preprocessing_from_state,
-    readable_names,
-)
+from ding_cls.data import PipelinePreprocessing, pipeline_preprocessing, preprocessing_from_state
 from ding_cls.errors import CheckpointError, ConfigError, DataError, ModelError
+from ding_cls.images import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
 from ding_cls.inference.predictor import Predictor, device_of
 from ding_cls.inference.saved_run import has_several_labels
 from ding_cls.inference.sources import read_rgb

@@ -1,16 +1,5 @@
 """Metrics as sums and counts. It knows logits and targets, and neither loaders, networks nor processes."""
 
-from ding_cls.answers.show import (
-    Display,
-    digits_of,
-    fits_a_line,
-    is_percentage,
-    show_results,
-    show_value,
-    shown_name,
-    shown_results,
-    where_lists_are,
-)
 from ding_cls.metrics.accuracy import Accuracy, StringAccuracy
 from ding_cls.metrics.base import METRICS, IMetric, SumMetric, has_lower_loss, plain_totals
 from ding_cls.metrics.calibration import BrierScore, CalibrationError, NegativeLogLikelihood
@@ -25,7 +14,6 @@ from ding_cls.metrics.targets import target_ranks
 
 __all__ = [
     "DatasetMetric",
-    "Display",
     "METRICS",
     "Accuracy",
     "Auroc",
@@ -47,17 +35,9 @@ __all__ = [
     "average_precision",
     "build_metric",
     "described_metric",
-    "digits_of",
-    "fits_a_line",
     "has_lower_loss",
-    "is_percentage",
     "known_metrics",
     "native_key",
     "plain_totals",
-    "show_results",
-    "show_value",
-    "shown_name",
-    "shown_results",
     "target_ranks",
-    "where_lists_are",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.show import Display
 from ding_cls.checkpoint.keeper import best_file
 from ding_cls.common.counting import counted
-from ding_cls.metrics import Display
 from ding_cls.worker import BaseLearner, MetricSerialEvaluator
 
 

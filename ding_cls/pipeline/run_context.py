@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from easydict import EasyDict
 
+from ding_cls.answers.show import Display
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.counting import counted, either
 from ding_cls.common.disk import disk_error
@@ -32,7 +33,6 @@ from ding_cls.data import BatchMixing, EvalLoader, TrainLoader
 from ding_cls.data.labels import class_counts
 from ding_cls.distributed import dist_finalize, dist_init
 from ding_cls.errors import ConfigError, DingError, PartError
-from ding_cls.metrics import Display
 from ding_cls.pipeline.checks.both_sets import has_test_folder, remarks_on_sets
 from ding_cls.pipeline.checks.changed_data import FACT, bind_data, sets_of_loaders, with_present_data
 from ding_cls.pipeline.checks.labels import labels_of, measures_cross_entropy

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ding_cls.answers.show import digits_of, fits_a_line, is_percentage, show_value, where_lists_are
 from ding_cls.common.command import resume_command
 from ding_cls.common.logs.log import append_lines, learner_log
 from ding_cls.common.process import launched_world_size
-from ding_cls.metrics import digits_of, fits_a_line, is_percentage, show_value, where_lists_are
 from ding_cls.pipeline.result import TrainResult
 
 

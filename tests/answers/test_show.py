@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.metrics import (
+from ding_cls.answers.show import (
     digits_of,
     fits_a_line,
     is_percentage,

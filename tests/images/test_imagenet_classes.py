@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torchvision.models import ResNet18_Weights
 
-from ding_cls.data import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
+from ding_cls.images import NUM_IMAGENET_CLASSES, imagenet_classes, readable_names
 
 
 def test_there_are_a_thousand_in_bytewise_order() -> None:

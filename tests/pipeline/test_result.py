@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.metrics import Display
+from ding_cls.answers.show import Display
 from ding_cls.pipeline.result import epoch_of, words_to_go_on
 from tests.pipeline.test_summary import result
 

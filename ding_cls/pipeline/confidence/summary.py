@@ -14,7 +14,7 @@ from ding_cls.answers.proportions import wilson
 from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.common.counting import first_few
 from ding_cls.common.tables import write_json
-from ding_cls.data import readable_names
+from ding_cls.images import readable_names
 from ding_cls.pipeline.confidence.calibrate import CalibrationReport
 
 _COVERAGES = (100, 95, 90, 80, 70, 60, 50, 40, 30, 20, 10)

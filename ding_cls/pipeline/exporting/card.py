@@ -10,9 +10,9 @@ from typing import Any
 from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.evaluation.summary import interval_text
+from ding_cls.answers.show import Display, digits_of, is_percentage, show_value
 from ding_cls.config.tools.show import literal
 from ding_cls.inference.predictor import Predictor
-from ding_cls.metrics import Display, digits_of, is_percentage, show_value
 from ding_cls.pipeline.build import network_text
 from ding_cls.pipeline.evaluation.report import EvaluationReport
 from ding_cls.pipeline.exporting.card_facts import (

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ding_cls.answers.evaluation.files import write_arrays
+from ding_cls.answers.show import Display, digits_of, is_percentage, show_value
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.common.tables import write_json, write_table
 from ding_cls.config import checked_config
@@ -25,7 +26,7 @@ from ding_cls.config.reader.reader import read_config_with_origins
 from ding_cls.config.user_code import import_user_code
 from ding_cls.errors import ConfigError, DataError
 from ding_cls.inference.saved_run import label_threshold
-from ding_cls.metrics import Display, build_metric, digits_of, is_percentage, show_value
+from ding_cls.metrics import build_metric
 from ding_cls.pipeline.checks.labels import described_metric_of
 from ding_cls.pipeline.kfold.files import (
     CONFIG_NAME,

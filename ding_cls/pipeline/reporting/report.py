@@ -14,8 +14,8 @@ from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.keeper import BEST_NAME, checkpoint_file
 from ding_cls.common.process import launched_rank
 from ding_cls.common.tables import checked_ending
-from ding_cls.data import readable_names
 from ding_cls.errors import DataError
+from ding_cls.images import readable_names
 from ding_cls.inference.saved_run import preprocessing_in
 from ding_cls.pipeline.evaluate import evaluate_checkpoint
 from ding_cls.pipeline.evaluation.report import EvaluationReport

@@ -23,8 +23,9 @@ from ding_cls.config.defaults import ROOT, defaults
 from ding_cls.config.origins import DERIVED
 from ding_cls.config.tools.show import literal
 from ding_cls.config.tree import OriginTable, comparable_leaves, leaves, place_of
-from ding_cls.data import innermost, readable_names
+from ding_cls.data import innermost
 from ding_cls.data.datasets.digest import SampleList
+from ding_cls.images import readable_names
 from ding_cls.pipeline.checks.changed_data import FACT as DATA
 from ding_cls.pipeline.checks.changed_data import LISTS
 from ding_cls.pipeline.evaluation.report import EvaluationReport

@@ -13,7 +13,7 @@ import torch
 
 from ding_cls.answers.calibration import KEY as CALIBRATION
 from ding_cls.answers.evaluation.records import SampleAnswers
-from ding_cls.data import readable_names
+from ding_cls.images import readable_names
 from ding_cls.metrics import plain_totals
 from ding_cls.metrics.analysis.label_errors import find_label_errors
 from ding_cls.metrics.calibration import CalibrationError, bins_of

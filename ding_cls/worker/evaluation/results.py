@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from ding_cls.answers.evaluation.files import plain
+from ding_cls.answers.show import fits_a_line, show_value, where_lists_are
 from ding_cls.checkpoint.keeper import BEST_NAME
 from ding_cls.checkpoint.state import SaveError
 from ding_cls.errors import ConfigError, DataError
-from ding_cls.metrics import IMetric, fits_a_line, show_value, where_lists_are
+from ding_cls.metrics import IMetric
 from ding_cls.policy.modes import EvalMode
 from ding_cls.types import Batch
 

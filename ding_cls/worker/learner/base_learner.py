@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 from easydict import EasyDict
 
+from ding_cls.answers.show import Display
 from ding_cls.checkpoint import read_checkpoint
 from ding_cls.checkpoint.form import FORMAT, RESUMED, check_form
 from ding_cls.checkpoint.keeper import BEST_NAME
@@ -18,7 +19,6 @@ from ding_cls.config.defaults import LEARNER, defaults
 from ding_cls.config.merge import deep_merge_dicts
 from ding_cls.distributed.comm import StopVote, get_rank, get_world_size
 from ding_cls.errors import ConfigError
-from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.types import PositionedLoader, Stateful
 from ding_cls.worker.evaluator import MetricSerialEvaluator

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ding_cls.answers.show import Display
 from ding_cls.common.counting import CountVar
-from ding_cls.metrics import Display
 from ding_cls.policy.modes import LearnMode
 from ding_cls.worker.evaluator import MetricSerialEvaluator
 from ding_cls.worker.learner.state.history import History

@@ -15,13 +15,10 @@ from PIL import Image
 from torch import nn
 
 from ding_cls.cli import main
-from ding_cls.data import (
-    PipelinePreprocessing,
-    Preprocessing,
-    imagenet_classes,
-)
+from ding_cls.data import PipelinePreprocessing, Preprocessing
 from ding_cls.export.description import described
 from ding_cls.export.weights import weights_metadata
+from ding_cls.images import imagenet_classes
 from ding_cls.inference import Predictor
 from ding_cls.inference.loading import library_preprocessing
 from ding_cls.models import build_model, new_network

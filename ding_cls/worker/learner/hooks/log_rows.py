@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ding_cls.metrics import Display, digits_of, fits_a_line, show_value
+from ding_cls.answers.show import Display, digits_of, fits_a_line, show_value
 
 WIDTH = 80
 _GAP = "  "

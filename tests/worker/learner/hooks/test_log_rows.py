@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.metrics import Display
+from ding_cls.answers.show import Display
 from ding_cls.worker.learner.hooks.log_rows import EpochTable, log_row, result_line, short_clock
 
 
