@@ -21,7 +21,8 @@ OUT_ENDINGS = (*TABLE_ENDINGS, ".npz")
 
 def write_report(out: str | os.PathLike[str], report: Evaluation) -> None:
     """Publish an evaluation: ``.csv`` or ``.parquet`` with a row per sample in the order of the data,
-    ``.json`` with results, classes and these rows, ``.npz`` with ``sample_ids, targets, logits``.
+    ``.json`` with results, classes and these rows, ``.npz`` with ``sample_ids, targets, logits``, of
+    several labels also ``threshold``.
 
     Raises:
         ConfigError: another ending.

@@ -421,7 +421,10 @@ def test_a_part_of_the_data_is_divided(whole: tuple[Path, KFoldResult], workdir:
     assert [(each.num_train, each.num_held_out) for each in result.folds] == [(4, 4), (4, 4)]
 
 
-@pytest.mark.parametrize("metric", [{"type": "ClassificationMetrics", "metrics": ["mAP", "CF1"]}, None])
+_SEVERAL = {"type": "ClassificationMetrics", "metrics": ["mAP", "CF1"]}
+
+
+@pytest.mark.parametrize("metric", [_SEVERAL, {**_SEVERAL, "thr": 0.45}, None])
 def test_several_labels_are_named_in_the_table(
     metric: Any, whole: tuple[Path, KFoldResult], workdir: Path
 ) -> None:
@@ -441,7 +444,9 @@ def test_several_labels_are_named_in_the_table(
     assert [row["label"] for row in rows][:2] == ["ash|birch", "birch|cedar"]
     saved = np.load(result.run_folder / "out_of_fold.npz")
     for row, logits in zip(rows, saved["logits"], strict=True):
-        assert row["predicted"] == "|".join(CLASSES[number] for number in np.flatnonzero(logits >= 0))
+        is_named = 1 / (1 + np.exp(-logits.astype(float))) >= saved["threshold"]
+        assert row["predicted"] == "|".join(CLASSES[number] for number in np.flatnonzero(is_named))
+    assert saved["threshold"] == (metric or {}).get("thr", 0.5)
     assert result.out_of_fold is not None
     assert set(result.out_of_fold) >= {"mAP", "CF1", "num_samples"}
 
