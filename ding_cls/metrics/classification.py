@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import ConfigError
+from ding_cls.metrics.accuracy import chosen_primary
 from ding_cls.metrics.base import METRICS, Direction, IMetric, SumMetric
 from ding_cls.metrics.combined import SHORT_NAMES, short_name
 from ding_cls.metrics.targets import check_labels, class_numbers, target_ranks
@@ -32,9 +33,7 @@ class ImageClassificationMetric(SumMetric):
     proportions: Mapping[str, str] = {"acc1": "top1", "acc5": "top5"}
 
     def __init__(self, primary: str = "acc1") -> None:
-        if primary not in self.directions:
-            raise ConfigError(f"primary is '{primary}', but the results are {', '.join(self.directions)}")
-        self.primary = primary
+        self.primary = chosen_primary(primary, self.directions)
         self.loss = torch.nn.CrossEntropyLoss()
 
     @staticmethod

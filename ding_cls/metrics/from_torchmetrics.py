@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ding_cls.answers.evaluation.files import plain
 from ding_cls.errors import ConfigError
 from ding_cls.metrics.base import METRICS, Direction, SumMetric
 from ding_cls.metrics.targets import guessed_classes
@@ -68,7 +69,7 @@ class TorchMetric(SumMetric):
         targets = totals["targets"]
         try:
             metric.update(self._given(totals["logits"], targets), targets.long())
-            return {self.primary: _plain(metric.compute())}
+            return {self.primary: plain(metric.compute())}
         except (ValueError, RuntimeError, TypeError) as error:
             raise ConfigError(
                 f"torchmetrics' {self._kind.__name__} with {self._arguments} cannot judge logits "
@@ -102,11 +103,3 @@ def _kind(name: str) -> Any:
     near = get_close_matches(name, names, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise ConfigError(f"torchmetrics has no metric '{name}'{hint}")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
