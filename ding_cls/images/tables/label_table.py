@@ -277,7 +277,7 @@ class LabelTable:
         else:
             words = [word for name in self._label for word in self._words(content[name])]
         more: dict[str, Any] = {}
-        if self._weight is not None and self._weight in content:
+        if not self.test_mode and self._weight is not None and self._weight in content:
             more["weight"] = _weight(content[self._weight], place)
         if self._group is not None and self._group in content:
             more["group"] = content[self._group]

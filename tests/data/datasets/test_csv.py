@@ -168,6 +168,11 @@ def test_pictures_to_judge_need_neither_weights_nor_groups(folder):
     file = write(folder, "path,label\na.png,cat\n")
     dataset = CSVDataset(ann_file=file, pipeline=LOAD, weight="w", group="patient", test_mode=True)
     assert (dataset.sample_weights, dataset.groups) == (None, None)
+    # Nor is a column of that name read: it may hold another measure, or be empty.
+    patients = write(folder, "path,label,weight\na.png,cat,\n")
+    assert CSVDataset(ann_file=patients, pipeline=LOAD, test_mode=True).sample_weights is None
+    with pytest.raises(DataError, match="line 2 has the weight ''"):
+        CSVDataset(ann_file=patients, pipeline=LOAD)
 
 
 @pytest.mark.parametrize(
