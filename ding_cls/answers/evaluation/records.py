@@ -106,7 +106,7 @@ class SampleAnswers:
             classes: the class names.
         """
         for index in range(len(self.sample_ids)):
-            target, predicted, scores = self._numbers(index)
+            target, predicted, scores = self._numbers(index, len(classes))
             names = [
                 [None if each is None else classes[each] for each in numbers]
                 for numbers in (target, predicted)
@@ -152,18 +152,17 @@ class SampleAnswers:
         values = np.where(is_wrong, sure, -1.0)
         return values if values.ndim == 1 else np.nan_to_num(values, nan=-1.0).max(1)
 
-    def _numbers(self, index: int) -> tuple[list[int], list[int | None], list[float | None]]:
+    def _numbers(
+        self, index: int, num_classes: int
+    ) -> tuple[list[int], list[int | None], list[float | None]]:
         """Return the class numbers of a sample, those predicted, and the scores of these."""
         if self.kind == "several":
             there, named = np.flatnonzero(self.targets[index] == 1), np.flatnonzero(self.predicted[index])
             return there.tolist(), [*named.tolist()], _rounded(self.scores[index][named])
         target = _one_number(self.targets[index : index + 1], self.kind).ravel().tolist()
-        scores = _rounded(self.scores[index].reshape(-1))
-        predicted = self.predicted[index].reshape(-1)
-        numbers = [
-            None if score is None else int(each) for each, score in zip(predicted, scores, strict=True)
-        ]
-        return target, numbers, scores
+        predicted = self.predicted[index].reshape(-1).tolist()
+        numbers = [None if each == num_classes else each for each in predicted]
+        return target, numbers, _rounded(self.scores[index].reshape(-1))
 
 
 def column_types(kind: str) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What logits say of each sample, in arrays as in tensors."""
+"""What logits say of each sample."""
 
 import math
 from typing import Any
@@ -25,9 +25,7 @@ LOGITS = np.array([[0, 2, 0], [3, 3, 0], [0, NAN, 9], [0, 0, 3], [math.inf, 1, 1
         ("tasks", np.stack([LOGITS, LOGITS[::-1]], 1), np.array([[1, 0], [1, 0], [2, 2], [2, 1], [0, 1]])),
     ],
 )
-def test_rows_mistakes_and_classes_are_those_of_an_evaluation_by_torch(
-    kind: Any, logits: Any, targets: Any
-) -> None:
+def test_an_evaluation_keeps_the_same_in_batches_of_any_size(kind: Any, logits: Any, targets: Any) -> None:
     expected = recorded(logits, targets, Labels(kind, 2))
     batches = [
         SampleAnswers.of(kind, np.arange(5)[part], targets[part], logits[part], threshold=0.5)
@@ -40,6 +38,13 @@ def test_rows_mistakes_and_classes_are_those_of_an_evaluation_by_torch(
     assert found.is_right.tolist() == expected.is_right.tolist()
     for name, values in expected.by_class(3).items():
         assert found.by_class(3)[name] == pytest.approx(values), name
+
+
+def test_a_class_whose_logit_is_infinite_is_named_without_a_score() -> None:
+    answers = SampleAnswers.of("one", np.arange(5), np.array([1, 1, 2, 0, 0]), LOGITS, threshold=0.5)
+    rows = [row[3:] for row in answers.rows(list("abcde"), CLASSES)]
+    assert rows[2] == (None, None, None, False)
+    assert rows[4] == (0, "ash", None, True)
 
 
 def test_what_is_kept_without_logits_does_not_hold_their_memory() -> None:
