@@ -90,10 +90,18 @@ def labelled_images(
     trained: str = "one",
     num_tasks: int | None = None,
 ) -> LabelledImages:
-    """Return the images of a folder or of a table; see `labelled_folder` and `labelled_table`.
+    """Return the images of a folder, see `labelled_folder`, or of a table, which names paths and labels.
+
+    Args:
+        data: the folder or the file.
+        split: 'train', 'val' or 'test'; None: 'val', of a table or else 'test', or else all of it.
+        classes: the names of the classes, in the order of their numbers.
+        trained: what the network's labels are, as `LabelledImages.kind`: it decides where cells may be read
+            in two ways.
+        num_tasks: how many tasks it has; None: one.
 
     Raises:
-        DataError: as there; or the file is none of these.
+        DataError: it cannot be used, has no such split, or other classes.
     """
     name = os.fspath(data).lower()
     if os.path.isdir(data) or not (os.path.isfile(data) or name.endswith(TABLES)):
@@ -103,7 +111,7 @@ def labelled_images(
             f"'{os.fspath(data)}' is no folder and no table ({', '.join(TABLES)}); other data are for the "
             "checkpoint: ding-cls eval CKPT --data FILE"
         )
-    return labelled_table(data, split, classes, trained=trained, num_tasks=num_tasks)
+    return _of_table(os.path.expanduser(os.fspath(data)), split, classes, trained, num_tasks)
 
 
 def labelled_folder(
@@ -140,28 +148,9 @@ def labelled_folder(
     )
 
 
-def labelled_table(
-    data: str | os.PathLike[str],
-    split: str | None,
-    classes: Sequence[str],
-    *,
-    trained: str = "one",
-    num_tasks: int | None = None,
+def _of_table(
+    file: str, split: str | None, classes: Sequence[str], trained: str, num_tasks: int | None
 ) -> LabelledImages:
-    """Return the images of a table, which names their paths and labels.
-
-    Args:
-        data: the file.
-        split: 'train', 'val' or 'test'; None: 'val', or else 'test', or else all of it.
-        classes: the names of the classes, in the order of their numbers.
-        trained: what the network's labels are, as `LabelledImages.kind`: it decides where cells may be read
-            in two ways.
-        num_tasks: how many tasks it has; None: one.
-
-    Raises:
-        DataError: the file cannot be used, has no such split, or other classes.
-    """
-    file = os.path.expanduser(os.fspath(data))
     content = read_table(file)
     columns = find_columns(file, content, _task_columns(content, classes, num_tasks))
     words = words_of_splits(file, columns)

@@ -64,11 +64,7 @@ class LabelTable:
         folder: where the paths begin.
         classes: the class names.
         labels: what a label is: 'one', 'several' or 'tasks'.
-        columns: name of the column of each kind that is used; several of labels have commas between.
-        has_flags: each column of labels says 0 or 1 for the class that it is named for.
-        is_one_hot: a single one of them says 1 in each line.
-        unused: names of the columns that are not.
-        remarks: what was read otherwise than it is written, in a few words each.
+        columns: as in `CSVDataset`, like ``has_flags``, ``is_one_hot``, ``unused`` and ``remarks``.
 
     Raises:
         DataError: the file or a column is missing, or a cell cannot be used.
