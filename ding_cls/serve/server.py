@@ -77,7 +77,7 @@ def serve(model: ServedModel, settings: ServeSettings) -> int:
     with bound(settings) as listener:
         set_up_process()
         predictor = loaded(model, settings)
-        server = _Server(build_app(predictor, settings), settings, ready_line(settings, listener))
+        server = _Server(build_app(predictor, settings), settings, ready_lines(settings, listener))
         with _deaf():
             try:
                 server.run(sockets=[listener])
@@ -131,8 +131,8 @@ def _warm_up(predictor: BasePredictor, max_batch: int) -> None:
         print(f"the network could not be tried before it is asked: {error}", file=sys.stderr)
 
 
-def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
-    """Return where a server answers, and its limits."""
+def ready_lines(settings: ServeSettings, listener: socket.socket) -> str:
+    """Return where a server answers, and on a line of their own its limits."""
     host, port = listener.getsockname()[:2]
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     several = f", {settings.workers} workers" if settings.workers > 1 else ""
@@ -140,9 +140,9 @@ def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
     if settings.is_loopback and settings.token is not None:
         who += ", with the token"
     return (
-        f"ready: {where} ({who}{several}); at most {settings.max_bytes / 2**20:g} MiB a request, "
-        f"{settings.max_pixels / 1e6:g} megapixels an image, {settings.queue} images waiting, "
-        f"{settings.timeout_s:g} s; Ctrl-C ends it"
+        f"ready: {where} ({who}{several}); Ctrl-C ends it\n"
+        f"at most {settings.max_bytes / 2**20:g} MiB a request, {settings.max_pixels / 1e6:g} megapixels an "
+        f"image, {settings.queue} images waiting, {settings.timeout_s:g} s to answer"
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 import ding_cls
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.serve import server
-from ding_cls.serve.server import ServedModel, ready_line, serve
+from ding_cls.serve.server import ServedModel, ready_lines, serve
 from ding_cls.serve.settings import ServeSettings
 from tests.faults.server.started import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
@@ -29,15 +29,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_onnx(tmp_path_factory.mktemp("onnx") / "model.onnx")
 
 
-def test_the_line_says_where_and_for_whom_and_how_much() -> None:
+def test_the_lines_say_where_and_for_whom_and_how_much() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         number = listener.getsockname()[1]
-        line = ready_line(ServeSettings(port=0), listener)
-        assert line.startswith(f"ready: http://127.0.0.1:{number} (this machine alone); at most 16 MiB")
-        both = ready_line(ServeSettings(port=0, token="secret", workers=3), listener)
-        assert "(this machine alone, with the token, 3 workers)" in both
+        ready, limits = ready_lines(ServeSettings(port=0), listener).splitlines()
+        assert ready == f"ready: http://127.0.0.1:{number} (this machine alone); Ctrl-C ends it"
+        assert limits.startswith("at most 16 MiB a request, 50 megapixels an image, ")
+        both = ready_lines(ServeSettings(port=0, token="secret", workers=30), listener)
+        assert "(this machine alone, with the token, 30 workers)" in both
         assert "secret" not in both
+        assert max(map(len, both.splitlines())) <= 110
 
 
 def test_a_port_in_use_is_one_line() -> None:
@@ -89,10 +91,10 @@ def test_a_process_answers_as_predict_does_and_ends_with_0(model: Path, tmp_path
         code, seconds = running.stop()
     assert (count, code) == (10, 0)
     assert seconds < 10
-    first, second, third = (tmp_path / "server.log").read_text().splitlines()
+    first, second, _, last = (tmp_path / "server.log").read_text().splitlines()
     assert first == f"serving {model}: 4 classes, on cpu, by ONNX Runtime"
     assert second.startswith(f"ready: http://127.0.0.1:{running.port} ")
-    assert third == "stopping: 0 requests on the way, at most 9 s for them"
+    assert last == "stopping: 0 requests on the way, at most 9 s for them"
     assert len(CLASSES) == 4
 
 
@@ -124,7 +126,7 @@ def test_the_second_ctrl_c_ends_at_once_and_quietly(model: Path, tmp_path: Path)
             running.process.send_signal(signal.SIGINT)
             time.sleep(0.3)
         assert running.process.wait(5) == 0
-    assert (tmp_path / "server.log").read_text().splitlines()[2:] == [
+    assert (tmp_path / "server.log").read_text().splitlines()[3:] == [
         "stopping: 1 request on the way, at most 9 s for them"
     ]
 

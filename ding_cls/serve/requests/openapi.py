@@ -114,7 +114,7 @@ def _health() -> dict[str, Any]:
         "security": [],
         "responses": {
             "200": {"description": "It does.", "content": content},
-            "503": {"description": "It does not: loading, draining, stuck or failed.", "content": content},
+            "503": {"description": "It does not, or a worker is missing.", "content": content},
         },
     }
 
@@ -193,5 +193,10 @@ def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any
             has_heat_maps={"type": "boolean"},
             max_bytes={"type": "integer", "minimum": 1},
         ),
-        "Health": _object(status={"enum": ["ready", "loading", "draining", "stuck", "failed"]}),
+        "Health": _object(
+            status={
+                **text,
+                "description": "ready, loading, draining, stuck, failed, or how many workers answer.",
+            }
+        ),
     }
