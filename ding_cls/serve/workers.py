@@ -92,9 +92,11 @@ class _Workers(Multiprocess):
             self._ready = None
 
     def terminate_all(self) -> None:
-        """Tell the workers to stop."""
+        """Tell the workers to stop, and let nobody connect to what answers no more."""
         if self._ready is None:
             print("stopping: the workers answer what is on its way", flush=True)
+        for each in self.sockets:
+            each.close()
         super().terminate_all()
 
     def join_all(self) -> None:

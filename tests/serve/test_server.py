@@ -100,13 +100,23 @@ def test_a_process_answers_as_predict_does_and_ends_with_0(model: Path, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("workers", "line"),
+    [
+        ("1", "stopping: 1 request on the way, at most 9 s for them"),
+        ("2", "stopping: the workers answer what is on its way"),
+    ],
+)
+def test_what_is_on_its_way_is_answered_and_nothing_new_taken(
+    model: Path, tmp_path: Path, workers: str, line: str, name: str
+) -> None:
     request = post(painted(200, 10, 10))
-    with served(model, tmp_path) as running, connect(running.port) as client:
+    with served(model, tmp_path, "--workers", workers) as running, connect(running.port) as client:
         client.sendall(request[:-20])
         time.sleep(0.5)
         running.process.send_signal(signal.Signals[name])
-        time.sleep(0.5)
+        # What looks after workers sees it within half a second.
+        time.sleep(1.5 if workers == "2" else 0.5)
         with pytest.raises(OSError):
             connect(running.port, timeout=2)
         client.sendall(request[-20:])
@@ -114,7 +124,7 @@ def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_p
         assert (status, headers["connection"]) == (200, "close")
         assert json.loads(body)["name"] in CLASSES
         assert running.process.wait(10) == 0
-    assert "stopping: 1 request on the way, at most 9 s for them" in (tmp_path / "server.log").read_text()
+    assert line in (tmp_path / "server.log").read_text()
 
 
 @pytest.mark.slow
