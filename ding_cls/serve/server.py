@@ -198,6 +198,8 @@ def server_config(app: Any, settings: ServeSettings, **rest: Any) -> uvicorn.Con
         proxy_headers=False,
         # As many connections are accepted before the protocol can close one of them.
         backlog=256,
+        # Of the protocol's deadlines this is uvicorn's own.
+        timeout_keep_alive=int(DeadlineProtocol.HEAD_S),
         timeout_graceful_shutdown=settings.drain_s,
         workers=settings.workers,
         **rest,

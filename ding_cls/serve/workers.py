@@ -86,6 +86,9 @@ class _Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Look after the workers."""
+        for each in self.processes:
+            # Open here it would hide that the worker's own is closed: who asks a dead one waits 10 s.
+            each.child_conn.close()
         super().keep_subprocess_alive()
         if self._ready and not self.should_exit.is_set() and all(each.is_ready(1) for each in self.processes):
             print(self._ready, flush=True)
