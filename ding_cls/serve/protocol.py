@@ -64,6 +64,9 @@ class DeadlineProtocol(H11Protocol):
         super().connection_made(transport)
         self._since = self.loop.time()
         self._timer = self.loop.call_later(self.TICK_S, self._watch)
+        if any(each._is_draining for each in self._peers()):
+            # Accepted before the end of listening, and made after all others were told to end.
+            self.shutdown()
         if len(self.connections) > self.MAX_CONNECTIONS:
             self._make_room()
 
@@ -187,12 +190,11 @@ class DeadlineProtocol(H11Protocol):
                 self.refuse(408, "the request came too slowly")
         self._timer = self.loop.call_later(self.TICK_S, self._watch)
 
+    def _peers(self) -> list[DeadlineProtocol]:
+        return [each for each in self.connections if isinstance(each, DeadlineProtocol)]
+
     def _make_room(self) -> None:
-        open_ones = [
-            each
-            for each in self.connections
-            if isinstance(each, DeadlineProtocol) and not each.transport.is_closing()
-        ]
+        open_ones = [each for each in self._peers() if not each.transport.is_closing()]
         if len(open_ones) <= self.MAX_CONNECTIONS:
             return
         nearest = min(open_ones, key=DeadlineProtocol.deadline)
