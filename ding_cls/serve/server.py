@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
 
@@ -57,14 +57,8 @@ class ServedModel:
         Raises:
             DingError: as `ding_cls.load`.
         """
-        return load(
-            self.sources,
-            threshold=self.threshold,
-            allow_code=self.allow_code,
-            calibrated=self.calibrated,
-            max_risk=self.max_risk,
-            tta=self.tta,
-        )
+        options = asdict(self)
+        return load(options.pop("sources"), **options)
 
 
 def serve(model: ServedModel, settings: ServeSettings) -> int:

@@ -29,15 +29,14 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
         predictor: decides which form answers have.
         settings: decide whether a token is needed.
     """
-    has_token = settings.token is not None
-    paths = {
-        "/predict": {"post": _predict(settings, has_token=has_token)},
+    paths: dict[str, dict[str, Any]] = {
+        "/predict": {"post": _predict(settings)},
         "/health": {"get": _health()},
-        "/metrics": {"get": _metrics(has_token=has_token)},
-        "/model": {"get": _model(has_token=has_token)},
+        "/metrics": {"get": _metrics()},
+        "/model": {"get": _model()},
     }
     if predictor.has_gradients:
-        paths["/explain"] = {"post": _explain(settings, has_token=has_token)}
+        paths["/explain"] = {"post": _explain(settings)}
     components: dict[str, Any] = {"schemas": _schemas(predictor, settings)}
     described: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -50,13 +49,16 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
         "paths": paths,
         "components": components,
     }
-    if has_token:
+    if settings.token is not None:
+        locked = (each for methods in paths.values() for each in methods.values() if "security" not in each)
+        for operation in locked:
+            operation["responses"].update(_errors(401))
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         described["security"] = [{"token": []}]
     return described
 
 
-def _predict(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+def _predict(settings: ServeSettings) -> dict[str, Any]:
     several = {"type": "array", "minItems": 2, "items": {"anyOf": [_ref("Answer"), _ref("FileError")]}}
     return {
         "operationId": "predict",
@@ -69,12 +71,12 @@ def _predict(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
                 "description": "Of one image its answer, of several a list in the order of the files.",
                 "content": {_JSON: {"schema": {"anyOf": [_ref("Answer"), several]}}},
             },
-            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503),
         },
     }
 
 
-def _explain(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+def _explain(settings: ServeSettings) -> dict[str, Any]:
     return {
         "operationId": "explain",
         "summary": "Draw where the network sees the predicted class: Grad-CAM.",
@@ -89,7 +91,7 @@ def _explain(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
         "requestBody": _images(settings),
         "responses": {
             "200": {"description": "A picture.", "content": {_PNG: {}}},
-            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503),
             "501": {"description": "No map can be made of this network.", "content": _error_content()},
         },
     }
@@ -119,31 +121,30 @@ def _health() -> dict[str, Any]:
     }
 
 
-def _metrics(*, has_token: bool) -> dict[str, Any]:
+def _metrics() -> dict[str, Any]:
     return {
         "operationId": "metrics",
         "summary": "Counts for Prometheus.",
         "responses": {
             "200": {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **_errors(403, has_token=has_token),
+            **_errors(403),
         },
     }
 
 
-def _model(*, has_token: bool) -> dict[str, Any]:
+def _model() -> dict[str, Any]:
     return {
         "operationId": "model",
         "summary": "Say which classes the network knows, and what the page must know of it.",
         "responses": {
             "200": {"description": "It.", "content": {_JSON: {"schema": _ref("Model")}}},
-            **_errors(403, has_token=has_token),
+            **_errors(403),
         },
     }
 
 
-def _errors(*statuses: int, has_token: bool) -> dict[str, Any]:
-    wanted = sorted({*statuses, 401}) if has_token else statuses
-    return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in wanted}
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in statuses}
 
 
 def _error_content() -> dict[str, Any]:
