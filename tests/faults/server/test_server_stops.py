@@ -67,10 +67,11 @@ class Askers:
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-def test_sigterm_answers_all_that_was_sent(tmp_path: Path, rounds: int) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_answers_all_that_was_sent(tmp_path: Path, workers: str, rounds: int) -> None:
     model = write_onnx(tmp_path / "model.onnx")
     for number in range(rounds):
-        with served(model, tmp_path) as server, Askers(server) as askers:
+        with served(model, tmp_path, "--workers", workers) as server, Askers(server) as askers:
             time.sleep(0.5 + 0.05 * number)
             code, seconds = server.stop()
             assert code == 0
