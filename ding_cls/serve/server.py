@@ -167,7 +167,6 @@ def _listener(family: int, kind: int, address: Any) -> socket.socket:
     except OSError:
         listener.close()
         raise
-    listener.set_inheritable(True)
     return listener
 
 

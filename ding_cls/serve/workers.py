@@ -9,7 +9,6 @@ import json
 import logging
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -51,23 +50,18 @@ def serve_by_workers(model: ServedModel, settings: ServeSettings) -> int:
     Raises:
         ConfigError: the address cannot be used.
     """
-    with bound(settings) as listener:
-        return _serve_on(listener, model, settings)
-
-
-def _serve_on(listener: socket.socket, model: ServedModel, settings: ServeSettings) -> int:
-    folder = tempfile.mkdtemp(prefix="ding_cls_metrics_")
-    os.environ[_VARIABLE] = json.dumps({"model": asdict(model), "settings": asdict(settings)})
-    os.environ[FOLDER_VARIABLE] = folder
-    # Each worker's share of the cores; torch and ONNX Runtime take no more.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = server_config(f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=10)
-    workers = _Workers(config, [listener], ready_lines(settings, listener))
-    try:
+    folder = tempfile.TemporaryDirectory(prefix="ding_cls_workers_", ignore_cleanup_errors=True)
+    with bound(settings) as listener, folder as shared:
+        os.environ[_VARIABLE] = json.dumps({"model": asdict(model), "settings": asdict(settings)})
+        os.environ[FOLDER_VARIABLE] = shared
+        # Each worker's share of the cores; torch and ONNX Runtime take no more.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // settings.workers)))
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        config = server_config(
+            f"{__name__}:worker_app", settings, factory=True, timeout_worker_healthcheck=10
+        )
+        workers = _Workers(config, [listener], ready_lines(settings, listener))
         workers.run()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return 2 if any(each.exitcode == STARTUP_FAILURE for each in workers.processes) else 0
 
 

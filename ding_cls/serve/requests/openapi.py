@@ -8,7 +8,8 @@ from ding_cls.inference.base import BasePredictor
 from ding_cls.serve.settings import ServeSettings
 
 _JSON = "application/json"
-_PNG = "image/png"
+_TEXT = {"type": "string"}
+_KNOWN = "Say which classes the network knows, and what the page must know of it."
 _ERRORS = {
     400: "No image in the request, or a Host header that is none.",
     401: "The token is missing or wrong.",
@@ -32,8 +33,8 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
     paths: dict[str, dict[str, Any]] = {
         "/predict": {"post": _predict(settings)},
         "/health": {"get": _health()},
-        "/metrics": {"get": _metrics()},
-        "/model": {"get": _model()},
+        "/metrics": {"get": _readable("metrics", "Counts for Prometheus.", "text/plain", _TEXT)},
+        "/model": {"get": _readable("model", _KNOWN, _JSON, _ref("Model"))},
     }
     if predictor.has_gradients:
         paths["/explain"] = {"post": _explain(settings)}
@@ -90,7 +91,7 @@ def _explain(settings: ServeSettings) -> dict[str, Any]:
         ],
         "requestBody": _images(settings),
         "responses": {
-            "200": {"description": "A picture.", "content": {_PNG: {}}},
+            "200": {"description": "A picture.", "content": {"image/png": {}}},
             **_errors(400, 403, 408, 413, 415, 422, 500, 503),
             "501": {"description": "No map can be made of this network.", "content": _error_content()},
         },
@@ -121,26 +122,9 @@ def _health() -> dict[str, Any]:
     }
 
 
-def _metrics() -> dict[str, Any]:
-    return {
-        "operationId": "metrics",
-        "summary": "Counts for Prometheus.",
-        "responses": {
-            "200": {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **_errors(403),
-        },
-    }
-
-
-def _model() -> dict[str, Any]:
-    return {
-        "operationId": "model",
-        "summary": "Say which classes the network knows, and what the page must know of it.",
-        "responses": {
-            "200": {"description": "It.", "content": {_JSON: {"schema": _ref("Model")}}},
-            **_errors(403),
-        },
-    }
+def _readable(name: str, summary: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    answer = {"description": "It.", "content": {kind: {"schema": schema}}}
+    return {"operationId": name, "summary": summary, "responses": {"200": answer, **_errors(403)}}
 
 
 def _errors(*statuses: int) -> dict[str, Any]:
@@ -161,16 +145,13 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": len(predictor.classes) - 1}
-    score, name = {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}
-    one: dict[str, Any] = {"label": number, "name": name, "score": score}
-    tasks = (
-        {}
-        if predictor.num_tasks is None
-        else {"minItems": predictor.num_tasks, "maxItems": predictor.num_tasks}
-    )
+    score = {"type": "number", "minimum": 0, "maximum": 1}
+    one: dict[str, Any] = {"label": number, "name": _TEXT, "score": score}
+    count = predictor.num_tasks
+    tasks = {} if count is None else {"minItems": count, "maxItems": count}
     lists = {key: {"type": "array", "items": each, **tasks} for key, each in one.items()}
-    first = lists if predictor.has_several_labels or predictor.num_tasks is not None else one
-    place = one if predictor.num_tasks is None else lists
+    first = lists if predictor.has_several_labels or count is not None else one
+    place = one if count is None else lists
     top = {"type": "array", "items": _object(**place), "maxItems": settings.topk}
     answer: dict[str, Any] = {
         **first,
@@ -181,23 +162,17 @@ def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any
         answer["label"] = {"anyOf": [first["label"], {"type": "null"}], "description": unknown}
         answer["name"] = {"anyOf": [first["name"], {"const": "unknown"}]}
         answer["guess"] = {**place["name"], "description": "The likeliest class, whether it is named or not."}
-    text = {"type": "string"}
     return {
         "Answer": _object(**answer),
-        "Error": _object(error=text, id={"type": "string", "description": "What the log has it under."}),
-        "FileError": _object(error=text, id=text, file=text),
+        "Error": _object(error=_TEXT, id={**_TEXT, "description": "What the log has it under."}),
+        "FileError": _object(error=_TEXT, id=_TEXT, file=_TEXT),
         "Model": _object(
-            name=text,
-            classes={"type": "array", "items": text},
+            name=_TEXT,
+            classes={"type": "array", "items": _TEXT},
             num_tasks={"anyOf": [{"type": "integer", "minimum": 2}, {"type": "null"}]},
             has_several_labels={"type": "boolean"},
             has_heat_maps={"type": "boolean"},
             max_bytes={"type": "integer", "minimum": 1},
         ),
-        "Health": _object(
-            status={
-                **text,
-                "description": "ready, loading, draining, stuck, failed, or how many workers answer.",
-            }
-        ),
+        "Health": _object(status={**_TEXT, "description": "ready, or what is the matter."}),
     }
