@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,14 +25,17 @@ from ding_cls.serve.settings import ServeSettings
 MAX_EXPLAINING = 4
 
 
-def build_app(predictor: BasePredictor, settings: ServeSettings) -> Starlette:
+def build_app(
+    predictor: BasePredictor, settings: ServeSettings, num_answering: Callable[[], int] | None = None
+) -> Starlette:
     """Return a server's application; ``app.state.service`` is what its routes share.
 
     Args:
         predictor: what answers.
         settings: the limits.
+        num_answering: says how many workers answer now; None: all.
     """
-    service = Service(predictor, settings)
+    service = Service(predictor, settings, num_answering or (lambda: settings.workers))
 
     async def predict(request: Request) -> Response:
         with service.room.held() as take:

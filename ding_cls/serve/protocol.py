@@ -30,12 +30,13 @@ class DeadlineProtocol(H11Protocol):
       under way, the new one gets 503. So sockets that do nothing keep nobody out.
     - An answer before the end of the body (413) is followed by the end of the connection. What the client
       still sends is thrown away for ``LINGER_S``: a socket closed with unread bytes takes the answer along.
-    - Told to shut down, a connection answers what is on its way, with ``Connection: close``.
+    - Told to shut down, a connection answers what is on its way, with ``Connection: close``; where there are
+      several workers, only after ``DRAIN_S``.
 
     Beyond the documented settings it uses these attributes of uvicorn's class: ``conn``, ``cycle`` (of it
     ``transport``, ``body``, ``more_body``, ``response_complete``, ``disconnected``, ``message_event``,
     ``keep_alive``, ``default_headers``), ``flow.read_paused``, ``connections``, ``server_state``,
-    ``transport``, ``loop``; and it overrides ``handle_events``, ``send_400_response``,
+    ``transport``, ``loop``, ``config``; and it overrides ``handle_events``, ``send_400_response``,
     ``on_response_complete`` and ``shutdown``. No name of these begins with an underscore, but none is
     documented either.
     """
@@ -57,13 +58,16 @@ class DeadlineProtocol(H11Protocol):
         self._since = self.loop.time()
         self._raw_bytes = self._body_bytes = 0
         self._ends_at = math.inf
-        self._is_lingering = self._is_draining = False
+        self._is_lingering = self._is_draining = self._is_leaving = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._since = self.loop.time()
         self._timer = self.loop.call_later(self.TICK_S, self._watch)
+        if any(each._is_draining for each in self._peers()):
+            # Accepted before the end of listening, and made after all others were told to end.
+            self.shutdown()
         if len(self.connections) > self.MAX_CONNECTIONS:
             self._make_room()
 
@@ -91,7 +95,7 @@ class DeadlineProtocol(H11Protocol):
             self._since, size = self.loop.time(), 0
             self._raw_bytes = self._body_bytes = 0
             self.cycle.transport = _AnswersTransport(self)  # type: ignore[assignment]
-            if self._is_draining:
+            if self._is_leaving:
                 self._announce_end()
         if self.cycle:
             self._body_bytes += len(self.cycle.body) - size
@@ -141,11 +145,11 @@ class DeadlineProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         self._is_draining = True
-        if self._is_waiting():
-            # A request that was sent before the client could know is answered.
-            self.loop.call_later(self.DRAIN_S, self._end_if_waiting)
+        if self.config.workers > 1:
+            # Another worker may still listen, and loses whom it has not accepted: nobody is to connect anew.
+            self.loop.call_later(self.DRAIN_S, self._leave)
         else:
-            self._announce_end()
+            self._leave()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -187,12 +191,11 @@ class DeadlineProtocol(H11Protocol):
                 self.refuse(408, "the request came too slowly")
         self._timer = self.loop.call_later(self.TICK_S, self._watch)
 
+    def _peers(self) -> list[DeadlineProtocol]:
+        return [each for each in self.connections if isinstance(each, DeadlineProtocol)]
+
     def _make_room(self) -> None:
-        open_ones = [
-            each
-            for each in self.connections
-            if isinstance(each, DeadlineProtocol) and not each.transport.is_closing()
-        ]
+        open_ones = [each for each in self._peers() if not each.transport.is_closing()]
         if len(open_ones) <= self.MAX_CONNECTIONS:
             return
         nearest = min(open_ones, key=DeadlineProtocol.deadline)
@@ -209,6 +212,14 @@ class DeadlineProtocol(H11Protocol):
         self._ends_at = self.loop.time() + self.LINGER_S
         self.transport.write_eof()
         self.flow.resume_reading()
+
+    def _leave(self) -> None:
+        self._is_leaving = True
+        if self._is_waiting():
+            # A request that was sent before the client could know is answered.
+            self.loop.call_later(self.DRAIN_S, self._end_if_waiting)
+        else:
+            self._announce_end()
 
     def _announce_end(self) -> None:
         self.cycle.keep_alive = False

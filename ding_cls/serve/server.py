@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
 
@@ -57,14 +57,8 @@ class ServedModel:
         Raises:
             DingError: as `ding_cls.load`.
         """
-        return load(
-            self.sources,
-            threshold=self.threshold,
-            allow_code=self.allow_code,
-            calibrated=self.calibrated,
-            max_risk=self.max_risk,
-            tta=self.tta,
-        )
+        options = asdict(self)
+        return load(options.pop("sources"), **options)
 
 
 def serve(model: ServedModel, settings: ServeSettings) -> int:
@@ -77,7 +71,7 @@ def serve(model: ServedModel, settings: ServeSettings) -> int:
     with bound(settings) as listener:
         set_up_process()
         predictor = loaded(model, settings)
-        server = _Server(build_app(predictor, settings), settings, ready_line(settings, listener))
+        server = _Server(build_app(predictor, settings), settings, ready_lines(settings, listener))
         with _deaf():
             try:
                 server.run(sockets=[listener])
@@ -131,8 +125,8 @@ def _warm_up(predictor: BasePredictor, max_batch: int) -> None:
         print(f"the network could not be tried before it is asked: {error}", file=sys.stderr)
 
 
-def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
-    """Return where a server answers, and its limits."""
+def ready_lines(settings: ServeSettings, listener: socket.socket) -> str:
+    """Return where a server answers, and on a line of their own its limits."""
     host, port = listener.getsockname()[:2]
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     several = f", {settings.workers} workers" if settings.workers > 1 else ""
@@ -140,9 +134,9 @@ def ready_line(settings: ServeSettings, listener: socket.socket) -> str:
     if settings.is_loopback and settings.token is not None:
         who += ", with the token"
     return (
-        f"ready: {where} ({who}{several}); at most {settings.max_bytes / 2**20:g} MiB a request, "
-        f"{settings.max_pixels / 1e6:g} megapixels an image, {settings.queue} images waiting, "
-        f"{settings.timeout_s:g} s; Ctrl-C ends it"
+        f"ready: {where} ({who}{several}); Ctrl-C ends it\n"
+        f"at most {settings.max_bytes / 2**20:g} MiB a request, {settings.max_pixels / 1e6:g} megapixels an "
+        f"image, {settings.queue} images waiting, {settings.timeout_s:g} s to answer"
     )
 
 
@@ -173,7 +167,6 @@ def _listener(family: int, kind: int, address: Any) -> socket.socket:
     except OSError:
         listener.close()
         raise
-    listener.set_inheritable(True)
     return listener
 
 
@@ -198,6 +191,8 @@ def server_config(app: Any, settings: ServeSettings, **rest: Any) -> uvicorn.Con
         proxy_headers=False,
         # As many connections are accepted before the protocol can close one of them.
         backlog=256,
+        # Of the protocol's deadlines this is uvicorn's own.
+        timeout_keep_alive=int(DeadlineProtocol.HEAD_S),
         timeout_graceful_shutdown=settings.drain_s,
         workers=settings.workers,
         **rest,

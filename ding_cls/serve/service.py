@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,14 +37,17 @@ class Service:
     Args:
         predictor: what answers.
         settings: the limits.
+        num_answering: says how many workers answer now.
 
     Attributes:
         is_draining: the server is to stop.
         num_explaining: heat maps that are being made.
     """
 
-    def __init__(self, predictor: BasePredictor, settings: ServeSettings) -> None:
-        self.predictor, self.settings = predictor, settings
+    def __init__(
+        self, predictor: BasePredictor, settings: ServeSettings, num_answering: Callable[[], int]
+    ) -> None:
+        self.predictor, self.settings, self._num_answering = predictor, settings, num_answering
         self.metrics = ServerMetrics()
         self.room = BodyRoom(settings.max_held_bytes)
         self.is_draining = False
@@ -64,9 +67,13 @@ class Service:
 
     @property
     def state(self) -> str:
-        """'ready', or why not: 'loading', 'draining', 'stuck', 'failed'."""
-        state = self.batcher.state
-        return "draining" if self.is_draining and state == "ready" else state
+        """'ready', or why not: 'loading', 'draining', 'stuck', 'failed', '1 of 2 workers answer'."""
+        if self.batcher.state != "ready":
+            return self.batcher.state
+        if self.is_draining:
+            return "draining"
+        count, wanted = self._num_answering(), self.settings.workers
+        return "ready" if count >= wanted else f"{count} of {wanted} workers answer"
 
     def _count_batch(self, size: int) -> None:
         self.metrics.batches.observe(size)

@@ -6,8 +6,7 @@ It must not know HTTP libraries or networks.
 from __future__ import annotations
 
 import ipaddress
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from ding_cls.errors import ConfigError
 
@@ -87,10 +86,6 @@ class ServeSettings:
             return LOOPBACK_NAMES | {self.host.lower()}
         address = _address(self.host)
         return None if address is not None and address.is_unspecified else frozenset({self.host.lower()})
-
-    def to_json(self) -> str:
-        """Return it as text, for another process."""
-        return json.dumps(asdict(self))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -212,3 +212,17 @@ def test_a_shutdown_answers_what_is_on_its_way_and_says_so() -> None:
             status, headers, _ = read_answer(client)
             assert (status, headers["connection"]) == (200, "close")
             client.close()
+
+
+def test_who_comes_after_all_others_were_told_to_end_is_told_too() -> None:
+    routes = [Route("/", _measure, methods=["GET", "POST"])]
+    with serving(Starlette(routes=routes), Quick) as server, connect(port(server)) as busy:
+        send(busy, post(10, b"12345"))
+        while not any(each.cycle for each in server.server_state.connections):
+            time.sleep(0.005)
+        (protocol,) = server.server_state.connections
+        protocol.loop.call_soon_threadsafe(protocol.shutdown)
+        status, headers, _ = exchange(port(server), GET)
+        assert (status, headers["connection"]) == (200, "close")
+        send(busy, b"67890")
+        assert read_answer(busy)[0] == 200

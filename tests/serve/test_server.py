@@ -15,7 +15,7 @@ import pytest
 import ding_cls
 from ding_cls.errors import ConfigError, ModelError
 from ding_cls.serve import server
-from ding_cls.serve.server import ServedModel, ready_line, serve
+from ding_cls.serve.server import ServedModel, ready_lines, serve
 from ding_cls.serve.settings import ServeSettings
 from tests.faults.server.started import get, post, served
 from tests.serve.onnx_files import CLASSES, write_onnx
@@ -29,15 +29,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_onnx(tmp_path_factory.mktemp("onnx") / "model.onnx")
 
 
-def test_the_line_says_where_and_for_whom_and_how_much() -> None:
+def test_the_lines_say_where_and_for_whom_and_how_much() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         number = listener.getsockname()[1]
-        line = ready_line(ServeSettings(port=0), listener)
-        assert line.startswith(f"ready: http://127.0.0.1:{number} (this machine alone); at most 16 MiB")
-        both = ready_line(ServeSettings(port=0, token="secret", workers=3), listener)
-        assert "(this machine alone, with the token, 3 workers)" in both
+        ready, limits = ready_lines(ServeSettings(port=0), listener).splitlines()
+        assert ready == f"ready: http://127.0.0.1:{number} (this machine alone); Ctrl-C ends it"
+        assert limits.startswith("at most 16 MiB a request, 50 megapixels an image, ")
+        both = ready_lines(ServeSettings(port=0, token="secret", workers=30), listener)
+        assert "(this machine alone, with the token, 30 workers)" in both
         assert "secret" not in both
+        assert max(map(len, both.splitlines())) <= 110
 
 
 def test_a_port_in_use_is_one_line() -> None:
@@ -89,22 +91,32 @@ def test_a_process_answers_as_predict_does_and_ends_with_0(model: Path, tmp_path
         code, seconds = running.stop()
     assert (count, code) == (10, 0)
     assert seconds < 10
-    first, second, third = (tmp_path / "server.log").read_text().splitlines()
+    first, second, _, last = (tmp_path / "server.log").read_text().splitlines()
     assert first == f"serving {model}: 4 classes, on cpu, by ONNX Runtime"
     assert second.startswith(f"ready: http://127.0.0.1:{running.port} ")
-    assert third == "stopping: 0 requests on the way, at most 9 s for them"
+    assert last == "stopping: 0 requests on the way, at most 9 s for them"
     assert len(CLASSES) == 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("workers", "line"),
+    [
+        ("1", "stopping: 1 request on the way, at most 9 s for them"),
+        ("2", "stopping: the workers answer what is on its way"),
+    ],
+)
+def test_what_is_on_its_way_is_answered_and_nothing_new_taken(
+    model: Path, tmp_path: Path, workers: str, line: str, name: str
+) -> None:
     request = post(painted(200, 10, 10))
-    with served(model, tmp_path) as running, connect(running.port) as client:
+    with served(model, tmp_path, "--workers", workers) as running, connect(running.port) as client:
         client.sendall(request[:-20])
         time.sleep(0.5)
         running.process.send_signal(signal.Signals[name])
-        time.sleep(0.5)
+        # What looks after workers sees it within half a second.
+        time.sleep(1.5 if workers == "2" else 0.5)
         with pytest.raises(OSError):
             connect(running.port, timeout=2)
         client.sendall(request[-20:])
@@ -112,7 +124,7 @@ def test_what_is_on_its_way_is_answered_and_nothing_new_taken(model: Path, tmp_p
         assert (status, headers["connection"]) == (200, "close")
         assert json.loads(body)["name"] in CLASSES
         assert running.process.wait(10) == 0
-    assert "stopping: 1 request on the way, at most 9 s for them" in (tmp_path / "server.log").read_text()
+    assert line in (tmp_path / "server.log").read_text()
 
 
 @pytest.mark.slow
@@ -124,7 +136,7 @@ def test_the_second_ctrl_c_ends_at_once_and_quietly(model: Path, tmp_path: Path)
             running.process.send_signal(signal.SIGINT)
             time.sleep(0.3)
         assert running.process.wait(5) == 0
-    assert (tmp_path / "server.log").read_text().splitlines()[2:] == [
+    assert (tmp_path / "server.log").read_text().splitlines()[3:] == [
         "stopping: 1 request on the way, at most 9 s for them"
     ]
 
@@ -133,11 +145,16 @@ def test_the_second_ctrl_c_ends_at_once_and_quietly(model: Path, tmp_path: Path)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_network_that_cannot_be_loaded_ends_with_its_line(tmp_path: Path, workers: str) -> None:
     command = [sys.executable, "-m", "ding_cls", "serve", "none.onnx", "--port", "0", "--workers", workers]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "error: the ONNX file 'none.onnx' does not exist" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stderr.readline()  # type: ignore[union-attr]
+        said = time.monotonic()
+        out, errors = process.communicate(timeout=60)
+    # A worker that has ended was asked for 10 s whether it answers.
+    assert time.monotonic() - said < 8
+    assert process.returncode == 2
+    assert line.startswith("error: the ONNX file 'none.onnx' does not exist")
+    assert "Traceback" not in errors
+    assert out == ""
 
 
 _WITHOUT_TORCH = """

@@ -1,7 +1,5 @@
 """What a server is told: the loopback or a token; numbers in their ranges."""
 
-import json
-
 import pytest
 
 from ding_cls.errors import ConfigError
@@ -46,7 +44,5 @@ def test_what_cannot_be_used_is_refused(changes: dict) -> None:
         ServeSettings(**changes)
 
 
-def test_another_process_gets_the_same() -> None:
-    settings = ServeSettings(token="t", port=0)
-    assert ServeSettings(**json.loads(settings.to_json())) == settings
-    assert "'t'" not in repr(settings)
+def test_nothing_prints_the_token() -> None:
+    assert "'t'" not in repr(ServeSettings(token="t"))

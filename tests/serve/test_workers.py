@@ -1,19 +1,19 @@
-"""Workers: each has the same network and settings, a killed one is replaced, none is left over."""
+"""Workers: each has the same network and settings, they are counted together, none is left over."""
 
-import contextlib
 import json
-import os
 import re
-import signal
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from uvicorn.config import STARTUP_FAILURE
 
 from ding_cls.serve import workers
+from ding_cls.serve.requests.metrics import FOLDER_VARIABLE
 from ding_cls.serve.settings import ServeSettings
-from ding_cls.serve.workers import worker_app
+from ding_cls.serve.workers import enrolled, worker_app
 from tests.faults.server.started import get, post, served
 from tests.serve.onnx_files import write_onnx
 from tests.serve.toy import painted
@@ -26,17 +26,25 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_worker_gets_network_and_settings_by_the_environment(
-    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Log and environment are the whole process's.
     monkeypatch.setattr(workers, "set_up_process", lambda: None)
-    settings = ServeSettings(token="secret", topk=2)
-    told = {"model": {"sources": [str(model)], "tta": True}, "settings": settings.to_json()}
+    settings = ServeSettings(token="secret", topk=2, workers=2)
+    told = {"model": {"sources": [str(model)], "tta": True}, "settings": asdict(settings)}
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setenv("DING_CLS_SERVE", json.dumps(told))
-    service = worker_app().state.service
+    app = worker_app()
+    service = app.state.service
     assert service.settings == settings
     assert service.predictor.tta
     assert capsys.readouterr().out == f"serving {model}: 4 classes, on cpu, by ONNX Runtime\n"
+    with TestClient(app, base_url="http://localhost") as client:
+        health = client.get("/health")
+        assert (health.status_code, health.json()) == (503, {"status": "1 of 2 workers answer"})
+        enrolled(str(tmp_path), 2)
+        health = client.get("/health")
+        assert (health.status_code, health.json()) == (200, {"status": "ready"})
     told["model"]["sources"] = ["none.onnx"]
     monkeypatch.setenv("DING_CLS_SERVE", json.dumps(told))
     with pytest.raises(SystemExit) as left:
@@ -53,43 +61,37 @@ def test_a_worker_that_fails_in_any_way_at_its_start_is_not_started_for_ever(
 
     monkeypatch.setattr(workers, "set_up_process", lambda: None)
     monkeypatch.setattr(workers, "loaded", loaded)
-    monkeypatch.setenv("DING_CLS_SERVE", json.dumps({"model": {"sources": []}, "settings": "{}"}))
+    monkeypatch.setenv("DING_CLS_SERVE", json.dumps({"model": {"sources": []}, "settings": {}}))
     with pytest.raises(SystemExit) as left:
         worker_app()
     assert left.value.code == STARTUP_FAILURE
     assert "no such device" in caplog.text
 
 
+def test_who_is_dead_is_not_counted(tmp_path: Path) -> None:
+    counts = [enrolled(str(tmp_path), 2) for _ in range(2)]
+    # What a dead one leaves, and the counts of another.
+    (tmp_path / "x.worker").touch()
+    (tmp_path / "counter_1.db").touch()
+    assert [count() for count in counts] == [2, 2]
+    for file in tmp_path.glob("*.worker"):
+        file.unlink()
+    assert counts[0]() == 0
+
+
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced_and_all_end_with_the_parent(model: Path, tmp_path: Path) -> None:
-    def alive() -> set[int]:
-        found = set()
-        for pid in running.children():
-            with contextlib.suppress(OSError):
-                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.add(pid)
-        return found
-
-    def answers(count: int) -> list[int]:
-        return [exchange(running.port, post(painted(200, 10, 10)))[0] for _ in range(count)]
-
+def test_workers_are_counted_together_and_end_with_the_parent(model: Path, tmp_path: Path) -> None:
     with served(model, tmp_path, "--workers", "2") as running:
-        first = alive()
-        assert len(first) == 2
-        assert answers(10) == [200] * 10
+        for _ in range(10):
+            assert exchange(running.port, post(painted(200, 10, 10)))[0] == 200
         text = exchange(running.port, get("/metrics"))[2].decode()
         assert float(re.findall(r'ding_cls_images_total{outcome="answered"} (.*)', text)[0]) == 10
-        os.kill(min(first), signal.SIGKILL)
-        end = time.monotonic() + 30
-        while len(alive()) < 2 or alive() == first:
-            assert answers(1) == [200]
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        assert answers(10) == [200] * 10
         code, seconds = running.stop()
         assert code == 0
         assert seconds < 10
-    assert "ready: " in (tmp_path / "server.log").read_text()
+    lines = (tmp_path / "server.log").read_text().splitlines()
+    assert lines[2].startswith("ready: ")
+    assert lines[4:] == ["stopping: the workers answer what is on its way"]
 
 
 @pytest.mark.slow

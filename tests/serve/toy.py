@@ -1,15 +1,12 @@
 """A predictor without a network, and servers of it, for tests that are to be quick."""
 
 import io
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import uvicorn
 from PIL import Image
 from starlette.responses import Response
 
@@ -19,7 +16,9 @@ from ding_cls.answers.class_thresholds import ClassThresholds
 from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.sources import Source, read_rgb
 from ding_cls.serve.app import build_app
+from ding_cls.serve.protocol import DeadlineProtocol
 from ding_cls.serve.settings import ServeSettings
+from tests.serve.wire import port, serving
 
 COLOURS = ("red", "green", "blue")
 
@@ -96,15 +95,5 @@ def app_of(
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """Serve an app on a free port of this machine; the value is its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    with serving(app, DeadlineProtocol, lifespan="on") as server:
+        yield f"http://127.0.0.1:{port(server)}/"

@@ -116,7 +116,8 @@ class Guard:
             # Else it is in the middle of an answer, and uvicorn says so in the log.
             if status:
                 raise
-            await _unavailable("the server is stopping")(scope, receive, noting)
+            stopping = error_response(503, "the server is stopping", headers={"Retry-After": "1"})
+            await stopping(scope, receive, noting)
         # Whatever it is, the client is told an id, and the log the rest.
         except Exception as error:
             identity, text = internal_error(error)
@@ -168,7 +169,3 @@ def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
         return site not in ("same-origin", "none") and not is_link
     origin = headers.get("origin")
     return origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}")
-
-
-def _unavailable(text: str) -> Response:
-    return error_response(503, text, headers={"Retry-After": "1"})

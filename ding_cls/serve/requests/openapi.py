@@ -8,7 +8,8 @@ from ding_cls.inference.base import BasePredictor
 from ding_cls.serve.settings import ServeSettings
 
 _JSON = "application/json"
-_PNG = "image/png"
+_TEXT = {"type": "string"}
+_KNOWN = "Say which classes the network knows, and what the page must know of it."
 _ERRORS = {
     400: "No image in the request, or a Host header that is none.",
     401: "The token is missing or wrong.",
@@ -29,15 +30,14 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
         predictor: decides which form answers have.
         settings: decide whether a token is needed.
     """
-    has_token = settings.token is not None
-    paths = {
-        "/predict": {"post": _predict(settings, has_token=has_token)},
+    paths: dict[str, dict[str, Any]] = {
+        "/predict": {"post": _predict(settings)},
         "/health": {"get": _health()},
-        "/metrics": {"get": _metrics(has_token=has_token)},
-        "/model": {"get": _model(has_token=has_token)},
+        "/metrics": {"get": _readable("metrics", "Counts for Prometheus.", "text/plain", _TEXT)},
+        "/model": {"get": _readable("model", _KNOWN, _JSON, _ref("Model"))},
     }
     if predictor.has_gradients:
-        paths["/explain"] = {"post": _explain(settings, has_token=has_token)}
+        paths["/explain"] = {"post": _explain(settings)}
     components: dict[str, Any] = {"schemas": _schemas(predictor, settings)}
     described: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -50,13 +50,16 @@ def openapi(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]
         "paths": paths,
         "components": components,
     }
-    if has_token:
+    if settings.token is not None:
+        locked = (each for methods in paths.values() for each in methods.values() if "security" not in each)
+        for operation in locked:
+            operation["responses"].update(_errors(401))
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         described["security"] = [{"token": []}]
     return described
 
 
-def _predict(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+def _predict(settings: ServeSettings) -> dict[str, Any]:
     several = {"type": "array", "minItems": 2, "items": {"anyOf": [_ref("Answer"), _ref("FileError")]}}
     return {
         "operationId": "predict",
@@ -69,12 +72,12 @@ def _predict(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
                 "description": "Of one image its answer, of several a list in the order of the files.",
                 "content": {_JSON: {"schema": {"anyOf": [_ref("Answer"), several]}}},
             },
-            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503),
         },
     }
 
 
-def _explain(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
+def _explain(settings: ServeSettings) -> dict[str, Any]:
     return {
         "operationId": "explain",
         "summary": "Draw where the network sees the predicted class: Grad-CAM.",
@@ -88,8 +91,8 @@ def _explain(settings: ServeSettings, *, has_token: bool) -> dict[str, Any]:
         ],
         "requestBody": _images(settings),
         "responses": {
-            "200": {"description": "A picture.", "content": {_PNG: {}}},
-            **_errors(400, 403, 408, 413, 415, 422, 500, 503, has_token=has_token),
+            "200": {"description": "A picture.", "content": {"image/png": {}}},
+            **_errors(400, 403, 408, 413, 415, 422, 500, 503),
             "501": {"description": "No map can be made of this network.", "content": _error_content()},
         },
     }
@@ -114,36 +117,18 @@ def _health() -> dict[str, Any]:
         "security": [],
         "responses": {
             "200": {"description": "It does.", "content": content},
-            "503": {"description": "It does not: loading, draining, stuck or failed.", "content": content},
+            "503": {"description": "It does not, or a worker is missing.", "content": content},
         },
     }
 
 
-def _metrics(*, has_token: bool) -> dict[str, Any]:
-    return {
-        "operationId": "metrics",
-        "summary": "Counts for Prometheus.",
-        "responses": {
-            "200": {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **_errors(403, has_token=has_token),
-        },
-    }
+def _readable(name: str, summary: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    answer = {"description": "It.", "content": {kind: {"schema": schema}}}
+    return {"operationId": name, "summary": summary, "responses": {"200": answer, **_errors(403)}}
 
 
-def _model(*, has_token: bool) -> dict[str, Any]:
-    return {
-        "operationId": "model",
-        "summary": "Say which classes the network knows, and what the page must know of it.",
-        "responses": {
-            "200": {"description": "It.", "content": {_JSON: {"schema": _ref("Model")}}},
-            **_errors(403, has_token=has_token),
-        },
-    }
-
-
-def _errors(*statuses: int, has_token: bool) -> dict[str, Any]:
-    wanted = sorted({*statuses, 401}) if has_token else statuses
-    return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in wanted}
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(each): {"description": _ERRORS[each], "content": _error_content()} for each in statuses}
 
 
 def _error_content() -> dict[str, Any]:
@@ -160,16 +145,13 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": len(predictor.classes) - 1}
-    score, name = {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}
-    one: dict[str, Any] = {"label": number, "name": name, "score": score}
-    tasks = (
-        {}
-        if predictor.num_tasks is None
-        else {"minItems": predictor.num_tasks, "maxItems": predictor.num_tasks}
-    )
+    score = {"type": "number", "minimum": 0, "maximum": 1}
+    one: dict[str, Any] = {"label": number, "name": _TEXT, "score": score}
+    count = predictor.num_tasks
+    tasks = {} if count is None else {"minItems": count, "maxItems": count}
     lists = {key: {"type": "array", "items": each, **tasks} for key, each in one.items()}
-    first = lists if predictor.has_several_labels or predictor.num_tasks is not None else one
-    place = one if predictor.num_tasks is None else lists
+    first = lists if predictor.has_several_labels or count is not None else one
+    place = one if count is None else lists
     top = {"type": "array", "items": _object(**place), "maxItems": settings.topk}
     answer: dict[str, Any] = {
         **first,
@@ -180,18 +162,17 @@ def _schemas(predictor: BasePredictor, settings: ServeSettings) -> dict[str, Any
         answer["label"] = {"anyOf": [first["label"], {"type": "null"}], "description": unknown}
         answer["name"] = {"anyOf": [first["name"], {"const": "unknown"}]}
         answer["guess"] = {**place["name"], "description": "The likeliest class, whether it is named or not."}
-    text = {"type": "string"}
     return {
         "Answer": _object(**answer),
-        "Error": _object(error=text, id={"type": "string", "description": "What the log has it under."}),
-        "FileError": _object(error=text, id=text, file=text),
+        "Error": _object(error=_TEXT, id={**_TEXT, "description": "What the log has it under."}),
+        "FileError": _object(error=_TEXT, id=_TEXT, file=_TEXT),
         "Model": _object(
-            name=text,
-            classes={"type": "array", "items": text},
+            name=_TEXT,
+            classes={"type": "array", "items": _TEXT},
             num_tasks={"anyOf": [{"type": "integer", "minimum": 2}, {"type": "null"}]},
             has_several_labels={"type": "boolean"},
             has_heat_maps={"type": "boolean"},
             max_bytes={"type": "integer", "minimum": 1},
         ),
-        "Health": _object(status={"enum": ["ready", "loading", "draining", "stuck", "failed"]}),
+        "Health": _object(status={**_TEXT, "description": "ready, or what is the matter."}),
     }
