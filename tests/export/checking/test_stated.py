@@ -18,6 +18,7 @@ from ding_cls.export.description import described
 from ding_cls.export.lowering import lowered
 from ding_cls.inference import Predictor
 from ding_cls.inference.onnx.description import KEY
+from ding_cls.inference.onnx.seal import BLANK, SEAL, sealed
 from tests.export.graphs import CLASSES, SIZE, Pooled, tiny_predictor, write_pooled
 
 
@@ -117,3 +118,22 @@ def test_what_a_file_says_of_itself_must_be_so(tmp_path: Path, change: dict[str,
     assert report.problem.startswith(reason)
     assert report.is_equal == (not reason)
     assert report.num_different == 0
+
+
+@pytest.mark.parametrize("changed", [b"ash", b"oops"], ids=["a name", "no text"])
+def test_a_flipped_byte_that_no_logit_shows_is_found(tmp_path: Path, changed: bytes) -> None:
+    predictor = tiny_predictor()
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    example = torch.empty(SIZE, SIZE, 3, dtype=torch.uint8)
+    true = described(predictor, example, "uint8", lowered(predictor.preprocessing))
+    model = onnx.load(file)
+    model.doc_string = "oops"
+    onnx.helper.set_model_props(model, {KEY: true.to_json(), SEAL: BLANK})
+    content = sealed(model.SerializeToString())
+    file.write_bytes(content)
+    assert check_equality(predictor, file, samples=4).is_equal
+    place = content.index(changed)
+    file.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+    report = check_equality(predictor, file, samples=4)
+    assert report.problem == "it is damaged: its bytes have not the SHA-256 that it says of them"
+    assert not report.is_equal
