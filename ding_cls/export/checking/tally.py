@@ -114,12 +114,12 @@ class Tally:
         if logits is not None and not has_answers(logits).all():
             return "the network itself gives logits that are NaN or infinite"
         alone, again = reference(pixels), reference(pixels)
-        if not np.allclose(alone, again, rtol=1e-5, atol=1e-5):
+        if not _are_near(alone, again):
             return (
                 "the network itself gives an image other logits each time: it counts, or something in it is "
                 "random"
             )
-        if logits is not None and not np.allclose(alone, logits, rtol=1e-5, atol=1e-5):
+        if logits is not None and not _are_near(alone, logits):
             return "the network itself gives an image other logits where others are in its batch"
         return ""
 
@@ -153,6 +153,10 @@ def has_answers(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     of them; NaN and +inf are no logits."""
     found: npt.NDArray[np.bool_] = np.isfinite(logits.max(-1))
     return found
+
+
+def _are_near(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+    return bool(np.allclose(one, other, rtol=0, atol=MAX_DIFFERENCE))
 
 
 def _pieces(count: int, *, is_first: bool) -> Iterator[npt.NDArray[np.int64]]:
