@@ -5,11 +5,9 @@ It must not know how the network was exported.
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from ding_cls.common.tables import published
 from ding_cls.errors import ConfigError, DataError, ExportError
 from ding_cls.export.checking.rates import rates
 from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.network import quiet
 from ding_cls.export.onnx import content_with
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source
@@ -164,7 +163,7 @@ def _quantize(
     if not count:
         raise DataError("there are no images to calibrate int8 on; name some images")
     prepared = out.with_name("prepared.onnx")
-    with _quiet():
+    with quiet():
         try:
             quant_pre_process(os.fspath(file), os.fspath(prepared))
             quantization.quantize_static(
@@ -258,16 +257,6 @@ def _batches(
     for groups, _ in predictor.batches(images, batch_size=batch_size, num_workers=0):
         for numbers, pixels in groups:
             yield pixels[0], numbers
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what ONNX Runtime's tool says on the root logger, of its own steps, to itself."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _share(hits: int, count: int) -> str:

@@ -71,7 +71,6 @@ class CardRecord:
 
     Attributes:
         title: the run's name.
-        file: name of the weights' file.
         network: its name, for a tag.
         is_initial_foreign: training started from weights of somebody else.
         model: facts about the network.
@@ -90,7 +89,6 @@ class CardRecord:
     """
 
     title: str
-    file: str
     network: str
     is_initial_foreign: bool
     model: Pairs

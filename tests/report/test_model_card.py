@@ -18,7 +18,6 @@ from ding_cls.report.model_card import (
 BAD = 'a: [b] | `c` <script>"\n---\n\u202e🌷'
 CARD = CardRecord(
     title="flowers",
-    file="flowers_20260101-01234567.pth",
     network="resnet18",
     is_initial_foreign=False,
     model=[("network", "resnet18")],

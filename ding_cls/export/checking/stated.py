@@ -70,8 +70,9 @@ def misstated(
     wanted = ModelDescription.from_json(true.to_json(), "the checkpoint")
     for each in fields(ModelDescription):
         values = [getattr(one, each.name) for one in (found, wanted)]
-        if each.name not in ("preprocessing", "run") and values[0] != values[1]:
-            said, meant = (f"{text[:80]}..." if len(text) > 80 else text for text in map(repr, values))
+        is_told = description is not None or each.name not in ("preprocessing", "run")
+        if is_told and values[0] != values[1]:
+            said, meant = _shortened(*map(repr, values))
             return (
                 f"its {each.name}, as it says in its metadata, is {said}, and that of the checkpoint {meant}"
             )
@@ -85,6 +86,16 @@ def misstated(
     if name is None:
         return ""
     return f"the preprocessing that it states gives other pixels of {name!r} than the checkpoint's"
+
+
+def _shortened(*texts: str) -> list[str]:
+    """Return the parts of texts around the first place where they differ, if they are long."""
+    first = next((place for place, each in enumerate(zip(*texts, strict=False)) if len({*each}) > 1), 0)
+    begin = max(0, first - 20) if max(map(len, texts)) > 80 else 0
+    return [
+        f"{'...' if begin else ''}{text[begin : begin + 80]}{'...' if len(text) > begin + 80 else ''}"
+        for text in texts
+    ]
 
 
 def spread(sources: Sequence[Source], count: int | None) -> Sequence[Source]:

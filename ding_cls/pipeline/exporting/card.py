@@ -76,7 +76,6 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
     folder = run_folder_of(source.checkpoint, cfg)
     return CardRecord(
         title=run_title(cfg.exp_name),
-        file=file,
         network=name,
         is_initial_foreign=initial_weights(cfg.policy.model) is not None,
         model=model_facts(predictor, _described(source), file=file, num_bytes=num_bytes, sha256=sha256),

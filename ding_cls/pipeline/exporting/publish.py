@@ -107,7 +107,7 @@ def publish(
             can be written.
         ExportError: the file does not give the checkpoint's logits; nothing is published.
     """
-    check_writable(Path(out, f"x.{format}"))
+    check_writable(Path(out, f"NAME.{format}"))
     refuse_image(checkpoint)
     file = checkpoint_file(checkpoint)
     state = _read(file)
@@ -128,6 +128,8 @@ def publish(
         with TemporaryDirectory(prefix=".publish-", dir=out) as folder:
             return _written(source, Path(folder), Path(out), format)
     except OSError as error:
+        # It may name a file in the folder of a moment, or none.
+        error.filename = os.fspath(out)
         raise not_written(out, error) from error
 
 

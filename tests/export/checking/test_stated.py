@@ -12,7 +12,7 @@ from PIL import Image
 
 from ding_cls.data import PIPELINES, PipelinePreprocessing
 from ding_cls.export.checking import stated
-from ding_cls.export.checking.equality import check_equality
+from ding_cls.export.checking.equality import check_described, check_equality
 from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.export.description import described
 from ding_cls.export.lowering import lowered
@@ -137,3 +137,31 @@ def test_a_flipped_byte_that_no_logit_shows_is_found(tmp_path: Path, changed: by
     report = check_equality(predictor, file, samples=4)
     assert report.problem == "it is damaged: its bytes have not the SHA-256 that it says of them"
     assert not report.is_equal
+
+
+def test_of_many_classes_the_first_that_differs_is_shown(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    predictor.classes = tuple(f"class {number}" for number in range(1000))
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    true = described(predictor, torch.empty(SIZE, SIZE, 3, dtype=torch.uint8), "uint8", {})
+    model = onnx.load(file)
+    other = replace(true, classes=(*true.classes[:700], "rose", *true.classes[701:]))
+    onnx.helper.set_model_props(model, {KEY: other.to_json()})
+    onnx.save(model, file)
+    problem = check_equality(predictor, file, samples=4).problem
+    said, _, true_text = problem.partition(", and that of the checkpoint ...")
+    assert "'class 699', 'rose', 'class 701'" in said
+    assert "'class 699', 'class 700', 'class 701'" in true_text
+    assert len(problem) < 300
+
+
+def test_what_is_written_says_all_that_it_shall(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    true = described(predictor, torch.empty(SIZE, SIZE, 3, dtype=torch.uint8), "uint8", {})
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {KEY: replace(true, run={"sha256": "0" * 64}).to_json()})
+    onnx.save(model, file)
+    assert check_equality(predictor, file, samples=4).is_equal
+    report = check_described(predictor, file, None, samples=4, description=true)
+    assert report.problem.startswith("its run, as it says in its metadata, is {'sha256': '000")

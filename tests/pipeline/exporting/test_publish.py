@@ -233,7 +233,7 @@ def test_on_a_full_disk_nothing_is_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(module, "write_weights", full)
-    with pytest.raises(DiskError, match=r"could not be written: No space left"):
+    with pytest.raises(DiskError, match=r"/out' could not be written: No space left"):
         publish(trained, out="out")
     assert os.listdir("out") == []
 
