@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -162,14 +163,14 @@ def _quantize(
     count = sum(len(each) for feed in feeds for each in feed.values())
     if not count:
         raise DataError("there are no images to calibrate int8 on; name some images")
-    prepared = out.with_name("prepared.onnx")
+    prepared, remaining = out.with_name("prepared.onnx"), iter(feeds)
     with quiet():
         try:
             quant_pre_process(os.fspath(file), os.fspath(prepared))
             quantization.quantize_static(
                 os.fspath(prepared),
                 os.fspath(out),
-                _Reader(feeds),
+                SimpleNamespace(get_next=lambda: next(remaining, None)),
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 per_channel=True,
@@ -182,17 +183,6 @@ def _quantize(
     entries = {each.key: each.value for each in source.metadata_props}
     out.write_bytes(content_with(model, {**entries, MARK: "int8"}))
     return count
-
-
-class _Reader:
-    """Hands batches to ONNX Runtime, which asks for the next until there is none."""
-
-    def __init__(self, feeds: Sequence[dict[str, npt.NDArray[Any]]]) -> None:
-        self._feeds = iter(feeds)
-
-    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Return the next batch."""
-        return next(self._feeds, None)
 
 
 def _judge(
