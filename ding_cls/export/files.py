@@ -11,7 +11,7 @@ import torch
 
 from ding_cls.common.tables import checked_ending, published
 from ding_cls.errors import ConfigError, ExportError
-from ding_cls.export.checking.equality import EqualityReport, check_equality, compare_logits
+from ding_cls.export.checking.equality import EqualityReport, check_described, compare_logits
 from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.export.checking.tally import Candidate
@@ -121,7 +121,9 @@ def export_file(
         file.flush()
         try:
             if format == "onnx":
-                report = check_equality(predictor, file.name, sources, samples=samples)
+                report = check_described(
+                    predictor, file.name, sources, samples=samples, description=description
+                )
             else:
                 candidate = candidate_of(file.name, format, predictor, example, description)
                 report = compare_logits(predictor, candidate, sources, samples=samples)

@@ -175,7 +175,7 @@ def failures_named(model: nn.Module) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # exporters raise what the network's own code does, and more
-        raise ExportError(f"{_name(model)} cannot be exported: {_reason(error)}") from error
+        raise ExportError(f"{type(model).__name__} cannot be exported: {_reason(error)}") from error
 
 
 @contextmanager
@@ -190,10 +190,6 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _name(model: nn.Module) -> str:
-    return type(model).__name__
 
 
 def _reason(error: BaseException) -> str:

@@ -5,13 +5,12 @@ It must not know how the network was exported.
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from ding_cls.common.tables import published
 from ding_cls.errors import ConfigError, DataError, ExportError
 from ding_cls.export.checking.rates import rates
 from ding_cls.export.checking.session import OnnxCandidate
+from ding_cls.export.network import quiet
 from ding_cls.export.onnx import content_with
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source
@@ -163,14 +163,14 @@ def _quantize(
     count = sum(len(each) for feed in feeds for each in feed.values())
     if not count:
         raise DataError("there are no images to calibrate int8 on; name some images")
-    prepared = out.with_name("prepared.onnx")
-    with _quiet():
+    prepared, remaining = out.with_name("prepared.onnx"), iter(feeds)
+    with quiet():
         try:
             quant_pre_process(os.fspath(file), os.fspath(prepared))
             quantization.quantize_static(
                 os.fspath(prepared),
                 os.fspath(out),
-                _Reader(feeds),
+                SimpleNamespace(get_next=lambda: next(remaining, None)),
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 per_channel=True,
@@ -183,17 +183,6 @@ def _quantize(
     entries = {each.key: each.value for each in source.metadata_props}
     out.write_bytes(content_with(model, {**entries, MARK: "int8"}))
     return count
-
-
-class _Reader:
-    """Hands batches to ONNX Runtime, which asks for the next until there is none."""
-
-    def __init__(self, feeds: Sequence[dict[str, npt.NDArray[Any]]]) -> None:
-        self._feeds = iter(feeds)
-
-    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Return the next batch."""
-        return next(self._feeds, None)
 
 
 def _judge(
@@ -258,16 +247,6 @@ def _batches(
     for groups, _ in predictor.batches(images, batch_size=batch_size, num_workers=0):
         for numbers, pixels in groups:
             yield pixels[0], numbers
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what ONNX Runtime's tool says on the root logger, of its own steps, to itself."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _share(hits: int, count: int) -> str:

@@ -71,7 +71,6 @@ class CardRecord:
 
     Attributes:
         title: the run's name.
-        file: name of the weights' file.
         network: its name, for a tag.
         is_initial_foreign: training started from weights of somebody else.
         model: facts about the network.
@@ -90,7 +89,6 @@ class CardRecord:
     """
 
     title: str
-    file: str
     network: str
     is_initial_foreign: bool
     model: Pairs
@@ -135,14 +133,14 @@ def model_card(record: CardRecord) -> str:
 
 
 def _front_matter(record: CardRecord) -> str:
-    dataset = shown(record.dataset)
     metrics = [
         {"type": _HUB_NAMES.get(each.key, shown(each.key)), "value": each.value, "name": shown(each.name)}
         for each in record.results
     ]
     result = {
         "task": {"type": _TASK},
-        "dataset": {"type": dataset, "name": dataset, "split": shown(record.split)},
+        # A folder of images: a dataset's name on the Hub would stand here, which none of these has.
+        "dataset": {"type": "imagefolder", "name": shown(record.dataset), "split": shown(record.split)},
         "metrics": metrics,
     }
     about: dict[str, Any] = {
@@ -150,7 +148,6 @@ def _front_matter(record: CardRecord) -> str:
         "library_name": "ding_cls",
         "pipeline_tag": _TASK,
         "tags": [_TASK, "pytorch", "ding_cls", shown(record.network)],
-        "datasets": list(dict.fromkeys(shown(each.data) for each in record.splits if each.data)),
         "metrics": list(dict.fromkeys(each["type"] for each in metrics)),
         "model-index": [{"name": shown(record.title), "results": [result] if metrics else []}],
     }

@@ -9,6 +9,8 @@ import torch
 
 import ding_cls
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
+from ding_cls.errors import CheckpointError
+from ding_cls.export import description
 from ding_cls.export.description import described, run_name
 from ding_cls.export.network import example_image
 from ding_cls.inference.onnx.description import ModelDescription
@@ -53,6 +55,34 @@ def test_a_run_and_its_calibration_are_said_whole(trained: Path, tmp_path: Path)
     assert found.run["ding_cls"] == ding_cls.__version__
     assert str(tmp_path) not in found.to_json()
     assert ModelDescription.from_json(found.to_json(), "x").run == json.loads(json.dumps(found.run))
+
+
+@pytest.mark.parametrize("in_mid_reading", [False, True])
+def test_a_checkpoint_that_was_replaced_is_not_taken_for_the_networks(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_mid_reading: bool
+) -> None:
+    """Training has written a better one since the network was loaded."""
+    best = tmp_path / "run" / "ckpt" / "ckpt_best.pth.tar"
+    best.parent.mkdir(parents=True)
+    state = read_checkpoint(trained / "ckpt" / "ckpt_best.pth.tar")
+    write_checkpoint(best, state)
+    predictor = ding_cls.load(tmp_path / "run")
+    weights = {name: each + 1 for name, each in state["model"].items()}
+    better = {**state, "model": weights}
+    if in_mid_reading:
+
+        def read(path: Path) -> object:
+            found = read_checkpoint(path)
+            write_checkpoint(best, better)
+            return found
+
+        monkeypatch.setattr(description, "read_checkpoint", read)
+    else:
+        write_checkpoint(best, better)
+    with pytest.raises(CheckpointError, match=r"other weights now than the network: its run trains on"):
+        described(predictor, example_image(predictor, None), "uint8", {})
+    predictor.checkpoint = None
+    assert list(described(predictor, example_image(predictor, None), "uint8", {}).run) == ["ding_cls"]
 
 
 def test_a_network_of_no_run_says_so() -> None:

@@ -18,7 +18,6 @@ from ding_cls.report.model_card import (
 BAD = 'a: [b] | `c` <script>"\n---\n\u202e🌷'
 CARD = CardRecord(
     title="flowers",
-    file="flowers_20260101-01234567.pth",
     network="resnet18",
     is_initial_foreign=False,
     model=[("network", "resnet18")],
@@ -51,7 +50,6 @@ def test_the_front_matter_is_hugging_faces() -> None:
         "library_name": "ding_cls",
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "pytorch", "ding_cls", "resnet18"],
-        "datasets": ["flowers5"],
         "metrics": ["accuracy", "loss"],
         "model-index": [
             {
@@ -59,7 +57,7 @@ def test_the_front_matter_is_hugging_faces() -> None:
                 "results": [
                     {
                         "task": {"type": "image-classification"},
-                        "dataset": {"type": "flowers5", "name": "flowers5", "split": "val"},
+                        "dataset": {"type": "imagefolder", "name": "flowers5", "split": "val"},
                         "metrics": [
                             {"type": "accuracy", "value": 92.0, "name": "acc1"},
                             {"type": "loss", "value": 0.25, "name": "loss"},

@@ -22,6 +22,7 @@ from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.export.checking.stated import misstated, spread
 from ding_cls.export.checking.synthetic import NUM_IMAGES, synthetic_images
 from ding_cls.export.checking.tally import MAX_DIFFERENCE, Candidate, Tally
+from ding_cls.inference.onnx.description import ModelDescription
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import name_of_source, sources_of
 
@@ -34,12 +35,10 @@ class EqualityReport:
         num_images: how many images both have seen.
         is_synthetic: they were made up.
         num_different: images of which another class is the first, of a task, or of which a label has another
-            sign, though no tie explains it; and those with a logit that is NaN or infinite.
-        max_difference: the largest distance between two logits; infinite where one is not finite.
-        max_logit: the largest absolute logit of torch.
+            sign, though no tie explains it; and those of which no probabilities can be made.
+        max_difference: as in `Tally`, like ``max_logit`` and ``worst``.
         torch_rate: images per second of the network in torch, without preprocessing.
         rate: images per second of the other, with as many threads.
-        worst: what the image of the largest distance is called.
         num_unreadable: images that could not be read; neither has seen them.
         problem: why they cannot be equal, or the comparison ended before its end; empty where nothing is
             wrong.
@@ -75,7 +74,7 @@ class EqualityReport:
         if self.worst and not self.is_equal:
             figures += f", most of all of {self.worst!r}"
         lines = [f"Are the results equal? {'Yes' if self.is_equal else 'No'}", figures]
-        lines += [f"{each}" for each in (self.problem, self._rounding(), self.differing_node) if each]
+        lines += [each for each in (self.problem, self._rounding(), self.differing_node) if each]
         if not math.isnan(self.rate):
             lines.append(
                 f"images/s of the network alone: torch {self.torch_rate:.1f}, the file {self.rate:.1f} "
@@ -141,10 +140,27 @@ def check_equality(
         DataError: as `compare_logits`.
         ExportError: the file cannot be run.
     """
+    return check_described(predictor, file, images, samples=samples, description=None)
+
+
+def check_described(
+    predictor: Predictor,
+    file: str | os.PathLike[str],
+    images: Any,
+    *,
+    samples: int | None,
+    description: ModelDescription | None,
+) -> EqualityReport:
+    """Return what `check_equality` does, of a file that shall say ``description`` of itself: what the
+    predictor's checkpoint said, which may be another one by now.
+
+    Raises:
+        DingError: as there.
+    """
     candidate = OnnxCandidate(file, predictor)
     report, worst = _compare(predictor, candidate, images, samples, size=candidate.size)
     if report.is_equal and candidate.entry is not None:
-        return replace(report, problem=misstated(predictor, candidate, images))
+        return replace(report, problem=misstated(predictor, candidate, images, description))
     if report.is_equal or report.problem or worst is None:
         return report
     return replace(report, differing_node=str(first_difference(predictor, file, worst)))

@@ -150,8 +150,7 @@ def _values_of_file(model: Any, feed: dict[str, npt.NDArray[Any]], wanted: Value
     )
     session = open_session(asked.SerializeToString())
     values = dict(zip(names, session.run(names, feed), strict=True)) if names else {}
-    is_pair = {name: name == OUTPUT or value.shape == wanted[name].shape for name, value in values.items()}
-    return {name: value for name, value in values.items() if is_pair[name]}
+    return {name: each for name, each in values.items() if name == OUTPUT or each.shape == wanted[name].shape}
 
 
 def _first(graph: Any, wanted: Values, found: Values) -> FirstDifference:

@@ -15,6 +15,7 @@ import torch
 
 from ding_cls.errors import CheckpointError, ExportError
 from ding_cls.inference.onnx.description import KEY, Layout
+from ding_cls.inference.onnx.seal import is_unharmed
 from ding_cls.inference.onnx.session import runtime_session
 from ding_cls.inference.predictor import Predictor
 
@@ -30,6 +31,7 @@ class OnnxCandidate:
         layout: as `ModelDescription` has it.
         size: height and width in pixels of the images that the file takes; None: any.
         entry: what the file says of itself, as JSON; None: nothing.
+        is_whole: whether it has the bytes that it says.
 
     Raises:
         ConfigError: there is no ONNX Runtime.
@@ -44,7 +46,11 @@ class OnnxCandidate:
         self.layout: Layout = "uint8" if taken.type == "tensor(uint8)" else "float"
         sides = taken.shape[1:3] if self.layout == "uint8" else taken.shape[2:4]
         self.size = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
-        self.entry: str | None = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        self.is_whole = isinstance(file, bytes) or is_unharmed(file)
+        try:
+            self.entry: str | None = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        except UnicodeDecodeError:
+            self.entry, self.is_whole = "", False
 
     def __call__(self, images: torch.Tensor) -> npt.NDArray[np.float32]:
         """Return logits; see `ding_cls.export.checking.equality.Candidate`."""

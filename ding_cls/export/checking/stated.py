@@ -47,28 +47,34 @@ def stated_preprocessing(
     return stated, ""
 
 
-def misstated(predictor: Predictor, file: OnnxCandidate, images: Any) -> str:
+def misstated(
+    predictor: Predictor, file: OnnxCandidate, images: Any, description: ModelDescription | None
+) -> str:
     """Return what a file says of itself that is not so of a predictor; empty where all is.
 
     Args:
         predictor: what the file was made of.
         file: with an entry.
         images: as in `ding_cls.export.checking.equality.check_equality`.
+        description: what it shall say; None: what the checkpoint does.
     """
+    if not file.is_whole:
+        return "it is damaged: its bytes have not the SHA-256 that it says of them"
     try:
         found = ModelDescription.from_json(file.entry or "", "the file")
     except CheckpointError as error:
         return str(error)
     height, width = file.size or (found.height, found.width)
     example = torch.empty((height, width, 3), dtype=torch.uint8)
-    text = described(predictor, example, file.layout, {}).to_json()
-    wanted = ModelDescription.from_json(text, "the checkpoint")
+    true = description or described(predictor, example, file.layout, {})
+    wanted = ModelDescription.from_json(true.to_json(), "the checkpoint")
     for each in fields(ModelDescription):
         values = [getattr(one, each.name) for one in (found, wanted)]
-        if each.name not in ("preprocessing", "run") and values[0] != values[1]:
-            said, true = (f"{text[:80]}..." if len(text) > 80 else text for text in map(repr, values))
+        is_told = description is not None or each.name not in ("preprocessing", "run")
+        if is_told and values[0] != values[1]:
+            said, meant = _shortened(*map(repr, values))
             return (
-                f"its {each.name}, as it says in its metadata, is {said}, and that of the checkpoint {true}"
+                f"its {each.name}, as it says in its metadata, is {said}, and that of the checkpoint {meant}"
             )
     if not found.preprocessing:
         return ""
@@ -80,6 +86,16 @@ def misstated(predictor: Predictor, file: OnnxCandidate, images: Any) -> str:
     if name is None:
         return ""
     return f"the preprocessing that it states gives other pixels of {name!r} than the checkpoint's"
+
+
+def _shortened(*texts: str) -> list[str]:
+    """Return the parts of texts around the first place where they differ, if they are long."""
+    first = next((place for place, each in enumerate(zip(*texts, strict=False)) if len({*each}) > 1), 0)
+    begin = max(0, first - 20) if max(map(len, texts)) > 80 else 0
+    return [
+        f"{'...' if begin else ''}{text[begin : begin + 80]}{'...' if len(text) > begin + 80 else ''}"
+        for text in texts
+    ]
 
 
 def spread(sources: Sequence[Source], count: int | None) -> Sequence[Source]:

@@ -32,7 +32,8 @@ class Tally:
     Attributes:
         num_images: how many images both have seen.
         num_different: of how many they say something else; see `differs`.
-        max_difference: the largest distance between two logits; infinite where one is not finite.
+        max_difference: the largest distance between two logits; infinite where one is not finite. Of a class
+            that both mask with -inf it is 0.
         max_logit: the largest absolute logit of the reference.
         worst: what the image of the largest distance is called.
         worst_pixels: that image, as a batch; None: the two do not differ.
@@ -48,12 +49,15 @@ class Tally:
         self.worst = ""
         self.worst_pixels: torch.Tensor | None = None
         self.worst_logits: npt.NDArray[np.float32] | None = None
+        self._first_pixels: torch.Tensor | None = None
 
     def add(
         self, reference: Candidate, candidate: Candidate, pixels: torch.Tensor, names: Sequence[str]
     ) -> None:
         """Compare the answers for a batch."""
         wanted = reference(pixels)
+        if self._first_pixels is None:
+            self._first_pixels = pixels[:1]
         is_different = np.zeros(len(pixels), bool)
         for rows in _pieces(len(pixels), is_first=self.num_images == 0):
             found = self._found(candidate, pixels[rows], wanted[rows].shape)
@@ -89,6 +93,7 @@ class Tally:
         with np.errstate(invalid="ignore"):
             distance = np.abs(wanted.astype(np.float64) - found)
         distance[~np.isfinite(distance)] = np.inf
+        distance[np.isneginf(wanted) & np.isneginf(found)] = 0
         of_image = distance.reshape(len(names), -1).max(1)
         worst = int(of_image.argmax())
         if of_image[worst] > self.max_difference:
@@ -100,15 +105,21 @@ class Tally:
     def fault(self, reference: Candidate) -> str:
         """Return why no file can agree with a reference, by the image of the largest difference; empty where
         one can."""
-        if self.worst_pixels is None or self.worst_logits is None or self.max_difference <= MAX_DIFFERENCE:
+        pixels, logits = self.worst_pixels, self.worst_logits
+        if self.max_difference <= MAX_DIFFERENCE:
+            # What was computed once may have agreed by chance, as a network does that counts its calls.
+            pixels, logits = self._first_pixels, None
+        if pixels is None:
             return ""
-        if not np.isfinite(self.worst_logits).all():
+        if logits is not None and not has_answers(logits).all():
             return "the network itself gives logits that are NaN or infinite"
-        alone, again = reference(self.worst_pixels), reference(self.worst_pixels)
-        is_other = [not np.allclose(alone, each, rtol=1e-5, atol=1e-5) for each in (again, self.worst_logits)]
-        if is_other[0]:
-            return "the network itself gives an image other logits each time: something in it is random"
-        if is_other[1]:
+        alone, again = reference(pixels), reference(pixels)
+        if not _are_near(alone, again):
+            return (
+                "the network itself gives an image other logits each time: it counts, or something in it is "
+                "random"
+            )
+        if logits is not None and not _are_near(alone, logits):
             return "the network itself gives an image other logits where others are in its batch"
         return ""
 
@@ -123,15 +134,29 @@ def differs(
         found: the others.
         has_several_labels: each class answers by itself, by its sign.
     """
-    are_finite = np.isfinite(wanted) & np.isfinite(found)
+    is_sound = (has_answers(wanted) & has_answers(found))[..., None]
+    is_masked_alike = np.isneginf(wanted) == np.isneginf(found)
     if has_several_labels:
         is_other = (np.sign(wanted) != np.sign(found)) & (np.abs(wanted) > MIN_GAP)
     else:
         ordered = np.sort(wanted.astype(np.float64), axis=-1)
-        gap = ordered[..., -1:] - ordered[..., -2:-1] if wanted.shape[-1] > 1 else np.inf
+        with np.errstate(invalid="ignore"):
+            gap = ordered[..., -1:] - ordered[..., -2:-1] if wanted.shape[-1] > 1 else np.inf
         is_other = (wanted.argmax(-1) != found.argmax(-1))[..., None] & (gap > MIN_GAP)
-    apart: npt.NDArray[np.bool_] = (is_other | ~are_finite).reshape(len(wanted), -1).any(1)
+    is_apart = is_other | ~is_masked_alike | ~is_sound
+    apart: npt.NDArray[np.bool_] = is_apart.reshape(len(wanted), -1).any(1)
     return apart
+
+
+def has_answers(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return of which rows ``(..., C)`` probabilities can be made: a class may be masked with -inf, not all
+    of them; NaN and +inf are no logits."""
+    found: npt.NDArray[np.bool_] = np.isfinite(logits.max(-1))
+    return found
+
+
+def _are_near(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+    return bool(np.allclose(one, other, rtol=0, atol=MAX_DIFFERENCE))
 
 
 def _pieces(count: int, *, is_first: bool) -> Iterator[npt.NDArray[np.int64]]:

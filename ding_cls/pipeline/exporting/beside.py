@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from ding_cls.answers.evaluation.summary import printable
 from ding_cls.common.tables import checked_ending, published
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, DataError
 from ding_cls.export.files import ENDINGS, ExportedFile, Format
 from ding_cls.export.quantized import quantize_onnx
+from ding_cls.inference.onnx.description import KEY
 from ding_cls.inference.onnx.steps import written_preprocess
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import Source, name_of_source
@@ -24,6 +27,8 @@ _CALLS = {
         "pt2_preprocess.py",
     ),
 }
+# How a program begins; in a file it is the name of what that says of itself.
+_MARK = b"Images as the exported file beside this one takes them"
 
 
 def write_preprocess(exported: ExportedFile) -> str:
@@ -32,14 +37,45 @@ def write_preprocess(exported: ExportedFile) -> str:
     Raises:
         DataError: it cannot be written.
     """
-    call, name = _CALLS[exported.format]
-    path = Path(exported.path).with_name(f"{Path(exported.path).stem}_{name}")
+    call, path = _CALLS[exported.format][0], _preprocess_path(Path(exported.path), exported.format)
     if exported.unsaid:
         old = f"; {printable(str(path))} is of another export" if path.exists() else ""
         return f"no program for the preprocessing: {exported.unsaid}; prepare images with ding_cls{old}"
     with published(path) as file:
         file.write(written_preprocess(exported.description, call=call).encode())
     return f"preprocessing, by NumPy and Pillow: {printable(str(path))}"
+
+
+def check_ours(target: Path, format: Format, *, is_named: bool, int8: bool) -> None:
+    """Refuse, before the work, to write over a file that the user has not named and no export has written.
+
+    Raises:
+        DataError: it is such a file, or a folder.
+    """
+    unnamed = [] if is_named else [target]
+    unnamed += [_preprocess_path(target, format)] if format in _CALLS else []
+    unnamed += [int8_path(target)] if int8 else []
+    for path in unnamed:
+        if path.exists() and not _is_ours(path):
+            other = quote(str(target.with_stem(f"{target.stem}_2")))
+            raise DataError(
+                f"'{path}' is there and of no export; move it, or name another file: --out {other}"
+            )
+
+
+def _preprocess_path(target: Path, format: Format) -> Path:
+    return target.with_name(f"{target.stem}_{_CALLS[format][1]}")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            if not os.path.getsize(path):
+                return True
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return content.find(_MARK if path.suffix == ".py" else KEY.encode()) >= 0
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}; take another --out FILE") from error
 
 
 def check_int8(format: Format, target: Path, images: ComparedImages) -> None:

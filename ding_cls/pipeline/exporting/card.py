@@ -27,7 +27,7 @@ from ding_cls.pipeline.exporting.card_facts import (
     split_facts,
     training_facts,
 )
-from ding_cls.pipeline.exporting.snippets import network_name, snippets
+from ding_cls.pipeline.exporting.snippets import installation, network_name, snippets
 from ding_cls.pipeline.reporting.report import run_folder_of
 from ding_cls.pipeline.reporting.run_facts import is_of_training
 from ding_cls.report.model_card import CardRecord, CardResult
@@ -76,7 +76,6 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
     folder = run_folder_of(source.checkpoint, cfg)
     return CardRecord(
         title=run_title(cfg.exp_name),
-        file=file,
         network=name,
         is_initial_foreign=initial_weights(cfg.policy.model) is not None,
         model=model_facts(predictor, _described(source), file=file, num_bytes=num_bytes, sha256=sha256),
@@ -90,7 +89,10 @@ def gather_card(source: CardSource, *, file: str, num_bytes: int, sha256: str) -
         training=training_facts(source.state, cfg),
         preprocessing=preprocessing_lines(predictor.preprocessing),
         limits=limits(predictor, has_calibration=calibration is not None),
-        snippets=snippets(file, source.description, predictor, own_modules=_own_modules(cfg)),
+        snippets=[
+            installation(file, source.description),
+            *snippets(file, source.description, predictor, own_modules=_own_modules(cfg)),
+        ],
         notes=_notes(source),
     )
 

@@ -19,7 +19,7 @@ from ding_cls.export.files import ENDINGS, Format, export_file
 from ding_cls.images import load_rgb
 from ding_cls.inference import load
 from ding_cls.inference.onnx.description import Layout
-from ding_cls.pipeline.exporting.beside import check_int8, write_int8, write_preprocess
+from ding_cls.pipeline.exporting.beside import check_int8, check_ours, write_int8, write_preprocess
 from ding_cls.pipeline.exporting.images import evaluation_images, training_images
 
 
@@ -57,6 +57,7 @@ def export_checkpoint(
         ExportError: likewise.
     """
     file, target = _checked(checkpoint, format, out, {"--samples": samples, "--batch-size": batch_size})
+    check_ours(target, format, is_named=out is not None, int8=int8)
     if image is not None:
         load_rgb(image)
     predictor = load(checkpoint, allow_code=allow_code)
@@ -72,7 +73,9 @@ def export_checkpoint(
     if predictor.precision != "fp32":
         yield f"the run computes in {predictor.precision}; file and comparison are in float32"
     exported = export_file(predictor, target, format, images=images.sources, layout=layout, samples=samples)
-    yield f"Convert to {format} success! >> {printable(str(target))}"
+    # OneFlow's line, as programs look for it; it is of ONNX alone.
+    begin = "Convert to onnx success! >>" if format == "onnx" else f"{format}:"
+    yield f"{begin} {printable(str(target))}"
     yield from exported.report.lines()
     if image is not None:
         yield from _answer(answer_of(exported, predictor, image))

@@ -32,7 +32,8 @@ from ding_cls.config.merge import plain_copy
 from ding_cls.data import build_eval_loader
 from ding_cls.errors import CheckpointError, DataError, ExportError
 from ding_cls.export.checking.stated import stated_preprocessing
-from ding_cls.export.description import described
+from ding_cls.export.checking.tally import has_answers
+from ding_cls.export.description import check_weights, described
 from ding_cls.export.weights import weights_metadata
 from ding_cls.inference import load
 from ding_cls.inference.described_weights import NETWORK
@@ -106,7 +107,7 @@ def publish(
             can be written.
         ExportError: the file does not give the checkpoint's logits; nothing is published.
     """
-    check_writable(Path(out, f"x.{format}"))
+    check_writable(Path(out, f"NAME.{format}"))
     refuse_image(checkpoint)
     file = checkpoint_file(checkpoint)
     state = _read(file)
@@ -119,12 +120,16 @@ def publish(
         return None
     # Behind the evaluation, which takes a network that was handed in to its own device.
     predictor = load(file, model=model, device="cpu", allow_code=allow_code)
+    # What was read, what was evaluated and what was loaded are one file's, or the first and the last differ.
+    check_weights(predictor, state)
     source = CardSource(file, state, cfg, predictor, plain_description(cfg.policy.model), found, note)
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".publish-", dir=out) as folder:
             return _written(source, Path(folder), Path(out), format)
     except OSError as error:
+        # It may name a file in the folder of a moment, or none.
+        error.filename = os.fspath(out)
         raise not_written(out, error) from error
 
 
@@ -180,7 +185,7 @@ def check_loads(file: Path, wanted: nn.Module, fresh: nn.Module, images: Sequenc
                 f"{type(wanted).__name__} cannot take images {tuple(each.shape)}, and the run's pipeline "
                 "leaves them as they are; name some that it can: --data PATH"
             ) from error
-        if not ours.isfinite().all():
+        if not has_answers(ours.float().numpy()).all():
             raise ExportError("the network's logits are not finite; nothing is published")
         if not torch.equal(ours, theirs):
             apart = float((ours - theirs).abs().max())

@@ -55,6 +55,14 @@ def network_name(description: Mapping[str, Any]) -> str:
     return str(inner or description.get("type") or description.get("name"))
 
 
+def installation(file: str, description: Mapping[str, Any]) -> Snippet:
+    """Return how to install what the code of `snippets` needs, torch and torchvision with it."""
+    extras = ["timm"] if "timm" in str(description).lower() else []
+    extras += ["export"] if file.endswith(".safetensors") else []
+    package = f"ding_cls[{','.join(extras)}]" if extras else "ding_cls"
+    return Snippet("What it needs", "bash", f"pip install {quote(package)}")
+
+
 def snippets(
     file: str, description: Mapping[str, Any], predictor: Predictor, *, own_modules: Sequence[str] = ()
 ) -> list[Snippet]:

@@ -25,7 +25,7 @@ def test_options_reach_the_work(
     words = ["--format", "safetensors", "--data", str(images / "val"), "--samples", "7", "--batch-size", "3"]
     assert main(["export", str(trained), *words, "--out", "sub/x.safetensors", "--max-bad", "1"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "Convert to safetensors success! >> sub/x.safetensors"
+    assert out[0] == "safetensors: sub/x.safetensors"
     assert out[1] == "Are the results equal? Yes"
     assert out[2].startswith("7 images: ")
     assert [each.name for each in Path("sub").iterdir()] == ["x.safetensors"]

@@ -12,12 +12,13 @@ from PIL import Image
 
 from ding_cls.data import PIPELINES, PipelinePreprocessing
 from ding_cls.export.checking import stated
-from ding_cls.export.checking.equality import check_equality
+from ding_cls.export.checking.equality import check_described, check_equality
 from ding_cls.export.checking.stated import stated_preprocessing
 from ding_cls.export.description import described
 from ding_cls.export.lowering import lowered
 from ding_cls.inference import Predictor
 from ding_cls.inference.onnx.description import KEY
+from ding_cls.inference.onnx.seal import BLANK, SEAL, sealed
 from tests.export.graphs import CLASSES, SIZE, Pooled, tiny_predictor, write_pooled
 
 
@@ -117,3 +118,50 @@ def test_what_a_file_says_of_itself_must_be_so(tmp_path: Path, change: dict[str,
     assert report.problem.startswith(reason)
     assert report.is_equal == (not reason)
     assert report.num_different == 0
+
+
+@pytest.mark.parametrize("changed", [b"ash", b"oops"], ids=["a name", "no text"])
+def test_a_flipped_byte_that_no_logit_shows_is_found(tmp_path: Path, changed: bytes) -> None:
+    predictor = tiny_predictor()
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    example = torch.empty(SIZE, SIZE, 3, dtype=torch.uint8)
+    true = described(predictor, example, "uint8", lowered(predictor.preprocessing))
+    model = onnx.load(file)
+    model.doc_string = "oops"
+    onnx.helper.set_model_props(model, {KEY: true.to_json(), SEAL: BLANK})
+    content = sealed(model.SerializeToString())
+    file.write_bytes(content)
+    assert check_equality(predictor, file, samples=4).is_equal
+    place = content.index(changed)
+    file.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+    report = check_equality(predictor, file, samples=4)
+    assert report.problem == "it is damaged: its bytes have not the SHA-256 that it says of them"
+    assert not report.is_equal
+
+
+def test_of_many_classes_the_first_that_differs_is_shown(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    predictor.classes = tuple(f"class {number}" for number in range(1000))
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    true = described(predictor, torch.empty(SIZE, SIZE, 3, dtype=torch.uint8), "uint8", {})
+    model = onnx.load(file)
+    other = replace(true, classes=(*true.classes[:700], "rose", *true.classes[701:]))
+    onnx.helper.set_model_props(model, {KEY: other.to_json()})
+    onnx.save(model, file)
+    problem = check_equality(predictor, file, samples=4).problem
+    said, _, true_text = problem.partition(", and that of the checkpoint ...")
+    assert "'class 699', 'rose', 'class 701'" in said
+    assert "'class 699', 'class 700', 'class 701'" in true_text
+    assert len(problem) < 300
+
+
+def test_what_is_written_says_all_that_it_shall(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    file = write_pooled(tmp_path / "a.onnx", predictor)
+    true = described(predictor, torch.empty(SIZE, SIZE, 3, dtype=torch.uint8), "uint8", {})
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {KEY: replace(true, run={"sha256": "0" * 64}).to_json()})
+    onnx.save(model, file)
+    assert check_equality(predictor, file, samples=4).is_equal
+    report = check_described(predictor, file, None, samples=4, description=true)
+    assert report.problem.startswith("its run, as it says in its metadata, is {'sha256': '000")

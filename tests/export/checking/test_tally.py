@@ -25,6 +25,13 @@ def logits(*rows: list[float]) -> npt.NDArray[np.float32]:
         ([1.0, 2.0], [np.nan, 2.0], False, True),
         ([1.0, np.inf], [1.0, np.inf], False, True),
         ([-1.0, np.nan], [-1.0, np.nan], True, True),
+        # A class that both mask; one that only one does; all of them.
+        ([1.0, -np.inf], [1.0, -np.inf], False, False),
+        ([1.0, -np.inf], [1.0, -np.inf], True, False),
+        ([1.0, -np.inf], [1.0, -9e9], False, True),
+        ([1.0, -9e9], [1.0, -np.inf], True, True),
+        ([-np.inf, -np.inf], [-np.inf, -np.inf], False, True),
+        ([np.nan, -np.inf], [np.nan, -np.inf], False, True),
     ],
 )
 def test_an_answer_differs_where_no_tie_explains_it(
@@ -73,6 +80,34 @@ def test_an_image_that_differs_is_counted_once_and_the_worst_is_named() -> None:
     assert (tally.num_images, tally.num_different, tally.max_difference, tally.worst) == (2, 1, 7.0, "b.jpg")
 
 
+def test_a_class_that_both_mask_is_no_distance() -> None:
+    def masked(images: torch.Tensor) -> npt.NDArray[np.float32]:
+        found = count(images)
+        found[:, 1] = -np.inf
+        return found
+
+    tally = Tally(has_several_labels=False)
+    tally.add(masked, masked, torch.arange(1.0, 13)[:, None], [""] * 12)
+    assert (tally.num_different, tally.max_difference, tally.max_logit) == (0, 0.0, 12.0)
+    assert tally.fault(masked) == ""
+    tally.add(masked, count, torch.arange(1.0, 13)[:, None], [""] * 12)
+    assert (tally.num_different, tally.max_difference) == (12, np.inf)
+
+
+def test_a_network_that_counts_its_calls_is_told_in_one_batch_too() -> None:
+    calls = 0
+
+    def counting(images: torch.Tensor) -> npt.NDArray[np.float32]:
+        nonlocal calls
+        calls += 1
+        return count(images) + np.float32(calls)
+
+    tally = Tally(has_several_labels=False)
+    tally.add(counting, lambda images: count(images) + np.float32(1), torch.ones(12, 1), [""] * 12)
+    assert tally.max_difference == 0
+    assert "it counts" in tally.fault(counting)
+
+
 @pytest.mark.parametrize(
     ("candidate", "problem"),
     [
@@ -95,11 +130,13 @@ def test_a_frozen_batch_is_a_problem(candidate: object, problem: str) -> None:
             "something in it is random",
         ),
         (lambda images: count(images - images.mean()), "where others are in its batch"),
-        (lambda images: np.log(count(images)), "gives logits that are NaN or infinite"),
+        (lambda images: count(images) + np.float32(np.nan), "gives logits that are NaN or infinite"),
+        (lambda images: count(images) + np.float32(np.inf), "gives logits that are NaN or infinite"),
         (lambda images: count(images) + 3e-4, ""),
+        # Rounding with another batch size, of a network with large values inside: the file may be wrong.
+        (lambda images: count(images) + np.float32(3e-4 + 5e-5 * (len(images) > 1)), ""),
     ],
 )
-@pytest.mark.filterwarnings("ignore:divide by zero")
 def test_a_network_that_no_file_can_agree_with_is_told(reference: Candidate, fault: str) -> None:
     tally = Tally(has_several_labels=False)
     tally.add(reference, lambda images: count(images), torch.arange(1.0, 13)[:, None], [""] * 12)

@@ -14,7 +14,13 @@ from ding_cls.errors import ConfigError, DataError
 from ding_cls.export.files import ExportedFile, Format, export_file
 from ding_cls.inference import Predictor
 from ding_cls.pipeline.exporting import beside
-from ding_cls.pipeline.exporting.beside import check_int8, int8_path, write_int8, write_preprocess
+from ding_cls.pipeline.exporting.beside import (
+    check_int8,
+    check_ours,
+    int8_path,
+    write_int8,
+    write_preprocess,
+)
 from ding_cls.pipeline.exporting.images import ComparedImages
 from tests.export.graphs import tiny_predictor
 
@@ -91,3 +97,39 @@ def test_int8_is_refused_before_the_work(tmp_path: Path) -> None:
     int8_path(target).mkdir(parents=True)
     with pytest.raises(DataError, match=r"x_int8.onnx' is a folder"):
         check_int8("onnx", target, some)
+
+
+@pytest.mark.parametrize(("format", "ending"), [("onnx", ".onnx"), ("torch_export", ".pt2")])
+def test_only_what_export_has_written_or_you_have_named_is_replaced(
+    tmp_path: Path, predictor: Predictor, format: Format, ending: str
+) -> None:
+    target = Path(f"x{ending}")
+
+    def check(**more: bool) -> None:
+        check_ours(target, format, **{"is_named": False, "int8": False, **more})
+
+    check()
+    target.write_bytes(b"of another program")
+    check(is_named=True)
+    with pytest.raises(DataError, match=rf"'x{ending}' is there and of no export.*: --out x_2{ending}$"):
+        check()
+    target.write_bytes(b"")
+    check()
+    path = Path(write_preprocess(as_graph(predictor, str(target), format, "uint8")).rpartition(": ")[2])
+    check(is_named=True)
+    path.write_text("import ding_cls  # a program of one's own")
+    with pytest.raises(DataError, match=rf"'{path}' is there and of no export"):
+        check(is_named=True)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"cannot be read: Is a directory; take another --out FILE"):
+        check(is_named=True)
+    path.rmdir()
+    int8_path(target).write_bytes(b"of another program")
+    with pytest.raises(DataError, match=rf"'x_int8{ending}' is there and of no export"):
+        check(is_named=True, int8=True)
+
+
+def test_an_exported_file_is_of_an_export(tmp_path: Path, predictor: Predictor) -> None:
+    export_file(predictor, "x.safetensors", "safetensors", samples=1)
+    check_ours(Path("x.safetensors"), "safetensors", is_named=False, int8=False)

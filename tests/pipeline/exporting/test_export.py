@@ -31,7 +31,7 @@ def export(run: Path | str, *, format: Any = "safetensors", **arguments: Any) ->
 def test_what_is_said_and_written(trained: Path, images: Path, tmp_path: Path) -> None:
     image = images / "val" / "birch" / "001.png"
     lines = export(trained, image=image)
-    assert lines[0] == "Convert to safetensors success! >> run.safetensors"
+    assert lines[0] == "safetensors: run.safetensors"
     assert lines[1] == "Are the results equal? Yes"
     assert lines[2].startswith("20 images: 0 answered otherwise")
     best = ding_cls.load(trained)(image)[0].top(1)[0]
@@ -74,7 +74,7 @@ def test_names_of_classes_fit_in_a_line(trained: Path, images: Path, tmp_path: P
     run = moved(trained, tmp_path / "a run, ü", class_names=names)
     image = images / "val" / "birch" / "001.png"
     lines = export(run, image=image, samples=3)
-    assert lines[1] == "Convert to safetensors success! >> a run, ü.safetensors"
+    assert lines[1] == "safetensors: a run, ü.safetensors"
     line = next(each for each in lines if each.startswith("Class: "))
     assert line.isprintable()
     with safe_open("a run, ü.safetensors", "pt") as file:

@@ -233,9 +233,39 @@ def test_on_a_full_disk_nothing_is_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(module, "write_weights", full)
-    with pytest.raises(DiskError, match=r"could not be written: No space left"):
+    with pytest.raises(DiskError, match=r"/out' could not be written: No space left"):
         publish(trained, out="out")
     assert os.listdir("out") == []
+
+
+def test_a_checkpoint_that_is_replaced_in_the_meantime_is_refused(
+    trained: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card would tell the results of one file's weights beside those of another."""
+    folder = shutil.copytree(trained, workdir / "new")
+    evaluate = module.evaluate_checkpoint
+
+    def replaced(file: Path, **settings: Any) -> Any:
+        found = evaluate(file, **settings)
+        state = read_checkpoint(file)
+        state["model"]["head.fc.bias"].add_(1)
+        write_checkpoint(file, state)
+        return found
+
+    monkeypatch.setattr(module, "evaluate_checkpoint", replaced)
+    with pytest.raises(CheckpointError, match=r"other weights now than the network: its run trains on"):
+        publish(folder, out="out")
+    assert not Path("out").exists()
+
+
+def test_a_network_may_mask_a_class(tmp_path: Path) -> None:
+    class Masked(torch.nn.Linear):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images.mean((2, 3))).index_fill(1, torch.tensor([1]), -torch.inf)
+
+    network = Masked(3, 4)
+    write_weights(tmp_path / "x.pth", network.state_dict())
+    check_loads(tmp_path / "x.pth", network, Masked(3, 4), [torch.rand(2, 3, 4, 4)])
 
 
 def test_weights_that_do_not_load_are_refused(

@@ -25,7 +25,12 @@ from ding_cls.models import build_model, new_network
 from ding_cls.models.weights.writing import write_weights
 from ding_cls.pipeline import train
 from ding_cls.pipeline.exporting.publish import publish
-from ding_cls.pipeline.exporting.snippets import network_name, plain_description, snippets
+from ding_cls.pipeline.exporting.snippets import (
+    installation,
+    network_name,
+    plain_description,
+    snippets,
+)
 from ding_cls.report.model_card import Snippet
 from tests.harness import TinyBackbone
 
@@ -184,6 +189,19 @@ def test_networks_of_any_family(name: str, workdir: Path) -> None:
     check(predictor, pieces)
 
 
+@pytest.mark.parametrize(
+    ("file", "description", "package"),
+    [
+        ("x.pth", {"name": "resnet18"}, "ding_cls"),
+        ("x.safetensors", {"name": "resnet18"}, "'ding_cls[export]'"),
+        ("x.pth", {"name": "timm/vit_tiny_patch16_224"}, "'ding_cls[timm]'"),
+        ("x.safetensors", {"backbone": {"type": "TIMMBackbone"}}, "'ding_cls[timm,export]'"),
+    ],
+)
+def test_what_the_code_needs_can_be_installed(file: str, description: dict[str, Any], package: str) -> None:
+    assert installation(file, description).code == f"pip install {package}"
+
+
 def test_what_a_network_is_called() -> None:
     assert network_name(COMPOSED) == "TinyBackbone"
     assert network_name({"name": "resnet18"}) == "resnet18"
@@ -217,6 +235,11 @@ def test_the_code_on_a_card_runs(trained: Path, workdir: Path) -> None:
     found = publish(trained, format="safetensors")
     assert found is not None
     text = found.card.read_text(encoding="utf-8")
+    assert text.split("## How to load it")[1].splitlines()[2:5] == [
+        "### What it needs",
+        "",
+        "```bash",
+    ]
     Path("classes.txt").write_text(re.findall(r"^```text\n(.*?)^```", text, re.S | re.M)[0], encoding="utf-8")
     Image.new("RGB", (15, 11), "teal").save("image.jpg")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
