@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
+from ding_cls.inference.base import Groups, by_shape
 from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, read_rgb
 
 
@@ -50,11 +51,6 @@ class DatasetImage(NamedImage):
     def seen_by(self, preprocessing: PipelinePreprocessing) -> torch.Tensor | None:
         """Return what evaluation takes of the dataset; None where that is prepared in another way."""
         return loaded(self.dataset, self.index)[0] if preprocessing == self.preprocessing else None
-
-
-Loaded: TypeAlias = tuple[list[tuple[list[int], list[torch.Tensor]]], list[tuple[int, str]]]
-"""A batch: (positions, pixels by preprocessing) of the images of each shape; (position, error) of the
-unreadable."""
 
 
 def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: int = 0) -> torch.Tensor:
@@ -116,7 +112,7 @@ def load_batches(
     *,
     batch_size: int,
     num_workers: int,
-) -> Iterator[Loaded]:
+) -> Iterator[Groups]:
     """Yield the images in batches, in their order; an unreadable one does not stop the others.
 
     Args:
@@ -150,19 +146,7 @@ def load_batches(
     yield from watched(loader, trace, name_of, setting="--workers or num_workers")
 
 
-def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Loaded:
-    groups: dict[tuple[Any, ...], list[tuple[int, list[torch.Tensor]]]] = {}
-    errors = []
-    for number, views in samples:
-        if isinstance(views, str):
-            errors.append((number, views))
-        else:
-            groups.setdefault(tuple((each.dtype, each.shape) for each in views), []).append((number, views))
-    stacked = [
-        (
-            [number for number, _ in group],
-            list(map(torch.stack, zip(*(views for _, views in group), strict=True))),
-        )
-        for group in groups.values()
-    ]
-    return stacked, errors
+def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Groups:
+    errors = [(number, views) for number, views in samples if isinstance(views, str)]
+    good = [(number, views) for number, views in samples if not isinstance(views, str)]
+    return by_shape(good, torch.stack), errors

@@ -17,9 +17,9 @@ from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.outputs.table import Columns, lines, write_predictions
 from ding_cls.inference.outputs.writers import Writer, handed_on
 from ding_cls.inference.sources import Source, find_images
-from ding_cls.inference.table import Columns, lines, write_predictions
 
 LISTED = "-"
 """Stands for a list of paths on the standard input."""

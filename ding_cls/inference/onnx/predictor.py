@@ -6,7 +6,6 @@ It must not know how the file was made.
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -127,13 +126,7 @@ class OnnxPredictor(BasePredictor):
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"{self.source!r} cannot take {len(images)} images: {reason}") from error
         logits = np.asarray(found)
-        tasks = () if self.num_tasks is None else (self.num_tasks,)
-        wanted = (len(images), *tasks, len(self.classes))
-        if logits.shape != wanted:
-            raise ModelError(
-                f"{self.source!r} turns {len(images)} images into {logits.shape}; for {len(self.classes)} "
-                f"classes it must be {wanted}"
-            )
+        self.check_shape(repr(self.source), logits.shape, len(images))
         plain: Logits = logits.astype(np.float32, copy=False)
         return plain if self.calibration is None else self.calibration.scaled(plain)
 
@@ -209,8 +202,6 @@ def _ahead(
     if num_threads == 0:
         yield from map(function, range(count))
         return
-    # Pillow warns of odd files; the filters are the process's, which a thread cannot change for itself.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     with ThreadPoolExecutor(num_threads) as pool:
         pending: deque[Future[Result]] = deque()
         try:
