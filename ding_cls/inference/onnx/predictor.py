@@ -20,7 +20,7 @@ from ding_cls.answers.calibration import Calibration
 from ding_cls.errors import CheckpointError, ConfigError, DataError, ModelError
 from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.onnx.description import ModelDescription
-from ding_cls.inference.onnx.session import open_session, usable_cores
+from ding_cls.inference.onnx.session import open_session, reason_of, usable_cores
 from ding_cls.inference.onnx.steps import batch_of, check_steps, prepared
 from ding_cls.inference.sources import Source, read_rgb
 
@@ -123,7 +123,7 @@ class OnnxPredictor(BasePredictor):
             found = self.session.run(["logits"], {"images": batch_of(images, self.description)})[0]
         # ONNX Runtime's errors have no class of their own but Exception.
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise ModelError(f"{self.source!r} cannot take {len(images)} images: {reason}") from error
         logits = np.asarray(found)
         self.check_shape(repr(self.source), logits.shape, len(images))
