@@ -196,6 +196,25 @@ def is_image(array: npt.NDArray[Any]) -> bool:
     return array.dtype == np.uint8 and has_shape and bool(array.size)
 
 
+def refuse_overwriting(out: str, read: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Refuse to write a file in the place of one that is read.
+
+    Args:
+        out: where to write.
+        read: what is read, whether or not it is there.
+
+    Raises:
+        DataError: it is one of these, by whatever name.
+    """
+    if not os.path.isfile(out):
+        return
+    for each in read:
+        if each is not None and os.path.exists(each) and os.path.samefile(out, each):
+            raise DataError(
+                f"'{out}' would be written over '{os.fspath(each)}', which is read; name another file"
+            )
+
+
 def name_of_source(source: Source) -> str | None:
     """Return the path of an image, or its name; None of one that came as pixels."""
     if isinstance(source, NamedImage):
