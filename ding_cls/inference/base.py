@@ -45,18 +45,10 @@ class BasePredictor(ABC):
         tta: take the mean of the probabilities of each image and of its mirror image: left and right are
             exchanged after the preprocessing.
 
-    Attributes:
-        classes: as given.
-        names: the same as they are shown: ImageNet's synsets (``n01440764``) have their names.
-        num_tasks: as given.
-        has_several_labels: as given.
-        threshold: as given.
-        batch_size: as given.
-        num_workers: as given.
-        calibration: as given.
+    Attributes: the arguments as given, less ``max_risk``, and
+        names: the classes as they are shown: ImageNet's synsets (``n01440764``) have their names.
         risk_point: what ``max_risk`` leads to by the calibration: threshold, coverage and risk; else None.
         thresholds: from where on each class is named, float64 ``(C,)``; None: from 0 on, or ``threshold``.
-        tta: as given.
         has_gradients: whether a heat map can be made of the network.
 
     Raises:

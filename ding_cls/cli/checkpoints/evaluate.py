@@ -57,18 +57,14 @@ def add_verbs(verbs: Verbs) -> None:
         files="a run's folder or a file in its ckpt/, before it a config file",
         example="'policy.eval.metric={type: Accuracy, topk: [1, 3]}'",
     )
-    _add_scores(evaluate)
-    add_allow_code(evaluate)
-    add_debug(evaluate)
-
-
-def _add_scores(evaluate: argparse.ArgumentParser) -> None:
     add_tta(evaluate)
     evaluate.add_argument(
         "--calibrated",
         action="store_true",
         help="scores by the temperature that ding-cls calibrate has left in the checkpoint",
     )
+    add_allow_code(evaluate)
+    add_debug(evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
