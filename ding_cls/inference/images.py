@@ -23,7 +23,7 @@ from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
 from ding_cls.inference.base import Groups, by_shape
-from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, read_rgb
+from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, needs_memory, read_rgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: i
         number: its position among the images; it decides what a random step draws, as in evaluation.
 
     Raises:
-        DataError: as `read_rgb`.
+        DataError: as `read_rgb`, or what its steps make of it does not fit into memory.
     """
     return views_of(source, [preprocessing], number=number)[0]
 
@@ -80,7 +80,10 @@ def views_of(
                 image = read_rgb(source, number=number) if image is None else image
                 # A step of the user's own may write into what it is given.
                 own = image if len(preprocessings) == 1 else image.copy()
-                view = preprocessing.to_tensor(preprocessing(own))
+                try:
+                    view = preprocessing.to_tensor(preprocessing(own))
+                except MemoryError:
+                    raise needs_memory(source, image, number) from None
         views.append(view)
     return views
 

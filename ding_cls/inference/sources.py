@@ -220,3 +220,17 @@ def name_of_source(source: Source) -> str | None:
     if isinstance(source, NamedImage):
         return source.name
     return os.fspath(source) if isinstance(source, str | os.PathLike) else None
+
+
+def needs_memory(source: Source, image: Image.Image, number: int) -> DataError:
+    """Return the error of an image whose steps, such as a border up to a square, lead to too large a one."""
+    return DataError(
+        f"{label_of(source, number)} is {image.width} x {image.height}, and what its preprocessing makes of "
+        "it does not fit into memory; cut it"
+    )
+
+
+def label_of(source: Source, number: int) -> str:
+    """Return how an error names an image: by its path, or by its position."""
+    name = name_of_source(source)
+    return f"image {number}" if name is None else repr(name)

@@ -22,7 +22,7 @@ from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.onnx.description import ModelDescription
 from ding_cls.inference.onnx.session import open_session, reason_of, usable_cores
 from ding_cls.inference.onnx.steps import batch_of, check_steps, prepared
-from ding_cls.inference.sources import Source, read_rgb
+from ding_cls.inference.sources import Source, label_of, needs_memory, read_rgb
 
 Pixels = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -108,13 +108,16 @@ class OnnxPredictor(BasePredictor):
 
     def _pixels(self, source: Source, number: int) -> Pixels:
         image = read_rgb(source, number=number)
-        pixels = prepared(image, self.description.preprocessing["steps"])
+        try:
+            pixels = prepared(image, self.description.preprocessing["steps"])
+        except MemoryError:
+            raise needs_memory(source, image, number) from None
         size = self.description.height, self.description.width
         if pixels.shape[:2] != size:
-            name = repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else f"image {number}"
             raise DataError(
-                f"{name} is {image.width} x {image.height}, and prepared {pixels.shape[1]} x "
-                f"{pixels.shape[0]}; {self.source!r} takes {size[1]} x {size[0]} pixels only"
+                f"{label_of(source, number)} is {image.width} x {image.height}, and prepared "
+                f"{pixels.shape[1]} x {pixels.shape[0]}; {self.source!r} takes {size[1]} x {size[0]} pixels "
+                "only"
             )
         return pixels
 
