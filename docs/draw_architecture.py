@@ -43,7 +43,7 @@ FOLDERS = {
     "ding_cls/worker/learner/saving": "what a run's checkpoint holds; restoring it, and what is checked then",
     "ding_cls/worker/learner/state": "what a run remembers: history, running averages, bad updates, its logs",
     "ding_cls/inference": "a trained network put to use; never imports policy or worker",
-    "ding_cls/inference/outputs": "what predict leaves in folders: drawn images, heat maps, sorted images",
+    "ding_cls/inference/outputs": "what predict leaves: lines, tables, drawn and sorted images, heat maps",
     "ding_cls/policy": "one update: network, optimizer, loss, and what is done around a step",
     "ding_cls/policy/update": "parts of one update: finite checks, clipping, loss scale, SAM, running sums",
     "ding_cls/checkpoint": "checkpoint files: their form, writing, verifying, how many stay",

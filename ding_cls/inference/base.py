@@ -6,7 +6,7 @@ It must not know networks, files of them, or the command line.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ding_cls.answers.averaging import Logits, mean_logits
 from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.prediction import AnswerRule, Prediction
 from ding_cls.common.counting import counted, first_few
-from ding_cls.errors import ConfigError
+from ding_cls.errors import ConfigError, ModelError
 from ding_cls.images import readable_names
 from ding_cls.inference.sources import Source, name_of_source, sources_of
 
@@ -45,18 +45,10 @@ class BasePredictor(ABC):
         tta: take the mean of the probabilities of each image and of its mirror image: left and right are
             exchanged after the preprocessing.
 
-    Attributes:
-        classes: as given.
-        names: the same as they are shown: ImageNet's synsets (``n01440764``) have their names.
-        num_tasks: as given.
-        has_several_labels: as given.
-        threshold: as given.
-        batch_size: as given.
-        num_workers: as given.
-        calibration: as given.
+    Attributes: the arguments as given, less ``max_risk``, and
+        names: the classes as they are shown: ImageNet's synsets (``n01440764``) have their names.
         risk_point: what ``max_risk`` leads to by the calibration: threshold, coverage and risk; else None.
         thresholds: from where on each class is named, float64 ``(C,)``; None: from 0 on, or ``threshold``.
-        tta: as given.
         has_gradients: whether a heat map can be made of the network.
 
     Raises:
@@ -150,14 +142,8 @@ class BasePredictor(ABC):
         Raises:
             ModelError: as above.
         """
-        groups: dict[tuple[Any, ...], list[int]] = {}
-        for number, views in enumerate(prepared):
-            groups.setdefault(tuple((each.dtype, each.shape) for each in views), []).append(number)
         found: dict[int, Prediction] = {}
-        for numbers in groups.values():
-            pixels = [
-                self.stacked(each) for each in zip(*(prepared[number] for number in numbers), strict=True)
-            ]
+        for numbers, pixels in by_shape(enumerate(prepared), self.stacked):
             answers = self._answers(pixels, [paths[number] for number in numbers])
             found.update(zip(numbers, answers, strict=True))
         return [found[number] for number in range(len(prepared))]
@@ -165,6 +151,25 @@ class BasePredictor(ABC):
     def _answers(self, pixels: Sequence[Any], paths: Sequence[str | None]) -> list[Prediction]:
         logits = mean_logits(self.views(pixels), has_several_labels=self.has_several_labels)
         return self._rule.predictions(paths, logits)
+
+    def check_shape(self, network: str, shape: Any, count: int) -> None:
+        """Check what a network made of so many images.
+
+        Args:
+            network: what an error calls it.
+            shape: of its logits; of no tensor its type.
+            count: how many images it was shown.
+
+        Raises:
+            ModelError: it does not fit the classes.
+        """
+        tasks = () if self.num_tasks is None else (self.num_tasks,)
+        wanted = (count, *tasks, len(self.classes))
+        if shape != wanted:
+            raise ModelError(
+                f"{network} turns {count} images into {shape}; for {len(self.classes)} classes it must be "
+                f"{wanted}"
+            )
 
     def __repr__(self) -> str:
         count = len(self.members)
@@ -211,3 +216,21 @@ class BasePredictor(ABC):
         Raises:
             ModelError: the network's output does not fit the classes.
         """
+
+
+def by_shape(
+    prepared: Iterable[tuple[int, Sequence[Any]]], stack: Callable[[tuple[Any, ...]], Any]
+) -> list[tuple[list[int], list[Any]]]:
+    """Return positions and pixels by preprocessing of the images of each shape.
+
+    Args:
+        prepared: position of each image, and its pixels by preprocessing.
+        stack: what makes a batch of pixels of one shape.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[int, Sequence[Any]]]] = {}
+    for number, views in prepared:
+        groups.setdefault(tuple((each.dtype, each.shape) for each in views), []).append((number, views))
+    return [
+        ([number for number, _ in group], list(map(stack, zip(*(views for _, views in group), strict=True))))
+        for group in groups.values()
+    ]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ding_cls.answers.prediction import Prediction
 from ding_cls.data import PipelinePreprocessing
 from ding_cls.errors import ConfigError
+from ding_cls.inference.base import by_shape
 from ding_cls.inference.cam_layer import Layout, find_map_layer
 from ding_cls.inference.images import pixels_of
 from ding_cls.inference.predictor import Predictor
@@ -106,16 +107,16 @@ class HeatMapper:
             numbers: their positions among all, which decide what a random step draws; None: from 0 on.
         """
         preprocessing = self._predictor.preprocessings[0]
-        groups: dict[tuple[Any, ...], list[tuple[int, Tensor]]] = {}
         with torch.inference_mode(False):
-            for place, source in enumerate(sources):
-                number = place if numbers is None else numbers[place]
-                pixels = pixels_of(source, preprocessing, number=number)
-                groups.setdefault((pixels.dtype, *pixels.shape), []).append((place, pixels))
+            prepared = [
+                (
+                    place,
+                    [pixels_of(source, preprocessing, number=place if numbers is None else numbers[place])],
+                )
+                for place, source in enumerate(sources)
+            ]
             found: dict[int, Map] = {}
-            for group in groups.values():
-                places = [place for place, _ in group]
-                batch = torch.stack([pixels for _, pixels in group])
+            for places, (batch,) in by_shape(prepared, torch.stack):
                 found.update(zip(places, self._maps(batch, [labels[each] for each in places]), strict=True))
         return [found[place] for place in range(len(sources))]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from ding_cls.data.datasets.wrappers import loaded
 from ding_cls.data.loader import begin_worker
 from ding_cls.data.worker_loss import ReadTrace, watched
 from ding_cls.errors import DataError
-from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, read_rgb
+from ding_cls.inference.base import Groups, by_shape
+from ding_cls.inference.sources import NamedImage, Source, is_image, name_of_source, needs_memory, read_rgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +53,6 @@ class DatasetImage(NamedImage):
         return loaded(self.dataset, self.index)[0] if preprocessing == self.preprocessing else None
 
 
-Loaded: TypeAlias = tuple[list[tuple[list[int], list[torch.Tensor]]], list[tuple[int, str]]]
-"""A batch: (positions, pixels by preprocessing) of the images of each shape; (position, error) of the
-unreadable."""
-
-
 def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: int = 0) -> torch.Tensor:
     """Return what evaluation makes of an image: uint8 ``(H, W, 3)``, or float ``(3, H, W)``, normalised.
 
@@ -66,7 +62,7 @@ def pixels_of(source: Source, preprocessing: PipelinePreprocessing, *, number: i
         number: its position among the images; it decides what a random step draws, as in evaluation.
 
     Raises:
-        DataError: as `read_rgb`.
+        DataError: as `read_rgb`, or what its steps make of it does not fit into memory.
     """
     return views_of(source, [preprocessing], number=number)[0]
 
@@ -84,7 +80,10 @@ def views_of(
                 image = read_rgb(source, number=number) if image is None else image
                 # A step of the user's own may write into what it is given.
                 own = image if len(preprocessings) == 1 else image.copy()
-                view = preprocessing.to_tensor(preprocessing(own))
+                try:
+                    view = preprocessing.to_tensor(preprocessing(own))
+                except MemoryError:
+                    raise needs_memory(source, image, number) from None
         views.append(view)
     return views
 
@@ -116,7 +115,7 @@ def load_batches(
     *,
     batch_size: int,
     num_workers: int,
-) -> Iterator[Loaded]:
+) -> Iterator[Groups]:
     """Yield the images in batches, in their order; an unreadable one does not stop the others.
 
     Args:
@@ -150,19 +149,7 @@ def load_batches(
     yield from watched(loader, trace, name_of, setting="--workers or num_workers")
 
 
-def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Loaded:
-    groups: dict[tuple[Any, ...], list[tuple[int, list[torch.Tensor]]]] = {}
-    errors = []
-    for number, views in samples:
-        if isinstance(views, str):
-            errors.append((number, views))
-        else:
-            groups.setdefault(tuple((each.dtype, each.shape) for each in views), []).append((number, views))
-    stacked = [
-        (
-            [number for number, _ in group],
-            list(map(torch.stack, zip(*(views for _, views in group), strict=True))),
-        )
-        for group in groups.values()
-    ]
-    return stacked, errors
+def _by_shape(samples: Sequence[tuple[int, list[torch.Tensor] | str]]) -> Groups:
+    errors = [(number, views) for number, views in samples if isinstance(views, str)]
+    good = [(number, views) for number, views in samples if not isinstance(views, str)]
+    return by_shape(good, torch.stack), errors

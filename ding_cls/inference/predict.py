@@ -17,9 +17,9 @@ from ding_cls.common.logs.streams import drop
 from ding_cls.common.tables import checked_ending
 from ding_cls.errors import ConfigError, DiskError
 from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.outputs.table import Columns, lines, write_predictions
 from ding_cls.inference.outputs.writers import Writer, handed_on
-from ding_cls.inference.sources import Source, find_images
-from ding_cls.inference.table import Columns, lines, write_predictions
+from ding_cls.inference.sources import Source, find_images, refuse_overwriting
 
 LISTED = "-"
 """Stands for a list of paths on the standard input."""
@@ -84,14 +84,21 @@ def averaged_line(predictor: BasePredictor) -> str:
     return f"mean probabilities of {' and of '.join(parts)}" if parts else ""
 
 
-def check_output(out: str | None, *, topk: int) -> None:
+def check_output(out: str | None, *, topk: int, read: Iterable[str] = ()) -> None:
     """Check what can be checked before a network is loaded.
+
+    Args:
+        out: the file to write; None: none.
+        topk: how many classes of each image are named.
+        read: files that must stay.
 
     Raises:
         ConfigError: an ending that is no format's, or no place for the best class.
+        DataError: nothing can be written there, or it is one of the files that are read.
     """
     if out is not None:
         checked_ending(out)
+        refuse_overwriting(out, read)
     if topk < 1:
         raise ConfigError(f"--topk {topk} must be at least 1")
 

@@ -145,7 +145,8 @@ class Predictor(BasePredictor):
                 raise ModelError(
                     f"{type(self._model).__name__} cannot take images {tuple(images.shape)}: {reason}"
                 ) from error
-            self._check(logits, len(images))
+            shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            self.check_shape(type(self._model).__name__, shape, len(images))
             plain: Logits = logits.float().cpu().numpy()
         return plain if self.calibration is None else self.calibration.scaled(plain)
 
@@ -153,16 +154,6 @@ class Predictor(BasePredictor):
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=_PRECISIONS[self.precision])
-
-    def _check(self, logits: Any, count: int) -> None:
-        tasks = () if self.num_tasks is None else (self.num_tasks,)
-        wanted = (count, *tasks, len(self.classes))
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if shape != wanted:
-            raise ModelError(
-                f"{type(self._model).__name__} turns {count} images into {shape}; for {len(self.classes)} "
-                f"classes it must be {wanted}"
-            )
 
 
 def network_digest(predictor: Predictor) -> str:

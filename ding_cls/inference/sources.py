@@ -196,8 +196,41 @@ def is_image(array: npt.NDArray[Any]) -> bool:
     return array.dtype == np.uint8 and has_shape and bool(array.size)
 
 
+def refuse_overwriting(out: str, read: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Refuse to write a file in the place of one that is read.
+
+    Args:
+        out: where to write.
+        read: what is read, whether or not it is there.
+
+    Raises:
+        DataError: it is one of these, by whatever name.
+    """
+    if not os.path.isfile(out):
+        return
+    for each in read:
+        if each is not None and os.path.exists(each) and os.path.samefile(out, each):
+            raise DataError(
+                f"'{out}' would be written over '{os.fspath(each)}', which is read; name another file"
+            )
+
+
 def name_of_source(source: Source) -> str | None:
     """Return the path of an image, or its name; None of one that came as pixels."""
     if isinstance(source, NamedImage):
         return source.name
     return os.fspath(source) if isinstance(source, str | os.PathLike) else None
+
+
+def needs_memory(source: Source, image: Image.Image, number: int) -> DataError:
+    """Return the error of an image whose steps, such as a border up to a square, lead to too large a one."""
+    return DataError(
+        f"{label_of(source, number)} is {image.width} x {image.height}, and what its preprocessing makes of "
+        "it does not fit into memory; cut it"
+    )
+
+
+def label_of(source: Source, number: int) -> str:
+    """Return how an error names an image: by its path, or by its position."""
+    name = name_of_source(source)
+    return f"image {number}" if name is None else repr(name)

@@ -42,3 +42,18 @@ def test_images_of_two_shapes_make_two_groups() -> None:
         ([1], (1, 6, 6, 3)),
     ]
     assert errors == []
+
+
+def test_an_image_that_its_steps_make_too_large_does_not_stop_the_others() -> None:
+    class PaddedToSquare(Preprocessing):
+        def __call__(self, picture: Image.Image) -> Image.Image:
+            if picture.width == 60_000:
+                raise MemoryError
+            return picture
+
+    sources = [Image.new("RGB", (60_000, 1)), Image.new("RGB", (4, 4))]
+    ((groups, errors),) = load_batches(sources, [PaddedToSquare(4, 4)], batch_size=8, num_workers=0)
+    assert [numbers for numbers, _ in groups] == [[1]]
+    assert errors == [
+        (0, "image 0 is 60000 x 1, and what its preprocessing makes of it does not fit into memory; cut it")
+    ]

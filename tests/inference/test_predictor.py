@@ -1,5 +1,8 @@
-"""Records of images: against plain PyTorch, at any batch size, for one label, several, and several tasks."""
+"""Records of images: against plain PyTorch, at any batch size, for one label, several, and several tasks; and
+real weights name real images as they should."""
 
+import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +15,20 @@ import ding_cls
 from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.class_thresholds import ClassThresholds
 from ding_cls.answers.risk_curve import RiskCurve
+from ding_cls.cli import main
 from ding_cls.data import Preprocessing
 from ding_cls.errors import ConfigError, DataError, ModelError
 from ding_cls.inference import Predictor
 from ding_cls.inference.ensemble import Ensemble
+from ding_cls.inference.outputs.table import Columns, write_predictions
 from ding_cls.inference.predict import about_calibration
 from ding_cls.inference.predictor import mirrored, network_digest
-from ding_cls.inference.table import Columns, write_predictions
 from tests.inference.conftest import CLASSES
 
 PREPROCESSING = Preprocessing(image_size=2, resize_size=2)
+MOBILENET = "mobilenet_v2_tf2ptq_hflip_imagenetnorm.torchvision.pth"
+
+needs_data = pytest.mark.skipif("DING_TEST_DATA" not in os.environ, reason="DING_TEST_DATA is not set")
 
 
 class Table(nn.Module):
@@ -327,3 +334,39 @@ def test_a_digest_tells_weights_classes_and_networks_apart() -> None:
         predictor_of(nn.Linear(12, 2).bfloat16()),
     ]
     assert len({network_digest(each) for each in (one, *others)}) == 6
+
+
+def extracted(archive: str, folder: Path) -> Path:
+    with tarfile.open(Path(os.environ["DING_TEST_DATA"], archive)) as file:
+        file.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return next(extracted("weights.tar", tmp_path_factory.mktemp("weights")).rglob(MOBILENET))
+
+
+@pytest.mark.data
+@needs_data
+def test_a_cat_and_an_espresso_are_known(weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    scenes = pytest.importorskip("skimage.data")
+    for name in ("chelsea", "coffee"):
+        Image.fromarray(getattr(scenes, name)()).save(f"{name}.png")
+    words = [str(weights), "chelsea.png", "coffee.png", "--model", "mobilenet_v2", "--topk", "1"]
+    assert main(["predict", *words]) == 0
+    first, cat, second, espresso = capfd.readouterr().out.splitlines()
+    assert (first, second) == ("chelsea.png", "coffee.png")
+    assert cat.partition(" ")[2] == "Egyptian cat"
+    assert espresso.partition(" ")[2] == "espresso"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@needs_data
+def test_most_daisies_are_daisies(weights: Path, tmp_path: Path) -> None:
+    extracted("flowers5_500_50_250.tar", tmp_path)
+    records = ding_cls.load(weights, model="mobilenet_v2")(next(tmp_path.rglob("test")) / "daisy")
+    assert len(records) == 50
+    # 37 of them on the CPU.
+    assert sum(record.name == "daisy" for record in records) >= 35

@@ -11,7 +11,7 @@ from PIL import Image
 from ding_cls.data import load_rgb
 from ding_cls.errors import DataError
 from ding_cls.images.decoding.formats import INSTALL
-from ding_cls.inference.sources import find_images, read_rgb, sources_of
+from ding_cls.inference.sources import find_images, read_rgb, refuse_overwriting, sources_of
 
 
 @pytest.fixture
@@ -210,3 +210,15 @@ def test_one_several_or_a_folder_of_images_become_a_list(folder: Path) -> None:
 def test_what_is_no_image_is_an_error(strange: object) -> None:
     with pytest.raises(DataError, match="an image is a path, a Pillow image or an array of uint8, not a"):
         sources_of(strange)
+
+
+def test_what_is_read_is_not_written_over() -> None:
+    for name in ("labels.csv", "other.csv"):
+        Path(name).write_text("path,label\n")
+    Path("link.csv").symlink_to("labels.csv")
+    os.link("labels.csv", "hard.csv")
+    for out in ("labels.csv", "./labels.csv", "link.csv", "hard.csv"):
+        with pytest.raises(DataError, match=f"'{out}' would be written over 'labels.csv', which is read"):
+            refuse_overwriting(out, ["gone.csv", None, "labels.csv"])
+    for out in ("other.csv", "new.csv"):
+        refuse_overwriting(out, ["gone.csv", None, "labels.csv"])

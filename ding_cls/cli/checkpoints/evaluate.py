@@ -57,18 +57,14 @@ def add_verbs(verbs: Verbs) -> None:
         files="a run's folder or a file in its ckpt/, before it a config file",
         example="'policy.eval.metric={type: Accuracy, topk: [1, 3]}'",
     )
-    _add_scores(evaluate)
-    add_allow_code(evaluate)
-    add_debug(evaluate)
-
-
-def _add_scores(evaluate: argparse.ArgumentParser) -> None:
     add_tta(evaluate)
     evaluate.add_argument(
         "--calibrated",
         action="store_true",
         help="scores by the temperature that ding-cls calibrate has left in the checkpoint",
     )
+    add_allow_code(evaluate)
+    add_debug(evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -80,8 +76,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ding_cls.answers.evaluation.summary import print_evaluation
     from ding_cls.common.tables import checked_ending
     from ding_cls.inference.members import is_onnx
+    from ding_cls.inference.sources import refuse_overwriting
 
-    ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
+    ending = ""
+    if arguments.out is not None:
+        ending = checked_ending(arguments.out, OUT_ENDINGS)
+        refuse_overwriting(arguments.out, [arguments.data, config])
     evaluate: Any
     if is_onnx(checkpoint):
         from ding_cls.inference.onnx.evaluation import evaluate_onnx as evaluate

@@ -110,10 +110,10 @@ def _predict(arguments: argparse.Namespace) -> int:
     )
 
     members, words = _named(arguments)
-    check_output(arguments.out, topk=arguments.topk)
     names = ("draw", "cam", "sort_into", "wrong", "link")
     folders = OutputFolders(**{name: getattr(arguments, name) for name in names})
     sources: Any = named_images(words, sys.stdin.buffer) if words else []
+    check_output(arguments.out, topk=arguments.topk, read=sources)
     predictor = load(
         members or None,
         model=arguments.model,

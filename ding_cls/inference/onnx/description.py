@@ -6,6 +6,7 @@ It must not know ONNX Runtime, nor what made the file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
@@ -19,6 +20,10 @@ FORMAT = 1
 
 MAX_SIDE = 16_384
 """Of an image that a graph takes, in pixels: such a side is the most that a checkpoint may say."""
+
+_MAX_DIGITS = 18
+# The surrogates between these stand for the bytes of a name that is no UTF-8.
+_UNWRITABLE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 Layout = Literal["uint8", "float"]
 
@@ -75,9 +80,11 @@ class ModelDescription:
             CheckpointError: it is no such entry, or of a later version.
         """
         try:
-            entry = json.loads(text)
+            entry = json.loads(text, parse_int=_whole_number)
             version = entry.pop("format")
-            found = cls(**{**entry, "classes": tuple(entry["classes"])})
+            # Text would become its letters.
+            classes = tuple(entry["classes"]) if isinstance(entry["classes"], list) else ()
+            found = cls(**{**entry, "classes": classes})
         # Brackets in brackets end in the last of these.
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise CheckpointError(f"what {source!r} says of itself cannot be read ({error})") from None
@@ -95,7 +102,7 @@ class ModelDescription:
         sizes = (self.height, self.width, *(() if self.num_tasks is None else (self.num_tasks,)))
         mappings = (self.preprocessing, self.calibration, self.run)
         checks = {
-            "classes": bool(self.classes) and all(isinstance(each, str) for each in self.classes),
+            "classes": bool(self.classes) and all(map(_is_name, self.classes)),
             "sizes": all(type(each) is int and 0 < each <= MAX_SIDE for each in sizes),
             "layout": self.layout in get_args(Layout),
             "threshold": isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1,
@@ -104,3 +111,13 @@ class ModelDescription:
             "preprocessing, calibration or run": all(isinstance(each, Mapping) for each in mappings),
         }
         return ", ".join(name for name, is_right in checks.items() if not is_right)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"the number {digits[:_MAX_DIGITS]}... is too large")
+    return int(digits)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _UNWRITABLE.search(value) is None

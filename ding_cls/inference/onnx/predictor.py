@@ -6,7 +6,6 @@ It must not know how the file was made.
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +20,9 @@ from ding_cls.answers.calibration import Calibration
 from ding_cls.errors import CheckpointError, ConfigError, DataError, ModelError
 from ding_cls.inference.base import BasePredictor, Groups
 from ding_cls.inference.onnx.description import ModelDescription
-from ding_cls.inference.onnx.session import open_session, usable_cores
+from ding_cls.inference.onnx.session import open_session, reason_of, usable_cores
 from ding_cls.inference.onnx.steps import batch_of, check_steps, prepared
-from ding_cls.inference.sources import Source, read_rgb
+from ding_cls.inference.sources import Source, label_of, needs_memory, read_rgb
 
 Pixels = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -109,13 +108,16 @@ class OnnxPredictor(BasePredictor):
 
     def _pixels(self, source: Source, number: int) -> Pixels:
         image = read_rgb(source, number=number)
-        pixels = prepared(image, self.description.preprocessing["steps"])
+        try:
+            pixels = prepared(image, self.description.preprocessing["steps"])
+        except MemoryError:
+            raise needs_memory(source, image, number) from None
         size = self.description.height, self.description.width
         if pixels.shape[:2] != size:
-            name = repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else f"image {number}"
             raise DataError(
-                f"{name} is {image.width} x {image.height}, and prepared {pixels.shape[1]} x "
-                f"{pixels.shape[0]}; {self.source!r} takes {size[1]} x {size[0]} pixels only"
+                f"{label_of(source, number)} is {image.width} x {image.height}, and prepared "
+                f"{pixels.shape[1]} x {pixels.shape[0]}; {self.source!r} takes {size[1]} x {size[0]} pixels "
+                "only"
             )
         return pixels
 
@@ -124,16 +126,10 @@ class OnnxPredictor(BasePredictor):
             found = self.session.run(["logits"], {"images": batch_of(images, self.description)})[0]
         # ONNX Runtime's errors have no class of their own but Exception.
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise ModelError(f"{self.source!r} cannot take {len(images)} images: {reason}") from error
         logits = np.asarray(found)
-        tasks = () if self.num_tasks is None else (self.num_tasks,)
-        wanted = (len(images), *tasks, len(self.classes))
-        if logits.shape != wanted:
-            raise ModelError(
-                f"{self.source!r} turns {len(images)} images into {logits.shape}; for {len(self.classes)} "
-                f"classes it must be {wanted}"
-            )
+        self.check_shape(repr(self.source), logits.shape, len(images))
         plain: Logits = logits.astype(np.float32, copy=False)
         return plain if self.calibration is None else self.calibration.scaled(plain)
 
@@ -209,8 +205,6 @@ def _ahead(
     if num_threads == 0:
         yield from map(function, range(count))
         return
-    # Pillow warns of odd files; the filters are the process's, which a thread cannot change for itself.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     with ThreadPoolExecutor(num_threads) as pool:
         pending: deque[Future[Result]] = deque()
         try:

@@ -37,10 +37,7 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     try:
         entry = session.get_modelmeta().custom_metadata_map.get(KEY)
     except UnicodeDecodeError:
-        raise CheckpointError(
-            f"{path!r} is damaged: its bytes have not the SHA-256 that ding-cls export wrote into it; export "
-            f"it again (a program that changes files on purpose must take out their entry {SEAL!r})"
-        ) from None
+        raise CheckpointError(f"{path!r} is damaged: its metadata are no text; export it again") from None
     if entry is None:
         raise CheckpointError(
             f"{path!r} does not say how images are prepared nor what its classes are: it was not written by "
@@ -50,8 +47,9 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     given = [(each.name, each.type) for each in session.get_inputs()]
     if given != [("images", _ELEMENTS[description.layout])] or "logits" not in _outputs(session):
         raise CheckpointError(
-            f"{path!r} takes {', '.join(map(' '.join, given))} and returns {', '.join(_outputs(session))}, "
-            f"where it says that it takes images as {description.layout} and returns logits; export it again"
+            f"{path!r} takes {_in_a_line(', '.join(map(' '.join, given)))} and returns "
+            f"{_in_a_line(', '.join(_outputs(session)))}, where it says that it takes images as "
+            f"{description.layout} and returns logits; export it again"
         )
     return session, description
 
@@ -99,7 +97,7 @@ def runtime_session(source: str | bytes, name: str, *, num_threads: int) -> Any:
         )
     # Its errors have no class of their own but Exception.
     except Exception as error:
-        raise CheckpointError(f"{name} cannot be used: {_reason(error)}; export it again") from error
+        raise CheckpointError(f"{name} cannot be used: {reason_of(error)}; export it again") from error
 
 
 def _runtime() -> Any:
@@ -119,13 +117,16 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _reason(error: Exception) -> str:
-    """Return what ONNX Runtime says, without its codes and file names of C++."""
+def reason_of(error: Exception) -> str:
+    """Return what ONNX Runtime says, in a line, without its codes and file names of C++."""
     text = re.sub(r"\S+\.cc:\d+ ", "", " ".join(str(error).split()))
-    return (
-        text.rpartition("failed:")[2].rpartition(" : ")[2].rpartition("Error: ")[2].rstrip(". ")
-        or type(error).__name__
-    )
+    reason = text.rpartition("failed:")[2].rpartition(" : ")[2].rpartition("Error: ")[2].rstrip(". ")
+    return _in_a_line(reason) or type(error).__name__
+
+
+def _in_a_line(text: str) -> str:
+    """Return text of a file, whose names may hold line breaks and what moves a terminal's cursor."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def usable_cores() -> int:

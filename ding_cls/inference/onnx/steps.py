@@ -17,7 +17,7 @@ from PIL import Image
 
 from ding_cls.errors import CheckpointError
 from ding_cls.inference.onnx import open_image
-from ding_cls.inference.onnx.description import ModelDescription
+from ding_cls.inference.onnx.description import MAX_SIDE, ModelDescription
 from ding_cls.inference.onnx.preprocess import (
     crop,
     crop_efficientnet,
@@ -76,9 +76,11 @@ def check_steps(description: ModelDescription, source: str) -> None:
             f"{source!r} does not say how its images are prepared: its run has steps of its own for that; "
             "predict with the checkpoint"
         )
-    image = Image.new("RGB", (description.width, description.height))
     try:
-        batch_of(prepared(image, description.preprocessing["steps"])[None], description)
+        steps = description.preprocessing["steps"]
+        if any(_is_too_large(*each) for step in steps for each in step.items()):
+            raise ValueError(f"a side of more than {MAX_SIDE:,} pixels")
+        batch_of(prepared(Image.new("RGB", (9, 9)), steps)[None], description)
     # The values are the file's.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
@@ -124,6 +126,11 @@ def written_preprocess(
     functions = [inspect.getsource(each).rstrip() for each in used.values()]
     parts = [f'"""{about}"""\n\n{opening.rstrip()}', *functions, "\n    ".join(lines)]
     return re.sub(r": Any\b| -> Any\b", "", "\n\n\n".join(parts)) + "\n"
+
+
+def _is_too_large(name: str, value: Any) -> bool:
+    # How much longer than wide an image may be is no side.
+    return name != "strip" and isinstance(value, int | float) and value > MAX_SIDE
 
 
 def _arguments(step: Step) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a prediction leaves in folders: drawn images, heat maps, sorted images."""
+"""What predict leaves: lines and tables, drawn and sorted images, heat maps."""

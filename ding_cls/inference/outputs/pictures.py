@@ -15,8 +15,8 @@ from ding_cls.common.counting import counted
 from ding_cls.errors import DataError
 from ding_cls.inference.base import BasePredictor
 from ding_cls.inference.outputs.new_folder import OutputFolder, portable_name, relative_names, write_new
+from ding_cls.inference.outputs.table import lines
 from ding_cls.inference.sources import NamedImage, Source, name_of_source, read_rgb
-from ding_cls.inference.table import lines
 from ding_cls.report.caption import captioned, undrawn
 
 _LOGGER = logging.getLogger(__name__)

@@ -1,6 +1,8 @@
 """What an exported file says of itself is read as it was written, and nothing else is."""
 
 import json
+import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +32,10 @@ def test_what_is_written_is_read() -> None:
         ({"format": 2}, "another version of ding_cls"),
         ({"classes": []}, "cannot be used: classes"),
         ({"classes": [1, 2]}, "cannot be used: classes"),
+        ({"classes": "ab"}, "cannot be used: classes"),
+        ({"classes": {"a": 0, "b": 1}}, "cannot be used: classes"),
+        ({"classes": ["\ud800", "b"]}, "cannot be used: classes"),
+        ({"calibration": {"temperature": [10**400]}}, r"cannot be read \(the number 10+\.\.\. is too large"),
         ({"height": 0}, "cannot be used: sizes"),
         ({"width": "32"}, "cannot be used: sizes"),
         ({"width": 10**9}, "cannot be used: sizes"),
@@ -52,3 +58,9 @@ def test_another_entry_is_an_error(changes: dict[str, Any], message: str) -> Non
 def test_what_is_no_entry_is_an_error(text: str) -> None:
     with pytest.raises(CheckpointError, match=r"'a\.onnx' says of itself cannot be read"):
         ModelDescription.from_json(text, "a.onnx")
+
+
+def test_bytes_of_a_name_that_are_no_text_stay() -> None:
+    name = os.fsdecode(b"\xff\xfe")
+    entry = replace(DESCRIPTION, classes=(name, "b")).to_json()
+    assert ModelDescription.from_json(entry, "a.onnx").classes == (name, "b")

@@ -147,6 +147,23 @@ def test_an_image_of_another_size_is_told_by_name(tmp_path: Path) -> None:
     assert not good.error
 
 
+def test_an_image_that_its_steps_make_too_large_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(image: Image.Image, steps: Any) -> Any:
+        if image.width == 60_000:
+            raise MemoryError
+        return prepared(image, steps)
+
+    predictor = load_onnx(write_onnx(tmp_path / "a.onnx"))
+    monkeypatch.setattr("ding_cls.inference.onnx.predictor.prepared", out_of_memory)
+    large, good = predictor([Image.new("RGB", (60_000, 1)), np.zeros((10, 10, 3), np.uint8)])
+    assert large.error == (
+        "image 0 is 60000 x 1, and what its preprocessing makes of it does not fit into memory; cut it"
+    )
+    assert not good.error
+
+
 def test_a_servers_batch_is_answered_as_the_images_alone(images: list[Path], tmp_path: Path) -> None:
     predictor = load_onnx(write_onnx(tmp_path / "a.onnx", layout="float"))
     names = [str(each) for each in images[:6]]

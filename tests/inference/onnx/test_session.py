@@ -46,7 +46,9 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path: Path, capfd: pytest.Captu
         file = tmp_path / f"{len(text)}.onnx"
         assert whole.count(text) == 1
         file.write_bytes(whole.replace(text, text[:-2] + b"\xff" + text[-1:]))
-        assert refused(file).startswith("'FILE' ")
+        message = refused(file)
+        assert message.startswith("'FILE' ")
+        assert "SHA-256" not in message
     assert capfd.readouterr().out == ""
 
 
@@ -71,6 +73,19 @@ def test_a_graph_that_takes_something_else_is_told(tmp_path: Path) -> None:
     assert message.startswith(
         "'FILE' takes images tensor(uint8) and returns logits, where it says that it takes"
     )
+
+
+def test_what_moves_the_cursor_is_written_out(tmp_path: Path) -> None:
+    from onnx import load, save
+
+    file = write_onnx(tmp_path / "a.onnx")
+    model = load(file)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "x\n\x1b[31m"
+    save(model, file)
+    assert refused(file).startswith(r"'FILE' takes x\n\x1b[31m tensor(uint8) and returns logits, where")
+    model.graph.node[0].op_type = "Y\x1b[31m"
+    save(model, file)
+    assert r"No Op registered for Y\x1b[31m with" in refused(file)
 
 
 def test_weights_are_read_from_the_files_own_folder(tmp_path: Path) -> None:

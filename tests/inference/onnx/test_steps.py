@@ -83,6 +83,8 @@ def test_the_written_program_needs_numpy_and_pillow_alone(tmp_path: Path) -> Non
         {"steps": [{"op": "crop"}]},
         {"steps": [{"op": "resize", "height": 8, "width": 9, "filter": "../x"}]},
         {"steps": [{"op": "resize", "height": -8, "width": 9, "filter": "box"}]},
+        {"steps": [{"op": "resize", "height": 40_000, "width": 40_000, "filter": "box"}]},
+        {"steps": [{"op": "pad", "height": 10**9, "width": 8, "color": [0] * 3, "is_centred": True}]},
         {"steps": 3},
         {"steps": [], "mean": [0.0] * 3},
         {"steps": [], "mean": [0.0] * 2, "std": [1.0] * 2},

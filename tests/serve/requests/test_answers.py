@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ding_cls.inference.table import Columns, write_predictions
+from ding_cls.inference.outputs.table import Columns, write_predictions
 from ding_cls.serve.requests.answers import answer_of
 from tests.serve.toy import COLOURS, ColourPredictor, demanding
 

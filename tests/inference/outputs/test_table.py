@@ -16,7 +16,7 @@ from ding_cls.answers.calibration import Calibration
 from ding_cls.answers.risk_curve import RiskCurve
 from ding_cls.errors import DataError
 from ding_cls.inference import Predictor
-from ding_cls.inference.table import Columns, lines, write_predictions
+from ding_cls.inference.outputs.table import Columns, lines, write_predictions
 from tests.inference.test_predictor import PREPROCESSING, Table, black
 
 ROWS = [[0.5, 2.0, -1.0], [3.0, 0.0, 0.25], [0.0, 0.0, 0.0]]
