@@ -222,7 +222,9 @@ def eval_policy(
         if line:
             _LOGGER.warning("%s", line)
     if network is None:
-        network, _ = build_network(inputs.cfg, len(classes), load_weights=False)
+        # A run's network has taken its images: the pipeline may make other ones than image_size says.
+        check = (lambda _: None) if inputs.is_run else None
+        network, _ = build_network(inputs.cfg, len(classes), load_weights=False, check=check)
     check_tasks(network, labels, data="the data", remedy="name other data, or the checkpoint of another run")
     if not inputs.is_run:
         report = load_pretrained(network, inputs.checkpoint)

@@ -10,6 +10,7 @@ from ding_cls.checkpoint import write_checkpoint
 from ding_cls.config import checked_config
 from ding_cls.config.merge import plain_copy
 from ding_cls.errors import CheckpointError, ConfigError, DataError
+from ding_cls.models import build_model
 from ding_cls.pipeline.checks.labels import Labels
 from ding_cls.pipeline.datasets.splits import preprocessing_of
 from ding_cls.pipeline.evaluation.inputs import EvalInputs, eval_policy, evaluated_set, read_inputs
@@ -127,3 +128,15 @@ def test_the_policy_has_the_checkpoints_weights(run: dict[str, Any]) -> None:
         eval_policy(read(), CLASSES, TinyNet(), Labels("tasks", 3))
     with pytest.raises(CheckpointError, match=r"^'a\.pth\.tar': "):
         eval_policy(read(), CLASSES, torch.nn.Linear(2, 4), Labels("one"))
+
+
+def test_a_network_of_one_size_is_built_whatever_image_size_says(run: dict[str, Any]) -> None:
+    pytest.importorskip("timm", reason="not run: timm is not installed")
+    model = {"name": "timm/vit_tiny_patch16_224", "img_size": [16, 32], "depth": 1}
+    cfg = compiled(model=model)
+    run["run"]["config"] = plain_copy(cfg)
+    run["model"] = build_model(**model, num_classes=len(CLASSES)).state_dict()
+    write_checkpoint("a.pth.tar", run)
+    policy = eval_policy(read(has_model=False), CLASSES, None, Labels("one"))
+    batch = [torch.zeros(1, 3, 16, 32), torch.tensor([0])]
+    assert policy.eval_mode.forward(batch).shape == (1, len(CLASSES))
