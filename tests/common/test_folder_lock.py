@@ -170,7 +170,10 @@ def test_the_lock_of_a_dead_process_of_this_kernel_is_taken_over(
     change: dict[str, Any], left_behind: Path
 ) -> None:
     rewrite(left_behind, **change)
-    lock_folder(left_behind).release()
+    lock = lock_folder(left_behind)
+    owner = json.loads(owner_file(left_behind).read_text())
+    assert {name: owner[name] for name in change} != change
+    lock.release()
 
 
 def test_a_living_owner_whose_lock_file_was_removed_is_found_by_its_number(left_behind: Path) -> None:

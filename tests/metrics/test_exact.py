@@ -35,6 +35,7 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "TorchMetric": ({"type": "TorchMetric", "metric": "MulticlassF1Score", "num_classes": 6}, single),
 }
 SIZES = (1, 2, 61)
+BATCHES = (1, 7, 64)
 
 
 def evaluated(name: str, num_samples: int, batch_size: int) -> dict[str, Any]:
@@ -49,18 +50,18 @@ def evaluated(name: str, num_samples: int, batch_size: int) -> dict[str, Any]:
     return result
 
 
-def all_of_them() -> dict[Any, Any]:
+def all_of_them(batches: tuple[int, ...]) -> dict[Any, Any]:
     return {
         (name, size, batch): evaluated(name, size, batch)
         for name in CASES
         for size in SIZES
-        for batch in (1, 7, 64)
+        for batch in batches
     }
 
 
 @cache
-def everything(world_size: int) -> list[dict[Any, Any]]:
-    return [all_of_them()] if world_size == 1 else run_ranks(all_of_them, world_size)
+def everything(world_size: int, batches: tuple[int, ...]) -> list[dict[Any, Any]]:
+    return [all_of_them(batches)] if world_size == 1 else run_ranks(all_of_them, world_size, batches)
 
 
 def test_every_metric_of_sums_has_a_case() -> None:
@@ -71,19 +72,22 @@ def test_every_metric_of_sums_has_a_case() -> None:
 
 
 @pytest.mark.dist
-@pytest.mark.parametrize("world_size", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
-def test_the_result_is_that_of_one_batch_of_everything(world_size: int) -> None:
+@pytest.mark.parametrize(
+    ("world_size", "batches"),
+    [(1, BATCHES), (2, (7,)), *(pytest.param(each, BATCHES, marks=pytest.mark.slow) for each in (2, 3))],
+)
+def test_the_result_is_that_of_one_batch_of_everything(world_size: int, batches: tuple[int, ...]) -> None:
     pytest.importorskip("torchmetrics", reason="not run: torchmetrics is not installed")
     count = 0
     for name, (cfg, case) in CASES.items():
         for size in SIZES:
             logits, targets = case(size)
             expected = nearly(build_metric(cfg).eval(logits, targets))
-            for batch in (1, 7, 64):
-                for rank in everything(world_size):
+            for batch in batches:
+                for rank in everything(world_size, batches):
                     assert rank[name, size, batch] == expected, (name, size, batch)
                     count += 1
-    assert count == len(CASES) * len(SIZES) * 3 * world_size
+    assert count == len(CASES) * len(SIZES) * len(batches) * world_size
 
 
 def nearly(tree: Any) -> Any:

@@ -77,10 +77,13 @@ def test_a_folder_that_was_deleted_is_made_anew_but_not_by_the_end_of_a_run(tmp_
 
 def test_a_pipe_in_its_place_does_not_stop_the_run(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "log")
-    file = AppendedFile(tmp_path / "log", LogFailures())
+    told: list[str] = []
+    file = AppendedFile(tmp_path / "log", LogFailures(told.append))
+    # More than a pipe holds: who waits for room in it waits for ever.
     for _ in range(3):
-        file.append(bytes(50_000))
+        file.append(bytes(100_000))
     file.flush()
+    assert (len(told), (tmp_path / "log").is_fifo()) == (1, True), told
 
 
 @pytest.mark.parametrize(

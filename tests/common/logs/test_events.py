@@ -160,8 +160,11 @@ def test_a_users_writer_that_hangs_already_is_set_free(
 
 
 def test_other_writers_stay_as_they_are() -> None:
-    for writer in (None, object(), SummaryWriter(write_to_disk=False)):
+    plain = SummaryWriter(write_to_disk=False)
+    before = dict(vars(plain))
+    for writer in (None, object(), plain):
         write_at_once(writer, lambda: 1)
+    assert vars(plain) == before
 
 
 def logged(writer: Any, counter: list[int], *, first: int, last: int) -> None:
