@@ -32,7 +32,7 @@ torch.ones(1, requires_grad=True).sum().backward()
 # What imports and collecting make stays: a million objects that nobody need look through again and again,
 # here or in a fork.
 gc.disable()
-# What a fork inherits it need not look through either: that takes each of a hundred ranks and workers 0.4 s.
+# Nor need any of a hundred ranks and workers look through what it inherits.
 os.register_at_fork(after_in_child=gc.freeze)
 
 
