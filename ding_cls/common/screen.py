@@ -30,6 +30,12 @@ class Screen(Protocol):
         """Print a table: the first column is text, and may be folded; the others are numbers."""
 
 
+def in_a_line(text: str) -> str:
+    """Return text of a file or a stranger without line breaks and what moves a terminal's cursor: these stand
+    there as escapes."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def build_screen() -> Screen:
     """Return what prints here."""
     try:

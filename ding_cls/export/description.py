@@ -68,8 +68,9 @@ def check_weights(predictor: Predictor, state: Mapping[str, Any]) -> None:
         return
     saved = {name.removeprefix("module."): each for name, each in weights_in(evaluated_part(state)).items()}
     for name, values in predictor.model.named_parameters():
-        found = saved.get(name, values[:0])
-        if found.shape != values.shape or not torch.allclose(found.to(values), values, 0, 0, equal_nan=True):
+        found = saved.get(name)
+        is_same = found is not None and found.shape == values.shape
+        if found is None or not (is_same and torch.allclose(found.to(values), values, 0, 0, equal_nan=True)):
             raise _replaced(predictor.checkpoint)
 
 

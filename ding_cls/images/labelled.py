@@ -155,7 +155,7 @@ def _of_table(
     columns = find_columns(file, content, _task_columns(content, classes, num_tasks))
     words = words_of_splits(file, columns)
     found = chosen_split(file, words, split)
-    named = columns.arguments() | _reading(content, columns, classes, trained)
+    named = columns.arguments() | reading(content, columns, classes, trained)
     if found:
         named |= {"split": words[found], "split_column": columns.split}
     table = LabelTable(file, classes=classes, test_mode=True, **named)
@@ -187,8 +187,18 @@ def _is_number(cell: str, classes: Sequence[str]) -> bool:
     return cell.isdecimal() and int(cell) < len(classes)
 
 
-def _reading(content: Table, columns: Columns, classes: Sequence[str], trained: str) -> dict[str, Any]:
-    """Return how cells are read that may mean one label or several, by what the network was trained on."""
+def reading(content: Table, columns: Columns, classes: Sequence[str], trained: str) -> dict[str, Any]:
+    """Return how cells are read that may mean one label or several: as the network answers.
+
+    Args:
+        content: of the table.
+        columns: what `find_columns` takes its columns for.
+        classes: the names of the classes, in the order of their numbers.
+        trained: what the network's labels are, as `LabelledImages.kind`.
+
+    Returns:
+        Those arguments of `CSVDataset` that differ from ``columns``.
+    """
     if not isinstance(columns.label, str):
         flags = [content.names.index(name) for name in columns.label if columns.labels == "several"]
         is_one_hot = all(sum(is_yes(cells[place]) for place in flags) == 1 for _, cells in content.rows)

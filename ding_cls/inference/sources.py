@@ -196,7 +196,7 @@ def is_image(array: npt.NDArray[Any]) -> bool:
     return array.dtype == np.uint8 and has_shape and bool(array.size)
 
 
-def refuse_overwriting(out: str, read: Iterable[str | os.PathLike[str] | None]) -> None:
+def refuse_overwriting(out: str | os.PathLike[str], read: Iterable[str | os.PathLike[str] | None]) -> None:
     """Refuse to write a file in the place of one that is read.
 
     Args:
@@ -206,12 +206,13 @@ def refuse_overwriting(out: str, read: Iterable[str | os.PathLike[str] | None]) 
     Raises:
         DataError: it is one of these, by whatever name.
     """
-    if not os.path.isfile(out):
+    target = os.fspath(out)
+    if not os.path.isfile(target):
         return
     for each in read:
-        if each is not None and os.path.exists(each) and os.path.samefile(out, each):
+        if each is not None and os.path.exists(each) and os.path.samefile(target, each):
             raise DataError(
-                f"'{out}' would be written over '{os.fspath(each)}', which is read; name another file"
+                f"'{target}' would be written over '{os.fspath(each)}', which is read; name another file"
             )
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from ding_cls.distributed import dist_finalize, dist_init, get_rank, get_world_s
 from ding_cls.inference.members import is_onnx
 from ding_cls.inference.onnx.evaluation import evaluate_onnx
 from ding_cls.inference.saved_run import label_threshold
+from ding_cls.inference.sources import refuse_overwriting
 from ding_cls.metrics.analysis.bootstrap import lean_metric
 from ding_cls.pipeline.checks.both_sets import other_labels
 from ding_cls.pipeline.checks.labels import check_metric, labels_of, measures_cross_entropy, metric_for
@@ -36,7 +37,7 @@ from ding_cls.pipeline.evaluation.inputs import (
 )
 from ding_cls.pipeline.evaluation.mirrored import with_mirrored
 from ding_cls.pipeline.evaluation.report import EvaluationReport
-from ding_cls.pipeline.evaluation.sample_records import Recorder
+from ding_cls.pipeline.evaluation.sample_records import Recorder, files_of
 from ding_cls.pipeline.image_check import readable_split
 from ding_cls.worker import MetricSerialEvaluator
 
@@ -70,8 +71,7 @@ def evaluate(
         metric: other results: names in ``METRICS``, short ones such as 'f1', or ``dict(type=, ...)``.
         overrides: values as ``'policy.eval.metric.topk=[1, 3]'``; they win over all else.
         model: the network, for a run that was given a network instead of a name.
-        out: a file: ``.csv`` or ``.parquet`` for a row per sample in the order of the data, ``.json`` for
-            results, classes and these rows, ``.npz`` for ``sample_ids, targets, logits``.
+        out: ``.csv``, ``.parquet`` (a row per sample), ``.json`` (more), ``.npz`` (logits): `write_report`.
         allow_code: import the modules that the run's ``custom_imports`` names.
         max_bad: how many images may be unreadable; above 0 every one is opened first, and so many are left
             out, and counted in ``n_bad``. None takes the run's, and of its own data leaves out the same.
@@ -99,6 +99,7 @@ def evaluate(
         max_bad=max_bad,
         calibrated=calibrated,
         tta=tta,
+        out=out,
     )
     if out is not None and launched_rank() == 0:
         write_report(out, report)
@@ -121,6 +122,7 @@ def evaluate_checkpoint(
     max_bad: int | None = None,
     calibrated: bool = False,
     tta: bool = False,
+    out: str | os.PathLike[str] | None = None,
 ) -> EvaluationReport:
     """Return all that `evaluate` finds out.
 
@@ -128,22 +130,18 @@ def evaluate_checkpoint(
         checkpoint: as there, like all that is not named here.
         keep_predictions: keep the logits of every sample too.
         intervals: find out the 95 % intervals of the results.
+        out: where all of it will be written, which is never over what is read.
 
     Raises:
         DingError: as there.
     """
-    inputs = read_inputs(
-        checkpoint,
-        config=config,
-        metric=metric,
-        overrides=overrides,
-        has_model=model is not None,
-        allow_code=allow_code,
-    )
+    options: dict[str, Any] = {"metric": metric, "overrides": overrides, "allow_code": allow_code}
+    inputs = read_inputs(checkpoint, config=config, has_model=model is not None, **options)
     if launched_world_size() > 1:
         dist_init("gloo" if inputs.cfg.policy.cuda is False else None)
     try:
         dataset, found_split = evaluated_set(inputs, data, split)
+        _check_out(out, config, dataset)
         is_other = data is not None and launched_rank() == 0
         for line in table_lines([dataset], is_training=False) if is_other else ():
             text_logger("run").info(line)
@@ -165,6 +163,12 @@ def evaluate_checkpoint(
             )
     finally:
         dist_finalize()
+
+
+def _check_out(out: str | os.PathLike[str] | None, config: Config | None, dataset: Any) -> None:
+    if out is not None:
+        given = [] if isinstance(config, Mapping) else [config]
+        refuse_overwriting(out, [*given, *files_of(dataset)])
 
 
 def _readable_loader(
@@ -197,8 +201,7 @@ def _evaluated(
     dataset, labels = loader.dataset, labels_of(loader.dataset)
     classes = inputs.class_names or tuple(dataset.classes)
     policy = eval_policy(inputs, classes, model, labels)
-    run = (inputs.state or {}).get("run") if inputs.is_run else None
-    if line := other_labels(run.get("label_kind", "") if isinstance(run, dict) else "", dataset):
+    if line := other_labels(inputs.label_kind, dataset):
         _LOGGER.warning("%s", line)
     mode, calibration = policy.eval_mode, None
     if calibrated:

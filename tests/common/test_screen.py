@@ -4,9 +4,13 @@ import sys
 
 import pytest
 
-from ding_cls.common.screen import PlainScreen, RichScreen, Screen, build_screen
+from ding_cls.common.screen import PlainScreen, RichScreen, Screen, build_screen, in_a_line
 
 ROWS = [["loss", "0.5000", "", "(0.4 to 0.6)"], ["[red]acc1", "75.00", "%", ""]]
+
+
+def test_a_strangers_text_stays_in_its_line() -> None:
+    assert in_a_line("a\tb\n\x1b[31m\u202e\udc80 é 貓 \\") == r"a\tb\n\x1b[31m\u202e\udc80 é 貓 " + "\\"
 
 
 def test_without_rich_it_prints_plainly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import ding_cls
 from ding_cls.checkpoint import read_checkpoint, write_checkpoint
 from ding_cls.errors import CheckpointError
 from ding_cls.export import description
-from ding_cls.export.description import described, run_name
+from ding_cls.export.description import check_weights, described, run_name
 from ding_cls.export.network import example_image
 from ding_cls.inference.onnx.description import ModelDescription
 from tests.export.graphs import tiny_predictor
@@ -83,6 +83,18 @@ def test_a_checkpoint_that_was_replaced_is_not_taken_for_the_networks(
         described(predictor, example_image(predictor, None), "uint8", {})
     predictor.checkpoint = None
     assert list(described(predictor, example_image(predictor, None), "uint8", {}).run) == ["ding_cls"]
+
+
+def test_a_network_may_have_a_number_for_a_weight() -> None:
+    """As the gains of NFNet are, and a temperature that is learned."""
+    predictor = tiny_predictor()
+    predictor.model.gain = torch.nn.Parameter(torch.tensor(2.0))
+    state = {"model": {name: each.clone() for name, each in predictor.model.state_dict().items()}}
+    predictor.checkpoint = Path("run.pth.tar")
+    check_weights(predictor, state)
+    state["model"]["gain"] += 1
+    with pytest.raises(CheckpointError, match="other weights now"):
+        check_weights(predictor, state)
 
 
 def test_a_network_of_no_run_says_so() -> None:

@@ -11,7 +11,7 @@ from ding_cls.answers.evaluation.records import COLUMNS
 from ding_cls.answers.evaluation.report import Evaluation
 from ding_cls.answers.proportions import Interval
 from ding_cls.answers.show import digits_of, fits_a_line, is_percentage, show_value
-from ding_cls.common.screen import Screen, build_screen
+from ding_cls.common.screen import Screen, build_screen, in_a_line
 from ding_cls.images import readable_names
 
 MAX_CLASSES = 40
@@ -33,7 +33,7 @@ def print_evaluation(
     """
     screen = build_screen()
     if report.note:
-        screen.line(report.note)
+        screen.line(printable(report.note))
     for label, text in head_of(report):
         screen.line(f"{label + ':':12}{printable(text)}")
     screen.line()
@@ -57,7 +57,7 @@ def printable(text: str) -> str:
     escapes."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     shown = text.encode(encoding, "backslashreplace").decode(encoding)
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
+    return in_a_line(shown)
 
 
 def head_of(report: Evaluation) -> list[tuple[str, str]]:

@@ -40,11 +40,13 @@ def _compare(arguments: argparse.Namespace) -> None:
     check_stray(arguments.words, "ding-cls compare RESULT RESULT: ")
 
     from ding_cls.common.tables import checked_ending
+    from ding_cls.inference.sources import refuse_overwriting
     from ding_cls.pipeline.comparison.compare import compare
     from ding_cls.pipeline.comparison.show import print_comparison, write_comparison
 
     if arguments.out is not None:
         checked_ending(arguments.out, (".json",))
+        refuse_overwriting(arguments.out, arguments.words)
     found = compare(
         arguments.words, data=arguments.data, split=arguments.split, allow_code=arguments.allow_code
     )

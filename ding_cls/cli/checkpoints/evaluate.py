@@ -76,12 +76,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from ding_cls.answers.evaluation.summary import print_evaluation
     from ding_cls.common.tables import checked_ending
     from ding_cls.inference.members import is_onnx
-    from ding_cls.inference.sources import refuse_overwriting
 
-    ending = ""
-    if arguments.out is not None:
-        ending = checked_ending(arguments.out, OUT_ENDINGS)
-        refuse_overwriting(arguments.out, [arguments.data, config])
+    ending = "" if arguments.out is None else checked_ending(arguments.out, OUT_ENDINGS)
     evaluate: Any
     if is_onnx(checkpoint):
         from ding_cls.inference.onnx.evaluation import evaluate_onnx as evaluate
@@ -101,6 +97,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         max_bad=arguments.max_bad,
         calibrated=arguments.calibrated,
         tta=arguments.tta,
+        out=arguments.out,
     )
     if launched_rank() > 0:
         return

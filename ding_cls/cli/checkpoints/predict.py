@@ -134,6 +134,7 @@ def _predict(arguments: argparse.Namespace) -> int:
             arguments.split,
             preprocessings=predictor.preprocessings,
             allow_code=arguments.allow_code,
+            out=arguments.out,
         )
     for line in filter(None, (averaged_line(predictor), about_calibration(predictor))):
         print(line, file=sys.stderr)

@@ -21,7 +21,7 @@ from ding_cls.export.checking.rates import rates
 from ding_cls.export.checking.session import OnnxCandidate
 from ding_cls.export.checking.stated import misstated, spread
 from ding_cls.export.checking.synthetic import NUM_IMAGES, synthetic_images
-from ding_cls.export.checking.tally import MAX_DIFFERENCE, Candidate, Tally
+from ding_cls.export.checking.tally import MAX_DIFFERENCE, Candidate, Tally, rounding_of
 from ding_cls.inference.onnx.description import ModelDescription
 from ding_cls.inference.predictor import Predictor
 from ding_cls.inference.sources import name_of_source, sources_of
@@ -85,8 +85,7 @@ class EqualityReport:
     def _rounding(self) -> str:
         """Return what float32 has to do with a difference; empty where it has nothing."""
         spacing = float(np.spacing(np.float32(self.max_logit)))
-        # A network of some ten layers is not known better than to some ten units of the last place.
-        is_other = self.problem or self.num_different or self.max_difference > 100 * spacing
+        is_other = self.problem or self.num_different or self.max_difference > rounding_of(self.max_logit)
         if self.is_equal or is_other:
             return ""
         return (

@@ -114,12 +114,13 @@ class Tally:
         if logits is not None and not has_answers(logits).all():
             return "the network itself gives logits that are NaN or infinite"
         alone, again = reference(pixels), reference(pixels)
-        if not _are_near(alone, again):
+        bound = max(MAX_DIFFERENCE, rounding_of(self.max_logit))
+        if not np.allclose(alone, again, rtol=0, atol=bound):
             return (
                 "the network itself gives an image other logits each time: it counts, or something in it is "
                 "random"
             )
-        if logits is not None and not _are_near(alone, logits):
+        if logits is not None and not np.allclose(alone, logits, rtol=0, atol=bound):
             return "the network itself gives an image other logits where others are in its batch"
         return ""
 
@@ -155,8 +156,10 @@ def has_answers(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _are_near(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    return bool(np.allclose(one, other, rtol=0, atol=MAX_DIFFERENCE))
+def rounding_of(max_logit: float) -> float:
+    """Return how far apart rounding alone may bring logits, by the largest of them: a network of some ten
+    layers is not known better than to a hundred units of the last place."""
+    return 100 * float(np.spacing(np.float32(max_logit)))
 
 
 def _pieces(count: int, *, is_first: bool) -> Iterator[npt.NDArray[np.int64]]:

@@ -27,6 +27,7 @@ from ding_cls.errors import ConfigError, DataError
 from ding_cls.images.labelled import LabelledImages, labelled_images
 from ding_cls.images.tables.files import missing_files
 from ding_cls.inference.base import BasePredictor
+from ding_cls.inference.sources import refuse_overwriting
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_LISTED = 1000
@@ -125,6 +126,7 @@ def evaluate_file(
     intervals: bool = True,
     topk: int | None = None,
     train_iter: int = 0,
+    out: str | os.PathLike[str] | None = None,
 ) -> FileEvaluation:
     """Return what a predictor makes of labelled images, as the evaluation of a checkpoint finds it.
 
@@ -135,17 +137,16 @@ def evaluate_file(
         split: 'train', 'val' or 'test'; None: 'val', or the whole of a folder of classes.
         batch_size: images that go through the network together; None: the predictor's.
         max_bad: so many images that cannot be read are left out, and counted in ``n_bad``; None: 0.
-        keep_predictions: keep the logits of every image too.
-        intervals: find out the 95 % intervals of the results.
+        keep_predictions: keep the logits of every image too; ``intervals``: find out those of 95 %.
         topk: of several labels the k likeliest are guessed; None: those from the predictor's threshold on.
-        train_iter: updates that the weights have seen.
+        train_iter: updates that the weights have seen; ``out``: a file to write, never one that is read.
 
     Raises:
         ConfigError: no data are named, or their labels are not what the network answers.
         DataError: the folder is missing, empty, or has other classes; or more images cannot be read.
         ModelError: the network's output does not fit its classes.
     """
-    images = _read(predictor, file, data, split, allows_bad=bool(max_bad))
+    images = _read(predictor, file, data, split, allows_bad=bool(max_bad), out=out)
     began = time.perf_counter()
     measure = build_measure(images.kind, threshold=predictor.threshold, topk=topk)
     records, bad = [], dict[int, str]()
@@ -182,6 +183,7 @@ def _read(
     split: str | None,
     *,
     allows_bad: bool,
+    out: str | os.PathLike[str] | None,
 ) -> LabelledImages:
     """Return the images, and tell what is to be told of them; the arguments are those of `evaluate_file`."""
     if data is None:
@@ -191,6 +193,8 @@ def _read(
         )
     trained = "several" if predictor.has_several_labels else "tasks" if predictor.num_tasks else "one"
     images = labelled_images(data, split, predictor.classes, trained=trained, num_tasks=predictor.num_tasks)
+    if out is not None:
+        refuse_overwriting(out, [images.file])
     if images.warning:
         _LOGGER.warning(images.warning)
     _check_kind(predictor, images, trained)

@@ -9,6 +9,7 @@ import os
 import re
 from typing import Any
 
+from ding_cls.common.screen import in_a_line
 from ding_cls.errors import CheckpointError, ConfigError
 from ding_cls.inference.onnx.description import KEY, ModelDescription
 from ding_cls.inference.onnx.seal import SEAL, is_unharmed
@@ -47,8 +48,8 @@ def open_session(path: str) -> tuple[Any, ModelDescription]:
     given = [(each.name, each.type) for each in session.get_inputs()]
     if given != [("images", _ELEMENTS[description.layout])] or "logits" not in _outputs(session):
         raise CheckpointError(
-            f"{path!r} takes {_in_a_line(', '.join(map(' '.join, given)))} and returns "
-            f"{_in_a_line(', '.join(_outputs(session)))}, where it says that it takes images as "
+            f"{path!r} takes {in_a_line(', '.join(map(' '.join, given)))} and returns "
+            f"{in_a_line(', '.join(_outputs(session)))}, where it says that it takes images as "
             f"{description.layout} and returns logits; export it again"
         )
     return session, description
@@ -121,12 +122,7 @@ def reason_of(error: Exception) -> str:
     """Return what ONNX Runtime says, in a line, without its codes and file names of C++."""
     text = re.sub(r"\S+\.cc:\d+ ", "", " ".join(str(error).split()))
     reason = text.rpartition("failed:")[2].rpartition(" : ")[2].rpartition("Error: ")[2].rstrip(". ")
-    return _in_a_line(reason) or type(error).__name__
-
-
-def _in_a_line(text: str) -> str:
-    """Return text of a file, whose names may hold line breaks and what moves a terminal's cursor."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return in_a_line(reason) or type(error).__name__
 
 
 def usable_cores() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ding_cls.answers.prediction import UNKNOWN, Prediction, Ranked
+from ding_cls.common.screen import in_a_line
 from ding_cls.common.tables import write_table
 from ding_cls.inference.base import BasePredictor
 
@@ -152,4 +153,4 @@ def lines(
 
 
 def _line(score: Any, name: str) -> str:
-    return f"{score:.8f} {name}"
+    return f"{score:.8f} {in_a_line(name)}"

@@ -14,7 +14,7 @@ from ding_cls.config.tree import at
 from ding_cls.data import CSVDataset, innermost
 from ding_cls.data.datasets.arrays import array_names
 from ding_cls.errors import DataError
-from ding_cls.images.labelled import TABLES
+from ding_cls.images.labelled import TABLES, reading
 from ding_cls.images.split_words import (
     counterparts,
     split_hinted,
@@ -87,7 +87,12 @@ def training_sections(
 
 
 def evaluation_section(
-    data: str | os.PathLike[str], split: str | None, like: Mapping[str, Any] | None
+    data: str | os.PathLike[str],
+    split: str | None,
+    like: Mapping[str, Any] | None,
+    *,
+    classes: Sequence[str] = (),
+    trained: str = "",
 ) -> tuple[dict[str, Any], str | None]:
     """Return the description of a file's samples to evaluate, and their split; None: all of them.
 
@@ -95,11 +100,13 @@ def evaluation_section(
         data: the file.
         split: 'train', 'val' or 'test'; None: validation, or test, or all where the file knows no splits.
         like: a description of the run's own, whose columns are taken where they are there.
+        classes: the names of the classes that the network knows.
+        trained: what its labels are, as in `reading`; empty: nobody knows.
 
     Raises:
         DataError: it has no such split.
     """
-    found = split_sections(data, like)
+    found = split_sections(data, like, classes=classes, trained=trained)
     splits = [name for name in found if name]
     chosen = chosen_split(os.fspath(data), splits, split, has_all="" in found)
     return found[chosen], chosen or None
@@ -156,9 +163,16 @@ def _own_pipeline(described: Mapping[str, Any] | None, section: Mapping[str, Any
 
 
 def split_sections(
-    data: str | os.PathLike[str], like: Mapping[str, Any] | None = None
+    data: str | os.PathLike[str],
+    like: Mapping[str, Any] | None = None,
+    *,
+    classes: Sequence[str] = (),
+    trained: str = "",
 ) -> dict[str, dict[str, Any]]:
-    """Return a description for each split that a file has; under ``''`` that of all its samples."""
+    """Return a description for each split that a file has; under ``''`` that of all its samples.
+
+    The arguments are those of `evaluation_section`.
+    """
     file = os.path.expanduser(os.fspath(data))
     if file.lower().endswith(_ARRAYS):
         names = array_names(file)
@@ -171,8 +185,11 @@ def split_sections(
     own = inner_of(plain_copy(like) or {})
     is_table = own.get("type") == "CSVDataset"
     known = {name: own[name] for name in _NAMING if is_table and name in own}
-    columns = find_columns(file, read_table(file), known)
+    content = read_table(file)
+    columns = find_columns(file, content, known)
     described = {"type": "CSVDataset", "ann_file": file, **columns.arguments()}
+    if trained and not ("labels" in known and columns.label == known.get("label", columns.label)):
+        described |= reading(content, columns, classes, trained)
     prefix = own.get("data_prefix") if is_table else None
     if prefix and os.path.isdir(prefix):
         described["data_prefix"] = prefix

@@ -102,8 +102,18 @@ class EvalInputs:
     @property
     def bad_images(self) -> Mapping[str, Any]:
         """The images of each split that the run left out, as its facts name them."""
+        found: Mapping[str, Any] = self._facts.get(FACT, {})
+        return found
+
+    @property
+    def label_kind(self) -> str:
+        """What the labels were that the run was trained on, as `Labels.kind`; empty: nobody knows."""
+        return str(self._facts.get("label_kind", ""))
+
+    @property
+    def _facts(self) -> Mapping[str, Any]:
         run = (self.state or {}).get("run") if self.is_run else None
-        return run.get(FACT, {}) if isinstance(run, dict) else {}
+        return run if isinstance(run, dict) else {}
 
 
 def read_inputs(
@@ -193,7 +203,9 @@ def _set_in_file(
     """Return the samples to evaluate in a table or in arrays, and the name of their split."""
     collect = inputs.cfg.policy.collect
     like = next((each for name in (split or "val", "val", "train") if (each := collect.get(name))), None)
-    section, split = evaluation_section(data, split, like)
+    section, split = evaluation_section(
+        data, split, like, classes=inputs.class_names or (), trained=inputs.label_kind
+    )
     classes = inputs.class_names or _training_classes(inputs.cfg)
     if classes is None:
         raise DataError(

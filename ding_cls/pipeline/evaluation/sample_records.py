@@ -4,7 +4,7 @@ It must not know metrics, nor where batches come from.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +91,12 @@ def folder_of(dataset: Any) -> str:
     """Return the folder of a dataset's files, the first one's of several; empty where it has none."""
     inner = innermost(dataset)[0]
     return os.fspath(getattr(inner, "root", None) or getattr(inner, "data_prefix", None) or "")
+
+
+def files_of(dataset: Any) -> Iterator[str]:
+    """Yield the tables and arrays that a dataset is read from."""
+    for inner in innermost(dataset):
+        yield from (os.fspath(getattr(inner, name, None) or "") for name in ("ann_file", "data_prefix"))
 
 
 def list_of(dataset: Any) -> str:

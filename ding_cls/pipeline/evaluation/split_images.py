@@ -11,10 +11,10 @@ from ding_cls.data import ConcatDataset, PipelinePreprocessing
 from ding_cls.data.datasets.wrappers import IndexedDataset
 from ding_cls.errors import ConfigError
 from ding_cls.inference.images import DatasetImage
-from ding_cls.inference.sources import Source
+from ding_cls.inference.sources import Source, refuse_overwriting
 from ding_cls.pipeline.datasets.left_out import warn_left_out
 from ding_cls.pipeline.evaluation.inputs import evaluated_set, read_inputs
-from ding_cls.pipeline.evaluation.sample_records import sample_paths
+from ding_cls.pipeline.evaluation.sample_records import files_of, sample_paths
 
 
 def split_images(
@@ -23,6 +23,7 @@ def split_images(
     *,
     preprocessings: Sequence[PipelinePreprocessing],
     allow_code: bool = False,
+    out: str | None = None,
 ) -> list[Source]:
     """Return the images of a split, in the order of the data, as evaluation finds them.
 
@@ -31,6 +32,7 @@ def split_images(
         split: 'train', 'val' or 'test'.
         preprocessings: what the images will go through.
         allow_code: import the modules that the runs' ``custom_imports`` name.
+        out: the file that will be written; never one that they are read from.
 
     Raises:
         CheckpointError: a file does not say what it was made for.
@@ -38,10 +40,10 @@ def split_images(
             way than ``preprocessings``.
         DataError: there is no such split, or its folder is missing.
     """
-    sources = _images_of(checkpoints[0], split, allow_code=allow_code)
+    sources = _images_of(checkpoints[0], split, allow_code=allow_code, out=out)
     names = _names(sources)
     for other in checkpoints[1:]:
-        if _names(_images_of(other, split, allow_code=allow_code)) != names:
+        if _names(_images_of(other, split, allow_code=allow_code, out=out)) != names:
             raise ConfigError(
                 f"--split {split} of '{checkpoints[0]}' and of '{other}' are not the same images, so that "
                 "one may have been trained on the other's; name the images"
@@ -50,11 +52,15 @@ def split_images(
     return sources
 
 
-def _images_of(checkpoint: str | os.PathLike[str], split: str, *, allow_code: bool) -> list[Source]:
+def _images_of(
+    checkpoint: str | os.PathLike[str], split: str, *, allow_code: bool, out: str | None
+) -> list[Source]:
     inputs = read_inputs(
         checkpoint, config=None, metric=None, overrides=(), has_model=False, allow_code=allow_code
     )
     dataset, _ = evaluated_set(inputs, None, split)
+    if out is not None:
+        refuse_overwriting(out, files_of(dataset))
     warn_left_out(dataset)
     return dataset_sources(dataset, inputs.preprocessing)
 

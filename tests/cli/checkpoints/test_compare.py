@@ -33,6 +33,7 @@ def test_two_files_are_compared_and_the_answer_is_no_failure(
         (["a.csv"], "name two to 26 results"),
         (["a.csv", "a.csv", "--changed", "0"], "--changed 0 must be at least 1"),
         (["a.csv", "a.csv", "--out", "c.csv"], "'c.csv' must end in .json"),
+        (["own.json", "a.csv", "--out", "own.json"], "'own.json' would be written over 'own.json'"),
         (["a.csv", "missing"], "there is no checkpoint 'missing'"),
         (["a.csv", "a.csv", "--data", "x"], "all of these are files"),
         (["a.csv", "policy.seed:"], "'policy.seed:' is no file"),
@@ -42,5 +43,7 @@ def test_mistakes_are_one_line_and_2(
     workdir: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     write_results("a.csv", [True, False])
+    Path("own.json").write_text("[]")
     assert main(["compare", *words]) == 2
+    assert Path("own.json").read_text() == "[]"
     assert message in capsys.readouterr().err

@@ -33,6 +33,15 @@ def predictions(classes: tuple[str, ...] = ("x,y", "path", "n02123045")) -> tupl
     return predictor, predictor(PATHS)
 
 
+def test_a_class_name_breaks_no_line_and_a_file_keeps_it() -> None:
+    """It may be a stranger's: of a checkpoint, or an ONNX file."""
+    name = "a\x1b[2J\nb"
+    predictor, records = predictions((name, "path", "fir"))
+    assert list(lines(records[1], topk=1)) == [ODD, r"0.89789581 a\x1b[2J\nb"]
+    write_predictions("p.csv", Columns(predictor, topk=1, with_probabilities=False), records)
+    assert read_csv("p.csv")[1]["name"] == name
+
+
 def read_csv(path: str) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return list(csv.DictReader(file))

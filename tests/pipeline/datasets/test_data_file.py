@@ -146,6 +146,25 @@ def test_what_a_run_says_of_its_labels_holds_for_another_table(folder):
 
 
 @pytest.mark.parametrize(
+    ("trained", "text", "labels"),
+    [
+        ("one", "path,cat,dog\na.png,1,0\nb.png,0,1\n", "one"),
+        ("one", "path,cat,dog\na.png,1,1\nb.png,0,1\n", "several"),
+        ("several", "path,cat,dog\na.png,1,0\nb.png,0,1\n", "several"),
+        ("", "path,cat,dog\na.png,1,0\nb.png,0,1\n", "several"),
+        ("several", PLAIN, "several"),
+    ],
+)
+def test_cells_of_two_meanings_are_read_as_the_network_answers(folder, trained, text, labels):
+    found, _ = evaluation_section(written(text), None, None, classes=("cat", "dog"), trained=trained)
+    assert found["labels"] == labels
+    # Whoever has described these very columns is not corrected.
+    like = {"type": "CSVDataset", "label": found["label"], "labels": "several", "separator": "|"}
+    found, _ = evaluation_section("own.csv", None, like, classes=("cat", "dog"), trained=trained)
+    assert found["labels"] == "several"
+
+
+@pytest.mark.parametrize(
     ("text", "options", "reason"),
     [
         (

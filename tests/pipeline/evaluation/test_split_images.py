@@ -58,6 +58,25 @@ def test_a_split_is_that_of_an_evaluation(
     assert np.allclose(found, expected.flatten(1), rtol=0, atol=1e-6)
 
 
+def test_a_runs_own_data_are_never_written_over(
+    tasks: Path, trained: Path, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are named nowhere on the command line."""
+    pictures = tasks.parent / "pictures.npz"
+    before = pictures.read_bytes()
+    with pytest.raises(
+        DataError, match=r"pictures\.npz' would be written over '.*pictures\.npz', which is read"
+    ):
+        evaluate(tasks, out=pictures)
+    Path("p.csv").symlink_to(pictures)
+    assert main(["predict", str(tasks), "--split", "val", "--out", "p.csv"]) == 2
+    assert "'p.csv' would be written over" in capsys.readouterr().err
+    assert pictures.read_bytes() == before
+    Path("own.json").write_text("{}")
+    assert main(["eval", "own.json", str(trained), "--out", "own.json"]) == 2
+    assert Path("own.json").read_text() == "{}"
+
+
 def test_files_are_named_and_what_is_in_none_is_an_image(trained: Path, tasks: Path, images: Path) -> None:
     usual = [Preprocessing(8, 8)]
     found = split_images([trained], "val", preprocessings=usual)
