@@ -38,7 +38,10 @@ def other_kind(path: Path) -> str:
             return kind
     # A length of 8 bytes, then JSON.
     is_safetensors = head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < path.stat().st_size
-    return "one of safetensors: give it the ending .safetensors" if is_safetensors else ""
+    if not is_safetensors:
+        return ""
+    has_ending = path.suffix.lower() == ".safetensors"
+    return f"one of safetensors, weights alone{'' if has_ending else ': give it the ending .safetensors'}"
 
 
 def _kind_of_archive(path: Path) -> str:

@@ -128,11 +128,13 @@ def _read_state(file: Path, source: str | os.PathLike[str]) -> dict[str, Any]:
     if "run" not in state and "model" not in state:
         if name := described_network(file):
             raise CheckpointError(
-                f"'{file}' holds weights alone, of {name}: add --model {name} (in Python model='{name}')"
+                f"'{file}' holds weights alone, of {name}: predict takes them with --model {name} (in Python "
+                f"model='{name}'), other verbs a run's folder"
             )
         raise CheckpointError(
-            f"'{file}' holds weights alone and does not say which network they are for; add --model NAME (in "
-            "Python model='NAME'); ding-cls models lists the names"
+            f"'{file}' holds weights alone and does not say which network they are for; predict takes "
+            "them with --model NAME (in Python model='NAME'; ding-cls models lists the names), other verbs a "
+            "run's folder"
         )
     return state
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import uvicorn
@@ -83,7 +84,11 @@ class _Workers(Multiprocess):
         for each in self.processes:
             # Open here it would hide that the worker's own is closed: who asks a dead one waits 10 s.
             each.child_conn.close()
+        before = list(self.processes)
         super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if old is not new:
+                print(f"{_ended(old.process)}; {new.pid} takes its place", file=sys.stderr, flush=True)
         if self._ready and not self.should_exit.is_set() and all(each.is_ready(1) for each in self.processes):
             print(self._ready, flush=True)
             self._ready = None
@@ -104,6 +109,11 @@ class _Workers(Multiprocess):
             if each.process.is_alive():
                 each.process.kill()
                 each.process.join()
+
+
+def _ended(process: BaseProcess) -> str:
+    code = process.exitcode or 0
+    return f"worker {process.pid} ended by {f'signal {-code}' if code < 0 else f'exit code {code}'}"
 
 
 def worker_app() -> Starlette:

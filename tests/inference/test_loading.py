@@ -180,7 +180,7 @@ def test_a_librarys_network_has_the_librarys_preprocessing(squeeze: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"source": "five.pth"}, CheckpointError, "weights alone .*; add --model NAME"),
+        ({"source": "five.pth"}, CheckpointError, "weights alone .*; predict takes them with --model NAME"),
         (
             {"source": "five.pth", "model": "squeezenet1_1"},
             ConfigError,

@@ -15,6 +15,9 @@ from ding_cls.data import DATASETS, find_split
 FOLDERS = ("data_prefix", "root")
 """The argument that holds a dataset's folder: mmclassification's name, and ImageNetDataset's."""
 
+LOADING = {"type": "LoadImageFromFile"}
+"""The step of our own pipelines that reads a file."""
+
 DIVIDING = ("KFoldDataset", "SplitDataset")
 """Wrappers that take a part of what is inside: that must be the same data for training and evaluation."""
 
@@ -77,8 +80,27 @@ def with_pipeline(section: dict[str, Any], pipeline: Sequence[Any]) -> dict[str,
 def without_loading(pipeline: Sequence[Any], section: Mapping[str, Any]) -> list[Any]:
     """Return our own pipeline for a dataset; one whose pixels are in memory reads no file."""
     steps, part = list(pipeline), part_of(section)
-    is_loading = bool(steps) and steps[0] == {"type": "LoadImageFromFile"}
+    is_loading = bool(steps) and steps[0] == LOADING
     return steps[1:] if is_loading and getattr(part, "is_in_memory", False) else steps
+
+
+def pipeline_for(pipeline: Sequence[Any], section: Mapping[str, Any]) -> list[Any]:
+    """Return a run's pipeline for data named instead of its own: these may be files where those were in
+    memory, or the reverse. Of files and of arrays the same ``to_rgb`` means different colours."""
+    is_from_file = any(_is_of(step, "LoadImageFromFile") for step in pipeline)
+    if is_from_file != is_in_memory(section):
+        return list(pipeline)
+    steps = without_loading(pipeline, section) if is_from_file else [LOADING, *pipeline]
+    return [
+        {**step, "to_rgb": not step["to_rgb"]}
+        if _is_of(step, "Normalize") and step.get("to_rgb") is not None
+        else step
+        for step in steps
+    ]
+
+
+def _is_of(step: Any, kind: str) -> bool:
+    return isinstance(step, Mapping) and step.get("type") == kind
 
 
 def is_in_memory(section: Mapping[str, Any]) -> bool:

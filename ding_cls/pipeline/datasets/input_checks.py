@@ -67,7 +67,8 @@ def check_eval_normalization(dataset: Any, preprocessing: PipelinePreprocessing,
             (pipeline.normalization, preprocessing.stated),
         ):
             if theirs is not None and ours is not None and theirs != ours:
-                raise DataError(_two_normalizations(f"policy.collect.{split}", theirs, ours))
+                who = f"policy.collect.{split}" if split else "the data"
+                raise DataError(_two_normalizations(who, theirs, ours))
 
 
 def note_image_size(cfg: Any, eval_set: Any) -> None:

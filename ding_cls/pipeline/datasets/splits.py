@@ -34,9 +34,9 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
     filled,
     holds_every_split,
     inner_of,
-    is_in_memory,
     needs_no_folder,
     part_of,
+    pipeline_for,
     with_pipeline,
     with_prefix,
     without_loading,
@@ -47,7 +47,6 @@ _LOGGER = logging.getLogger(__name__)
 _PATHS = {"train": "learn_data_path", "val": "eval_data_path"}
 # What no dict describes is a folder of images.
 _FOLDER = {"type": "ImageNetDataset"}
-_LOADING = {"type": "LoadImageFromFile"}
 # Datasets that read one file, so that there is no folder beside it for another split.
 _OF_A_FILE = ("CSVDataset", "ArrayDataset", "NpzDataset")
 
@@ -128,9 +127,8 @@ def evaluation_set(
     quarantine = quarantine_of(collect, is_own=data is None and section is None)
     if section is None:
         section = _section_to_evaluate(collect, split, data)
-    elif not is_in_memory(section) and _LOADING not in pipeline:
-        # The run's own images may have been in memory.
-        pipeline = [_LOADING, *pipeline]
+    else:
+        pipeline = pipeline_for(pipeline, section)
     if split == "train":
         section = changed(section, lambda inner: with_pipeline(inner, pipeline))
     offered = {

@@ -59,8 +59,8 @@ def installation(file: str, description: Mapping[str, Any]) -> Snippet:
     """Return how to install what the code of `snippets` needs, torch and torchvision with it."""
     extras = ["timm"] if "timm" in str(description).lower() else []
     extras += ["export"] if file.endswith(".safetensors") else []
-    package = f"ding_cls[{','.join(extras)}]" if extras else "ding_cls"
-    return Snippet("What it needs", "bash", f"pip install {quote(package)}")
+    package = f".[{','.join(extras)}]" if extras else "."
+    return Snippet("What it needs", "bash", f"pip install {quote(package)}  # in a checkout of ding_cls")
 
 
 def snippets(

@@ -94,7 +94,8 @@ def test_a_killed_worker_costs_its_own_requests_alone_and_the_health_says_so(tmp
         missed_s, whole_s = (seconds_until_health(server, status) for status in (503, 200))
         assert missed_s < 2
         assert whole_s < 30
-        assert {each for each in server.children() if is_worker(each)} - {*workers}
+        (new,) = {each for each in server.children() if is_worker(each)} - {*workers}
+        assert f"worker {workers[0]} ended by signal 9; {new} takes its place" in server.log.read_text()
         time.sleep(1)
         assert askers.outcomes["200"] > before
         assert askers.outcomes["lost"] <= CLIENTS

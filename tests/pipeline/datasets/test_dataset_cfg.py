@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ding_cls.data import DATASETS, BaseDataset, CustomDataset
+from ding_cls.data import DATASETS, BaseDataset, Compose, CustomDataset
 from ding_cls.errors import DataError
 from ding_cls.pipeline.datasets.dataset_cfg import (
     arguments_of,
@@ -16,6 +16,7 @@ from ding_cls.pipeline.datasets.dataset_cfg import (
     inner_of,
     needs_no_folder,
     part_of,
+    pipeline_for,
     with_pipeline,
     without_loading,
 )
@@ -93,3 +94,14 @@ def test_who_needs_which_folder(tmp_path: Path) -> None:
     assert folder_of_split({"type": "CIFAR10"}, tmp_path, "val") == tmp_path
     with pytest.raises(DataError, match="has no folder 'val'"):
         folder_of_split(None, tmp_path, "val")
+
+
+@pytest.mark.parametrize("to_rgb", [True, False, None])
+def test_files_and_arrays_named_instead_of_each_other_have_the_same_colours(to_rgb: bool | None) -> None:
+    files, arrays = {"type": "CSVDataset"}, {"type": "ArrayDataset"}
+    numbers = {"type": "Normalize", "mean": [20, 30, 40], "std": [60, 70, 80], "to_rgb": to_rgb}
+    for pipeline, own, other in (([LOAD, numbers], files, arrays), ([numbers], arrays, files)):
+        found = pipeline_for(pipeline, other)
+        assert (LOAD in found) is (other is files)
+        assert Compose(found).normalization == Compose(pipeline).normalization
+        assert pipeline_for(pipeline, own) == pipeline
