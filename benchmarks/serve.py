@@ -252,7 +252,7 @@ def main() -> None:
     chosen.options = [part for each in chosen.options for part in (f"--{each}").split("=")]
     lines = [
         f"`python benchmarks/serve.py`: {chosen.clients} clients, one connection each, "
-        f"{chosen.seconds:.0f} s; {os.cpu_count()} cores that server, clients and other work share; "
+        f"{chosen.seconds:.0f} s; {os.cpu_count()} cores that server and clients share; "
         f"{platform.machine()}, Python {platform.python_version()}.",
         "",
         "| model | answers | 503 | lost | wrong | largest difference of a score | images/s | of `predict` | "
