@@ -88,7 +88,7 @@ def _line_of(error: Exception) -> DingError | None:
     if isinstance(error, ModuleNotFoundError) and error.name in _NOT_IN_A_SLIM_PLACE:
         return ConfigError(
             f"this needs {error.name}, which is not installed: pip install ding_cls; without it an ONNX file "
-            "serves predict, eval and serve: ding-cls predict MODEL.onnx PATH..."
+            "answers: ding-cls predict, eval or serve MODEL.onnx"
         )
     if isinstance(error, RuntimeError) and sys.modules.get("torch") is not None:
         from ding_cls.data.worker_loss import process_loss

@@ -36,6 +36,27 @@ def build_app(
         num_answering: says how many workers answer now; None: all.
     """
     service = Service(predictor, settings, num_answering or (lambda: settings.workers))
+    routes = _routes(predictor, settings, service)
+    guard = Middleware(
+        Guard,
+        settings=settings,
+        metrics=service.metrics,
+        paths=frozenset(each.path for each in routes),
+        public_paths=frozenset({"/health", *PUBLIC_PATHS}),
+    )
+    app = Starlette(
+        routes=routes,
+        middleware=[guard],
+        exception_handlers={HTTPException: on_http_error},
+        lifespan=service.running,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app
+
+
+def _routes(predictor: BasePredictor, settings: ServeSettings, service: Service) -> list[Route]:
+    """Return the routes for programs and those of the page."""
 
     async def predict(request: Request) -> Response:
         with service.room.held() as take:
@@ -64,29 +85,13 @@ def build_app(
     pages = page_routes(
         predictor, name=settings.name, max_bytes=settings.max_bytes, receive=service.receive, run=service.run
     )
-    routes = [
+    return [
         Route("/predict", predict, methods=["POST"]),
         Route("/health", health),
         Route("/metrics", metrics),
         Route("/openapi.json", description),
         *(_limited(each, service) if each.path == "/explain" else each for each in pages),
     ]
-    guard = Middleware(
-        Guard,
-        settings=settings,
-        metrics=service.metrics,
-        paths=frozenset(each.path for each in routes),
-        public_paths=frozenset({"/health", *PUBLIC_PATHS}),
-    )
-    app = Starlette(
-        routes=routes,
-        middleware=[guard],
-        exception_handlers={HTTPException: on_http_error},
-        lifespan=service.running,
-    )
-    app.router.redirect_slashes = False
-    app.state.service = service
-    return app
 
 
 def _limited(route: Route, service: Service) -> Route:

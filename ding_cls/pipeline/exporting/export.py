@@ -56,8 +56,7 @@ def export_checkpoint(
         DataError: likewise; or ``image`` cannot be read.
         ExportError: likewise.
     """
-    file, target = _checked(checkpoint, format, out, {"--samples": samples, "--batch-size": batch_size})
-    check_ours(target, format, is_named=out is not None, int8=int8)
+    file, target = _checked(checkpoint, format, out, samples=samples, batch_size=batch_size, int8=int8)
     if image is not None:
         load_rgb(image)
     predictor = load(checkpoint, allow_code=allow_code)
@@ -90,7 +89,10 @@ def _checked(
     checkpoint: str | os.PathLike[str],
     format: Format,
     out: str | os.PathLike[str] | None,
-    numbers: dict[str, int | None],
+    *,
+    samples: int | None,
+    batch_size: int | None,
+    int8: bool,
 ) -> tuple[Path, Path]:
     """Return the checkpoint's file and the one to write; refuse what cannot be done, before the work."""
     if Path(checkpoint).suffix.lower() in (".onnx", ".pt2") and os.path.isfile(checkpoint):
@@ -98,12 +100,13 @@ def _checked(
             f"'{os.fspath(checkpoint)}' is an exported file already; name the run's folder or the checkpoint "
             "that it was made from"
         )
-    for name, number in numbers.items():
+    for name, number in (("--samples", samples), ("--batch-size", batch_size)):
         if number is not None and number < 1:
             raise ConfigError(f"{name} {number} must be at least 1")
     file = checkpoint_file(checkpoint)
     target = Path(f"{run_name(file)}{ENDINGS[format]}" if out is None else out)
     checked_ending(target, (ENDINGS[format],))
+    check_ours(target, format, is_named=out is not None, int8=int8)
     return file, target
 
 

@@ -123,12 +123,17 @@ def publish(
     # What was read, what was evaluated and what was loaded are one file's, or the first and the last differ.
     check_weights(predictor, state)
     source = CardSource(file, state, cfg, predictor, plain_description(cfg.policy.model), found, note)
+    return _published(source, Path(out), format)
+
+
+def _published(source: CardSource, out: Path, format: Format) -> Published:
+    """Write weights and card by way of a folder of a moment in ``out``."""
     try:
-        Path(out).mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".publish-", dir=out) as folder:
-            return _written(source, Path(folder), Path(out), format)
+            return _written(source, Path(folder), out, format)
     except OSError as error:
-        # It may name a file in the folder of a moment, or none.
+        # It may name a file in that folder, or none.
         error.filename = os.fspath(out)
         raise not_written(out, error) from error
 
